@@ -1,0 +1,251 @@
+import { hostname } from 'node:os'
+import { z } from 'zod'
+import { LOG_LEVELS, type LogLevel } from './core/logger.js'
+import { EXECUTION_MODES, type ExecutionMode } from './protocol/modes.js'
+
+/** How tokens are verified: one shared secret (HS256), or the public keys behind a URL. */
+export type TokenKeys = { kind: 'secret'; secret: string } | { kind: 'jwks'; url: URL }
+
+export const RESOLVERS = ['file', 'in-process', 'rpc'] as const
+export type Resolver = (typeof RESOLVERS)[number]
+
+/** The whole of what the environment says, parsed once. Names in comments are the variables. */
+export interface Config {
+  /** PORT; 0 takes a free one */
+  readonly port: number
+  /** HOST */
+  readonly host: string
+  readonly logLevel: LogLevel
+  /** CHAT_REPLICA */
+  readonly replica: string
+  /** CHAT_DRAIN_MS: how long running turns may go on after SIGTERM */
+  readonly drainMs: number
+  /** CHAT_DATABASE: path of the SQLite file, or `:memory:` */
+  readonly database: string
+  /** CHAT_MAX_STREAMS: open streams above which new turns get 503 `overloaded` */
+  readonly maxStreams: number
+  /** CHAT_RATE_LIMIT_PER_MINUTE: turns a user may start in a minute; 0 = no limit */
+  readonly turnsPerMinute: number
+  /** CHAT_HISTORY_BUDGET: characters of history sent to a backend */
+  readonly historyBudget: number
+  readonly auth: {
+    readonly keys: TokenKeys
+    readonly issuer?: string
+    readonly audience?: string
+    /** CHAT_OPERATOR_ROLE: the least role that reaches beyond one org */
+    readonly operatorRole: 'admin' | 'owner'
+  }
+  readonly flags: {
+    readonly resolver: Resolver
+    /** CHAT_FLAGS_FILE, owned by ops */
+    readonly opsFile: string
+    /** CHAT_FALLBACK_FLAGS_FILE, owned by the service */
+    readonly overrideFile: string
+    readonly flagd: { readonly host: string; readonly port: number; readonly tls: boolean }
+  }
+  /** What the flags fall back to. */
+  readonly codeDefaults: CodeDefaults
+  readonly runtime: {
+    /** RUNTIME_SERVICE_URL without a trailing slash */
+    readonly url: string
+  }
+  readonly llm: {
+    /** LLM_BASE_URL without a trailing slash */
+    readonly baseUrl: string
+    readonly apiKey?: string
+    readonly model: string
+  }
+}
+
+/** The environment's say where the flags have none. */
+export interface CodeDefaults {
+  readonly mode: ExecutionMode
+  /** orgs that get the runtime whatever `mode` says */
+  readonly enabledOrgs: readonly string[]
+  /** 0 to 100 */
+  readonly shadowPercent: number
+  /** guardrail `totalMs` where it is null */
+  readonly totalMs: number
+  /** guardrail `errorRate` where it is null, 0 to 1 */
+  readonly errorRate: number
+}
+
+/** Every fault of the environment at once; `message` is ready to print. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+
+  constructor(readonly faults: readonly string[]) {
+    super(
+      `The environment has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults
+        .map((fault) => `  - ${fault}`)
+        .join('\n')}\nEvery variable is listed in .env.example.`,
+    )
+  }
+}
+
+const integer = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, `must be a whole number from ${least} to ${most}`)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, `must be a whole number from ${least} to ${most}`)
+
+const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
+  z.enum(values, { error: `must be one of ${values.join(', ')}` })
+
+const httpUrl = z
+  .string()
+  .refine(
+    (value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol),
+    'must be an http or https URL',
+  )
+
+const withoutTrailingSlash = (url: string): string => url.replace(/\/+$/, '')
+
+const flag = z
+  .string()
+  .toLowerCase()
+  .pipe(z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }))
+  .transform((value) => value === 'true' || value === '1')
+
+const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+)
+
+const MIN_SECRET_BYTES = 32
+
+const secret = z
+  .string()
+  .refine(
+    (value) => Buffer.byteLength(value) >= MIN_SECRET_BYTES,
+    `must be at least ${MIN_SECRET_BYTES} bytes (make one: node -e "console.log(require('crypto').randomBytes(32).toString('hex'))")`,
+  )
+
+const environmentSchema = z.object({
+  PORT: integer(0, 65_535).default(3001),
+  HOST: z.string().default('127.0.0.1'),
+  LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
+  CHAT_REPLICA: z.string().optional(),
+  CHAT_DRAIN_MS: integer(0, 3_600_000).default(30_000),
+  CHAT_DATABASE: z.string().default('data/chat.db'),
+  CHAT_MAX_STREAMS: integer(1, 1_000_000).default(10_000),
+  CHAT_RATE_LIMIT_PER_MINUTE: integer(0, 1_000_000).default(0),
+  CHAT_HISTORY_BUDGET: integer(0, 10_000_000).default(32_000),
+  CHAT_OPERATOR_ROLE: oneOf(['admin', 'owner']).default('admin'),
+  CHAT_EXECUTION_MODE: oneOf(EXECUTION_MODES).default('direct_llm'),
+  CHAT_RUNTIME_ENABLED_ORGS: list.default([]),
+  CHAT_RUNTIME_SHADOW_PERCENT: integer(0, 100).default(0),
+  CHAT_RUNTIME_TIMEOUT_THRESHOLD_MS: integer(1, 86_400_000).default(300_000),
+  CHAT_RUNTIME_ERROR_RATE_THRESHOLD: z
+    .string()
+    .regex(/^\d*\.?\d+$/, 'must be a number from 0 to 1')
+    .transform(Number)
+    .refine((value) => value <= 1, 'must be a number from 0 to 1')
+    .default(0.5),
+  RUNTIME_SERVICE_URL: httpUrl.default('http://localhost:8000'),
+  LLM_BASE_URL: httpUrl,
+  LLM_API_KEY: z.string().optional(),
+  LLM_MODEL: z.string().default('gpt-4o-mini'),
+  JWT_SECRET: secret.optional(),
+  JWKS_URL: httpUrl.optional(),
+  JWT_ISSUER: z.string().optional(),
+  JWT_AUDIENCE: z.string().optional(),
+  FLAGD_RESOLVER: oneOf(RESOLVERS).default('file'),
+  FLAGD_HOST: z.string().default('localhost'),
+  FLAGD_PORT: integer(1, 65_535).optional(),
+  FLAGD_TLS: flag.default(false),
+  CHAT_FLAGS_FILE: z.string().default('flags/chat.flagd.json'),
+  CHAT_FALLBACK_FLAGS_FILE: z.string().default('flags/auto-fallback.flagd.json'),
+})
+
+type Environment = z.infer<typeof environmentSchema>
+
+/** flagd's own ports: sync for `in-process`, evaluation for `rpc`. */
+const FLAGD_PORTS = { file: 8015, 'in-process': 8015, rpc: 8013 } as const
+
+/**
+ * Parses the environment. An empty variable counts as not set.
+ * @throws ConfigError naming every missing or wrong variable
+ */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''),
+  )
+  const parsed = environmentSchema.safeParse(given)
+  const faults = [
+    ...(parsed.success ? [] : parsed.error.issues.map((issue) => describeIssue(issue, given))),
+    ...keyFaults(given),
+  ]
+  if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
+  return toConfig(parsed.data)
+}
+
+const SECRET_VARIABLES = new Set(['JWT_SECRET', 'LLM_API_KEY'])
+
+function describeIssue(issue: z.core.$ZodIssue, given: Record<string, string | undefined>): string {
+  const name = String(issue.path[0])
+  const value = given[name]
+  if (value === undefined) return `${name} is not set`
+  return SECRET_VARIABLES.has(name) ? `${name} ${issue.message}` : `${name}=${value} ${issue.message}`
+}
+
+function keyFaults(given: Record<string, string | undefined>): string[] {
+  const secretSet = given['JWT_SECRET'] !== undefined
+  const jwksSet = given['JWKS_URL'] !== undefined
+  if (secretSet && jwksSet)
+    return ['JWT_SECRET and JWKS_URL are both set; tokens are verified by one of them']
+  if (!secretSet && !jwksSet) return ['JWT_SECRET or JWKS_URL must be set, to verify tokens']
+  return []
+}
+
+function toConfig(env: Environment): Config {
+  return {
+    port: env.PORT,
+    host: env.HOST,
+    logLevel: env.LOG_LEVEL,
+    replica: env.CHAT_REPLICA ?? `${hostname()}-${process.pid}`,
+    drainMs: env.CHAT_DRAIN_MS,
+    database: env.CHAT_DATABASE,
+    maxStreams: env.CHAT_MAX_STREAMS,
+    turnsPerMinute: env.CHAT_RATE_LIMIT_PER_MINUTE,
+    historyBudget: env.CHAT_HISTORY_BUDGET,
+    auth: {
+      keys: tokenKeys(env),
+      ...(env.JWT_ISSUER === undefined ? {} : { issuer: env.JWT_ISSUER }),
+      ...(env.JWT_AUDIENCE === undefined ? {} : { audience: env.JWT_AUDIENCE }),
+      operatorRole: env.CHAT_OPERATOR_ROLE,
+    },
+    flags: {
+      resolver: env.FLAGD_RESOLVER,
+      opsFile: env.CHAT_FLAGS_FILE,
+      overrideFile: env.CHAT_FALLBACK_FLAGS_FILE,
+      flagd: {
+        host: env.FLAGD_HOST,
+        port: env.FLAGD_PORT ?? FLAGD_PORTS[env.FLAGD_RESOLVER],
+        tls: env.FLAGD_TLS,
+      },
+    },
+    codeDefaults: {
+      mode: env.CHAT_EXECUTION_MODE,
+      enabledOrgs: env.CHAT_RUNTIME_ENABLED_ORGS,
+      shadowPercent: env.CHAT_RUNTIME_SHADOW_PERCENT,
+      totalMs: env.CHAT_RUNTIME_TIMEOUT_THRESHOLD_MS,
+      errorRate: env.CHAT_RUNTIME_ERROR_RATE_THRESHOLD,
+    },
+    runtime: { url: withoutTrailingSlash(env.RUNTIME_SERVICE_URL) },
+    llm: {
+      baseUrl: withoutTrailingSlash(env.LLM_BASE_URL),
+      ...(env.LLM_API_KEY === undefined ? {} : { apiKey: env.LLM_API_KEY }),
+      model: env.LLM_MODEL,
+    },
+  }
+}
+
+function tokenKeys(env: Environment): TokenKeys {
+  if (env.JWT_SECRET !== undefined) return { kind: 'secret', secret: env.JWT_SECRET }
+  if (env.JWKS_URL !== undefined) return { kind: 'jwks', url: new URL(env.JWKS_URL) }
+  throw new ConfigError(['JWT_SECRET or JWKS_URL must be set, to verify tokens'])
+}

@@ -1,0 +1,28 @@
+/** A pending callback; `cancel` is idempotent and safe after it fired. */
+export interface Timer {
+  cancel(): void
+}
+
+/**
+ * Time as the code sees it, passed in so that tests can own it.
+ * `monotonic` (ms, arbitrary origin) measures durations; `wall` (ms since the epoch) names instants for people.
+ */
+export interface Clock {
+  monotonic(): number
+  wall(): number
+  /** Runs `callback` once after `delayMs`. A pending timer never keeps the process alive. */
+  schedule(delayMs: number, callback: () => void): Timer
+}
+
+// setTimeout treats anything above 2^31-1 as 1 ms.
+const MAX_DELAY_MS = 2_147_483_647
+
+export const systemClock: Clock = {
+  monotonic: () => performance.now(),
+  wall: () => Date.now(),
+  schedule(delayMs, callback) {
+    const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), MAX_DELAY_MS))
+    timer.unref()
+    return { cancel: () => clearTimeout(timer) }
+  },
+}

@@ -1,0 +1,61 @@
+import type { AgentProfile } from '../decision/agent-profile.js'
+import type { Caller } from '../decision/caller.js'
+import type { MessageBody } from '../protocol/events.js'
+import type { ExecutionMode } from '../protocol/modes.js'
+
+/** One message of the conversation so far, as backends get it. */
+export interface HistoryMessage {
+  readonly role: 'user' | 'assistant'
+  readonly content: string
+}
+
+/** One user message to be answered. */
+export interface Turn {
+  readonly sessionId: string
+  /** id of the answer: `messageId` in the `done` event */
+  readonly messageId: string
+  /** sent upstream as `X-Request-ID` */
+  readonly requestId: string
+  readonly caller: Caller
+  readonly message: string
+  /** oldest first, already trimmed to the budget */
+  readonly history: readonly HistoryMessage[]
+  readonly profile: AgentProfile
+}
+
+/** Tokens of an execution. `estimated` where the backend gave no count. */
+export interface Usage {
+  readonly tokens: number
+  readonly estimated: boolean
+}
+
+/** What a backend yields: what the client gets to see, and the usage once it is known. */
+export type BackendEvent = MessageBody | { readonly type: 'usage'; readonly data: Usage }
+
+/** What the caller of a backend hands to one execution. */
+export interface ExecutionCall {
+  /** Aborted when the execution is given up; the backend frees everything and ends at once. */
+  readonly signal: AbortSignal
+  /** ms until a connection stands */
+  readonly connectMs: number
+  /** ms from the request to the response head */
+  readonly headersMs: number
+  /** prefixes of an answer that is a failure in disguise (guardrail `softFailures`; the runtime alone) */
+  readonly softFailures: readonly string[]
+  /** A good response head came: the execution is in phase `first_content` now. */
+  onHeaders(): void
+  /**
+   * Work that goes on after the execution ended (a cancel under way), bounded and never rejecting.
+   * The session takes its next turn when it is done; nothing else waits for it.
+   */
+  after(task: Promise<void>): void
+}
+
+/**
+ * What executes a turn. The iterable yields one batch for each network read, ends when the answer is complete, and
+ * throws an `ExecutionError`, nothing else, when it failed. After `signal` aborted, what it throws is ignored.
+ */
+export interface ChatBackend {
+  readonly mode: ExecutionMode
+  execute(turn: Turn, call: ExecutionCall): AsyncGenerator<readonly BackendEvent[], void, undefined>
+}

@@ -1,0 +1,24 @@
+import type { ExecutionErrorCode, ExecutionPhase } from '../protocol/execution-codes.js'
+
+/** What a backend may add to a failure; no message content among it. */
+export interface ExecutionErrorDetails {
+  readonly httpStatus?: number
+  readonly upstreamCode?: string
+  readonly traceId?: string
+}
+
+/** The one error that crosses the edge of a backend. `message` is for the log, never for the client. */
+export class ExecutionError extends Error {
+  override readonly name = 'ExecutionError'
+
+  constructor(
+    readonly code: ExecutionErrorCode,
+    readonly phase: ExecutionPhase,
+    message: string,
+    readonly timeout: boolean = false,
+    readonly details: ExecutionErrorDetails = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}

@@ -1,0 +1,23 @@
+import type { AbortCode, ExecutionErrorCode, ExecutionPhase } from '../protocol/execution-codes.js'
+import type { ExecutionMode } from '../protocol/modes.js'
+
+/** How one execution ended. A failed-over turn has two: the runtime's failure and the direct LLM's end. */
+export type OutcomeResult =
+  | { readonly result: 'ok' }
+  | {
+      readonly result: 'error' | 'timeout'
+      readonly code: ExecutionErrorCode
+      readonly phase: ExecutionPhase
+    }
+  | { readonly result: 'aborted'; readonly code: AbortCode }
+
+/** One execution as it is recorded. Times in ms, `startedAt` on the monotonic clock. */
+export type Outcome = OutcomeResult & {
+  readonly mode: ExecutionMode
+  readonly orgId: string
+  readonly startedAt: number
+  readonly latencyMs: number
+  /** absent when nothing was committed */
+  readonly firstContentMs?: number
+  readonly tokens?: number
+}

@@ -1,0 +1,43 @@
+import type { Failover } from '../protocol/events.js'
+import type { AbortCode, ExecutionErrorCode, ExecutionPhase } from '../protocol/execution-codes.js'
+import type { ExecutionMode } from '../protocol/modes.js'
+import type { Usage } from './backend.js'
+import type { ExecutionErrorDetails } from './execution-error.js'
+
+/**
+ * Put into `AbortController.abort(reason)` by whoever gives a turn up.
+ * `stopped` ends the stream with `done`, `shutting_down` with `error`; the others have no reader left.
+ */
+export class TurnAborted extends Error {
+  override readonly name = 'TurnAborted'
+
+  constructor(readonly code: AbortCode) {
+    super(code)
+  }
+}
+
+/** How a turn ended, once and for all; the terminal event is made from it. `executionMode` is who answered. */
+export type TurnResult =
+  | {
+      readonly kind: 'answered'
+      readonly executionMode: ExecutionMode
+      readonly usage: Usage
+      readonly failover?: Failover
+    }
+  | {
+      readonly kind: 'failed'
+      readonly executionMode: ExecutionMode
+      readonly code: ExecutionErrorCode
+      readonly phase: ExecutionPhase
+      readonly details: ExecutionErrorDetails
+      readonly failover?: Failover
+      /** the runtime's failure, when both backends failed */
+      readonly runtime?: { readonly code: ExecutionErrorCode; readonly phase: ExecutionPhase }
+    }
+  | {
+      readonly kind: 'aborted'
+      readonly executionMode: ExecutionMode
+      readonly code: AbortCode
+      readonly usage: Usage
+      readonly failover?: Failover
+    }

@@ -1,0 +1,79 @@
+import { z } from 'zod'
+import { executionModeSchema } from './modes.js'
+
+/** Requests and answers of the HTTP API; protocol of the SSE events: events.ts. */
+
+export const API_PREFIX = '/api/v1'
+/** bytes of a request body */
+export const MAX_BODY_BYTES = 1_048_576
+
+export const API_ERROR_CODES = [
+  'bad_request',
+  'unauthorized',
+  'forbidden',
+  'not_found',
+  'method_not_allowed',
+  'turn_running',
+  'payload_too_large',
+  'unsupported_media_type',
+  'rate_limited',
+  'draining',
+  'overloaded',
+  'store_unavailable',
+  'internal_error',
+] as const
+export const apiErrorCodeSchema = z.enum(API_ERROR_CODES)
+export type ApiErrorCode = z.infer<typeof apiErrorCodeSchema>
+
+export const errorBodySchema = z.strictObject({
+  success: z.literal(false),
+  error: z.strictObject({
+    code: apiErrorCodeSchema,
+    message: z.string(),
+    /** one line a field, for 400 */
+    details: z.array(z.string()).optional(),
+  }),
+})
+export type ErrorBody = z.infer<typeof errorBodySchema>
+
+export const ROLES = ['member', 'admin', 'owner'] as const
+export const roleSchema = z.enum(ROLES)
+export type Role = z.infer<typeof roleSchema>
+
+const text = z.string().refine((value) => value.trim() !== '', 'must not be empty')
+
+export const startRequestSchema = z.strictObject({ agentId: text.pipe(z.string().max(200)), message: text })
+export type StartRequest = z.infer<typeof startRequestSchema>
+
+export const turnRequestSchema = z.strictObject({ message: text })
+export type TurnRequest = z.infer<typeof turnRequestSchema>
+
+/** How a turn ended; `running` until it does. */
+export const TURN_STATUSES = ['running', 'answered', 'stopped', 'failed', 'aborted'] as const
+export const turnStatusSchema = z.enum(TURN_STATUSES)
+export type TurnStatus = z.infer<typeof turnStatusSchema>
+
+/** `GET /chat/sessions/:sessionId`. Two messages a turn, oldest first; times ISO 8601 UTC. */
+export const sessionSchema = z.strictObject({
+  sessionId: z.string(),
+  agentId: z.string(),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+  messages: z.array(
+    z.discriminatedUnion('role', [
+      z.strictObject({ id: z.string(), role: z.literal('user'), content: z.string(), createdAt: z.string() }),
+      z.strictObject({
+        id: z.string(),
+        role: z.literal('assistant'),
+        /** also a partial answer; empty while running or where none came */
+        content: z.string(),
+        status: turnStatusSchema,
+        executionMode: executionModeSchema.optional(),
+        createdAt: z.string(),
+      }),
+    ]),
+  ),
+})
+export type SessionView = z.infer<typeof sessionSchema>
+
+export const stopResponseSchema = z.strictObject({ stopped: z.boolean() })

@@ -1,0 +1,159 @@
+import { z } from 'zod'
+import { executionErrorCodeSchema, executionPhaseSchema } from './execution-codes.js'
+import { decisionSchema, executionModeSchema } from './modes.js'
+
+/** Types of the client's SSE events. zod describes them for clients and tests; the hot path never runs it. */
+
+export const PLAN_STEP_STATUSES = ['pending', 'running', 'completed', 'failed', 'skipped'] as const
+export const planStepStatusSchema = z.enum(PLAN_STEP_STATUSES)
+export type PlanStepStatus = z.infer<typeof planStepStatusSchema>
+
+export const CALL_STATUSES = ['calling', 'success', 'error'] as const
+const callStatusSchema = z.enum(CALL_STATUSES)
+
+const resultFields = {
+  result: z.unknown(),
+  success: z.boolean(),
+  error: z.string().optional(),
+  /** ms, as the runtime measured it */
+  duration: z.number().optional(),
+}
+
+/** What a `message` event carries: `type` names the Agent2UI kind, `data` its fields. */
+export const messageBodySchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('text'), data: z.strictObject({ content: z.string() }) }),
+  z.object({
+    type: z.literal('thinking'),
+    data: z.strictObject({ content: z.string(), stage: z.string().optional() }),
+  }),
+  z.object({
+    type: z.literal('plan'),
+    data: z.strictObject({
+      steps: z.array(z.strictObject({ id: z.string(), title: z.string(), status: planStepStatusSchema })),
+      /** index into `steps` of the step in work */
+      currentStep: z.number().int(),
+    }),
+  }),
+  z.object({
+    type: z.literal('plan_step'),
+    data: z.strictObject({
+      stepId: z.string(),
+      title: z.string(),
+      status: planStepStatusSchema,
+      tool: z.string().optional(),
+      params: z.unknown().optional(),
+      result: z.unknown().optional(),
+      error: z.string().optional(),
+      durationMs: z.number().optional(),
+    }),
+  }),
+  z.object({
+    type: z.literal('tool_call'),
+    data: z.strictObject({ toolName: z.string(), arguments: z.unknown(), status: callStatusSchema }),
+  }),
+  z.object({
+    type: z.literal('tool_result'),
+    data: z.strictObject({ toolName: z.string(), ...resultFields }),
+  }),
+  z.object({
+    type: z.literal('skill_call'),
+    data: z.strictObject({
+      skillId: z.string(),
+      skillName: z.string(),
+      arguments: z.unknown(),
+      status: callStatusSchema,
+    }),
+  }),
+  z.object({
+    type: z.literal('skill_result'),
+    data: z.strictObject({ skillId: z.string(), skillName: z.string(), ...resultFields }),
+  }),
+  z.object({
+    type: z.literal('mcp_call'),
+    data: z.strictObject({
+      serverId: z.string(),
+      toolName: z.string(),
+      arguments: z.unknown(),
+      status: callStatusSchema,
+    }),
+  }),
+  z.object({
+    type: z.literal('mcp_result'),
+    data: z.strictObject({ serverId: z.string(), toolName: z.string(), ...resultFields }),
+  }),
+  z.object({
+    type: z.literal('file'),
+    data: z.strictObject({
+      url: z.string(),
+      filename: z.string(),
+      mimeType: z.string(),
+      /** bytes */
+      size: z.number().optional(),
+    }),
+  }),
+])
+export type MessageBody = z.infer<typeof messageBodySchema>
+
+/** Data of the `message` event. `id` is unique within the stream, `timestamp` ISO 8601 UTC. */
+export const messageEventSchema = z.intersection(
+  messageBodySchema,
+  z.object({ id: z.string(), timestamp: z.string(), metadata: z.record(z.string(), z.unknown()).optional() }),
+)
+
+/** Codes of the terminal `error` event: what failed an execution, and `shutting_down` when a drain ran out. */
+export const streamErrorCodeSchema = z.union([executionErrorCodeSchema, z.literal('shutting_down')])
+export type StreamErrorCode = z.infer<typeof streamErrorCodeSchema>
+
+/** Data of the terminal `error` event. `recoverable`: sending the same message again may work. */
+export const errorEventSchema = z.strictObject({
+  code: streamErrorCodeSchema,
+  message: z.string(),
+  recoverable: z.boolean(),
+  /** who answered, or failed to */
+  executionMode: executionModeSchema,
+  details: z
+    .strictObject({
+      phase: executionPhaseSchema.optional(),
+      httpStatus: z.number().int().optional(),
+      /** the backend's own error code and trace id, where it sent them */
+      upstreamCode: z.string().optional(),
+      traceId: z.string().optional(),
+      /** the runtime's failure, when it failed first and the direct LLM failed too */
+      runtime: z.strictObject({ code: executionErrorCodeSchema, phase: executionPhaseSchema }).optional(),
+    })
+    .optional(),
+})
+export type ErrorEvent = z.infer<typeof errorEventSchema>
+
+export const usageSchema = z.strictObject({
+  /** prompt and completion together */
+  tokens: z.number().int(),
+  /** ms from the turn's start to its end */
+  latencyMs: z.number(),
+  /** true where the backend gave no count and ours is a guess from the text */
+  estimated: z.boolean().optional(),
+})
+
+export const failoverSchema = z.strictObject({
+  from: executionModeSchema,
+  cause: executionErrorCodeSchema,
+  phase: executionPhaseSchema,
+  /** ms from the turn's start to the failover */
+  afterMs: z.number(),
+})
+export type Failover = z.infer<typeof failoverSchema>
+
+/** Data of the terminal `done` event. `executionMode` is who answered; `decision` what the flags said. */
+export const doneEventSchema = z.strictObject({
+  sessionId: z.string(),
+  messageId: z.string(),
+  usage: usageSchema,
+  executionMode: executionModeSchema,
+  decision: decisionSchema,
+  failover: failoverSchema.optional(),
+  stopped: z.boolean().optional(),
+})
+export type DoneEvent = z.infer<typeof doneEventSchema>
+
+/** The one event that ends a stream. */
+export type TerminalEvent = { event: 'done'; data: DoneEvent } | { event: 'error'; data: ErrorEvent }

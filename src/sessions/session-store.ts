@@ -1,0 +1,71 @@
+import type { SessionView, TurnStatus } from '../protocol/api.js'
+import type { ExecutionMode } from '../protocol/modes.js'
+
+/** Who may see a session: its org and user, nobody else. */
+export interface SessionOwner {
+  readonly orgId: string
+  readonly userId: string
+}
+
+export interface NewTurn {
+  readonly sessionId: string
+  /** id of the answer */
+  readonly messageId: string
+  readonly owner: SessionOwner
+  readonly message: string
+}
+
+/** One past turn, as the history for a backend is made of. */
+export interface PastTurn {
+  readonly message: string
+  /** the answer's text, also a partial one; may be empty */
+  readonly text: string
+}
+
+export type BeginResult =
+  | { readonly kind: 'begun'; readonly agentId: string; readonly history: readonly PastTurn[] }
+  /** no such session, or another owner's: nothing tells which */
+  | { readonly kind: 'not_found' }
+  /** a turn is running; `releasing`: its stream has ended and only a cancel is still under way */
+  | { readonly kind: 'busy'; readonly releasing: boolean }
+
+export interface TurnEnd {
+  readonly status: Exclude<TurnStatus, 'running'>
+  readonly text: string
+  readonly executionMode: ExecutionMode
+}
+
+/** What a lease renewal finds: go on, somebody pressed stop, or another replica took the session over. */
+export type Renewal = 'held' | 'stop_requested' | 'lost'
+
+/**
+ * Conversations and the one running turn of each, shared by the replicas of one machine. A running turn is a row with
+ * a lease: after a kill it runs out and the turn reads as `aborted`.
+ * Every method rejects with `StoreUnavailable` when the store cannot be read or written within its deadline.
+ */
+export interface SessionStore {
+  /** Creates the session with its first turn running. */
+  create(turn: NewTurn, agentId: string): Promise<void>
+  /** Starts the next turn; `history` is oldest first, the turns without an answer's text left out. */
+  begin(turn: NewTurn): Promise<BeginResult>
+  /** Renews the lease of the turn, keeps the partial text, and tells whether a stop was asked for. */
+  renew(messageId: string, partialText: string): Promise<Renewal>
+  /** A cheap look between two renewals (each second): was a stop asked for? */
+  stopRequested(messageId: string): Promise<boolean>
+  /** Keeps how the turn ended. The session stays busy (`releasing`) until `release`. */
+  finish(messageId: string, end: TurnEnd): Promise<void>
+  /** The session may take its next turn. */
+  release(messageId: string): Promise<void>
+  /** Marks the running turn for its replica to stop; `undefined` when the caller has no such session. */
+  requestStop(
+    sessionId: string,
+    owner: SessionOwner,
+  ): Promise<{ stopped: boolean; messageId?: string } | undefined>
+  read(sessionId: string, owner: SessionOwner): Promise<SessionView | undefined>
+  close(): Promise<void>
+}
+
+/** The store did not answer within its deadline, or is broken; the turn is refused with 503. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+}
