@@ -1,0 +1,22 @@
+# Build: everything, compiled. Runtime: production packages and dist/ alone, as a user without rights.
+FROM node:24-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --no-audit --no-fund
+COPY tsconfig.json ./
+COPY src ./src
+RUN node node_modules/typescript/bin/tsc -p tsconfig.json && npm prune --omit=dev
+
+FROM node:24-slim
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=3001 CHAT_DATABASE=/app/data/chat.db
+WORKDIR /app
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+COPY package.json ./
+COPY flags ./flags
+RUN mkdir -p data && chown node:node data
+USER node
+EXPOSE 3001
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
+  CMD ["node", "dist/cli/healthcheck.js"]
+CMD ["node", "dist/main.js"]

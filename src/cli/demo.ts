@@ -1,0 +1,223 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join, relative } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { SignJWT } from 'jose'
+import { demoGuide } from './demo-guide.js'
+
+const HELP = `chat-cutover demo: the whole service on this machine, with simulated LLM and runtime. No key, no daemon, no Docker.
+
+Usage: chat-cutover demo [options]
+
+Options:
+  --data DIR     where flags, conversations and the secret live (default data/demo); kept between runs
+  --fresh        empties DIR first
+  --port P       the service's port (default 3001, or a free one when that is taken)
+  -h, --help     this text
+
+Ctrl-C ends everything.
+`
+
+const DIST = fileURLToPath(new URL('..', import.meta.url))
+const SHIPPED_FLAGS = fileURLToPath(new URL('../../flags', import.meta.url))
+const FLAG_FILES = ['chat.flagd.json', 'auto-fallback.flagd.json'] as const
+const DEMO_ORG = 'acme'
+const START_TIMEOUT_MS = 15_000
+
+interface Child {
+  readonly name: string
+  readonly process: ChildProcess
+  readonly url: string
+}
+
+/** Starts simulators and service as processes of their own and prints what to paste. Resolves when all have ended. */
+export async function runDemo(argv: readonly string[]): Promise<number> {
+  const options = demoOptions(argv)
+  if (typeof options === 'number') return options
+  const { data } = options
+  if (options.fresh) rmSync(data, { recursive: true, force: true })
+  prepareData(data)
+  const secret = demoSecret(join(data, 'jwt-secret'))
+  const children: Child[] = []
+  const stop = (): void => {
+    for (const child of children) child.process.kill('SIGTERM')
+  }
+  process.once('SIGINT', stop)
+  process.once('SIGTERM', stop)
+  try {
+    const llm = await startSimulator('llm', 8001)
+    children.push(llm)
+    const runtime = await startSimulator('runtime', 8000)
+    children.push(runtime)
+    const service = await startService(options, secret, llm.url, runtime.url)
+    children.push(service)
+    const tokens = { member: await token(secret, 'member'), admin: await token(secret, 'admin') }
+    const first = await firstTurn(service.url, tokens.member)
+    process.stdout.write(
+      demoGuide({
+        url: service.url,
+        tokens,
+        org: DEMO_ORG,
+        sessionId: first.sessionId,
+        events: first.events,
+        flagsFile: relative(process.cwd(), join(data, FLAG_FILES[0])) || FLAG_FILES[0],
+        llmUrl: llm.url,
+        runtimeUrl: runtime.url,
+        runtimePid: runtime.process.pid ?? 0,
+      }),
+    )
+    await ended(service.process)
+  } catch (error) {
+    process.stderr.write(`The demo could not start: ${error instanceof Error ? error.message : String(error)}\n`)
+    return 1
+  } finally {
+    stop()
+    await Promise.all(children.map((child) => ended(child.process)))
+  }
+  return 0
+}
+
+interface DemoOptions {
+  readonly data: string
+  readonly fresh: boolean
+  readonly port: number
+}
+
+function demoOptions(argv: readonly string[]): DemoOptions | number {
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: {
+        data: { type: 'string', default: join('data', 'demo') },
+        fresh: { type: 'boolean', default: false },
+        port: { type: 'string', default: '3001' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+    if (values.help) {
+      process.stdout.write(HELP)
+      return 0
+    }
+    if (!/^\d{1,5}$/.test(values.port)) throw new Error(`--port ${values.port} is not a port`)
+    return { data: values.data, fresh: values.fresh, port: Number(values.port) }
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`)
+    return 2
+  }
+}
+
+/** The flag files are copied once: edits survive the next run, and the repository's own stay as they are. */
+function prepareData(data: string): void {
+  mkdirSync(data, { recursive: true })
+  for (const file of FLAG_FILES) {
+    const copy = join(data, file)
+    if (!existsSync(copy)) copyFileSync(join(SHIPPED_FLAGS, file), copy)
+  }
+}
+
+/** Kept between runs, so that a token pasted yesterday still works. */
+function demoSecret(file: string): string {
+  if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600 })
+  return readFileSync(file, 'utf8').trim()
+}
+
+function token(secret: string, role: 'member' | 'admin'): Promise<string> {
+  return new SignJWT({ org_id: DEMO_ORG, role })
+    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    .setSubject(`demo-${role}`)
+    .setIssuedAt()
+    .setExpirationTime('7d')
+    .sign(new TextEncoder().encode(secret))
+}
+
+async function startSimulator(kind: 'llm' | 'runtime', preferredPort: number): Promise<Child> {
+  const port = await freePort(preferredPort)
+  const script = join(DIST, 'simulator', 'main.js')
+  return startChild(kind, [script, kind, '--port', String(port)], process.env)
+}
+
+async function startService(
+  options: DemoOptions,
+  secret: string,
+  llmUrl: string,
+  runtimeUrl: string,
+): Promise<Child> {
+  const port = await freePort(options.port)
+  return startChild('service', [join(DIST, 'main.js')], {
+    PATH: process.env.PATH,
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    LOG_LEVEL: process.env.LOG_LEVEL ?? 'info',
+    JWT_SECRET: secret,
+    LLM_BASE_URL: `${llmUrl}/v1`,
+    LLM_MODEL: 'simulated',
+    RUNTIME_SERVICE_URL: runtimeUrl,
+    CHAT_RUNTIME_ENABLED_ORGS: DEMO_ORG,
+    CHAT_FLAGS_FILE: join(options.data, FLAG_FILES[0]),
+    CHAT_FALLBACK_FLAGS_FILE: join(options.data, FLAG_FILES[1]),
+    CHAT_DATABASE: join(options.data, 'chat.db'),
+    CHAT_DRAIN_MS: '5000',
+  })
+}
+
+/** Starts a process and waits for its `listening` line; every other line it prints is passed on to stderr. */
+function startChild(name: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Child> {
+  const child = spawn(process.execPath, [...args], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`the ${name} did not start in time`)), START_TIMEOUT_MS)
+    child.once('exit', (code) => {
+      clearTimeout(timer)
+      reject(new Error(`the ${name} ended with exit code ${code}`))
+    })
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const url = listeningUrl(line)
+      if (url === undefined) {
+        process.stderr.write(`[${name}] ${line}\n`)
+        return
+      }
+      clearTimeout(timer)
+      resolve({ name, process: child, url })
+    })
+  })
+}
+
+function listeningUrl(line: string): string | undefined {
+  try {
+    const entry: unknown = JSON.parse(line)
+    if (typeof entry !== 'object' || entry === null || !('msg' in entry) || !('url' in entry)) return undefined
+    return entry.msg === 'listening' ? String(entry.url) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function freePort(preferred: number): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer()
+    probe.once('error', () => resolve(0))
+    probe.listen(preferred, '127.0.0.1', () => probe.close(() => resolve(preferred)))
+  })
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
+  return new Promise((resolve) => child.once('exit', () => resolve()))
+}
+
+/** One real turn, so that the guide shows what a client sees and names a session that exists. */
+async function firstTurn(url: string, bearer: string): Promise<{ sessionId: string; events: string }> {
+  const response = await fetch(`${url}/api/v1/chat/start`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ agentId: 'assistant', message: 'Hello' }),
+    signal: AbortSignal.timeout(START_TIMEOUT_MS),
+  })
+  const events = await response.text()
+  const sessionId = response.headers.get('x-chat-session-id')
+  if (!response.ok || sessionId === null) throw new Error(`the first turn failed with ${response.status}: ${events}`)
+  return { sessionId, events }
+}
