@@ -1,6 +1,11 @@
 import type { SessionView, TurnStatus } from '../protocol/api.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 
+/** ms a running turn's lease lasts without a renewal (protocols: 15 s) */
+export const DEFAULT_LEASE_MS = 15_000
+/** characters of history `begin` gives where the store is told nothing else */
+export const DEFAULT_HISTORY_BUDGET = 32_000
+
 /** Who may see a session: its org and user, nobody else. */
 export interface SessionOwner {
   readonly orgId: string
@@ -41,18 +46,23 @@ export type Renewal = 'held' | 'stop_requested' | 'lost'
 /**
  * Conversations and the one running turn of each, shared by the replicas of one machine. A running turn is a row with
  * a lease: after a kill it runs out and the turn reads as `aborted`.
- * Every method rejects with `StoreUnavailable` when the store cannot be read or written within its deadline.
+ * Every method rejects with `StoreUnavailable` when the store cannot be read or written within its deadline, or is closed.
+ * What a turn's own replica tells last is what counts: a turn taken over (its lease ran out and the next one began) is
+ * never running again, but a late `finish` still keeps the text and the status its reader got.
  */
 export interface SessionStore {
   /** Creates the session with its first turn running. */
   create(turn: NewTurn, agentId: string): Promise<void>
-  /** Starts the next turn; `history` is oldest first, the turns without an answer's text left out. */
+  /**
+   * Starts the next turn; an expired lease is taken over. `history` is oldest first, the turns without an answer's text
+   * left out, and no more of it than the store's `historyBudget` lets through (trim-history.ts).
+   */
   begin(turn: NewTurn): Promise<BeginResult>
-  /** Renews the lease of the turn, keeps the partial text, and tells whether a stop was asked for. */
+  /** Renews the lease of the turn, keeps the partial text, and tells whether a stop was asked for. `lost` once it ended. */
   renew(messageId: string, partialText: string): Promise<Renewal>
   /** A cheap look between two renewals (each second): was a stop asked for? */
   stopRequested(messageId: string): Promise<boolean>
-  /** Keeps how the turn ended. The session stays busy (`releasing`) until `release`. */
+  /** Keeps how the turn ended; the first end counts. The session stays busy (`releasing`) until `release`, a lease at most. */
   finish(messageId: string, end: TurnEnd): Promise<void>
   /** The session may take its next turn. */
   release(messageId: string): Promise<void>

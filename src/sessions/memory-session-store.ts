@@ -1,0 +1,185 @@
+import type { Clock } from '../core/clock.js'
+import type { SessionView } from '../protocol/api.js'
+import {
+  type BeginResult,
+  DEFAULT_HISTORY_BUDGET,
+  DEFAULT_LEASE_MS,
+  type NewTurn,
+  type Renewal,
+  type SessionOwner,
+  type SessionStore,
+  StoreUnavailable,
+  type TurnEnd,
+} from './session-store.js'
+import { type SessionRecord, sessionView, type TurnRecord } from './session-view.js'
+import { newestWithin } from './trim-history.js'
+
+export interface MemorySessionStoreOptions {
+  readonly clock: Clock
+  /** name of this process; nobody shares the memory, so it is only kept for the likeness to the SQLite store */
+  readonly replica?: string
+  /** ms; default 15,000 */
+  readonly leaseMs?: number
+  /** characters of history `begin` gives; default 32,000 */
+  readonly historyBudget?: number
+}
+
+interface Running {
+  readonly messageId: string
+  /** wall ms */
+  leaseUntil: number
+  stopRequested: boolean
+  releasing: boolean
+}
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
+
+interface Session extends Mutable<SessionRecord> {
+  readonly owner: SessionOwner
+  readonly turns: Mutable<TurnRecord>[]
+  running: Running | undefined
+}
+
+/**
+ * Conversations in memory: the twin of the SQLite store for tests and tools, with the same answers to every call.
+ * It forgets nothing while it lives, so it is not for production.
+ */
+export function createMemorySessionStore(options: MemorySessionStoreOptions): SessionStore {
+  return new MemorySessionStore(options)
+}
+
+class MemorySessionStore implements SessionStore {
+  readonly #clock: Clock
+  readonly #leaseMs: number
+  readonly #historyBudget: number
+  readonly #sessions = new Map<string, Session>()
+  readonly #turns = new Map<string, { session: Session; turn: Mutable<TurnRecord> }>()
+  #closed = false
+
+  constructor({ clock, leaseMs, historyBudget }: MemorySessionStoreOptions) {
+    this.#clock = clock
+    this.#leaseMs = leaseMs ?? DEFAULT_LEASE_MS
+    this.#historyBudget = historyBudget ?? DEFAULT_HISTORY_BUDGET
+  }
+
+  async create(turn: NewTurn, agentId: string): Promise<void> {
+    this.#assertOpen()
+    if (this.#sessions.has(turn.sessionId)) throw new Error(`session ${turn.sessionId} exists already`)
+    const now = this.#clock.wall()
+    const session: Session = {
+      sessionId: turn.sessionId,
+      owner: turn.owner,
+      agentId,
+      createdAt: now,
+      updatedAt: now,
+      turns: [],
+      running: undefined,
+    }
+    this.#start(session, turn)
+    this.#sessions.set(turn.sessionId, session)
+  }
+
+  async begin(turn: NewTurn): Promise<BeginResult> {
+    const session = this.#owned(turn.sessionId, turn.owner)
+    if (session === undefined) return { kind: 'not_found' }
+    const live = this.#live(session)
+    if (live !== undefined) return { kind: 'busy', releasing: live.releasing }
+    const history = newestWithin(session.turns, this.#historyBudget).map(({ message, text }) => ({
+      message,
+      text,
+    }))
+    this.#start(session, turn)
+    return { kind: 'begun', agentId: session.agentId, history }
+  }
+
+  async renew(messageId: string, partialText: string): Promise<Renewal> {
+    const { turn, running } = this.#find(messageId)
+    if (turn === undefined || running === undefined || running.releasing) return 'lost'
+    running.leaseUntil = this.#clock.wall() + this.#leaseMs
+    turn.text = partialText
+    return running.stopRequested ? 'stop_requested' : 'held'
+  }
+
+  async stopRequested(messageId: string): Promise<boolean> {
+    return this.#find(messageId).running?.stopRequested ?? false
+  }
+
+  async finish(messageId: string, end: TurnEnd): Promise<void> {
+    const { session, turn, running } = this.#find(messageId)
+    if (session === undefined || turn === undefined || turn.status !== undefined) return
+    const now = this.#clock.wall()
+    turn.status = end.status
+    turn.text = end.text
+    turn.executionMode = end.executionMode
+    session.updatedAt = now
+    if (running === undefined) return
+    running.releasing = true
+    running.leaseUntil = now + this.#leaseMs
+  }
+
+  async release(messageId: string): Promise<void> {
+    const { session, running } = this.#find(messageId)
+    if (session !== undefined && running !== undefined) session.running = undefined
+  }
+
+  async requestStop(
+    sessionId: string,
+    owner: SessionOwner,
+  ): Promise<{ stopped: boolean; messageId?: string } | undefined> {
+    const session = this.#owned(sessionId, owner)
+    if (session === undefined) return undefined
+    const live = this.#live(session)
+    if (live === undefined || live.releasing) return { stopped: false }
+    live.stopRequested = true
+    return { stopped: true, messageId: live.messageId }
+  }
+
+  async read(sessionId: string, owner: SessionOwner): Promise<SessionView | undefined> {
+    const session = this.#owned(sessionId, owner)
+    if (session === undefined) return undefined
+    return sessionView(session, session.turns, this.#live(session)?.messageId)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+  }
+
+  #start(session: Session, turn: NewTurn): void {
+    if (this.#turns.has(turn.messageId)) throw new Error(`turn ${turn.messageId} exists already`)
+    const now = this.#clock.wall()
+    const record = { messageId: turn.messageId, message: turn.message, text: '', startedAt: now }
+    session.turns.push(record)
+    session.running = {
+      messageId: turn.messageId,
+      leaseUntil: now + this.#leaseMs,
+      stopRequested: false,
+      releasing: false,
+    }
+    session.updatedAt = now
+    this.#turns.set(turn.messageId, { session, turn: record })
+  }
+
+  #owned(sessionId: string, owner: SessionOwner): Session | undefined {
+    this.#assertOpen()
+    const session = this.#sessions.get(sessionId)
+    const own = session?.owner.orgId === owner.orgId && session.owner.userId === owner.userId
+    return own ? session : undefined
+  }
+
+  /** The turn and its session; `running` only while this very turn holds the session. */
+  #find(messageId: string) {
+    this.#assertOpen()
+    const found = this.#turns.get(messageId)
+    const running = found?.session.running
+    return { ...found, running: running?.messageId === messageId ? running : undefined }
+  }
+
+  #live(session: Session): Running | undefined {
+    const running = session.running
+    return running !== undefined && running.leaseUntil > this.#clock.wall() ? running : undefined
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new StoreUnavailable('the session store is closed')
+  }
+}

@@ -1,0 +1,58 @@
+import type { SessionView, TurnStatus } from '../protocol/api.js'
+import type { ExecutionMode } from '../protocol/modes.js'
+
+/** A session as it is kept; times in wall ms. */
+export interface SessionRecord {
+  readonly sessionId: string
+  readonly agentId: string
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+/** A turn as it is kept; `startedAt` in wall ms. */
+export interface TurnRecord {
+  readonly messageId: string
+  readonly message: string
+  /** the answer's text, also a partial one */
+  readonly text: string
+  /** the end its own replica told; absent before that and for ever after a kill */
+  readonly status?: Exclude<TurnStatus, 'running'>
+  readonly executionMode?: ExecutionMode
+  readonly startedAt: number
+}
+
+/**
+ * What the owner of a session gets to see.
+ * @param liveMessageId the turn that holds an unexpired lease: without an end of its own it is `running`, any other
+ * one `aborted`. So a killed replica's turn needs no later write to be told right.
+ */
+export function sessionView(
+  session: SessionRecord,
+  turns: readonly TurnRecord[],
+  liveMessageId: string | undefined,
+): SessionView {
+  return {
+    sessionId: session.sessionId,
+    agentId: session.agentId,
+    createdAt: isoTime(session.createdAt),
+    updatedAt: isoTime(session.updatedAt),
+    messages: turns.flatMap((turn) => turnMessages(turn, turn.messageId === liveMessageId)),
+  }
+}
+
+function turnMessages(turn: TurnRecord, live: boolean): SessionView['messages'] {
+  const createdAt = isoTime(turn.startedAt)
+  return [
+    { id: `${turn.messageId}-user`, role: 'user', content: turn.message, createdAt },
+    {
+      id: turn.messageId,
+      role: 'assistant',
+      content: turn.text,
+      status: turn.status ?? (live ? 'running' : 'aborted'),
+      ...(turn.executionMode === undefined ? {} : { executionMode: turn.executionMode }),
+      createdAt,
+    },
+  ]
+}
+
+const isoTime = (wallMs: number): string => new Date(wallMs).toISOString()

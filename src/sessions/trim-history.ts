@@ -1,0 +1,41 @@
+import type { HistoryMessage } from '../execution/backend.js'
+import type { PastTurn } from './session-store.js'
+
+/** Turns of history a backend ever gets, however short they are: bounds the work of one `begin`. */
+export const MAX_HISTORY_TURNS = 500
+
+/** Size of a turn in the budget: UTF-16 code units of both messages, the unit of `CHAT_HISTORY_BUDGET`. */
+export const turnSize = (turn: PastTurn): number => turn.message.length + turn.text.length
+
+/**
+ * The newest turns that fit into the budget, oldest first. Rules, which the SQLite store repeats in its query:
+ * a turn without text is left out whole (a question nobody answered misleads a model); a turn that could never fit
+ * is left out too, for half a message is worse than none; the first other turn that does not fit any more ends the
+ * history, so that it has no holes but those.
+ */
+export function newestWithin(past: readonly PastTurn[], budgetCharacters: number): PastTurn[] {
+  const kept: PastTurn[] = []
+  let room = budgetCharacters
+  for (let index = past.length - 1; index >= 0 && kept.length < MAX_HISTORY_TURNS; index -= 1) {
+    const turn = past[index]
+    if (turn === undefined || turn.text === '') continue
+    const size = turnSize(turn)
+    if (size > budgetCharacters) continue
+    if (size > room) break
+    room -= size
+    kept.push(turn)
+  }
+  return kept.reverse()
+}
+
+/**
+ * History as a backend gets it: whole turns, the user's message and the (perhaps partial) answer, oldest first.
+ * @param past oldest first
+ * @param budgetCharacters UTF-16 code units of all messages together; the rules are those of `newestWithin`
+ */
+export function trimHistory(past: readonly PastTurn[], budgetCharacters: number): HistoryMessage[] {
+  return newestWithin(past, budgetCharacters).flatMap((turn): HistoryMessage[] => [
+    { role: 'user', content: turn.message },
+    { role: 'assistant', content: turn.text },
+  ])
+}
