@@ -10,6 +10,8 @@ export const MAX_BODY_BYTES = 1_048_576
 export const API_ERROR_CODES = [
   'bad_request',
   'unauthorized',
+  /** the keys to verify tokens with cannot be fetched: nothing is known about the token */
+  'auth_unavailable',
   'forbidden',
   'not_found',
   'method_not_allowed',
@@ -17,6 +19,7 @@ export const API_ERROR_CODES = [
   'payload_too_large',
   'unsupported_media_type',
   'rate_limited',
+  'starting',
   'draining',
   'overloaded',
   'store_unavailable',

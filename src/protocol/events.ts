@@ -100,8 +100,14 @@ export const messageEventSchema = z.intersection(
   z.object({ id: z.string(), timestamp: z.string(), metadata: z.record(z.string(), z.unknown()).optional() }),
 )
 
-/** Codes of the terminal `error` event: what failed an execution, and `shutting_down` when a drain ran out. */
-export const streamErrorCodeSchema = z.union([executionErrorCodeSchema, z.literal('shutting_down')])
+/**
+ * Codes of the terminal `error` event: what failed an execution, and beside it `shutting_down` when a drain ran out,
+ * `superseded` when another replica took the session over, `store_unavailable` when the answer could not be kept.
+ */
+export const streamErrorCodeSchema = z.union([
+  executionErrorCodeSchema,
+  z.enum(['shutting_down', 'superseded', 'store_unavailable']),
+])
 export type StreamErrorCode = z.infer<typeof streamErrorCodeSchema>
 
 /** Data of the terminal `error` event. `recoverable`: sending the same message again may work. */

@@ -1,0 +1,72 @@
+import type { Config } from '../config.js'
+import type { Clock } from '../core/clock.js'
+import type { Logger } from '../core/logger.js'
+import type { Flags } from '../decision/flags.js'
+import type { ChatBackend } from '../execution/backend.js'
+import type { Outcome } from '../execution/outcome.js'
+import type { Failover } from '../protocol/events.js'
+import type { Decision, ExecutionMode } from '../protocol/modes.js'
+import type { SessionStore } from '../sessions/session-store.js'
+import type { TurnRegistry } from './turns.js'
+
+/** What the request edge tells the metrics, and the exposition it serves. Recording never throws and never waits. */
+export interface EdgeMetrics {
+  recordOutcome(outcome: Outcome): void
+  recordDecision(decision: Decision): void
+  recordFailover(failover: Failover): void
+  streamOpened(): void
+  streamClosed(): void
+  /** Prometheus text format */
+  exposition(): Promise<{ readonly contentType: string; readonly body: string }>
+}
+
+/** Where the process is in its life; only `ready` takes new turns. */
+export interface Lifecycle {
+  state(): 'starting' | 'ready' | 'draining'
+}
+
+/** Times of the request edge in ms; protocols fix them, tests shorten them. */
+export interface EdgeTiming {
+  /** between two `heartbeat` events */
+  readonly heartbeatMs: number
+  /** a reader that takes nothing for so long while we hold something for it is cut off */
+  readonly slowReaderMs: number
+  /** for a request body to arrive */
+  readonly bodyMs: number
+  /** after a 413 the connection is read (and thrown away) for so long, so that the client sees the answer */
+  readonly lingerMs: number
+  /** between two renewals of a running turn's lease */
+  readonly renewMs: number
+  /** between two looks at the stop mark */
+  readonly stopLookMs: number
+  /** the next turn waits so long for a session whose last cancel is still under way */
+  readonly releasingMs: number
+  /** for the store to keep the end of a turn */
+  readonly finishMs: number
+}
+
+export const EDGE_TIMING: EdgeTiming = {
+  heartbeatMs: 15_000,
+  slowReaderMs: 30_000,
+  bodyMs: 10_000,
+  lingerMs: 2_000,
+  renewMs: 5_000,
+  stopLookMs: 1_000,
+  releasingMs: 1_300,
+  finishMs: 3_000,
+}
+
+/** Everything the request edge needs, made by the composition root. */
+export interface AppDeps {
+  readonly config: Pick<Config, 'auth' | 'maxStreams' | 'turnsPerMinute' | 'historyBudget'>
+  readonly flags: Flags
+  readonly sessions: SessionStore
+  readonly backends: Readonly<Record<ExecutionMode, ChatBackend>>
+  readonly turns: TurnRegistry
+  readonly clock: Clock
+  readonly ids: { newId(): string }
+  readonly logger: Logger
+  readonly metrics: EdgeMetrics
+  readonly lifecycle: Lifecycle
+  readonly timing?: Partial<EdgeTiming>
+}
