@@ -38,7 +38,7 @@ What an admin sees: the flags in force, why a caller gets its mode; then Prometh
   curl -s ${url}/metrics
 
 See the mode flip without a restart: run this loop, then edit ${facts.flagsFile}
-and set "defaultVariant": "direct_llm" (and drop "targeting") or "runtime_orchestrator" in chat-execution-mode:
+and set "defaultVariant": "direct_llm", later "runtime_orchestrator", in chat-execution-mode (null leaves it to the environment):
   while sleep 1; do ${start} | grep -o '"executionMode":"[a-z_]*"'; done
 
 Make the runtime sick and see the direct LLM answer in the same stream ("failover" in the done event); then well again:

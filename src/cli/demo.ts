@@ -72,7 +72,9 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
     )
     await ended(service.process)
   } catch (error) {
-    process.stderr.write(`The demo could not start: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.stderr.write(
+      `The demo could not start: ${error instanceof Error ? error.message : String(error)}\n`,
+    )
     return 1
   } finally {
     stop()
@@ -188,7 +190,8 @@ function startChild(name: string, args: readonly string[], env: NodeJS.ProcessEn
 function listeningUrl(line: string): string | undefined {
   try {
     const entry: unknown = JSON.parse(line)
-    if (typeof entry !== 'object' || entry === null || !('msg' in entry) || !('url' in entry)) return undefined
+    if (typeof entry !== 'object' || entry === null || !('msg' in entry) || !('url' in entry))
+      return undefined
     return entry.msg === 'listening' ? String(entry.url) : undefined
   } catch {
     return undefined
@@ -218,6 +221,7 @@ async function firstTurn(url: string, bearer: string): Promise<{ sessionId: stri
   })
   const events = await response.text()
   const sessionId = response.headers.get('x-chat-session-id')
-  if (!response.ok || sessionId === null) throw new Error(`the first turn failed with ${response.status}: ${events}`)
+  if (!response.ok || sessionId === null)
+    throw new Error(`the first turn failed with ${response.status}: ${events}`)
   return { sessionId, events }
 }

@@ -1,0 +1,101 @@
+import { readStream } from './client.js'
+import { startBare } from './measured-process.js'
+import { startOurs } from './ours.js'
+import { quantile, type Row } from './statistics.js'
+
+/** Added time to first content at 100 turns a second, over a direct call to the upstream, beside a bare Koa + got relay. */
+const TURNS_PER_SECOND = 100
+const SECONDS = 6
+const ROUNDS = 3
+const FIRST_AFTER_MS = 20
+
+interface Target {
+  readonly name: 'direct' | 'relay' | 'ours'
+  readonly url: string
+  readonly headers: Record<string, string>
+  readonly body: object
+}
+
+export async function benchLatency(upstream: string, report: (text: string) => void): Promise<Row[]> {
+  const ours = await startOurs(upstream)
+  const relay = await startBare('koa-got.ts', upstream)
+  const message = JSON.stringify({ events: 5, everyMs: 10, firstAfterMs: FIRST_AFTER_MS })
+  const targets: Target[] = [
+    {
+      name: 'direct',
+      url: `${upstream}/api/v1/execute/stream`,
+      headers: {},
+      body: { session_id: 's', agent_id: 'a', org_id: 'o', user_message: message },
+    },
+    { name: 'relay', url: relay.url, headers: {}, body: { message } },
+    {
+      name: 'ours',
+      url: `${ours.url}/api/v1/chat/start`,
+      headers: { authorization: ours.bearer },
+      body: { agentId: 'assistant', message },
+    },
+  ]
+  const seen = { direct: [] as number[], relay: [] as number[], ours: [] as number[] }
+  try {
+    for (const target of targets) await runTurns(target, 2)
+    for (let round = 1; round <= ROUNDS; round++)
+      for (const target of targets) {
+        const times = await runTurns(target, SECONDS)
+        seen[target.name].push(...times)
+        report(
+          `latency, round ${round}/${ROUNDS}: ${target.name} p50 ${quantile(times, 0.5).toFixed(2)} p99 ${quantile(times, 0.99).toFixed(2)} ms`,
+        )
+      }
+  } finally {
+    await Promise.all([ours.stop(), relay.stop()])
+  }
+  return rows(seen)
+}
+
+function rows(seen: { direct: number[]; relay: number[]; ours: number[] }): Row[] {
+  const at = (name: keyof typeof seen, p: number): number => quantile(seen[name], p)
+  const added = (name: 'relay' | 'ours', p: number): number => at(name, p) - at('direct', p)
+  const p50 = added('ours', 0.5)
+  const p99Ratio = at('ours', 0.99) / at('relay', 0.99)
+  return [
+    {
+      what: 'added to first content, p50 (floor: Koa + got relay)',
+      unit: 'ms',
+      floor: added('relay', 0.5),
+      ours: p50,
+      ratio: p50 / added('relay', 0.5),
+      target: '≤ 2 ms',
+      met: p50 <= 2,
+    },
+    {
+      what: 'added to first content, p99 (floor: Koa + got relay)',
+      unit: 'ms',
+      floor: added('relay', 0.99),
+      ours: added('ours', 0.99),
+      ratio: added('ours', 0.99) / added('relay', 0.99),
+      target: '',
+      met: true,
+    },
+    {
+      what: 'time to first content, p99 (floor: Koa + got relay)',
+      unit: 'ms',
+      floor: at('relay', 0.99),
+      ours: at('ours', 0.99),
+      ratio: p99Ratio,
+      target: '≤ 1.5 ×',
+      met: p99Ratio <= 1.5,
+    },
+  ]
+}
+
+/** Open loop: a turn starts each 10 ms whether or not the earlier ones have ended. */
+async function runTurns(target: Target, seconds: number): Promise<number[]> {
+  const turns: Promise<number>[] = []
+  const startedAt = performance.now()
+  for (let turn = 0; turn < seconds * TURNS_PER_SECOND; turn++) {
+    const dueIn = startedAt + (turn * 1000) / TURNS_PER_SECOND - performance.now()
+    if (dueIn > 0) await new Promise((resolve) => setTimeout(resolve, dueIn))
+    turns.push(readStream(target.url, target.headers, target.body).then((stream) => stream.firstContentMs))
+  }
+  return Promise.all(turns)
+}

@@ -1,0 +1,67 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { benchDecision } from './decision.js'
+import { benchLatency } from './latency.js'
+import { type MeasuredProcess, startBare } from './measured-process.js'
+import { benchRelay } from './relay.js'
+import type { Row } from './statistics.js'
+import { benchStreams } from './streams.js'
+
+const BENCHES = {
+  relay: benchRelay,
+  latency: benchLatency,
+  decision: (_upstream: string, report: (text: string) => void) => benchDecision(report),
+  streams: benchStreams,
+}
+type Name = keyof typeof BENCHES
+const NAMES = Object.keys(BENCHES) as Name[]
+
+function wanted(argv: readonly string[]): Name[] {
+  const unknown = argv.filter((name) => !NAMES.some((known) => known === name))
+  if (unknown.length > 0) {
+    process.stderr.write(`Unknown bench: ${unknown.join(', ')}. There are: ${NAMES.join(', ')}.\n`)
+    process.exit(2)
+  }
+  return argv.length === 0 ? NAMES : NAMES.filter((name) => argv.includes(name))
+}
+
+function table(rows: readonly Row[]): string {
+  const lines = rows.map((row) => [
+    row.what,
+    row.unit,
+    row.floor.toFixed(2),
+    row.ours.toFixed(2),
+    row.ratio.toFixed(2),
+    row.target,
+    row.target === '' ? '' : row.met ? 'met' : 'missed',
+  ])
+  const all = [['what', 'unit', 'floor', 'ours', 'ratio', 'target', ''], ...lines]
+  const widths = [0, 1, 2, 3, 4, 5, 6].map((column) =>
+    Math.max(...all.map((line) => (line[column] ?? '').length)),
+  )
+  return all.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')).join('\n')
+}
+
+const report = (text: string): void => {
+  process.stderr.write(`${text}\n`)
+}
+
+const rows: Row[] = []
+for (const name of wanted(process.argv.slice(2))) {
+  let upstream: MeasuredProcess | undefined
+  try {
+    upstream = await startBare('upstream.ts')
+    rows.push(...(await BENCHES[name](upstream.url, report)))
+  } finally {
+    await upstream?.stop()
+  }
+}
+
+process.stdout.write(`\n${table(rows)}\n`)
+mkdirSync('bench/results', { recursive: true })
+const file = `bench/results/${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}.json`
+const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length }
+writeFileSync(file, `${JSON.stringify({ at: new Date().toISOString(), machine, rows }, null, 2)}\n`)
+process.stdout.write(`\nWritten to ${file}\n`)
+// keep-alive sockets of the load generator
+process.exit(0)

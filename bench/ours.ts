@@ -1,0 +1,38 @@
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { SignJWT } from 'jose'
+import { type MeasuredProcess, startService } from './measured-process.js'
+
+const SECRET = 'bench-secret-bench-secret-bench-secret'
+const ORG = 'bench'
+
+/** The service as deployed by default: resolver `file`, SQLite, auth, metrics, one log line a turn. */
+export async function startOurs(upstream: string): Promise<MeasuredProcess & { bearer: string }> {
+  mkdirSync('data', { recursive: true })
+  const folder = mkdtempSync(join('data', 'bench-'))
+  for (const file of ['chat.flagd.json', 'auto-fallback.flagd.json'])
+    copyFileSync(join('flags', file), join(folder, file))
+  const service = await startService({
+    PORT: '0',
+    JWT_SECRET: SECRET,
+    LLM_BASE_URL: `${upstream}/v1`,
+    RUNTIME_SERVICE_URL: upstream,
+    CHAT_RUNTIME_ENABLED_ORGS: ORG,
+    CHAT_FLAGS_FILE: join(folder, 'chat.flagd.json'),
+    CHAT_FALLBACK_FLAGS_FILE: join(folder, 'auto-fallback.flagd.json'),
+    CHAT_DATABASE: join(folder, 'chat.db'),
+  })
+  const bearer = await new SignJWT({ org_id: ORG, role: 'member' })
+    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    .setSubject('bench')
+    .setExpirationTime('1h')
+    .sign(new TextEncoder().encode(SECRET))
+  return {
+    ...service,
+    bearer: `Bearer ${bearer}`,
+    stop: async () => {
+      await service.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}

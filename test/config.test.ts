@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs'
+import { expect } from 'chai'
+import { ConfigError, loadConfig } from '../src/config.js'
+
+const SECRET = 's'.repeat(32)
+const least = { LLM_BASE_URL: 'http://llm.test/v1/', JWT_SECRET: SECRET }
+
+function faultsOf(env: Record<string, string | undefined>): readonly string[] {
+  try {
+    loadConfig(env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults
+    throw error
+  }
+  return []
+}
+
+describe('loadConfig', () => {
+  it('has a default for everything but the LLM and the keys', () => {
+    const config = loadConfig(least)
+    expect(config).to.deep.include({ port: 3001, host: '127.0.0.1', logLevel: 'info', drainMs: 30_000 })
+    expect(config.flags).to.deep.equal({
+      resolver: 'file',
+      opsFile: 'flags/chat.flagd.json',
+      overrideFile: 'flags/auto-fallback.flagd.json',
+      flagd: { host: 'localhost', port: 8015, tls: false },
+    })
+    expect(config.codeDefaults).to.deep.equal({
+      mode: 'direct_llm',
+      enabledOrgs: [],
+      shadowPercent: 0,
+      totalMs: 300_000,
+      errorRate: 0.5,
+    })
+    expect(config.replica).to.match(/-\d+$/)
+  })
+
+  it('drops trailing slashes, so that paths can be appended', () => {
+    const config = loadConfig({ ...least, RUNTIME_SERVICE_URL: 'http://runtime.test//' })
+    expect(config.llm.baseUrl).to.equal('http://llm.test/v1')
+    expect(config.runtime.url).to.equal('http://runtime.test')
+  })
+
+  it('asks flagd at the port of the resolver, unless told otherwise', () => {
+    expect(loadConfig({ ...least, FLAGD_RESOLVER: 'rpc' }).flags.flagd.port).to.equal(8013)
+    expect(loadConfig({ ...least, FLAGD_RESOLVER: 'in-process' }).flags.flagd.port).to.equal(8015)
+    expect(loadConfig({ ...least, FLAGD_RESOLVER: 'rpc', FLAGD_PORT: '9' }).flags.flagd.port).to.equal(9)
+  })
+
+  it('reads a list of orgs with spaces and empty items', () => {
+    const config = loadConfig({ ...least, CHAT_RUNTIME_ENABLED_ORGS: ' a, b,,c ' })
+    expect(config.codeDefaults.enabledOrgs).to.deep.equal(['a', 'b', 'c'])
+  })
+
+  it('takes an empty variable as not set', () => {
+    expect(loadConfig({ ...least, PORT: '', JWKS_URL: ' ' }).port).to.equal(3001)
+  })
+
+  it('reports every fault at once', () => {
+    const faults = faultsOf({
+      PORT: 'eighty',
+      LOG_LEVEL: 'loud',
+      CHAT_EXECUTION_MODE: 'runtime',
+      CHAT_RUNTIME_ERROR_RATE_THRESHOLD: '1.5',
+      RUNTIME_SERVICE_URL: 'ftp://runtime',
+    })
+    expect(faults).to.deep.equal([
+      'PORT=eighty must be a whole number from 0 to 65535',
+      'LOG_LEVEL=loud must be one of trace, debug, info, warn, error, silent',
+      'CHAT_EXECUTION_MODE=runtime must be one of direct_llm, runtime_orchestrator',
+      'CHAT_RUNTIME_ERROR_RATE_THRESHOLD=1.5 must be a number from 0 to 1',
+      'RUNTIME_SERVICE_URL=ftp://runtime must be an http or https URL',
+      'LLM_BASE_URL is not set',
+      'JWT_SECRET or JWKS_URL must be set, to verify tokens',
+    ])
+  })
+
+  it('refuses a weak secret without printing it', () => {
+    const [fault] = faultsOf({ ...least, JWT_SECRET: 'hunter2' })
+    expect(fault).to.match(/^JWT_SECRET must be at least 32 bytes/)
+    expect(fault).not.to.contain('hunter2')
+  })
+
+  it('counts the bytes of a secret, not its characters', () => {
+    expect(faultsOf({ ...least, JWT_SECRET: '密'.repeat(11) })).to.deep.equal([])
+    expect(faultsOf({ ...least, JWT_SECRET: '密'.repeat(10) })).to.have.length(1)
+  })
+
+  it('refuses two ways of verifying tokens', () => {
+    expect(faultsOf({ ...least, JWKS_URL: 'https://issuer.test/jwks' })).to.have.length(1)
+  })
+
+  it('reads no variable that .env.example does not list, and lists none that is not read', () => {
+    const listed = new Set(
+      readFileSync('.env.example', 'utf8')
+        .split('\n')
+        .filter((line) => /^[A-Z_]+=/.test(line))
+        .map((line) => line.slice(0, line.indexOf('='))),
+    )
+    const read = new Set(
+      readFileSync('src/config.ts', 'utf8')
+        .match(/^ {2}([A-Z][A-Z_]+)(?=:)/gm)
+        ?.map((key) => key.trim()),
+    )
+    expect([...read].sort()).to.deep.equal([...listed].sort())
+  })
+})

@@ -1,0 +1,74 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, posix, relative } from 'node:path'
+import { expect } from 'chai'
+
+/** The rooms of src/ and what each may import from; the picture is in docs/architecture.md. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  protocol: [],
+  config: ['core', 'protocol'],
+  decision: ['config', 'core', 'protocol'],
+  execution: ['config', 'core', 'decision', 'protocol'],
+  sessions: ['config', 'core', 'execution', 'protocol'],
+  metrics: ['core', 'decision', 'execution', 'protocol'],
+  http: ['config', 'core', 'decision', 'execution', 'metrics', 'protocol', 'sessions'],
+  app: ['config', 'core', 'http', 'protocol'],
+  service: ['app', 'config', 'core', 'decision', 'execution', 'http', 'metrics', 'protocol', 'sessions'],
+  main: ['config', 'core', 'service'],
+  cli: ['config', 'core', 'decision', 'protocol'],
+  simulator: ['core', 'protocol'],
+}
+
+/** Rooms that the way of a turn may only know by their types. */
+const TYPES_ONLY: readonly (readonly [from: string, to: string])[] = [
+  ['execution', 'decision'],
+  ['sessions', 'execution'],
+  ['metrics', 'execution'],
+  ['metrics', 'decision'],
+]
+
+interface Arrow {
+  readonly file: string
+  readonly from: string
+  readonly to: string
+  readonly typeOnly: boolean
+}
+
+const room = (path: string): string => (path.split('/')[0] ?? path).replace(/\.ts$/, '')
+
+function arrowsOf(file: string): Arrow[] {
+  const source = readFileSync(join('src', file), 'utf8')
+  const imports = source.matchAll(
+    /(?:^|\n)\s*(import|export)(\s+type)?\s+(?:[^'";]*?\sfrom\s+)?'(\.[^']+)'|import\('(\.[^']+)'\)/g,
+  )
+  return [...imports].map(([, , type, statically, dynamically]) => {
+    const target = posix.normalize(posix.join(dirname(file), statically ?? dynamically ?? ''))
+    return { file, from: room(file), to: room(target.replace(/\.js$/, '.ts')), typeOnly: type !== undefined }
+  })
+}
+
+function allArrows(): Arrow[] {
+  const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
+  return files.filter((file) => file.endsWith('.ts')).flatMap((file) => arrowsOf(relative('.', file)))
+}
+
+describe('the rooms of src/', () => {
+  const arrows = allArrows().filter((arrow) => arrow.from !== arrow.to)
+
+  it('finds the imports it is about to judge', () => {
+    expect(arrows.some((arrow) => arrow.from === 'main' && arrow.to === 'service')).to.equal(true)
+    expect(arrows.length).to.be.greaterThan(50)
+  })
+
+  it('import along the arrows only', () => {
+    const wrong = arrows.filter((arrow) => !(ARROWS[arrow.from] ?? []).includes(arrow.to))
+    expect(wrong.map((arrow) => `${arrow.file} → ${arrow.to}`)).to.deep.equal([])
+  })
+
+  it('know some rooms by their types alone', () => {
+    const wrong = arrows.filter(
+      (arrow) => !arrow.typeOnly && TYPES_ONLY.some(([from, to]) => from === arrow.from && to === arrow.to),
+    )
+    expect(wrong.map((arrow) => `${arrow.file} → ${arrow.to}`)).to.deep.equal([])
+  })
+})

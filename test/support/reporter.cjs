@@ -1,0 +1,25 @@
+// mocha's spec reporter, then what a reader of the log looks for: which flagd it was, and one line of counts.
+const { execFileSync } = require('node:child_process')
+const { reporters } = require('mocha')
+
+function flagdKind() {
+  const binary = process.env.FLAGD_BIN ?? 'flagd'
+  try {
+    const version = execFileSync(binary, ['version'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    return `the real flagd (${version.trim().split('\n')[0]})`
+  } catch {
+    return 'the flagd simulator (no daemon in FLAGD_BIN or on the PATH)'
+  }
+}
+
+module.exports = class Reporter extends reporters.Spec {
+  epilogue() {
+    super.epilogue()
+    const { passes, failures, pending } = this.stats
+    process.stdout.write(`flags were tested against ${flagdKind()}\n\n`)
+    process.stdout.write(`${passes} passed, ${failures} failed${pending > 0 ? `, ${pending} skipped` : ''}\n`)
+  }
+}
