@@ -4,7 +4,15 @@ import { install, ROOT, run, say } from './lib/prepare.mjs'
 
 install()
 say('format and lint ...')
-run(process.execPath, [join(ROOT, 'node_modules', '@biomejs', 'biome', 'bin', 'biome'), 'check', '.'], 'biome')
+run(
+  process.execPath,
+  [join(ROOT, 'node_modules', '@biomejs', 'biome', 'bin', 'biome'), 'check', '.'],
+  'biome',
+)
 say('types ...')
-run(process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '--noEmit', '-p', 'test'], 'tsc')
+run(
+  process.execPath,
+  [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '--noEmit', '-p', 'test'],
+  'tsc',
+)
 run(process.execPath, [join(ROOT, 'scripts', 'test.mjs'), ...process.argv.slice(2)], 'npm test')

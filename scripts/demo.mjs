@@ -6,10 +6,14 @@ import { build, install, ROOT, say } from './lib/prepare.mjs'
 install()
 build()
 say('starting the service with simulated LLM and runtime ...')
-const demo = spawn(process.execPath, [join(ROOT, 'dist', 'cli', 'main.js'), 'demo', ...process.argv.slice(2)], {
-  cwd: ROOT,
-  stdio: 'inherit',
-})
+const demo = spawn(
+  process.execPath,
+  [join(ROOT, 'dist', 'cli', 'main.js'), 'demo', ...process.argv.slice(2)],
+  {
+    cwd: ROOT,
+    stdio: 'inherit',
+  },
+)
 // Ctrl-C reaches the whole process group by itself; a plain kill has to be passed on.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => demo.kill('SIGTERM'))

@@ -5,4 +5,8 @@ import { build, install, ROOT, run } from './lib/prepare.mjs'
 
 install()
 if (!existsSync(join(ROOT, 'dist', 'cli', 'flags-validate.js'))) build()
-run(process.execPath, [join(ROOT, 'dist', 'cli', 'main.js'), 'flags', 'validate', ...process.argv.slice(2)], 'flags:validate')
+run(
+  process.execPath,
+  [join(ROOT, 'dist', 'cli', 'main.js'), 'flags', 'validate', ...process.argv.slice(2)],
+  'flags:validate',
+)

@@ -5,4 +5,8 @@ import { build, install, ROOT, run, say } from './lib/prepare.mjs'
 install()
 build()
 say('running the tests ...')
-run(process.execPath, [join(ROOT, 'node_modules', 'mocha', 'bin', 'mocha.js'), ...process.argv.slice(2)], 'mocha')
+run(
+  process.execPath,
+  [join(ROOT, 'node_modules', 'mocha', 'bin', 'mocha.js'), ...process.argv.slice(2)],
+  'mocha',
+)

@@ -30,7 +30,9 @@ function requireNode() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   const [leastMajor, leastMinor] = LEAST_NODE
   if (major > leastMajor || (major === leastMajor && minor >= leastMinor)) return
-  fail(`Node ${LEAST_NODE.join('.')} or newer is needed; this is ${process.versions.node} (${process.execPath}).`)
+  fail(
+    `Node ${LEAST_NODE.join('.')} or newer is needed; this is ${process.versions.node} (${process.execPath}).`,
+  )
 }
 
 /** `npm ci`, only when the lockfile (or Node's major version, for native parts) changed since the last one. */
@@ -50,7 +52,11 @@ export function install() {
 export function build() {
   say('compiling src/ to dist/ ...')
   rmSync(join(ROOT, 'dist'), { recursive: true, force: true })
-  run(process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json'], 'tsc')
+  run(
+    process.execPath,
+    [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json'],
+    'tsc',
+  )
   const command = join(ROOT, 'dist', 'cli', 'main.js')
   if (existsSync(command)) chmodSync(command, 0o755)
 }
