@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import { createApp } from './app.js'
+import type { Config } from './config.js'
+import { type Clock, systemClock } from './core/clock.js'
+import type { Logger } from './core/logger.js'
+import { createFlags } from './decision/open-feature-flags.js'
+import { createDirectLlm } from './execution/direct-llm.js'
+import { createRuntimeOrchestrator } from './execution/runtime-orchestrator.js'
+import type { Lifecycle } from './http/app-deps.js'
+import { createTurnRegistry } from './http/turns.js'
+import { createServiceMetrics } from './metrics/prometheus.js'
+import { createMemorySessionStore } from './sessions/memory-session-store.js'
+import type { SessionStore } from './sessions/session-store.js'
+import { openSqliteSessionStore } from './sessions/sqlite-session-store.js'
+
+/** A running service; `stop` drains as the protocol says and may be called at any time, also more than once. */
+export interface Service {
+  /** @throws when the port is taken or the conversations cannot be opened */
+  start(): Promise<{ readonly url: string }>
+  stop(): Promise<void>
+}
+
+/** ms an idle connection is kept: longer than a load balancer's usual 60 s, so that the balancer closes first */
+const KEEP_ALIVE_MS = 65_000
+/** ms left to a connection that is still open after the drain */
+const LAST_WRITES_MS = 500
+
+/** The composition root: builds every part, starts and stops them in order. */
+export function createService(config: Config, logger: Logger, clock: Clock = systemClock): Service {
+  let state: ReturnType<Lifecycle['state']> = 'starting'
+  let stopping: Promise<void> | undefined
+
+  const sessions = openSessions(config, logger, clock)
+  const flags = createFlags(config.flags, config.codeDefaults, { clock, logger })
+  const metrics = createServiceMetrics({ replica: config.replica, flagsStatus: () => flags.status() })
+  const directLlm = createDirectLlm(config.llm)
+  const runtime = createRuntimeOrchestrator(config.runtime)
+  const turns = createTurnRegistry(clock)
+  const app = createApp({
+    config,
+    flags,
+    sessions,
+    backends: { direct_llm: directLlm, runtime_orchestrator: runtime },
+    turns,
+    clock,
+    ids: { newId: () => randomUUID() },
+    logger,
+    metrics,
+    lifecycle: { state: () => state },
+  })
+  const server = createServer(app.callback())
+  server.keepAliveTimeout = KEEP_ALIVE_MS
+
+  async function stop(): Promise<void> {
+    state = 'draining'
+    await turns.drain(config.drainMs)
+    await closeServer(server)
+    await Promise.all([flags.close(), directLlm.close(), runtime.close()])
+    await sessions.close()
+    logger.info('stopped')
+  }
+
+  return {
+    async start() {
+      await listen(server, config)
+      await flags.start()
+      if (state === 'starting') state = 'ready'
+      return { url: urlOf(server, config.host) }
+    },
+    stop() {
+      stopping ??= stop()
+      return stopping
+    },
+  }
+}
+
+function openSessions(config: Config, logger: Logger, clock: Clock): SessionStore {
+  const options = { clock, replica: config.replica, historyBudget: config.historyBudget }
+  return config.database === ':memory:'
+    ? createMemorySessionStore(options)
+    : openSqliteSessionStore(config.database, { ...options, logger })
+}
+
+async function listen(server: Server, config: Config): Promise<void> {
+  server.listen(config.port, config.host)
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'EADDRINUSE')
+      throw new Error(`PORT=${config.port} on ${config.host} is taken by another process; set PORT to a free one (0 takes any)`)
+    throw error
+  }
+}
+
+/** No connection outlives the drain: idle ones go at once, the others after their last writes. */
+async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return
+  const closed = once(server, 'close')
+  server.close()
+  server.closeIdleConnections()
+  const timer = setTimeout(() => server.closeAllConnections(), LAST_WRITES_MS)
+  await closed
+  clearTimeout(timer)
+}
+
+function urlOf(server: Server, host: string): string {
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
