@@ -1,0 +1,246 @@
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import Database from 'libsql'
+
+/** What goes into and comes out of a statement. No booleans and no `undefined`: libsql takes the process down on them. */
+export type SqlValue = string | number | null
+export type SqlRow = readonly SqlValue[]
+
+/** A prepared statement; parameters by position. Throws libsql's `SqliteError` (a `code` like `SQLITE_FULL`). */
+export interface SqlStatement {
+  /** rows changed */
+  run(...values: SqlValue[]): number
+  /** the first row */
+  get(...values: SqlValue[]): SqlRow | undefined
+  all(...values: SqlValue[]): SqlRow[]
+}
+
+export interface SqliteDatabase {
+  prepare(sql: string): SqlStatement
+  exec(sql: string): void
+  /**
+   * All of `work` or nothing, the write lock taken first: a lock held elsewhere throws `SQLITE_BUSY` before anything
+   * was done, so the caller may simply try again.
+   */
+  transaction<T>(work: () => T): T
+  /** Reads of one instant, whatever others write meanwhile; takes no lock. */
+  snapshot<T>(work: () => T): T
+  close(): void
+}
+
+/** The tables one room keeps in the file, as the list of its migrations: version n is what the first n scripts made. */
+export interface SqliteSchema {
+  readonly room: string
+  readonly migrations: readonly string[]
+}
+
+/** The database cannot be opened; `message` names the file and what to do, ready to print. */
+export class SqliteOpenError extends Error {
+  override readonly name = 'SqliteOpenError'
+}
+
+// A start may wait this long for another replica that is just creating the same file.
+const OPEN_DEADLINE_MS = 5_000
+const OPEN_PAUSE_MS = 10
+
+/**
+ * ms a call may block the event loop for a lock held elsewhere. Others hold it for one short transaction (well below
+ * 1 ms); whoever is unlucky is tried again asynchronously (busy-queue.ts).
+ */
+const BUSY_TIMEOUT_MS = 5
+
+/**
+ * Opens the file (or `:memory:`), creating it and its directory, and brings the room's tables up to date.
+ * Blocks while it works: for the start of a process, not for a request.
+ * The file must lie on a local disk (WAL needs shared memory) and several processes of one machine may share it.
+ * @throws SqliteOpenError
+ */
+export function openSqlite(path: string, schema: SqliteSchema): SqliteDatabase {
+  const inMemory = path === ':memory:'
+  // Absolute, so that libsql never takes it for the address of a server.
+  const file = inMemory ? path : resolve(path)
+  if (!inMemory) checkPath(file)
+  try {
+    const connection = retryWhileBusy(() => new Database(file, { timeout: BUSY_TIMEOUT_MS }))
+    const database = wrap(connection)
+    retryWhileBusy(() => configure(connection, file, inMemory))
+    retryWhileBusy(() => migrate(database, file, schema))
+    return database
+  } catch (error) {
+    throw openError(file, error)
+  }
+}
+
+/** Somebody else holds the lock; the same call may succeed in a moment. */
+export function isBusy(error: unknown): boolean {
+  return /^SQLITE_(BUSY|LOCKED)/.test(sqliteCode(error))
+}
+
+/** A fault of the disk, the file or the lock, in contrast to one of our SQL or our values. */
+export function isStorageFault(error: unknown): boolean {
+  return /^SQLITE_(BUSY|LOCKED|FULL|IOERR|CORRUPT|NOTADB|READONLY|CANTOPEN|PROTOCOL|NOMEM|PERM|AUTH|NOLFS)/.test(
+    sqliteCode(error),
+  )
+}
+
+function sqliteCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+}
+
+function checkPath(file: string): void {
+  const directory = dirname(file)
+  try {
+    mkdirSync(directory, { recursive: true })
+  } catch (error) {
+    throw new SqliteOpenError(`cannot create the directory of the database ${file}: ${systemText(error)}`)
+  }
+  // SQLite keeps two files beside it (-wal, -shm), so the directory matters as much as the file.
+  if (!mayWrite(directory)) throw new SqliteOpenError(`the directory of the database ${file} is not writable`)
+  if (!existsSync(file)) return
+  if (statSync(file).isDirectory()) throw new SqliteOpenError(`the database ${file} is a directory`)
+  if (!mayWrite(file)) throw new SqliteOpenError(`the database ${file} is not writable`)
+}
+
+function mayWrite(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function configure(connection: Connection, path: string, inMemory: boolean): void {
+  const mode = connection.prepare('PRAGMA journal_mode = WAL').raw().get([])
+  if (!inMemory && String(mode) !== 'wal') {
+    throw new SqliteOpenError(`the file system of the database ${path} does not support write-ahead logging`)
+  }
+  // NORMAL writes to the log at each commit and syncs it only when the log is copied back: a killed or crashed process
+  // loses nothing, a power cut or a crashed kernel may take back the last commits (never half of one, never the file).
+  // FULL would cost an fsync of the event loop's time at each step of each turn.
+  connection.exec('PRAGMA synchronous = NORMAL')
+}
+
+/**
+ * One version a room, not `user_version`: the rooms that share the file grow independently of each other.
+ * `SqliteOpenError` passes through; the whole of it is one transaction.
+ */
+function migrate(database: SqliteDatabase, path: string, { room, migrations }: SqliteSchema): void {
+  database.transaction(() => {
+    database.exec(
+      'CREATE TABLE IF NOT EXISTS schema_versions (room TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT',
+    )
+    const row = database.prepare('SELECT version FROM schema_versions WHERE room = ?').get(room)
+    const version = Number(row?.[0] ?? 0)
+    if (version > migrations.length) {
+      throw new SqliteOpenError(
+        `the database ${path} was written by a newer version of this service ` +
+          `(${room}: schema ${version}, known up to ${migrations.length}); start that version or another file`,
+      )
+    }
+    if (version === migrations.length) return
+    for (const script of migrations.slice(version)) database.exec(script)
+    database.prepare('INSERT OR REPLACE INTO schema_versions VALUES (?, ?)').run(room, migrations.length)
+  })
+}
+
+function openError(path: string, error: unknown): SqliteOpenError {
+  if (error instanceof SqliteOpenError) return error
+  const code = sqliteCode(error)
+  const options = { cause: error }
+  if (code === 'SQLITE_NOTADB')
+    return new SqliteOpenError(`the file ${path} is not a SQLite database`, options)
+  if (code.startsWith('SQLITE_CORRUPT')) {
+    return new SqliteOpenError(
+      `the database ${path} is damaged; restore it or start with another file`,
+      options,
+    )
+  }
+  if (code.startsWith('SQLITE_READONLY'))
+    return new SqliteOpenError(`the database ${path} is not writable`, options)
+  if (isBusy(error)) {
+    return new SqliteOpenError(
+      `the database ${path} is locked by another process for more than ${OPEN_DEADLINE_MS / 1000} s`,
+      options,
+    )
+  }
+  return new SqliteOpenError(`cannot open the database ${path}: ${systemText(error)}`, options)
+}
+
+const systemText = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+function retryWhileBusy<T>(work: () => T): T {
+  const deadline = performance.now() + OPEN_DEADLINE_MS
+  for (;;) {
+    try {
+      return work()
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > deadline) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, OPEN_PAUSE_MS)
+    }
+  }
+}
+
+type Connection = InstanceType<typeof Database>
+
+function wrap(connection: Connection): SqliteDatabase {
+  const beginWrite = connection.prepare('BEGIN IMMEDIATE')
+  const beginRead = connection.prepare('BEGIN')
+  const commit = connection.prepare('COMMIT')
+  const within = <T>(begin: typeof commit, work: () => T): T => {
+    begin.run([])
+    try {
+      const result = work()
+      commit.run([])
+      return result
+    } catch (error) {
+      rollback(connection)
+      throw error
+    }
+  }
+  return {
+    prepare: (sql) => prepare(connection, sql),
+    exec: (sql) => {
+      connection.exec(sql)
+    },
+    transaction: (work) => within(beginWrite, work),
+    snapshot: (work) => within(beginRead, work),
+    close() {
+      // Prepared statements keep libsql's connection alive until they are collected, so the log is emptied here.
+      attempt(() => connection.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all())
+      connection.close()
+    },
+  }
+}
+
+/** Some faults (a full disk) have rolled back already; the error of the work is the one that counts. */
+function rollback(connection: Connection): void {
+  if (connection.inTransaction) attempt(() => connection.exec('ROLLBACK'))
+}
+
+function attempt(work: () => unknown): void {
+  try {
+    work()
+  } catch {
+    // the caller has a better error to tell, or nothing more to do
+  }
+}
+
+/**
+ * Rows as arrays: as objects they carry a `_metadata` column of libsql's own. Values go in as one array, for a lone
+ * `null` would be taken for a bag of named parameters. Never an iterator left half-way: it pins its read transaction
+ * and fails every later write with SQLITE_BUSY_SNAPSHOT.
+ */
+function prepare(connection: Connection, sql: string): SqlStatement {
+  const statement = connection.prepare(sql)
+  if (statement.reader) statement.raw(true)
+  return {
+    run: (...values) => statement.run(values).changes,
+    get: (...values) => row(statement.get(values)),
+    all: (...values) => statement.all(values).map((value) => row(value) ?? []),
+  }
+}
+
+function row(value: unknown): SqlRow | undefined {
+  return Array.isArray(value) ? value : undefined
+}

@@ -1,0 +1,45 @@
+import type { SqliteSchema } from '../core/sqlite.js'
+
+/**
+ * Times are wall ms. `turns.seq` orders all turns. A turn's `status`, `mode` and `ended` are NULL until its own replica
+ * tells the end: before that it is running while `running` has it with an unexpired lease, aborted otherwise.
+ * `turns.size` is what the turn takes of the history budget (trim-history.ts), 0 without text; it stands before the
+ * texts and in the index, so that choosing the history reads no text that is not sent.
+ */
+export const SESSIONS_SCHEMA: SqliteSchema = {
+  room: 'sessions',
+  migrations: [
+    `
+    CREATE TABLE sessions (
+      id TEXT PRIMARY KEY,
+      org TEXT NOT NULL,
+      user TEXT NOT NULL,
+      agent TEXT NOT NULL,
+      created INTEGER NOT NULL,
+      updated INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE turns (
+      seq INTEGER PRIMARY KEY,
+      message_id TEXT NOT NULL UNIQUE,
+      session TEXT NOT NULL,
+      started INTEGER NOT NULL,
+      ended INTEGER,
+      status TEXT,
+      mode TEXT,
+      message_size INTEGER NOT NULL,
+      size INTEGER NOT NULL DEFAULT 0,
+      message TEXT NOT NULL,
+      text TEXT NOT NULL DEFAULT ''
+    ) STRICT;
+    CREATE INDEX turns_of_session ON turns (session, seq, size);
+    CREATE TABLE running (
+      session TEXT PRIMARY KEY,
+      message_id TEXT NOT NULL UNIQUE,
+      replica TEXT NOT NULL,
+      lease_until INTEGER NOT NULL,
+      stop_requested INTEGER NOT NULL DEFAULT 0,
+      releasing INTEGER NOT NULL DEFAULT 0
+    ) STRICT, WITHOUT ROWID;
+    `,
+  ],
+}

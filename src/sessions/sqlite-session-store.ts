@@ -1,0 +1,221 @@
+import { BusyQueue, BusyQueueError } from '../core/busy-queue.js'
+import type { Clock } from '../core/clock.js'
+import { errorCode, errorText } from '../core/errors.js'
+import type { Logger } from '../core/logger.js'
+import { isBusy, isStorageFault, openSqlite, type SqliteDatabase } from '../core/sqlite.js'
+import { storableText } from '../core/text.js'
+import type { SessionView } from '../protocol/api.js'
+import { SESSIONS_SCHEMA } from './schema.js'
+import {
+  type BeginResult,
+  DEFAULT_HISTORY_BUDGET,
+  DEFAULT_LEASE_MS,
+  type NewTurn,
+  type Renewal,
+  type SessionOwner,
+  type SessionStore,
+  StoreUnavailable,
+  type TurnEnd,
+} from './session-store.js'
+import { sessionView, type TurnRecord } from './session-view.js'
+import { type OwnedSession, SessionStatements } from './sqlite-statements.js'
+
+export interface SqliteSessionStoreOptions {
+  readonly clock: Clock
+  /** name of this process, kept beside the turns it runs */
+  readonly replica: string
+  readonly logger: Logger
+  /** ms; default 15,000 */
+  readonly leaseMs?: number
+  /** characters of history `begin` gives; default 32,000 */
+  readonly historyBudget?: number
+}
+
+/** ms a call waits for a lock held by another process before it rejects with `StoreUnavailable` */
+const LOCK_DEADLINE_MS = 2_000
+/** calls that may wait for the lock at once */
+const MAX_WAITING = 10_000
+
+/**
+ * Conversations in one SQLite file, shared by all replicas of the machine. Every call is one short transaction.
+ * @param path file, created with its directory, or `:memory:`
+ * @throws SqliteOpenError when the file cannot be used
+ */
+export function openSqliteSessionStore(path: string, options: SqliteSessionStoreOptions): SessionStore {
+  return new SqliteSessionStore(openSqlite(path, SESSIONS_SCHEMA), options)
+}
+
+class SqliteSessionStore implements SessionStore {
+  readonly #database: SqliteDatabase
+  readonly #statements: SessionStatements
+  readonly #queue: BusyQueue
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #replica: string
+  readonly #leaseMs: number
+  readonly #historyBudget: number
+  #available = true
+  #closed = false
+
+  constructor(database: SqliteDatabase, options: SqliteSessionStoreOptions) {
+    this.#database = database
+    this.#statements = new SessionStatements(database)
+    this.#clock = options.clock
+    this.#logger = options.logger
+    this.#replica = options.replica
+    this.#leaseMs = options.leaseMs ?? DEFAULT_LEASE_MS
+    this.#historyBudget = options.historyBudget ?? DEFAULT_HISTORY_BUDGET
+    this.#queue = new BusyQueue({
+      now: () => options.clock.monotonic(),
+      schedule: keepAlive,
+      isBusy,
+      deadlineMs: LOCK_DEADLINE_MS,
+      maxWaiting: MAX_WAITING,
+    })
+  }
+
+  create(turn: NewTurn, agentId: string): Promise<void> {
+    return this.#write(() => {
+      const now = this.#clock.wall()
+      this.#statements.insertSession(turn.sessionId, turn.owner, agentId, now)
+      this.#start(turn, now)
+    })
+  }
+
+  begin(turn: NewTurn): Promise<BeginResult> {
+    return this.#write((): BeginResult => {
+      const now = this.#clock.wall()
+      const session = this.#statements.owned(turn.sessionId, turn.owner)
+      if (session === undefined) return { kind: 'not_found' }
+      const live = liveTurn(session, now)
+      if (live !== undefined) return { kind: 'busy', releasing: live.releasing }
+      const history = this.#statements.history(turn.sessionId, this.#historyBudget)
+      this.#start(turn, now)
+      this.#statements.touchSession(turn.sessionId, now)
+      return { kind: 'begun', agentId: session.agentId, history }
+    })
+  }
+
+  renew(messageId: string, partialText: string): Promise<Renewal> {
+    return this.#write((): Renewal => {
+      const held = this.#statements.renew(messageId, this.#clock.wall() + this.#leaseMs)
+      if (held === undefined) return 'lost'
+      this.#statements.keepText(messageId, storableText(partialText))
+      return held.stopRequested ? 'stop_requested' : 'held'
+    })
+  }
+
+  stopRequested(messageId: string): Promise<boolean> {
+    return this.#read(() => this.#statements.stopRequested(messageId))
+  }
+
+  finish(messageId: string, end: TurnEnd): Promise<void> {
+    return this.#write(() => {
+      const now = this.#clock.wall()
+      const sessionId = this.#statements.end(messageId, { ...end, text: storableText(end.text) }, now)
+      if (sessionId === undefined) return
+      this.#statements.startReleasing(messageId, now + this.#leaseMs)
+      this.#statements.touchSession(sessionId, now)
+    })
+  }
+
+  release(messageId: string): Promise<void> {
+    return this.#write(() => this.#statements.release(messageId))
+  }
+
+  requestStop(
+    sessionId: string,
+    owner: SessionOwner,
+  ): Promise<{ stopped: boolean; messageId?: string } | undefined> {
+    return this.#write(() => {
+      const session = this.#statements.owned(sessionId, owner)
+      if (session === undefined) return undefined
+      const live = liveTurn(session, this.#clock.wall())
+      if (live === undefined || live.releasing) return { stopped: false }
+      this.#statements.markStop(live.messageId)
+      return { stopped: true, messageId: live.messageId }
+    })
+  }
+
+  async read(sessionId: string, owner: SessionOwner): Promise<SessionView | undefined> {
+    const turns: TurnRecord[] = []
+    for (let after = 0; ; ) {
+      const page = await this.#read(() =>
+        this.#database.snapshot(() => {
+          const session = this.#statements.owned(sessionId, owner)
+          return session && { session, ...this.#statements.turnsAfter(sessionId, after) }
+        }),
+      )
+      if (page === undefined) return undefined
+      turns.push(...page.turns)
+      if (page.next === undefined) {
+        return sessionView(page.session, turns, liveTurn(page.session, this.#clock.wall())?.messageId)
+      }
+      after = page.next
+      // A long conversation is read in pages, so that it holds up nobody else's stream.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#queue.close()
+    this.#database.close()
+  }
+
+  #start(turn: NewTurn, now: number): void {
+    this.#statements.insertTurn(turn.messageId, turn.sessionId, storableText(turn.message), now)
+    this.#statements.occupy(turn.sessionId, turn.messageId, this.#replica, now + this.#leaseMs)
+  }
+
+  #write<T>(work: () => T): Promise<T> {
+    return this.#run(() => this.#database.transaction(work), false)
+  }
+
+  #read<T>(work: () => T): Promise<T> {
+    return this.#run(work, true)
+  }
+
+  async #run<T>(work: () => T, overtake: boolean): Promise<T> {
+    try {
+      const result = await this.#queue.run(work, overtake)
+      this.#recovered()
+      return result
+    } catch (error) {
+      throw this.#failure(error)
+    }
+  }
+
+  #failure(error: unknown): unknown {
+    if (this.#closed) return new StoreUnavailable('the session store is closed', { cause: error })
+    if (!(error instanceof BusyQueueError) && !isStorageFault(error)) return error
+    const cause = error instanceof BusyQueueError ? (error.cause ?? error) : error
+    // Once until it works again: under load every turn would tell the same.
+    if (this.#available) {
+      this.#available = false
+      this.#logger.error(
+        { code: errorCode(cause), error: errorText(cause) },
+        '[Sessions] the session store is unavailable',
+      )
+    }
+    return new StoreUnavailable(`the session store is unavailable: ${errorText(error)}`, { cause: error })
+  }
+
+  #recovered(): void {
+    if (this.#available) return
+    this.#available = true
+    this.#logger.info('[Sessions] the session store is available again')
+  }
+}
+
+/** The turn that holds the session: an expired lease (its replica is dead or cut off) holds nothing. */
+function liveTurn(session: OwnedSession, now: number): OwnedSession['running'] {
+  return session.running !== undefined && session.running.leaseUntil > now ? session.running : undefined
+}
+
+/** Unlike the clock's timers: a process that stops must still write the ends of its turns. */
+function keepAlive(delayMs: number, callback: () => void) {
+  const timer = setTimeout(callback, delayMs)
+  return { cancel: () => clearTimeout(timer) }
+}

@@ -1,0 +1,178 @@
+import type { SqliteDatabase, SqlRow, SqlStatement } from '../core/sqlite.js'
+import { turnStatusSchema } from '../protocol/api.js'
+import { executionModeSchema } from '../protocol/modes.js'
+import type { PastTurn, SessionOwner, TurnEnd } from './session-store.js'
+import type { SessionRecord, TurnRecord } from './session-view.js'
+import { MAX_HISTORY_TURNS } from './trim-history.js'
+
+/** A session and whoever holds it, be the lease expired or not. */
+export interface OwnedSession extends SessionRecord {
+  readonly running:
+    | {
+        readonly messageId: string
+        /** wall ms */
+        readonly leaseUntil: number
+        readonly releasing: boolean
+      }
+    | undefined
+}
+
+/** turns read at once */
+const PAGE_TURNS = 200
+
+/** The SQL of the session store; the caller sees to transactions. Schema and units: schema.ts. */
+export class SessionStatements {
+  readonly #insertSession: SqlStatement
+  readonly #insertTurn: SqlStatement
+  readonly #occupy: SqlStatement
+  readonly #owned: SqlStatement
+  readonly #touchSession: SqlStatement
+  readonly #history: SqlStatement
+  readonly #renew: SqlStatement
+  readonly #keepText: SqlStatement
+  readonly #stopRequested: SqlStatement
+  readonly #markStop: SqlStatement
+  readonly #end: SqlStatement
+  readonly #startReleasing: SqlStatement
+  readonly #release: SqlStatement
+  readonly #turnsAfter: SqlStatement
+
+  constructor(database: SqliteDatabase) {
+    const prepare = (sql: string): SqlStatement => database.prepare(sql)
+    this.#insertSession = prepare('INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?)')
+    this.#insertTurn = prepare(
+      'INSERT INTO turns (message_id, session, message, message_size, started) VALUES (?, ?, ?, ?, ?)',
+    )
+    this.#occupy = prepare(
+      'INSERT OR REPLACE INTO running (session, message_id, replica, lease_until) VALUES (?, ?, ?, ?)',
+    )
+    this.#owned = prepare(`
+      SELECT id, agent, created, updated, message_id, lease_until, releasing
+      FROM sessions LEFT JOIN running ON running.session = id
+      WHERE id = ? AND org = ? AND user = ?`)
+    this.#touchSession = prepare('UPDATE sessions SET updated = ? WHERE id = ?')
+    // The rules of newestWithin (trim-history.ts). One JSON text: a third of the cost of as many rows.
+    this.#history = prepare(`
+      WITH fitting AS (
+        SELECT seq, size FROM turns WHERE session = ?1 AND size BETWEEN 1 AND ?2 ORDER BY seq DESC LIMIT ?3
+      ), summed AS (
+        SELECT seq, sum(size) OVER (ORDER BY seq DESC) AS total FROM fitting
+      )
+      SELECT json_group_array(json_array(message, text) ORDER BY seq) FROM turns
+      WHERE session = ?1 AND size BETWEEN 1 AND ?2 AND seq >= (SELECT min(seq) FROM summed WHERE total <= ?2)`)
+    this.#renew = prepare(
+      'UPDATE running SET lease_until = ? WHERE message_id = ? AND releasing = 0 RETURNING stop_requested',
+    )
+    this.#keepText = prepare(`
+      UPDATE turns SET text = ?1, size = CASE WHEN ?1 = '' THEN 0 ELSE message_size + ?2 END
+      WHERE message_id = ?3 AND status IS NULL`)
+    this.#stopRequested = prepare('SELECT stop_requested FROM running WHERE message_id = ?')
+    this.#markStop = prepare('UPDATE running SET stop_requested = 1 WHERE message_id = ?')
+    this.#end = prepare(`
+      UPDATE turns SET text = ?1, size = CASE WHEN ?1 = '' THEN 0 ELSE message_size + ?2 END,
+        status = ?3, mode = ?4, ended = ?5
+      WHERE message_id = ?6 AND status IS NULL RETURNING session`)
+    this.#startReleasing = prepare('UPDATE running SET releasing = 1, lease_until = ? WHERE message_id = ?')
+    this.#release = prepare('DELETE FROM running WHERE message_id = ?')
+    this.#turnsAfter = prepare(`
+      SELECT seq, message_id, message, text, started, status, mode FROM turns
+      WHERE session = ? AND seq > ? ORDER BY seq LIMIT ?`)
+  }
+
+  insertSession(sessionId: string, owner: SessionOwner, agentId: string, now: number): void {
+    this.#insertSession.run(sessionId, owner.orgId, owner.userId, agentId, now, now)
+  }
+
+  insertTurn(messageId: string, sessionId: string, message: string, now: number): void {
+    this.#insertTurn.run(messageId, sessionId, message, message.length, now)
+  }
+
+  /** The turn holds its session from now on, whoever held it before. */
+  occupy(sessionId: string, messageId: string, replica: string, leaseUntil: number): void {
+    this.#occupy.run(sessionId, messageId, replica, leaseUntil)
+  }
+
+  owned(sessionId: string, owner: SessionOwner): OwnedSession | undefined {
+    const row = this.#owned.get(sessionId, owner.orgId, owner.userId)
+    if (row === undefined) return undefined
+    const [id, agent, created, updated, messageId, leaseUntil, releasing] = row
+    return {
+      sessionId: String(id),
+      agentId: String(agent),
+      createdAt: Number(created),
+      updatedAt: Number(updated),
+      running:
+        typeof messageId === 'string'
+          ? { messageId, leaseUntil: Number(leaseUntil), releasing: releasing === 1 }
+          : undefined,
+    }
+  }
+
+  touchSession(sessionId: string, now: number): void {
+    this.#touchSession.run(now, sessionId)
+  }
+
+  history(sessionId: string, budget: number): PastTurn[] {
+    const row = this.#history.get(sessionId, budget, MAX_HISTORY_TURNS)
+    const pairs: unknown = JSON.parse(String(row?.[0] ?? '[]'))
+    if (!Array.isArray(pairs)) return []
+    return pairs.map(([message, text]: unknown[]) => ({ message: String(message), text: String(text) }))
+  }
+
+  /** `undefined` when the turn does not hold its session, or has ended. */
+  renew(messageId: string, leaseUntil: number): { readonly stopRequested: boolean } | undefined {
+    const row = this.#renew.get(leaseUntil, messageId)
+    return row && { stopRequested: row[0] === 1 }
+  }
+
+  keepText(messageId: string, text: string): void {
+    this.#keepText.run(text, text.length, messageId)
+  }
+
+  stopRequested(messageId: string): boolean {
+    return this.#stopRequested.get(messageId)?.[0] === 1
+  }
+
+  markStop(messageId: string): void {
+    this.#markStop.run(messageId)
+  }
+
+  /** @returns the turn's session; `undefined` when it had ended before, or never was */
+  end(messageId: string, end: TurnEnd, now: number): string | undefined {
+    const row = this.#end.get(end.text, end.text.length, end.status, end.executionMode, now, messageId)
+    return row && String(row[0])
+  }
+
+  startReleasing(messageId: string, leaseUntil: number): void {
+    this.#startReleasing.run(leaseUntil, messageId)
+  }
+
+  release(messageId: string): void {
+    this.#release.run(messageId)
+  }
+
+  /**
+   * One page of turns, oldest first; `next` is where the following page begins, absent at the last one. The newest
+   * turn, which alone may be running, is always on the last page: read together with the session, it is told right.
+   */
+  turnsAfter(sessionId: string, seq: number): { turns: TurnRecord[]; next?: number } {
+    const rows = this.#turnsAfter.all(sessionId, seq, PAGE_TURNS + 1)
+    const page = rows.slice(0, PAGE_TURNS)
+    const last = page.at(-1)
+    const turns = page.map(turnRecord)
+    return rows.length > PAGE_TURNS && last !== undefined ? { turns, next: Number(last[0]) } : { turns }
+  }
+}
+
+const endStatusSchema = turnStatusSchema.exclude(['running'])
+
+function turnRecord([, messageId, message, text, started, status, mode]: SqlRow): TurnRecord {
+  return {
+    messageId: String(messageId),
+    message: String(message),
+    text: String(text),
+    startedAt: Number(started),
+    ...(status === null ? {} : { status: endStatusSchema.parse(status) }),
+    ...(mode === null ? {} : { executionMode: executionModeSchema.parse(mode) }),
+  }
+}
