@@ -1,0 +1,89 @@
+import { type ServerWritableStream, status } from '@grpc/grpc-js'
+
+/** How a stream ends: never with OK, which flagd's provider takes as still connected and never comes back from. */
+export interface StreamEnd {
+  readonly code: status
+  readonly details: string
+}
+
+export const UNAVAILABLE: StreamEnd = { code: status.UNAVAILABLE, details: 'flagd is unavailable' }
+
+/** Ends a stream with a status; what was written before still goes out. */
+export function endCall(call: ServerWritableStream<unknown, unknown>, end: StreamEnd): void {
+  call.emit('error', end)
+}
+
+/**
+ * One stream to one client. A client that does not read holds one waiting message at most: `merge` folds the next
+ * into it.
+ */
+class PushStream<T> {
+  readonly #call: ServerWritableStream<unknown, T>
+  readonly #merge: (waiting: T, next: T) => T
+  #waiting: T | undefined
+  #blocked = false
+  #ended = false
+
+  constructor(call: ServerWritableStream<unknown, T>, merge: (waiting: T, next: T) => T) {
+    this.#call = call
+    this.#merge = merge
+    call.on('drain', () => this.#drain())
+  }
+
+  send(message: T): void {
+    if (this.#ended) return
+    if (this.#blocked) {
+      this.#waiting = this.#waiting === undefined ? message : this.#merge(this.#waiting, message)
+    } else {
+      this.#blocked = !this.#call.write(message)
+    }
+  }
+
+  end(end: StreamEnd): void {
+    if (this.#ended) return
+    this.#ended = true
+    endCall(this.#call, end)
+  }
+
+  stop(): void {
+    this.#ended = true
+  }
+
+  #drain(): void {
+    this.#blocked = false
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    if (waiting !== undefined) this.send(waiting)
+  }
+}
+
+/** All open streams of one kind. */
+export class PushStreams<T> {
+  readonly #streams = new Set<PushStream<T>>()
+  readonly #merge: (waiting: T, next: T) => T
+
+  constructor(merge: (waiting: T, next: T) => T) {
+    this.#merge = merge
+  }
+
+  /** Keeps the stream until the client leaves; `first` goes out at once. */
+  open(call: ServerWritableStream<unknown, T>, first: T): void {
+    const stream = new PushStream(call, this.#merge)
+    this.#streams.add(stream)
+    const leave = () => {
+      stream.stop()
+      this.#streams.delete(stream)
+    }
+    for (const event of ['cancelled', 'close', 'finish']) call.once(event, leave)
+    stream.send(first)
+  }
+
+  send(message: T): void {
+    for (const stream of this.#streams) stream.send(message)
+  }
+
+  end(end: StreamEnd): void {
+    for (const stream of this.#streams) stream.end(end)
+    this.#streams.clear()
+  }
+}
