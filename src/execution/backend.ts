@@ -38,10 +38,12 @@ export interface ExecutionCall {
   readonly signal: AbortSignal
   /** ms until a connection stands */
   readonly connectMs: number
-  /** ms from the request to the response head */
+  /** ms from the connection to the response head */
   readonly headersMs: number
   /** prefixes of an answer that is a failure in disguise (guardrail `softFailures`; the runtime alone) */
   readonly softFailures: readonly string[]
+  /** A connection stands: the execution is in phase `headers` now. */
+  onConnected(): void
   /** A good response head came: the execution is in phase `first_content` now. */
   onHeaders(): void
   /**
@@ -54,6 +56,7 @@ export interface ExecutionCall {
 /**
  * What executes a turn. The iterable yields one batch for each network read, ends when the answer is complete, and
  * throws an `ExecutionError`, nothing else, when it failed. After `signal` aborted, what it throws is ignored.
+ * An empty batch says that the upstream sent something that is held back: it counts for the gap.
  */
 export interface ChatBackend {
   readonly mode: ExecutionMode

@@ -1,0 +1,82 @@
+import type { ExecutionErrorCode, ExecutionPhase } from '../protocol/execution-codes.js'
+
+/** How long a turn waits for what; all in ms. The guardrails fit it. */
+export interface Deadlines {
+  readonly connectMs: number
+  /** from the connection to the response head */
+  readonly headersMs: number
+  /** from the response head to the first event that commits */
+  readonly firstContentMs: number
+  /** between any two mapped events */
+  readonly gapMs: number
+  /** of the whole turn */
+  readonly totalMs: number
+}
+
+/** ms of `totalMs` one execution may use. */
+export interface Allowance {
+  readonly beforeCommit: number
+  readonly inAll: number
+}
+
+/** How far an execution is; instants in ms of its own active time (pauses by a slow reader left out). */
+export interface Progress {
+  connected: boolean
+  headersAt: number | undefined
+  lastEventAt: number | undefined
+  committed: boolean
+}
+
+/** A missed deadline and where it was missed. */
+export interface Missed {
+  readonly code: ExecutionErrorCode
+  readonly phase: ExecutionPhase
+}
+
+// Connect and headers are the backend's to hold; ours strikes only where a backend forgets them.
+const GUARD_MS = 500
+
+/** Before the commit point the runtime leaves the direct LLM time for its own first content (≤ 0: half of the total). */
+export function runtimeAllowance(limits: Deadlines): Allowance {
+  const left = limits.totalMs - limits.firstContentMs
+  return { beforeCommit: left > 0 ? left : limits.totalMs / 2, inAll: limits.totalMs }
+}
+
+/** The direct LLM has what the turn has left. */
+export function directAllowance(limits: Deadlines, usedMs: number): Allowance {
+  const left = Math.max(0, limits.totalMs - usedMs)
+  return { beforeCommit: left, inAll: left }
+}
+
+/** When the next deadline strikes, in ms of active time. */
+export function dueAt(limits: Deadlines, allowance: Allowance, progress: Progress): number {
+  let due = progress.committed ? allowance.inAll : allowance.beforeCommit
+  if (progress.headersAt === undefined) return Math.min(due, guardAt(limits))
+  if (!progress.committed) due = Math.min(due, progress.headersAt + limits.firstContentMs)
+  if (progress.lastEventAt !== undefined) due = Math.min(due, progress.lastEventAt + limits.gapMs)
+  return due
+}
+
+/** Which deadline `dueAt` stands for. */
+export function missed(limits: Deadlines, allowance: Allowance, progress: Progress): Missed {
+  const phase = phaseOf(progress)
+  const due = dueAt(limits, allowance, progress)
+  if (due === (progress.committed ? allowance.inAll : allowance.beforeCommit)) {
+    return { code: 'total_timeout', phase }
+  }
+  if (progress.headersAt === undefined) {
+    return { code: progress.connected ? 'headers_timeout' : 'connect_timeout', phase }
+  }
+  const first = !progress.committed && due === progress.headersAt + limits.firstContentMs
+  return { code: first ? 'first_content_timeout' : 'gap_timeout', phase }
+}
+
+export function phaseOf(progress: Progress): ExecutionPhase {
+  if (progress.committed) return 'streaming'
+  if (progress.headersAt !== undefined) return 'first_content'
+  return progress.connected ? 'headers' : 'connect'
+}
+
+function guardAt(limits: Deadlines): number {
+  return limits.connectMs + limits.headersMs + GUARD_MS
+}

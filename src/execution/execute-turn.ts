@@ -1,0 +1,113 @@
+import type { Failover, MessageBody } from '../protocol/events.js'
+import type { AbortCode } from '../protocol/execution-codes.js'
+import type { ExecutionMode } from '../protocol/modes.js'
+import type { ChatBackend, Turn } from './backend.js'
+import { directAllowance, runtimeAllowance } from './deadlines.js'
+import { Execution, type ExecutionDeps, type ExecutionEnd, type ExecutionLimits } from './execution.js'
+import type { ExecutionError } from './execution-error.js'
+import { TurnAborted, type TurnResult } from './turn-result.js'
+
+export type Backends = Readonly<Record<ExecutionMode, ChatBackend>>
+
+export interface ExecuteTurnDeps extends ExecutionDeps {
+  /** Aborted with a `TurnAborted` by whoever gives the turn up; any other reason reads as `client_gone`. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Runs one turn on the backend of its execution mode and yields what the client gets to see, one batch a network read.
+ * Returns how the turn ended, and throws nothing. The only place where a failover happens: a runtime that fails before
+ * the commit point is replaced, once, by the direct LLM in the same stream.
+ * While the consumer holds a batch, gap, first content and total stand still. `return()` frees everything.
+ */
+export async function* executeTurn(
+  turn: Turn,
+  mode: ExecutionMode,
+  backends: Backends,
+  limits: ExecutionLimits,
+  deps: ExecuteTurnDeps,
+): AsyncGenerator<readonly MessageBody[], TurnResult, undefined> {
+  const { signal, clock } = deps
+  if (signal.aborted) return abortedBeforeStart(mode, signal)
+  const startedAt = clock.monotonic()
+  let execution = startExecution(mode, 0)
+  let first: FailedOver | undefined
+  const onAbort = (): void => execution.abort(abortCode(signal))
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    for (;;) {
+      const step = await execution.pull()
+      if (step.kind === 'batch') {
+        if (step.events.length > 0) yield step.events
+        continue
+      }
+      if (!failsOver(step, execution)) return resultOf(step, execution, first)
+      if (signal.aborted) return { ...abortedBeforeStart(mode, signal), usage: execution.usage }
+      first = failOver(step.error, clock.monotonic() - startedAt)
+      logFailover(turn, first, deps)
+      const skipped = execution.skippedSteps
+      if (skipped.length > 0) yield skipped
+      if (signal.aborted) return { ...abortedBeforeStart(mode, signal), usage: execution.usage }
+      execution = startExecution('direct_llm', execution.activeMs)
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    execution.abort('client_gone')
+  }
+
+  function startExecution(which: ExecutionMode, usedMs: number): Execution {
+    const allowance =
+      which === 'runtime_orchestrator' ? runtimeAllowance(limits) : directAllowance(limits, usedMs)
+    return new Execution(backends[which], turn, limits, allowance, deps)
+  }
+}
+
+/** What is left of a runtime that failed before the commit point. */
+interface FailedOver {
+  readonly failover: Failover
+  readonly error: ExecutionError
+}
+
+type Failed = Extract<ExecutionEnd, { kind: 'failed' }>
+
+function failsOver(end: ExecutionEnd, execution: Execution): end is Failed {
+  return end.kind === 'failed' && execution.mode === 'runtime_orchestrator' && !execution.committed
+}
+
+function failOver(error: ExecutionError, afterMs: number): FailedOver {
+  const { code, phase } = error
+  return {
+    failover: { from: 'runtime_orchestrator', cause: code, phase, afterMs: Math.round(afterMs) },
+    error,
+  }
+}
+
+function resultOf(end: ExecutionEnd, execution: Execution, first: FailedOver | undefined): TurnResult {
+  const shared = {
+    executionMode: execution.mode,
+    ...(first === undefined ? {} : { failover: first.failover }),
+  }
+  if (end.kind === 'ended') return { kind: 'answered', ...shared, usage: execution.usage }
+  if (end.kind === 'aborted') return { kind: 'aborted', ...shared, code: end.code, usage: execution.usage }
+  const { code, phase, details } = end.error
+  const runtime = first === undefined ? {} : { runtime: { code: first.error.code, phase: first.error.phase } }
+  return { kind: 'failed', ...shared, code, phase, details, ...runtime }
+}
+
+function abortedBeforeStart(executionMode: ExecutionMode, signal: AbortSignal) {
+  const usage = { tokens: 0, estimated: true }
+  return { kind: 'aborted' as const, executionMode, code: abortCode(signal), usage }
+}
+
+function abortCode(signal: AbortSignal): AbortCode {
+  return signal.reason instanceof TurnAborted ? signal.reason.code : 'client_gone'
+}
+
+function logFailover(turn: Turn, { failover, error }: FailedOver, deps: ExecuteTurnDeps): void {
+  const { cause, phase, afterMs } = failover
+  const { requestId, sessionId } = turn
+  deps.logger.warn(
+    { requestId, sessionId, cause, phase, afterMs, detail: error.message },
+    '[Chat] 自动回退到 direct 模式',
+  )
+}

@@ -1,0 +1,307 @@
+import type { Clock, Timer } from '../core/clock.js'
+import type { Logger } from '../core/logger.js'
+import type { MessageBody } from '../protocol/events.js'
+import type { AbortCode, ExecutionPhase } from '../protocol/execution-codes.js'
+import type { ExecutionMode } from '../protocol/modes.js'
+import type { BackendEvent, ChatBackend, Turn, Usage } from './backend.js'
+import { commits } from './commit-point.js'
+import { type Allowance, type Deadlines, dueAt, missed, type Progress, phaseOf } from './deadlines.js'
+import { estimatePrompt, TokenMeter } from './estimate-tokens.js'
+import { ExecutionError } from './execution-error.js'
+import { OpenSteps } from './open-steps.js'
+import type { Outcome, OutcomeResult } from './outcome.js'
+
+/** How an execution ended. */
+export type ExecutionEnd =
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'failed'; readonly error: ExecutionError }
+  | { readonly kind: 'aborted'; readonly code: AbortCode }
+
+/** What one pull brings: a batch for the client (it may be empty), or the end. */
+export type Step = { readonly kind: 'batch'; readonly events: readonly MessageBody[] } | ExecutionEnd
+
+export interface ExecutionLimits extends Deadlines {
+  readonly softFailures: readonly string[]
+}
+
+export interface ExecutionDeps {
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Called exactly once, when the execution ended. */
+  record(outcome: Outcome): void
+  /** Work that outlives the execution; bounded, never rejects. */
+  after(task: Promise<void>): void
+}
+
+/** ms a given-up backend has to free itself and to tell its upstream. */
+const AFTER_MS = 1000
+
+/**
+ * One run of a backend under its deadlines. Pulled by one consumer, one pull at a time; gap, first content and total
+ * count only while a pull waits. One timer an execution, armed again only when it fires or a nearer deadline appears.
+ */
+export class Execution {
+  readonly mode: ExecutionMode
+  readonly #controller = new AbortController()
+  #iterator: AsyncGenerator<readonly BackendEvent[], void, undefined> | undefined
+  readonly #progress: Progress = {
+    connected: false,
+    headersAt: undefined,
+    lastEventAt: undefined,
+    committed: false,
+  }
+  readonly #startedAt: number
+  readonly #meter = new TokenMeter()
+  readonly #steps = new OpenSteps()
+  #heldMs = 0
+  #heldSince: number | undefined
+  #firstContentMs: number | undefined
+  #usage: Usage | undefined
+  #end: ExecutionEnd | undefined
+  #endedMs = 0
+  #resolve: ((step: Step) => void) | undefined
+  #timer: Timer | undefined
+  #armedFor = 0
+  readonly #tasks: Promise<void>[] = []
+
+  constructor(
+    private readonly backend: ChatBackend,
+    private readonly turn: Turn,
+    private readonly limits: ExecutionLimits,
+    private readonly allowance: Allowance,
+    private readonly deps: ExecutionDeps,
+  ) {
+    this.mode = backend.mode
+    this.#startedAt = deps.clock.monotonic()
+  }
+
+  get committed(): boolean {
+    return this.#progress.committed
+  }
+
+  get end(): ExecutionEnd | undefined {
+    return this.#end
+  }
+
+  /** ms spent waiting for the upstream, so far or in all. */
+  get activeMs(): number {
+    return this.#end === undefined ? this.#active(this.deps.clock.monotonic()) : this.#endedMs
+  }
+
+  /** The backend's count, or an estimate from the text that passed. */
+  get usage(): Usage {
+    return this.#usage ?? { tokens: estimatePrompt(this.turn) + this.#meter.tokens, estimated: true }
+  }
+
+  /** Events that close what the client still sees as an open plan. */
+  get skippedSteps(): readonly MessageBody[] {
+    return this.#steps.skipped()
+  }
+
+  /** The next batch, or how it ended (again and again, once it has). */
+  pull(): Promise<Step> {
+    if (this.#end !== undefined) return Promise.resolve(this.#end)
+    if (this.#heldSince !== undefined) {
+      this.#heldMs += this.deps.clock.monotonic() - this.#heldSince
+      this.#heldSince = undefined
+    }
+    this.#arm()
+    return new Promise(this.#wait)
+  }
+
+  /** Gives the execution up: the upstream is aborted and a waiting pull ends at once. Nothing once it has ended. */
+  abort(code: AbortCode): void {
+    if (this.#end === undefined) this.#giveUp({ kind: 'aborted', code })
+  }
+
+  #start(): AsyncGenerator<readonly BackendEvent[], void, undefined> {
+    return this.backend.execute(this.turn, {
+      signal: this.#controller.signal,
+      connectMs: this.limits.connectMs,
+      headersMs: this.limits.headersMs,
+      softFailures: this.limits.softFailures,
+      onConnected: () => {
+        this.#progress.connected = true
+      },
+      onHeaders: () => this.#headersCame(),
+      after: (task) => {
+        this.#tasks.push(task)
+      },
+    })
+  }
+
+  readonly #wait = (resolve: (step: Step) => void): void => {
+    this.#resolve = resolve
+    try {
+      this.#iterator ??= this.#start()
+      this.#iterator.next().then(this.#onNext, this.#onThrow)
+    } catch (thrown) {
+      this.#onThrow(thrown)
+    }
+  }
+
+  readonly #onNext = (next: IteratorResult<readonly BackendEvent[], void>): void => {
+    if (this.#end !== undefined) return
+    if (next.done !== true) this.#take(next.value)
+    else if (this.#progress.committed) this.#finish({ kind: 'ended' })
+    else {
+      const error = new ExecutionError('empty_answer', 'first_content', 'ended with nothing committed')
+      this.#finish({ kind: 'failed', error })
+    }
+  }
+
+  readonly #onThrow = (thrown: unknown): void => {
+    if (this.#end !== undefined) return
+    this.#finish({ kind: 'failed', error: this.#failure(thrown) })
+  }
+
+  #take(events: readonly BackendEvent[]): void {
+    const now = this.deps.clock.monotonic()
+    const active = this.#active(now)
+    const progress = this.#progress
+    progress.headersAt ??= active
+    progress.lastEventAt = active
+    let messages = events as readonly MessageBody[]
+    for (const event of events) {
+      if (event.type === 'text') this.#meter.add(event.data.content)
+      else if (event.type === 'usage') {
+        this.#usage = event.data
+        messages = events.filter(isMessage)
+      }
+      if (!progress.committed) this.#beforeCommit(event, active)
+    }
+    this.#heldSince = now
+    this.#settle({ kind: 'batch', events: messages })
+  }
+
+  #beforeCommit(event: BackendEvent, active: number): void {
+    if (event.type === 'plan' || event.type === 'plan_step') this.#steps.see(event)
+    if (!commits(event)) return
+    this.#progress.committed = true
+    this.#firstContentMs = active
+  }
+
+  #headersCame(): void {
+    if (this.#end !== undefined) return
+    this.#progress.connected = true
+    this.#progress.headersAt ??= this.#active(this.deps.clock.monotonic())
+    this.#arm()
+  }
+
+  #arm(): void {
+    const due = dueAt(this.limits, this.allowance, this.#progress)
+    if (this.#timer !== undefined) {
+      if (due >= this.#armedFor) return
+      this.#timer.cancel()
+    }
+    this.#armedFor = due
+    const delayMs = due - this.#active(this.deps.clock.monotonic())
+    this.#timer = this.deps.clock.schedule(Math.max(0, delayMs), this.#onTimer)
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timer = undefined
+    // Held by the consumer: time stands still, the next pull arms it again.
+    if (this.#end !== undefined || this.#heldSince !== undefined) return
+    const active = this.#active(this.deps.clock.monotonic())
+    if (active < dueAt(this.limits, this.allowance, this.#progress)) {
+      this.#arm()
+      return
+    }
+    const { code, phase } = missed(this.limits, this.allowance, this.#progress)
+    this.#giveUp({ kind: 'failed', error: new ExecutionError(code, phase, 'deadline missed', true) })
+  }
+
+  /** Ends at once; the backend frees itself afterwards, and what it leaves behind is waited for elsewhere. */
+  #giveUp(end: ExecutionEnd): void {
+    this.#controller.abort()
+    if (this.#iterator !== undefined) this.deps.after(this.#freed(this.#iterator))
+    this.#finish(end)
+  }
+
+  async #freed(iterator: AsyncGenerator<readonly BackendEvent[], void, undefined>): Promise<void> {
+    await within(AFTER_MS, this.deps.clock, async () => {
+      await iterator.return(undefined).catch(nothing)
+      await Promise.allSettled(this.#tasks)
+    })
+  }
+
+  #finish(end: ExecutionEnd): void {
+    this.#endedMs = this.#active(this.deps.clock.monotonic())
+    this.#end = end
+    this.#timer?.cancel()
+    this.#timer = undefined
+    if (!this.#controller.signal.aborted) for (const task of this.#tasks) this.deps.after(task)
+    this.deps.record(this.#outcome(end))
+    this.#settle(end)
+  }
+
+  #settle(step: Step): void {
+    const resolve = this.#resolve
+    this.#resolve = undefined
+    resolve?.(step)
+  }
+
+  #active(now: number): number {
+    return (this.#heldSince ?? now) - this.#startedAt - this.#heldMs
+  }
+
+  #failure(thrown: unknown): ExecutionError {
+    const progressed = phaseOf(this.#progress)
+    if (!(thrown instanceof ExecutionError)) {
+      const name = thrown instanceof Error ? thrown.name : typeof thrown
+      // The message of a stray error may quote what it choked on: its place is enough to find it.
+      const at = thrown instanceof Error ? thrown.stack?.split('\n').slice(-6) : undefined
+      this.deps.logger.error({ requestId: this.turn.requestId, name, at }, 'a backend threw a stray error')
+      return new ExecutionError('internal_error', progressed, `stray ${name}`)
+    }
+    const phase = phaseSeen(thrown.phase, this.#progress.committed)
+    if (phase === thrown.phase) return thrown
+    return new ExecutionError(thrown.code, phase, thrown.message, thrown.timeout, thrown.details, {
+      cause: thrown,
+    })
+  }
+
+  #outcome(end: ExecutionEnd): Outcome {
+    return {
+      ...resultOf(end),
+      mode: this.mode,
+      orgId: this.turn.caller.orgId,
+      startedAt: this.#startedAt,
+      latencyMs: this.#endedMs,
+      ...(this.#firstContentMs === undefined ? {} : { firstContentMs: this.#firstContentMs }),
+      ...(this.#usage === undefined ? {} : { tokens: this.#usage.tokens }),
+    }
+  }
+}
+
+function isMessage(event: BackendEvent): event is MessageBody {
+  return event.type !== 'usage'
+}
+
+// A backend need not know the commit point: the phase after the response head is ours to tell.
+function phaseSeen(told: ExecutionPhase, committed: boolean): ExecutionPhase {
+  if (committed) return 'streaming'
+  return told === 'streaming' ? 'first_content' : told
+}
+
+function resultOf(end: ExecutionEnd): OutcomeResult {
+  if (end.kind === 'ended') return { result: 'ok' }
+  if (end.kind === 'aborted') return { result: 'aborted', code: end.code }
+  const { code, phase, timeout } = end.error
+  return { result: timeout ? 'timeout' : 'error', code, phase }
+}
+
+/** Ends with the work or after the time, whichever is first; never rejects. */
+function within(ms: number, clock: Clock, work: () => Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.schedule(ms, resolve)
+    const done = (): void => {
+      timer.cancel()
+      resolve()
+    }
+    work().then(done, done)
+  })
+}
+
+function nothing(): void {}

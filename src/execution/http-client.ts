@@ -1,0 +1,158 @@
+import http from 'node:http'
+import https from 'node:https'
+import type { Socket } from 'node:net'
+import got, { type Got, type Request } from 'got'
+import type { Clock, Timer } from '../core/clock.js'
+import { errorCode } from '../core/errors.js'
+import { TransportError, type TransportFault } from './transport-error.js'
+import { UpstreamResponse } from './upstream-response.js'
+
+export interface PostRequest {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  /** JSON text */
+  readonly body: string
+  readonly signal: AbortSignal
+  /** ms for DNS, TCP and TLS */
+  readonly connectMs: number
+  /** ms from the connection to the response head */
+  readonly headersMs: number
+  onConnected?(): void
+}
+
+export interface HttpClient {
+  /** Resolves with the response head, whatever its status; rejects with a `TransportError`. */
+  post(request: PostRequest): Promise<UpstreamResponse>
+  /** Closes every connection, those in use too. */
+  close(): void
+}
+
+// Below the 5 s after which uvicorn closes an idle connection, so that we seldom meet it closing.
+const IDLE_SOCKET_MS = 4000
+
+/** A client with connections of its own. No retries, no redirects, no proxies, no decompression. */
+export function createHttpClient(clock: Clock): HttpClient {
+  const agents = {
+    http: new http.Agent({ keepAlive: true, timeout: IDLE_SOCKET_MS }),
+    https: new https.Agent({ keepAlive: true, timeout: IDLE_SOCKET_MS }),
+  }
+  const client = got.extend({
+    agent: agents,
+    retry: { limit: 0 },
+    throwHttpErrors: false,
+    followRedirect: false,
+    decompress: false,
+    headers: { 'user-agent': 'chat-cutover', 'accept-encoding': 'identity' },
+  })
+  const fresh = client.extend({ agent: { http: false, https: false } })
+  return {
+    async post(request) {
+      try {
+        return await new Attempt(client, clock, request).response
+      } catch (error) {
+        if (!(error instanceof ReusedSocketClosed)) throw error
+        return await new Attempt(fresh, clock, request).response
+      }
+    },
+    close() {
+      agents.http.destroy()
+      agents.https.destroy()
+    },
+  }
+}
+
+/** The server closed a kept connection just as we wrote to it: nothing was answered, a fresh one may be tried. */
+class ReusedSocketClosed extends TransportError {}
+
+/** One request on one connection, up to the response head. */
+class Attempt {
+  readonly response: Promise<UpstreamResponse>
+  #request: Request | undefined
+  #timer: Timer | undefined
+  #connected = false
+  #settled = false
+  #resolve: (response: UpstreamResponse) => void = () => {}
+  #reject: (error: TransportError) => void = () => {}
+  #opened: UpstreamResponse | undefined
+
+  constructor(
+    client: Got,
+    private readonly clock: Clock,
+    private readonly options: PostRequest,
+  ) {
+    this.response = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    if (options.signal.aborted) {
+      this.#fail('aborted')
+      return
+    }
+    options.signal.addEventListener('abort', this.#onAbort, { once: true })
+    this.#wait('connect_timeout', options.connectMs)
+    const request = client.stream.post(options.url, {
+      body: options.body,
+      headers: { 'content-type': 'application/json', ...options.headers },
+    })
+    this.#request = request
+    // Stays for good: got may raise an error after the response was consumed or destroyed.
+    request.on('error', this.#onError)
+    request.once('socket', this.#onSocket)
+    request.once('response', this.#onResponse)
+  }
+
+  readonly #onSocket = (socket: Socket): void => {
+    if (!socket.connecting) this.#onConnected()
+    else socket.once(this.options.url.startsWith('https:') ? 'secureConnect' : 'connect', this.#onConnected)
+  }
+
+  readonly #onConnected = (): void => {
+    if (this.#settled || this.#connected) return
+    this.#connected = true
+    this.#wait('headers_timeout', this.options.headersMs)
+    this.options.onConnected?.()
+  }
+
+  readonly #onResponse = (response: http.IncomingMessage): void => {
+    if (this.#settled) return
+    this.#settled = true
+    this.#timer?.cancel()
+    this.#opened = new UpstreamResponse(response, this.clock, this.#close)
+    this.#resolve(this.#opened)
+  }
+
+  readonly #onError = (error: Error): void => {
+    if (this.#settled) return
+    const code = errorCode(error) ?? ''
+    const closed = code === 'ECONNRESET' || code === 'EPIPE'
+    if (closed && this.#request?.reusedSocket === true) {
+      this.#settle(new ReusedSocketClosed('unreachable', this.#connected, { cause: error }))
+    } else this.#fail(code.startsWith('HPE_') ? 'malformed' : 'unreachable', error)
+  }
+
+  readonly #onAbort = (): void => {
+    if (this.#opened === undefined) this.#fail('aborted')
+    else this.#opened.destroy()
+  }
+
+  readonly #close = (): void => {
+    this.options.signal.removeEventListener('abort', this.#onAbort)
+    this.#request?.destroy()
+  }
+
+  #wait(fault: TransportFault, ms: number): void {
+    this.#timer?.cancel()
+    this.#timer = this.clock.schedule(ms, () => this.#fail(fault))
+  }
+
+  #fail(fault: TransportFault, cause?: Error): void {
+    if (!this.#settled) this.#settle(new TransportError(fault, this.#connected, { cause }))
+  }
+
+  #settle(error: TransportError): void {
+    this.#settled = true
+    this.#timer?.cancel()
+    this.#close()
+    this.#reject(error)
+  }
+}

@@ -1,0 +1,194 @@
+import type { MessageBody } from '../protocol/events.js'
+import { type Foreign, isForeign, namesTimeout, parseObject, token } from './foreign.js'
+
+/** What one frame of the runtime means to us. */
+export type RuntimeSignal =
+  | MessageBody
+  | { readonly type: 'complete'; readonly finalResponse: string | undefined }
+  | ({ readonly type: 'failure' } & RuntimeFailure)
+  | { readonly type: 'ping' }
+  | { readonly type: 'unknown' }
+  | { readonly type: 'unparsable' }
+
+/** An `execution_error`. Its `error` text may quote the user and stays out. */
+export interface RuntimeFailure {
+  readonly code: string | undefined
+  readonly httpStatus: number | undefined
+  readonly traceId: string | undefined
+  readonly timeout: boolean
+  readonly cancelled: boolean
+}
+
+const PING: RuntimeSignal = { type: 'ping' }
+const UNKNOWN: RuntimeSignal = { type: 'unknown' }
+const UNPARSABLE: RuntimeSignal = { type: 'unparsable' }
+
+/**
+ * Maps one frame (`{"event", "data", "timestamp"}` as text) by the table of the protocol. A known event whose data has
+ * the wrong shape is unparsable. A plan step without a title has an empty one. File addresses become absolute by
+ * `baseUrl` (no trailing slash).
+ */
+export function mapRuntimeFrame(frame: string, baseUrl: string): RuntimeSignal {
+  const parsed = parseObject(frame)
+  if (parsed === undefined || typeof parsed.event !== 'string') return UNPARSABLE
+  const { event, data } = parsed
+  if (event === 'ping') return PING
+  if (event === 'execution_error') return failure(isForeign(data) ? data : {})
+  if (event === 'execution_complete') return complete(isForeign(data) ? data : {})
+  if (!isForeign(data)) return Object.hasOwn(MAPPERS, event) ? UNPARSABLE : UNKNOWN
+  if (event === 'text_chunk') return textChunk(data)
+  if (!Object.hasOwn(MAPPERS, event)) return UNKNOWN
+  return MAPPERS[event]?.(data, baseUrl) ?? UNPARSABLE
+}
+
+type Mapper = (data: Foreign, baseUrl: string) => MessageBody | undefined
+
+const MAPPERS: Readonly<Record<string, Mapper>> = {
+  text_chunk: () => undefined,
+  thinking: (data) =>
+    typeof data.content === 'string'
+      ? { type: 'thinking', data: { content: data.content, ...optionalText('stage', data.stage) } }
+      : undefined,
+  plan_created: planCreated,
+  plan_step_start: (data) => planStep(data, 'running'),
+  plan_step_complete: (data) => planStep(data, 'completed'),
+  plan_step_failed: (data) => planStep(data, 'failed'),
+  tool_call_start: (data) => {
+    const toolName = name(data.tool_name)
+    if (toolName === undefined) return undefined
+    return { type: 'tool_call', data: { toolName, arguments: data.arguments, status: 'calling' } }
+  },
+  tool_call_complete: (data) => {
+    const toolName = name(data.tool_name)
+    return toolName === undefined ? undefined : { type: 'tool_result', data: { toolName, ...result(data) } }
+  },
+  skill_call_start: (data) => {
+    const skill = skillOf(data)
+    if (skill === undefined) return undefined
+    return { type: 'skill_call', data: { ...skill, arguments: data.arguments, status: 'calling' } }
+  },
+  skill_call_complete: (data) => {
+    const skill = skillOf(data)
+    return skill === undefined ? undefined : { type: 'skill_result', data: { ...skill, ...result(data) } }
+  },
+  mcp_call_start: (data) => {
+    const tool = mcpOf(data)
+    if (tool === undefined) return undefined
+    return { type: 'mcp_call', data: { ...tool, arguments: data.arguments, status: 'calling' } }
+  },
+  mcp_call_complete: (data) => {
+    const tool = mcpOf(data)
+    return tool === undefined ? undefined : { type: 'mcp_result', data: { ...tool, ...result(data) } }
+  },
+  file_created: fileCreated,
+}
+
+function textChunk(data: Foreign): RuntimeSignal {
+  return typeof data.content === 'string' ? { type: 'text', data: { content: data.content } } : UNPARSABLE
+}
+
+function complete(data: Foreign): RuntimeSignal {
+  const text = data.final_response
+  return { type: 'complete', finalResponse: typeof text === 'string' ? text : undefined }
+}
+
+function failure(data: Foreign): RuntimeSignal {
+  const code = token(data.code, 64)
+  const status = data.httpStatus ?? data.http_status
+  const httpStatus = typeof status === 'number' && Number.isInteger(status) ? status : undefined
+  return {
+    type: 'failure',
+    code,
+    httpStatus,
+    traceId: token(data.traceId ?? data.trace_id),
+    timeout: namesTimeout(code) || httpStatus === 408 || httpStatus === 504,
+    cancelled: code === 'EXECUTION_CANCELLED',
+  }
+}
+
+function planCreated(data: Foreign): MessageBody | undefined {
+  if (!Array.isArray(data.steps)) return undefined
+  const steps: { id: string; title: string; status: 'pending' }[] = []
+  for (const step of data.steps as readonly unknown[]) {
+    const id = isForeign(step) ? name(step.id) : undefined
+    if (!isForeign(step) || id === undefined) return undefined
+    steps.push({ id, title: typeof step.title === 'string' ? step.title : '', status: 'pending' })
+  }
+  return { type: 'plan', data: { steps, currentStep: 0 } }
+}
+
+function planStep(data: Foreign, status: 'running' | 'completed' | 'failed'): MessageBody | undefined {
+  const stepId = name(data.step_id)
+  if (stepId === undefined) return undefined
+  return {
+    type: 'plan_step',
+    data: {
+      stepId,
+      title: typeof data.title === 'string' ? data.title : '',
+      status,
+      ...optionalText('tool', data.tool),
+      ...(given(data.params) ? { params: data.params } : {}),
+      ...(given(data.result) ? { result: data.result } : {}),
+      ...errorOf(data.error),
+      ...(typeof data.duration_ms === 'number' ? { durationMs: data.duration_ms } : {}),
+    },
+  }
+}
+
+function fileCreated(data: Foreign, baseUrl: string): MessageBody | undefined {
+  const filename = name(data.filename)
+  const url = typeof data.url === 'string' ? absoluteUrl(data.url, baseUrl) : undefined
+  if (filename === undefined || url === undefined) return undefined
+  const mimeType = typeof data.mime_type === 'string' ? data.mime_type : 'application/octet-stream'
+  const size = typeof data.size === 'number' ? { size: data.size } : {}
+  return { type: 'file', data: { url, filename, mimeType, ...size } }
+}
+
+/** The file's address seen from outside; only http and https, since clients open it. */
+function absoluteUrl(url: string, baseUrl: string): string | undefined {
+  const whole = /^[a-z][a-z0-9+.-]*:|^\/\//i.test(url) ? url : `${baseUrl}/${url.replace(/^\/+/, '')}`
+  if (!URL.canParse(whole, baseUrl)) return undefined
+  const absolute = new URL(whole, baseUrl)
+  return absolute.protocol === 'http:' || absolute.protocol === 'https:' ? absolute.href : undefined
+}
+
+function result(data: Foreign) {
+  const error = errorOf(data.error)
+  return {
+    result: data.result,
+    success: typeof data.success === 'boolean' ? data.success : error.error === undefined,
+    ...error,
+    ...(typeof data.duration === 'number' ? { duration: data.duration } : {}),
+  }
+}
+
+function skillOf(data: Foreign): { skillId: string; skillName: string } | undefined {
+  const skillId = name(data.skill_id)
+  if (skillId === undefined) return undefined
+  return { skillId, skillName: name(data.skill_name) ?? skillId }
+}
+
+function mcpOf(data: Foreign): { serverId: string; toolName: string } | undefined {
+  const serverId = name(data.server_id)
+  const toolName = name(data.tool_name)
+  return serverId === undefined || toolName === undefined ? undefined : { serverId, toolName }
+}
+
+// Ids may come as numbers; an empty name names nothing.
+function name(value: unknown): string | undefined {
+  if (typeof value === 'number') return String(value)
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function errorOf(error: unknown): { error?: string } {
+  if (!given(error) || error === '') return {}
+  return { error: typeof error === 'string' ? error : JSON.stringify(error) }
+}
+
+function optionalText<K extends string>(key: K, value: unknown): { [key in K]?: string } {
+  return typeof value === 'string' && value !== '' ? ({ [key]: value } as { [key in K]: string }) : {}
+}
+
+function given(value: unknown): boolean {
+  return value !== undefined && value !== null
+}

@@ -1,0 +1,137 @@
+import { type Clock, systemClock } from '../core/clock.js'
+import { type Logger, silentLogger } from '../core/logger.js'
+import type { BackendEvent, ChatBackend, ExecutionCall, Turn } from './backend.js'
+import { readErrorBody } from './bounded-body.js'
+import { ExecutionError } from './execution-error.js'
+import { fastapiDetail } from './fastapi-detail.js'
+import { isForeign, token } from './foreign.js'
+import { createHttpClient, type HttpClient } from './http-client.js'
+import { runtimeRequestBody } from './runtime-request.js'
+import { RuntimeTranslator } from './runtime-translator.js'
+import { SseReader } from './sse-reader.js'
+import { httpFailure, transportFailure } from './upstream-failure.js'
+import type { UpstreamResponse } from './upstream-response.js'
+
+export interface BackendDeps {
+  readonly clock?: Clock
+  readonly logger?: Logger
+}
+
+/** ms a cancel may take in all. */
+const CANCEL_MS = 1000
+
+/**
+ * The agent runtime at `url` (no trailing slash), as a backend. An execution given up before its end is followed by a
+ * cancel, handed to `call.after`, once a connection stood. `close()` ends everything still open.
+ */
+export function createRuntimeOrchestrator(
+  options: { readonly url: string },
+  deps: BackendDeps = {},
+): ChatBackend & { close(): void } {
+  const clock = deps.clock ?? systemClock
+  const client = createHttpClient(clock)
+  const context = { url: options.url, clock, client, logger: deps.logger ?? silentLogger }
+  return {
+    mode: 'runtime_orchestrator',
+    execute: (turn, call) => execute(context, turn, call),
+    close: () => client.close(),
+  }
+}
+
+interface Context {
+  readonly url: string
+  readonly clock: Clock
+  readonly client: HttpClient
+  readonly logger: Logger
+}
+
+async function* execute(
+  context: Context,
+  turn: Turn,
+  call: ExecutionCall,
+): AsyncGenerator<readonly BackendEvent[], void, undefined> {
+  let connected = false
+  // Until it is known that the runtime itself ended the execution, leaving means giving it up.
+  let running = true
+  let response: UpstreamResponse | undefined
+  try {
+    response = await context.client.post({
+      url: `${context.url}/api/v1/execute/stream`,
+      headers: { accept: 'text/event-stream', 'x-request-id': turn.requestId },
+      body: runtimeRequestBody(turn),
+      signal: call.signal,
+      connectMs: call.connectMs,
+      headersMs: call.headersMs,
+      onConnected() {
+        connected = true
+        call.onConnected()
+      },
+    })
+    if (response.status < 200 || response.status > 299) {
+      running = false
+      throw await statusFailure(response, context.clock)
+    }
+    if (!isEventStream(response)) {
+      throw new ExecutionError('runtime_protocol_error', 'headers', 'the answer is not an event stream')
+    }
+    call.onHeaders()
+    const translator = new RuntimeTranslator(context.url, call.softFailures)
+    const reader = new SseReader(response)
+    while (translator.end === undefined) {
+      const frames = await reader.read()
+      if (frames === undefined) throw new ExecutionError('runtime_disconnected', 'streaming', 'ended early')
+      const batch = translator.translate(frames)
+      if (translator.end !== undefined) running = givenUp(translator)
+      if (batch !== undefined) yield batch
+    }
+    if (translator.unknown > 0) {
+      context.logger.debug(
+        { requestId: turn.requestId, unknown: translator.unknown },
+        'unknown runtime events',
+      )
+    }
+    if (translator.end.kind === 'failed') throw translator.end.error
+  } catch (thrown) {
+    throw transportFailure('runtime', thrown)
+  } finally {
+    if (running) response?.destroy()
+    else response?.release()
+    if (running && connected) call.after(cancel(context, turn))
+  }
+}
+
+function givenUp({ end }: RuntimeTranslator): boolean {
+  return end?.kind === 'failed' && end.givenUp
+}
+
+function isEventStream(response: UpstreamResponse): boolean {
+  return response.contentType.toLowerCase().startsWith('text/event-stream')
+}
+
+async function statusFailure(response: UpstreamResponse, clock: Clock): Promise<ExecutionError> {
+  const body = await readErrorBody(response, clock)
+  const code = isForeign(body) ? token(body.code, 64) : undefined
+  const details = code === undefined ? {} : { upstreamCode: code }
+  return httpFailure('runtime', response.status, fastapiDetail(body), details)
+}
+
+/** Tells the runtime that nobody listens any more. Never rejects; whether it worked changes nothing here. */
+async function cancel({ url, client, clock, logger }: Context, turn: Turn): Promise<void> {
+  const controller = new AbortController()
+  const timer = clock.schedule(CANCEL_MS, () => controller.abort())
+  try {
+    const response = await client.post({
+      url: `${url}/api/v1/execute/cancel`,
+      headers: { 'x-request-id': turn.requestId },
+      body: JSON.stringify({ session_id: turn.sessionId }),
+      signal: controller.signal,
+      connectMs: CANCEL_MS,
+      headersMs: CANCEL_MS,
+    })
+    response.release()
+  } catch {
+    logger.debug({ requestId: turn.requestId }, 'the runtime could not be told to cancel')
+  } finally {
+    timer.cancel()
+  }
+}

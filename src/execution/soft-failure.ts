@@ -1,0 +1,100 @@
+/**
+ * Finds the runtime's failures in disguise: an error sent as an ordinary answer (guardrail `softFailures`, a list of
+ * prefixes). Pure state; the caller sends what it lets pass.
+ */
+
+/** What may be sent of a `text_chunk` now; undefined when the answer is a failure in disguise. */
+export type Screened = string | undefined
+
+/** Text is kept for comparing it with `final_response`, whose frame is bounded to as many characters. */
+const MAX_KEPT = 1_048_576
+/** Enough to see how the text before a chunk ends. */
+const TAIL = 256
+
+const CLOSING = new Set('"\'”’」』）)]*_`')
+const ENDS = new Set('.!?。！？…:：;；\n\r')
+
+export class SoftFailureScreen {
+  readonly #prefixes: readonly string[]
+  readonly #shortest: number
+  /** all text so far, held text included; its tail only, once it is too long to compare */
+  #text = ''
+  #truncated = false
+  /** characters of `#text` that were let pass, while the text is still opening */
+  #passed = 0
+  #opening: boolean
+
+  constructor(prefixes: readonly string[]) {
+    this.#prefixes = prefixes
+    this.#shortest = prefixes.reduce(
+      (least, prefix) => Math.min(least, prefix.length),
+      Number.POSITIVE_INFINITY,
+    )
+    this.#opening = prefixes.length > 0
+  }
+
+  /** The next `text_chunk`; an empty string passes nothing on (it is held, or there was nothing). */
+  take(chunk: string): Screened {
+    if (this.#opening) return this.#takeOpening(chunk)
+    if (chunk.length > this.#shortest && this.#disguised(chunk)) return undefined
+    this.#keep(chunk)
+    return chunk
+  }
+
+  /** Held text, let pass because a committing event follows or the answer has come to a good end. */
+  release(): string {
+    if (!this.#opening) return ''
+    const held = this.#text.slice(this.#passed)
+    this.#passed = this.#text.length
+    return held
+  }
+
+  get holds(): boolean {
+    return this.#opening && this.#passed < this.#text.length
+  }
+
+  /** Whether any text came, held or passed on. */
+  get empty(): boolean {
+    return this.#text === ''
+  }
+
+  /** Whether `final_response` is a failure; it is compared where it differs from the text sent. */
+  failsFinally(finalResponse: string): boolean {
+    if (!this.#truncated && finalResponse === this.#text) return false
+    return this.#prefixes.some((prefix) => finalResponse.startsWith(prefix))
+  }
+
+  #takeOpening(chunk: string): Screened {
+    this.#text += chunk
+    const text = this.#text
+    if (this.#prefixes.some((prefix) => text.startsWith(prefix))) return undefined
+    if (this.#prefixes.some((prefix) => prefix.startsWith(text))) return ''
+    const rest = this.release()
+    this.#opening = false
+    return rest
+  }
+
+  #disguised(chunk: string): boolean {
+    const matches = this.#prefixes.some((prefix) => chunk.length > prefix.length && chunk.startsWith(prefix))
+    return matches && endsSentence(this.#text)
+  }
+
+  #keep(chunk: string): void {
+    this.#text += chunk
+    if (this.#text.length <= MAX_KEPT) return
+    this.#text = this.#text.slice(-TAIL)
+    this.#truncated = true
+  }
+}
+
+/** Whether the text is empty or its last sentence or line has ended; trailing spaces and closing quotes do not matter. */
+export function endsSentence(text: string): boolean {
+  let at = text.length - 1
+  while (at >= 0 && isSpace(text.charAt(at))) at -= 1
+  while (at >= 0 && CLOSING.has(text.charAt(at))) at -= 1
+  return at < 0 || ENDS.has(text.charAt(at))
+}
+
+function isSpace(character: string): boolean {
+  return character === ' ' || character === '\t' || character === '\u00a0' || character === '\u3000'
+}
