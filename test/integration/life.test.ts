@@ -1,0 +1,225 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { expect } from 'chai'
+import { nextTurn, postTurn, startTurn } from '../support/chat-client.js'
+import {
+  bearer,
+  type RunningProcess,
+  startProcess,
+  startServiceProcess,
+  startSimulator,
+  TEST_SECRET,
+  temporaryFlags,
+} from '../support/processes.js'
+
+/** Start and stop of the process, and what a restart keeps. */
+describe('the life of the process', function () {
+  this.timeout(30_000)
+  const flags = temporaryFlags()
+  let llm: RunningProcess
+  let member: string
+  const running: RunningProcess[] = []
+
+  const start = async (env: Record<string, string> = {}): Promise<RunningProcess> => {
+    const service = await startServiceProcess({
+      llmUrl: llm.url,
+      runtimeUrl: 'http://127.0.0.1:1',
+      flags,
+      env,
+    })
+    running.push(service)
+    return service
+  }
+
+  const setLlm = (faults: object): Promise<Response> =>
+    fetch(`${llm.url}/_faults`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(faults),
+    })
+
+  before(async () => {
+    llm = await startSimulator('llm')
+    member = await bearer()
+  })
+
+  afterEach(async () => {
+    await setLlm({})
+    await Promise.all(running.splice(0).map((service) => service.end('SIGKILL')))
+  })
+
+  after(async () => {
+    await llm.end()
+    flags.remove()
+  })
+
+  it('stops a wrong environment with one message and exit code 2', () => {
+    const { status, stderr, stdout } = spawnSync(process.execPath, ['dist/main.js'], {
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH, PORT: 'x', JWT_SECRET: 'short' },
+    })
+    expect(status).to.equal(2)
+    expect(stderr)
+      .to.contain('PORT=x')
+      .and.to.contain('LLM_BASE_URL is not set')
+      .and.to.contain('JWT_SECRET must be')
+    expect(`${stdout}${stderr}`).not.to.match(/\n {4}at /)
+  })
+
+  it('says which port is taken', async () => {
+    const service = await start()
+    const port = new URL(service.url).port
+    const { status, stderr } = spawnSync(process.execPath, ['dist/main.js'], {
+      encoding: 'utf8',
+      env: {
+        PATH: process.env.PATH,
+        PORT: port,
+        JWT_SECRET: TEST_SECRET,
+        LLM_BASE_URL: 'http://127.0.0.1:1/v1',
+        CHAT_DATABASE: ':memory:',
+      },
+    })
+    expect(status).to.equal(1)
+    expect(stderr).to.contain(`PORT=${port}`).and.to.contain('is taken')
+  })
+
+  it('reads .env from the working directory; the environment wins', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'chat-cutover-env-'))
+    const lines = {
+      PORT: '1',
+      JWT_SECRET: TEST_SECRET,
+      LLM_BASE_URL: `${llm.url}/v1`,
+      CHAT_DATABASE: ':memory:',
+      CHAT_FLAGS_FILE: flags.opsFile,
+      CHAT_FALLBACK_FLAGS_FILE: flags.overrideFile,
+    }
+    writeFileSync(
+      join(folder, '.env'),
+      Object.entries(lines)
+        .map(([name, value]) => `${name}=${value}\n`)
+        .join(''),
+    )
+    const service = await startProcess([resolve('dist/main.js')], { PORT: '0' }, folder)
+    running.push(service)
+    expect((await startTurn(service.url, member)).terminal?.event).to.equal('done')
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  it('drains: not ready and no new turns at once, the running one ends well, exit code 0', async () => {
+    const service = await start()
+    await setLlm({ gapMs: 150 })
+    const turn = await postTurn(service.url, member, 'start', { agentId: 'assistant', message: 'Hello' })
+    const ending = service.end('SIGTERM')
+    const ready = await untilStatus(`${service.url}/health/ready`, 503)
+    expect(ready).to.equal(503)
+    const refused = await postTurn(service.url, member, 'start', { agentId: 'assistant', message: 'Hello' })
+    expect(refused.status).to.equal(503)
+    expect(refused.headers.get('retry-after')).to.match(/^\d+$/)
+    expect(await turn.text()).to.contain('event: done')
+    expect(await ending).to.equal(0)
+  })
+
+  it('ends what outlives the drain with the error shutting_down, exit code 0', async () => {
+    const service = await start({ CHAT_DRAIN_MS: '200' })
+    await setLlm({ endless: true, gapMs: 20 })
+    const turn = await postTurn(service.url, member, 'start', { agentId: 'assistant', message: 'Hello' })
+    const ending = service.end('SIGTERM')
+    const body = await turn.text()
+    expect(body).to.contain('event: error').and.to.contain('"code":"shutting_down"')
+    expect(await ending).to.equal(0)
+  })
+
+  it('loses no answered conversation to kill -9', async () => {
+    const first = await start()
+    const turn = await startTurn(first.url, member, 'Remember this')
+    await first.end('SIGKILL')
+    const second = await start()
+    const response = await fetch(`${second.url}/api/v1/chat/sessions/${turn.sessionId}`, {
+      headers: { authorization: member },
+    })
+    const { data } = await response.json()
+    expect(data.messages[0].content).to.equal('Remember this')
+    expect(data.messages[1]).to.include({ content: turn.text, status: 'answered' })
+    expect((await nextTurn(second.url, member, turn.sessionId)).terminal?.event).to.equal('done')
+  })
+
+  it('refuses a second turn on another replica, and stops the first one from there', async () => {
+    const [one, two] = [await start({ CHAT_REPLICA: 'one' }), await start({ CHAT_REPLICA: 'two' })]
+    await setLlm({ endless: true, gapMs: 20 })
+    const turn = await postTurn(one.url, member, 'start', { agentId: 'assistant', message: 'Hello' })
+    const sessionId = turn.headers.get('x-chat-session-id') ?? ''
+    const second = await postTurn(two.url, member, `sessions/${sessionId}`, { message: 'Too early' })
+    expect(second.status).to.equal(409)
+    const stop = await postTurn(two.url, member, `sessions/${sessionId}/stop`, {})
+    expect(await stop.json()).to.deep.equal({ success: true, data: { stopped: true } })
+    expect(await turn.text()).to.contain('"stopped":true')
+  })
+
+  it('chats without any flags: files that do not exist, or a flagd that is not there', async () => {
+    const nowhere = {
+      CHAT_FLAGS_FILE: '/nonexistent/a.json',
+      CHAT_FALLBACK_FLAGS_FILE: '/nonexistent/b.json',
+    }
+    for (const resolver of ['file', 'rpc', 'in-process']) {
+      const service = await start({
+        ...nowhere,
+        FLAGD_RESOLVER: resolver,
+        FLAGD_HOST: '127.0.0.1',
+        FLAGD_PORT: '1',
+      })
+      const { terminal } = await startTurn(service.url, member)
+      expect(terminal?.event, resolver).to.equal('done')
+      expect(await service.end(), resolver).to.equal(0)
+    }
+  })
+})
+
+async function untilStatus(url: string, wanted: number): Promise<number> {
+  const deadline = performance.now() + 5000
+  for (;;) {
+    const { status } = await fetch(url)
+    if (status === wanted || performance.now() > deadline) return status
+  }
+}
+
+describe('the demo', function () {
+  this.timeout(60_000)
+
+  it('prints lines that work when pasted', async () => {
+    const data = mkdtempSync(join(tmpdir(), 'chat-cutover-demo-'))
+    const demo = spawn(process.execPath, ['dist/cli/main.js', 'demo', '--data', data, '--port', '0'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    try {
+      const guide = await new Promise<string>((resolve, reject) => {
+        let text = ''
+        demo.stdout.on('data', (chunk: Buffer) => {
+          text += chunk.toString()
+          if (text.includes('Ctrl-C ends the demo')) resolve(text)
+        })
+        demo.once('exit', (code) => reject(new Error(`the demo ended with ${code}: ${text}`)))
+      })
+      const lines = guide.split('\n').filter((line) => line.startsWith('  curl '))
+      expect(lines.length).to.be.greaterThan(8)
+      const outputs = lines.map((line) => {
+        const { status, stdout, stderr } = spawnSync('sh', ['-c', line], {
+          encoding: 'utf8',
+          timeout: 20_000,
+        })
+        expect(status, `${line}\n${stderr}`).to.equal(0)
+        return stdout
+      })
+      for (const output of outputs)
+        expect(output).not.to.contain('"success":false').and.not.to.contain('event: error')
+      expect(outputs.filter((output) => output.includes('"failover"'))).to.have.length(3)
+    } finally {
+      demo.removeAllListeners('exit')
+      const ended = new Promise((resolve) => demo.once('exit', resolve))
+      demo.kill('SIGTERM')
+      await ended
+      rmSync(data, { recursive: true, force: true })
+    }
+  })
+})
