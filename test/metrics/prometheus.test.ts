@@ -1,0 +1,142 @@
+import { expect } from 'chai'
+import type { FlagsStatus } from '../../src/decision/flags.js'
+import type { Outcome } from '../../src/execution/outcome.js'
+import { createServiceMetrics, type ServiceMetrics } from '../../src/metrics/prometheus.js'
+
+const ok: Outcome = {
+  mode: 'runtime_orchestrator',
+  result: 'ok',
+  orgId: 'org-secret',
+  startedAt: 0,
+  latencyMs: 1_500,
+  firstContentMs: 300,
+}
+const failed: Outcome = {
+  mode: 'runtime_orchestrator',
+  result: 'timeout',
+  code: 'first_content_timeout',
+  phase: 'first_content',
+  orgId: 'org-secret',
+  startedAt: 0,
+  latencyMs: 60_000,
+}
+const aborted: Outcome = {
+  mode: 'direct_llm',
+  result: 'aborted',
+  code: 'client_gone',
+  orgId: 'org-secret',
+  startedAt: 0,
+  latencyMs: 10,
+  firstContentMs: 5,
+}
+
+/** Samples by their name and labels, the labels in alphabetical order. */
+async function samples(metrics: ServiceMetrics): Promise<Map<string, number>> {
+  const { body } = await metrics.exposition()
+  const lines = body.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  return new Map(lines.map((line) => [sampleName(line), Number(line.slice(line.lastIndexOf(' ') + 1))]))
+}
+
+function sampleName(line: string): string {
+  const [, name = '', labels] = /^(\w+)(?:\{(.*)\})? /.exec(line) ?? []
+  return labels === undefined ? name : `${name}{${labels.split(',').sort().join(',')}}`
+}
+
+describe('the service metrics', () => {
+  const make = (flagsStatus?: () => FlagsStatus) =>
+    createServiceMetrics({
+      replica: 'host-1',
+      processMetrics: false,
+      ...(flagsStatus === undefined ? {} : { flagsStatus }),
+    })
+
+  it('know the series of a good execution before there is one', async () => {
+    const found = await samples(make())
+    expect(found.get('chat_executions_total{code="",mode="direct_llm",result="ok"}')).to.equal(0)
+    expect(found.get('chat_executions_total{code="",mode="runtime_orchestrator",result="ok"}')).to.equal(0)
+    expect(found.get('chat_open_streams')).to.equal(0)
+    expect(found.get('chat_replica_info{replica="host-1"}')).to.equal(1)
+  })
+
+  it('count executions by mode, result and code, and time them in seconds', async () => {
+    const metrics = make()
+    metrics.recordOutcome(ok)
+    metrics.recordOutcome(ok)
+    metrics.recordOutcome(failed)
+    const found = await samples(metrics)
+    const mode = 'mode="runtime_orchestrator"'
+    expect(found.get(`chat_executions_total{code="",${mode},result="ok"}`)).to.equal(2)
+    expect(
+      found.get(`chat_executions_total{code="first_content_timeout",${mode},result="timeout"}`),
+    ).to.equal(1)
+    expect(found.get(`chat_execution_duration_seconds_sum{${mode}}`)).to.equal(63)
+    expect(found.get(`chat_execution_duration_seconds_bucket{le="1",${mode}}`)).to.equal(0)
+    expect(found.get(`chat_execution_duration_seconds_bucket{le="2.5",${mode}}`)).to.equal(2)
+    expect(found.get(`chat_execution_duration_seconds_bucket{le="300",${mode}}`)).to.equal(3)
+    // the failed one committed nothing
+    expect(found.get(`chat_first_content_seconds_count{${mode}}`)).to.equal(2)
+    expect(found.get(`chat_first_content_seconds_bucket{le="0.5",${mode}}`)).to.equal(2)
+  })
+
+  it('count an aborted execution without timing it', async () => {
+    const metrics = make()
+    metrics.recordOutcome(aborted)
+    const found = await samples(metrics)
+    expect(
+      found.get('chat_executions_total{code="client_gone",mode="direct_llm",result="aborted"}'),
+    ).to.equal(1)
+    expect(found.get('chat_execution_duration_seconds_count{mode="direct_llm"}') ?? 0).to.equal(0)
+    expect(found.get('chat_first_content_seconds_count{mode="direct_llm"}') ?? 0).to.equal(0)
+  })
+
+  it('count decisions and failovers', async () => {
+    const metrics = make()
+    metrics.recordDecision({ mode: 'direct_llm', reason: 'fallback', shadow: false })
+    metrics.recordDecision({ mode: 'runtime_orchestrator', reason: 'targeting_match', shadow: true })
+    metrics.recordFailover({
+      from: 'runtime_orchestrator',
+      cause: 'runtime_unreachable',
+      phase: 'connect',
+      afterMs: 12,
+    })
+    const found = await samples(metrics)
+    expect(found.get('chat_decisions_total{mode="direct_llm",reason="fallback",shadow="false"}')).to.equal(1)
+    expect(
+      found.get('chat_decisions_total{mode="runtime_orchestrator",reason="targeting_match",shadow="true"}'),
+    ).to.equal(1)
+    expect(found.get('chat_failovers_total{cause="runtime_unreachable",phase="connect"}')).to.equal(1)
+  })
+
+  it('follow the streams that are open', async () => {
+    const metrics = make()
+    metrics.streamOpened()
+    metrics.streamOpened()
+    metrics.streamClosed()
+    expect((await samples(metrics)).get('chat_open_streams')).to.equal(1)
+  })
+
+  it('tell the state of the flags as it is at the scrape', async () => {
+    let state: FlagsStatus['state'] = 'starting'
+    const metrics = make(() => ({ resolver: 'file', state, faults: [] }))
+    expect((await samples(metrics)).get('chat_flags_state{state="starting"}')).to.equal(1)
+    state = 'stale'
+    const found = await samples(metrics)
+    expect(found.get('chat_flags_state{state="starting"}')).to.equal(0)
+    expect(found.get('chat_flags_state{state="stale"}')).to.equal(1)
+  })
+
+  it('name no org', async () => {
+    const metrics = make()
+    for (const outcome of [ok, failed, aborted]) metrics.recordOutcome(outcome)
+    expect((await metrics.exposition()).body).to.not.contain('org-secret')
+  })
+
+  it('are one set an instance, with the process metrics beside them', async () => {
+    const [first, second] = [createServiceMetrics({ replica: 'a' }), make()]
+    first.streamOpened()
+    expect((await samples(second)).get('chat_open_streams')).to.equal(0)
+    const { contentType, body } = await first.exposition()
+    expect(contentType).to.match(/^text\/plain; version=0\.0\.4/)
+    expect(body).to.contain('nodejs_eventloop_lag_p99_seconds').and.contain('process_cpu_seconds_total')
+  })
+})
