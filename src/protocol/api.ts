@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { executionModeSchema } from './modes.js'
+import { decisionReasonSchema, decisionSchema, executionModeSchema } from './modes.js'
 
 /** Requests and answers of the HTTP API; protocol of the SSE events: events.ts. */
 
@@ -80,3 +80,33 @@ export const sessionSchema = z.strictObject({
 export type SessionView = z.infer<typeof sessionSchema>
 
 export const stopResponseSchema = z.strictObject({ stopped: z.boolean() })
+
+/** `GET /runtime/explain`. What is absent is the caller's own org and user, a new session, no agent. */
+export const explainQuerySchema = z.strictObject({
+  orgId: text.optional(),
+  userId: text.optional(),
+  sessionId: text.optional(),
+  agentId: text.optional(),
+})
+
+/** The decision a context would get. `steps` in the order the flags are asked; `decides`: this one settled it. */
+export const explanationSchema = z.strictObject({
+  context: z.strictObject({
+    orgId: z.string(),
+    userId: z.string(),
+    agentId: z.string(),
+    sessionId: z.string(),
+  }),
+  decision: decisionSchema,
+  steps: z.array(
+    z.strictObject({
+      flag: z.string(),
+      value: z.union([z.string(), z.boolean()]),
+      reason: decisionReasonSchema.optional(),
+      decides: z.boolean(),
+      /** a sentence in the caller's language */
+      why: z.string(),
+    }),
+  ),
+})
+export type Explanation = z.infer<typeof explanationSchema>

@@ -1,0 +1,35 @@
+import Router from '@koa/router'
+import Koa from 'koa'
+import { errorText } from './core/errors.js'
+import type { AppDeps } from './http/app-deps.js'
+import { createAuthenticate } from './http/auth.js'
+import { mountChatRoutes } from './http/chat-routes.js'
+import { answerErrors, isClientGone } from './http/error-handler.js'
+import { edgeFailed } from './http/events.js'
+import { mountHealthRoutes } from './http/health-routes.js'
+import { requestId } from './http/request-id.js'
+import { mountRuntimeRoutes } from './http/runtime-routes.js'
+import { createTokenVerifier } from './http/token-verifier.js'
+import { refuseUnmatched } from './http/unmatched.js'
+import { API_PREFIX } from './protocol/api.js'
+
+/** The request edge, in the order a request meets it. Owns no timer of its own beside those of open requests. */
+export function createApp(deps: AppDeps): Koa {
+  const authenticate = createAuthenticate(createTokenVerifier(deps.config.auth, deps))
+  const open = new Router()
+  const api = new Router({ prefix: API_PREFIX })
+  mountHealthRoutes(open, deps)
+  mountChatRoutes(api, authenticate, deps)
+  mountRuntimeRoutes(api, authenticate, deps)
+
+  const app = new Koa()
+  app.use(requestId(deps.ids))
+  app.use(answerErrors(deps.logger))
+  app.use(open.routes())
+  app.use(api.routes())
+  app.use(refuseUnmatched)
+  app.on('error', (thrown: unknown) => {
+    if (!isClientGone(thrown)) edgeFailed(deps.logger, { error: errorText(thrown) })
+  })
+  return app
+}

@@ -1,0 +1,25 @@
+import type { Context } from 'koa'
+import type { ErrorBody } from '../protocol/api.js'
+import { languageOf } from './language.js'
+import { PROBLEMS, type Problem } from './problems.js'
+
+/** Answers `{"success": true, "data": …}`. */
+export function answer(ctx: Context, data: unknown): void {
+  ctx.set('Cache-Control', 'no-store')
+  ctx.body = { success: true, data }
+}
+
+/** Answers a problem in the envelope, in the client's language. */
+export function answerProblem(ctx: Context, problem: Problem): void {
+  const kind = PROBLEMS[problem.problem]
+  const language = languageOf(ctx)
+  const details = problem.options.details?.map((line) => line[language])
+  const body: ErrorBody = {
+    success: false,
+    error: { code: kind.code, message: kind[language], ...(details === undefined ? {} : { details }) },
+  }
+  ctx.status = kind.status
+  ctx.set({ 'Cache-Control': 'no-store', 'Content-Language': language, ...problem.options.headers })
+  ctx.vary('Accept-Language')
+  ctx.body = body
+}

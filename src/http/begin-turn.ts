@@ -1,0 +1,37 @@
+import type { Clock } from '../core/clock.js'
+import type { BeginResult, NewTurn, SessionStore } from '../sessions/session-store.js'
+import { Problem } from './problems.js'
+
+/** What a client asked for: the first turn of a new session, or the next of its own. */
+export type TurnRequest =
+  | { readonly kind: 'start'; readonly agentId: string; readonly message: string }
+  | { readonly kind: 'next'; readonly sessionId: string; readonly message: string }
+
+export type BegunTurn = Extract<BeginResult, { kind: 'begun' }>
+
+/** ms between two looks at a session that is being released */
+const POLL_MS = 50
+
+/**
+ * Creates the session, or takes the next turn in it. A session whose last cancel is still under way is waited for,
+ * at most `releasingMs`, so that a late cancel cannot hit this turn.
+ * @throws Problem 404 or 409; StoreUnavailable
+ */
+export async function beginTurn(
+  request: TurnRequest,
+  turn: NewTurn,
+  deps: { readonly sessions: SessionStore; readonly clock: Clock; readonly releasingMs: number },
+): Promise<BegunTurn> {
+  if (request.kind === 'start') {
+    await deps.sessions.create(turn, request.agentId)
+    return { kind: 'begun', agentId: request.agentId, history: [] }
+  }
+  const giveUpAt = deps.clock.monotonic() + deps.releasingMs
+  for (;;) {
+    const result = await deps.sessions.begin(turn)
+    if (result.kind === 'begun') return result
+    if (result.kind === 'not_found') throw new Problem('session_unknown')
+    if (!result.releasing || deps.clock.monotonic() >= giveUpAt) throw new Problem('turn_running')
+    await new Promise<void>((resolve) => deps.clock.schedule(POLL_MS, resolve))
+  }
+}

@@ -1,0 +1,56 @@
+import type Router from '@koa/router'
+import { startRequestSchema, turnRequestSchema } from '../protocol/api.js'
+import { answer } from './answer.js'
+import { type AppDeps, EDGE_TIMING } from './app-deps.js'
+import type { Authenticate } from './auth.js'
+import { guard, guardSessionId } from './guard.js'
+import { createLimits } from './limits.js'
+import { Problem } from './problems.js'
+import { type BodyLimits, readJson } from './read-body.js'
+import { runTurn } from './run-turn.js'
+
+/** The conversation: turns, history, stop. */
+export function mountChatRoutes(router: Router, authenticate: Authenticate, deps: AppDeps): void {
+  const { sessions, turns } = deps
+  const limits = createLimits(deps)
+  const bodyLimits: BodyLimits = { ...EDGE_TIMING, ...deps.timing, clock: deps.clock }
+
+  router.post('/chat/start', async (ctx) => {
+    const identity = await authenticate(ctx)
+    const place = limits.admit(identity)
+    try {
+      const { agentId, message } = guard(startRequestSchema, await readJson(ctx, bodyLimits))
+      await runTurn(ctx, { kind: 'start', agentId, message }, identity, place, deps)
+    } finally {
+      place.close()
+    }
+  })
+
+  router.post('/chat/sessions/:sessionId', async (ctx) => {
+    const identity = await authenticate(ctx)
+    const sessionId = guardSessionId(ctx.params.sessionId)
+    const place = limits.admit(identity)
+    try {
+      const { message } = guard(turnRequestSchema, await readJson(ctx, bodyLimits))
+      await runTurn(ctx, { kind: 'next', sessionId, message }, identity, place, deps)
+    } finally {
+      place.close()
+    }
+  })
+
+  router.get('/chat/sessions/:sessionId', async (ctx) => {
+    const identity = await authenticate(ctx)
+    const session = await sessions.read(guardSessionId(ctx.params.sessionId), identity)
+    if (session === undefined) throw new Problem('session_unknown')
+    answer(ctx, session)
+  })
+
+  router.post('/chat/sessions/:sessionId/stop', async (ctx) => {
+    const identity = await authenticate(ctx)
+    const found = await sessions.requestStop(guardSessionId(ctx.params.sessionId), identity)
+    if (found === undefined) throw new Problem('session_unknown')
+    // A turn of this process stops now; one of another replica when it next looks at its mark.
+    if (found.messageId !== undefined) turns.abort(found.messageId, 'stopped')
+    answer(ctx, { stopped: found.stopped })
+  })
+}

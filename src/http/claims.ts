@@ -1,0 +1,21 @@
+import { z } from 'zod'
+import { ROLES, type Role, roleSchema } from '../protocol/api.js'
+
+/** Who calls, as the token says. */
+export interface Identity {
+  readonly userId: string
+  readonly orgId: string
+  readonly role: Role
+}
+
+const name = z.string().min(1).max(200)
+
+/** The claims of ours; the registered ones (`exp`, `nbf`, `iss`, `aud`) are checked with the signature. */
+export const identitySchema = z
+  .object({ sub: name, org_id: name, role: roleSchema })
+  .transform((claims): Identity => ({ userId: claims.sub, orgId: claims.org_id, role: claims.role }))
+
+/** Roles are ranked: an owner may do what an admin may, an admin what a member may. */
+export function hasRole(identity: Identity, least: Role): boolean {
+  return ROLES.indexOf(identity.role) >= ROLES.indexOf(least)
+}

@@ -1,0 +1,56 @@
+import type { Context, Middleware } from 'koa'
+import { errorCode, errorText } from '../core/errors.js'
+import type { Logger } from '../core/logger.js'
+import { StoreUnavailable } from '../sessions/session-store.js'
+import { answerProblem } from './answer.js'
+import { requestFailed } from './events.js'
+import { PROBLEMS, Problem, retryLater } from './problems.js'
+import { requestIdOf } from './request-id.js'
+
+/** What a connection that went away leaves behind; no fault of ours, so never logged as one. */
+const CLIENT_GONE_CODES = new Set([
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'ERR_STREAM_DESTROYED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+])
+
+/** True for the error of a client that left in the middle of a request or an answer. */
+export function isClientGone(thrown: unknown): boolean {
+  return CLIENT_GONE_CODES.has(errorCode(thrown) ?? '')
+}
+
+/** Turns whatever is thrown further in into one answer in the envelope; a stack trace never leaves. */
+export function answerErrors(logger: Logger): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next()
+    } catch (thrown) {
+      if (isClientGone(thrown) && !ctx.writable) return
+      const problem = toProblem(thrown)
+      if (PROBLEMS[problem.problem].status >= 500) logFault(logger, ctx, problem, thrown)
+      if (!ctx.headerSent) answerProblem(ctx, problem)
+    }
+  }
+}
+
+function toProblem(thrown: unknown): Problem {
+  if (thrown instanceof Problem) return thrown
+  if (thrown instanceof StoreUnavailable) return retryLater('store_unavailable', 1, thrown)
+  return new Problem('internal_error', { cause: thrown })
+}
+
+/** Refusals under load and during a drain are expected and counted elsewhere: no line for each. */
+const EXPECTED = new Set(['starting', 'draining', 'overloaded'])
+
+function logFault(logger: Logger, ctx: Context, problem: Problem, thrown: unknown): void {
+  if (EXPECTED.has(problem.problem)) return
+  const cause = thrown instanceof Problem ? thrown.options.cause : thrown
+  requestFailed(logger, {
+    requestId: requestIdOf(ctx),
+    method: ctx.method,
+    code: PROBLEMS[problem.problem].code,
+    error: errorText(cause),
+  })
+}

@@ -1,0 +1,78 @@
+import type { Logger } from '../core/logger.js'
+import type { Failover } from '../protocol/events.js'
+import type { Decision } from '../protocol/modes.js'
+import type { SessionOwner } from '../sessions/session-store.js'
+
+/** One function for each business event of the request edge in the log. No message content, no secret, ever. */
+
+export interface TurnIdentity extends SessionOwner {
+  readonly requestId: string
+  readonly sessionId: string
+  readonly messageId: string
+}
+
+export interface TurnEnded extends TurnIdentity {
+  readonly decision: Decision
+  /** who answered */
+  readonly executionMode: string
+  /** `answered`, `stopped`, `failed` or `aborted` */
+  readonly outcome: string
+  readonly code?: string
+  readonly phase?: string
+  /** ms from the turn's start */
+  readonly latencyMs: number
+  readonly firstContentMs?: number
+  readonly tokens?: number
+  readonly failover?: Failover
+}
+
+/** The one line of every turn, at its end; a warning when the answer failed. */
+export function turnEnded(logger: Logger, event: TurnEnded): void {
+  const { decision, failover, ...rest } = event
+  const line = {
+    ...rest,
+    decisionMode: decision.mode,
+    decisionReason: decision.reason,
+    shadow: decision.shadow,
+    ...(failover === undefined ? {} : { failoverCause: failover.cause, failoverPhase: failover.phase }),
+  }
+  if (event.outcome === 'failed') logger.warn(line, 'turn ended')
+  else logger.info(line, 'turn ended')
+}
+
+/** The end of a turn could not be kept: its answer is missing from the history. */
+export function turnNotKept(logger: Logger, event: TurnIdentity & { error: string }): void {
+  logger.error(event, 'turn not kept')
+}
+
+/** A session could not be released; it stays busy until its lease runs out. */
+export function sessionNotReleased(logger: Logger, event: TurnIdentity & { error: string }): void {
+  logger.error(event, 'session not released')
+}
+
+/** A lease could not be renewed or looked at. Told once a turn. */
+export function leaseNotRenewed(logger: Logger, event: TurnIdentity & { error: string }): void {
+  logger.warn(event, 'lease not renewed')
+}
+
+/** A fault of ours inside a turn; the client got `internal_error`. */
+export function turnBroke(logger: Logger, event: TurnIdentity & { error: string }): void {
+  logger.error(event, 'turn broke')
+}
+
+export function requestFailed(
+  logger: Logger,
+  event: { requestId: string; method: string; code: string; error: string },
+): void {
+  logger.error(event, 'request failed')
+}
+
+/** An error outside every request's own handling. */
+export function edgeFailed(logger: Logger, event: { error: string }): void {
+  logger.error(event, 'request edge failed')
+}
+
+/** Keys are fetched again in the background; the old ones stay in force. */
+export function keysNotRefreshed(logger: Logger, event: { error: string }): void {
+  logger.warn(event, 'token keys not refreshed')
+}

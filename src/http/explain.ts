@@ -1,0 +1,55 @@
+import type { Caller } from '../decision/caller.js'
+import { decide } from '../decision/decide.js'
+import { FLAG_KEYS, type TurnFlags } from '../decision/flags.js'
+import type { Explanation } from '../protocol/api.js'
+import type { DecisionReason } from '../protocol/modes.js'
+import type { Language, Sentence } from './language.js'
+
+/** Where a flag's value came from, for a person. */
+const SOURCES: Readonly<Record<Exclude<DecisionReason, 'fallback'>, Sentence>> = {
+  targeting_match: { 'zh-CN': '命中定向规则', en: 'a targeting rule matched' },
+  default: { 'zh-CN': '标志的默认取值', en: "the flag's default variant" },
+  code_default: {
+    'zh-CN': '标志未给出取值，采用环境变量',
+    en: 'the flag has no value, the environment decides',
+  },
+  stale: {
+    'zh-CN': '标志来源不可用，沿用最近一次有效取值',
+    en: 'the source is away, the last good value holds',
+  },
+}
+
+const OVERRIDE: Readonly<Record<'on' | 'off', Sentence>> = {
+  on: { 'zh-CN': '回退已对该调用方生效，改用 direct_llm', en: 'on for this caller: direct_llm' },
+  off: { 'zh-CN': '未回退，由执行模式标志决定', en: 'off for this caller: the execution mode flag decides' },
+}
+
+const SHADOW: Sentence = {
+  'zh-CN': '回退期间不做影子执行；否则按会话分桶',
+  en: 'never during a fallback; otherwise bucketed by session',
+}
+
+/** The decision a caller would get, and what each flag said, in the order they are asked. */
+export function explainDecision(caller: Caller, flags: TurnFlags, language: Language): Explanation {
+  const decision = decide(flags, flags.override)
+  return {
+    context: caller,
+    decision,
+    steps: [
+      {
+        flag: FLAG_KEYS.override,
+        value: flags.override.on,
+        decides: flags.override.on,
+        why: OVERRIDE[flags.override.on ? 'on' : 'off'][language],
+      },
+      {
+        flag: FLAG_KEYS.mode,
+        value: flags.mode.value,
+        reason: flags.mode.reason,
+        decides: !flags.override.on,
+        why: SOURCES[flags.mode.reason][language],
+      },
+      { flag: FLAG_KEYS.shadow, value: flags.shadow, decides: decision.shadow, why: SHADOW[language] },
+    ],
+  }
+}

@@ -1,0 +1,60 @@
+import type { z } from 'zod'
+import type { Sentence } from './language.js'
+import { Problem } from './problems.js'
+
+/** From foreign data to a domain type. @throws Problem 400 with one line a field */
+export function guard<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value, { reportInput: true })
+  if (parsed.success) return parsed.data
+  throw new Problem('body_fields', { details: parsed.error.issues.flatMap(describeIssue) })
+}
+
+/** A UUID in any case, as session ids are. */
+const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
+
+/** The session id of a path. @throws Problem 404: what cannot be an id of ours is not there */
+export function guardSessionId(parameter: string | undefined): string {
+  if (parameter === undefined || !UUID.test(parameter)) throw new Problem('session_unknown')
+  return parameter.toLowerCase()
+}
+
+/** Names the field and the fault, never the value: it may be content. */
+function describeIssue(issue: z.core.$ZodIssue): Sentence[] {
+  const field = issue.path.map(String).join('.')
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownField([field, key]))
+  return [line(field, faultOf(issue))]
+}
+
+const unknownField = (path: string[]): Sentence =>
+  line(path.filter((part) => part !== '').join('.'), {
+    'zh-CN': '未知字段，请删除',
+    en: 'is not a known field',
+  })
+
+function line(field: string, fault: Sentence): Sentence {
+  if (field === '') return { 'zh-CN': `请求体${fault['zh-CN']}`, en: `The body ${fault.en}` }
+  return { 'zh-CN': `${field}: ${fault['zh-CN']}`, en: `${field}: ${fault.en}` }
+}
+
+const TYPE_NAMES: Readonly<Record<string, Sentence>> = {
+  string: { 'zh-CN': '字符串', en: 'a string' },
+  object: { 'zh-CN': '对象', en: 'an object' },
+}
+
+function faultOf(issue: z.core.$ZodIssue): Sentence {
+  if (issue.code === 'invalid_type') {
+    if (issue.input === undefined) return { 'zh-CN': '缺失', en: 'is missing' }
+    const type = TYPE_NAMES[issue.expected] ?? {
+      'zh-CN': issue.expected,
+      en: `a value of type ${issue.expected}`,
+    }
+    return { 'zh-CN': `必须是${type['zh-CN']}`, en: `must be ${type.en}` }
+  }
+  if (issue.code === 'too_big')
+    return {
+      'zh-CN': `过长，最多 ${issue.maximum} 个字符`,
+      en: `is too long, at most ${issue.maximum} characters`,
+    }
+  if (issue.code === 'custom') return { 'zh-CN': '不能为空', en: issue.message }
+  return { 'zh-CN': '无效', en: 'is not valid' }
+}

@@ -1,0 +1,31 @@
+import type Router from '@koa/router'
+import { answer } from './answer.js'
+import type { AppDeps } from './app-deps.js'
+import type { Sentence } from './language.js'
+import { Problem } from './problems.js'
+
+/** Open to everyone who reaches the port: liveness, readiness, Prometheus. */
+export function mountHealthRoutes(router: Router, { flags, lifecycle, metrics }: AppDeps): void {
+  router.get('/health/live', (ctx) => answer(ctx, { status: 'live' }))
+
+  // Bad flags do not make a replica unready: turns go on with the last known good values.
+  router.get('/health/ready', (ctx) => {
+    const state = lifecycle.state()
+    const { resolver, state: flagsState, faults } = flags.status()
+    if (state === 'ready')
+      return answer(ctx, { status: 'ready', flags: { resolver, state: flagsState, faults: faults.length } })
+    throw new Problem(state, {
+      headers: { 'Retry-After': '1' },
+      details: [same(`flags: ${flagsState} (${resolver}), faults: ${faults.length}`)],
+    })
+  })
+
+  router.get('/metrics', async (ctx) => {
+    const { contentType, body } = await metrics.exposition()
+    ctx.set('Cache-Control', 'no-store')
+    ctx.type = contentType
+    ctx.body = body
+  })
+}
+
+const same = (text: string): Sentence => ({ 'zh-CN': text, en: text })

@@ -1,0 +1,197 @@
+import type { ApiErrorCode } from '../protocol/api.js'
+import type { Sentence } from './language.js'
+
+interface ProblemKind extends Sentence {
+  readonly status: number
+  readonly code: ApiErrorCode
+}
+
+/** Every way a request is refused: what is wrong, and what to do about it. */
+export const PROBLEMS = {
+  token_missing: {
+    status: 401,
+    code: 'unauthorized',
+    'zh-CN': '缺少访问令牌，请在请求头中携带 Authorization: Bearer <令牌>',
+    en: 'The access token is missing. Send it as Authorization: Bearer <token>',
+  },
+  token_expired: {
+    status: 401,
+    code: 'unauthorized',
+    'zh-CN': '访问令牌已过期，请重新登录后再试',
+    en: 'The access token has expired. Sign in again',
+  },
+  token_not_yet_valid: {
+    status: 401,
+    code: 'unauthorized',
+    'zh-CN': '访问令牌尚未生效，请检查时间或重新登录',
+    en: 'The access token is not valid yet. Check the clock or sign in again',
+  },
+  token_claims: {
+    status: 401,
+    code: 'unauthorized',
+    'zh-CN': '访问令牌缺少必需的声明或声明无效（sub、org_id、role、exp、iss、aud），请使用本服务的令牌',
+    en: 'The access token lacks a claim or has a wrong one (sub, org_id, role, exp, iss, aud). Use a token made for this service',
+  },
+  token_invalid: {
+    status: 401,
+    code: 'unauthorized',
+    'zh-CN': '访问令牌无效，请重新登录后再试',
+    en: 'The access token is not valid. Sign in again',
+  },
+  auth_unavailable: {
+    status: 503,
+    code: 'auth_unavailable',
+    'zh-CN': '暂时无法验证访问令牌（密钥服务不可用），请稍后重试',
+    en: 'Tokens cannot be verified right now (the key server is unavailable). Try again in a moment',
+  },
+  role_too_low: {
+    status: 403,
+    code: 'forbidden',
+    'zh-CN': '权限不足，该操作需要更高的角色，请联系管理员',
+    en: 'Your role does not allow this. Ask an administrator',
+  },
+  other_org: {
+    status: 403,
+    code: 'forbidden',
+    'zh-CN': '只能查看本组织的数据，请将 orgId 改为您所在的组织',
+    en: 'You may ask about your own organisation only. Set orgId to it',
+  },
+  path_unknown: {
+    status: 404,
+    code: 'not_found',
+    'zh-CN': '路径不存在，请检查请求地址',
+    en: 'There is nothing at this path. Check the address',
+  },
+  session_unknown: {
+    status: 404,
+    code: 'not_found',
+    'zh-CN': '会话不存在，请检查会话编号或开始新的会话',
+    en: 'There is no such session. Check its id or start a new one',
+  },
+  method_not_allowed: {
+    status: 405,
+    code: 'method_not_allowed',
+    'zh-CN': '该路径不支持此请求方法，可用的方法见 Allow 响应头',
+    en: 'This path does not take that method. The Allow header lists those it takes',
+  },
+  turn_running: {
+    status: 409,
+    code: 'turn_running',
+    'zh-CN': '该会话正在生成回答，请等待完成或先停止生成',
+    en: 'An answer is being written in this session. Wait for it or stop it first',
+  },
+  body_type: {
+    status: 415,
+    code: 'unsupported_media_type',
+    'zh-CN': '请求体必须是 UTF-8 编码的 JSON，请设置 Content-Type: application/json',
+    en: 'The body must be JSON in UTF-8. Send Content-Type: application/json',
+  },
+  body_coding: {
+    status: 415,
+    code: 'unsupported_media_type',
+    'zh-CN': '不支持该 Content-Encoding，可用：gzip、deflate、br，或不压缩',
+    en: 'This Content-Encoding is not supported. Use gzip, deflate, br or none',
+  },
+  body_empty: {
+    status: 400,
+    code: 'bad_request',
+    'zh-CN': '请求体为空，请发送 JSON 对象',
+    en: 'The body is empty. Send a JSON object',
+  },
+  body_compression: {
+    status: 400,
+    code: 'bad_request',
+    'zh-CN': '请求体无法解压，请检查 Content-Encoding 与内容是否一致',
+    en: 'The body cannot be decompressed. Check that it matches its Content-Encoding',
+  },
+  body_encoding: {
+    status: 400,
+    code: 'bad_request',
+    'zh-CN': '请求体不是有效的 UTF-8 文本',
+    en: 'The body is not valid UTF-8',
+  },
+  body_json: {
+    status: 400,
+    code: 'bad_request',
+    'zh-CN': '请求体不是有效的 JSON，请检查语法',
+    en: 'The body is not valid JSON. Check its syntax',
+  },
+  body_late: {
+    status: 400,
+    code: 'bad_request',
+    'zh-CN': '请求体未能及时传完，请重试',
+    en: 'The body did not arrive in time. Try again',
+  },
+  body_fields: {
+    status: 400,
+    code: 'bad_request',
+    'zh-CN': '请求内容有误，请按 details 修正后重试',
+    en: 'The request has faults. Mend what details lists',
+  },
+  body_too_large: {
+    status: 413,
+    code: 'payload_too_large',
+    'zh-CN': '请求体超过 1 MiB，请缩短内容后重试',
+    en: 'The body is over 1 MiB. Send less',
+  },
+  rate_limited: {
+    status: 429,
+    code: 'rate_limited',
+    'zh-CN': '发送过于频繁，请按 Retry-After 给出的秒数稍后重试',
+    en: 'Too many messages. Try again after the seconds in Retry-After',
+  },
+  starting: {
+    status: 503,
+    code: 'starting',
+    'zh-CN': '服务正在启动，请稍后重试',
+    en: 'The service is starting. Try again in a moment',
+  },
+  draining: {
+    status: 503,
+    code: 'draining',
+    'zh-CN': '服务正在重启，请稍后重试',
+    en: 'The service is restarting. Try again in a moment',
+  },
+  overloaded: {
+    status: 503,
+    code: 'overloaded',
+    'zh-CN': '当前对话过多，请稍后重试',
+    en: 'Too many conversations are running. Try again in a moment',
+  },
+  store_unavailable: {
+    status: 503,
+    code: 'store_unavailable',
+    'zh-CN': '会话存储暂时不可用，请稍后重试',
+    en: 'Conversations cannot be read or kept right now. Try again in a moment',
+  },
+  internal_error: {
+    status: 500,
+    code: 'internal_error',
+    'zh-CN': '服务内部错误，请稍后重试；如持续出现，请将 X-Request-ID 提供给管理员',
+    en: 'Something went wrong on our side. Try again; if it stays, tell an administrator the X-Request-ID',
+  },
+} as const satisfies Record<string, ProblemKind>
+
+export type ProblemName = keyof typeof PROBLEMS
+
+/** A refused request on its way to the error handler, the one place that answers it. */
+export class Problem extends Error {
+  override readonly name = 'Problem'
+
+  constructor(
+    readonly problem: ProblemName,
+    readonly options: {
+      readonly headers?: Readonly<Record<string, string>>
+      /** one line a field */
+      readonly details?: readonly Sentence[]
+      readonly cause?: unknown
+    } = {},
+  ) {
+    super(problem, options.cause === undefined ? undefined : { cause: options.cause })
+  }
+}
+
+/** A problem that goes away by itself; the client may try again after `seconds`. */
+export function retryLater(problem: ProblemName, seconds: number, cause?: unknown): Problem {
+  return new Problem(problem, { headers: { 'Retry-After': String(seconds) }, cause })
+}

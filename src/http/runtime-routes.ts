@@ -1,0 +1,39 @@
+import { hash } from 'node:crypto'
+import type Router from '@koa/router'
+import { explainQuerySchema } from '../protocol/api.js'
+import { answer } from './answer.js'
+import type { AppDeps } from './app-deps.js'
+import type { Authenticate } from './auth.js'
+import { hasRole } from './claims.js'
+import { explainDecision } from './explain.js'
+import { guard } from './guard.js'
+import { languageOf } from './language.js'
+import { Problem } from './problems.js'
+
+/** What operators look at. */
+export function mountRuntimeRoutes(router: Router, authenticate: Authenticate, deps: AppDeps): void {
+  const { operatorRole } = deps.config.auth
+
+  router.get('/runtime/flags', async (ctx) => {
+    await authenticate(ctx, operatorRole)
+    const status = deps.flags.status()
+    answer(ctx, status)
+    ctx.etag = hash('sha256', JSON.stringify(status), 'base64url')
+    ctx.set('Cache-Control', 'no-cache')
+    if (ctx.fresh) ctx.status = 304
+  })
+
+  router.get('/runtime/explain', async (ctx) => {
+    const identity = await authenticate(ctx, 'admin')
+    const query = guard(explainQuerySchema, ctx.query)
+    const caller = {
+      orgId: query.orgId ?? identity.orgId,
+      userId: query.userId ?? identity.userId,
+      agentId: query.agentId ?? '',
+      sessionId: query.sessionId ?? deps.ids.newId(),
+    }
+    if (caller.orgId !== identity.orgId && !hasRole(identity, operatorRole)) throw new Problem('other_org')
+    const flags = await deps.flags.forTurn(caller)
+    answer(ctx, explainDecision(caller, flags, languageOf(ctx)))
+  })
+}

@@ -1,0 +1,100 @@
+import { createSecretKey } from 'node:crypto'
+import {
+  createRemoteJWKSet,
+  errors,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+  type JWTVerifyResult,
+  jwtVerify,
+} from 'jose'
+import type { TokenKeys } from '../config.js'
+import type { Clock } from '../core/clock.js'
+import { errorText } from '../core/errors.js'
+import type { Logger } from '../core/logger.js'
+import { keysNotRefreshed } from './events.js'
+
+/** Verifies signature and registered claims with the keys of its kind. */
+export type VerifySignature = (token: string, options: JWTVerifyOptions) => Promise<JWTVerifyResult>
+
+/** The public keys cannot be fetched: whether the token is good is not known. */
+export class KeysUnavailable extends Error {
+  override readonly name = 'KeysUnavailable'
+}
+
+/** ms to wait for the key server; a request never waits longer */
+const FETCH_MS = 2_000
+/** ms until keys are fetched again in the background; a key taken back is refused from then on */
+const REFRESH_MS = 600_000
+/** ms between two fetches because of an unknown key id, so that made-up ids cannot flood the key server */
+const COOLDOWN_MS = 30_000
+
+/** `algorithms` are pinned to the kind of key: a public key can never serve as an HMAC secret. */
+export function createSignatureCheck(
+  keys: TokenKeys,
+  deps: { readonly clock: Clock; readonly logger: Logger },
+): VerifySignature {
+  if (keys.kind === 'jwks') return remoteKeysCheck(keys.url, deps)
+  const secret = createSecretKey(Buffer.from(keys.secret))
+  return (token, options) => jwtVerify(token, secret, { ...options, algorithms: ['HS256'] })
+}
+
+function remoteKeysCheck(
+  url: URL,
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+): VerifySignature {
+  // The set never goes stale for jose: known keys outlive a key server that is down, refreshed below.
+  const keySet = createRemoteJWKSet(url, {
+    timeoutDuration: FETCH_MS,
+    cooldownDuration: COOLDOWN_MS,
+    cacheMaxAge: Number.POSITIVE_INFINITY,
+  })
+  let refreshAt = clock.monotonic() + REFRESH_MS
+  const refreshInBackground = (): void => {
+    if (clock.monotonic() < refreshAt || keySet.jwks() === undefined) return
+    refreshAt = clock.monotonic() + REFRESH_MS
+    keySet.reload().catch((thrown) => keysNotRefreshed(logger, { error: errorText(thrown) }))
+  }
+  const getKey: JWTVerifyGetKey = async (header, token) => {
+    refreshInBackground()
+    try {
+      return await keySet(header, token)
+    } catch (thrown) {
+      if (isAboutToken(thrown)) throw thrown
+      throw new KeysUnavailable(errorText(thrown), { cause: thrown })
+    }
+  }
+  return async (token, options) => {
+    const pinned = { ...options, algorithms: ['RS256', 'ES256', 'EdDSA'] }
+    try {
+      return await jwtVerify(token, getKey, pinned)
+    } catch (thrown) {
+      if (!(thrown instanceof errors.JWKSMultipleMatchingKeys)) throw thrown
+      return verifyWithAny(thrown, token, pinned)
+    }
+  }
+}
+
+/** A token without a key id: every key of its algorithm is tried. */
+async function verifyWithAny(
+  candidates: errors.JWKSMultipleMatchingKeys,
+  token: string,
+  options: JWTVerifyOptions,
+): Promise<JWTVerifyResult> {
+  for await (const key of candidates) {
+    try {
+      return await jwtVerify(token, key, options)
+    } catch (thrown) {
+      if (!(thrown instanceof errors.JWSSignatureVerificationFailed)) throw thrown
+    }
+  }
+  throw new errors.JWSSignatureVerificationFailed()
+}
+
+/** The key server answered, and the token has no (one) key there, or names an algorithm it cannot have. */
+function isAboutToken(thrown: unknown): boolean {
+  return (
+    thrown instanceof errors.JWKSNoMatchingKey ||
+    thrown instanceof errors.JWKSMultipleMatchingKeys ||
+    thrown instanceof errors.JOSENotSupported
+  )
+}

@@ -1,0 +1,103 @@
+import { unreachable } from '../core/errors.js'
+import type { TurnResult } from '../execution/turn-result.js'
+import type { TurnStatus } from '../protocol/api.js'
+import type { DoneEvent, ErrorEvent, StreamErrorCode, TerminalEvent } from '../protocol/events.js'
+import type { Decision } from '../protocol/modes.js'
+import type { Language } from './language.js'
+import { STREAM_FAILURES } from './stream-sentences.js'
+
+/** What the terminal event says beside the result. */
+export interface TurnFacts {
+  readonly sessionId: string
+  readonly messageId: string
+  readonly decision: Decision
+  readonly language: Language
+  /** ms from the turn's start */
+  readonly latencyMs: number
+}
+
+/** How the turn is kept in the history. */
+export function statusOf(result: TurnResult): Exclude<TurnStatus, 'running'> {
+  if (result.kind !== 'aborted') return result.kind
+  return result.code === 'stopped' ? 'stopped' : 'aborted'
+}
+
+/**
+ * The one event that ends the stream; undefined where no reader is left to get it.
+ * `kept`: the answer is in the history. A `done` promises that it is, so without it there is none.
+ */
+export function terminalEvent(
+  result: TurnResult,
+  kept: boolean,
+  facts: TurnFacts,
+): TerminalEvent | undefined {
+  switch (result.kind) {
+    case 'answered':
+      return kept ? done(result, facts) : failed('store_unavailable', result, facts)
+    case 'failed':
+      return failed(result.code, result, facts, failureDetails(result))
+    case 'aborted':
+      return abortedTerminal(result, kept, facts)
+    default:
+      return unreachable(result)
+  }
+}
+
+type Aborted = Extract<TurnResult, { kind: 'aborted' }>
+
+function abortedTerminal(result: Aborted, kept: boolean, facts: TurnFacts): TerminalEvent | undefined {
+  switch (result.code) {
+    case 'stopped':
+      return kept ? done(result, facts, true) : failed('store_unavailable', result, facts)
+    case 'shutting_down':
+    case 'superseded':
+      return failed(result.code, result, facts)
+    case 'client_gone':
+    case 'client_too_slow':
+      return undefined
+    default:
+      return unreachable(result.code)
+  }
+}
+
+function done(
+  result: Exclude<TurnResult, { kind: 'failed' }>,
+  facts: TurnFacts,
+  stopped = false,
+): TerminalEvent {
+  const { tokens, estimated } = result.usage
+  const latencyMs = Math.round(facts.latencyMs)
+  const data: DoneEvent = {
+    sessionId: facts.sessionId,
+    messageId: facts.messageId,
+    usage: { tokens, latencyMs, ...(estimated ? { estimated } : {}) },
+    executionMode: result.executionMode,
+    decision: facts.decision,
+    ...(result.failover === undefined ? {} : { failover: result.failover }),
+    ...(stopped ? { stopped } : {}),
+  }
+  return { event: 'done', data }
+}
+
+function failed(
+  code: StreamErrorCode,
+  { executionMode }: TurnResult,
+  { language }: TurnFacts,
+  details?: ErrorEvent['details'],
+): TerminalEvent {
+  const { recoverable, [language]: message } = STREAM_FAILURES[code]
+  const data = { code, message, recoverable, executionMode, ...(details === undefined ? {} : { details }) }
+  return { event: 'error', data }
+}
+
+/** Field by field: the details are the public contract, whatever else a backend may hang on them. */
+function failureDetails(result: Extract<TurnResult, { kind: 'failed' }>): ErrorEvent['details'] {
+  const { httpStatus, upstreamCode, traceId } = result.details
+  return {
+    phase: result.phase,
+    ...(httpStatus === undefined ? {} : { httpStatus }),
+    ...(upstreamCode === undefined ? {} : { upstreamCode }),
+    ...(traceId === undefined ? {} : { traceId }),
+    ...(result.runtime === undefined ? {} : { runtime: result.runtime }),
+  }
+}
