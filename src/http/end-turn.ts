@@ -1,0 +1,71 @@
+import { errorText } from '../core/errors.js'
+import type { TurnResult } from '../execution/turn-result.js'
+import type { Decision } from '../protocol/modes.js'
+import { bounded } from './bounded.js'
+import { sessionNotReleased, turnEnded, turnNotKept } from './events.js'
+import type { RunningTurn } from './running-turn.js'
+import { statusOf } from './terminal-event.js'
+
+/** ms in which work after an execution ends; it is bounded to 1 s by itself, this is the net below. */
+const AFTER_MS = 1_500
+
+/** How a turn is kept that broke before its stream was open; the client gets a 500. */
+export const NOT_STARTED = {
+  kind: 'failed',
+  executionMode: 'direct_llm',
+  code: 'internal_error',
+  phase: 'connect',
+  details: {},
+} as const satisfies TurnResult
+
+/** Keeps how the turn ended; false when the store could not, within its time. */
+export async function keepTurn(
+  result: TurnResult,
+  { who, text, timing, deps }: RunningTurn,
+): Promise<boolean> {
+  const { executionMode } = result
+  const end = { status: statusOf(result), text: text.value, executionMode }
+  try {
+    const done = await bounded(deps.sessions.finish(who.messageId, end), timing.finishMs, deps.clock)
+    if (done !== 'late') return true
+    throw new Error(`the session store did not answer within ${timing.finishMs} ms`)
+  } catch (thrown) {
+    turnNotKept(deps.logger, { ...who, error: errorText(thrown) })
+    return false
+  }
+}
+
+/** The one log line of the turn, and its failover in the metrics. */
+export function tellTurnEnded(
+  result: TurnResult,
+  decision: Decision,
+  latencyMs: number,
+  { who, startedAt, outcomes, deps }: RunningTurn,
+): void {
+  const last = outcomes.at(-1)
+  const firstContentMs =
+    last?.firstContentMs === undefined ? undefined : last.startedAt - startedAt + last.firstContentMs
+  if (result.failover !== undefined) deps.metrics.recordFailover(result.failover)
+  turnEnded(deps.logger, {
+    ...who,
+    decision,
+    executionMode: result.executionMode,
+    outcome: statusOf(result),
+    latencyMs: Math.round(latencyMs),
+    ...(result.kind === 'answered' ? {} : { code: result.code }),
+    ...(result.kind === 'failed' ? { phase: result.phase } : { tokens: result.usage.tokens }),
+    ...(firstContentMs === undefined ? {} : { firstContentMs: Math.round(firstContentMs) }),
+    ...(result.failover === undefined ? {} : { failover: result.failover }),
+  })
+}
+
+/** The session takes its next turn once every cancel of this one is through: a late one would hit the next. */
+export async function releaseSession({ who, after, timing, deps }: RunningTurn): Promise<void> {
+  await bounded(Promise.allSettled(after), AFTER_MS, deps.clock)
+  try {
+    const done = await bounded(deps.sessions.release(who.messageId), timing.finishMs, deps.clock)
+    if (done === 'late') throw new Error(`the session store did not answer within ${timing.finishMs} ms`)
+  } catch (thrown) {
+    sessionNotReleased(deps.logger, { ...who, error: errorText(thrown) })
+  }
+}

@@ -1,0 +1,49 @@
+import { errorText } from '../core/errors.js'
+import type { TurnFlags } from '../decision/flags.js'
+import type { Turn } from '../execution/backend.js'
+import { executeTurn } from '../execution/execute-turn.js'
+import type { TurnResult } from '../execution/turn-result.js'
+import type { Decision } from '../protocol/modes.js'
+import { NOT_STARTED } from './end-turn.js'
+import { turnBroke } from './events.js'
+import type { RunningTurn } from './running-turn.js'
+import type { SseStream } from './sse-stream.js'
+
+/** Executes the turn and hands every batch to the reader; a slow reader holds the execution, an abort frees it. */
+export async function relay(
+  turn: Turn,
+  decision: Decision,
+  flags: TurnFlags,
+  stream: SseStream,
+  { who, place, text, outcomes, after, deps }: RunningTurn,
+): Promise<TurnResult> {
+  const { signal } = place
+  const { clock, logger, metrics } = deps
+  const execution = executeTurn(turn, decision.mode, deps.backends, flags.guardrails, {
+    clock,
+    logger,
+    signal,
+    record(outcome) {
+      outcomes.push(outcome)
+      metrics.recordOutcome(outcome)
+    },
+    after: (task) => after.push(task),
+  })
+  signal.addEventListener('abort', stream.unblock, { once: true })
+  try {
+    for (;;) {
+      const step = await execution.next()
+      if (step.done) return step.value
+      text.add(step.value)
+      const blocked = signal.aborted ? undefined : stream.write(step.value)
+      if (blocked !== undefined) await blocked
+    }
+  } catch (thrown) {
+    turnBroke(logger, { ...who, error: errorText(thrown) })
+    const broken: TurnResult = { ...NOT_STARTED, executionMode: decision.mode, phase: 'streaming' }
+    await execution.return(broken)
+    return broken
+  } finally {
+    signal.removeEventListener('abort', stream.unblock)
+  }
+}
