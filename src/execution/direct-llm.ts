@@ -57,7 +57,7 @@ export function createDirectLlm(
         if (batch.length > 0) yield batch
         if (translator.error !== undefined) throw translator.error
       }
-      if (!translator.done && translator.usage === undefined) await readUsage(translator, reader, clock)
+      if (!translator.done && !translator.counted) await readUsage(translator, reader, clock)
       if (translator.usage !== undefined) yield [{ type: 'usage', data: translator.usage }]
       complete = true
     } catch (thrown) {
@@ -95,7 +95,7 @@ async function readUsage(translator: LlmTranslator, reader: SseReader, clock: Cl
     timer = clock.schedule(USAGE_MS, () => resolve(undefined))
   })
   try {
-    while (!translator.done && translator.usage === undefined) {
+    while (!translator.done && !translator.counted) {
       const chunks = await Promise.race([reader.read().catch(() => undefined), late])
       if (chunks === undefined) return
       translator.translate(chunks)

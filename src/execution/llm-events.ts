@@ -14,6 +14,8 @@ export class LlmTranslator {
   settled = false
   error: ExecutionError | undefined
   usage: Usage | undefined
+  /** The usage is the final one: some servers send a running count with every chunk. */
+  counted = false
   #unparsable = 0
 
   translate(chunks: readonly string[]): readonly BackendEvent[] {
@@ -39,9 +41,12 @@ export class LlmTranslator {
       if (!this.settled) this.error = errorOf(chunk.error)
       return
     }
-    if (isForeign(chunk.usage)) this.usage = usageOf(chunk.usage) ?? this.usage
     const choice: unknown = Array.isArray(chunk.choices) ? chunk.choices[0] : undefined
     if (isForeign(choice)) this.#choice(choice, out)
+    const usage = isForeign(chunk.usage) ? usageOf(chunk.usage) : undefined
+    if (usage === undefined) return
+    this.usage = usage
+    this.counted = this.settled
   }
 
   #choice(choice: Foreign, out: BackendEvent[]): void {

@@ -32,56 +32,58 @@ export function mapRuntimeFrame(frame: string, baseUrl: string): RuntimeSignal {
   const parsed = parseObject(frame)
   if (parsed === undefined || typeof parsed.event !== 'string') return UNPARSABLE
   const { event, data } = parsed
+  // Nearly every frame is one of these.
+  if (event === 'text_chunk') return isForeign(data) ? textChunk(data) : UNPARSABLE
   if (event === 'ping') return PING
   if (event === 'execution_error') return failure(isForeign(data) ? data : {})
   if (event === 'execution_complete') return complete(isForeign(data) ? data : {})
-  if (!isForeign(data)) return Object.hasOwn(MAPPERS, event) ? UNPARSABLE : UNKNOWN
-  if (event === 'text_chunk') return textChunk(data)
-  if (!Object.hasOwn(MAPPERS, event)) return UNKNOWN
-  return MAPPERS[event]?.(data, baseUrl) ?? UNPARSABLE
+  const mapper = MAPPERS.get(event)
+  if (mapper === undefined) return UNKNOWN
+  return (isForeign(data) ? mapper(data, baseUrl) : undefined) ?? UNPARSABLE
 }
 
 type Mapper = (data: Foreign, baseUrl: string) => MessageBody | undefined
 
-const MAPPERS: Readonly<Record<string, Mapper>> = {
-  text_chunk: () => undefined,
-  thinking: (data) =>
-    typeof data.content === 'string'
-      ? { type: 'thinking', data: { content: data.content, ...optionalText('stage', data.stage) } }
-      : undefined,
-  plan_created: planCreated,
-  plan_step_start: (data) => planStep(data, 'running'),
-  plan_step_complete: (data) => planStep(data, 'completed'),
-  plan_step_failed: (data) => planStep(data, 'failed'),
-  tool_call_start: (data) => {
-    const toolName = name(data.tool_name)
-    if (toolName === undefined) return undefined
-    return { type: 'tool_call', data: { toolName, arguments: data.arguments, status: 'calling' } }
-  },
-  tool_call_complete: (data) => {
-    const toolName = name(data.tool_name)
-    return toolName === undefined ? undefined : { type: 'tool_result', data: { toolName, ...result(data) } }
-  },
-  skill_call_start: (data) => {
-    const skill = skillOf(data)
-    if (skill === undefined) return undefined
-    return { type: 'skill_call', data: { ...skill, arguments: data.arguments, status: 'calling' } }
-  },
-  skill_call_complete: (data) => {
-    const skill = skillOf(data)
-    return skill === undefined ? undefined : { type: 'skill_result', data: { ...skill, ...result(data) } }
-  },
-  mcp_call_start: (data) => {
-    const tool = mcpOf(data)
-    if (tool === undefined) return undefined
-    return { type: 'mcp_call', data: { ...tool, arguments: data.arguments, status: 'calling' } }
-  },
-  mcp_call_complete: (data) => {
-    const tool = mcpOf(data)
-    return tool === undefined ? undefined : { type: 'mcp_result', data: { ...tool, ...result(data) } }
-  },
-  file_created: fileCreated,
-}
+const MAPPERS: ReadonlyMap<string, Mapper> = new Map<string, Mapper>(
+  Object.entries<Mapper>({
+    thinking: (data) =>
+      typeof data.content === 'string'
+        ? { type: 'thinking', data: { content: data.content, ...optionalText('stage', data.stage) } }
+        : undefined,
+    plan_created: planCreated,
+    plan_step_start: (data) => planStep(data, 'running'),
+    plan_step_complete: (data) => planStep(data, 'completed'),
+    plan_step_failed: (data) => planStep(data, 'failed'),
+    tool_call_start: (data) => {
+      const toolName = name(data.tool_name)
+      if (toolName === undefined) return undefined
+      return { type: 'tool_call', data: { toolName, arguments: data.arguments, status: 'calling' } }
+    },
+    tool_call_complete: (data) => {
+      const toolName = name(data.tool_name)
+      return toolName === undefined ? undefined : { type: 'tool_result', data: { toolName, ...result(data) } }
+    },
+    skill_call_start: (data) => {
+      const skill = skillOf(data)
+      if (skill === undefined) return undefined
+      return { type: 'skill_call', data: { ...skill, arguments: data.arguments, status: 'calling' } }
+    },
+    skill_call_complete: (data) => {
+      const skill = skillOf(data)
+      return skill === undefined ? undefined : { type: 'skill_result', data: { ...skill, ...result(data) } }
+    },
+    mcp_call_start: (data) => {
+      const tool = mcpOf(data)
+      if (tool === undefined) return undefined
+      return { type: 'mcp_call', data: { ...tool, arguments: data.arguments, status: 'calling' } }
+    },
+    mcp_call_complete: (data) => {
+      const tool = mcpOf(data)
+      return tool === undefined ? undefined : { type: 'mcp_result', data: { ...tool, ...result(data) } }
+    },
+    file_created: fileCreated,
+  }),
+)
 
 function textChunk(data: Foreign): RuntimeSignal {
   return typeof data.content === 'string' ? { type: 'text', data: { content: data.content } } : UNPARSABLE
