@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js'
+import { storableText } from '../core/text.js'
 import type { SessionView } from '../protocol/api.js'
 import {
   type BeginResult,
@@ -96,7 +97,7 @@ class MemorySessionStore implements SessionStore {
     const { turn, running } = this.#find(messageId)
     if (turn === undefined || running === undefined || running.releasing) return 'lost'
     running.leaseUntil = this.#clock.wall() + this.#leaseMs
-    turn.text = partialText
+    turn.text = storableText(partialText)
     return running.stopRequested ? 'stop_requested' : 'held'
   }
 
@@ -109,7 +110,7 @@ class MemorySessionStore implements SessionStore {
     if (session === undefined || turn === undefined || turn.status !== undefined) return
     const now = this.#clock.wall()
     turn.status = end.status
-    turn.text = end.text
+    turn.text = storableText(end.text)
     turn.executionMode = end.executionMode
     session.updatedAt = now
     if (running === undefined) return
@@ -147,7 +148,8 @@ class MemorySessionStore implements SessionStore {
   #start(session: Session, turn: NewTurn): void {
     if (this.#turns.has(turn.messageId)) throw new Error(`turn ${turn.messageId} exists already`)
     const now = this.#clock.wall()
-    const record = { messageId: turn.messageId, message: turn.message, text: '', startedAt: now }
+    const { messageId, message } = turn
+    const record = { messageId, message: storableText(message), text: '', startedAt: now }
     session.turns.push(record)
     session.running = {
       messageId: turn.messageId,

@@ -1,0 +1,334 @@
+import { expect } from 'chai'
+import type { NewTurn, SessionStore, TurnEnd } from '../../src/sessions/session-store.js'
+import { StoreUnavailable } from '../../src/sessions/session-store.js'
+import { type ManualClock, manualClock } from '../support/manual-clock.js'
+import { rejection } from '../support/rejection.js'
+
+export interface ContractOptions {
+  readonly clock: ManualClock
+  readonly leaseMs: number
+  readonly historyBudget: number
+}
+
+export const OWNER = { orgId: 'acme', userId: 'user-1' }
+export const LEASE_MS = 15_000
+
+export const newTurn = (messageId: string, message = `question ${messageId}`): NewTurn => ({
+  sessionId: 'session-1',
+  messageId,
+  owner: OWNER,
+  message,
+})
+
+export const answered = (text: string): TurnEnd => ({
+  status: 'answered',
+  text,
+  executionMode: 'direct_llm',
+})
+
+/** What every session store does; `open` gives a fresh one. */
+export function sessionStoreContract(open: (options: ContractOptions) => SessionStore): void {
+  let clock: ManualClock
+  let store: SessionStore
+
+  beforeEach(() => {
+    clock = manualClock()
+    store = open({ clock, leaseMs: LEASE_MS, historyBudget: 100 })
+  })
+  afterEach(() => store.close())
+
+  const turnTakenAndEnded = async (messageId: string, end: TurnEnd): Promise<void> => {
+    expect((await store.begin(newTurn(messageId))).kind).to.equal('begun')
+    await store.finish(messageId, end)
+    await store.release(messageId)
+  }
+  const statuses = async (): Promise<string[]> =>
+    (await store.read('session-1', OWNER))?.messages.flatMap((message) =>
+      message.role === 'assistant' ? [message.status] : [],
+    ) ?? []
+  const history = async (messageId: string) => {
+    const begun = await store.begin(newTurn(messageId))
+    return begun.kind === 'begun' ? begun.history : begun
+  }
+
+  describe('a conversation', () => {
+    it('is read as its owner had it', async () => {
+      await store.create(newTurn('m1', 'What is it?'), 'agent-1')
+      clock.advance(1_000)
+      await store.finish('m1', {
+        status: 'answered',
+        text: 'Forty-two.',
+        executionMode: 'runtime_orchestrator',
+      })
+      await store.release('m1')
+      clock.advance(1_000)
+      await store.begin(newTurn('m2', 'Why?'))
+      expect(await store.read('session-1', OWNER)).to.deep.equal({
+        sessionId: 'session-1',
+        agentId: 'agent-1',
+        createdAt: '2026-01-01T00:00:00.000Z',
+        updatedAt: '2026-01-01T00:00:02.000Z',
+        messages: [
+          { id: 'm1-user', role: 'user', content: 'What is it?', createdAt: '2026-01-01T00:00:00.000Z' },
+          {
+            id: 'm1',
+            role: 'assistant',
+            content: 'Forty-two.',
+            status: 'answered',
+            executionMode: 'runtime_orchestrator',
+            createdAt: '2026-01-01T00:00:00.000Z',
+          },
+          { id: 'm2-user', role: 'user', content: 'Why?', createdAt: '2026-01-01T00:00:02.000Z' },
+          {
+            id: 'm2',
+            role: 'assistant',
+            content: '',
+            status: 'running',
+            createdAt: '2026-01-01T00:00:02.000Z',
+          },
+        ],
+      })
+    })
+
+    it('is invisible to another org, another user and under another id', async () => {
+      await store.create(newTurn('m1'), 'agent-1')
+      for (const owner of [
+        { orgId: 'other', userId: OWNER.userId },
+        { orgId: OWNER.orgId, userId: 'other' },
+      ]) {
+        expect(await store.read('session-1', owner)).to.equal(undefined)
+        expect(await store.requestStop('session-1', owner)).to.equal(undefined)
+        expect(await store.begin({ ...newTurn('m2'), owner })).to.deep.equal({ kind: 'not_found' })
+      }
+      expect(await store.read('session-2', OWNER)).to.equal(undefined)
+      expect(await store.requestStop('session-2', OWNER)).to.equal(undefined)
+      expect((await store.begin({ ...newTurn('m2'), sessionId: 'session-2' })).kind).to.equal('not_found')
+      expect(await statuses()).to.deep.equal(['running'])
+    })
+
+    it('is not created twice, nor is a turn', async () => {
+      await store.create(newTurn('m1'), 'agent-1')
+      expect(await rejection(store.create(newTurn('m9'), 'agent-2'))).to.not.be.instanceOf(StoreUnavailable)
+      await store.finish('m1', answered('a'))
+      await store.release('m1')
+      await rejection(store.begin(newTurn('m1')))
+      await rejection(store.create({ ...newTurn('m1'), sessionId: 'session-2' }, 'agent-1'))
+      expect(await store.read('session-2', OWNER)).to.equal(undefined)
+      expect(await statuses()).to.deep.equal(['answered'])
+    })
+
+    it('keeps every kind of end', async () => {
+      await store.create(newTurn('m0'), 'agent-1')
+      await store.finish('m0', { status: 'stopped', text: 'par', executionMode: 'direct_llm' })
+      await store.release('m0')
+      await turnTakenAndEnded('m1', { status: 'failed', text: '', executionMode: 'direct_llm' })
+      await turnTakenAndEnded('m2', { status: 'aborted', text: 'x', executionMode: 'runtime_orchestrator' })
+      expect(await statuses()).to.deep.equal(['stopped', 'failed', 'aborted'])
+    })
+
+    it('keeps any text there is', async () => {
+      const text = '你好 🦊 "quotes" \\ \u2028 line\r\nend '.repeat(500)
+      await store.create(newTurn('m1', text), 'agent-1')
+      await store.finish('m1', answered(text))
+      const view = await store.read('session-1', OWNER)
+      expect(view?.messages.map(({ content }) => content)).to.deep.equal([text, text])
+    })
+
+    it('keeps a text with NUL or half a surrogate pair as far as it can be kept', async () => {
+      await store.create(newTurn('m1', 'a\0b'), 'agent-1')
+      await store.finish('m1', answered('c\ud800d\0e'))
+      const view = await store.read('session-1', OWNER)
+      expect(view?.messages.map(({ content }) => content)).to.deep.equal(['a\ufffdb', 'c\ufffdd\ufffde'])
+    })
+  })
+
+  describe('the running turn', () => {
+    beforeEach(() => store.create(newTurn('m1'), 'agent-1'))
+
+    it('keeps others out until it is released', async () => {
+      expect(await store.begin(newTurn('m2'))).to.deep.equal({ kind: 'busy', releasing: false })
+      await store.finish('m1', answered('a'))
+      expect(await store.begin(newTurn('m2'))).to.deep.equal({ kind: 'busy', releasing: true })
+      await store.release('m1')
+      expect(await store.begin(newTurn('m2'))).to.deep.equal({
+        kind: 'begun',
+        agentId: 'agent-1',
+        history: [{ message: 'question m1', text: 'a' }],
+      })
+      expect(await statuses()).to.deep.equal(['answered', 'running'])
+    })
+
+    it('is told by its own id alone', async () => {
+      expect(await store.renew('m2', 'x')).to.equal('lost')
+      expect(await store.stopRequested('m2')).to.equal(false)
+      await store.finish('m2', answered('x'))
+      await store.release('m2')
+      expect((await store.begin(newTurn('m2'))).kind).to.equal('busy')
+    })
+
+    it('holds its session for one lease after its last renewal', async () => {
+      clock.advance(LEASE_MS - 1)
+      expect(await store.renew('m1', 'so far')).to.equal('held')
+      clock.advance(LEASE_MS - 1)
+      expect(await statuses()).to.deep.equal(['running'])
+      expect((await store.begin(newTurn('m2'))).kind).to.equal('busy')
+      clock.advance(1)
+      expect(await statuses()).to.deep.equal(['aborted'])
+      expect(await history('m2')).to.deep.equal([{ message: 'question m1', text: 'so far' }])
+      expect(await statuses()).to.deep.equal(['aborted', 'running'])
+    })
+
+    it('comes back from a pause as long as nobody took the session', async () => {
+      clock.advance(LEASE_MS * 3)
+      expect(await store.renew('m1', 'still here')).to.equal('held')
+      expect(await statuses()).to.deep.equal(['running'])
+    })
+
+    it('keeps its partial text at each renewal', async () => {
+      await store.renew('m1', 'Forty')
+      const view = await store.read('session-1', OWNER)
+      expect(view?.messages[1]).to.include({ content: 'Forty', status: 'running' })
+    })
+
+    it('is aborted when it is released without an end', async () => {
+      await store.renew('m1', 'half')
+      await store.release('m1')
+      expect(await statuses()).to.deep.equal(['aborted'])
+      expect(await history('m2')).to.deep.equal([{ message: 'question m1', text: 'half' }])
+    })
+
+    it('ends once: the first end counts and nothing renews it', async () => {
+      await store.finish('m1', answered('first'))
+      await store.finish('m1', { status: 'failed', text: 'second', executionMode: 'runtime_orchestrator' })
+      expect(await store.renew('m1', 'third')).to.equal('lost')
+      const view = await store.read('session-1', OWNER)
+      expect(view?.messages[1]).to.include({
+        content: 'first',
+        status: 'answered',
+        executionMode: 'direct_llm',
+      })
+    })
+
+    it('releases its session a lease after its end even where nobody does', async () => {
+      clock.advance(LEASE_MS - 1)
+      await store.finish('m1', answered('a'))
+      clock.advance(LEASE_MS - 1)
+      expect(await store.begin(newTurn('m2'))).to.deep.equal({ kind: 'busy', releasing: true })
+      clock.advance(1)
+      expect((await store.begin(newTurn('m2'))).kind).to.equal('begun')
+      expect(await statuses()).to.deep.equal(['answered', 'running'])
+    })
+  })
+
+  describe('a turn that was taken over', () => {
+    beforeEach(async () => {
+      await store.create(newTurn('m1'), 'agent-1')
+      clock.advance(LEASE_MS)
+      await store.begin(newTurn('m2'))
+    })
+
+    it('is lost and cannot disturb the new one', async () => {
+      expect(await store.renew('m1', 'late')).to.equal('lost')
+      await store.finish('m1', { status: 'aborted', text: '', executionMode: 'direct_llm' })
+      await store.release('m1')
+      expect(await store.begin(newTurn('m3'))).to.deep.equal({ kind: 'busy', releasing: false })
+      expect(await store.renew('m2', 'mine')).to.equal('held')
+      expect(await statuses()).to.deep.equal(['aborted', 'running'])
+    })
+
+    it('still keeps the answer its reader got', async () => {
+      await store.finish('m1', answered('late'))
+      await store.finish('m2', answered('second'))
+      await store.release('m2')
+      expect(await statuses()).to.deep.equal(['answered', 'answered'])
+      expect(await history('m3')).to.deep.equal([
+        { message: 'question m1', text: 'late' },
+        { message: 'question m2', text: 'second' },
+      ])
+    })
+  })
+
+  describe('stop', () => {
+    beforeEach(() => store.create(newTurn('m1'), 'agent-1'))
+
+    it('marks the running turn, seen at a look and at a renewal', async () => {
+      expect(await store.stopRequested('m1')).to.equal(false)
+      expect(await store.requestStop('session-1', OWNER)).to.deep.equal({ stopped: true, messageId: 'm1' })
+      expect(await store.stopRequested('m1')).to.equal(true)
+      expect(await store.renew('m1', 'x')).to.equal('stop_requested')
+      expect(await store.requestStop('session-1', OWNER)).to.deep.equal({ stopped: true, messageId: 'm1' })
+    })
+
+    it('finds nothing to stop once the turn ended, was released or its replica died', async () => {
+      await store.finish('m1', answered('a'))
+      expect(await store.requestStop('session-1', OWNER)).to.deep.equal({ stopped: false })
+      await store.release('m1')
+      expect(await store.requestStop('session-1', OWNER)).to.deep.equal({ stopped: false })
+      await store.begin(newTurn('m2'))
+      clock.advance(LEASE_MS)
+      expect(await store.requestStop('session-1', OWNER)).to.deep.equal({ stopped: false })
+    })
+
+    it('does not reach the next turn', async () => {
+      await store.requestStop('session-1', OWNER)
+      await store.finish('m1', { status: 'stopped', text: 'a', executionMode: 'direct_llm' })
+      await store.release('m1')
+      await store.begin(newTurn('m2'))
+      expect(await store.stopRequested('m2')).to.equal(false)
+      expect(await store.renew('m2', '')).to.equal('held')
+    })
+  })
+
+  describe('the history for a backend', () => {
+    beforeEach(async () => {
+      await store.create(newTurn('m0', 'q'), 'agent-1')
+      await store.finish('m0', answered('a'))
+      await store.release('m0')
+    })
+
+    it('leaves out turns without text, oldest first', async () => {
+      await turnTakenAndEnded('m1', { status: 'failed', text: '', executionMode: 'direct_llm' })
+      await turnTakenAndEnded('m2', { status: 'stopped', text: 'part', executionMode: 'direct_llm' })
+      expect(await history('m3')).to.deep.equal([
+        { message: 'q', text: 'a' },
+        { message: 'question m2', text: 'part' },
+      ])
+    })
+
+    it('keeps the newest turns within the budget and steps over one that never fits', async () => {
+      for (const id of ['m1', 'm2']) await turnTakenAndEnded(id, answered('x'.repeat(29)))
+      await turnTakenAndEnded('m3', answered('y'.repeat(100)))
+      await turnTakenAndEnded('m4', answered('z'.repeat(9)))
+      // 40 + 40 + 20 characters: the budget of 100 to the last
+      expect(await history('m5')).to.deep.equal([
+        { message: 'question m1', text: 'x'.repeat(29) },
+        { message: 'question m2', text: 'x'.repeat(29) },
+        { message: 'question m4', text: 'z'.repeat(9) },
+      ])
+    })
+
+    it('counts UTF-16 code units', async () => {
+      // 11 + 2 × 45 = 101 code units, though 56 characters of text
+      await turnTakenAndEnded('m1', answered('🦊'.repeat(45)))
+      expect(await history('m2')).to.deep.equal([{ message: 'q', text: 'a' }])
+    })
+  })
+
+  it('refuses everything once closed, also when closed twice', async () => {
+    await store.create(newTurn('m1'), 'agent-1')
+    await store.close()
+    await store.close()
+    for (const call of [
+      store.create({ ...newTurn('m2'), sessionId: 'session-2' }, 'agent-1'),
+      store.begin(newTurn('m2')),
+      store.renew('m1', ''),
+      store.stopRequested('m1'),
+      store.finish('m1', answered('')),
+      store.release('m1'),
+      store.requestStop('session-1', OWNER),
+      store.read('session-1', OWNER),
+    ]) {
+      expect(await rejection(call)).to.be.instanceOf(StoreUnavailable)
+    }
+  })
+}

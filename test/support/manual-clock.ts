@@ -1,0 +1,39 @@
+import type { Clock, Timer } from '../../src/core/clock.js'
+
+/** A clock that stands still until the test moves it; timers fire in order while it passes them. */
+export interface ManualClock extends Clock {
+  advance(ms: number): void
+  /** timers that have neither fired nor been cancelled */
+  pending(): number
+}
+
+interface Pending {
+  readonly at: number
+  readonly callback: () => void
+}
+
+export function manualClock(wallStart = Date.UTC(2026, 0, 1)): ManualClock {
+  let now = 0
+  const timers = new Set<Pending>()
+  const due = (until: number): Pending | undefined =>
+    [...timers].filter((timer) => timer.at <= until).sort((a, b) => a.at - b.at)[0]
+  return {
+    monotonic: () => now,
+    wall: () => wallStart + now,
+    schedule(delayMs, callback): Timer {
+      const timer = { at: now + Math.max(delayMs, 0), callback }
+      timers.add(timer)
+      return { cancel: () => timers.delete(timer) }
+    },
+    advance(ms) {
+      const until = now + ms
+      for (let timer = due(until); timer !== undefined; timer = due(until)) {
+        timers.delete(timer)
+        now = Math.max(now, timer.at)
+        timer.callback()
+      }
+      now = until
+    },
+    pending: () => timers.size,
+  }
+}
