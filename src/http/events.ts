@@ -1,12 +1,13 @@
 import type { Logger } from '../core/logger.js'
 import type { Failover } from '../protocol/events.js'
 import type { Decision } from '../protocol/modes.js'
-import type { SessionOwner } from '../sessions/session-store.js'
 
 /** One function for each business event of the request edge in the log. No message content, no secret, ever. */
 
-export interface TurnIdentity extends SessionOwner {
+/** What finds a turn again; the user is not named in the log. */
+export interface TurnIdentity {
   readonly requestId: string
+  readonly orgId: string
   readonly sessionId: string
   readonly messageId: string
 }

@@ -34,8 +34,10 @@ export async function relay(
     for (;;) {
       const step = await execution.next()
       if (step.done) return step.value
+      // Given up: what still comes is neither shown nor kept.
+      if (signal.aborted) continue
       text.add(step.value)
-      const blocked = signal.aborted ? undefined : stream.write(step.value)
+      const blocked = stream.write(step.value)
       if (blocked !== undefined) await blocked
     }
   } catch (thrown) {

@@ -32,7 +32,7 @@ export async function runTurn(
   const { who, timing } = running
   const begun = await beginTurn(
     request,
-    { sessionId: who.sessionId, messageId: who.messageId, owner: identity, message: request.message },
+    { sessionId: who.sessionId, messageId: who.messageId, owner: running.owner, message: request.message },
     { sessions: deps.sessions, clock: deps.clock, releasingMs: timing.releasingMs },
   )
   place.name(who.messageId)
@@ -53,13 +53,8 @@ async function answerTurn(
   begun: BegunTurn,
   running: RunningTurn,
 ): Promise<void> {
-  const { who, deps } = running
-  const caller = {
-    orgId: who.orgId,
-    userId: who.userId,
-    agentId: begun.agentId,
-    sessionId: who.sessionId,
-  }
+  const { who, owner, deps } = running
+  const caller = { ...owner, agentId: begun.agentId, sessionId: who.sessionId }
   const flags = await deps.flags.forTurn(caller)
   const decision = decide(flags, flags.override)
   const turn: Turn = {

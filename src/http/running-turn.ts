@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import type { Outcome } from '../execution/outcome.js'
+import type { SessionOwner } from '../sessions/session-store.js'
 import { type AppDeps, EDGE_TIMING, type EdgeTiming } from './app-deps.js'
 import type { TurnRequest } from './begin-turn.js'
 import type { Identity } from './claims.js'
@@ -11,6 +12,7 @@ import type { TurnPlace } from './turns.js'
 /** One turn on its way; gathered step by step, so that the end finds everything in one place. */
 export interface RunningTurn {
   readonly who: TurnIdentity
+  readonly owner: SessionOwner
   readonly place: TurnPlace
   /** monotonic ms */
   readonly startedAt: number
@@ -35,8 +37,8 @@ export function newTurn(
       sessionId: request.kind === 'start' ? deps.ids.newId() : request.sessionId,
       messageId: deps.ids.newId(),
       orgId: identity.orgId,
-      userId: identity.userId,
     },
+    owner: { orgId: identity.orgId, userId: identity.userId },
     place,
     startedAt: deps.clock.monotonic(),
     text: createPartialText(),

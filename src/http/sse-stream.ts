@@ -153,6 +153,8 @@ export function openSseStream(ctx: Context, options: SseStreamOptions): SseStrea
 function startResponse(ctx: Context, { streamId, sessionId }: SseStreamOptions): void {
   ctx.respond = false
   ctx.status = 200
+  // The library insists on keep-alive; Node knows better whether this connection goes on.
+  ctx.remove('Connection')
   ctx.set({
     'Content-Type': 'text/event-stream; charset=utf-8',
     'X-Chat-Stream-Id': streamId,

@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type JWTPayload, SignJWT } from 'jose'
+import { createApp } from '../../src/app.js'
+import type { Config } from '../../src/config.js'
+import { type Clock, systemClock } from '../../src/core/clock.js'
+import type { Logger } from '../../src/core/logger.js'
+import type { Flags, FlagsStatus, TurnFlags } from '../../src/decision/flags.js'
+import { guardrailsSchema, resolveGuardrails } from '../../src/decision/guardrails.js'
+import type { ChatBackend } from '../../src/execution/backend.js'
+import type { Outcome } from '../../src/execution/outcome.js'
+import type { EdgeMetrics, EdgeTiming } from '../../src/http/app-deps.js'
+import { createTurnRegistry, type TurnRegistry } from '../../src/http/turns.js'
+import type { Failover } from '../../src/protocol/events.js'
+import type { Decision, ExecutionMode } from '../../src/protocol/modes.js'
+import { createMemorySessionStore } from '../../src/sessions/memory-session-store.js'
+import type { SessionStore } from '../../src/sessions/session-store.js'
+import { capturingLogger } from './capturing-logger.js'
+import { answering } from './scripted-backend.js'
+
+export const EDGE_SECRET = 'edge-secret-edge-secret-edge-secret'
+
+export const DEFAULT_FLAGS: TurnFlags = {
+  mode: { value: 'direct_llm', reason: 'code_default' },
+  shadow: false,
+  override: { on: false },
+  guardrails: resolveGuardrails(guardrailsSchema.parse({}), { errorRate: 0.5, totalMs: 300_000 }),
+  profile: {},
+}
+
+/** What a test may set; everything else is as small and quick as it can be. */
+export interface EdgeOptions {
+  readonly auth?: Partial<Config['auth']>
+  readonly maxStreams?: number
+  readonly turnsPerMinute?: number
+  readonly flags?: Partial<TurnFlags>
+  readonly flagsFor?: Flags['forTurn']
+  readonly status?: Partial<FlagsStatus>
+  readonly backends?: Partial<Record<ExecutionMode, ChatBackend>>
+  readonly sessions?: SessionStore
+  readonly clock?: Clock
+  readonly timing?: Partial<EdgeTiming>
+}
+
+/** The whole request edge on a loopback port, its neighbours in memory. */
+export interface Edge {
+  readonly url: string
+  readonly port: number
+  readonly server: Server
+  readonly sessions: SessionStore
+  readonly turns: TurnRegistry
+  readonly outcomes: Outcome[]
+  readonly decisions: Decision[]
+  readonly failovers: Failover[]
+  readonly openStreams: () => number
+  /** parsed log lines */
+  readonly log: Record<string, unknown>[]
+  state: 'starting' | 'ready' | 'draining'
+  close(): Promise<void>
+}
+
+export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
+  const clock = options.clock ?? systemClock
+  const { logger, lines } = capturingLogger()
+  const sessions = options.sessions ?? createMemorySessionStore({ clock })
+  const turns = createTurnRegistry(clock)
+  const recorded = recordingMetrics()
+  const state = { now: 'ready' as Edge['state'] }
+  const app = createApp({
+    config: {
+      auth: { keys: { kind: 'secret', secret: EDGE_SECRET }, operatorRole: 'admin', ...options.auth },
+      maxStreams: options.maxStreams ?? 1000,
+      turnsPerMinute: options.turnsPerMinute ?? 0,
+      historyBudget: 32_000,
+    },
+    flags: fixedFlags(options),
+    sessions,
+    backends: {
+      direct_llm: answering('direct_llm', 'Hello from direct'),
+      runtime_orchestrator: answering('runtime_orchestrator', 'Hello from runtime'),
+      ...options.backends,
+    },
+    turns,
+    clock,
+    ids: { newId: randomUUID },
+    logger: logger as Logger,
+    metrics: recorded.metrics,
+    lifecycle: { state: () => state.now },
+    timing: { stopLookMs: 50, ...options.timing },
+  })
+  const server = createServer(app.callback())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    server,
+    sessions,
+    turns,
+    ...recorded.seen,
+    openStreams: recorded.openStreams,
+    log: lines,
+    get state() {
+      return state.now
+    },
+    set state(next) {
+      state.now = next
+    },
+    async close() {
+      await turns.drain(0)
+      server.close()
+      server.closeAllConnections()
+      await once(server, 'close')
+      await sessions.close()
+    },
+  }
+}
+
+function fixedFlags(options: EdgeOptions): Flags {
+  return {
+    start: async () => undefined,
+    forTurn: options.flagsFor ?? (async () => ({ ...DEFAULT_FLAGS, ...options.flags })),
+    status: () => ({ resolver: 'file', state: 'ready', faults: [], ...options.status }),
+    close: async () => undefined,
+  }
+}
+
+function recordingMetrics() {
+  const seen = { outcomes: [] as Outcome[], decisions: [] as Decision[], failovers: [] as Failover[] }
+  let open = 0
+  const metrics: EdgeMetrics = {
+    recordOutcome: (outcome) => seen.outcomes.push(outcome),
+    recordDecision: (decision) => seen.decisions.push(decision),
+    recordFailover: (failover) => seen.failovers.push(failover),
+    streamOpened: () => {
+      open += 1
+    },
+    streamClosed: () => {
+      open -= 1
+    },
+    exposition: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'up 1\n' }),
+  }
+  return { metrics, seen, openStreams: () => open }
+}
+
+/** A bearer header for a token of this edge; `claims` replace the usual ones, undefined takes one away. */
+export async function bearer(claims: JWTPayload = {}): Promise<string> {
+  const usual = { sub: 'user-1', org_id: 'org-1', role: 'member', exp: Math.floor(Date.now() / 1000) + 600 }
+  const token = new SignJWT({ ...usual, ...claims }).setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+  return `Bearer ${await token.sign(Buffer.from(EDGE_SECRET))}`
+}
