@@ -1,7 +1,34 @@
+import type { Clock } from '../core/clock.js'
+import type { Logger } from '../core/logger.js'
 import type { AgentProfile } from './agent-profile.js'
 import type { Caller } from './caller.js'
 import type { FlagValues, OverrideValue } from './decide.js'
 import type { Guardrails } from './guardrails.js'
+
+/** The flags' keys as flagd knows them. No other file names them. */
+export const FLAG_KEYS = {
+  mode: 'chat-execution-mode',
+  shadow: 'chat-runtime-shadow',
+  guardrails: 'chat-runtime-guardrails',
+  profile: 'chat-agent-profile',
+  policy: 'chat-runtime-fallback-policy',
+  override: 'chat-runtime-fallback',
+} as const
+export type FlagName = keyof typeof FLAG_KEYS
+export type FlagKey = (typeof FLAG_KEYS)[FlagName]
+
+/** Whose a flag file is: edited by ops, or written by the service. */
+export type FlagFileKind = 'ops' | 'override'
+
+/** The flags each file owns. One key, one file: flagd's resolvers disagree about a key in two. */
+export const FLAGS_OF_FILE: Readonly<Record<FlagFileKind, ReadonlySet<string>>> = {
+  ops: new Set([FLAG_KEYS.mode, FLAG_KEYS.shadow, FLAG_KEYS.guardrails, FLAG_KEYS.profile, FLAG_KEYS.policy]),
+  override: new Set([FLAG_KEYS.override]),
+}
+
+/** Values of flag `chat-runtime-fallback-policy`. */
+export const FALLBACK_POLICIES = ['auto', 'observe', 'off'] as const
+export type FallbackPolicy = (typeof FALLBACK_POLICIES)[number]
 
 /** Everything the flags say about one turn. */
 export interface TurnFlags extends FlagValues {
@@ -36,4 +63,9 @@ export interface Flags {
   forTurn(caller: Caller): Promise<TurnFlags>
   status(): FlagsStatus
   close(): Promise<void>
+}
+
+export interface FlagsDeps {
+  readonly clock: Clock
+  readonly logger: Logger
 }

@@ -1,0 +1,72 @@
+import type { Client } from '@openfeature/server-sdk'
+import type { Config } from '../config.js'
+import type { Caller } from './caller.js'
+import { evaluationContext } from './caller.js'
+import type { TurnDefaults } from './code-defaults.js'
+import { FileProvider } from './file-provider.js'
+import { FlagFaults } from './flag-faults.js'
+import type { Flags, FlagsDeps, FlagsStatus, TurnFlags } from './flags.js'
+import { RefusedFlags } from './refused-flags.js'
+import { type BoundClient, bindProvider } from './sdk-client.js'
+import { START_BOUND_MS, within } from './start-bound.js'
+import { allDetails, evaluateTurn } from './turn-reader.js'
+import { TurnSettler } from './turn-settler.js'
+
+/** Resolver `file`: nothing to wait for, and the provider itself holds the last good flags. */
+export class FileFlags implements Flags {
+  readonly #provider: FileProvider
+  readonly #faults: FlagFaults
+  readonly #settler: TurnSettler
+  #bound: BoundClient | undefined
+  #client: Client | undefined
+
+  constructor(
+    config: Config['flags'],
+    private readonly defaults: TurnDefaults,
+    private readonly deps: FlagsDeps,
+  ) {
+    const { clock, logger } = deps
+    this.#faults = new FlagFaults(clock, logger)
+    const refused = new RefusedFlags(this.#faults, clock)
+    this.#provider = new FileProvider({
+      opsFile: config.opsFile,
+      overrideFile: config.overrideFile,
+      clock,
+      faults: this.#faults,
+      onChange(file, flags) {
+        refused.flagsChanged()
+        logger.info({ file, flags }, '[Flags] changed')
+      },
+    })
+    const provider = this.#provider
+    this.#settler = new TurnSettler(
+      defaults,
+      // What is absent from the last good flags is absent by its owner's will; a broken file is told by the provider.
+      { isStale: (key) => provider.isStale(key), whenAbsent: () => 'default' },
+      refused,
+    )
+  }
+
+  async start(): Promise<void> {
+    this.#bound = bindProvider(this.#provider, () => {})
+    await within(this.#bound.initialised, START_BOUND_MS, this.deps.clock)
+    this.#client = this.#bound.client
+  }
+
+  async forTurn(caller: Caller): Promise<TurnFlags> {
+    if (this.#client === undefined) return this.#settler.recall(caller)
+    const evaluations = evaluateTurn(this.#client, this.defaults, caller.orgId, evaluationContext(caller))
+    return this.#settler.settle(caller, await allDetails(evaluations))
+  }
+
+  status(): FlagsStatus {
+    const faults = this.#faults.list()
+    const state = this.#client === undefined ? 'starting' : this.#provider.state()
+    return { resolver: 'file', state: state === 'ready' && faults.length > 0 ? 'stale' : state, faults }
+  }
+
+  async close(): Promise<void> {
+    this.#bound?.unbind()
+    await this.#provider.onClose()
+  }
+}

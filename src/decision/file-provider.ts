@@ -1,0 +1,187 @@
+import { type FeatureFlag, FlagdCore } from '@openfeature/flagd-core'
+import {
+  type EvaluationContext,
+  type JsonValue,
+  OpenFeatureEventEmitter,
+  type Provider,
+  ProviderEvents,
+  type ResolutionDetails,
+} from '@openfeature/server-sdk'
+import type { Clock } from '../core/clock.js'
+import type { FaultFound, FlagFaults } from './flag-faults.js'
+import { FlagFile, type FlagFileContent, type Reception } from './flag-file.js'
+import { changedFlags, type Loaded, loadFlags } from './flag-source.js'
+import type { FlagFileKind } from './flags.js'
+import { silentSdkLogger } from './sdk-logger.js'
+
+/** One of the two files, with the flags of it that are in force. */
+interface Source {
+  readonly kind: FlagFileKind
+  readonly file: FlagFile
+  flags: ReadonlyMap<string, FeatureFlag>
+  /** a content was taken over at least once */
+  known: boolean
+  /** the present content is refused as a whole */
+  refused: boolean
+  /** flags whose present text is refused */
+  kept: ReadonlySet<string>
+}
+
+export interface FileProviderOptions {
+  readonly opsFile: string
+  readonly overrideFile: string
+  readonly clock: Clock
+  readonly faults: FlagFaults
+  /** Told after the new flags are in force. */
+  onChange(file: string, keys: readonly string[]): void
+}
+
+/**
+ * Resolver `file`: both flag files, evaluated here by flagd-core and watched. A content that is refused leaves that
+ * file's last good flags in force; a file that never was good has none, so its flags take their code defaults.
+ */
+export class FileProvider implements Provider {
+  readonly metadata = { name: 'chat-cutover-file' } as const
+  readonly runsOn = 'server'
+  readonly events = new OpenFeatureEventEmitter()
+  readonly #sources: readonly Source[]
+  readonly #core: FlagdCore
+  #flags: ReadonlyMap<string, FeatureFlag> = new Map()
+  #stale: ReadonlySet<string> = new Set()
+  #started = false
+
+  constructor(private readonly options: FileProviderOptions) {
+    this.#sources = [this.#source('ops', options.opsFile), this.#source('override', options.overrideFile)]
+    this.#core = new FlagdCore(
+      {
+        getFlag: (key) => this.#flags.get(key),
+        getFlags: () => new Map(this.#flags),
+        getFlagSetMetadata: () => ({}),
+        setConfigurations: () => [],
+      },
+      silentSdkLogger,
+    )
+  }
+
+  /** Ends when both files were read once. Rejects when neither is good: READY follows when one becomes so. */
+  async initialize(): Promise<void> {
+    await Promise.all(this.#sources.map(({ file }) => file.start()))
+    this.#started = true
+    if (this.state() === 'unavailable') throw new Error('neither flag file can be used')
+    // The SDK sets READY when this promise is done, so STALE has to come after it.
+    if (this.state() === 'stale')
+      this.options.clock.schedule(0, () => {
+        if (this.state() === 'stale')
+          this.events.emit(ProviderEvents.Stale, { message: 'a flag file is refused' })
+      })
+  }
+
+  async onClose(): Promise<void> {
+    await Promise.all(this.#sources.map(({ file }) => file.close()))
+  }
+
+  state(): 'ready' | 'stale' | 'unavailable' {
+    if (this.#sources.every(({ known }) => !known)) return 'unavailable'
+    return this.#sources.some(({ refused, kept }) => refused || kept.size > 0) ? 'stale' : 'ready'
+  }
+
+  /** Whether what is in force for this flag is older than its file. */
+  isStale(key: string): boolean {
+    return this.#stale.has(key)
+  }
+
+  resolveBooleanEvaluation(
+    key: string,
+    fallback: boolean,
+    context: EvaluationContext,
+  ): Promise<ResolutionDetails<boolean>> {
+    return Promise.resolve(this.#core.resolveBooleanEvaluation(key, fallback, context, silentSdkLogger))
+  }
+
+  resolveStringEvaluation(
+    key: string,
+    fallback: string,
+    context: EvaluationContext,
+  ): Promise<ResolutionDetails<string>> {
+    return Promise.resolve(this.#core.resolveStringEvaluation(key, fallback, context, silentSdkLogger))
+  }
+
+  resolveNumberEvaluation(
+    key: string,
+    fallback: number,
+    context: EvaluationContext,
+  ): Promise<ResolutionDetails<number>> {
+    return Promise.resolve(this.#core.resolveNumberEvaluation(key, fallback, context, silentSdkLogger))
+  }
+
+  resolveObjectEvaluation<T extends JsonValue>(
+    key: string,
+    fallback: T,
+    context: EvaluationContext,
+  ): Promise<ResolutionDetails<T>> {
+    return Promise.resolve(this.#core.resolveObjectEvaluation(key, fallback, context, silentSdkLogger))
+  }
+
+  #source(kind: FlagFileKind, path: string): Source {
+    const file = new FlagFile(path, this.options.clock, (content, settled) =>
+      this.#take(source, content, settled),
+    )
+    const source: Source = { kind, file, flags: new Map(), known: false, refused: false, kept: new Set() }
+    return source
+  }
+
+  /** Good content is in force at once; a refusal is told only when the content stays (an editor may be in mid-save). */
+  #take(source: Source, content: FlagFileContent, settled: boolean): Reception {
+    const loaded = loadFlags(content, source.kind, source.flags)
+    if (loaded.kind === 'refused' && !settled) return 'doubtful'
+    const before = { flags: this.#flags, state: this.state() }
+    source.refused = loaded.kind === 'refused'
+    if (loaded.kind === 'loaded') {
+      source.flags = loaded.flags
+      source.kept = loaded.kept
+      source.known = true
+    }
+    this.#merge()
+    this.options.faults.replace(
+      `file:${source.kind}`,
+      describeFaults(source, loaded, content.kind === 'text'),
+    )
+    if (this.#started) this.#tell(source, before)
+    return 'taken'
+  }
+
+  #merge(): void {
+    this.#flags = new Map(this.#sources.flatMap(({ flags }) => [...flags]))
+    this.#stale = new Set(
+      this.#sources.flatMap(({ refused, flags, kept }) => (refused ? [...flags.keys()] : [...kept])),
+    )
+  }
+
+  #tell(source: Source, before: { flags: ReadonlyMap<string, FeatureFlag>; state: string }): void {
+    const changed = changedFlags(before.flags, this.#flags)
+    const state = this.state()
+    if (state !== before.state)
+      if (state === 'ready') this.events.emit(ProviderEvents.Ready)
+      else this.events.emit(ProviderEvents.Stale, { message: 'a flag file is refused' })
+    if (changed.length === 0) return
+    this.events.emit(ProviderEvents.ConfigurationChanged, { flagsChanged: changed })
+    this.options.onChange(source.file.path, changed)
+  }
+}
+
+function describeFaults(source: Source, loaded: Loaded, hasLines: boolean): FaultFound[] {
+  return loaded.issues.map(({ line, path, message, refuses }) => {
+    const place = path === '' ? '' : `${path}: `
+    return {
+      where: source.file.path,
+      ...(hasLines ? { line } : {}),
+      message: `${place}${message}; ${refuses === 'flag' ? FLAG_IN_FORCE : fileInForce(source)}`,
+    }
+  })
+}
+
+const FLAG_IN_FORCE = 'the last good value of this flag stays in force, where there was one'
+
+function fileInForce(source: Source): string {
+  return source.known ? 'the last good flags of this file stay in force' : 'code defaults are in force'
+}

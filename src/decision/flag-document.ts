@@ -1,0 +1,143 @@
+import {
+  findNodeAtLocation,
+  type JSONPath,
+  type Node,
+  type ParseError,
+  parseTree,
+  printParseErrorCode,
+} from 'jsonc-parser'
+
+/** One thing wrong in a flag file. */
+export interface FlagIssue {
+  /** both 1-based */
+  readonly line: number
+  readonly column: number
+  /** where in the document, as `flags.chat-execution-mode.state`; empty for the document itself */
+  readonly path: string
+  readonly message: string
+  /** an `error` is refused by a daemon, a provider or this service; a `warning` is only odd */
+  readonly severity: 'error' | 'warning'
+  /** what an error keeps from being taken over: the whole file, or one flag of it */
+  readonly refuses: 'file' | 'flag'
+}
+
+/** A flag file that parses as strict JSON, with the places of its parts. */
+export interface FlagDocument {
+  readonly text: string
+  readonly root: Node
+}
+
+/** Collects issues by the node they are about. */
+export class IssueList {
+  readonly #found: (FlagIssue & { readonly offset: number })[] = []
+
+  constructor(private readonly text: string) {}
+
+  add(offset: number, path: JSONPath, message: string, refuses: 'file' | 'flag' = 'file'): void {
+    this.#push(offset, path, message, 'error', refuses)
+  }
+
+  warn(offset: number, path: JSONPath, message: string): void {
+    this.#push(offset, path, message, 'warning', 'flag')
+  }
+
+  /** Whether something that refuses the file is known at `path` or beneath it. */
+  refusesWithin(path: JSONPath): boolean {
+    const wanted = path.join('.')
+    return this.#found.some(
+      ({ path: at, refuses }) =>
+        refuses === 'file' && (wanted === '' || at === wanted || at.startsWith(`${wanted}.`)),
+    )
+  }
+
+  /** In the order of the text. */
+  sorted(): FlagIssue[] {
+    return [...this.#found].sort((a, b) => a.offset - b.offset).map(({ offset: _, ...issue }) => issue)
+  }
+
+  #push(
+    offset: number,
+    path: JSONPath,
+    message: string,
+    severity: FlagIssue['severity'],
+    refuses: FlagIssue['refuses'],
+  ): void {
+    this.#found.push({
+      ...positionOf(this.text, offset),
+      path: path.join('.'),
+      message,
+      severity,
+      refuses,
+      offset,
+    })
+  }
+}
+
+/** `undefined` when the text is no strict JSON; `issues` says why. */
+export function parseFlagDocument(text: string, issues: IssueList): FlagDocument | undefined {
+  if (text.trim() === '') {
+    issues.add(0, [], 'the file is empty')
+    return undefined
+  }
+  const errors: ParseError[] = []
+  const root = parseTree(text, errors, { disallowComments: true, allowTrailingComma: false })
+  const first = errors[0]
+  if (first !== undefined) {
+    issues.add(first.offset, [], `not JSON: ${syntaxMessage(text, first)}`)
+    return undefined
+  }
+  if (root === undefined) return undefined
+  reportDuplicateKeys(root, [], issues)
+  return { text, root }
+}
+
+/** The node at `path`, or its nearest ancestor that exists (a `$ref` is expanded before the schema sees it). */
+export function nodeNear(root: Node, path: JSONPath): Node {
+  for (let length = path.length; length > 0; length -= 1) {
+    const node = findNodeAtLocation(root, path.slice(0, length))
+    if (node !== undefined) return node
+  }
+  return root
+}
+
+/** An object's properties; nothing for any other node. */
+export function propertiesOf(node: Node | undefined): { key: string; keyNode: Node; value: Node }[] {
+  if (node?.type !== 'object') return []
+  return (node.children ?? []).flatMap((property) => {
+    const [keyNode, value] = property.children ?? []
+    return keyNode !== undefined && value !== undefined
+      ? [{ key: String(keyNode.value), keyNode, value }]
+      : []
+  })
+}
+
+function syntaxMessage(text: string, error: ParseError): string {
+  if (text.startsWith('\ufeff')) return 'it begins with a byte order mark'
+  const code = printParseErrorCode(error.error)
+  return code.replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).toLowerCase()
+}
+
+function positionOf(text: string, offset: number): { line: number; column: number } {
+  let line = 1
+  let lineStart = 0
+  for (let at = text.indexOf('\n'); at !== -1 && at < offset; at = text.indexOf('\n', at + 1)) {
+    line += 1
+    lineStart = at + 1
+  }
+  return { line, column: offset - lineStart + 1 }
+}
+
+/** JSON.parse keeps the last of two equal keys without a word; a person who wrote both sees only the first. */
+function reportDuplicateKeys(node: Node, path: JSONPath, issues: IssueList): void {
+  const seen = new Set<string>()
+  for (const { key, keyNode, value } of propertiesOf(node)) {
+    const at = [...path, key]
+    if (seen.has(key)) issues.add(keyNode.offset, at, `"${key}" is there twice`)
+    seen.add(key)
+    reportDuplicateKeys(value, at, issues)
+  }
+  if (node.type === 'array')
+    node.children?.forEach((child, index) => {
+      reportDuplicateKeys(child, [...path, index], issues)
+    })
+}

@@ -1,0 +1,34 @@
+import type { Clock } from '../core/clock.js'
+import type { FlagFaults } from './flag-faults.js'
+import { FlagFile, type FlagFileContent, type Reception } from './flag-file.js'
+import type { FlagFileKind } from './flags.js'
+import { checkFlagDocument } from './ops-file-check.js'
+
+/**
+ * Checks a flag file that flagd serves, where it can be read on this machine too: flagd and its provider refuse a wrong
+ * one as a whole and in silence, so its faults are named here, with their lines. A file that is not here is no fault.
+ */
+export function monitorFlagFile(
+  path: string,
+  kind: FlagFileKind,
+  clock: Clock,
+  faults: FlagFaults,
+): FlagFile {
+  const listener = (content: FlagFileContent, settled: boolean): Reception => {
+    const issues =
+      content.kind === 'text'
+        ? checkFlagDocument(content.text, kind).filter(({ severity }) => severity === 'error')
+        : []
+    if (issues.length > 0 && !settled) return 'doubtful'
+    faults.replace(
+      `file:${kind}`,
+      issues.map(({ line, path: at, message }) => ({
+        where: path,
+        line,
+        message: `${at === '' ? '' : `${at}: `}${message}; flags served before stay in force, then code defaults`,
+      })),
+    )
+    return 'taken'
+  }
+  return new FlagFile(path, clock, listener)
+}

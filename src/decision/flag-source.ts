@@ -1,0 +1,69 @@
+import { type FeatureFlag, MemoryStorage } from '@openfeature/flagd-core'
+import { errorText } from '../core/errors.js'
+import type { FlagFileContent } from './flag-file.js'
+import { FLAGS_OF_FILE, type FlagFileKind } from './flags.js'
+import { checkFlagDocument, type FlagIssue } from './ops-file-check.js'
+import { silentSdkLogger } from './sdk-logger.js'
+
+type Compiled = ReadonlyMap<string, FeatureFlag>
+
+/** What became of one content of a flag file. */
+export type Loaded =
+  /** In force. `kept` are flags whose new text is wrong: their last good one stays (or none, where there was none). */
+  | {
+      readonly kind: 'loaded'
+      readonly flags: Compiled
+      readonly kept: ReadonlySet<string>
+      readonly issues: readonly FlagIssue[]
+    }
+  /** Nothing of it is taken over. */
+  | { readonly kind: 'refused'; readonly issues: readonly FlagIssue[] }
+
+/** Validates strictly and compiles; `last` are the flags in force. Pure. */
+export function loadFlags(content: FlagFileContent, kind: FlagFileKind, last: Compiled): Loaded {
+  if (content.kind !== 'text') return { kind: 'refused', issues: [unreadable(content)] }
+  const issues = checkFlagDocument(content.text, kind).filter(({ severity }) => severity === 'error')
+  if (issues.some(({ refuses }) => refuses === 'file')) return { kind: 'refused', issues }
+  const storage = new MemoryStorage(silentSdkLogger)
+  try {
+    storage.setConfigurations(content.text, true)
+  } catch (thrown) {
+    return { kind: 'refused', issues: [wholeFile(errorText(thrown))] }
+  }
+  const faulty = new Set(issues.map(({ path }) => flagOf(path, storage.getFlags())))
+  const flags = new Map<string, FeatureFlag>()
+  const kept = new Set<string>()
+  for (const [key, flag] of storage.getFlags()) {
+    if (isForeign(key, kind)) continue
+    const lastGood = last.get(key)
+    if (faulty.has(key)) kept.add(key)
+    if (!faulty.has(key)) flags.set(key, flag)
+    else if (lastGood !== undefined) flags.set(key, lastGood)
+  }
+  return { kind: 'loaded', flags, kept, issues }
+}
+
+/** Keys that are new, gone or different. */
+export function changedFlags(before: Compiled, after: Compiled): string[] {
+  const keys = new Set([...before.keys(), ...after.keys()])
+  return [...keys].filter((key) => before.get(key)?.hash !== after.get(key)?.hash)
+}
+
+/** A flag key may hold dots itself, so the path is matched against the keys. */
+function flagOf(path: string, flags: Compiled): string | undefined {
+  return [...flags.keys()].find((key) => path === `flags.${key}` || path.startsWith(`flags.${key}.`))
+}
+
+function isForeign(key: string, kind: FlagFileKind): boolean {
+  return FLAGS_OF_FILE[kind === 'ops' ? 'override' : 'ops'].has(key)
+}
+
+function unreadable(content: Exclude<FlagFileContent, { kind: 'text' }>): FlagIssue {
+  return wholeFile(
+    content.kind === 'missing' ? 'there is no such file' : `it cannot be read: ${content.message}`,
+  )
+}
+
+function wholeFile(message: string): FlagIssue {
+  return { line: 1, column: 1, path: '', message, severity: 'error', refuses: 'file' }
+}

@@ -1,0 +1,13 @@
+import type { CodeDefaults, Config } from '../config.js'
+import { createTurnDefaults } from './code-defaults.js'
+import { DaemonFlags } from './daemon-flags.js'
+import { FileFlags } from './file-flags.js'
+import type { Flags, FlagsDeps } from './flags.js'
+
+/** The flags by the configured resolver, through OpenFeature. Nothing is read or connected before `start`. */
+export function createFlags(config: Config['flags'], environment: CodeDefaults, deps: FlagsDeps): Flags {
+  const defaults = createTurnDefaults(environment)
+  return config.resolver === 'file'
+    ? new FileFlags(config, defaults, deps)
+    : new DaemonFlags(config.resolver, config, defaults, deps)
+}

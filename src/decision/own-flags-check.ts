@@ -1,0 +1,68 @@
+import { getNodeValue, type JSONPath, type Node } from 'jsonc-parser'
+import { z } from 'zod'
+import { executionModeSchema } from '../protocol/modes.js'
+import { agentProfileSchema } from './agent-profile.js'
+import { type IssueList, nodeNear, propertiesOf } from './flag-document.js'
+import { FALLBACK_POLICIES, FLAG_KEYS, FLAGS_OF_FILE, type FlagFileKind } from './flags.js'
+import { guardrailsSchema } from './guardrails.js'
+
+/** What each of our flags' variants must be. */
+const VALUE_SCHEMAS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
+  [FLAG_KEYS.mode, executionModeSchema],
+  [FLAG_KEYS.shadow, z.boolean()],
+  [FLAG_KEYS.guardrails, guardrailsSchema],
+  [FLAG_KEYS.profile, agentProfileSchema],
+  [FLAG_KEYS.policy, z.enum(FALLBACK_POLICIES)],
+  [FLAG_KEYS.override, z.boolean()],
+])
+
+/** Keys that begin so and are none of ours are most likely misspelt. */
+const OUR_PREFIX = 'chat-'
+
+/** Reports flags of the other file, values of a wrong type or range, and keys that look misspelt. */
+export function checkOwnFlags(root: Node, flags: Node, kind: FlagFileKind, issues: IssueList): void {
+  const other = kind === 'ops' ? 'override' : 'ops'
+  for (const { key, keyNode, value } of propertiesOf(flags)) {
+    const at = ['flags', key]
+    if (FLAGS_OF_FILE[other].has(key))
+      issues.add(
+        keyNode.offset,
+        at,
+        `"${key}" belongs into the ${FILE_NAMES[other]} file and is ignored here`,
+        'flag',
+      )
+    else if (VALUE_SCHEMAS.has(key)) checkVariants(root, value, key, issues)
+    else if (key.startsWith(OUR_PREFIX))
+      issues.warn(keyNode.offset, at, `"${key}" is no flag of this service`)
+  }
+  if (kind === 'override' && !propertiesOf(flags).some(({ key }) => key === FLAG_KEYS.override))
+    issues.add(
+      flags.offset,
+      ['flags'],
+      `"${FLAG_KEYS.override}" is missing; it is always there, "off" when nothing is wrong`,
+    )
+}
+
+const FILE_NAMES: Readonly<Record<FlagFileKind, string>> = { ops: "operators'", override: "service's" }
+
+function checkVariants(root: Node, flag: Node, key: string, issues: IssueList): void {
+  const variants = propertiesOf(flag).find((property) => property.key === 'variants')?.value
+  for (const { key: variant, value } of propertiesOf(variants)) {
+    const at: JSONPath = ['flags', key, 'variants', variant]
+    const refused = valueFault(key, getNodeValue(value))
+    for (const { path, message } of refused) {
+      const full = [...at, ...path]
+      issues.add(nodeNear(root, full).offset, full, message, 'flag')
+    }
+  }
+}
+
+/** What is wrong with a value of one of our flags: nothing for a good one. Paths are within the value. */
+function valueFault(key: string, value: unknown): { path: JSONPath; message: string }[] {
+  const result = VALUE_SCHEMAS.get(key)?.safeParse(value)
+  if (result === undefined || result.success) return []
+  return result.error.issues.map(({ path, message }) => ({
+    path: path.filter((part) => typeof part !== 'symbol'),
+    message,
+  }))
+}

@@ -1,0 +1,43 @@
+import type { Client, EvaluationContext, EvaluationDetails, JsonValue } from '@openfeature/server-sdk'
+import type { TurnDefaults } from './code-defaults.js'
+import { FLAG_KEYS } from './flags.js'
+
+/** The five flags of a turn as OpenFeature answered them. */
+export interface TurnDetails {
+  readonly mode: EvaluationDetails<string>
+  readonly shadow: EvaluationDetails<boolean>
+  readonly override: EvaluationDetails<boolean>
+  readonly guardrails: EvaluationDetails<JsonValue>
+  readonly profile: EvaluationDetails<JsonValue>
+}
+
+/** The same, under way. None rejects: the SDK turns every failure into an error code. */
+export type TurnEvaluations = { readonly [Flag in keyof TurnDetails]: Promise<TurnDetails[Flag]> }
+
+/** Starts the evaluation of a turn's flags side by side. */
+export function evaluateTurn(
+  client: Client,
+  defaults: TurnDefaults,
+  orgId: string,
+  context: EvaluationContext,
+): TurnEvaluations {
+  return {
+    mode: client.getStringDetails(FLAG_KEYS.mode, defaults.mode(orgId), context),
+    shadow: client.getBooleanDetails(FLAG_KEYS.shadow, defaults.shadow(context), context),
+    override: client.getBooleanDetails(FLAG_KEYS.override, false, context),
+    guardrails: client.getObjectDetails<JsonValue>(FLAG_KEYS.guardrails, defaults.guardrailsValue, context),
+    profile: client.getObjectDetails<JsonValue>(FLAG_KEYS.profile, defaults.profileValue, context),
+  }
+}
+
+/** Waits for all of them, however long that takes: for resolvers that evaluate in this process. */
+export async function allDetails(evaluations: TurnEvaluations): Promise<TurnDetails> {
+  const [mode, shadow, override, guardrails, profile] = await Promise.all([
+    evaluations.mode,
+    evaluations.shadow,
+    evaluations.override,
+    evaluations.guardrails,
+    evaluations.profile,
+  ])
+  return { mode, shadow, override, guardrails, profile }
+}

@@ -1,0 +1,165 @@
+import type { EvaluationDetails, FlagValue, JsonValue } from '@openfeature/server-sdk'
+import type { ExecutionMode } from '../protocol/modes.js'
+import { type AgentProfile, agentProfileSchema } from './agent-profile.js'
+import { type Caller, evaluationContext } from './caller.js'
+import type { TurnDefaults } from './code-defaults.js'
+import type { Evaluated, OverrideValue } from './decide.js'
+import { FLAG_KEYS, type FlagKey, type TurnFlags } from './flags.js'
+import { type Guardrails, guardrailsSchema, resolveGuardrails } from './guardrails.js'
+import { LastKnownGood } from './last-known-good.js'
+import type { RefusedFlags } from './refused-flags.js'
+import type { TurnDetails } from './turn-reader.js'
+import { createValueParser, type Parsed } from './value-parser.js'
+import {
+  evaluatedMode,
+  judge,
+  OVERRIDE_OFF,
+  parseBoolean,
+  parseMode,
+  parseOverride,
+  reasonOf,
+  type Verdict,
+} from './verdict.js'
+
+/** What only the resolver knows about the provider's answers. */
+export interface AnswerContext {
+  /** The provider answers for this flag, but from what it last knew. */
+  isStale(key: FlagKey): boolean
+  /** The provider has no such flag: its owner took it away (`default`), or the flags are not here at all (`away`). */
+  whenAbsent(overrideFound: boolean): 'default' | 'away'
+}
+
+/**
+ * Makes a turn's flags from what OpenFeature answered: the value; where it is refused or nobody answered, the last known
+ * good one; then the code default.
+ */
+export class TurnSettler {
+  readonly #memory = new LastKnownGood()
+  readonly #parseGuardrails: (raw: unknown) => Parsed<Guardrails>
+  readonly #parseProfile = createValueParser<AgentProfile, AgentProfile>(agentProfileSchema, (value) => value)
+
+  constructor(
+    private readonly defaults: TurnDefaults,
+    private readonly answers: AnswerContext,
+    private readonly refused: RefusedFlags,
+  ) {
+    this.#parseGuardrails = createValueParser(guardrailsSchema, (value) =>
+      resolveGuardrails(value, defaults.guardrails),
+    )
+  }
+
+  /** The turn's flags, remembered for its caller. An absent answer is one that did not come in time. */
+  settle(caller: Caller, details: Partial<TurnDetails>): TurnFlags {
+    const last = this.#memory.turn(caller)
+    const found = details.override !== undefined && details.override.errorCode === undefined
+    return this.#memory.remember(caller, last, {
+      mode: this.#mode(caller, details.mode, found, last),
+      shadow: this.#shadow(caller, details.shadow, found, last),
+      override: this.#override(details.override, found, last),
+      guardrails: this.#guardrails(caller, details.guardrails, found, last),
+      profile: this.#profile(caller, details.profile, found, last),
+    })
+  }
+
+  /** What is known without asking anybody. Remembers nothing: an outage must not push out what is known. */
+  recall(caller: Caller): TurnFlags {
+    const last = this.#memory.turn(caller)
+    return {
+      mode: this.#lastMode(caller, last),
+      shadow: last?.shadow ?? this.defaults.shadow(evaluationContext(caller)),
+      override: last?.override ?? OVERRIDE_OFF,
+      guardrails: last?.guardrails ?? this.defaults.guardrails,
+      profile: last?.profile ?? this.defaults.profile,
+    }
+  }
+
+  /** Keeps answers that came too late for their turn, unless the caller has got newer ones. */
+  settleLate(caller: Caller, details: TurnDetails): void {
+    if (this.#memory.turn(caller) === undefined) this.settle(caller, details)
+  }
+
+  #mode(
+    caller: Caller,
+    details: EvaluationDetails<string> | undefined,
+    found: boolean,
+    last: TurnFlags | undefined,
+  ): Evaluated<ExecutionMode> {
+    const verdict = this.#judge(FLAG_KEYS.mode, details, parseMode, found)
+    if (verdict.kind === 'value' && details !== undefined)
+      return evaluatedMode(verdict.value, this.answers.isStale(FLAG_KEYS.mode) ? 'stale' : reasonOf(details))
+    if (verdict.kind === 'default') return evaluatedMode(this.defaults.mode(caller.orgId), 'code_default')
+    return this.#lastMode(caller, last)
+  }
+
+  #lastMode(caller: Caller, last: TurnFlags | undefined): Evaluated<ExecutionMode> {
+    if (last === undefined || last.mode.reason === 'code_default')
+      return evaluatedMode(this.defaults.mode(caller.orgId), 'code_default')
+    return evaluatedMode(last.mode.value, 'stale')
+  }
+
+  #shadow(
+    caller: Caller,
+    details: EvaluationDetails<boolean> | undefined,
+    found: boolean,
+    last: TurnFlags | undefined,
+  ): boolean {
+    const verdict = this.#judge(FLAG_KEYS.shadow, details, parseBoolean, found)
+    if (verdict.kind === 'value') return verdict.value
+    if (verdict.kind !== 'default' && last !== undefined) return last.shadow
+    return this.defaults.shadow(evaluationContext(caller))
+  }
+
+  #override(
+    details: EvaluationDetails<boolean> | undefined,
+    found: boolean,
+    last: TurnFlags | undefined,
+  ): OverrideValue {
+    const verdict = this.#judge(FLAG_KEYS.override, details, parseOverride, found)
+    if (verdict.kind === 'value') return verdict.value
+    return verdict.kind === 'default' ? OVERRIDE_OFF : (last?.override ?? OVERRIDE_OFF)
+  }
+
+  #guardrails(
+    caller: Caller,
+    details: EvaluationDetails<JsonValue> | undefined,
+    found: boolean,
+    last: TurnFlags | undefined,
+  ): Guardrails {
+    const verdict = this.#judge(FLAG_KEYS.guardrails, details, this.#parseGuardrails, found)
+    if (verdict.kind === 'value') {
+      this.#memory.rememberGuardrails(caller.orgId, verdict.value)
+      return verdict.value
+    }
+    if (verdict.kind === 'default') return this.defaults.guardrails
+    const known = verdict.kind === 'refused' ? this.#memory.guardrails(caller.orgId) : last?.guardrails
+    return known ?? this.defaults.guardrails
+  }
+
+  #profile(
+    caller: Caller,
+    details: EvaluationDetails<JsonValue> | undefined,
+    found: boolean,
+    last: TurnFlags | undefined,
+  ): AgentProfile {
+    const verdict = this.#judge(FLAG_KEYS.profile, details, this.#parseProfile, found)
+    if (verdict.kind === 'value') {
+      this.#memory.rememberProfile(caller.agentId, verdict.value)
+      return verdict.value
+    }
+    if (verdict.kind === 'default') return this.defaults.profile
+    const known = verdict.kind === 'refused' ? this.#memory.profile(caller.agentId) : last?.profile
+    return known ?? this.defaults.profile
+  }
+
+  #judge<T>(
+    key: FlagKey,
+    details: EvaluationDetails<FlagValue> | undefined,
+    parse: (raw: unknown) => Parsed<T>,
+    overrideFound: boolean,
+  ): Verdict<T> {
+    const verdict = judge(details, parse, () => this.answers.whenAbsent(overrideFound))
+    if (verdict.kind === 'refused') this.refused.refuse(key, verdict.message)
+    else if (verdict.kind !== 'away') this.refused.accept(key)
+    return verdict
+  }
+}

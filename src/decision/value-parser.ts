@@ -1,0 +1,41 @@
+import type { z } from 'zod'
+import { LruMap } from './lru-map.js'
+
+/** A flag's value, or why it is refused. */
+export type Parsed<T> =
+  | { readonly kind: 'value'; readonly value: T }
+  | { readonly kind: 'refused'; readonly message: string }
+
+const NO_OBJECT = { kind: 'refused', message: 'the value is no object' } as const
+
+/** different texts of one object flag remembered: its variants, of this and a few former contents */
+const TEXTS_KEPT = 100
+
+/**
+ * Parses an object flag, the whole or nothing. flagd-core hands out the same object until the flags change, so zod runs
+ * once for each; over gRPC every answer is a new object, recognised by its text. Equal values are one object.
+ */
+export function createValueParser<Raw, T extends object>(
+  schema: z.ZodType<Raw>,
+  finish: (raw: Raw) => T,
+): (raw: unknown) => Parsed<T> {
+  const byObject = new WeakMap<object, Parsed<T>>()
+  const byText = new LruMap<string, Parsed<T>>(TEXTS_KEPT)
+  return (raw) => {
+    if (typeof raw !== 'object' || raw === null) return NO_OBJECT
+    const seen = byObject.get(raw)
+    if (seen !== undefined) return seen
+    const text = JSON.stringify(raw)
+    const parsed = byText.get(text) ?? parse(schema, finish, raw)
+    byText.set(text, parsed)
+    byObject.set(raw, parsed)
+    return parsed
+  }
+}
+
+function parse<Raw, T>(schema: z.ZodType<Raw>, finish: (raw: Raw) => T, raw: object): Parsed<T> {
+  const result = schema.safeParse(raw)
+  if (result.success) return { kind: 'value', value: finish(result.data) }
+  const faults = result.error.issues.map(({ path, message }) => `${path.join('.') || 'value'}: ${message}`)
+  return { kind: 'refused', message: `the value is refused as a whole (${faults.join('; ')})` }
+}

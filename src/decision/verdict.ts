@@ -1,0 +1,86 @@
+import {
+  ErrorCode,
+  type EvaluationDetails,
+  type FlagValue,
+  StandardResolutionReasons,
+} from '@openfeature/server-sdk'
+import { type DecisionReason, EXECUTION_MODES, type ExecutionMode } from '../protocol/modes.js'
+import type { Evaluated, OverrideValue } from './decide.js'
+import type { Parsed } from './value-parser.js'
+
+/**
+ * What an evaluation came to. `default`: the flags have no say, by their owner's will. `away`: nobody could be asked.
+ */
+export type Verdict<T> = Parsed<T> | { readonly kind: 'default' } | { readonly kind: 'away' }
+
+const DEFAULT = { kind: 'default' } as const
+const AWAY = { kind: 'away' } as const
+
+/** Judges one answer; `undefined` is one that did not come in time. */
+export function judge<T>(
+  details: EvaluationDetails<FlagValue> | undefined,
+  parse: (raw: unknown) => Parsed<T>,
+  whenAbsent: () => 'default' | 'away',
+): Verdict<T> {
+  if (details === undefined) return AWAY
+  switch (details.errorCode) {
+    case undefined:
+      // No variant: defaultVariant is null, or the flag is disabled.
+      return details.variant ? parse(details.value) : DEFAULT
+    case ErrorCode.FLAG_NOT_FOUND:
+      return whenAbsent() === 'default' ? DEFAULT : AWAY
+    case ErrorCode.PROVIDER_NOT_READY:
+    case ErrorCode.PROVIDER_FATAL:
+      return AWAY
+    default:
+      return { kind: 'refused', message: details.errorMessage ?? details.errorCode }
+  }
+}
+
+export function parseBoolean(raw: unknown): Parsed<boolean> {
+  return raw === true ? TRUE : raw === false ? FALSE : { kind: 'refused', message: 'the value is no boolean' }
+}
+
+const TRUE = { kind: 'value', value: true } as const
+const FALSE = { kind: 'value', value: false } as const
+
+export const OVERRIDE_OFF: OverrideValue = { on: false }
+const ON = { kind: 'value', value: { on: true } } as const
+const OFF = { kind: 'value', value: OVERRIDE_OFF } as const
+
+export function parseOverride(raw: unknown): Parsed<OverrideValue> {
+  return raw === true ? ON : raw === false ? OFF : { kind: 'refused', message: 'the value is no boolean' }
+}
+
+export function parseMode(raw: unknown): Parsed<ExecutionMode> {
+  if (raw === 'direct_llm') return DIRECT
+  if (raw === 'runtime_orchestrator') return RUNTIME
+  return { kind: 'refused', message: `the value is not one of ${EXECUTION_MODES.join(', ')}` }
+}
+
+const DIRECT = { kind: 'value', value: 'direct_llm' } as const
+const RUNTIME = { kind: 'value', value: 'runtime_orchestrator' } as const
+
+type ModeReason = Exclude<DecisionReason, 'fallback'>
+
+/** Why a variant was chosen, in the words of a decision. */
+export function reasonOf(details: EvaluationDetails<FlagValue>): 'targeting_match' | 'default' {
+  return details.reason === StandardResolutionReasons.TARGETING_MATCH ? 'targeting_match' : 'default'
+}
+
+/** One object for each value and reason, so that equal decisions are identical and a turn makes none. */
+export function evaluatedMode(mode: ExecutionMode, reason: ModeReason): Evaluated<ExecutionMode> {
+  return EVALUATED[mode][reason]
+}
+
+const withReasons = (value: ExecutionMode): Readonly<Record<ModeReason, Evaluated<ExecutionMode>>> => ({
+  targeting_match: { value, reason: 'targeting_match' },
+  default: { value, reason: 'default' },
+  code_default: { value, reason: 'code_default' },
+  stale: { value, reason: 'stale' },
+})
+
+const EVALUATED = {
+  direct_llm: withReasons('direct_llm'),
+  runtime_orchestrator: withReasons('runtime_orchestrator'),
+}
