@@ -84,11 +84,7 @@ describe('tokens signed with the shared secret', () => {
       ['claims changed', `${head}.${widened}.${signature}`, 'not valid'],
       ['garbage', 'aaaa.bbbb.cccc', 'not valid'],
       ['a foreign type', await sign({ typ: 'refresh+jwt' }, good), 'not valid'],
-      [
-        'a critical extension',
-        await sign({ crit: ['b64'], b64: true }, good).catch(() => 'x.y.z'),
-        'not valid',
-      ],
+      ['a critical extension', signByHand({ crit: ['exotic'], exotic: 1 }, good), 'not valid'],
       ['expired', await sign({}, { ...good, exp: seconds(-10) }), 'expired'],
       ['not valid yet', await sign({}, { ...good, nbf: seconds(60) }), 'not valid yet'],
       ['no expiry', await sign({}, { ...good, exp: undefined }), 'claim'],
