@@ -138,8 +138,8 @@ function migrate(database: SqliteDatabase, path: string, { room, migrations }: S
           `(${room}: schema ${version}, known up to ${migrations.length}); start that version or another file`,
       )
     }
-    if (version === migrations.length) return
     for (const script of migrations.slice(version)) database.exec(script)
+    // Also where nothing is new: a file that cannot be written shows at the start, not at the first turn.
     database.prepare('INSERT OR REPLACE INTO schema_versions VALUES (?, ?)').run(room, migrations.length)
   })
 }
@@ -164,8 +164,17 @@ function openError(path: string, error: unknown): SqliteOpenError {
       options,
     )
   }
+  if (CANNOT_OPEN.test(systemText(error))) {
+    return new SqliteOpenError(
+      `the database ${path} cannot be opened or made; may this user write there?`,
+      options,
+    )
+  }
   return new SqliteOpenError(`cannot open the database ${path}: ${systemText(error)}`, options)
 }
+
+/** SQLITE_CANTOPEN (14) as libsql words it while it connects, without a code. */
+const CANNOT_OPEN = /^ConnectionFailed\(.*: 14"\)$|unable to open database file/
 
 const systemText = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 

@@ -1,0 +1,228 @@
+import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { expect } from 'chai'
+import {
+  isBusy,
+  isStorageFault,
+  openSqlite,
+  type SqliteDatabase,
+  SqliteOpenError,
+  type SqliteSchema,
+} from '../../src/core/sqlite.js'
+import { temporaryDirectory } from '../support/temporary-directory.js'
+
+const FIRST = 'CREATE TABLE things (name TEXT PRIMARY KEY, amount INTEGER) STRICT'
+const SECOND = 'ALTER TABLE things ADD COLUMN note TEXT'
+const schema = (...migrations: string[]): SqliteSchema => ({ room: 'things', migrations })
+
+describe('a SQLite file', () => {
+  const directory = temporaryDirectory()
+  const opened: SqliteDatabase[] = []
+
+  const open = (path: string, ...migrations: string[]): SqliteDatabase => {
+    const database = openSqlite(path, schema(...migrations))
+    opened.push(database)
+    return database
+  }
+  const openFault = (path: string, ...migrations: string[]): string => {
+    try {
+      open(path, ...migrations)
+    } catch (error) {
+      expect(error).to.be.instanceOf(SqliteOpenError)
+      return error instanceof Error ? error.message : ''
+    }
+    throw new Error('it opened')
+  }
+  const thrownBy = (work: () => unknown): unknown => {
+    try {
+      work()
+    } catch (error) {
+      return error
+    }
+    throw new Error('nothing was thrown')
+  }
+  afterEach(() => {
+    for (const database of opened.splice(0)) database.close()
+  })
+
+  describe('opened', () => {
+    it('is made with its directory, and keeps what was written', () => {
+      const path = directory.path('a', 'b', 'test.db')
+      const first = open(path, FIRST)
+      expect(first.prepare('INSERT INTO things VALUES (?, ?)').run('apple', 3)).to.equal(1)
+      first.close()
+      expect(open(path, FIRST).prepare('SELECT * FROM things').all()).to.deep.equal([['apple', 3]])
+    })
+
+    it('gets the migrations it does not have yet, once each', () => {
+      const path = directory.path('test.db')
+      open(path, FIRST).prepare('INSERT INTO things VALUES (?, ?)').run('apple', 3)
+      for (let time = 0; time < 2; time += 1) {
+        const rows = open(path, FIRST, SECOND).prepare('SELECT * FROM things').all()
+        expect(rows).to.deep.equal([['apple', 3, null]])
+      }
+    })
+
+    it('gets all migrations or none', () => {
+      const path = directory.path('test.db')
+      openFault(path, FIRST, 'CREATE TABLE nonsense (')
+      expect(open(path, FIRST).prepare('SELECT count(*) FROM things').get()).to.deep.equal([0])
+    })
+
+    it('serves several rooms with a schema each', () => {
+      const path = directory.path('test.db')
+      open(path, FIRST, SECOND)
+      const other = openSqlite(path, { room: 'others', migrations: ['CREATE TABLE others (id TEXT) STRICT'] })
+      opened.push(other)
+      expect(other.prepare('SELECT room, version FROM schema_versions ORDER BY room').all()).to.deep.equal([
+        ['others', 1],
+        ['things', 2],
+      ])
+    })
+  })
+
+  describe('that cannot be opened says why', () => {
+    it('no database at all', () => {
+      const path = directory.path('test.db')
+      writeFileSync(path, 'This is a letter and no database. '.repeat(100))
+      expect(openFault(path, FIRST)).to.equal(`the file ${path} is not a SQLite database`)
+    })
+
+    it('damaged', () => {
+      const path = directory.path('test.db')
+      open(path, FIRST).close()
+      const file = openSync(path, 'r+')
+      writeSync(file, Buffer.alloc(3_000, 0xff), 0, 3_000, 100)
+      closeSync(file)
+      expect(openFault(path, FIRST)).to.contain(`the database ${path} is damaged`)
+    })
+
+    it('written by a newer version', () => {
+      const path = directory.path('test.db')
+      open(path, FIRST, SECOND)
+      expect(openFault(path, FIRST))
+        .to.contain('newer version')
+        .and.contain('things: schema 2, known up to 1')
+    })
+
+    it('a directory', () => {
+      mkdirSync(directory.path('test.db'))
+      expect(openFault(directory.path('test.db'), FIRST)).to.contain('is a directory')
+    })
+
+    it('its directory cannot be made', () => {
+      writeFileSync(directory.path('file'), '')
+      expect(openFault(directory.path('file', 'test.db'), FIRST)).to.contain('cannot create the directory')
+    })
+
+    it('read-only', () => {
+      const path = directory.path('test.db')
+      open(path, FIRST).close()
+      chmodSync(path, 0o444)
+      chmodSync(directory.path(), 0o777)
+      expect(withoutPrivileges(() => openFault(path, FIRST))).to.equal(`the database ${path} is not writable`)
+    })
+
+    it('its directory is read-only', () => {
+      chmodSync(directory.path(), 0o555)
+      const fault = withoutPrivileges(() => openFault(directory.path('test.db'), FIRST))
+      expect(fault).to.match(/is not writable$|may this user write there/)
+    })
+  })
+
+  describe('in use', () => {
+    it('gives what was put in', () => {
+      const database = open(':memory:', FIRST)
+      const echo = database.prepare('SELECT ?, ?, ?, ?')
+      expect(echo.get('text 🦊', 1.5, null, 4_294_967_296_000)).to.deep.equal([
+        'text 🦊',
+        1.5,
+        null,
+        4_294_967_296_000,
+      ])
+      expect(database.prepare('SELECT ?').get(null)).to.deep.equal([null])
+      expect(database.prepare('SELECT * FROM things').get()).to.equal(undefined)
+      expect(database.prepare('SELECT * FROM things').all()).to.deep.equal([])
+    })
+
+    it('takes back a transaction that throws, and goes on', () => {
+      const database = open(':memory:', FIRST)
+      const insert = database.prepare('INSERT INTO things VALUES (?, ?)')
+      const fault = new Error('no')
+      const thrown = thrownBy(() =>
+        database.transaction(() => {
+          insert.run('apple', 3)
+          throw fault
+        }),
+      )
+      expect(thrown).to.equal(fault)
+      expect(database.transaction(() => insert.run('pear', 1))).to.equal(1)
+      expect(database.prepare('SELECT name FROM things').all()).to.deep.equal([['pear']])
+    })
+
+    it('reads one instant in a snapshot', () => {
+      const path = directory.path('test.db')
+      const [reader, writer] = [open(path, FIRST), open(path, FIRST)]
+      const count = reader.prepare('SELECT count(*) FROM things')
+      reader.snapshot(() => {
+        expect(count.get()).to.deep.equal([0])
+        writer.prepare('INSERT INTO things VALUES (?, ?)').run('apple', 3)
+        expect(count.get()).to.deep.equal([0])
+      })
+      expect(count.get()).to.deep.equal([1])
+      expect(reader.transaction(() => count.get())).to.deep.equal([1])
+    })
+
+    it('is busy while another connection writes, and says so before anything was done', () => {
+      const path = directory.path('test.db')
+      const [a, b] = [open(path, FIRST), open(path, FIRST)]
+      let done = false
+      const thrown = a.transaction(() =>
+        thrownBy(() =>
+          b.transaction(() => {
+            done = true
+          }),
+        ),
+      )
+      expect(isBusy(thrown)).to.equal(true)
+      expect(isStorageFault(thrown)).to.equal(true)
+      expect(done).to.equal(false)
+      b.transaction(() => {
+        done = true
+      })
+      expect(done).to.equal(true)
+    })
+
+    it('tells a fault of ours from one of the storage', () => {
+      const database = open(':memory:', FIRST)
+      const insert = database.prepare('INSERT INTO things VALUES (?, ?)')
+      insert.run('apple', 3)
+      const thrown = thrownBy(() => insert.run('apple', 3))
+      expect(isBusy(thrown)).to.equal(false)
+      expect(isStorageFault(thrown)).to.equal(false)
+      expect(isStorageFault(new Error('SQLITE_FULL'))).to.equal(false)
+    })
+
+    it('leaves no log behind when it is closed', () => {
+      const path = directory.path('test.db')
+      const database = open(path, FIRST)
+      database.prepare('INSERT INTO things VALUES (?, ?)').run('apple', 3)
+      database.close()
+      // all of it is in the one file now
+      const alone = directory.path('alone.db')
+      writeFileSync(alone, readFileSync(path))
+      expect(open(alone, FIRST).prepare('SELECT name FROM things').all()).to.deep.equal([['apple']])
+    })
+  })
+})
+
+/** Permissions do not bind root, as whom containers often run tests. */
+function withoutPrivileges<T>(work: () => T): T {
+  const { seteuid } = process
+  if (seteuid === undefined || process.geteuid?.() !== 0) return work()
+  seteuid(65_534)
+  try {
+    return work()
+  } finally {
+    seteuid(0)
+  }
+}
