@@ -3,6 +3,8 @@ import type { Clock, Timer } from '../../src/core/clock.js'
 /** A clock that stands still until the test moves it; timers fire in order while it passes them. */
 export interface ManualClock extends Clock {
   advance(ms: number): void
+  /** Jumps to the next timer and runs it; false where there is none. */
+  step(): boolean
   /** timers that have neither fired nor been cancelled */
   pending(): number
 }
@@ -33,6 +35,14 @@ export function manualClock(wallStart = Date.UTC(2026, 0, 1)): ManualClock {
         timer.callback()
       }
       now = until
+    },
+    step() {
+      const timer = due(Number.POSITIVE_INFINITY)
+      if (timer === undefined) return false
+      timers.delete(timer)
+      now = Math.max(now, timer.at)
+      timer.callback()
+      return true
     },
     pending: () => timers.size,
   }

@@ -1,0 +1,370 @@
+import { expect } from 'chai'
+import { ExecutionError } from '../../src/execution/execution-error.js'
+import { TurnAborted } from '../../src/execution/turn-result.js'
+import { text } from '../support/scripted-backend.js'
+import { type Action, pull, runTurn, settled, setUpTurn } from '../support/turn-runner.js'
+
+const head: Action[] = [{ do: 'connect' }, { do: 'headers' }]
+const send = (...events: Parameters<typeof text>[0][]): Action => ({ do: 'send', events: events.map(text) })
+const wait = (ms: number): Action => ({ do: 'wait', ms })
+const hang: Action = { do: 'hang' }
+const fails = (code: 'runtime_unreachable' | 'runtime_error' | 'llm_http_error'): Action => ({
+  do: 'throw',
+  error: new ExecutionError(code, 'headers', 'said', false, { httpStatus: 502 }),
+})
+const thinking: Action = { do: 'send', events: [{ type: 'thinking', data: { content: 'hm' } }] }
+const good: Action[] = [...head, send('ok')]
+
+describe('executeTurn', () => {
+  it('answers on the backend of its mode', async () => {
+    const under = setUpTurn({ runtime: [...head, send('a'), wait(50), send('b')] })
+    const { events, result } = await runTurn(under)
+    expect(events).to.deep.equal([text('a'), text('b')])
+    expect(result).to.deep.equal({
+      kind: 'answered',
+      executionMode: 'runtime_orchestrator',
+      usage: { tokens: 3, estimated: true },
+    })
+    expect(under.outcomes).to.deep.equal([
+      {
+        result: 'ok',
+        mode: 'runtime_orchestrator',
+        orgId: 'org-1',
+        startedAt: 0,
+        latencyMs: 50,
+        firstContentMs: 0,
+      },
+    ])
+    expect(under.direct.calls).to.have.length(0)
+    expect(under.clock.pending()).to.equal(0)
+  })
+
+  it('keeps usage to itself', async () => {
+    const usage: Action = {
+      do: 'send',
+      events: [text('x'), { type: 'usage', data: { tokens: 9, estimated: false } }],
+    }
+    const under = setUpTurn({ mode: 'direct_llm', direct: [...head, usage] })
+    const { events, result } = await runTurn(under)
+    expect(events).to.deep.equal([text('x')])
+    expect(result).to.deep.include({ usage: { tokens: 9, estimated: false } })
+    expect(under.outcomes[0]).to.include({ tokens: 9 })
+  })
+
+  it('fails over to the direct LLM, closes open plan steps and says so', async () => {
+    const plan: Action = {
+      do: 'send',
+      events: [
+        {
+          type: 'plan',
+          data: {
+            steps: ['a', 'b', 'c'].map((id) => ({ id, title: id.toUpperCase(), status: 'pending' as const })),
+            currentStep: 0,
+          },
+        },
+        { type: 'plan_step', data: { stepId: 'a', title: 'A', status: 'completed' } },
+        { type: 'plan_step', data: { stepId: 'b', title: 'B', status: 'running' } },
+      ],
+    }
+    const under = setUpTurn({ runtime: [...head, plan, wait(1200), fails('runtime_error')], direct: good })
+    const { events, result } = await runTurn(under)
+    expect(events.slice(3)).to.deep.equal([
+      { type: 'plan_step', data: { stepId: 'b', title: 'B', status: 'skipped' } },
+      { type: 'plan_step', data: { stepId: 'c', title: 'C', status: 'skipped' } },
+      text('ok'),
+    ])
+    const failover = { from: 'runtime_orchestrator', cause: 'runtime_error', phase: 'headers', afterMs: 1200 }
+    expect(result).to.deep.include({ kind: 'answered', executionMode: 'direct_llm', failover })
+    expect(under.outcomes.map(({ mode, result }) => [mode, result])).to.deep.equal([
+      ['runtime_orchestrator', 'error'],
+      ['direct_llm', 'ok'],
+    ])
+    const line = under.lines.find(({ msg }) => msg === '[Chat] 自动回退到 direct 模式')
+    expect(line).to.include({
+      requestId: 'request-1',
+      sessionId: 'session-1',
+      cause: 'runtime_error',
+      phase: 'headers',
+      afterMs: 1200,
+    })
+  })
+
+  it('does not fail over after the commit point', async () => {
+    const under = setUpTurn({ runtime: [...good, fails('runtime_error')], direct: good })
+    const { events, result } = await runTurn(under)
+    expect(events).to.deep.equal([text('ok')])
+    expect(result).to.deep.equal({
+      kind: 'failed',
+      executionMode: 'runtime_orchestrator',
+      code: 'runtime_error',
+      phase: 'streaming',
+      details: { httpStatus: 502 },
+    })
+    expect(under.direct.calls).to.have.length(0)
+  })
+
+  it('does not fail over from the direct LLM', async () => {
+    const under = setUpTurn({ mode: 'direct_llm', direct: [fails('llm_http_error')], runtime: good })
+    const { result } = await runTurn(under)
+    expect(result).to.deep.include({ kind: 'failed', executionMode: 'direct_llm', code: 'llm_http_error' })
+    expect(result).not.to.have.any.keys('runtime', 'failover')
+    expect(under.runtime.calls).to.have.length(0)
+  })
+
+  it('says both failures when both fail', async () => {
+    const under = setUpTurn({ runtime: [fails('runtime_unreachable')], direct: [fails('llm_http_error')] })
+    const { result } = await runTurn(under)
+    expect(result).to.deep.include({
+      kind: 'failed',
+      executionMode: 'direct_llm',
+      code: 'llm_http_error',
+      runtime: { code: 'runtime_unreachable', phase: 'headers' },
+    })
+    expect(under.outcomes).to.have.length(2)
+  })
+
+  it('takes an end with nothing committed for empty_answer', async () => {
+    const under = setUpTurn({ runtime: [...head, thinking], direct: head })
+    const { result } = await runTurn(under)
+    expect(result).to.deep.include({
+      code: 'empty_answer',
+      phase: 'first_content',
+      runtime: { code: 'empty_answer', phase: 'first_content' },
+    })
+  })
+
+  it('takes anything else that is thrown for internal_error, and keeps its text out of the log', async () => {
+    const under = setUpTurn({ mode: 'direct_llm', direct: [...head, { do: 'stray' }] })
+    const { result } = await runTurn(under)
+    expect(result).to.deep.include({ code: 'internal_error', phase: 'first_content' })
+    expect(JSON.stringify(under.lines)).to.contain('TypeError').and.not.to.contain('secret')
+  })
+
+  describe('deadlines', () => {
+    const limits = { connectMs: 100, headersMs: 200, firstContentMs: 1000, gapMs: 400, totalMs: 5000 }
+    const cases: [string, Action[], string, string, number][] = [
+      ['no connection', [hang], 'connect_timeout', 'connect', 800],
+      ['no head', [{ do: 'connect' }, hang], 'headers_timeout', 'headers', 800],
+      [
+        'no content',
+        [{ do: 'connect' }, wait(50), { do: 'headers' }, hang],
+        'first_content_timeout',
+        'first_content',
+        1050,
+      ],
+      [
+        'thinking without end',
+        [...head, ...Array.from({ length: 9 }, () => [wait(300), thinking]).flat()],
+        'first_content_timeout',
+        'first_content',
+        1000,
+      ],
+      [
+        'a gap before the commit point',
+        [...head, wait(100), thinking, hang],
+        'gap_timeout',
+        'first_content',
+        500,
+      ],
+      [
+        'a gap after it',
+        [...head, wait(700), send('a'), wait(300), send('b'), hang],
+        'gap_timeout',
+        'streaming',
+        1400,
+      ],
+    ]
+    for (const [what, actions, code, phase, at] of cases) {
+      it(`ends with ${code} at ${at} ms: ${what}`, async () => {
+        const under = setUpTurn({ mode: 'direct_llm', direct: actions, limits })
+        const { result, endedAt } = await runTurn(under)
+        expect(result).to.deep.include({ kind: 'failed', code, phase })
+        expect(endedAt).to.equal(at)
+        expect(under.outcomes[0]).to.include({ result: 'timeout', code, phase, latencyMs: at })
+      })
+    }
+
+    it('bind the whole turn by the total', async () => {
+      const chatter = Array.from({ length: 60 }, () => [send('a'), wait(100)]).flat()
+      const under = setUpTurn({ mode: 'direct_llm', direct: [...head, ...chatter], limits })
+      const { result, endedAt } = await runTurn(under)
+      expect(result).to.deep.include({ code: 'total_timeout', phase: 'streaming' })
+      expect(endedAt).to.equal(5000)
+    })
+
+    it('start afresh at a failover, but for the total', async () => {
+      const under = setUpTurn({
+        runtime: [...head, hang],
+        direct: [
+          ...head,
+          wait(900),
+          send('a'),
+          ...Array.from({ length: 60 }, () => [wait(300), send('b')]).flat(),
+        ],
+        limits,
+      })
+      const { result, endedAt } = await runTurn(under)
+      expect(result).to.deep.include({
+        executionMode: 'direct_llm',
+        code: 'total_timeout',
+        runtime: { code: 'first_content_timeout', phase: 'first_content' },
+      })
+      expect(endedAt).to.equal(5000)
+      expect(under.outcomes.map(({ startedAt, latencyMs }) => [startedAt, latencyMs])).to.deep.equal([
+        [0, 1000],
+        [1000, 4000],
+      ])
+    })
+
+    it('leave the direct LLM its share of the total before the commit point', async () => {
+      const tight = { ...limits, firstContentMs: 3000, totalMs: 4000, gapMs: 10_000 }
+      const under = setUpTurn({ runtime: [...head, hang], direct: good, limits: tight })
+      const { result } = await runTurn(under)
+      expect(result).to.deep.include({
+        kind: 'answered',
+        failover: {
+          from: 'runtime_orchestrator',
+          cause: 'total_timeout',
+          phase: 'first_content',
+          afterMs: 1000,
+        },
+      })
+    })
+
+    it('stand still while the consumer holds a batch', async () => {
+      const under = setUpTurn({
+        mode: 'direct_llm',
+        direct: [...head, send('a'), wait(300), send('b'), wait(300), send('c')],
+        limits,
+      })
+      const { events, result, endedAt } = await runTurn(under, [20_000, 20_000])
+      expect(events).to.have.length(3)
+      expect(result.kind).to.equal('answered')
+      expect(under.outcomes[0]?.latencyMs).to.be.within(0, 600)
+      expect(endedAt).to.be.at.least(40_000)
+    })
+
+    it('go on where they stood after a pause', async () => {
+      const under = setUpTurn({ mode: 'direct_llm', direct: [...head, send('a'), hang], limits })
+      const { result, endedAt } = await runTurn(under, [10_000])
+      expect(result).to.deep.include({ code: 'gap_timeout' })
+      expect(endedAt).to.equal(10_400)
+      expect(under.outcomes[0]).to.include({ latencyMs: 400 })
+    })
+
+    it('take an empty batch for a sign of life, and pass nothing on', async () => {
+      const held: Action = { do: 'send', events: [] }
+      const under = setUpTurn({
+        mode: 'direct_llm',
+        direct: [...head, held, wait(300), held, wait(300), send('a')],
+        limits,
+      })
+      expect((await runTurn(under)).events).to.deep.equal([text('a')])
+    })
+  })
+
+  describe('given up', () => {
+    it('ends a waiting pull at once and aborts the upstream', async () => {
+      const under = setUpTurn({ runtime: [...good, hang], direct: good })
+      await pull(under)
+      const next = under.turn.next()
+      under.controller.abort(new TurnAborted('stopped'))
+      expect(under.runtime.calls[0]?.signal.aborted).to.equal(true)
+      expect(await next).to.deep.include({ done: true })
+      expect((await next).value).to.deep.include({ kind: 'aborted', code: 'stopped' })
+      expect(under.outcomes).to.have.length(1)
+      expect(under.outcomes[0]).to.include({ result: 'aborted', code: 'stopped' })
+      expect(under.direct.calls).to.have.length(0)
+      await Promise.all(under.tasks)
+      expect(under.clock.pending()).to.equal(0)
+    })
+
+    it('aborts the upstream while the consumer holds a batch', async () => {
+      const under = setUpTurn({ runtime: [...good, hang] })
+      await pull(under)
+      under.controller.abort(new TurnAborted('client_too_slow'))
+      expect(under.runtime.calls[0]?.signal.aborted).to.equal(true)
+      expect(under.outcomes).to.have.length(1)
+      expect((await under.turn.next()).value).to.deep.include({ kind: 'aborted', code: 'client_too_slow' })
+    })
+
+    it('takes a reason it does not know for client_gone', async () => {
+      const under = setUpTurn({ runtime: [hang] })
+      const next = under.turn.next()
+      under.controller.abort()
+      expect((await next).value).to.deep.include({ kind: 'aborted', code: 'client_gone' })
+    })
+
+    it('starts nothing when it was aborted before', async () => {
+      const under = setUpTurn({ runtime: good })
+      under.controller.abort(new TurnAborted('shutting_down'))
+      expect((await under.turn.next()).value).to.deep.include({ kind: 'aborted', code: 'shutting_down' })
+      expect(under.runtime.calls).to.have.length(0)
+      expect(under.outcomes).to.have.length(0)
+    })
+
+    it('frees everything by return()', async () => {
+      const under = setUpTurn({ runtime: [...good, hang] })
+      await pull(under)
+      await under.turn.return(undefined as never)
+      expect(under.runtime.calls[0]?.signal.aborted).to.equal(true)
+      expect(under.outcomes.map((outcome) => outcome.result === 'aborted' && outcome.code)).to.deep.equal([
+        'client_gone',
+      ])
+      await Promise.all(under.tasks)
+      expect(under.clock.pending()).to.equal(0)
+    })
+
+    it('does not fail over when the reader left during the closing of the plan', async () => {
+      const plan: Action = {
+        do: 'send',
+        events: [{ type: 'plan_step', data: { stepId: 'a', title: 'A', status: 'running' } }],
+      }
+      const under = setUpTurn({ runtime: [...head, plan, fails('runtime_error')], direct: good })
+      await pull(under)
+      await pull(under)
+      under.controller.abort(new TurnAborted('client_gone'))
+      expect((await under.turn.next()).value).to.deep.include({ kind: 'aborted', code: 'client_gone' })
+      expect(under.direct.calls).to.have.length(0)
+    })
+
+    it('is not hung by a backend that does not end', async () => {
+      const under = setUpTurn({
+        runtime: [...head, hang],
+        direct: good,
+        deaf: true,
+        limits: { firstContentMs: 100 },
+      })
+      const { result } = await runTurn(under)
+      expect(result).to.deep.include({ kind: 'answered', executionMode: 'direct_llm' })
+      let freed = false
+      void Promise.all(under.tasks).then(() => {
+        freed = true
+      })
+      under.clock.advance(999)
+      await settled()
+      expect(freed).to.equal(false)
+      under.clock.advance(1)
+      await settled()
+      expect(freed).to.equal(true)
+    })
+
+    it('waits for what the backend leaves behind, bounded, and without delaying the end', async () => {
+      const under = setUpTurn({ runtime: [...good, hang] })
+      await pull(under)
+      let cancelled: () => void = () => {}
+      under.runtime.calls[0]?.after(new Promise<void>((resolve) => (cancelled = resolve)))
+      under.controller.abort(new TurnAborted('client_gone'))
+      expect((await under.turn.next()).done).to.equal(true)
+      let freed = false
+      void Promise.all(under.tasks).then(() => {
+        freed = true
+      })
+      await settled()
+      expect(freed).to.equal(false)
+      cancelled()
+      await settled()
+      expect(freed).to.equal(true)
+    })
+  })
+})

@@ -1,0 +1,124 @@
+import { expect } from 'chai'
+import { RuntimeTranslator } from '../../src/execution/runtime-translator.js'
+
+const SOFT = ['I encountered an error:']
+
+const frame = (event: string, data: unknown = {}): string => JSON.stringify({ event, data })
+const chunk = (content: string): string => frame('text_chunk', { content })
+const complete = (final_response?: string): string => frame('execution_complete', { final_response })
+
+function translate(...frames: string[]) {
+  const translator = new RuntimeTranslator('http://r', SOFT)
+  const events = translator.translate(frames)
+  const end = translator.end
+  return {
+    events,
+    texts: events?.map((event) => (event.type === 'text' ? event.data.content : event.type)),
+    end: end?.kind === 'failed' ? { code: end.error.code, givenUp: end.givenUp } : end?.kind,
+    translator,
+  }
+}
+
+describe('runtime translator', () => {
+  it('ends well by execution_complete or by [DONE] alone', () => {
+    expect(translate(chunk('a'), complete('a'), '[DONE]')).to.deep.include({ texts: ['a'], end: 'complete' })
+    expect(translate(chunk('a'), '[DONE]')).to.deep.include({ texts: ['a'], end: 'complete' })
+    expect(translate(chunk('a')).end).to.equal(undefined)
+  })
+
+  it('takes nothing after the end', () => {
+    expect(translate(complete(), chunk('late')).texts).to.equal(undefined)
+  })
+
+  it('sends final_response where no text came', () => {
+    expect(translate(complete('all')).texts).to.deep.equal(['all'])
+    expect(translate(chunk(''), complete('all')).texts).to.deep.equal(['all'])
+    expect(translate(chunk('a'), complete('other')).texts).to.deep.equal(['a'])
+    expect(translate(complete('')).texts).to.equal(undefined)
+  })
+
+  it('sends long text in pieces', () => {
+    expect(translate(chunk('a'.repeat(9000))).texts?.map((text) => text.length)).to.deep.equal([8192, 808])
+    expect(translate(complete('a'.repeat(9000))).texts?.map((text) => text.length)).to.deep.equal([8192, 808])
+  })
+
+  it('holds a soft failure back and gives the execution up', () => {
+    expect(translate(chunk('I enc'))).to.deep.include({ texts: [], end: undefined })
+    const failed = { code: 'runtime_soft_failure', givenUp: true }
+    expect(translate(chunk('I enc'), chunk('ountered an error: x'))).to.deep.include({
+      texts: [],
+      end: failed,
+    })
+    expect(translate(chunk('Ok.'), chunk('I encountered an error: x'))).to.deep.include({
+      texts: ['Ok.'],
+      end: failed,
+    })
+  })
+
+  it('fails softly by final_response, which the runtime itself ended', () => {
+    const failed = { code: 'runtime_soft_failure', givenUp: false }
+    expect(translate(chunk('Ok.'), complete('I encountered an error: x'))).to.deep.include({ end: failed })
+    expect(translate(complete('I encountered an error: x'))).to.deep.include({
+      texts: undefined,
+      end: failed,
+    })
+  })
+
+  it('releases held text before what commits, and lets the rest pass by', () => {
+    const tool = frame('tool_call_start', { tool_name: 't', arguments: {} })
+    const thinking = frame('thinking', { content: 'hm' })
+    expect(translate(chunk('I '), thinking).texts).to.deep.equal(['thinking'])
+    expect(translate(chunk('I '), thinking, tool, chunk('enc')).texts).to.deep.equal([
+      'thinking',
+      'I ',
+      'tool_call',
+    ])
+    expect(translate(chunk('I '), tool, chunk('encountered an error: x'))).to.deep.include({
+      texts: ['I ', 'tool_call'],
+      end: { code: 'runtime_soft_failure', givenUp: true },
+    })
+  })
+
+  it('releases held text at a good end', () => {
+    expect(translate(chunk('I enc'), complete('I enc')).texts).to.deep.equal(['I enc'])
+    expect(translate(chunk('I enc'), '[DONE]').texts).to.deep.equal(['I enc'])
+  })
+
+  it('remembers the titles of plan steps', () => {
+    const plan = frame('plan_created', { steps: [{ id: 'a', title: 'Search' }] })
+    const { events } = translate(
+      plan,
+      frame('plan_step_complete', { step_id: 'a' }),
+      frame('plan_step_start', { step_id: 'b' }),
+    )
+    expect(events?.slice(1).map((event) => 'title' in event.data && event.data.title)).to.deep.equal([
+      'Search',
+      'b',
+    ])
+  })
+
+  it('counts unknown events and skips pings', () => {
+    const { translator, texts } = translate(frame('ping'), frame('new'), frame('newer'))
+    expect(texts).to.equal(undefined)
+    expect(translator.unknown).to.equal(2)
+  })
+
+  it('gives up after ten unparsable events in a row, not after nine', () => {
+    const garbage = (n: number) => Array.from({ length: n }, () => '{')
+    expect(translate(...garbage(9), chunk('a'), ...garbage(9)).end).to.equal(undefined)
+    expect(translate(chunk('a'), ...garbage(10))).to.deep.include({
+      texts: ['a'],
+      end: { code: 'runtime_protocol_error', givenUp: true },
+    })
+  })
+
+  it('maps execution_error to stable codes', () => {
+    const end = (data: unknown) => translate(frame('execution_error', data)).end
+    expect(end({ error: 'x' })).to.deep.equal({ code: 'runtime_error', givenUp: false })
+    expect(end({ error: 'x', code: 'TIMEOUT' })).to.deep.equal({ code: 'runtime_timeout', givenUp: false })
+    expect(end({ error: 'x', code: 'EXECUTION_CANCELLED' })).to.deep.equal({
+      code: 'runtime_cancelled',
+      givenUp: false,
+    })
+  })
+})
