@@ -31,8 +31,9 @@ export async function runFlagdCommand(argv: string[]): Promise<void> {
     if (options === undefined) return void process.stdout.write(HELP)
     const simulator = await startFlagdSimulator({ ...options, logger: createLogger('warn') })
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(0))
-    const { port, controlPort } = simulator
-    process.stdout.write(`${JSON.stringify({ msg: 'listening', port, controlPort })}\n`)
+    const { url, port, controlPort } = simulator
+    const line = { msg: 'listening', simulator: 'flagd', url, port, controlPort }
+    process.stdout.write(`${JSON.stringify(line)}\n`)
   } catch (error) {
     process.stderr.write(`flagd simulator: ${errorText(error)}\n`)
     process.exitCode = 1
@@ -54,9 +55,8 @@ export function parseFlagdArguments(argv: string[]): FlagdSimulatorOptions | und
   })
   if (values.help) return undefined
   const port = portNumber('--port', values.port)
-  const control = values['control-port']
-  const controlPort =
-    control === undefined ? (port === 0 ? 0 : port + 1) : portNumber('--control-port', control)
+  const control = values['control-port'] ?? String(port === 0 ? 0 : port + 1)
+  const controlPort = portNumber('--control-port', control)
   const files = [...values.flags, ...sourceFiles(values.sources)]
   return { host: values.host, port, controlPort, files: files.length === 0 ? DEFAULT_FILES : files }
 }

@@ -1,4 +1,4 @@
-import { type FSWatcher, lstatSync, readlinkSync, statSync, watch } from 'node:fs'
+import { type FSWatcher, lstatSync, readlinkSync, type Stats, statSync, watch } from 'node:fs'
 import { join, parse, resolve, sep } from 'node:path'
 
 // Linux gives up at 40 links as well (ELOOP).
@@ -44,7 +44,7 @@ function linkTarget(path: string): string | undefined {
   }
 }
 
-const isDirectory = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+const isDirectory = (path: string) => statOf(path)?.isDirectory() === true
 
 interface Watched {
   readonly inode: number
@@ -90,4 +90,12 @@ export class DirectoryWatch {
   }
 }
 
-const inodeOf = (directory: string) => statSync(directory, { throwIfNoEntry: false })?.ino
+const inodeOf = (directory: string) => statOf(directory)?.ino
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path)
+  } catch {
+    return undefined
+  }
+}

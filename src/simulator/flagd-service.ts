@@ -7,6 +7,7 @@ import type {
 import type { JsonValue } from '@openfeature/server-sdk'
 import type { Clock, Timer } from '../core/clock.js'
 import { type Evaluated, FlagdEvaluator, type FlagType } from './flagd-evaluate.js'
+import { changeEvent, KEEP_ALIVE, mergeEvents, PROVIDER_READY } from './flagd-events.js'
 import { type FlagdFaults, NO_FAULTS } from './flagd-faults.js'
 import type { EventMessage, ResolveRequest, ResolveResponse, SyncMessage } from './flagd-proto.js'
 import type { FlagChange, FlagdStore } from './flagd-store.js'
@@ -18,8 +19,6 @@ type Result<T> = { readonly ok: true; readonly message: T } | ({ readonly ok: fa
 type ToWire = (value: JsonValue) => ResolveResponse['value']
 
 const NOTHING: WireStruct = { fields: {} }
-const PROVIDER_READY: EventMessage = { type: 'provider_ready', data: NOTHING }
-const KEEP_ALIVE: EventMessage = { type: 'keep_alive', data: NOTHING }
 
 /** flagd's evaluation and sync services over one store; `@openfeature/flagd-provider` speaks to them as to flagd. */
 export class FlagdService {
@@ -143,20 +142,4 @@ function response({ value, variant, reason, metadata }: Evaluated, toWire: ToWir
   const answer = { reason, metadata: toStruct(metadata) }
   const wire = value === undefined ? undefined : toWire(value)
   return variant === undefined || wire === undefined ? answer : { ...answer, variant, value: wire }
-}
-
-function changeEvent(changes: ReadonlyMap<string, FlagChange>): EventMessage {
-  const flags = Object.fromEntries([...changes].map(([key, type]) => [key, { type }]))
-  return { type: 'configuration_change', data: toStruct({ flags }) }
-}
-
-/** For a client that reads slowly: the changes of both, and no `keep_alive` beside a change. */
-function mergeEvents(waiting: EventMessage, next: EventMessage): EventMessage {
-  if (next.type !== 'configuration_change') return waiting
-  if (waiting.type !== 'configuration_change') return next
-  const flags = {
-    ...waiting.data.fields?.flags?.structValue?.fields,
-    ...next.data.fields?.flags?.structValue?.fields,
-  }
-  return { type: 'configuration_change', data: { fields: { flags: { structValue: { fields: flags } } } } }
 }

@@ -1,4 +1,4 @@
-import { type ServerWritableStream, status } from '@grpc/grpc-js'
+import { status } from '@grpc/grpc-js'
 
 /** How a stream ends: never with OK, which flagd's provider takes as still connected and never comes back from. */
 export interface StreamEnd {
@@ -8,8 +8,16 @@ export interface StreamEnd {
 
 export const UNAVAILABLE: StreamEnd = { code: status.UNAVAILABLE, details: 'flagd is unavailable' }
 
+/** What is needed of a gRPC call that answers with a stream. */
+export interface StreamCall<T> {
+  write(message: T): boolean
+  on(event: 'drain', listener: () => void): unknown
+  once(event: 'cancelled' | 'close' | 'finish', listener: () => void): unknown
+  emit(event: 'error', end: StreamEnd): boolean
+}
+
 /** Ends a stream with a status; what was written before still goes out. */
-export function endCall(call: ServerWritableStream<unknown, unknown>, end: StreamEnd): void {
+export function endCall(call: StreamCall<never>, end: StreamEnd): void {
   call.emit('error', end)
 }
 
@@ -18,13 +26,13 @@ export function endCall(call: ServerWritableStream<unknown, unknown>, end: Strea
  * into it.
  */
 class PushStream<T> {
-  readonly #call: ServerWritableStream<unknown, T>
+  readonly #call: StreamCall<T>
   readonly #merge: (waiting: T, next: T) => T
   #waiting: T | undefined
   #blocked = false
   #ended = false
 
-  constructor(call: ServerWritableStream<unknown, T>, merge: (waiting: T, next: T) => T) {
+  constructor(call: StreamCall<T>, merge: (waiting: T, next: T) => T) {
     this.#call = call
     this.#merge = merge
     call.on('drain', () => this.#drain())
@@ -67,14 +75,14 @@ export class PushStreams<T> {
   }
 
   /** Keeps the stream until the client leaves; `first` goes out at once. */
-  open(call: ServerWritableStream<unknown, T>, first: T): void {
+  open(call: StreamCall<T>, first: T): void {
     const stream = new PushStream(call, this.#merge)
     this.#streams.add(stream)
     const leave = () => {
       stream.stop()
       this.#streams.delete(stream)
     }
-    for (const event of ['cancelled', 'close', 'finish']) call.once(event, leave)
+    for (const event of ['cancelled', 'close', 'finish'] as const) call.once(event, leave)
     stream.send(first)
   }
 

@@ -1,13 +1,14 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { FlagdProvider, type FlagdProviderOptions } from '@openfeature/flagd-provider'
+import { FlagdProvider } from '@openfeature/flagd-provider'
 import {
   type EvaluationContext,
   type JsonValue,
   ProviderEvents,
   type ResolutionDetails,
 } from '@openfeature/server-sdk'
+import { errorCode } from '../../src/core/errors.js'
 import {
   type FlagdSimulator,
   type FlagdSimulatorOptions,
@@ -46,10 +47,12 @@ export class ProviderProbe {
   /** keys of each PROVIDER_CONFIGURATION_CHANGED, oldest first */
   readonly changes: string[][] = []
   connected = false
+  readonly port: number
   readonly #provider: FlagdProvider
   #waiters: (() => void)[] = []
 
-  constructor(port: number, resolver: Resolver, options: FlagdProviderOptions = {}) {
+  constructor(port: number, resolver: Resolver) {
+    this.port = port
     this.#provider = new FlagdProvider(
       {
         host: '127.0.0.1',
@@ -59,7 +62,6 @@ export class ProviderProbe {
         streamDeadlineMs: 0,
         retryBackoffMs: 100,
         retryBackoffMaxMs: 200,
-        ...options,
       },
       quiet,
     )
@@ -67,7 +69,7 @@ export class ProviderProbe {
     events.addHandler(ProviderEvents.Ready, () => this.#note(() => this.#setConnected(true)))
     events.addHandler(ProviderEvents.Stale, () => this.#note(() => this.#setConnected(false)))
     events.addHandler(ProviderEvents.ConfigurationChanged, (details) =>
-      this.#note(() => this.changes.push([...(details?.flagsChanged ?? [])].sort())),
+      this.#note(() => this.changes.push(keysOf(details))),
     )
   }
 
@@ -107,7 +109,7 @@ export class ProviderProbe {
       const { value, errorCode } = await evaluation
       return errorCode ?? value
     } catch (error) {
-      return (error as { code?: string }).code ?? error
+      return errorCode(error) ?? error
     }
   }
 
@@ -126,6 +128,11 @@ export class ProviderProbe {
     for (const wake of this.#waiters.splice(0)) wake()
   }
 }
+
+const keysOf = (details: object | undefined): string[] =>
+  details !== undefined && 'flagsChanged' in details && Array.isArray(details.flagsChanged)
+    ? details.flagsChanged.map(String).sort()
+    : []
 
 /** Flag files of their own, simulators and providers for one test; `close` frees all of it. */
 export class FlagdFixture {
@@ -166,11 +173,20 @@ export class FlagdFixture {
 
   async close(): Promise<void> {
     for (const simulator of this.#simulators) simulator.faults.set({})
+    await this.#rescue()
     try {
       await Promise.all(this.#probes.map((probe) => probe.close()))
     } finally {
       await Promise.all(this.#simulators.map((simulator) => simulator.close()))
       rmSync(this.directory, { recursive: true, force: true })
+    }
+  }
+
+  /** A test that failed half-way may have left a provider without a server, and it would reconnect for ever. */
+  async #rescue(): Promise<void> {
+    const files = [this.write('rescue.json', '{"flags": {}}')]
+    for (const { port } of this.#probes.filter(({ connected }) => !connected)) {
+      await this.simulator({ files, port }).catch(() => undefined)
     }
   }
 }

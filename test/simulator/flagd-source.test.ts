@@ -1,0 +1,118 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { parseSource } from '../../src/simulator/flagd-source.js'
+import { FlagdStore } from '../../src/simulator/flagd-store.js'
+import { stringFlag, stringFlags } from '../support/flagd-fixture.js'
+
+function accepted(text: string) {
+  const content = parseSource(text)
+  if (!content.accepted) throw new Error(content.reason)
+  return content.flags
+}
+
+const reasonFor = (document: unknown) => {
+  const content = parseSource(typeof document === 'string' ? document : JSON.stringify(document))
+  return content.accepted ? undefined : content.reason
+}
+
+describe('flagd simulator, one flag file', () => {
+  it('is refused when empty, torn, without flags or with a BOM', () => {
+    const good = stringFlags({ a: 'one' })
+    expect(reasonFor('')).to.equal('the file is empty')
+    expect(reasonFor(' \n')).to.equal('the file is empty')
+    expect(reasonFor(good.slice(0, -5))).to.equal('not valid JSON')
+    expect(reasonFor(`\uFEFF${good}`)).to.equal('not valid JSON')
+    for (const document of ['{}', 'null', '[]', '7', '{"metadata": {}}']) {
+      expect(reasonFor(document), document).to.equal('no "flags" in it')
+    }
+  })
+
+  it('is refused as a whole for one wrong type or default variant', () => {
+    const flags = (flag: unknown) => ({ flags: { good: stringFlag('x'), bad: flag } })
+    expect(reasonFor(flags({ ...stringFlag('x'), defaultVariant: 'y' }))).to.equal(
+      "default variant 'y' isn't a valid variant of flag 'bad'",
+    )
+    expect(reasonFor(flags({ ...stringFlag('x'), state: 1 }))).to.equal('wrong type: flags.bad.state')
+    expect(reasonFor(flags({ ...stringFlag('x'), variants: ['x'] }))).to.equal(
+      'wrong type: flags.bad.variants',
+    )
+    expect(reasonFor({ flags: {}, metadata: 'x' })).to.equal('wrong type: metadata')
+    expect(reasonFor({ flags: 'x' })).to.match(/^wrong type: flags/)
+    expect(reasonFor({ flags: {}, $evaluators: { nobody: {} } })).to.equal('evaluator "nobody" is empty')
+  })
+
+  it('may hold no flags at all, and states nobody knows', () => {
+    expect(accepted('{"flags": {}}').size).to.equal(0)
+    expect(accepted('{"flags": null}').size).to.equal(0)
+    expect(
+      accepted(JSON.stringify({ flags: { a: { ...stringFlag('x'), state: 'on' }, b: {} } })).get('a'),
+    ).to.include({
+      state: 'on',
+    })
+  })
+
+  it('may list its flags with their keys', () => {
+    expect([...accepted(JSON.stringify({ flags: [{ key: 'a', ...stringFlag('x') }] })).keys()]).to.deep.equal(
+      ['a'],
+    )
+  })
+
+  it('puts evaluators in place of their references, whatever they contain', () => {
+    const rule = { in: [{ var: 'orgId' }, ['$&', "$'", 'a"b']] }
+    const targeting = { if: [{ $ref: 'some orgs' }, 'x', { $ref: 'unknown' }] }
+    const flags = accepted(
+      JSON.stringify({ $evaluators: { 'some orgs': rule }, flags: { a: { ...stringFlag('x'), targeting } } }),
+    )
+    expect(flags.get('a')?.targeting).to.deep.equal({ if: [rule, 'x', { $ref: 'unknown' }] })
+  })
+
+  it('is never taken while it is being written', () => {
+    const values = fc.dictionary(fc.string({ minLength: 1 }), fc.string({ minLength: 1 }), { maxKeys: 4 })
+    fc.assert(
+      fc.property(values, fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (flags, share) => {
+        const text = stringFlags(flags)
+        expect(accepted(text).size).to.equal(Object.keys(flags).length)
+        expect(parseSource(text.slice(0, Math.floor(text.length * share))).accepted).to.equal(false)
+      }),
+      { numRuns: 200 },
+    )
+  })
+})
+
+describe('flagd simulator, flags of several files', () => {
+  const flags = (values: Record<string, string>) => accepted(stringFlags(values))
+  const values = (store: FlagdStore) =>
+    Object.fromEntries([...store.flags].map(([key, flag]) => [key, flag.defaultVariant]))
+
+  it('says what was written, updated and deleted', () => {
+    const store = new FlagdStore(['ops'])
+    expect([...store.update('ops', flags({ a: '1', b: '1', c: '1' }))]).to.deep.equal([
+      ['a', 'write'],
+      ['b', 'write'],
+      ['c', 'write'],
+    ])
+    expect([...store.update('ops', flags({ a: '1', b: '2', d: '1' }))]).to.deep.equal([
+      ['c', 'delete'],
+      ['b', 'update'],
+      ['d', 'write'],
+    ])
+    expect([...store.update('ops', flags({ a: '1', b: '2', d: '1' }))]).to.deep.equal([])
+  })
+
+  it('gives one key to the later source, in whatever order they are read', () => {
+    const store = new FlagdStore(['lower', 'upper'])
+    store.update('upper', flags({ a: 'upper' }))
+    store.update('lower', flags({ a: 'lower', b: 'lower' }))
+    expect(values(store)).to.deep.equal({ a: 'upper', b: 'lower' })
+  })
+
+  it('misses a key its upper source gave up until the lower one is read again', () => {
+    const store = new FlagdStore(['lower', 'upper'])
+    store.update('lower', flags({ a: 'lower' }))
+    store.update('upper', flags({ a: 'upper' }))
+    store.update('upper', flags({}))
+    expect(values(store)).to.deep.equal({})
+    store.update('lower', flags({ a: 'lower' }))
+    expect(values(store)).to.deep.equal({ a: 'lower' })
+  })
+})
