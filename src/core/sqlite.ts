@@ -1,8 +1,9 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import Database from 'libsql'
+import { isBusy, openError, SqliteOpenError, systemText } from './sqlite-errors.js'
 
-/** What goes into and comes out of a statement. No booleans and no `undefined`: libsql takes the process down on them. */
+/** What goes into and comes out of a statement. No booleans: libsql panics on them. */
 export type SqlValue = string | number | null
 export type SqlRow = readonly SqlValue[]
 
@@ -34,18 +35,13 @@ export interface SqliteSchema {
   readonly migrations: readonly string[]
 }
 
-/** The database cannot be opened; `message` names the file and what to do, ready to print. */
-export class SqliteOpenError extends Error {
-  override readonly name = 'SqliteOpenError'
-}
-
 // A start may wait this long for another replica that is just creating the same file.
 const OPEN_DEADLINE_MS = 5_000
 const OPEN_PAUSE_MS = 10
 
 /**
- * ms a call may block the event loop for a lock held elsewhere. Others hold it for one short transaction (well below
- * 1 ms); whoever is unlucky is tried again asynchronously (busy-queue.ts).
+ * ms a call may block the event loop for a lock held elsewhere. Others hold it for one short transaction (below 0.1 ms,
+ * a few ms where it copies the log back); whoever is unlucky is tried again asynchronously (busy-queue.ts).
  */
 const BUSY_TIMEOUT_MS = 5
 
@@ -67,24 +63,8 @@ export function openSqlite(path: string, schema: SqliteSchema): SqliteDatabase {
     retryWhileBusy(() => migrate(database, file, schema))
     return database
   } catch (error) {
-    throw openError(file, error)
+    throw openError(file, error, OPEN_DEADLINE_MS)
   }
-}
-
-/** Somebody else holds the lock; the same call may succeed in a moment. */
-export function isBusy(error: unknown): boolean {
-  return /^SQLITE_(BUSY|LOCKED)/.test(sqliteCode(error))
-}
-
-/** A fault of the disk, the file or the lock, in contrast to one of our SQL or our values. */
-export function isStorageFault(error: unknown): boolean {
-  return /^SQLITE_(BUSY|LOCKED|FULL|IOERR|CORRUPT|NOTADB|READONLY|CANTOPEN|PROTOCOL|NOMEM|PERM|AUTH|NOLFS)/.test(
-    sqliteCode(error),
-  )
-}
-
-function sqliteCode(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
 function checkPath(file: string): void {
@@ -143,40 +123,6 @@ function migrate(database: SqliteDatabase, path: string, { room, migrations }: S
     database.prepare('INSERT OR REPLACE INTO schema_versions VALUES (?, ?)').run(room, migrations.length)
   })
 }
-
-function openError(path: string, error: unknown): SqliteOpenError {
-  if (error instanceof SqliteOpenError) return error
-  const code = sqliteCode(error)
-  const options = { cause: error }
-  if (code === 'SQLITE_NOTADB')
-    return new SqliteOpenError(`the file ${path} is not a SQLite database`, options)
-  if (code.startsWith('SQLITE_CORRUPT')) {
-    return new SqliteOpenError(
-      `the database ${path} is damaged; restore it or start with another file`,
-      options,
-    )
-  }
-  if (code.startsWith('SQLITE_READONLY'))
-    return new SqliteOpenError(`the database ${path} is not writable`, options)
-  if (isBusy(error)) {
-    return new SqliteOpenError(
-      `the database ${path} is locked by another process for more than ${OPEN_DEADLINE_MS / 1000} s`,
-      options,
-    )
-  }
-  if (CANNOT_OPEN.test(systemText(error))) {
-    return new SqliteOpenError(
-      `the database ${path} cannot be opened or made; may this user write there?`,
-      options,
-    )
-  }
-  return new SqliteOpenError(`cannot open the database ${path}: ${systemText(error)}`, options)
-}
-
-/** SQLITE_CANTOPEN (14) as libsql words it while it connects, without a code. */
-const CANNOT_OPEN = /^ConnectionFailed\(.*: 14"\)$|unable to open database file/
-
-const systemText = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 function retryWhileBusy<T>(work: () => T): T {
   const deadline = performance.now() + OPEN_DEADLINE_MS

@@ -1,13 +1,7 @@
 import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { expect } from 'chai'
-import {
-  isBusy,
-  isStorageFault,
-  openSqlite,
-  type SqliteDatabase,
-  SqliteOpenError,
-  type SqliteSchema,
-} from '../../src/core/sqlite.js'
+import { openSqlite, type SqliteDatabase, type SqliteSchema } from '../../src/core/sqlite.js'
+import { isBusy, isStorageFault, SqliteOpenError } from '../../src/core/sqlite-errors.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
 const FIRST = 'CREATE TABLE things (name TEXT PRIMARY KEY, amount INTEGER) STRICT'
