@@ -82,8 +82,7 @@ export class FaultyStream {
       if (this.#pending.length >= FLUSH_CHARACTERS) await this.#flush()
     }
     if (this.#cut()) return this.#drop()
-    await this.#flush()
-    this.response.end()
+    await this.#end()
     return true
   }
 
@@ -120,8 +119,7 @@ export class FaultyStream {
   async #error(): Promise<boolean> {
     this.#pending += this.#wire(this.dialect.errorFrame(this.faults.errorEvent ?? true))
     this.#pending += this.#wire('[DONE]')
-    await this.#flush()
-    this.response.end()
+    await this.#end()
     return false
   }
 
@@ -171,6 +169,13 @@ export class FaultyStream {
       // One write, one segment: let the socket have each piece before the next.
       await this.#wait(0)
     }
+  }
+
+  // The last frames and the end of the response in one write, so that the connection is free at once.
+  async #end(): Promise<void> {
+    if (this.faults.chunkBytes !== undefined) await this.#flush()
+    this.response.end(this.#pending)
+    this.#pending = ''
   }
 
   async #write(piece: string | Buffer): Promise<void> {

@@ -1,0 +1,134 @@
+import { expect } from 'chai'
+import { createDirectLlm } from '../../src/execution/direct-llm.js'
+import { createRuntimeOrchestrator } from '../../src/execution/runtime-orchestrator.js'
+import { executed } from '../support/executed.js'
+import { useNock } from '../support/nock.js'
+import { sampleCall, sampleTurn } from '../support/sample-turn.js'
+
+const SSE = { 'content-type': 'text/event-stream' }
+
+const turn = sampleTurn({
+  message: 'and now?',
+  history: [
+    { role: 'user', content: 'hi' },
+    { role: 'assistant', content: 'hello' },
+  ],
+  profile: { systemPrompt: 'Be kind.', model: 'profile-model', temperature: 0.5, maxTokens: 100 },
+})
+
+describe('requests to the backends', () => {
+  const nock = useNock()
+
+  async function sent(path: string, frames: string, run: () => Promise<unknown>) {
+    let body: unknown
+    let headers: Record<string, string | string[]> = {}
+    nock('http://upstream:8000')
+      .post(path, (received) => {
+        body = received
+        return true
+      })
+      .reply(function () {
+        headers = this.req.headers as typeof headers
+        return [200, frames, SSE]
+      })
+    await run()
+    return { body, headers }
+  }
+
+  const done = 'data: [DONE]\n\n'
+
+  it('to the runtime carry everything the turn has, in snake_case', async () => {
+    const backend = createRuntimeOrchestrator({ url: 'http://upstream:8000' })
+    const { body, headers } = await sent('/api/v1/execute/stream', done, () => executed(backend, turn))
+    expect(body).to.deep.equal({
+      session_id: 'session-1',
+      agent_id: 'agent-1',
+      org_id: 'org-1',
+      user_message: 'and now?',
+      history_messages: [
+        { role: 'user', content: 'hi' },
+        { role: 'assistant', content: 'hello' },
+      ],
+      agent_config: {
+        system_prompt: 'Be kind.',
+        model: 'profile-model',
+        temperature: 0.5,
+        max_tokens: 100,
+      },
+      metadata: { user_id: 'user-1', message_id: 'message-1' },
+    })
+    expect(headers['x-request-id']).to.deep.equal('request-1')
+    expect(headers['content-type']).to.equal('application/json')
+    expect(headers.accept).to.equal('text/event-stream')
+  })
+
+  it('to the runtime leave out what the turn has not', async () => {
+    const backend = createRuntimeOrchestrator({ url: 'http://upstream:8000' })
+    const { body } = await sent('/api/v1/execute/stream', done, () => executed(backend))
+    expect(body).to.have.all.keys('session_id', 'agent_id', 'org_id', 'user_message', 'metadata')
+  })
+
+  it('cancel by session id', async () => {
+    const backend = createRuntimeOrchestrator({ url: 'http://upstream:8000' })
+    const frames = 'data: {"event":"text_chunk","data":{"content":"a"}}\n\n'
+    const cancel = nock('http://upstream:8000')
+      .post('/api/v1/execute/cancel', { session_id: 'session-1' })
+      .matchHeader('x-request-id', 'request-1')
+      .reply(200, { cancelled: true, session_id: 'session-1' })
+    await sent('/api/v1/execute/stream', frames, () => executed(backend))
+    expect(cancel.isDone()).to.equal(true)
+  })
+
+  it('to the LLM are chat completions that stream and count', async () => {
+    const options = { baseUrl: 'http://upstream:8000/v1', apiKey: 'key', model: 'default-model' }
+    const { body, headers } = await sent('/v1/chat/completions', done, () =>
+      executed(createDirectLlm(options), turn),
+    )
+    expect(body).to.deep.equal({
+      model: 'profile-model',
+      messages: [
+        { role: 'system', content: 'Be kind.' },
+        { role: 'user', content: 'hi' },
+        { role: 'assistant', content: 'hello' },
+        { role: 'user', content: 'and now?' },
+      ],
+      temperature: 0.5,
+      max_tokens: 100,
+      stream: true,
+      stream_options: { include_usage: true },
+    })
+    expect(headers.authorization).to.equal('Bearer key')
+    expect(headers['x-request-id']).to.equal('request-1')
+  })
+
+  it('to the LLM name the configured model and no key where there is none', async () => {
+    const backend = createDirectLlm({ baseUrl: 'http://upstream:8000', model: 'default-model' })
+    const { body, headers } = await sent('/chat/completions', done, () => executed(backend))
+    expect(body).to.deep.equal({
+      model: 'default-model',
+      messages: [{ role: 'user', content: 'hello' }],
+      stream: true,
+      stream_options: { include_usage: true },
+    })
+    expect(headers).not.to.have.property('authorization')
+  })
+
+  it('to the LLM keep the query of the base URL', async () => {
+    const backend = createDirectLlm({ baseUrl: 'http://upstream:8000/openai?api-version=1', model: 'm' })
+    await sent('/openai/chat/completions?api-version=1', done, () => executed(backend))
+  })
+
+  it('are not taken for an answer when it is no event stream', async () => {
+    nock('http://upstream:8000').post('/chat/completions').reply(200, { choices: [] })
+    const llm = await executed(createDirectLlm({ baseUrl: 'http://upstream:8000', model: 'm' }))
+    expect(llm.error).to.include({ code: 'llm_protocol_error', phase: 'headers' })
+    nock('http://upstream:8000').post('/api/v1/execute/stream').reply(200, 'hi')
+    nock('http://upstream:8000').post('/api/v1/execute/cancel').reply(200, {})
+    const runtime = await executed(
+      createRuntimeOrchestrator({ url: 'http://upstream:8000' }),
+      turn,
+      sampleCall(),
+    )
+    expect(runtime.error).to.include({ code: 'runtime_protocol_error', phase: 'headers' })
+  })
+})
