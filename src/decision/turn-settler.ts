@@ -12,6 +12,7 @@ import type { TurnDetails } from './turn-reader.js'
 import { createValueParser, type Parsed } from './value-parser.js'
 import {
   evaluatedMode,
+  isUnanswered,
   judge,
   OVERRIDE_OFF,
   parseBoolean,
@@ -50,8 +51,9 @@ export class TurnSettler {
 
   /** The turn's flags, remembered for its caller. An absent answer is one that did not come in time. */
   settle(caller: Caller, details: Partial<TurnDetails>): TurnFlags {
-    const last = this.#memory.turn(caller)
     const found = details.override !== undefined && details.override.errorCode === undefined
+    if (!found && this.#isNobodyThere(details)) return this.recall(caller)
+    const last = this.#memory.turn(caller)
     return this.#memory.remember(caller, last, {
       mode: this.#mode(caller, details.mode, found, last),
       shadow: this.#shadow(caller, details.shadow, found, last),
@@ -76,6 +78,10 @@ export class TurnSettler {
   /** Keeps answers that came too late for their turn, unless the caller has got newer ones. */
   settleLate(caller: Caller, details: TurnDetails): void {
     if (this.#memory.turn(caller) === undefined) this.settle(caller, details)
+  }
+
+  #isNobodyThere(details: Partial<TurnDetails>): boolean {
+    return this.answers.whenAbsent(false) === 'away' && Object.values(details).every(isUnanswered)
   }
 
   #mode(

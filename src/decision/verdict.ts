@@ -37,6 +37,15 @@ export function judge<T>(
   }
 }
 
+/** No say of any flag in it: no answer in time, no provider, no such flag. */
+export function isUnanswered({ errorCode }: EvaluationDetails<FlagValue>): boolean {
+  return (
+    errorCode === ErrorCode.FLAG_NOT_FOUND ||
+    errorCode === ErrorCode.PROVIDER_NOT_READY ||
+    errorCode === ErrorCode.PROVIDER_FATAL
+  )
+}
+
 export function parseBoolean(raw: unknown): Parsed<boolean> {
   return raw === true ? TRUE : raw === false ? FALSE : { kind: 'refused', message: 'the value is no boolean' }
 }

@@ -1,0 +1,82 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { expect } from 'chai'
+import { runFlagsValidate } from '../../src/cli/flags-validate.js'
+import { temporaryDirectory } from '../support/temporary-directory.js'
+
+function run(argv: string[], env: Record<string, string> = {}) {
+  let out = ''
+  let err = ''
+  const code = runFlagsValidate(argv, env, {
+    out: (text) => {
+      out += text
+    },
+    err: (text) => {
+      err += text
+    },
+  })
+  return { code, out, err }
+}
+
+describe('flags validate', () => {
+  const directory = temporaryDirectory()
+  const shipped = readFileSync('flags/chat.flagd.json', 'utf8')
+
+  function write(name: string, text: string): string {
+    writeFileSync(directory.path(name), text)
+    return directory.path(name)
+  }
+
+  it('finds the shipped files good', () => {
+    const { code, out } = run([])
+    expect(code).to.equal(0)
+    expect(out).to.equal('flags/chat.flagd.json: good\nflags/auto-fallback.flagd.json: good\n')
+  })
+
+  it('names file, line and column of an error', () => {
+    const file = write('a.json', shipped.replace('"defaultVariant": "auto"', '"defaultVariant": "x"'))
+    const { code, out } = run([file])
+    expect(code).to.equal(1)
+    const line = shipped.slice(0, shipped.indexOf('"defaultVariant": "auto"')).split('\n').length
+    expect(out).to.match(new RegExp(`^${file}:${line}:\\d+: error: .*"x", which is not among the variants`))
+  })
+
+  it('passes over a warning', () => {
+    const file = write('a.json', shipped.replace('"chat-agent-profile"', '"chat-agent-profil"'))
+    const { code, out } = run([file])
+    expect(code).to.equal(0)
+    expect(out).to.match(/: warning: /)
+  })
+
+  it('checks the configured files, each as what it is', () => {
+    const override = write('override.json', '{"flags": {}}')
+    const env = { CHAT_FLAGS_FILE: write('ops.json', '{"flags": {}}'), CHAT_FALLBACK_FLAGS_FILE: override }
+    const { code, out } = run([], env)
+    expect(code).to.equal(1)
+    expect(out).to.match(/ops\.json: good\n.*override\.json:1:\d+: error: /)
+    expect(run([override]).code).to.equal(0)
+    expect(run([override], env).code).to.equal(1)
+    expect(run(['--override', override]).code).to.equal(1)
+  })
+
+  it('says the same as JSON', () => {
+    const { code, out } = run(['--json', write('a.json', '{}')])
+    expect(code).to.equal(1)
+    const report = JSON.parse(out)
+    expect(report.valid).to.equal(false)
+    expect(report.files[0].issues[0]).to.include({ line: 1, column: 1, severity: 'error' })
+  })
+
+  it('tells wrong usage and an unreadable file from a wrong one', () => {
+    expect(run(['--what']).code).to.equal(2)
+    expect(run(['--what']).err).to.match(/--help/)
+    const missing = run([directory.path('none.json')])
+    expect(missing).to.deep.include({ code: 2 })
+    expect(missing.err).to.match(/none\.json: cannot be read: ENOENT/)
+  })
+
+  it('explains itself', () => {
+    const { code, out } = run(['--help'])
+    expect(code).to.equal(0)
+    expect(out).to.match(/Exit code/)
+  })
+})

@@ -1,0 +1,172 @@
+import { ErrorCode } from '@openfeature/server-sdk'
+import { expect } from 'chai'
+import { silentLogger } from '../../src/core/logger.js'
+import { createTurnDefaults } from '../../src/decision/code-defaults.js'
+import { FlagFaults } from '../../src/decision/flag-faults.js'
+import { RefusedFlags } from '../../src/decision/refused-flags.js'
+import { RpcTurns } from '../../src/decision/rpc-turns.js'
+import type { TurnDetails } from '../../src/decision/turn-reader.js'
+import { TurnSettler } from '../../src/decision/turn-settler.js'
+import { evaluationsOf, nobody, turnDetails } from '../support/flag-details.js'
+import { CODE_DEFAULTS, callerOf } from '../support/flag-files.js'
+import { manualClock } from '../support/manual-clock.js'
+
+/** Ends when every promise that can go on has gone on. */
+const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+function setUp() {
+  const clock = manualClock()
+  const settler = new TurnSettler(
+    createTurnDefaults(CODE_DEFAULTS),
+    { isStale: () => false, whenAbsent: (found) => (found ? 'default' : 'away') },
+    new RefusedFlags(new FlagFaults(clock, silentLogger), clock),
+  )
+  const asked: ((details: TurnDetails) => void)[] = []
+  const told: string[] = []
+  const daemon = { answers: true, connected: true }
+  const turns = new RpcTurns({
+    clock,
+    settler,
+    evaluate: () => {
+      if (daemon.answers) return evaluationsOf(Promise.resolve(turnDetails()))
+      return evaluationsOf(new Promise((resolve) => asked.push(resolve)))
+    },
+    isConnected: () => daemon.connected,
+    onAway: () => told.push('away'),
+    onAnswer: () => told.push('answer'),
+  })
+  return { clock, turns, asked, told, daemon }
+}
+
+const me = callerOf(1)
+
+describe('turns by resolver rpc', () => {
+  it('use what is known until a probe was answered', async () => {
+    const { turns, told } = setUp()
+    expect((await turns.forTurn(me)).mode.reason).to.equal('code_default')
+    await turns.probe()
+    expect((await turns.forTurn(me)).mode).to.deep.equal({ value: 'runtime_orchestrator', reason: 'default' })
+    expect(told).to.deep.equal(['answer'])
+  })
+
+  it('wait 50 ms for a daemon that falls silent, then not at all', async () => {
+    const { clock, turns, asked, told, daemon } = setUp()
+    await turns.probe()
+    await turns.forTurn(me)
+    daemon.answers = false
+    let first: string | undefined
+    const waiting = turns.forTurn(me).then(({ mode }) => {
+      first = mode.reason
+    })
+    await settled()
+    clock.advance(49)
+    await settled()
+    expect(first).to.equal(undefined)
+    clock.advance(1)
+    await waiting
+    expect(first).to.equal('stale')
+    expect(told).to.deep.equal(['answer', 'away'])
+    const asking = asked.length
+    for (let at = 0; at < 100; at++) await turns.forTurn(callerOf(at))
+    expect(asked.length).to.equal(asking)
+  })
+
+  it('have one probe in flight, which brings the daemon back', async () => {
+    const { clock, turns, asked, told, daemon } = setUp()
+    daemon.answers = false
+    for (let at = 0; at < 10; at++) void turns.probe()
+    expect(asked).to.have.length(1)
+    clock.advance(20_000)
+    await settled()
+    expect(asked).to.have.length(1)
+    asked[0]?.(turnDetails())
+    await settled()
+    expect(told).to.deep.equal(['answer'])
+    expect(turns.away).to.equal(false)
+  })
+
+  it('probe again, a quarter of a second later, a daemon that refuses', async () => {
+    const { clock, turns, asked, daemon } = setUp()
+    daemon.answers = false
+    daemon.connected = false
+    void turns.probe()
+    for (let at = 1; at <= 5; at++) {
+      asked[at - 1]?.(nobody())
+      await settled()
+      expect(asked).to.have.length(at)
+      clock.advance(250)
+      expect(asked).to.have.length(at + 1)
+    }
+    expect(turns.away).to.equal(true)
+  })
+
+  it('give a probe up that nobody answers at all', async () => {
+    const { clock, turns, asked, daemon } = setUp()
+    daemon.answers = false
+    void turns.probe()
+    clock.advance(30_000)
+    await settled()
+    clock.advance(250)
+    expect(asked).to.have.length(2)
+  })
+
+  it('take what did answer in time, and the rest from what is known', async () => {
+    const { clock, turns, asked, daemon } = setUp()
+    await turns.probe()
+    daemon.answers = false
+    const waiting = turns.forTurn(me)
+    clock.advance(49)
+    asked[0]?.(turnDetails())
+    await settled()
+    clock.advance(1)
+    expect((await waiting).mode.reason).to.equal('default')
+    expect(turns.away).to.equal(false)
+  })
+
+  it('keep a late answer for the next turn of a caller never seen', async () => {
+    const { clock, turns, asked, daemon } = setUp()
+    await turns.probe()
+    daemon.answers = false
+    const waiting = turns.forTurn(me)
+    clock.advance(49)
+    clock.advance(1)
+    expect((await waiting).mode.reason).to.equal('code_default')
+    asked[0]?.(turnDetails())
+    await settled()
+    expect((await turns.forTurn(me)).mode).to.deep.equal({ value: 'runtime_orchestrator', reason: 'stale' })
+  })
+
+  it('do not ask a daemon that is known to be gone', async () => {
+    const { turns, asked, daemon } = setUp()
+    await turns.probe()
+    await turns.forTurn(me)
+    daemon.answers = false
+    daemon.connected = false
+    turns.leave()
+    const probes = asked.length
+    expect((await turns.forTurn(me)).mode.reason).to.equal('stale')
+    expect(asked.length).to.equal(probes)
+  })
+
+  it('take FLAG_NOT_FOUND as no answer only while the provider is not connected', async () => {
+    const { turns, asked, daemon } = setUp()
+    daemon.answers = false
+    void turns.probe()
+    asked[0]?.(nobody(ErrorCode.FLAG_NOT_FOUND))
+    await settled()
+    expect(turns.away).to.equal(false)
+  })
+
+  it('leave no timer and no probe behind', async () => {
+    const { clock, turns, daemon } = setUp()
+    await turns.probe()
+    await turns.forTurn(me)
+    expect(clock.pending()).to.equal(0)
+    daemon.answers = false
+    turns.leave()
+    turns.close()
+    clock.advance(30_000)
+    await settled()
+    expect(clock.pending()).to.equal(0)
+  })
+})
