@@ -95,7 +95,11 @@ describe('direct LLM', () => {
   for (const [faults, code, phase] of cases) {
     it(`${JSON.stringify(faults)} → ${code}`, async () => {
       simulator.faults = faults
-      const { error } = await executed(backend, sampleTurn(), sampleCall({ headersMs: 100 }))
+      const { error } = await executed(
+        backend,
+        sampleTurn(),
+        sampleCall(code === 'headers_timeout' ? { headersMs: 100 } : {}),
+      )
       expect(error).to.include({ code, phase, timeout: code.endsWith('_timeout') })
     })
   }

@@ -108,7 +108,11 @@ describe('runtime orchestrator', () => {
     for (const [faults, code, phase, cancelled] of cases) {
       it(`${JSON.stringify(faults)} → ${code}${cancelled ? ', and cancels' : ''}`, async () => {
         simulator.faults = faults
-        const { error } = await executed(backend, sampleTurn(), sampleCall({ headersMs: 100 }))
+        const { error } = await executed(
+          backend,
+          sampleTurn(),
+          sampleCall(code === 'headers_timeout' ? { headersMs: 100 } : {}),
+        )
         expect(error).to.include({ code, phase, timeout: code.endsWith('_timeout') })
         // A runtime that refuses connections cannot be told.
         if (faults.refuse !== true) expect(cancels()).to.equal(cancelled ? 1 : 0)
