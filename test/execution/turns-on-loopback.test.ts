@@ -111,7 +111,7 @@ describe('turns on loopback servers', () => {
 
     it('no connection within connectMs → connect_timeout', async () => {
       // The connection stands only after the TLS handshake, which this server never answers.
-      const silent = createTcpServer((socket) => void socket.on('error', () => {}))
+      const silent = createTcpServer((socket) => void socket.on('error', () => {}).resume())
       await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
       const { port } = silent.address() as AddressInfo
       const unanswered = createRuntimeOrchestrator({ url: `https://127.0.0.1:${port}` })
