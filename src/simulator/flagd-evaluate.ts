@@ -35,14 +35,15 @@ export class FlagdEvaluator {
   readonly #core = new FlagdCore(undefined, silent)
   /** flags whose targeting is a bare number, boolean or list: flagd fails there, flagd-core ignores some */
   #nonsense: ReadonlySet<string> = new Set()
+  #next: ReadonlyMap<string, SourceFlag> | undefined
 
+  /** Takes effect with the next evaluation: where every client evaluates in-process, nothing is compiled here. */
   load(flags: ReadonlyMap<string, SourceFlag>): void {
-    const known = [...flags].map(([key, flag]) => [key, { ...flag, state: knownState(flag.state) }])
-    this.#core.setConfigurations(JSON.stringify({ flags: Object.fromEntries(known) }))
-    this.#nonsense = new Set([...flags.keys()].filter((key) => isNonsense(flags.get(key)?.targeting)))
+    this.#next = flags
   }
 
   evaluate(type: FlagType, key: string, context: EvaluationContext): Evaluation {
+    this.#compile()
     const { value, reason, variant, errorCode, flagMetadata } = this.#core.resolve(
       type,
       key,
@@ -54,6 +55,15 @@ export class FlagdEvaluator {
     const answer = { ok: true, reason: reason ?? 'UNKNOWN', metadata: flagMetadata } as const
     if (variant === undefined) return answer
     return type === 'object' && !isRecord(value) ? TYPE_MISMATCH : { ...answer, value, variant }
+  }
+
+  #compile(): void {
+    const flags = this.#next
+    if (flags === undefined) return
+    this.#next = undefined
+    const known = [...flags].map(([key, flag]) => [key, { ...flag, state: knownState(flag.state) }])
+    this.#core.setConfigurations(JSON.stringify({ flags: Object.fromEntries(known) }))
+    this.#nonsense = new Set([...flags.keys()].filter((key) => isNonsense(flags.get(key)?.targeting)))
   }
 }
 

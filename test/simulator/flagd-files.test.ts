@@ -80,6 +80,13 @@ describe('flagd simulator, changing flag files', () => {
     expect(await value(provider)).to.equal('FLAG_NOT_FOUND')
   })
 
+  it('has nothing to tell when a file is only written in another way', async () => {
+    const { provider, settle } = await watched()
+    flagd().write('ops.json', ` ${stringFlags({ a: 'one' })}\n`)
+    expect(await settle()).to.deep.equal([])
+    expect(await value(provider)).to.equal('one')
+  })
+
   it('sees a file written in place', async () => {
     const { ops, provider, settle } = await watched()
     writeFileSync(ops, stringFlags({ a: 'two' }))

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
+import { FlagdEvaluator } from '../../src/simulator/flagd-evaluate.js'
 import { parseSource } from '../../src/simulator/flagd-source.js'
 import { FlagdStore } from '../../src/simulator/flagd-store.js'
 import { stringFlag, stringFlags } from '../support/flagd-fixture.js'
@@ -77,6 +78,38 @@ describe('flagd simulator, one flag file', () => {
         expect(parseSource(text.slice(0, Math.floor(text.length * share))).accepted).to.equal(false)
       }),
       { numRuns: 200 },
+    )
+  })
+})
+
+describe('flagd simulator, evaluation', () => {
+  it('answers whatever an accepted file says', () => {
+    const json = fc.jsonValue({ maxDepth: 3 })
+    const flag = fc.record(
+      {
+        state: fc.constantFrom('ENABLED', 'DISABLED', 'on', ''),
+        variants: fc.dictionary(fc.constantFrom('a', 'b', 'toString'), json),
+        defaultVariant: fc.constantFrom(null, '', 'a', 'toString'),
+        targeting: fc.oneof(
+          json,
+          fc.constantFrom({ if: [true, 'a'] }, { var: 'x' }, { fractional: [['a', -1]] }),
+        ),
+        metadata: fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.boolean())),
+      },
+      { requiredKeys: [] },
+    )
+    const types = ['boolean', 'string', 'number', 'object'] as const
+    fc.assert(
+      fc.property(fc.record({ one: flag, two: flag }), (flags) => {
+        const content = parseSource(JSON.stringify({ flags }))
+        if (!content.accepted) return
+        const evaluator = new FlagdEvaluator()
+        evaluator.load(content.flags)
+        for (const key of ['one', 'two', 'three']) {
+          for (const type of types) evaluator.evaluate(type, key, { targetingKey: 'session', x: 'b' })
+        }
+      }),
+      { numRuns: 300 },
     )
   })
 })

@@ -12,6 +12,7 @@ const OPS = {
     open: { state: 'ENABLED', variants: { on: true }, defaultVariant: null },
     targeted: { ...stringFlag('x'), targeting: { if: [{ $ref: 'orgs' }, 'x', null] }, metadata: { own: 1 } },
     wrong: { ...stringFlag('x'), state: 'enabled', targeting: { nonsense: [] } },
+    number: { ...stringFlag('x'), targeting: 5 },
     lost: { ...stringFlag('x'), targeting: { if: [true, 'nowhere'] } },
   },
 }
@@ -111,6 +112,7 @@ describe('flagd simulator, on the wire', () => {
     expect(await codeOf('ResolveObject', 'count')).to.include({ code: status.INVALID_ARGUMENT })
     expect(await codeOf('ResolveString', 'wrong')).to.include({ code: status.DATA_LOSS })
     expect(await codeOf('ResolveString', 'lost')).to.include({ code: status.UNKNOWN })
+    expect(await codeOf('ResolveString', 'number')).to.include({ code: status.UNKNOWN })
   })
 
   it('syncs the flags of all files: references resolved, metadata merged, states as written', async () => {
@@ -119,7 +121,15 @@ describe('flagd simulator, on the wire', () => {
     await stream.until(1)
     const text = String(stream.messages[0]?.flagConfiguration)
     const { flags } = JSON.parse(text)
-    expect(Object.keys(flags).sort()).to.deep.equal(['b', 'count', 'lost', 'open', 'targeted', 'wrong'])
+    expect(Object.keys(flags).sort()).to.deep.equal([
+      'b',
+      'count',
+      'lost',
+      'number',
+      'open',
+      'targeted',
+      'wrong',
+    ])
     expect(flags.wrong.state).to.equal('enabled')
     expect(flags.b.metadata).to.deep.equal({})
     expect(flags.targeted.metadata).to.deep.equal({ team: 'ops', own: 1 })
