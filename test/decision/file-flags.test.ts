@@ -253,6 +253,23 @@ describe('flags by resolver file', () => {
     expect(flags.status().faults).to.deep.equal([])
   })
 
+  it('keeps the last good rule of a flag for callers never seen when its new text is wrong', async () => {
+    const flags = await startWith(opsDocument({ mode: 'direct_llm', runtimeOrgs: ['org-7'] }))
+    writeFileSync(
+      opsFile(),
+      opsDocument({ mode: 'direct_llm', shadowPercent: 100 }).replace(
+        '"direct_llm": "direct_llm"',
+        '"direct_llm": "llm"',
+      ),
+    )
+    await turnUntil(flags, ({ shadow }) => shadow)
+    expect((await turn(flags, 99, 'org-7')).mode).to.deep.equal({
+      value: 'runtime_orchestrator',
+      reason: 'stale',
+    })
+    expect(flags.status().faults).to.have.length(1)
+  })
+
   it("ignores the service's flag in the operators' file and says so", async () => {
     const ops = JSON.parse(RUNTIME)
     const stray = JSON.parse(overrideDocument('on')).flags

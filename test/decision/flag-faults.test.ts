@@ -57,6 +57,13 @@ describe('refused flags', () => {
     expect(messages()).to.have.length(1)
   })
 
+  it('are told once although they are refused for different reasons, turn by turn', () => {
+    const { clock, faults, messages } = setUp()
+    const refused = new RefusedFlags(faults, clock)
+    for (let turn = 0; turn < 50; turn++) refused.refuse('flag', turn % 2 === 0 ? 'bad' : 'worse')
+    expect(messages()).to.have.length(1)
+  })
+
   it('are mended by a good value once the flags have changed', () => {
     const { clock, faults } = setUp()
     const refused = new RefusedFlags(faults, clock)

@@ -62,6 +62,20 @@ describe("a turn's flags", () => {
     }
   })
 
+  it('are remembered for each session, which stays on its side', () => {
+    const { settler } = setUp()
+    settler.settle(callerOf(1), turnDetails())
+    settler.settle(callerOf(2), turnDetails({ mode: answer('direct_llm'), override: answer(true) }))
+    expect(settler.recall(callerOf(1))).to.deep.include({
+      mode: { value: 'runtime_orchestrator', reason: 'stale' },
+      override: { on: false },
+    })
+    expect(settler.recall(callerOf(2))).to.deep.include({
+      mode: { value: 'direct_llm', reason: 'stale' },
+      override: { on: true },
+    })
+  })
+
   it('stay the code default when that was the last thing known', () => {
     const { settler } = setUp()
     settler.settle(me, turnDetails())
