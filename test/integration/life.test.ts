@@ -223,3 +223,20 @@ describe('the demo', function () {
     }
   })
 })
+
+describe('a log that nobody reads any more', function () {
+  this.timeout(30_000)
+
+  it('does not keep the process from ending', async () => {
+    const flags = temporaryFlags()
+    const service = await startServiceProcess({
+      llmUrl: 'http://127.0.0.1:1',
+      runtimeUrl: 'http://127.0.0.1:1',
+      flags,
+    })
+    service.closeOutput()
+    await fetch(`${service.url}/health/live`)
+    expect(await service.end()).to.equal(0)
+    flags.remove()
+  })
+})

@@ -20,6 +20,8 @@ export interface RunningProcess {
   readonly startedInMs: number
   /** Sends the signal and waits for the end; the exit code, or the signal's name. */
   end(signal?: NodeJS.Signals): Promise<number | string>
+  /** Nobody reads its standard output any more. */
+  closeOutput(): void
   /** how it ended, once it has */
   readonly ended: Promise<number | string>
 }
@@ -73,6 +75,7 @@ export async function startProcess(
     log,
     startedInMs: performance.now() - spawnedAt,
     ended,
+    closeOutput: () => child.stdout.destroy(),
     end(signal = 'SIGTERM') {
       child.kill(signal)
       return ended
