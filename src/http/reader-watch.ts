@@ -1,15 +1,22 @@
-import type { ServerResponse } from 'node:http'
 import type { Clock } from '../core/clock.js'
 
 /** How many looks fit into the limit: a reader is cut off at most a sixth of the limit late. */
 const LOOKS = 6
+
+/** What the watch needs of the response. */
+export interface WatchedResponse {
+  /** bytes the system has not taken yet */
+  readonly writableLength: number
+  setTimeout(ms: number, callback?: () => void): unknown
+  off(event: 'timeout', listener: () => void): unknown
+}
 
 /**
  * Calls `onStuck` when the reader of `res` takes nothing for `limitMs` although bytes wait for it. A reader that takes
  * a little is left alone: a socket's own idle timer looks at the system's write queue, not at our calls alone.
  */
 export function createReaderWatch(
-  res: ServerResponse,
+  res: WatchedResponse,
   limitMs: number,
   clock: Clock,
   onStuck: () => void,

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { expect } from 'chai'
 import { bearer, DEFAULT_FLAGS, type Edge, startEdge } from '../support/edge.js'
 import { manualClock } from '../support/manual-clock.js'
-import { chunksOf, type RawClient, rawStart } from '../support/raw-client.js'
+import { chunksOf, httpText, type RawClient, rawClient, rawStart } from '../support/raw-client.js'
 import { aborted, answering, hanging, scripted, text } from '../support/scripted-backend.js'
 import { until } from '../support/until.js'
 
@@ -33,12 +33,13 @@ function socketsOf(edge: Edge): Socket[] {
   return sockets
 }
 
-async function standsStill(value: () => number): Promise<void> {
-  let last = value()
+/** Resolves when bytes wait for the reader and the upstream has not moved for a while. */
+async function isHeld(pieces: () => number, [socket]: readonly Socket[]): Promise<void> {
+  let last = pieces()
   let since = performance.now()
   await until('the upstream to be held', () => {
-    if (value() !== last) {
-      last = value()
+    if (pieces() !== last || (socket?.writableLength ?? 0) === 0) {
+      last = pieces()
       since = performance.now()
     }
     return performance.now() - since > 150
@@ -137,7 +138,40 @@ describe('the event stream, byte by byte', () => {
   })
 })
 
+describe('a connection', () => {
+  it('is closed after the stream when the client asked for that', async () => {
+    const edge = await startEdge()
+    const client = await rawClient(edge.port)
+    const headers = {
+      Authorization: await bearer(),
+      'Content-Type': 'application/json',
+      Connection: 'close',
+    }
+    client.socket.write(
+      httpText('POST', '/api/v1/chat/start', headers, JSON.stringify({ agentId: 'a', message: 'Hi' })),
+    )
+    expect(await client.waitForClose(2_000)).to.include('event: done')
+    await edge.close()
+  })
+})
+
 describe('a slow reader', () => {
+  it('cannot hold up a stop: the turn ends at once, the reader gets its end when it reads on', async () => {
+    const { seen, backend } = pouring()
+    const edge = await startEdge({ backends: { direct_llm: backend } })
+    const sockets = socketsOf(edge)
+    const client = await rawStart(edge.port, await bearer())
+    await client.waitFor(': ok')
+    client.socket.pause()
+    await isHeld(() => seen.pieces, sockets)
+    edge.turns.abort(backend.turns[0]?.messageId ?? '', 'stopped')
+    await until('the turn to end', () => edge.log.some(({ outcome }) => outcome === 'stopped'), 1_000)
+    client.socket.resume()
+    expect(await client.waitFor('0\r\n\r\n')).to.include('"stopped":true')
+    client.socket.destroy()
+    await edge.close()
+  })
+
   it('holds the upstream and costs a bounded buffer, then gets everything', async () => {
     const { seen, backend } = pouring()
     const edge = await startEdge({ backends: { direct_llm: backend } })
@@ -145,7 +179,7 @@ describe('a slow reader', () => {
     const client = await rawStart(edge.port, await bearer())
     await client.waitFor(': ok')
     client.socket.pause()
-    await standsStill(() => seen.pieces)
+    await isHeld(() => seen.pieces, sockets)
     const heldAt = seen.pieces
     expect(sockets[0]?.writableLength).to.be.within(1, 200_000)
     client.socket.resume()
@@ -162,9 +196,9 @@ describe('a slow reader', () => {
     const client = await rawStart(edge.port, await bearer())
     await client.waitFor('heartbeat')
     client.socket.pause()
-    await standsStill(() => seen.pieces)
+    await isHeld(() => seen.pieces, sockets)
     const waiting = sockets[0]?.writableLength
-    await standsStill(() => seen.pieces)
+    await isHeld(() => seen.pieces, sockets)
     expect(sockets[0]?.writableLength).to.equal(waiting)
     client.socket.destroy()
     await edge.close()
@@ -189,12 +223,12 @@ describe('a slow reader', () => {
 
   it('is left alone while it takes a little now and then', async () => {
     const { backend } = pouring()
-    const edge = await startEdge({ backends: { direct_llm: backend }, timing: { slowReaderMs: 900 } })
+    const edge = await startEdge({ backends: { direct_llm: backend }, timing: { slowReaderMs: 700 } })
     const client = await rawStart(edge.port, await bearer())
     await client.waitFor(': ok')
     client.socket.pause()
     const startedAt = performance.now()
-    while (performance.now() - startedAt < 2_500) {
+    while (performance.now() - startedAt < 1_600) {
       await sip(client)
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
@@ -248,10 +282,11 @@ describe('a reader that leaves', () => {
   it('while it was blocked is noticed too', async () => {
     const { seen, backend } = pouring()
     const edge = await startEdge({ backends: { direct_llm: backend } })
+    const sockets = socketsOf(edge)
     const client = await rawStart(edge.port, await bearer())
     await client.waitFor(': ok')
     client.socket.pause()
-    await standsStill(() => seen.pieces)
+    await isHeld(() => seen.pieces, sockets)
     const leftAt = performance.now()
     client.socket.resetAndDestroy()
     await until('the turn to end', () => edge.turns.count === 0, 1_000)

@@ -91,6 +91,9 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     timing: { stopLookMs: 50, ...options.timing },
   })
   const server = createServer(app.callback())
+  // A test that fails halfway leaves its edge open; the process still has to end.
+  server.unref()
+  server.on('connection', (socket) => socket.unref())
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

@@ -23,6 +23,7 @@ export async function rawClient(port: number): Promise<RawClient> {
     closed = true
   })
   await once(socket, 'connect')
+  socket.unref()
   const received = (): string => Buffer.concat(chunks).toString()
   return {
     socket,
