@@ -98,7 +98,10 @@ describe('a conversation', () => {
   })
 
   it('takes one turn at a time', async () => {
-    const edge = await startEdge({ backends: { direct_llm: hanging('direct_llm', 'a') } })
+    const edge = await startEdge({
+      timing: { releasingMs: 60_000 },
+      backends: { direct_llm: hanging('direct_llm', 'a') },
+    })
     const authorization = await bearer()
     const running = await postTurn(edge.url, authorization, 'start', { agentId: 'a', message: 'Hi' })
     const sessionId = running.headers.get('x-chat-session-id') ?? ''
