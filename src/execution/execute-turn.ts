@@ -41,7 +41,10 @@ export async function* executeTurn(
         if (step.events.length > 0) yield step.events
         continue
       }
-      if (!failsOver(step, execution)) return resultOf(step, execution, first)
+      if (!failsOver(step, execution)) {
+        if (step.kind === 'failed') logFailure(turn, execution, step.error, deps)
+        return resultOf(step, execution, first)
+      }
       if (signal.aborted) return { ...abortedBeforeStart(mode, signal), usage: execution.usage }
       first = failOver(step.error, clock.monotonic() - startedAt)
       logFailover(turn, first, deps)
@@ -101,6 +104,16 @@ function abortedBeforeStart(executionMode: ExecutionMode, signal: AbortSignal) {
 
 function abortCode(signal: AbortSignal): AbortCode {
   return signal.reason instanceof TurnAborted ? signal.reason.code : 'client_gone'
+}
+
+function logFailure(
+  { requestId, sessionId }: Turn,
+  { mode }: Execution,
+  error: ExecutionError,
+  deps: ExecuteTurnDeps,
+): void {
+  const { code, phase, details, message: detail } = error
+  deps.logger.warn({ requestId, sessionId, mode, code, phase, ...details, detail }, 'an execution failed')
 }
 
 function logFailover(turn: Turn, { failover, error }: FailedOver, deps: ExecuteTurnDeps): void {

@@ -44,7 +44,8 @@ export function createHttpClient(clock: Clock): HttpClient {
     decompress: false,
     headers: { 'user-agent': 'chat-cutover', 'accept-encoding': 'identity' },
   })
-  const fresh = client.extend({ agent: { http: false, https: false } })
+  const single = { http: new http.Agent(), https: new https.Agent() }
+  const fresh = client.extend({ agent: single })
   return {
     async post(request) {
       try {
@@ -55,8 +56,7 @@ export function createHttpClient(clock: Clock): HttpClient {
       }
     },
     close() {
-      agents.http.destroy()
-      agents.https.destroy()
+      for (const agent of [agents.http, agents.https, single.http, single.https]) agent.destroy()
     },
   }
 }

@@ -151,6 +151,9 @@ function absoluteUrl(url: string, baseUrl: string): string | undefined {
   const whole = /^[a-z][a-z0-9+.-]*:|^\/\//i.test(url) ? url : `${baseUrl}/${url.replace(/^\/+/, '')}`
   if (!URL.canParse(whole, baseUrl)) return undefined
   const absolute = new URL(whole, baseUrl)
+  // The runtime's address may carry our credentials, and clients get this one.
+  absolute.username = ''
+  absolute.password = ''
   return absolute.protocol === 'http:' || absolute.protocol === 'https:' ? absolute.href : undefined
 }
 

@@ -101,6 +101,8 @@ describe('executeTurn', () => {
       details: { httpStatus: 502 },
     })
     expect(under.direct.calls).to.have.length(0)
+    const logged = { mode: 'runtime_orchestrator', code: 'runtime_error', httpStatus: 502, detail: 'said' }
+    expect(under.lines.at(-1)).to.include(logged)
   })
 
   it('does not fail over from the direct LLM', async () => {

@@ -122,6 +122,7 @@ describe('runtime events', () => {
     }
     expect(url('files/a b')).to.equal('http://runtime:8000/files/a%20b')
     expect(url('/f', 'http://gate/runtime')).to.equal('http://gate/runtime/f')
+    expect(url('/f', 'http://user:secret@runtime:8000')).to.equal('http://runtime:8000/f')
     expect(url('https://cdn/f')).to.equal('https://cdn/f')
     expect(url('//cdn/f')).to.equal('http://cdn/f')
     expect(url('javascript:alert(1)')).to.equal('unparsable')
