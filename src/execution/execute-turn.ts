@@ -41,7 +41,7 @@ export async function* executeTurn(
         if (step.events.length > 0) yield step.events
         continue
       }
-      if (!failsOver(step, execution)) {
+      if (step.kind !== 'failed' || !mayFailOver(execution)) {
         if (step.kind === 'failed') logFailure(turn, execution, step.error, deps)
         return resultOf(step, execution, first)
       }
@@ -71,10 +71,8 @@ interface FailedOver {
   readonly error: ExecutionError
 }
 
-type Failed = Extract<ExecutionEnd, { kind: 'failed' }>
-
-function failsOver(end: ExecutionEnd, execution: Execution): end is Failed {
-  return end.kind === 'failed' && execution.mode === 'runtime_orchestrator' && !execution.committed
+function mayFailOver(execution: Execution): boolean {
+  return execution.mode === 'runtime_orchestrator' && !execution.committed
 }
 
 function failOver(error: ExecutionError, afterMs: number): FailedOver {

@@ -205,10 +205,11 @@ describe('turns on loopback servers', () => {
       await turn.next()
       // The kernel takes some megabytes; then the upstream waits for us, through several gaps.
       let before = -1
+      let since = 0
       await until('the upstream to stand still', () => {
-        const still = before === written && response?.writableNeedDrain === true
+        if (before !== written) since = performance.now()
         before = written
-        return still
+        return response?.writableNeedDrain === true && performance.now() - since > 200
       })
       const stood = written
       const heldAt = performance.now()
