@@ -21,7 +21,7 @@ export function readStream(url: string, headers: Record<string, string>, body: o
     const startedAt = performance.now()
     let bytes = 0
     let firstContentMs = Number.NaN
-    let tail = Buffer.alloc(0)
+    let tail: Buffer = Buffer.alloc(0)
     const call = request(
       url,
       {

@@ -3,18 +3,20 @@ import { systemClock } from '../src/core/clock.js'
 import { silentLogger } from '../src/core/logger.js'
 import { evaluationContext } from '../src/decision/caller.js'
 import { decide } from '../src/decision/decide.js'
+import { FileProvider } from '../src/decision/file-provider.js'
+import { FlagFaults } from '../src/decision/flag-faults.js'
 import { createFlags } from '../src/decision/open-feature-flags.js'
 import { median, type Row, row } from './statistics.js'
 
 /** All flags of a turn through ours (last known good, parsing, decision) against the bare SDK evaluating the same flags. */
+const FILES = { opsFile: 'flags/chat.flagd.json', overrideFile: 'flags/auto-fallback.flagd.json' }
 const TURNS = 20_000
 const RUNS = 7
 
 export async function benchDecision(report: (text: string) => void): Promise<Row[]> {
   const config = {
     resolver: 'file' as const,
-    opsFile: 'flags/chat.flagd.json',
-    overrideFile: 'flags/auto-fallback.flagd.json',
+    ...FILES,
     flagd: { host: 'localhost', port: 8015, tls: false },
   }
   const defaults = {
@@ -67,8 +69,13 @@ const caller = (at: number) => ({
 
 /** The same five flags by the SDK alone, on the same provider. */
 async function bareClient(): Promise<(who: ReturnType<typeof caller>) => Promise<unknown>> {
-  const { benchProvider } = await import('./file-flags-provider.js')
-  await OpenFeature.setProviderAndWait('bench-bare', benchProvider())
+  const provider = new FileProvider({
+    ...FILES,
+    clock: systemClock,
+    faults: new FlagFaults(systemClock, silentLogger),
+    onChange: () => {},
+  })
+  await OpenFeature.setProviderAndWait('bench-bare', provider)
   const client = OpenFeature.getClient('bench-bare')
   return async (who) => {
     const context = evaluationContext(who)

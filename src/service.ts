@@ -90,7 +90,9 @@ async function listen(server: Server, config: Config): Promise<void> {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === 'EADDRINUSE')
-      throw new Error(`PORT=${config.port} on ${config.host} is taken by another process; set PORT to a free one (0 takes any)`)
+      throw new Error(
+        `PORT=${config.port} on ${config.host} is taken by another process; set PORT to a free one (0 takes any)`,
+      )
     throw error
   }
 }

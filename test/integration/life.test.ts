@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect } from 'chai'
+import { sessionSchema } from '../../src/protocol/api.js'
 import { nextTurn, postTurn, startTurn } from '../support/chat-client.js'
 import {
   bearer,
@@ -139,8 +140,8 @@ describe('the life of the process', function () {
     const response = await fetch(`${second.url}/api/v1/chat/sessions/${turn.sessionId}`, {
       headers: { authorization: member },
     })
-    const { data } = await response.json()
-    expect(data.messages[0].content).to.equal('Remember this')
+    const data = sessionSchema.parse(JSON.parse(await response.text()).data)
+    expect(data.messages[0]?.content).to.equal('Remember this')
     expect(data.messages[1]).to.include({ content: turn.text, status: 'answered' })
     expect((await nextTurn(second.url, member, turn.sessionId)).terminal?.event).to.equal('done')
   })

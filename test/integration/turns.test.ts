@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { sessionSchema } from '../../src/protocol/api.js'
 import { nextTurn, parseEvents, postTurn, startTurn } from '../support/chat-client.js'
 import {
   bearer,
@@ -55,7 +56,7 @@ describe('a turn through the running service', function () {
   before(async () => {
     ;[llm, runtime] = await Promise.all([startSimulator('llm'), startSimulator('runtime')])
     flags.edit((document) => {
-      Object.assign(document.flags['chat-runtime-guardrails'].variants.standard, {
+      Object.assign(document.flags['chat-runtime-guardrails']?.variants.standard ?? {}, {
         connectMs: 500,
         headersMs: 400,
         firstContentMs: 600,
@@ -99,15 +100,10 @@ describe('a turn through the running service', function () {
     const response = await fetch(`${service.url}/api/v1/chat/sessions/${first.sessionId}`, {
       headers: { authorization: member },
     })
-    const body = await response.json()
-    expect(body.data.messages.map((message: { role: string }) => message.role)).to.deep.equal([
-      'user',
-      'assistant',
-      'user',
-      'assistant',
-    ])
-    expect(body.data.messages[1]).to.include({ status: 'answered', executionMode: 'runtime_orchestrator' })
-    expect(body.data.messages[1].content).to.equal(first.text)
+    const { messages } = sessionSchema.parse(JSON.parse(await response.text()).data)
+    expect(messages.map((message) => message.role)).to.deep.equal(['user', 'assistant', 'user', 'assistant'])
+    expect(messages[1]).to.include({ status: 'answered', executionMode: 'runtime_orchestrator' })
+    expect(messages[1]?.content).to.equal(first.text)
   })
 
   for (const { fault, cause, phase } of FAULTS)
@@ -187,7 +183,7 @@ describe('a turn through the running service', function () {
     }
     const whole = flags.read()
     flags.edit((document) => {
-      document.flags['chat-execution-mode'].defaultVariant = 'direct_llm'
+      Object.assign(document.flags['chat-execution-mode'] ?? {}, { defaultVariant: 'direct_llm' })
     })
     await until('direct_llm')
     flags.write('{ "flags": {')
