@@ -55,7 +55,7 @@ export function createDirectLlm(
       while (!translator.settled && !translator.done) {
         const batch = translator.translate(await mustRead(reader))
         if (batch.length > 0) yield batch
-        if (translator.error !== undefined && !translator.settled) throw translator.error
+        if (translator.error !== undefined) throw translator.error
       }
       if (!translator.done && !translator.counted) await readUsage(translator, reader, clock)
       if (translator.usage !== undefined) yield [{ type: 'usage', data: translator.usage }]

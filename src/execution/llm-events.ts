@@ -33,12 +33,12 @@ export class LlmTranslator {
       this.#unparsable += 1
       if (this.#unparsable < MAX_UNPARSABLE) return
       const said = `${MAX_UNPARSABLE} unparsable chunks in a row`
-      this.error = new ExecutionError('llm_protocol_error', 'streaming', said)
+      this.#fail(new ExecutionError('llm_protocol_error', 'streaming', said))
       return
     }
     this.#unparsable = 0
     if (chunk.error !== undefined && chunk.error !== null) {
-      if (!this.settled) this.error = errorOf(chunk.error)
+      this.#fail(errorOf(chunk.error))
       return
     }
     const choice: unknown = Array.isArray(chunk.choices) ? chunk.choices[0] : undefined
@@ -47,6 +47,11 @@ export class LlmTranslator {
     if (usage === undefined) return
     this.usage = usage
     this.counted = this.settled
+  }
+
+  // A complete answer stays complete, whatever follows it.
+  #fail(error: ExecutionError): void {
+    if (!this.settled) this.error = error
   }
 
   #choice(choice: Foreign, out: BackendEvent[]): void {

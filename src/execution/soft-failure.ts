@@ -19,7 +19,6 @@ export class SoftFailureScreen {
   readonly #shortest: number
   /** all text so far, held text included; its tail only, once it is too long to compare */
   #text = ''
-  #truncated = false
   /** characters of `#text` that were let pass, while the text is still opening */
   #passed = 0
   #opening: boolean
@@ -60,7 +59,7 @@ export class SoftFailureScreen {
 
   /** Whether `final_response` is a failure; it is compared where it differs from the text sent. */
   failsFinally(finalResponse: string): boolean {
-    if (!this.#truncated && finalResponse === this.#text) return false
+    if (finalResponse === this.#text) return false
     return this.#prefixes.some((prefix) => finalResponse.startsWith(prefix))
   }
 
@@ -81,9 +80,7 @@ export class SoftFailureScreen {
 
   #keep(chunk: string): void {
     this.#text += chunk
-    if (this.#text.length <= MAX_KEPT) return
-    this.#text = this.#text.slice(-TAIL)
-    this.#truncated = true
+    if (this.#text.length > MAX_KEPT) this.#text = this.#text.slice(-TAIL)
   }
 }
 

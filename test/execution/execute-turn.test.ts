@@ -246,6 +246,15 @@ describe('executeTurn', () => {
       expect(endedAt).to.be.at.least(40_000)
     })
 
+    it('keep no timer while the consumer holds a batch', async () => {
+      const under = setUpTurn({ mode: 'direct_llm', direct: [...head, send('a'), hang], limits })
+      await pull(under)
+      under.clock.advance(limits.totalMs)
+      expect(under.clock.pending()).to.equal(0)
+      under.controller.abort()
+      await runTurn(under)
+    })
+
     it('go on where they stood after a pause', async () => {
       const under = setUpTurn({ mode: 'direct_llm', direct: [...head, send('a'), hang], limits })
       const { result, endedAt } = await runTurn(under, [10_000])

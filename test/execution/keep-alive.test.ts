@@ -45,6 +45,15 @@ describe('a kept connection', () => {
     expect(second.call.tasks).to.have.length(0)
   })
 
+  it('is replaced by a fresh one, not by another kept one that may be as stale', async () => {
+    await serve((connection, request) => connection <= 3 && request === 2)
+    await Promise.all([executed(backend), executed(backend), executed(backend)])
+    await settled()
+    expect(seen).to.deep.equal([1, 1, 1])
+    expect((await executed(backend)).text).to.equal('ok')
+    expect(seen[3]).to.equal(1)
+  })
+
   it('is replaced once, not again and again', async () => {
     await serve((connection, request) => connection > 1 || request === 2)
     await executed(backend)

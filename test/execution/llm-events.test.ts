@@ -70,6 +70,12 @@ describe('chat completion chunks', () => {
     expect(translator.error?.message).not.to.contain('secret')
   })
 
+  it('keeps an answer that is complete, whatever follows', () => {
+    const after = [chunk({ error: { code: 'late' } }), ...Array.from({ length: 12 }, () => '{'), '[DONE]']
+    const { translator } = translate(delta({ content: 'a' }, 'stop'), ...after)
+    expect(translator).to.include({ settled: true, done: true, error: undefined })
+  })
+
   it('fails as a time-out where the error names one', () => {
     const { translator } = translate(chunk({ error: { code: 'request_timeout' } }))
     expect(translator.error).to.include({ code: 'llm_timeout', timeout: true })

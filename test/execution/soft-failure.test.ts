@@ -80,6 +80,7 @@ describe('soft failures', () => {
 
   it('does not match a later chunk that is no longer than the prefix, or begins otherwise', () => {
     expect(run(['Done.', ERROR])).to.deep.equal(['Done.', ERROR, ''])
+    expect(run(['Done.', MID])).to.deep.equal(['Done.', MID, ''])
     expect(run(['Done.', ` ${ERROR} x`])).to.deep.equal(['Done.', ` ${ERROR} x`, ''])
   })
 

@@ -14,9 +14,11 @@ describe('splitText', () => {
   })
 
   it('never parts a surrogate pair', () => {
-    const pieces = splitText('a😀'.repeat(4000))
-    expect(pieces.length).to.be.greaterThan(1)
-    for (const piece of pieces) expect(Buffer.from(piece).toString()).to.equal(piece)
+    for (const before of ['', 'a', 'aa', 'aaa']) {
+      const pieces = splitText(before + '😀'.repeat(4000))
+      expect(pieces).to.have.length(2)
+      for (const piece of pieces) expect(Buffer.from(piece).toString()).to.equal(piece)
+    }
   })
 
   it('keeps the text and the bound, whatever the text', () => {
@@ -27,6 +29,9 @@ describe('splitText', () => {
         const text = parts.map(([part, times]) => part.repeat(times)).join('')
         const pieces = splitText(text)
         expect(pieces.join('')).to.equal(text)
+        // A surrogate pair torn apart would take six bytes in place of four.
+        const bytes = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0)
+        expect(bytes).to.equal(Buffer.byteLength(text))
         for (const piece of pieces) {
           expect(piece).not.to.equal('')
           expect(Buffer.byteLength(piece)).to.be.at.most(MAX_TEXT_BYTES)

@@ -1,0 +1,90 @@
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect } from 'chai'
+import { createDirectLlm } from '../../src/execution/direct-llm.js'
+import { createRuntimeOrchestrator } from '../../src/execution/runtime-orchestrator.js'
+import { executed } from '../support/executed.js'
+import { until } from '../support/until.js'
+
+const SSE = { 'content-type': 'text/event-stream' }
+const CHUNK = 'data: {"choices":[{"delta":{"content":"ok"},"finish_reason":"stop"}]}\n\n'
+
+describe('servers that do not know when to stop', () => {
+  let server: Server
+  let open: number
+  let url: string
+
+  async function serve(answer: (response: ServerResponse) => void): Promise<void> {
+    open = 0
+    server = createServer((request, response) => {
+      request.resume()
+      answer(response)
+    })
+    server.on('connection', (socket) => {
+      open += 1
+      socket.once('close', () => {
+        open -= 1
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  }
+  afterEach(async () => {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  })
+
+  /** Writes as fast as it is read, for ever. */
+  function flood(response: ServerResponse): void {
+    const junk = 'x'.repeat(16_384)
+    const fill = (): void => {
+      while (!response.destroyed && response.write(junk));
+    }
+    response.on('drain', fill)
+    fill()
+  }
+
+  async function withLlm(check: (run: () => ReturnType<typeof executed>) => Promise<void>): Promise<void> {
+    const backend = createDirectLlm({ baseUrl: url, model: 'm' })
+    await check(() => executed(backend))
+    await until('the connection closed', () => open === 0, 1500)
+    backend.close()
+  }
+
+  it('an answer that goes on after [DONE] ends there, and its connection with it', async () => {
+    await serve((response) => {
+      response.writeHead(200, SSE).write(`${CHUNK}data: [DONE]\n\n`)
+      flood(response)
+    })
+    await withLlm(async (run) => {
+      const { text, error } = await run()
+      expect({ text, error }).to.deep.equal({ text: 'ok', error: undefined })
+    })
+  })
+
+  it('an answer whose response stays open after [DONE] gives its connection back or up', async () => {
+    await serve((response) => void response.writeHead(200, SSE).write(`${CHUNK}data: [DONE]\n\n`))
+    await withLlm(async (run) => expect((await run()).text).to.equal('ok'))
+  })
+
+  it('an error body without end is not waited for', async () => {
+    await serve((response) => flood(response.writeHead(500, { 'content-type': 'application/json' })))
+    await withLlm(async (run) => expect((await run()).error).to.include({ code: 'llm_http_error' }))
+  })
+
+  it('an error body that stands still is given a second', async () => {
+    await serve((response) => void response.writeHead(422, { 'content-type': 'application/json' }).write('{'))
+    const backend = createRuntimeOrchestrator({ url })
+    const { error, call } = await executed(backend)
+    expect(error).to.include({ code: 'runtime_bad_request' })
+    expect(call.tasks).to.have.length(0)
+    backend.close()
+  })
+
+  it('something that is not HTTP is a protocol error', async () => {
+    await serve((response) => void response.socket?.end('nonsense\r\n\r\n'))
+    await withLlm(async (run) => {
+      expect((await run()).error).to.include({ code: 'llm_protocol_error', phase: 'headers' })
+    })
+  })
+})
