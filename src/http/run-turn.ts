@@ -40,8 +40,7 @@ export async function runTurn(
   try {
     await answerTurn(ctx, request.message, begun, running)
   } catch (thrown) {
-    await keepTurn(NOT_STARTED, running)
-    await releaseSession(running)
+    await releaseSession(await keepTurn(NOT_STARTED, running), running)
     throw thrown
   }
 }
@@ -72,12 +71,13 @@ async function answerTurn(
   const lease = keepTurnsLease(running)
   const result = await relay(turn, decision, flags, stream, running)
   const latencyMs = deps.clock.monotonic() - running.startedAt
-  running.after.push(lease.stop())
+  // A renewal under way would be written before the end anyway.
+  await lease.stop()
 
   const kept = await keepTurn(result, running)
   stream.end(terminalEvent(result, kept, { ...who, decision, language: languageOf(ctx), latencyMs }))
   tellTurnEnded(result, decision, latencyMs, running)
-  await releaseSession(running)
+  await releaseSession(kept, running)
   await stream.finished
   deps.metrics.streamClosed()
 }

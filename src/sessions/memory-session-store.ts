@@ -72,7 +72,6 @@ class MemorySessionStore implements SessionStore {
       owner: turn.owner,
       agentId,
       createdAt: now,
-      updatedAt: now,
       turns: [],
       running: undefined,
     }
@@ -105,15 +104,16 @@ class MemorySessionStore implements SessionStore {
     return this.#find(messageId).running?.stopRequested ?? false
   }
 
-  async finish(messageId: string, end: TurnEnd): Promise<void> {
+  async finish(messageId: string, end: TurnEnd, release = false): Promise<void> {
     const { session, turn, running } = this.#find(messageId)
     if (session === undefined || turn === undefined || turn.status !== undefined) return
     const now = this.#clock.wall()
     turn.status = end.status
     turn.text = storableText(end.text)
     turn.executionMode = end.executionMode
-    session.updatedAt = now
+    turn.endedAt = now
     if (running === undefined) return
+    if (release) return this.release(messageId)
     running.releasing = true
     running.leaseUntil = now + this.#leaseMs
   }
@@ -146,7 +146,6 @@ class MemorySessionStore implements SessionStore {
   }
 
   #start(session: Session, turn: NewTurn): void {
-    if (this.#turns.has(turn.messageId)) throw new Error(`turn ${turn.messageId} exists already`)
     const now = this.#clock.wall()
     const { messageId, message } = turn
     const record = { messageId, message: storableText(message), text: '', startedAt: now }
@@ -157,7 +156,6 @@ class MemorySessionStore implements SessionStore {
       stopRequested: false,
       releasing: false,
     }
-    session.updatedAt = now
     this.#turns.set(turn.messageId, { session, turn: record })
   }
 

@@ -4,7 +4,9 @@ import type { SqliteSchema } from '../core/sqlite.js'
  * Times are wall ms. `turns.seq` orders all turns. A turn's `status`, `mode` and `ended` are NULL until its own replica
  * tells the end: before that it is running while `running` has it with an unexpired lease, aborted otherwise.
  * `turns.size` is what the turn takes of the history budget (trim-history.ts), 0 without text; it stands before the
- * texts and in the index, so that choosing the history reads no text that is not sent.
+ * texts, so that choosing the history reads no text that is not sent.
+ * Each index costs a page a write, and each page of a turn its share of the relay: a turn is found by its `seq`, which
+ * its own process remembers, so `message_id` (a new UUID) needs none.
  */
 export const SESSIONS_SCHEMA: SqliteSchema = {
   room: 'sessions',
@@ -15,12 +17,11 @@ export const SESSIONS_SCHEMA: SqliteSchema = {
       org TEXT NOT NULL,
       user TEXT NOT NULL,
       agent TEXT NOT NULL,
-      created INTEGER NOT NULL,
-      updated INTEGER NOT NULL
+      created INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE turns (
       seq INTEGER PRIMARY KEY,
-      message_id TEXT NOT NULL UNIQUE,
+      message_id TEXT NOT NULL,
       session TEXT NOT NULL,
       started INTEGER NOT NULL,
       ended INTEGER,
@@ -31,10 +32,10 @@ export const SESSIONS_SCHEMA: SqliteSchema = {
       message TEXT NOT NULL,
       text TEXT NOT NULL DEFAULT ''
     ) STRICT;
-    CREATE INDEX turns_of_session ON turns (session, seq, size);
+    CREATE INDEX turns_of_session ON turns (session);
     CREATE TABLE running (
       session TEXT PRIMARY KEY,
-      message_id TEXT NOT NULL UNIQUE,
+      message_id TEXT NOT NULL,
       replica TEXT NOT NULL,
       lease_until INTEGER NOT NULL,
       stop_requested INTEGER NOT NULL DEFAULT 0,

@@ -62,8 +62,11 @@ export interface SessionStore {
   renew(messageId: string, partialText: string): Promise<Renewal>
   /** A cheap look between two renewals (each second): was a stop asked for? */
   stopRequested(messageId: string): Promise<boolean>
-  /** Keeps how the turn ended; the first end counts. The session stays busy (`releasing`) until `release`, a lease at most. */
-  finish(messageId: string, end: TurnEnd): Promise<void>
+  /**
+   * Keeps how the turn ended; the first end counts. The session stays busy (`releasing`) until `release`, a lease at
+   * most; with `release` it is free at once.
+   */
+  finish(messageId: string, end: TurnEnd, release?: boolean): Promise<void>
   /** The session may take its next turn. */
   release(messageId: string): Promise<void>
   /** Marks the running turn for its replica to stop; `undefined` when the caller has no such session. */

@@ -6,10 +6,9 @@ export interface SessionRecord {
   readonly sessionId: string
   readonly agentId: string
   readonly createdAt: number
-  readonly updatedAt: number
 }
 
-/** A turn as it is kept; `startedAt` in wall ms. */
+/** A turn as it is kept; times in wall ms. */
 export interface TurnRecord {
   readonly messageId: string
   readonly message: string
@@ -19,6 +18,7 @@ export interface TurnRecord {
   readonly status?: Exclude<TurnStatus, 'running'>
   readonly executionMode?: ExecutionMode
   readonly startedAt: number
+  readonly endedAt?: number
 }
 
 /**
@@ -35,9 +35,13 @@ export function sessionView(
     sessionId: session.sessionId,
     agentId: session.agentId,
     createdAt: isoTime(session.createdAt),
-    updatedAt: isoTime(session.updatedAt),
+    updatedAt: isoTime(turns.reduce(lastChange, session.createdAt)),
     messages: turns.flatMap((turn) => turnMessages(turn, turn.messageId === liveMessageId)),
   }
+}
+
+function lastChange(latest: number, { startedAt, endedAt }: TurnRecord): number {
+  return Math.max(latest, endedAt ?? startedAt)
 }
 
 function turnMessages(turn: TurnRecord, live: boolean): SessionView['messages'] {

@@ -19,7 +19,7 @@ import {
   type TurnEnd,
 } from './session-store.js'
 import { sessionView, type TurnRecord } from './session-view.js'
-import { type OwnedSession, SessionStatements } from './sqlite-statements.js'
+import { type OwnedSession, SessionStatements, type TurnPlace } from './sqlite-statements.js'
 
 export interface SqliteSessionStoreOptions {
   readonly clock: Clock
@@ -55,6 +55,8 @@ class SqliteSessionStore implements SessionStore {
   readonly #replica: string
   readonly #leaseMs: number
   readonly #historyBudget: number
+  /** the turns this process started and has not released */
+  readonly #own = new Map<string, TurnPlace>()
   #available = true
   #closed = false
 
@@ -75,53 +77,56 @@ class SqliteSessionStore implements SessionStore {
     })
   }
 
-  create(turn: NewTurn, agentId: string): Promise<void> {
-    return this.#write(() => {
+  async create(turn: NewTurn, agentId: string): Promise<void> {
+    const place = await this.#write(() => {
       const now = this.#clock.wall()
       this.#statements.insertSession(turn.sessionId, turn.owner, agentId, now)
-      this.#start(turn, now)
+      return this.#start(turn, now)
     })
+    this.#own.set(turn.messageId, place)
   }
 
-  begin(turn: NewTurn): Promise<BeginResult> {
-    return this.#write((): BeginResult => {
+  async begin(turn: NewTurn): Promise<BeginResult> {
+    const { place, ...result } = await this.#write((): BeginResult & { place?: TurnPlace } => {
       const now = this.#clock.wall()
       const session = this.#statements.owned(turn.sessionId, turn.owner)
       if (session === undefined) return { kind: 'not_found' }
       const live = liveTurn(session, now)
       if (live !== undefined) return { kind: 'busy', releasing: live.releasing }
       const history = this.#statements.history(turn.sessionId, this.#historyBudget)
-      this.#start(turn, now)
-      this.#statements.touchSession(turn.sessionId, now)
-      return { kind: 'begun', agentId: session.agentId, history }
+      return { kind: 'begun', agentId: session.agentId, history, place: this.#start(turn, now) }
     })
+    if (place !== undefined) this.#own.set(turn.messageId, place)
+    return result
   }
 
   renew(messageId: string, partialText: string): Promise<Renewal> {
-    return this.#write((): Renewal => {
-      const held = this.#statements.renew(messageId, this.#clock.wall() + this.#leaseMs)
+    return this.#writeTurn(messageId, 'lost', (turn): Renewal => {
+      const held = this.#statements.renew(turn, this.#clock.wall() + this.#leaseMs)
       if (held === undefined) return 'lost'
-      this.#statements.keepText(messageId, storableText(partialText))
+      this.#statements.keepText(turn, storableText(partialText))
       return held.stopRequested ? 'stop_requested' : 'held'
     })
   }
 
-  stopRequested(messageId: string): Promise<boolean> {
-    return this.#read(() => this.#statements.stopRequested(messageId))
+  async stopRequested(messageId: string): Promise<boolean> {
+    const turn = this.#own.get(messageId)
+    return turn !== undefined && this.#read(() => this.#statements.stopRequested(turn))
   }
 
-  finish(messageId: string, end: TurnEnd): Promise<void> {
-    return this.#write(() => {
+  async finish(messageId: string, end: TurnEnd, release = false): Promise<void> {
+    await this.#writeTurn(messageId, undefined, (turn) => {
       const now = this.#clock.wall()
-      const sessionId = this.#statements.end(messageId, { ...end, text: storableText(end.text) }, now)
-      if (sessionId === undefined) return
-      this.#statements.startReleasing(messageId, now + this.#leaseMs)
-      this.#statements.touchSession(sessionId, now)
+      this.#statements.end(turn, { ...end, text: storableText(end.text) }, now)
+      if (release) this.#statements.release(turn)
+      else this.#statements.startReleasing(turn, now + this.#leaseMs)
     })
+    if (release) this.#own.delete(messageId)
   }
 
-  release(messageId: string): Promise<void> {
-    return this.#write(() => this.#statements.release(messageId))
+  async release(messageId: string): Promise<void> {
+    await this.#writeTurn(messageId, undefined, (turn) => this.#statements.release(turn))
+    this.#own.delete(messageId)
   }
 
   requestStop(
@@ -133,7 +138,7 @@ class SqliteSessionStore implements SessionStore {
       if (session === undefined) return undefined
       const live = liveTurn(session, this.#clock.wall())
       if (live === undefined || live.releasing) return { stopped: false }
-      this.#statements.markStop(live.messageId)
+      this.#statements.markStop(sessionId, live.messageId)
       return { stopped: true, messageId: live.messageId }
     })
   }
@@ -165,9 +170,19 @@ class SqliteSessionStore implements SessionStore {
     this.#database.close()
   }
 
-  #start(turn: NewTurn, now: number): void {
-    this.#statements.insertTurn(turn.messageId, turn.sessionId, storableText(turn.message), now)
-    this.#statements.occupy(turn.sessionId, turn.messageId, this.#replica, now + this.#leaseMs)
+  #start(turn: NewTurn, now: number): TurnPlace {
+    const { messageId, sessionId } = turn
+    const place = this.#statements.insertTurn(messageId, sessionId, storableText(turn.message), now)
+    this.#statements.occupy(sessionId, messageId, this.#replica, now + this.#leaseMs)
+    return place
+  }
+
+  /** Only the process that started a turn keeps its end; of any other turn there is nothing to do. */
+  #writeTurn<T>(messageId: string, none: T, work: (turn: TurnPlace) => T): Promise<T> {
+    return this.#write(() => {
+      const turn = this.#own.get(messageId)
+      return turn === undefined ? none : work(turn)
+    })
   }
 
   #write<T>(work: () => T): Promise<T> {

@@ -17,6 +17,13 @@ export interface OwnedSession extends SessionRecord {
     | undefined
 }
 
+/** Where a turn is kept. */
+export interface TurnPlace {
+  readonly messageId: string
+  readonly sessionId: string
+  readonly seq: number
+}
+
 /** turns read at once */
 const PAGE_TURNS = 200
 
@@ -26,7 +33,6 @@ export class SessionStatements {
   readonly #insertTurn: SqlStatement
   readonly #occupy: SqlStatement
   readonly #owned: SqlStatement
-  readonly #touchSession: SqlStatement
   readonly #history: SqlStatement
   readonly #renew: SqlStatement
   readonly #keepText: SqlStatement
@@ -39,18 +45,17 @@ export class SessionStatements {
 
   constructor(database: SqliteDatabase) {
     const prepare = (sql: string): SqlStatement => database.prepare(sql)
-    this.#insertSession = prepare('INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?)')
+    this.#insertSession = prepare('INSERT INTO sessions VALUES (?, ?, ?, ?, ?)')
     this.#insertTurn = prepare(
-      'INSERT INTO turns (message_id, session, message, message_size, started) VALUES (?, ?, ?, ?, ?)',
+      'INSERT INTO turns (message_id, session, message, message_size, started) VALUES (?, ?, ?, ?, ?) RETURNING seq',
     )
     this.#occupy = prepare(
       'INSERT OR REPLACE INTO running (session, message_id, replica, lease_until) VALUES (?, ?, ?, ?)',
     )
     this.#owned = prepare(`
-      SELECT id, agent, created, updated, message_id, lease_until, releasing
+      SELECT id, agent, created, message_id, lease_until, releasing
       FROM sessions LEFT JOIN running ON running.session = id
       WHERE id = ? AND org = ? AND user = ?`)
-    this.#touchSession = prepare('UPDATE sessions SET updated = ? WHERE id = ?')
     // The rules of newestWithin (trim-history.ts). One JSON text: a third of the cost of as many rows.
     this.#history = prepare(`
       WITH fitting AS (
@@ -61,30 +66,34 @@ export class SessionStatements {
       SELECT json_group_array(json_array(message, text) ORDER BY seq) FROM turns
       WHERE session = ?1 AND size BETWEEN 1 AND ?2 AND seq >= (SELECT min(seq) FROM summed WHERE total <= ?2)`)
     this.#renew = prepare(
-      'UPDATE running SET lease_until = ? WHERE message_id = ? AND releasing = 0 RETURNING stop_requested',
+      'UPDATE running SET lease_until = ? WHERE session = ? AND message_id = ? AND releasing = 0 RETURNING stop_requested',
     )
     this.#keepText = prepare(`
       UPDATE turns SET text = ?1, size = CASE WHEN ?1 = '' THEN 0 ELSE message_size + ?2 END
-      WHERE message_id = ?3 AND status IS NULL`)
-    this.#stopRequested = prepare('SELECT stop_requested FROM running WHERE message_id = ?')
-    this.#markStop = prepare('UPDATE running SET stop_requested = 1 WHERE message_id = ?')
+      WHERE seq = ?3 AND status IS NULL`)
+    this.#stopRequested = prepare('SELECT stop_requested FROM running WHERE session = ? AND message_id = ?')
+    this.#markStop = prepare('UPDATE running SET stop_requested = 1 WHERE session = ? AND message_id = ?')
     this.#end = prepare(`
       UPDATE turns SET text = ?1, size = CASE WHEN ?1 = '' THEN 0 ELSE message_size + ?2 END,
         status = ?3, mode = ?4, ended = ?5
-      WHERE message_id = ?6 AND status IS NULL RETURNING session`)
-    this.#startReleasing = prepare('UPDATE running SET releasing = 1, lease_until = ? WHERE message_id = ?')
-    this.#release = prepare('DELETE FROM running WHERE message_id = ?')
+      WHERE seq = ?6 AND status IS NULL`)
+    this.#startReleasing = prepare(
+      'UPDATE running SET releasing = 1, lease_until = ? WHERE session = ? AND message_id = ?',
+    )
+    this.#release = prepare('DELETE FROM running WHERE session = ? AND message_id = ?')
     this.#turnsAfter = prepare(`
-      SELECT seq, message_id, message, text, started, status, mode FROM turns
+      SELECT seq, message_id, message, text, started, ended, status, mode FROM turns
       WHERE session = ? AND seq > ? ORDER BY seq LIMIT ?`)
   }
 
   insertSession(sessionId: string, owner: SessionOwner, agentId: string, now: number): void {
-    this.#insertSession.run(sessionId, owner.orgId, owner.userId, agentId, now, now)
+    this.#insertSession.run(sessionId, owner.orgId, owner.userId, agentId, now)
   }
 
-  insertTurn(messageId: string, sessionId: string, message: string, now: number): void {
-    this.#insertTurn.run(messageId, sessionId, message, message.length, now)
+  /** @returns the place of the turn, by which it is found from now on */
+  insertTurn(messageId: string, sessionId: string, message: string, now: number): TurnPlace {
+    const row = this.#insertTurn.get(messageId, sessionId, message, message.length, now)
+    return { messageId, sessionId, seq: Number(row?.[0]) }
   }
 
   /** The turn holds its session from now on, whoever held it before. */
@@ -95,21 +104,16 @@ export class SessionStatements {
   owned(sessionId: string, owner: SessionOwner): OwnedSession | undefined {
     const row = this.#owned.get(sessionId, owner.orgId, owner.userId)
     if (row === undefined) return undefined
-    const [id, agent, created, updated, messageId, leaseUntil, releasing] = row
+    const [id, agent, created, messageId, leaseUntil, releasing] = row
     return {
       sessionId: String(id),
       agentId: String(agent),
       createdAt: Number(created),
-      updatedAt: Number(updated),
       running:
         typeof messageId === 'string'
           ? { messageId, leaseUntil: Number(leaseUntil), releasing: releasing === 1 }
           : undefined,
     }
-  }
-
-  touchSession(sessionId: string, now: number): void {
-    this.#touchSession.run(now, sessionId)
   }
 
   history(sessionId: string, budget: number): PastTurn[] {
@@ -120,35 +124,34 @@ export class SessionStatements {
   }
 
   /** `undefined` when the turn does not hold its session, or has ended. */
-  renew(messageId: string, leaseUntil: number): { readonly stopRequested: boolean } | undefined {
-    const row = this.#renew.get(leaseUntil, messageId)
+  renew(turn: TurnPlace, leaseUntil: number): { readonly stopRequested: boolean } | undefined {
+    const row = this.#renew.get(leaseUntil, turn.sessionId, turn.messageId)
     return row && { stopRequested: row[0] === 1 }
   }
 
-  keepText(messageId: string, text: string): void {
-    this.#keepText.run(text, text.length, messageId)
+  keepText(turn: TurnPlace, text: string): void {
+    this.#keepText.run(text, text.length, turn.seq)
   }
 
-  stopRequested(messageId: string): boolean {
-    return this.#stopRequested.get(messageId)?.[0] === 1
+  stopRequested(turn: TurnPlace): boolean {
+    return this.#stopRequested.get(turn.sessionId, turn.messageId)?.[0] === 1
   }
 
-  markStop(messageId: string): void {
-    this.#markStop.run(messageId)
+  markStop(sessionId: string, messageId: string): void {
+    this.#markStop.run(sessionId, messageId)
   }
 
-  /** @returns the turn's session; `undefined` when it had ended before, or never was */
-  end(messageId: string, end: TurnEnd, now: number): string | undefined {
-    const row = this.#end.get(end.text, end.text.length, end.status, end.executionMode, now, messageId)
-    return row && String(row[0])
+  /** Nothing when the turn had ended before. */
+  end(turn: TurnPlace, end: TurnEnd, now: number): void {
+    this.#end.run(end.text, end.text.length, end.status, end.executionMode, now, turn.seq)
   }
 
-  startReleasing(messageId: string, leaseUntil: number): void {
-    this.#startReleasing.run(leaseUntil, messageId)
+  startReleasing(turn: TurnPlace, leaseUntil: number): void {
+    this.#startReleasing.run(leaseUntil, turn.sessionId, turn.messageId)
   }
 
-  release(messageId: string): void {
-    this.#release.run(messageId)
+  release(turn: TurnPlace): void {
+    this.#release.run(turn.sessionId, turn.messageId)
   }
 
   /**
@@ -166,12 +169,13 @@ export class SessionStatements {
 
 const endStatusSchema = turnStatusSchema.exclude(['running'])
 
-function turnRecord([, messageId, message, text, started, status, mode]: SqlRow): TurnRecord {
+function turnRecord([, messageId, message, text, started, ended, status, mode]: SqlRow): TurnRecord {
   return {
     messageId: String(messageId),
     message: String(message),
     text: String(text),
     startedAt: Number(started),
+    ...(ended === null ? {} : { endedAt: Number(ended) }),
     ...(status === null ? {} : { status: endStatusSchema.parse(status) }),
     ...(mode === null ? {} : { executionMode: executionModeSchema.parse(mode) }),
   }

@@ -106,15 +106,19 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
       expect(await statuses()).to.deep.equal(['running'])
     })
 
-    it('is not created twice, nor is a turn', async () => {
+    it('is not created twice', async () => {
       await store.create(newTurn('m1'), 'agent-1')
       expect(await rejection(store.create(newTurn('m9'), 'agent-2'))).to.not.be.instanceOf(StoreUnavailable)
       await store.finish('m1', answered('a'))
-      await store.release('m1')
-      await rejection(store.begin(newTurn('m1')))
-      await rejection(store.create({ ...newTurn('m1'), sessionId: 'session-2' }, 'agent-1'))
-      expect(await store.read('session-2', OWNER)).to.equal(undefined)
       expect(await statuses()).to.deep.equal(['answered'])
+    })
+
+    it('takes its next turn at once when the end and the release are one', async () => {
+      await store.create(newTurn('m1'), 'agent-1')
+      await store.finish('m1', answered('a'), true)
+      expect((await store.begin(newTurn('m2'))).kind).to.equal('begun')
+      await store.release('m1')
+      expect(await statuses()).to.deep.equal(['answered', 'running'])
     })
 
     it('keeps every kind of end', async () => {
