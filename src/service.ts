@@ -35,8 +35,8 @@ export function createService(config: Config, logger: Logger, clock: Clock = sys
   const sessions = openSessions(config, logger, clock)
   const flags = createFlags(config.flags, config.codeDefaults, { clock, logger })
   const metrics = createServiceMetrics({ replica: config.replica, flagsStatus: () => flags.status() })
-  const directLlm = createDirectLlm(config.llm)
-  const runtime = createRuntimeOrchestrator(config.runtime)
+  const directLlm = createDirectLlm(config.llm, { clock })
+  const runtime = createRuntimeOrchestrator(config.runtime, { clock, logger })
   const turns = createTurnRegistry(clock)
   const app = createApp({
     config,
