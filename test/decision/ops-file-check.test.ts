@@ -29,6 +29,11 @@ function edited(before: string, after: string): { text: string; line: number } {
   return { text: OPS.replace(before, after), line: OPS.slice(0, offset).split('\n').length }
 }
 
+function deepRule(levels: number): string {
+  const rule = `${'{"if":['.repeat(levels)}true${']}'.repeat(levels)}`
+  return OPS.replace('{ "var": "orgId" }', rule)
+}
+
 describe('the check of a flag file', () => {
   it('finds nothing in the shipped files', () => {
     expect(checkFlagDocument(OPS, 'ops')).to.deep.equal([])
@@ -46,6 +51,8 @@ describe('the check of a flag file', () => {
     ['a list', '[]', /must be an object/],
     ['no flags', '{}', /"flags" is missing/],
     ['flags that are a list', '{"flags": []}', /must be an object/],
+    ['brackets without end', '['.repeat(200_000), /deeper than 256/],
+    ['a rule of endless depth', deepRule(20_000), /deeper than 256/],
   ] as const)
     it(`refuses ${name}`, () => {
       const issues = checkFlagDocument(text, 'ops')
@@ -56,6 +63,11 @@ describe('the check of a flag file', () => {
   it('takes a file without flags as a wish from operators and as a fault from the service', () => {
     expect(errors('{"flags": {}}')).to.deep.equal([])
     expect(errors('{"flags": {}}', 'override')).to.deep.equal(['1: flags'])
+  })
+
+  it('counts no bracket inside a text as depth', () => {
+    expect(errors(OPS.replace('"operations"', JSON.stringify(`\\"${'['.repeat(300)}`)))).to.deep.equal([])
+    expect(errors(deepRule(100))).to.deep.equal([])
   })
 
   it('names the line of a wrong state', () => {
