@@ -100,6 +100,12 @@ const httpUrl = z
     'must be an http or https URL',
   )
 
+/** Keys read from a file often end in a line break, which no request could carry. */
+const headerValue = z
+  .string()
+  .trim()
+  .regex(/^[\x21-\x7e]+$/, 'must be of visible ASCII characters, without blanks')
+
 const withoutTrailingSlash = (url: string): string => url.replace(/\/+$/, '')
 
 const flag = z
@@ -147,7 +153,7 @@ const environmentSchema = z.object({
     .default(0.5),
   RUNTIME_SERVICE_URL: httpUrl.default('http://localhost:8000'),
   LLM_BASE_URL: httpUrl,
-  LLM_API_KEY: z.string().optional(),
+  LLM_API_KEY: headerValue.optional(),
   LLM_MODEL: z.string().default('gpt-4o-mini'),
   JWT_SECRET: secret.optional(),
   JWKS_URL: httpUrl.optional(),

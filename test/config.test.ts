@@ -81,6 +81,13 @@ describe('loadConfig', () => {
     expect(fault).not.to.contain('hunter2')
   })
 
+  it('drops the line break behind a key from a file, and refuses one no request could carry', () => {
+    expect(loadConfig({ ...least, LLM_API_KEY: ' sk-1\n' }).llm.apiKey).to.equal('sk-1')
+    const [fault] = faultsOf({ ...least, LLM_API_KEY: 'sk-1\nsk-2' })
+    expect(fault).to.match(/^LLM_API_KEY must be of visible ASCII/)
+    expect(fault).not.to.contain('sk-')
+  })
+
   it('counts the bytes of a secret, not its characters', () => {
     expect(faultsOf({ ...least, JWT_SECRET: '密'.repeat(11) })).to.deep.equal([])
     expect(faultsOf({ ...least, JWT_SECRET: '密'.repeat(10) })).to.have.length(1)

@@ -12,7 +12,8 @@ const MAX_KEPT = 1_048_576
 const TAIL = 256
 
 const CLOSING = new Set('"\'”’」』）)]*_`')
-const ENDS = new Set('.!?。！？…:：;；\n\r')
+// A colon ends no sentence: what follows one is quoted, as "The log says:".
+const ENDS = new Set('.!?。！？…\n\r')
 
 export class SoftFailureScreen {
   readonly #prefixes: readonly string[]

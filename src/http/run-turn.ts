@@ -78,6 +78,7 @@ async function answerTurn(
   stream.end(terminalEvent(result, kept, { ...who, decision, language: languageOf(ctx), latencyMs }))
   tellTurnEnded(result, decision, latencyMs, running)
   await releaseSession(kept, running)
+  running.place.ended()
   await stream.finished
   deps.metrics.streamClosed()
 }

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http'
 import type { Context } from 'koa'
 import SseTransform from 'koa-sse-stream/lib/sse.js'
 import type { Clock, Timer } from '../core/clock.js'
@@ -41,6 +40,7 @@ export interface SseStream {
 }
 
 const isoTime = createIsoTime()
+const OPENING = ': ok\n\n'
 const HEARTBEAT = { event: 'heartbeat', data: 'null' } as const
 
 /**
@@ -116,10 +116,11 @@ export function openSseStream(ctx: Context, options: SseStreamOptions): SseStrea
   res.on('drain', unblock)
   sse.on('error', () => close('client_gone'))
   sse.setEncoding('utf8')
+  // The library's opening comment takes the headers along: one piece on the wire, at once.
   const opening: unknown = sse.read()
-  if (typeof opening === 'string') res.write(opening)
+  res.write(typeof opening === 'string' ? opening : OPENING)
   sse.on('data', onText)
-  sse.once('end', () => res.end())
+  sse.once('end', () => res.end(collected))
   heartbeat = clock.schedule(options.heartbeatMs, beat)
 
   return {
@@ -145,6 +146,7 @@ export function openSseStream(ctx: Context, options: SseStreamOptions): SseStrea
       if (terminal === undefined) return void res.destroy()
       heartbeat?.cancel()
       lastId += 1
+      collecting = true
       sse.sendEnd({ event: terminal.event, id: lastId, data: JSON.stringify(terminal.data) })
     },
   }
@@ -160,6 +162,4 @@ function startResponse(ctx: Context, { streamId, sessionId }: SseStreamOptions):
     'X-Chat-Stream-Id': streamId,
     'X-Chat-Session-Id': sessionId,
   })
-  const res: ServerResponse = ctx.res
-  res.flushHeaders()
 }

@@ -14,6 +14,8 @@ export interface TurnPlace {
   abort(code: AbortCode): void
   /** From now on the turn is found by its message id. */
   name(messageId: string): void
+  /** Nothing is left of the turn but a reader that has not taken all of it: a drain past its time waits no longer. */
+  ended(): void
   close(): void
 }
 
@@ -24,27 +26,28 @@ export interface TurnRegistry {
   /** False when no such turn runs here. */
   abort(messageId: string, code: AbortCode): boolean
   /**
-   * Waits at most `ms` for the running turns, then aborts them with `shutting_down` and waits until they ended,
-   * at most 5 s more. New turns are refused elsewhere.
+   * Waits at most `ms` for the running turns and their readers, then aborts them with `shutting_down` and waits until
+   * they ended, at most 5 s more. New turns are refused elsewhere.
    */
   drain(ms: number): Promise<void>
 }
 
 export function createTurnRegistry(clock: Clock): TurnRegistry {
   const places = new Set<TurnPlace>()
+  const running = new Set<TurnPlace>()
   const named = new Map<string, TurnPlace>()
-  let whenEmpty: (() => void)[] = []
+  const waiting = new Map<() => void, ReadonlySet<TurnPlace>>()
 
-  const remove = (place: TurnPlace, messageId: string | undefined): void => {
-    places.delete(place)
-    if (messageId !== undefined && named.get(messageId) === place) named.delete(messageId)
-    if (places.size > 0) return
-    for (const resolve of whenEmpty) resolve()
-    whenEmpty = []
+  const tellEmpty = (): void => {
+    for (const [resolve, set] of waiting) {
+      if (set.size > 0) continue
+      waiting.delete(resolve)
+      resolve()
+    }
   }
 
-  const empty = (): Promise<void> =>
-    places.size === 0 ? Promise.resolve() : new Promise((resolve) => whenEmpty.push(resolve))
+  const empty = (set: ReadonlySet<TurnPlace>): Promise<void> =>
+    set.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.set(resolve, set))
 
   return {
     get count() {
@@ -60,9 +63,18 @@ export function createTurnRegistry(clock: Clock): TurnRegistry {
           messageId = id
           named.set(id, place)
         },
-        close: () => remove(place, messageId),
+        ended() {
+          running.delete(place)
+          if (messageId !== undefined && named.get(messageId) === place) named.delete(messageId)
+          tellEmpty()
+        },
+        close() {
+          places.delete(place)
+          place.ended()
+        },
       }
       places.add(place)
+      running.add(place)
       return place
     },
     abort(messageId, code) {
@@ -71,9 +83,9 @@ export function createTurnRegistry(clock: Clock): TurnRegistry {
       return place !== undefined
     },
     async drain(ms) {
-      if ((await bounded(empty(), ms, clock)) !== 'late') return
-      for (const place of places) place.abort('shutting_down')
-      await bounded(empty(), END_AFTER_ABORT_MS, clock)
+      if ((await bounded(empty(places), ms, clock)) !== 'late') return
+      for (const place of running) place.abort('shutting_down')
+      await bounded(empty(running), END_AFTER_ABORT_MS, clock)
     },
   }
 }

@@ -65,17 +65,14 @@ describe('soft failures', () => {
   })
 
   it('matches a later chunk after the end of a sentence or line', () => {
-    for (const before of ['Done.', 'Done.  ', 'Line\n', '好。', 'What?', 'He said "no."', 'As follows:']) {
+    for (const before of ['Done.', 'Done.  ', 'Line\n', '好。', 'What?', 'He said "no."', 'As follows:\n']) {
       expect(run([before, `${MID} Connection error.`]), before).to.equal(undefined)
     }
   })
 
   it('does not match a later chunk inside a sentence', () => {
-    expect(run(['The log says ', `${ERROR} disk full`])).to.deep.equal([
-      'The log says ',
-      `${ERROR} disk full`,
-      '',
-    ])
+    for (const before of ['The log says ', 'The log says: ', 'The log says: "', '日志：', 'First;'])
+      expect(run([before, `${ERROR} disk full`]), before).to.deep.equal([before, `${ERROR} disk full`, ''])
   })
 
   it('does not match a later chunk that is no longer than the prefix, or begins otherwise', () => {
@@ -104,9 +101,9 @@ describe('soft failures', () => {
   })
 
   it('knows the ends of sentences and lines', () => {
-    for (const ended of ['', '.', '! ', '…', '。」', 'x\n', 'x\r\n', ':\t'])
+    for (const ended of ['', '.', '! ', '…', '。」', 'x\n', 'x\r\n', '.\t'])
       expect(endsSentence(ended), ended).to.equal(true)
-    for (const open of ['x', 'x,', 'x (', '"x']) expect(endsSentence(open), open).to.equal(false)
+    for (const open of ['x', 'x,', 'x (', '"x', 'x:', 'x: "', '：', 'x;']) expect(endsSentence(open), open).to.equal(false)
   })
 
   it('loses and invents no text, however it is cut', () => {

@@ -142,7 +142,10 @@ describe('a conversation', () => {
   it('does not wait for ever: 409 when the session is not released in time', async () => {
     const edge = await startEdge({
       timing: { releasingMs: 120 },
-      sessions: storeWith(() => ({ release: () => Promise.resolve() })),
+      sessions: storeWith((inner) => ({
+        release: () => Promise.resolve(),
+        finish: (messageId, end) => inner.finish(messageId, end),
+      })),
     })
     const authorization = await bearer()
     const { sessionId } = await startTurn(edge.url, authorization, 'first')

@@ -60,6 +60,45 @@ describe('a drain', () => {
     await createTurnRegistry(manualClock()).drain(60_000)
   })
 
+  it('waits for readers no longer than its time, for turns that were given up somewhat more', async () => {
+    const clock = manualClock()
+    const turns = createTurnRegistry(clock)
+    const [reading, running] = [turns.open(), turns.open()]
+    reading.name('read')
+    reading.ended()
+    expect(turns.abort('read', 'stopped')).to.equal(false)
+    expect(turns.count).to.equal(2)
+    let drained = false
+    const drain = turns.drain(1_000).then(() => {
+      drained = true
+    })
+    clock.advance(1_000)
+    await until('the abort', () => running.signal.aborted)
+    expect([drained, reading.signal.aborted]).to.deep.equal([false, false])
+    running.ended()
+    await drain
+    reading.close()
+    running.close()
+    expect(turns.count).to.equal(0)
+  })
+
+  it('is not held up by a reader that takes nothing', async () => {
+    const flood = scripted('direct_llm', async function* () {
+      for (;;) yield [text('x'.repeat(8_000))]
+    })
+    const edge = await startEdge({ backends: { direct_llm: flood } })
+    const reader = rawClient(edge.port)
+    reader.pause()
+    await reader.post('/api/v1/chat/start', await bearer(), { agentId: 'a', message: 'Hi' })
+    await until('the stream to open', () => edge.openStreams() === 1)
+    const before = performance.now()
+    await edge.turns.drain(50)
+    expect(performance.now() - before).to.be.below(2_000)
+    expect(edge.log.filter(({ msg }) => msg === 'turn ended')).to.have.length(1)
+    reader.close()
+    await edge.close()
+  })
+
   it('is bounded even when a turn does not end', async () => {
     const clock = manualClock()
     const turns = createTurnRegistry(clock)
