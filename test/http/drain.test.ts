@@ -3,6 +3,7 @@ import { createTurnRegistry } from '../../src/http/turns.js'
 import { postTurn, readTurn } from '../support/chat-client.js'
 import { bearer, startEdge } from '../support/edge.js'
 import { manualClock } from '../support/manual-clock.js'
+import { rawStart } from '../support/raw-client.js'
 import { hanging, scripted, text } from '../support/scripted-backend.js'
 import { until } from '../support/until.js'
 
@@ -87,15 +88,14 @@ describe('a drain', () => {
       for (;;) yield [text('x'.repeat(8_000))]
     })
     const edge = await startEdge({ backends: { direct_llm: flood } })
-    const reader = rawClient(edge.port)
-    reader.pause()
-    await reader.post('/api/v1/chat/start', await bearer(), { agentId: 'a', message: 'Hi' })
+    const reader = await rawStart(edge.port, await bearer())
+    reader.socket.pause()
     await until('the stream to open', () => edge.openStreams() === 1)
     const before = performance.now()
     await edge.turns.drain(50)
     expect(performance.now() - before).to.be.below(2_000)
     expect(edge.log.filter(({ msg }) => msg === 'turn ended')).to.have.length(1)
-    reader.close()
+    reader.socket.destroy()
     await edge.close()
   })
 
