@@ -103,7 +103,8 @@ describe('soft failures', () => {
   it('knows the ends of sentences and lines', () => {
     for (const ended of ['', '.', '! ', '…', '。」', 'x\n', 'x\r\n', '.\t'])
       expect(endsSentence(ended), ended).to.equal(true)
-    for (const open of ['x', 'x,', 'x (', '"x', 'x:', 'x: "', '：', 'x;']) expect(endsSentence(open), open).to.equal(false)
+    for (const open of ['x', 'x,', 'x (', '"x', 'x:', 'x: "', '：', 'x;'])
+      expect(endsSentence(open), open).to.equal(false)
   })
 
   it('loses and invents no text, however it is cut', () => {
