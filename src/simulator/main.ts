@@ -18,6 +18,7 @@ Stand-ins for the services around chat-cutover, with faults set at run time.
   --help     this text
 
 Faults of llm and runtime: PUT /_faults with JSON, GET /_faults, DELETE /_faults (or PUT {}) clears them.
+What they received, oldest first: GET /_requests.
 
 ${describeFaults()}
 `

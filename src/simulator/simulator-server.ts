@@ -20,7 +20,7 @@ export interface ReceivedRequest {
 export interface Simulator {
   readonly url: string
   readonly port: number
-  /** the latest requests but those to `/_faults`, oldest first; the earliest are dropped beyond a bound */
+  /** the latest requests but those to `/_…`, oldest first; the earliest are dropped beyond a bound */
   readonly requests: readonly ReceivedRequest[]
   /** connections open now */
   readonly connections: number
@@ -40,7 +40,7 @@ export type Handler = (
 const MAX_BODY_BYTES = 8_388_608
 const MAX_KEPT = 1000
 
-/** Listens, keeps what it receives, and serves `/_faults`; the rest is the handler's. */
+/** Listens, keeps what it receives, and serves `/_faults` and `/_requests`; the rest is the handler's. */
 export async function startSimulator(options: SimulatorOptions, handler: Handler): Promise<Simulator> {
   const host = options.host ?? '127.0.0.1'
   const sockets = new Set<Socket>()
@@ -70,6 +70,15 @@ export async function startSimulator(options: SimulatorOptions, handler: Handler
     const request = { method: message.method ?? 'GET', path, headers: message.headers, body }
     if (path === '/_faults') {
       serveFaults(request, response)
+      return
+    }
+    if (path === '/_requests') {
+      const seen = requests.map(({ method, path: to, headers }) => ({
+        method,
+        path: to,
+        requestId: headers['x-request-id'],
+      }))
+      send(response, 200, seen)
       return
     }
     requests.push(request)
