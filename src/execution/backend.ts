@@ -46,6 +46,8 @@ export interface ExecutionCall {
   onConnected(): void
   /** A good response head came: the execution is in phase `first_content` now. */
   onHeaders(): void
+  /** The answer is complete, only a count of it may follow (bounded by the backend): no deadline strikes any more. */
+  onComplete(): void
   /**
    * Work that goes on after the execution ended (a cancel under way), bounded and never rejecting.
    * The session takes its next turn when it is done; nothing else waits for it.

@@ -57,6 +57,7 @@ export function createDirectLlm(
         if (batch.length > 0) yield batch
         if (translator.error !== undefined) throw translator.error
       }
+      call.onComplete()
       if (!translator.done && !translator.counted) await readUsage(translator, reader, clock)
       if (translator.usage !== undefined) yield [{ type: 'usage', data: translator.usage }]
       complete = true

@@ -53,6 +53,8 @@ export class Execution {
   readonly #startedAt: number
   readonly #meter = new TokenMeter()
   readonly #steps = new OpenSteps()
+  /** the answer is: what is late now is only its count */
+  #complete = false
   #heldMs = 0
   #heldSince: number | undefined
   #firstContentMs: number | undefined
@@ -124,6 +126,10 @@ export class Execution {
         this.#progress.connected = true
       },
       onHeaders: () => this.#headersCame(),
+      onComplete: () => {
+        this.#complete = true
+        this.#timer?.cancel()
+      },
       after: (task) => {
         this.#tasks.push(task)
       },
@@ -189,6 +195,7 @@ export class Execution {
   }
 
   #arm(): void {
+    if (this.#complete) return
     const due = dueAt(this.limits, this.allowance, this.#progress)
     if (this.#timer !== undefined) {
       if (due >= this.#armedFor) return

@@ -51,6 +51,14 @@ describe('executeTurn', () => {
     expect(under.outcomes[0]).to.include({ tokens: 9 })
   })
 
+  it('lets no deadline strike once the answer is complete and only its count is waited for', async () => {
+    const direct = [...head, send('x'), { do: 'complete' } as const, wait(1000)]
+    const under = setUpTurn({ mode: 'direct_llm', direct, limits: { gapMs: 300, totalMs: 500 } })
+    const { result } = await runTurn(under)
+    expect([result.kind, under.outcomes[0]?.result]).to.deep.equal(['answered', 'ok'])
+    expect(under.clock.pending()).to.equal(0)
+  })
+
   it('fails over to the direct LLM, closes open plan steps and says so', async () => {
     const plan: Action = {
       do: 'send',

@@ -231,6 +231,15 @@ describe('turns on loopback servers', () => {
     })
   })
 
+  it('waits for the usage of a complete answer longer than a gap may last', async () => {
+    runtime.faults = { status: 500 }
+    llm.faults = { usageDelayMs: 300 }
+    const { text, result } = await run({ gapMs: 100 })
+    expect(text).to.equal(DIRECT)
+    expect(result).to.deep.include({ kind: 'answered' })
+    expect(result.kind === 'answered' && result.usage.estimated).to.equal(false)
+  })
+
   it('bounds a cancel that nobody answers', async () => {
     runtime.faults = { hang: 'body' }
     const turn = start()

@@ -40,6 +40,7 @@ export function sampleCall(overrides: Partial<ExecutionCall> = {}): RecordedCall
     softFailures: SOFT_FAILURES,
     onConnected: () => void seen.push('connected'),
     onHeaders: () => void seen.push('headers'),
+    onComplete: () => undefined,
     after: (task) => void tasks.push(task),
     ...overrides,
   }

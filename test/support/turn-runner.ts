@@ -12,7 +12,7 @@ import { aborted } from './scripted-backend.js'
 
 /** One thing a scripted backend does; `ms` is time of the test's clock. */
 export type Action =
-  | { readonly do: 'connect' | 'headers' | 'end' | 'hang' | 'stray' }
+  | { readonly do: 'connect' | 'headers' | 'complete' | 'end' | 'hang' | 'stray' }
   | { readonly do: 'wait'; readonly ms: number }
   | { readonly do: 'send'; readonly events: readonly BackendEvent[] }
   | { readonly do: 'throw'; readonly error: Error }
@@ -31,6 +31,7 @@ export function acting(
       if (call.signal.aborted && !deaf) return
       if (action.do === 'connect') call.onConnected()
       else if (action.do === 'headers') call.onHeaders()
+      else if (action.do === 'complete') call.onComplete()
       else if (action.do === 'send') yield action.events
       else if (action.do === 'wait') await Promise.race([waited(clock, action.ms), given])
       else if (action.do === 'hang') await given
