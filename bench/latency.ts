@@ -56,7 +56,7 @@ function rows(seen: { direct: number[]; relay: number[]; ours: number[] }): Row[
   const at = (name: keyof typeof seen, p: number): number => quantile(seen[name], p)
   const added = (name: 'relay' | 'ours', p: number): number => at(name, p) - at('direct', p)
   const p50 = added('ours', 0.5)
-  const p99Ratio = at('ours', 0.99) / at('relay', 0.99)
+  const p99Ratio = added('ours', 0.99) / added('relay', 0.99)
   return [
     {
       what: 'added to first content, p50 (floor: Koa + got relay)',
@@ -72,18 +72,18 @@ function rows(seen: { direct: number[]; relay: number[]; ours: number[] }): Row[
       unit: 'ms',
       floor: added('relay', 0.99),
       ours: added('ours', 0.99),
-      ratio: added('ours', 0.99) / added('relay', 0.99),
-      target: '',
-      met: true,
+      ratio: p99Ratio,
+      target: '≤ 1.5 ×',
+      met: p99Ratio <= 1.5,
     },
     {
       what: 'time to first content, p99 (floor: Koa + got relay)',
       unit: 'ms',
       floor: at('relay', 0.99),
       ours: at('ours', 0.99),
-      ratio: p99Ratio,
-      target: '≤ 1.5 ×',
-      met: p99Ratio <= 1.5,
+      ratio: at('ours', 0.99) / at('relay', 0.99),
+      target: '',
+      met: true,
     },
   ]
 }
