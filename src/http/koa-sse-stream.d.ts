@@ -1,7 +1,7 @@
 /** The package ships no types; this is the part of its stream that sse-stream.ts uses. */
 declare module 'koa-sse-stream/lib/sse.js' {
+  import type { IncomingMessage } from 'node:http'
   import type { Transform } from 'node:stream'
-  import type { Context } from 'koa'
 
   export interface SseEvent {
     readonly event: string
@@ -11,8 +11,16 @@ declare module 'koa-sse-stream/lib/sse.js' {
     readonly data: string
   }
 
+  /** What it uses of Koa's context. */
+  export interface SseContext {
+    readonly req: IncomingMessage
+    set(fields: Record<string, string>): void
+    /** flushed after each event where it can be (a compressing body) */
+    readonly body: undefined
+  }
+
   export default class SseTransform extends Transform {
-    constructor(ctx: Context)
+    constructor(ctx: SseContext)
     override write(event: SseEvent): boolean
     sendEnd(event: SseEvent): void
   }

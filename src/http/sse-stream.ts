@@ -52,7 +52,8 @@ const HEARTBEAT = { event: 'heartbeat', data: 'null' } as const
 export function openSseStream(ctx: Context, options: SseStreamOptions): SseStream {
   const { res } = ctx
   const { clock } = options
-  const sse = new SseTransform(ctx)
+  // Of a context the class needs this much; `body` it looks at with every event, on a real one by way of two getters.
+  const sse = new SseTransform({ req: ctx.req, set: (fields) => ctx.set(fields), body: undefined })
   const idPrefix = options.streamId.slice(0, 8)
   let state: 'open' | 'ended' | 'closed' = 'open'
   let lastId = 0
