@@ -4,11 +4,13 @@ import { createServer, type Server } from 'node:http'
 import { createApp } from './app.js'
 import type { Config } from './config.js'
 import { type Clock, systemClock } from './core/clock.js'
+import { errorCode, errorText } from './core/errors.js'
 import type { Logger } from './core/logger.js'
 import { createFlags } from './decision/open-feature-flags.js'
 import { createDirectLlm } from './execution/direct-llm.js'
 import { createRuntimeOrchestrator } from './execution/runtime-orchestrator.js'
 import type { Lifecycle } from './http/app-deps.js'
+import { answerClientError } from './http/client-error.js'
 import { createTurnRegistry } from './http/turns.js'
 import { createServiceMetrics } from './metrics/prometheus.js'
 import { createMemorySessionStore } from './sessions/memory-session-store.js'
@@ -52,6 +54,7 @@ export function createService(config: Config, logger: Logger, clock: Clock = sys
   })
   const server = createServer(app.callback())
   server.keepAliveTimeout = KEEP_ALIVE_MS
+  server.on('clientError', answerClientError)
 
   async function stop(): Promise<void> {
     state = 'draining'
@@ -88,12 +91,21 @@ async function listen(server: Server, config: Config): Promise<void> {
   try {
     await once(server, 'listening')
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code === 'EADDRINUSE')
-      throw new Error(
-        `PORT=${config.port} on ${config.host} is taken by another process; set PORT to a free one (0 takes any)`,
-      )
-    throw error
+    throw new Error(listenFault(config, errorCode(error) ?? errorText(error)), { cause: error })
+  }
+}
+
+function listenFault({ host, port }: Config, code: string): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return `PORT=${port} on ${host} is taken by another process; set PORT to a free one (0 takes any)`
+    case 'EACCES':
+      return `PORT=${port} needs rights this process has not; set PORT to 1024 or above`
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `HOST=${host} is no address of this machine (${code}); 127.0.0.1 is this machine alone, 0.0.0.0 all addresses`
+    default:
+      return `cannot listen on HOST=${host} PORT=${port}: ${code}`
   }
 }
 

@@ -92,6 +92,24 @@ export const PROBLEMS = {
     'zh-CN': '不支持该 Content-Encoding，可用：gzip、deflate、br，或不压缩',
     en: 'This Content-Encoding is not supported. Use gzip, deflate, br or none',
   },
+  not_http: {
+    status: 400,
+    code: 'bad_request',
+    'zh-CN': '请求不是有效的 HTTP，请检查客户端或代理',
+    en: 'This is not HTTP. Check the client or the proxy',
+  },
+  headers_too_large: {
+    status: 431,
+    code: 'bad_request',
+    'zh-CN': '请求头过大（上限 16 KiB），请缩短令牌或 Cookie',
+    en: 'The request headers are over 16 KiB. Shorten the token or the cookies',
+  },
+  request_late: {
+    status: 408,
+    code: 'bad_request',
+    'zh-CN': '请求未能及时传完，请重试',
+    en: 'The request did not arrive in time. Try again',
+  },
   body_empty: {
     status: 400,
     code: 'bad_request',
