@@ -195,7 +195,9 @@ function describeIssue(issue: z.core.$ZodIssue, given: Record<string, string | u
   const name = String(issue.path[0])
   const value = given[name]
   if (value === undefined) return `${name} is not set`
-  return SECRET_VARIABLES.has(name) ? `${name} ${issue.message}` : `${name}=${value} ${issue.message}`
+  if (SECRET_VARIABLES.has(name)) return `${name} ${issue.message}`
+  // An address may carry a password: it is for nobody's log.
+  return `${name}=${value.replace(/\/\/[^/?#]*@/, '//…@')} ${issue.message}`
 }
 
 function keyFaults(given: Record<string, string | undefined>): string[] {

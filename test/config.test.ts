@@ -81,6 +81,11 @@ describe('loadConfig', () => {
     expect(fault).not.to.contain('hunter2')
   })
 
+  it('prints no credentials of an address', () => {
+    const [fault] = faultsOf({ ...least, RUNTIME_SERVICE_URL: 'ftp://me:hunter2@runtime.test' })
+    expect(fault).to.equal('RUNTIME_SERVICE_URL=ftp://…@runtime.test must be an http or https URL')
+  })
+
   it('drops the line break behind a key from a file, and refuses one no request could carry', () => {
     expect(loadConfig({ ...least, LLM_API_KEY: ' sk-1\n' }).llm.apiKey).to.equal('sk-1')
     const [fault] = faultsOf({ ...least, LLM_API_KEY: 'sk-1\nsk-2' })
