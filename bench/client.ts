@@ -8,14 +8,22 @@ export interface StreamSeen {
   readonly complete: boolean
 }
 
-const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY })
 const CONTENT = Buffer.from('event: message')
 const UPSTREAM_CONTENT = Buffer.from('text_chunk')
 const DONE = Buffer.from('event: done')
 const UPSTREAM_DONE = Buffer.from('[DONE]')
 
+/** Connections of one run; given up with it, for a server closes those that idle while the others are measured. */
+export const createConnections = (): Agent =>
+  new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY })
+
 /** POSTs and reads to the end, looking at the bytes only: the client must cost less than what it measures. */
-export function readStream(url: string, headers: Record<string, string>, body: object): Promise<StreamSeen> {
+export function readStream(
+  agent: Agent,
+  url: string,
+  headers: Record<string, string>,
+  body: object,
+): Promise<StreamSeen> {
   const payload = Buffer.from(JSON.stringify(body))
   return new Promise((resolve, reject) => {
     const startedAt = performance.now()

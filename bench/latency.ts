@@ -1,4 +1,4 @@
-import { readStream } from './client.js'
+import { createConnections, readStream } from './client.js'
 import { startBare } from './measured-process.js'
 import { startOurs } from './ours.js'
 import { quantile, type Row } from './statistics.js'
@@ -90,12 +90,19 @@ function rows(seen: { direct: number[]; relay: number[]; ours: number[] }): Row[
 
 /** Open loop: a turn starts each 10 ms whether or not the earlier ones have ended. */
 async function runTurns(target: Target, seconds: number): Promise<number[]> {
+  const connections = createConnections()
   const turns: Promise<number>[] = []
   const startedAt = performance.now()
   for (let turn = 0; turn < seconds * TURNS_PER_SECOND; turn++) {
     const dueIn = startedAt + (turn * 1000) / TURNS_PER_SECOND - performance.now()
     if (dueIn > 0) await new Promise((resolve) => setTimeout(resolve, dueIn))
-    turns.push(readStream(target.url, target.headers, target.body).then((stream) => stream.firstContentMs))
+    turns.push(
+      readStream(connections, target.url, target.headers, target.body).then(
+        (stream) => stream.firstContentMs,
+      ),
+    )
   }
-  return Promise.all(turns)
+  const times = await Promise.all(turns)
+  connections.destroy()
+  return times
 }

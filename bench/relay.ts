@@ -1,4 +1,4 @@
-import { readStream } from './client.js'
+import { createConnections, readStream } from './client.js'
 import { type MeasuredProcess, startBare } from './measured-process.js'
 import { startOurs } from './ours.js'
 import { median, type Row, row } from './statistics.js'
@@ -81,17 +81,24 @@ async function runLoad(candidate: Candidate, load: Load): Promise<number> {
     agentId: 'assistant',
     message: JSON.stringify({ events: EVENTS, everyMs: load.everyMs, firstAfterMs: 0 }),
   }
+  const connections = createConnections()
   const before = await candidate.process.usage()
   await Promise.all(
     Array.from({ length: load.streams }, async (_, at) => {
       // paced streams start spread over one period, as real ones are
       await new Promise((resolve) => setTimeout(resolve, (load.everyMs * at) / load.streams))
       for (let turn = 0; turn < load.turnsPerStream; turn++) {
-        const seen = await readStream(`${candidate.process.url}${candidate.path}`, candidate.headers, body)
+        const seen = await readStream(
+          connections,
+          `${candidate.process.url}${candidate.path}`,
+          candidate.headers,
+          body,
+        )
         if (!seen.complete) throw new Error(`${candidate.name}: a stream ended without its terminal event`)
       }
     }),
   )
   const after = await candidate.process.usage()
+  connections.destroy()
   return (after.cpuMicros - before.cpuMicros) / (load.streams * load.turnsPerStream * EVENTS)
 }
