@@ -29,13 +29,19 @@ export async function relay(
     },
     after: (task) => after.push(task),
   })
-  signal.addEventListener('abort', stream.unblock, { once: true })
+  // Looked at with every batch, where the signal's own getter is dear.
+  let givenUp = signal.aborted
+  const onAbort = (): void => {
+    givenUp = true
+    stream.unblock()
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
   try {
     for (;;) {
       const step = await execution.next()
       if (step.done) return step.value
       // Given up: what still comes is neither shown nor kept.
-      if (signal.aborted) continue
+      if (givenUp) continue
       text.add(step.value)
       const blocked = stream.write(step.value)
       if (blocked !== undefined) await blocked
@@ -46,6 +52,6 @@ export async function relay(
     await execution.return(broken)
     return broken
   } finally {
-    signal.removeEventListener('abort', stream.unblock)
+    signal.removeEventListener('abort', onAbort)
   }
 }

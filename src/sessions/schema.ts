@@ -41,6 +41,7 @@ export const SESSIONS_SCHEMA: SqliteSchema = {
       stop_requested INTEGER NOT NULL DEFAULT 0,
       releasing INTEGER NOT NULL DEFAULT 0
     ) STRICT, WITHOUT ROWID;
+    CREATE INDEX stop_marks ON running (replica) WHERE stop_requested = 1;
     `,
   ],
 }

@@ -34,6 +34,8 @@ export interface SqliteSessionStoreOptions {
 
 /** ms a call waits for a lock held by another process before it rejects with `StoreUnavailable` */
 const LOCK_DEADLINE_MS = 2_000
+/** ms for which the stop marks once read serve every turn of this process: one read, not one a turn */
+const STOP_MARKS_MS = 250
 /** calls that may wait for the lock at once */
 const MAX_WAITING = 10_000
 
@@ -57,6 +59,8 @@ class SqliteSessionStore implements SessionStore {
   readonly #historyBudget: number
   /** the turns this process started and has not released */
   readonly #own = new Map<string, TurnPlace>()
+  #marks: ReadonlySet<string> = new Set()
+  #marksReadAt = Number.NEGATIVE_INFINITY
   #available = true
   #closed = false
 
@@ -110,8 +114,13 @@ class SqliteSessionStore implements SessionStore {
   }
 
   async stopRequested(messageId: string): Promise<boolean> {
-    const turn = this.#own.get(messageId)
-    return turn !== undefined && this.#read(() => this.#statements.stopRequested(turn))
+    if (!this.#own.has(messageId)) return false
+    const now = this.#clock.monotonic()
+    if (now - this.#marksReadAt >= STOP_MARKS_MS) {
+      this.#marksReadAt = now
+      this.#marks = await this.#read(() => this.#statements.stopMarks(this.#replica))
+    }
+    return this.#marks.has(messageId)
   }
 
   async finish(messageId: string, end: TurnEnd, release = false): Promise<void> {
@@ -139,6 +148,7 @@ class SqliteSessionStore implements SessionStore {
       const live = liveTurn(session, this.#clock.wall())
       if (live === undefined || live.releasing) return { stopped: false }
       this.#statements.markStop(sessionId, live.messageId)
+      this.#marksReadAt = Number.NEGATIVE_INFINITY
       return { stopped: true, messageId: live.messageId }
     })
   }

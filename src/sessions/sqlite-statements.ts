@@ -36,7 +36,7 @@ export class SessionStatements {
   readonly #history: SqlStatement
   readonly #renew: SqlStatement
   readonly #keepText: SqlStatement
-  readonly #stopRequested: SqlStatement
+  readonly #stopMarks: SqlStatement
   readonly #markStop: SqlStatement
   readonly #end: SqlStatement
   readonly #startReleasing: SqlStatement
@@ -71,7 +71,7 @@ export class SessionStatements {
     this.#keepText = prepare(`
       UPDATE turns SET text = ?1, size = CASE WHEN ?1 = '' THEN 0 ELSE message_size + ?2 END
       WHERE seq = ?3 AND status IS NULL`)
-    this.#stopRequested = prepare('SELECT stop_requested FROM running WHERE session = ? AND message_id = ?')
+    this.#stopMarks = prepare('SELECT message_id FROM running WHERE stop_requested = 1 AND replica = ?')
     this.#markStop = prepare('UPDATE running SET stop_requested = 1 WHERE session = ? AND message_id = ?')
     this.#end = prepare(`
       UPDATE turns SET text = ?1, size = CASE WHEN ?1 = '' THEN 0 ELSE message_size + ?2 END,
@@ -133,8 +133,9 @@ export class SessionStatements {
     this.#keepText.run(text, text.length, turn.seq)
   }
 
-  stopRequested(turn: TurnPlace): boolean {
-    return this.#stopRequested.get(turn.sessionId, turn.messageId)?.[0] === 1
+  /** The turns of a replica that somebody wants stopped. */
+  stopMarks(replica: string): ReadonlySet<string> {
+    return new Set(this.#stopMarks.all(replica).map(([messageId]) => String(messageId)))
   }
 
   markStop(sessionId: string, messageId: string): void {
