@@ -50,7 +50,8 @@ export async function* executeTurn(
       logFailover(turn, first, deps)
       const skipped = execution.skippedSteps
       if (skipped.length > 0) yield skipped
-      if (signal.aborted) return { ...abortedBeforeStart(mode, signal), usage: execution.usage }
+      if (signal.aborted)
+        return { ...abortedBeforeStart(mode, signal), failover: first.failover, usage: execution.usage }
       execution = startExecution('direct_llm', execution.activeMs)
     }
   } finally {

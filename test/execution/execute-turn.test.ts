@@ -59,6 +59,25 @@ describe('executeTurn', () => {
     expect(under.clock.pending()).to.equal(0)
   })
 
+  it('says that it failed over when it is stopped before the direct LLM began', async () => {
+    const plan: Action = {
+      do: 'send',
+      events: [
+        { type: 'plan', data: { steps: [{ id: 'a', title: 'A', status: 'pending' }], currentStep: 0 } },
+      ],
+    }
+    const under = setUpTurn({ runtime: [...head, plan, fails('runtime_error')], direct: good })
+    await pull(under)
+    expect((await pull(under)).value).to.deep.equal([
+      { type: 'plan_step', data: { stepId: 'a', title: 'A', status: 'skipped' } },
+    ])
+    under.controller.abort(new TurnAborted('stopped'))
+    const { result } = await runTurn(under)
+    expect(result).to.deep.include({ kind: 'aborted', code: 'stopped' })
+    expect(result).to.have.nested.property('failover.cause', 'runtime_error')
+    expect(under.direct.calls).to.have.length(0)
+  })
+
   it('fails over to the direct LLM, closes open plan steps and says so', async () => {
     const plan: Action = {
       do: 'send',
