@@ -44,17 +44,23 @@ export class FlagdEvaluator {
 
   evaluate(type: FlagType, key: string, context: EvaluationContext): Evaluation {
     this.#compile()
-    const { value, reason, variant, errorCode, flagMetadata } = this.#core.resolve(
-      type,
-      key,
-      ZERO[type],
-      context,
-    )
+    const resolved = this.#resolve(type, key, context)
+    if (resolved === undefined) return GENERAL
+    const { value, reason, variant, errorCode, flagMetadata } = resolved
     if (errorCode === undefined && reason !== 'DISABLED' && this.#nonsense.has(key)) return GENERAL
     if (errorCode !== undefined) return failure(errorCode)
     const answer = { ok: true, reason: reason ?? 'UNKNOWN', metadata: flagMetadata } as const
     if (variant === undefined) return answer
     return type === 'object' && !isRecord(value) ? TYPE_MISMATCH : { ...answer, value, variant }
+  }
+
+  /** flagd-core throws where a targeting results in an object that cannot be made a text. */
+  #resolve(type: FlagType, key: string, context: EvaluationContext) {
+    try {
+      return this.#core.resolve(type, key, ZERO[type], context)
+    } catch {
+      return undefined
+    }
   }
 
   #compile(): void {

@@ -109,7 +109,11 @@ describe('flagd simulator, evaluation', () => {
           for (const type of types) evaluator.evaluate(type, key, { targetingKey: 'session', x: 'b' })
         }
       }),
-      { numRuns: 300 },
+      {
+        numRuns: 300,
+        // Found once: a result that flagd-core cannot make a text.
+        examples: [[{ one: {}, two: { targeting: { '': false, toString: false } } }]],
+      },
     )
   })
 })
