@@ -105,13 +105,15 @@ class MemorySessionStore implements SessionStore {
   }
 
   async finish(messageId: string, end: TurnEnd, release = false): Promise<void> {
-    const { session, turn, running } = this.#find(messageId)
-    if (session === undefined || turn === undefined || turn.status !== undefined) return
+    const { turn, running } = this.#find(messageId)
+    if (turn === undefined) return
     const now = this.#clock.wall()
-    turn.status = end.status
-    turn.text = storableText(end.text)
-    turn.executionMode = end.executionMode
-    turn.endedAt = now
+    if (turn.status === undefined) {
+      turn.status = end.status
+      turn.text = storableText(end.text)
+      turn.executionMode = end.executionMode
+      turn.endedAt = now
+    }
     if (running === undefined) return
     if (release) return this.release(messageId)
     running.releasing = true
