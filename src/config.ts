@@ -201,8 +201,8 @@ function describeIssue(issue: z.core.$ZodIssue, given: Record<string, string | u
 }
 
 function keyFaults(given: Record<string, string | undefined>): string[] {
-  const secretSet = given['JWT_SECRET'] !== undefined
-  const jwksSet = given['JWKS_URL'] !== undefined
+  const secretSet = given.JWT_SECRET !== undefined
+  const jwksSet = given.JWKS_URL !== undefined
   if (secretSet && jwksSet)
     return ['JWT_SECRET and JWKS_URL are both set; tokens are verified by one of them']
   if (!secretSet && !jwksSet) return ['JWT_SECRET or JWKS_URL must be set, to verify tokens']

@@ -51,7 +51,11 @@ export async function* executeTurn(
       const skipped = execution.skippedSteps
       if (skipped.length > 0) yield skipped
       if (signal.aborted)
-        return { ...abortedBeforeStart(mode, signal), failover: first.failover, usage: execution.usage }
+        return {
+          ...abortedBeforeStart('direct_llm', signal),
+          failover: first.failover,
+          usage: execution.usage,
+        }
       execution = startExecution('direct_llm', execution.activeMs)
     }
   } finally {

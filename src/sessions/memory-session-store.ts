@@ -123,6 +123,7 @@ class MemorySessionStore implements SessionStore {
   async release(messageId: string): Promise<void> {
     const { session, running } = this.#find(messageId)
     if (session !== undefined && running !== undefined) session.running = undefined
+    this.#turns.delete(messageId)
   }
 
   async requestStop(

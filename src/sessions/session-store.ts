@@ -67,7 +67,7 @@ export interface SessionStore {
    * most; with `release` it is free at once.
    */
   finish(messageId: string, end: TurnEnd, release?: boolean): Promise<void>
-  /** The session may take its next turn. */
+  /** The session may take its next turn; of this one nothing more is kept. */
   release(messageId: string): Promise<void>
   /** Marks the running turn for its replica to stop; `undefined` when the caller has no such session. */
   requestStop(
