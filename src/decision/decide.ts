@@ -15,6 +15,8 @@ export interface FlagValues {
 /** The override (`chat-runtime-fallback`) as evaluated for the caller. */
 export interface OverrideValue {
   readonly on: boolean
+  /** of the flag as the provider gave it */
+  readonly revision?: number
 }
 
 /**

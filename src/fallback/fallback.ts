@@ -1,0 +1,74 @@
+import type { Transition } from '../journal/journal.js'
+import type { FallbackPolicy } from '../protocol/fallback.js'
+import type { Override } from '../store/override.js'
+
+/** Who asks, as the override may target it. */
+export interface Subject {
+  readonly orgId: string
+  readonly userId: string
+  readonly agentId: string
+  readonly sessionId: string
+}
+
+/** A person's command by the API. */
+export type Command =
+  | {
+      readonly kind: 'trigger'
+      readonly userId: string
+      readonly reason: string
+      readonly ttlSeconds?: number
+      /** absent: everybody */
+      readonly orgIds?: readonly string[]
+    }
+  | { readonly kind: 'reset'; readonly userId: string }
+
+/** The fallback as this replica has it now; texts are made from it in the caller's language. */
+export interface FallbackSnapshot {
+  readonly override: Override
+  readonly persisted: boolean
+  readonly propagated: boolean
+  readonly propagationMs?: number
+  readonly policy: FallbackPolicy
+  /** policy `observe`: what would have tripped, while it holds */
+  readonly wouldTrip?: { readonly cause: string; readonly value: number; readonly threshold: number }
+  readonly probe: { readonly healthy?: boolean; readonly failures: number; readonly at?: number }
+  readonly lease: { readonly holder?: string; readonly mine: boolean }
+  readonly isolated: boolean
+  readonly alerts: readonly Alert[]
+  readonly replica: string
+}
+
+/** What an operator has to look at; the sentence is made in the reader's language. */
+export type Alert =
+  /** the flag store cannot be written (or read): the override acts in memory here alone */
+  | { readonly kind: 'not_persisted'; readonly code: string; readonly detail: string }
+  /** written, and not given back by OpenFeature although the provider is READY */
+  | { readonly kind: 'not_propagated'; readonly revision: number }
+  /** the override's file was unreadable JSON; it was kept aside */
+  | { readonly kind: 'override_unparsable'; readonly detail: string }
+  | { readonly kind: 'override_missing' }
+  /** a breach, and no trip: the direct LLM is as sick */
+  | { readonly kind: 'both_sick' }
+  /** the loop failed; it goes on */
+  | { readonly kind: 'loop_failed'; readonly detail: string }
+
+/** What the provider said of the override for one caller. */
+export interface ProvidedOverride {
+  readonly on: boolean
+  /** absent where the flag was not found or carries none */
+  readonly revision?: number
+}
+
+export type FallbackEvent =
+  | { readonly kind: 'transition'; readonly transition: Transition }
+  | { readonly kind: 'tick'; readonly changed: boolean }
+
+/** What the request edge asks of the fallback. Nothing here throws; `command` answers within its bound. */
+export interface Fallback {
+  /** The override that counts for this subject: ours where it is newer than the provider's, else the provider's. */
+  overrideFor(subject: Subject, provided: ProvidedOverride): { readonly on: boolean }
+  snapshot(): FallbackSnapshot
+  /** Acts in memory at once; ends when it is in the store or is known not to be, at most about 2 s later. */
+  command(command: Command): Promise<FallbackSnapshot>
+  subscribe(listener: (event: FallbackEvent) => void): () => void
+}

@@ -1,0 +1,62 @@
+import type { Actor, FallbackCause, FallbackStateName, ManualScope } from '../protocol/fallback.js'
+
+/** One change of the override, as kept. Instants are wall-clock ms. */
+export interface Transition {
+  readonly at: number
+  readonly from: FallbackStateName
+  readonly to: FallbackStateName
+  readonly manualFrom: ManualScope
+  readonly manualTo: ManualScope
+  readonly actor: Actor
+  /** the replica that did it */
+  readonly replica: string
+  /** the person who asked by the API */
+  readonly userId?: string
+  readonly cause?: FallbackCause
+  readonly value?: number
+  readonly threshold?: number
+  /** a person's own words; the sentence for every other cause is made from cause, value and threshold */
+  readonly reason?: string
+  readonly trips: number
+  readonly recoveringPercent?: number
+  readonly revision: number
+  /** JSON values: what was known, and the thresholds, when it happened */
+  readonly evidence?: unknown
+  readonly guardrails?: unknown
+}
+
+export interface KeptTransition extends Transition {
+  /** rises with time, across replicas and restarts */
+  readonly id: number
+}
+
+/** One input of the fallback machine that changed anything; replayed in order they give the same transitions. */
+export interface EvidenceSample {
+  readonly at: number
+  readonly replica: string
+  /** one start of one process: replay begins anew with each */
+  readonly run: string
+  /** counts up within a run from 0 */
+  readonly seq: number
+  /** JSON value */
+  readonly input: unknown
+}
+
+/** What is kept. Keeping never throws, never waits and is bounded: what cannot be kept is dropped, counted and logged once. */
+export interface Journal {
+  keepTransition(transition: Transition): void
+  keepSample(sample: EvidenceSample): void
+  /** Newest first. @throws JournalUnavailable */
+  transitions(limit: number, beforeId?: number): Promise<readonly KeptTransition[]>
+  /** The samples of one run, in order. @throws JournalUnavailable */
+  samples(run: string): Promise<readonly EvidenceSample[]>
+  /** Everything kept so far is on the disk, or its time is over. */
+  close(): Promise<void>
+  /** entries dropped since the start */
+  readonly dropped: number
+}
+
+/** The journal cannot be read right now. */
+export class JournalUnavailable extends Error {
+  override readonly name = 'JournalUnavailable'
+}

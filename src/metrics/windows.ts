@@ -1,0 +1,41 @@
+import type { Outcome } from '../execution/outcome.js'
+import type { WindowMetrics } from '../protocol/fallback.js'
+import type { ExecutionMode } from '../protocol/modes.js'
+
+/** What is judged of some executions; aborted ones are not in it. A timeout is also an error. */
+export interface Tally {
+  readonly total: number
+  readonly errors: number
+  readonly timeouts: number
+  /** ms, over `total` */
+  readonly latencySumMs: number
+}
+
+/**
+ * The judged window of one backend: only executions started since its last `restart`. Times on the monotonic clock.
+ * Recording and reading cost the same whatever it holds.
+ */
+export interface JudgedWindow {
+  record(outcome: Outcome): void
+  /** Over the last `windowMs`. */
+  tally(windowMs: number): Tally
+  /** Over the newest `fastMs`, reaching back (at most to `windowMs`) until it holds `atLeast` executions. */
+  newest(fastMs: number, atLeast: number, windowMs: number): Tally
+  /** Forgets everything; executions started before `since` (monotonic ms) will not count. */
+  restart(since: number): void
+}
+
+/** The public windows: per mode, and per mode and org, over the last `windowSeconds`. */
+export interface PublicWindows {
+  /** O(1) in the window's size */
+  record(outcome: Outcome): void
+  overall(mode: ExecutionMode): WindowMetrics
+  /** of an org never seen, or dropped: all zero */
+  ofOrg(orgId: string, mode: ExecutionMode): WindowMetrics
+  /** Keeps the records, as far as the new length reaches. */
+  resize(windowSeconds: number): void
+  /** Forgets one mode, of all orgs. */
+  clear(mode: ExecutionMode): void
+  /** orgs dropped because there were too many (least recently used first), since the start */
+  readonly droppedOrgs: number
+}

@@ -1,0 +1,177 @@
+import { z } from 'zod'
+
+/** Words, answers and events of the fallback, as operators' clients see them. */
+
+/** The automatic layer of the override. */
+export const FALLBACK_STATES = ['normal', 'fallback', 'recovering'] as const
+export const fallbackStateSchema = z.enum(FALLBACK_STATES)
+export type FallbackStateName = z.infer<typeof fallbackStateSchema>
+
+/** What can trip the automatic layer. */
+export const TRIP_CAUSES = ['error_rate', 'timeout_rate', 'latency', 'health'] as const
+export const tripCauseSchema = z.enum(TRIP_CAUSES)
+export type TripCause = z.infer<typeof tripCauseSchema>
+
+export const fallbackCauseSchema = z.enum([...TRIP_CAUSES, 'manual'])
+export type FallbackCause = z.infer<typeof fallbackCauseSchema>
+
+export const MANUAL_SCOPES = ['none', 'all', 'orgs'] as const
+export const manualScopeSchema = z.enum(MANUAL_SCOPES)
+export type ManualScope = z.infer<typeof manualScopeSchema>
+
+export const actorSchema = z.enum(['auto', 'manual'])
+/** Who changed the override: the loop, or a person (API, CLI or an edit of the file). */
+export type Actor = z.infer<typeof actorSchema>
+
+const instant = z.string()
+const count = z.number().int().min(0)
+
+/** One mode's window. Times in ms, rates 0 to 1; null where nothing was measured. A timeout is also an error. */
+export const windowMetricsSchema = z.strictObject({
+  total: count,
+  success: count,
+  error: count,
+  timeout: count,
+  avgLatencyMs: z.number(),
+  errorRate: z.number(),
+  timeoutRate: z.number(),
+  aborted: count,
+  p50LatencyMs: z.number(),
+  p95LatencyMs: z.number(),
+  p99LatencyMs: z.number(),
+  avgFirstContentMs: z.number(),
+  p95FirstContentMs: z.number(),
+})
+export type WindowMetrics = z.infer<typeof windowMetricsSchema>
+
+/** `GET /runtime/metrics`. */
+export const metricsSchema = z.strictObject({
+  direct: windowMetricsSchema,
+  runtime: windowMetricsSchema,
+  fallbackEnabled: z.boolean(),
+  /** `""` when there is no fallback */
+  fallbackReason: z.string(),
+})
+export type MetricsView = z.infer<typeof metricsSchema>
+
+/** `GET /runtime/metrics/:orgId`. */
+export const orgMetricsSchema = z.strictObject({
+  orgId: z.string(),
+  direct: windowMetricsSchema,
+  runtime: windowMetricsSchema,
+})
+
+/** What trips and transitions are about. `value` and `threshold`: rates 0 to 1, latency in ms, health in failed probes. */
+export const fallbackDataSchema = z.strictObject({
+  state: fallbackStateSchema,
+  cause: fallbackCauseSchema.nullable(),
+  value: z.number().nullable(),
+  threshold: z.number().nullable(),
+  since: instant.nullable(),
+  holdUntil: instant.nullable(),
+  trips: count,
+  recoveringPercent: z.number().nullable(),
+  /** the override as decided is in the flag store */
+  persisted: z.boolean(),
+  /** ... and was seen again through OpenFeature */
+  propagated: z.boolean(),
+  /** ms from the decision to that; null while it is not seen */
+  propagationMs: z.number().nullable(),
+  revision: count,
+  /** who wrote that revision */
+  replica: z.string(),
+})
+export type FallbackData = z.infer<typeof fallbackDataSchema>
+
+/** Values of flag `chat-runtime-fallback-policy`. */
+export const FALLBACK_POLICIES = ['auto', 'observe', 'off'] as const
+export const fallbackPolicySchema = z.enum(FALLBACK_POLICIES)
+export type FallbackPolicy = z.infer<typeof fallbackPolicySchema>
+
+/** `GET /runtime/fallback/status`, and the answers of `reset` and `trigger`. */
+export const fallbackStatusSchema = z.strictObject({
+  fallbackEnabled: z.boolean(),
+  fallbackReason: z.string(),
+  fallback: fallbackDataSchema,
+  manual: z.strictObject({
+    scope: manualScopeSchema,
+    /** the orgs of a scoped one; empty too where a person wrote a rule of their own into the file */
+    orgIds: z.array(z.string()),
+    reason: z.string(),
+    until: instant.nullable(),
+  }),
+  policy: fallbackPolicySchema,
+  /** policy `observe`: what would have tripped, while it holds; `""` otherwise */
+  wouldTrip: z.string(),
+  probe: z.strictObject({
+    healthy: z.boolean().nullable(),
+    /** bad answers in a row */
+    failures: count,
+    /** of the last probe; null before the first */
+    at: instant.nullable(),
+  }),
+  lease: z.strictObject({ holder: z.string().nullable(), mine: z.boolean() }),
+  /** this replica alone stays with the direct LLM: it was in breach while others recover */
+  isolated: z.boolean(),
+  /** what an operator has to look at, one sentence each */
+  alerts: z.array(z.string()),
+  /** this process */
+  replica: z.string(),
+})
+export type FallbackStatus = z.infer<typeof fallbackStatusSchema>
+
+export const triggerRequestSchema = z.strictObject({
+  reason: z.string().trim().max(500).optional(),
+  ttlSeconds: z
+    .number()
+    .int()
+    .min(1)
+    .max(30 * 86_400)
+    .optional(),
+  orgIds: z.array(z.string().trim().min(1).max(200)).min(1).max(1000).optional(),
+})
+export type TriggerRequest = z.infer<typeof triggerRequestSchema>
+
+/** One entry of `GET /runtime/fallback/history`, newest first. */
+export const transitionSchema = z.strictObject({
+  id: z.number().int(),
+  at: instant,
+  from: fallbackStateSchema,
+  to: fallbackStateSchema,
+  manualFrom: manualScopeSchema,
+  manualTo: manualScopeSchema,
+  actor: actorSchema,
+  /** the replica that did it */
+  replica: z.string(),
+  /** the person, where one asked by the API */
+  userId: z.string().nullable(),
+  /** a sentence in the caller's language */
+  reason: z.string(),
+  cause: fallbackCauseSchema.nullable(),
+  value: z.number().nullable(),
+  threshold: z.number().nullable(),
+  trips: count,
+  recoveringPercent: z.number().nullable(),
+  revision: count,
+  evidence: z.unknown(),
+  guardrails: z.unknown(),
+})
+export type TransitionView = z.infer<typeof transitionSchema>
+
+export const historyQuerySchema = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+  /** entries before this id: the next page */
+  before: z.coerce.number().int().min(1).optional(),
+})
+
+/** Events of `GET /runtime/events`, each with an id; `heartbeat` as in a chat. */
+export const RUNTIME_EVENTS = ['transition', 'flags', 'metrics', 'heartbeat'] as const
+/** Data of `flags`: keys that changed. */
+export const flagsEventSchema = z.strictObject({ at: instant, flags: z.array(z.string()) })
+/** Data of `metrics`, one a tick while something changed, at least every ten seconds. */
+export const metricsEventSchema = z.strictObject({
+  at: instant,
+  direct: windowMetricsSchema,
+  runtime: windowMetricsSchema,
+  status: fallbackStatusSchema,
+})

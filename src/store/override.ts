@@ -1,0 +1,64 @@
+import type { Actor, TripCause } from '../protocol/fallback.js'
+
+/** Instants here are wall-clock ms since the epoch, as the writer's clock had them: for people, and for durations
+ * between two of the same write. Between machines they decide nothing. */
+
+/** What tripped. `value` and `threshold`: rates 0 to 1, latency in ms, health in failed probes. */
+export interface Trip {
+  readonly cause: TripCause
+  readonly value: number
+  readonly threshold: number
+}
+
+/** The automatic layer, always global. */
+export type AutoLayer =
+  | { readonly state: 'normal' }
+  | { readonly state: 'fallback'; readonly trip: Trip; readonly since: number; readonly holdUntil: number }
+  | { readonly state: 'recovering'; readonly trip: Trip; readonly since: number; readonly percent: number }
+
+/** Whom a scoped manual fallback covers: orgs by id, or a targeting rule that a person wrote into the file. */
+export type ManualTarget =
+  | { readonly kind: 'orgs'; readonly orgIds: readonly string[] }
+  /** `rule` is JsonLogic that yields `"on"`, `"off"` or null; null means `otherwise` */
+  | { readonly kind: 'rule'; readonly rule: unknown; readonly otherwise: 'on' | 'off' }
+
+/** The manual layer. Only a person, or `until`, ends it. */
+export type ManualLayer =
+  | { readonly scope: 'none' }
+  | { readonly scope: 'all'; readonly reason: string; readonly until?: number }
+  | {
+      readonly scope: 'orgs'
+      readonly target: ManualTarget
+      readonly reason: string
+      readonly until?: number
+    }
+
+/** All that the flag `chat-runtime-fallback` says. The flag in force is the union of both layers. */
+export interface Override {
+  readonly auto: AutoLayer
+  readonly manual: ManualLayer
+  readonly trips: number
+  /** set by each change of state, each ramp step and each reset: only executions started after it are judged */
+  readonly evidenceSince?: number
+  /** +1 a write */
+  readonly revision: number
+  /** who wrote it */
+  readonly replica?: string
+  readonly actor: Actor
+  readonly updatedAt?: number
+}
+
+/** Nothing is overridden: the template as shipped. */
+export const NEUTRAL: Override = {
+  auto: { state: 'normal' },
+  manual: { scope: 'none' },
+  trips: 0,
+  revision: 0,
+  actor: 'auto',
+}
+
+/** A person's wish, read from a flag that was not written by a replica. */
+export type HandEdit =
+  /** `on` for all, or a targeting of their own: becomes the manual layer */
+  | { readonly kind: 'manual'; readonly manual: Exclude<ManualLayer, { scope: 'none' }> }
+  | { readonly kind: 'reset' }
