@@ -12,6 +12,7 @@ import {
   type Flags,
   type FlagsDeps,
   type FlagsStatus,
+  type ServiceFlags,
   type TurnFlags,
 } from './flags.js'
 import { RefusedFlags } from './refused-flags.js'
@@ -79,6 +80,15 @@ export class DaemonFlags implements Flags {
     if (this.#client === undefined || this.#closed) return this.#settler.recall(caller)
     if (this.#rpc !== undefined) return this.#rpc.forTurn(caller)
     return this.#settler.settle(caller, await allDetails(this.#evaluate(this.#client, caller)))
+  }
+
+  async forService(): Promise<ServiceFlags> {
+    const { guardrails } = await this.forTurn(PROBE)
+    return { guardrails, policy: 'auto', ready: this.#isConnected() }
+  }
+
+  onChange(_listener: (keys: readonly string[]) => void): () => void {
+    return () => {}
   }
 
   status(): FlagsStatus {

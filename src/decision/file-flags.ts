@@ -5,8 +5,9 @@ import { evaluationContext } from './caller.js'
 import type { TurnDefaults } from './code-defaults.js'
 import { FileProvider } from './file-provider.js'
 import { FlagFaults } from './flag-faults.js'
-import type { Flags, FlagsDeps, FlagsStatus, TurnFlags } from './flags.js'
+import type { Flags, FlagsDeps, FlagsStatus, ServiceFlags, TurnFlags } from './flags.js'
 import { RefusedFlags } from './refused-flags.js'
+import { PROBE } from './rpc-turns.js'
 import { type BoundClient, bindProvider } from './sdk-client.js'
 import { START_BOUND_MS, within } from './start-bound.js'
 import { allDetails, evaluateTurn } from './turn-reader.js'
@@ -57,6 +58,15 @@ export class FileFlags implements Flags {
     if (this.#client === undefined) return this.#settler.recall(caller)
     const evaluations = evaluateTurn(this.#client, this.defaults, caller.orgId, evaluationContext(caller))
     return this.#settler.settle(caller, await allDetails(evaluations))
+  }
+
+  async forService(): Promise<ServiceFlags> {
+    const { guardrails } = await this.forTurn(PROBE)
+    return { guardrails, policy: 'auto', ready: this.#client !== undefined }
+  }
+
+  onChange(_listener: (keys: readonly string[]) => void): () => void {
+    return () => {}
   }
 
   status(): FlagsStatus {

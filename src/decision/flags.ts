@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/logger.js'
+import type { FallbackPolicy } from '../protocol/fallback.js'
 import type { AgentProfile } from './agent-profile.js'
 import type { Caller } from './caller.js'
 import type { FlagValues, OverrideValue } from './decide.js'
@@ -26,15 +27,25 @@ export const FLAGS_OF_FILE: Readonly<Record<FlagFileKind, ReadonlySet<string>>> 
   override: new Set([FLAG_KEYS.override]),
 }
 
-/** Values of flag `chat-runtime-fallback-policy`. */
-export const FALLBACK_POLICIES = ['auto', 'observe', 'off'] as const
-export type FallbackPolicy = (typeof FALLBACK_POLICIES)[number]
-
 /** Everything the flags say about one turn. */
 export interface TurnFlags extends FlagValues {
   readonly override: OverrideValue
   readonly guardrails: Guardrails
   readonly profile: AgentProfile
+}
+
+/** What the flags say to the service itself, evaluated for nobody in particular. */
+export interface ServiceFlags {
+  readonly guardrails: Guardrails
+  readonly policy: FallbackPolicy
+  /** the override as the provider gives it now; absent where it has none, or did not answer in time */
+  readonly override?: {
+    readonly on: boolean
+    /** flat, as it stands in the flag */
+    readonly metadata: Readonly<Record<string, string | number | boolean>>
+  }
+  /** the provider is READY */
+  readonly ready: boolean
 }
 
 /** One fault of the flags, told once in the log and kept in the status until it is mended. */
@@ -61,6 +72,10 @@ export interface Flags {
   /** Ends when the flags are known or known to be unreachable. */
   start(): Promise<void>
   forTurn(caller: Caller): Promise<TurnFlags>
+  /** For the fallback loop: bounded like a turn, last known good values where nobody answers. */
+  forService(): Promise<ServiceFlags>
+  /** Calls the listener whenever flags may have changed (with the keys, where they are known). Returns how to stop it. */
+  onChange(listener: (keys: readonly string[]) => void): () => void
   status(): FlagsStatus
   close(): Promise<void>
 }

@@ -1,9 +1,10 @@
 import { getNodeValue, type JSONPath, type Node } from 'jsonc-parser'
 import { z } from 'zod'
+import { fallbackPolicySchema } from '../protocol/fallback.js'
 import { executionModeSchema } from '../protocol/modes.js'
 import { agentProfileSchema } from './agent-profile.js'
 import { type IssueList, nodeNear, propertiesOf } from './flag-document.js'
-import { FALLBACK_POLICIES, FLAG_KEYS, FLAGS_OF_FILE, type FlagFileKind } from './flags.js'
+import { FLAG_KEYS, FLAGS_OF_FILE, type FlagFileKind } from './flags.js'
 import { guardrailsSchema } from './guardrails.js'
 
 /** What each of our flags' variants must be. */
@@ -12,7 +13,7 @@ const VALUE_SCHEMAS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>
   [FLAG_KEYS.shadow, z.boolean()],
   [FLAG_KEYS.guardrails, guardrailsSchema],
   [FLAG_KEYS.profile, agentProfileSchema],
-  [FLAG_KEYS.policy, z.enum(FALLBACK_POLICIES)],
+  [FLAG_KEYS.policy, fallbackPolicySchema],
   [FLAG_KEYS.override, z.boolean()],
 ])
 

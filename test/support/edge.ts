@@ -126,6 +126,8 @@ function fixedFlags(options: EdgeOptions): Flags {
   return {
     start: async () => undefined,
     forTurn: options.flagsFor ?? (async () => ({ ...DEFAULT_FLAGS, ...options.flags })),
+    forService: async () => ({ guardrails: DEFAULT_FLAGS.guardrails, policy: 'auto', ready: true }),
+    onChange: () => () => {},
     status: () => ({ resolver: 'file', state: 'ready', faults: [], ...options.status }),
     close: async () => undefined,
   }
