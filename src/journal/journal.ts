@@ -1,8 +1,16 @@
-import type { Actor, FallbackCause, FallbackStateName, ManualScope } from '../protocol/fallback.js'
+import type {
+  Actor,
+  FallbackCause,
+  FallbackStateName,
+  ManualScope,
+  TransitionKind,
+} from '../protocol/fallback.js'
 
 /** One change of the override, as kept. Instants are wall-clock ms. */
 export interface Transition {
   readonly at: number
+  /** what happened; where absent, it is told from the states (protocol/transition-text.ts) */
+  readonly kind?: TransitionKind
   readonly from: FallbackStateName
   readonly to: FallbackStateName
   readonly manualFrom: ManualScope
@@ -18,6 +26,8 @@ export interface Transition {
   /** a person's own words; the sentence for every other cause is made from cause, value and threshold */
   readonly reason?: string
   readonly trips: number
+  /** of a fallback: no recovery before this instant */
+  readonly holdUntil?: number
   readonly recoveringPercent?: number
   readonly revision: number
   /** JSON values: what was known, and the thresholds, when it happened */

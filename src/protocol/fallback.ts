@@ -132,10 +132,31 @@ export const triggerRequestSchema = z.strictObject({
 })
 export type TriggerRequest = z.infer<typeof triggerRequestSchema>
 
+/**
+ * What happened: the loop tripped or relapsed, went through recovery, or obeyed the policy; a person triggered, reset or
+ * edited the flag file; the time of a manual fallback was over; the state was taken from the flag store.
+ */
+export const TRANSITION_KINDS = [
+  'trip',
+  'relapse',
+  'recovery_begun',
+  'ramp_step',
+  'recovered',
+  'reset',
+  'triggered',
+  'manual_expired',
+  'policy_off',
+  'hand_edit',
+  'adopted',
+] as const
+export const transitionKindSchema = z.enum(TRANSITION_KINDS)
+export type TransitionKind = z.infer<typeof transitionKindSchema>
+
 /** One entry of `GET /runtime/fallback/history`, newest first. */
 export const transitionSchema = z.strictObject({
   id: z.number().int(),
   at: instant,
+  kind: transitionKindSchema,
   from: fallbackStateSchema,
   to: fallbackStateSchema,
   manualFrom: manualScopeSchema,
@@ -151,6 +172,8 @@ export const transitionSchema = z.strictObject({
   value: z.number().nullable(),
   threshold: z.number().nullable(),
   trips: count,
+  /** no recovery before this instant; null outside a fallback */
+  holdUntil: instant.nullable(),
   recoveringPercent: z.number().nullable(),
   revision: count,
   evidence: z.unknown(),
