@@ -1,8 +1,8 @@
-import type { TripCause } from './fallback.js'
+import type { FallbackCause } from './fallback.js'
 
 /** Why there is a fallback, in words that operators know; rates 0 to 1, latency in ms. */
 export function tripReason(
-  trip: { readonly cause: TripCause; readonly value: number; readonly threshold: number },
+  trip: { readonly cause: FallbackCause; readonly value: number; readonly threshold: number },
   language: 'zh-CN' | 'en',
 ): string {
   const zh = language === 'zh-CN'
@@ -22,6 +22,8 @@ export function tripReason(
         : `Average latency too high: ${Math.round(value)}ms (threshold: ${Math.round(threshold)}ms)`
     case 'health':
       return zh ? 'Runtime 服务不可用: 健康检查失败' : 'Runtime unavailable: health check failed'
+    case 'manual':
+      return zh ? '人工回退' : 'Manual fallback'
   }
 }
 

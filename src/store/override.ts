@@ -1,11 +1,14 @@
-import type { Actor, TripCause } from '../protocol/fallback.js'
+import type { Actor, FallbackCause } from '../protocol/fallback.js'
 
 /** Instants here are wall-clock ms since the epoch, as the writer's clock had them: for people, and for durations
  * between two of the same write. Between machines they decide nothing. */
 
-/** What tripped. `value` and `threshold`: rates 0 to 1, latency in ms, health in failed probes. */
+/**
+ * What tripped. `value` and `threshold`: rates 0 to 1, latency in ms, health in failed probes; both 0 for `manual`: a
+ * manual fallback of all whose time was over, handed to the automatic layer in `recovering`.
+ */
 export interface Trip {
-  readonly cause: TripCause
+  readonly cause: FallbackCause
   readonly value: number
   readonly threshold: number
 }
