@@ -1,0 +1,159 @@
+import type { Context } from 'koa'
+import SseTransform from 'koa-sse-stream/lib/sse.js'
+import type { Clock, Timer } from '../core/clock.js'
+import { createReaderWatch } from './reader-watch.js'
+
+/** Why a stream has no reader any more before its end. */
+export type ReaderLost = 'client_gone' | 'client_too_slow'
+
+export interface SseChannelOptions {
+  /** beside those of every event stream */
+  readonly headers: Readonly<Record<string, string>>
+  readonly clock: Clock
+  /** ms between two `heartbeat` events */
+  readonly heartbeatMs: number
+  /** ms after which a reader that takes nothing is cut off */
+  readonly slowReaderMs: number
+  /** Called at most once, and never after `end` or `cut`. */
+  onReaderLost(why: ReaderLost): void
+  /** Called when the reader has taken all that waited, and once when the stream is over. */
+  onRelief(): void
+}
+
+export interface ChannelEvent {
+  readonly event: string
+  /** from 1; a heartbeat has none */
+  readonly id?: number
+  /** JSON */
+  readonly data: string
+}
+
+/** Events on their way to one reader, with a heartbeat and a watch over the reader. */
+export interface SseChannel {
+  /** false once it ended, was cut, or the reader left */
+  readonly open: boolean
+  /** the reader is slower than we are; more would wait in memory */
+  readonly blocked: boolean
+  /** Adds an event to the piece that `flush` or `end` writes. */
+  add(event: ChannelEvent): void
+  /** Writes what was added as one piece; false when it now waits for the reader. */
+  flush(): boolean
+  /** Writes the last event, if any, and nothing ever after. */
+  end(last?: ChannelEvent): void
+  /** Cuts the connection off. */
+  cut(): void
+  /** Resolves when everything was handed to the system or the connection is gone. Never rejects. */
+  readonly finished: Promise<void>
+}
+
+const OPENING = ': ok\n\n'
+const HEARTBEAT = { event: 'heartbeat', data: 'null' } as const
+
+/**
+ * Answers `ctx` with an event stream; headers go out at once. The only file that knows koa-sse-stream, of which it
+ * takes the stream class alone: the middleware around it owns an interval nobody can stop, a pool that leaks a place
+ * when a handler throws, and prints to the console. Bytes wait in one place, the response, whose `drain` is the
+ * back-pressure; so Koa does not respond itself (`ctx.respond = false`).
+ */
+export function openSseChannel(ctx: Context, options: SseChannelOptions): SseChannel {
+  const { res } = ctx
+  const { clock } = options
+  // Of a context the class needs this much; `body` it looks at with every event, on a real one by way of two getters.
+  const sse = new SseTransform({ req: ctx.req, set: (fields) => ctx.set(fields), body: undefined })
+  let state: 'open' | 'ended' | 'closed' = 'open'
+  let collecting = false
+  let collected = ''
+  let heartbeat: Timer | undefined
+
+  // Between the library and the response nothing is kept: what it emits between `add` and `flush` is one piece.
+  const onText = (text: string): void => {
+    if (collecting) collected += text
+    else res.write(text)
+  }
+
+  const beat = (): void => {
+    heartbeat = clock.schedule(options.heartbeatMs, beat)
+    // A blocked reader would only be sent more it does not take.
+    if (!res.writableNeedDrain) sse.write(HEARTBEAT)
+  }
+
+  const watch = createReaderWatch(res, options.slowReaderMs, clock, () => close('client_too_slow'))
+
+  const close = (why: ReaderLost): void => {
+    if (state === 'closed') return
+    const lost = state === 'open'
+    state = 'closed'
+    heartbeat?.cancel()
+    watch.stop()
+    sse.destroy()
+    // RST: what the system still holds for a reader that takes nothing is freed too.
+    if (why === 'client_too_slow') ctx.req.socket.resetAndDestroy()
+    else if (!res.writableFinished) res.destroy()
+    options.onRelief()
+    if (lost) options.onReaderLost(why)
+  }
+
+  const finished = new Promise<void>((resolve) => {
+    const settle = (): void => {
+      close('client_gone')
+      resolve()
+    }
+    res.once('finish', settle)
+    res.once('close', settle)
+    if (res.closed || res.destroyed) queueMicrotask(settle)
+  })
+
+  startResponse(ctx, options.headers)
+  // A write may meet a connection that broke a moment ago; `close` says so too, and first.
+  res.on('error', () => undefined)
+  res.on('drain', options.onRelief)
+  sse.on('error', () => close('client_gone'))
+  sse.setEncoding('utf8')
+  // The library's opening comment takes the headers along: one piece on the wire, at once.
+  const opening: unknown = sse.read()
+  res.write(typeof opening === 'string' ? opening : OPENING)
+  sse.on('data', onText)
+  sse.once('end', () => res.end(collected))
+  heartbeat = clock.schedule(options.heartbeatMs, beat)
+
+  return {
+    finished,
+    get open() {
+      return state === 'open'
+    },
+    get blocked() {
+      return res.writableNeedDrain
+    },
+    add(event) {
+      collecting = true
+      sse.write(event)
+    },
+    flush() {
+      collecting = false
+      const text = collected
+      collected = ''
+      return text === '' || res.write(text)
+    },
+    end(last) {
+      if (state !== 'open') return
+      state = 'ended'
+      heartbeat?.cancel()
+      collecting = true
+      if (last === undefined) res.end(collected)
+      else sse.sendEnd(last)
+    },
+    cut() {
+      if (state !== 'open') return
+      state = 'ended'
+      res.destroy()
+    },
+  }
+}
+
+function startResponse(ctx: Context, headers: Readonly<Record<string, string>>): void {
+  ctx.respond = false
+  ctx.status = 200
+  // The library insists on keep-alive; Node knows better whether this connection goes on.
+  ctx.remove('Connection')
+  ctx.set({ 'Content-Type': 'text/event-stream; charset=utf-8', ...headers })
+}
