@@ -21,6 +21,8 @@ export interface Turn {
   /** oldest first, already trimmed to the budget */
   readonly history: readonly HistoryMessage[]
   readonly profile: AgentProfile
+  /** Nobody reads the answer: upstreams are told so (`shadow-fence.ts`), and `sessionId` is none of a user's. */
+  readonly shadow?: true
 }
 
 /** Tokens of an execution. `estimated` where the backend gave no count. */

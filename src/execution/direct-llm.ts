@@ -6,6 +6,7 @@ import { isForeign } from './foreign.js'
 import { createHttpClient } from './http-client.js'
 import { LlmTranslator, llmErrorCode } from './llm-events.js'
 import { completionsUrl, llmRequestBody } from './llm-request.js'
+import { fenceHeaders } from './shadow-fence.js'
 import { SseReader } from './sse-reader.js'
 import { httpFailure, transportFailure } from './upstream-failure.js'
 import type { UpstreamResponse } from './upstream-response.js'
@@ -41,7 +42,12 @@ export function createDirectLlm(
     try {
       response = await client.post({
         url,
-        headers: { accept: 'text/event-stream', 'x-request-id': turn.requestId, ...authorization },
+        headers: {
+          accept: 'text/event-stream',
+          'x-request-id': turn.requestId,
+          ...fenceHeaders(turn),
+          ...authorization,
+        },
         body: llmRequestBody(turn, options.model),
         signal: call.signal,
         connectMs: call.connectMs,

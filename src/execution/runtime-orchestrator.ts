@@ -8,13 +8,21 @@ import { isForeign, token } from './foreign.js'
 import { createHttpClient, type HttpClient } from './http-client.js'
 import { runtimeRequestBody } from './runtime-request.js'
 import { RuntimeTranslator } from './runtime-translator.js'
+import { fenceHeaders } from './shadow-fence.js'
 import { SseReader } from './sse-reader.js'
+import { TransportError } from './transport-error.js'
 import { httpFailure, transportFailure } from './upstream-failure.js'
 import type { UpstreamResponse } from './upstream-response.js'
 
 export interface BackendDeps {
   readonly clock?: Clock
   readonly logger?: Logger
+  /**
+   * A connection to the runtime was refused, reset, or ended before the answer did: worth a probe at once. Not called
+   * for what is missed in time, for an HTTP status, or for what we gave up ourselves. Called often while it lasts; must
+   * not throw.
+   */
+  onConnectionTrouble?(): void
 }
 
 /** ms a cancel may take in all. */
@@ -30,11 +38,24 @@ export function createRuntimeOrchestrator(
 ): ChatBackend & { close(): void } {
   const clock = deps.clock ?? systemClock
   const client = createHttpClient(clock)
-  const context = { url: options.url, clock, client, logger: deps.logger ?? silentLogger }
+  let closed = false
+  const context: Context = {
+    url: options.url,
+    clock,
+    client,
+    logger: deps.logger ?? silentLogger,
+    onTrouble() {
+      if (!closed) deps.onConnectionTrouble?.()
+    },
+  }
   return {
     mode: 'runtime_orchestrator',
     execute: (turn, call) => execute(context, turn, call),
-    close: () => client.close(),
+    close() {
+      // The connections that break now are broken by us.
+      closed = true
+      client.close()
+    },
   }
 }
 
@@ -43,6 +64,7 @@ interface Context {
   readonly clock: Clock
   readonly client: HttpClient
   readonly logger: Logger
+  onTrouble(): void
 }
 
 async function* execute(
@@ -57,7 +79,7 @@ async function* execute(
   try {
     response = await context.client.post({
       url: `${context.url}/api/v1/execute/stream`,
-      headers: { accept: 'text/event-stream', 'x-request-id': turn.requestId },
+      headers: { accept: 'text/event-stream', 'x-request-id': turn.requestId, ...fenceHeaders(turn) },
       body: runtimeRequestBody(turn),
       signal: call.signal,
       connectMs: call.connectMs,
@@ -79,7 +101,11 @@ async function* execute(
     const reader = new SseReader(response)
     while (translator.end === undefined) {
       const frames = await reader.read()
-      if (frames === undefined) throw new ExecutionError('runtime_disconnected', 'streaming', 'ended early')
+      if (frames === undefined) {
+        // Without a length nor chunks, an end of the connection is all that a reader sees of a break.
+        context.onTrouble()
+        throw new ExecutionError('runtime_disconnected', 'streaming', 'ended early')
+      }
       const batch = translator.translate(frames)
       if (translator.end !== undefined) running = givenUp(translator)
       if (batch !== undefined) yield batch
@@ -92,12 +118,17 @@ async function* execute(
     }
     if (translator.end.kind === 'failed') throw translator.end.error
   } catch (thrown) {
+    if (isTrouble(thrown)) context.onTrouble()
     throw transportFailure('runtime', thrown)
   } finally {
     if (running) response?.destroy()
     else response?.release()
     if (running && connected) call.after(cancel(context, turn))
   }
+}
+
+function isTrouble(thrown: unknown): boolean {
+  return thrown instanceof TransportError && (thrown.fault === 'unreachable' || thrown.fault === 'broken')
 }
 
 function givenUp({ end }: RuntimeTranslator): boolean {
@@ -116,20 +147,21 @@ async function statusFailure(response: UpstreamResponse, clock: Clock): Promise<
 }
 
 /** Tells the runtime that nobody listens any more. Never rejects; whether it worked changes nothing here. */
-async function cancel({ url, client, clock, logger }: Context, turn: Turn): Promise<void> {
+async function cancel({ url, client, clock, logger, onTrouble }: Context, turn: Turn): Promise<void> {
   const controller = new AbortController()
   const timer = clock.schedule(CANCEL_MS, () => controller.abort())
   try {
     const response = await client.post({
       url: `${url}/api/v1/execute/cancel`,
-      headers: { 'x-request-id': turn.requestId },
+      headers: { 'x-request-id': turn.requestId, ...fenceHeaders(turn) },
       body: JSON.stringify({ session_id: turn.sessionId }),
       signal: controller.signal,
       connectMs: CANCEL_MS,
       headersMs: CANCEL_MS,
     })
     response.release()
-  } catch {
+  } catch (thrown) {
+    if (isTrouble(thrown)) onTrouble()
     logger.debug({ requestId: turn.requestId }, 'the runtime could not be told to cancel')
   } finally {
     timer.cancel()

@@ -17,6 +17,6 @@ export function runtimeRequestBody(turn: Turn): string {
     user_message: turn.message,
     history_messages: history.length === 0 ? undefined : history,
     agent_config: configured ? config : undefined,
-    metadata: { user_id: caller.userId, message_id: turn.messageId },
+    metadata: { user_id: caller.userId, message_id: turn.messageId, shadow: turn.shadow },
   })
 }

@@ -90,7 +90,7 @@ export async function startRuntimeSimulator(options: SimulatorOptions = {}): Pro
     send(response, 200, { cancelled: execution !== undefined, session_id })
   }
 
-  return startSimulator(options, async (request, response, faults) => {
+  async function answer(request: ReceivedRequest, response: ServerResponse, faults: Faults): Promise<void> {
     const route = `${request.method} ${request.path}`
     if (route === 'POST /api/v1/execute/stream') return execute(request, response, faults)
     if (route === 'POST /api/v1/execute/cancel') return cancel(request, response)
@@ -98,7 +98,22 @@ export async function startRuntimeSimulator(options: SimulatorOptions = {}): Pro
     if (faults.healthDelayMs !== undefined) await sleep(faults.healthDelayMs)
     const status = faults.healthStatus ?? 200
     send(response, status, { status: status < 300 ? 'healthy' : 'unhealthy', service: 'runtime-simulator' })
-  })
+  }
+
+  return startSimulator(options, answer, describe)
+}
+
+/** Whose execution or cancel it was; no content. */
+function describe({ body }: ReceivedRequest): object {
+  const known = z.object({ session_id: z.string(), metadata: executeSchema.shape.metadata })
+  let value: unknown
+  try {
+    value = JSON.parse(body)
+  } catch {
+    return {}
+  }
+  const parsed = known.safeParse(value)
+  return parsed.success ? { sessionId: parsed.data.session_id, metadata: parsed.data.metadata } : {}
 }
 
 const CANCELLED = {

@@ -40,8 +40,15 @@ export type Handler = (
 const MAX_BODY_BYTES = 8_388_608
 const MAX_KEPT = 1000
 
-/** Listens, keeps what it receives, and serves `/_faults` and `/_requests`; the rest is the handler's. */
-export async function startSimulator(options: SimulatorOptions, handler: Handler): Promise<Simulator> {
+/**
+ * Listens, keeps what it receives, and serves `/_faults` and `/_requests`; the rest is the handler's.
+ * @param describe what `/_requests` tells of a request beside its head
+ */
+export async function startSimulator(
+  options: SimulatorOptions,
+  handler: Handler,
+  describe: (request: ReceivedRequest) => object = () => ({}),
+): Promise<Simulator> {
   const host = options.host ?? '127.0.0.1'
   const sockets = new Set<Socket>()
   const requests: ReceivedRequest[] = []
@@ -73,10 +80,12 @@ export async function startSimulator(options: SimulatorOptions, handler: Handler
       return
     }
     if (path === '/_requests') {
-      const seen = requests.map(({ method, path: to, headers }) => ({
-        method,
-        path: to,
-        requestId: headers['x-request-id'],
+      const seen = requests.map((kept) => ({
+        method: kept.method,
+        path: kept.path,
+        requestId: kept.headers['x-request-id'],
+        shadow: kept.headers['x-chat-shadow'],
+        ...describe(kept),
       }))
       send(response, 200, seen)
       return

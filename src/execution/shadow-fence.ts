@@ -1,0 +1,9 @@
+import type { Turn } from './backend.js'
+
+/** Session ids of shadows begin with it; those of users are UUIDs, so the two never collide. */
+export const SHADOW_PREFIX = 'shadow:'
+
+/** The header by which any upstream can tell a shadow's request from a user's; none for a user's turn. */
+export function fenceHeaders(turn: Turn): Readonly<Record<string, string>> {
+  return turn.shadow === true ? { 'x-chat-shadow': '1' } : {}
+}
