@@ -1,6 +1,8 @@
+import type { Outcome } from '../execution/outcome.js'
 import type { Transition } from '../journal/journal.js'
 import type { FallbackPolicy } from '../protocol/fallback.js'
-import type { Override } from '../store/override.js'
+import type { Decision, ExecutionMode } from '../protocol/modes.js'
+import type { Override, Trip } from '../store/override.js'
 
 /** Who asks, as the override may target it. */
 export interface Subject {
@@ -15,6 +17,7 @@ export type Command =
   | {
       readonly kind: 'trigger'
       readonly userId: string
+      /** the person's own words; empty where none were given */
       readonly reason: string
       readonly ttlSeconds?: number
       /** absent: everybody */
@@ -30,7 +33,7 @@ export interface FallbackSnapshot {
   readonly propagationMs?: number
   readonly policy: FallbackPolicy
   /** policy `observe`: what would have tripped, while it holds */
-  readonly wouldTrip?: { readonly cause: string; readonly value: number; readonly threshold: number }
+  readonly wouldTrip?: Trip
   readonly probe: { readonly healthy?: boolean; readonly failures: number; readonly at?: number }
   readonly lease: { readonly holder?: string; readonly mine: boolean }
   readonly isolated: boolean
@@ -67,6 +70,10 @@ export type FallbackEvent =
 export interface Fallback {
   /** The override that counts for this subject: ours where it is newer than the provider's, else the provider's. */
   overrideFor(subject: Subject, provided: ProvidedOverride): { readonly on: boolean }
+  /** Each turn once, when it was decided; its mode without the override makes it a candidate of a recovery. */
+  turnDecided(decision: Decision, modeWithoutOverride: ExecutionMode): void
+  /** Each execution of a turn at its end, into the judged windows. */
+  record(outcome: Outcome): void
   snapshot(): FallbackSnapshot
   /** Acts in memory at once; ends when it is in the store or is known not to be, at most about 2 s later. */
   command(command: Command): Promise<FallbackSnapshot>

@@ -4,6 +4,9 @@ import type { Logger } from '../core/logger.js'
 import type { Flags } from '../decision/flags.js'
 import type { ChatBackend } from '../execution/backend.js'
 import type { Outcome } from '../execution/outcome.js'
+import type { Fallback } from '../fallback/fallback.js'
+import type { Journal } from '../journal/journal.js'
+import type { PublicWindows } from '../metrics/windows.js'
 import type { Failover } from '../protocol/events.js'
 import type { Decision, ExecutionMode } from '../protocol/modes.js'
 import type { SessionStore } from '../sessions/session-store.js'
@@ -23,6 +26,8 @@ export interface EdgeMetrics {
 /** Where the process is in its life; only `ready` takes new turns. */
 export interface Lifecycle {
   state(): 'starting' | 'ready' | 'draining'
+  /** aborted when the drain begins: streams that end by nothing else end then */
+  readonly draining: AbortSignal
 }
 
 /** Times of the request edge in ms; protocols fix them, tests shorten them. */
@@ -43,6 +48,8 @@ export interface EdgeTiming {
   readonly releasingMs: number
   /** for the store to keep the end of a turn */
   readonly finishMs: number
+  /** the longest an operator's stream goes without a `metrics` event */
+  readonly metricsMs: number
 }
 
 export const EDGE_TIMING: EdgeTiming = {
@@ -54,12 +61,16 @@ export const EDGE_TIMING: EdgeTiming = {
   stopLookMs: 1_000,
   releasingMs: 1_300,
   finishMs: 3_000,
+  metricsMs: 10_000,
 }
 
 /** Everything the request edge needs, made by the composition root. */
 export interface AppDeps {
   readonly config: Pick<Config, 'auth' | 'maxStreams' | 'turnsPerMinute' | 'historyBudget'>
   readonly flags: Flags
+  readonly fallback: Fallback
+  readonly windows: PublicWindows
+  readonly journal: Pick<Journal, 'transitions'>
   readonly sessions: SessionStore
   readonly backends: Readonly<Record<ExecutionMode, ChatBackend>>
   readonly turns: TurnRegistry

@@ -1,4 +1,5 @@
 import type { TransitionView } from './fallback.js'
+import { instant } from './instant.js'
 import { type TransitionFacts, transitionKind, transitionReason } from './transition-text.js'
 
 /** A transition as it is kept; instants are wall-clock ms. */
@@ -39,10 +40,4 @@ export function transitionView(
     evidence: transition.evidence ?? null,
     guardrails: transition.guardrails ?? null,
   }
-}
-
-/** ISO 8601 UTC; an instant no calendar knows (a broken clock wrote it) becomes the nearest one. */
-function instant(ms: number): string {
-  const LIMIT = 8.64e15
-  return new Date(Math.min(Math.max(Number.isNaN(ms) ? 0 : ms, -LIMIT), LIMIT)).toISOString()
 }
