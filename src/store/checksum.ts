@@ -1,0 +1,35 @@
+import { createHash } from 'node:crypto'
+import { isList, isObject, type Json, type JsonObject } from './override-flag.js'
+
+/** hex digits kept of each SHA-256: it finds edits, it keeps nobody out */
+const DIGITS = 12
+
+/** JSON with sorted keys and no blanks: the same for any formatting of the same value. */
+export function canonicalJson(value: Json): string {
+  if (isList(value)) return `[${value.map(canonicalJson).join(',')}]`
+  if (!isObject(value)) return JSON.stringify(value)
+  const members = Object.keys(value)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key] ?? null)}`)
+  return `{${members.join(',')}}`
+}
+
+/**
+ * `<rule>-<flag>`: the first half over what decides anything (all but metadata), the second over the whole flag without
+ * `metadata.checksum` itself. So an edit of a text is told from an edit of whom the flag is on for.
+ */
+export function flagChecksum(flag: JsonObject): string {
+  const { metadata, ...rule } = flag
+  const { checksum: _, ...kept } = isObject(metadata) ? metadata : {}
+  return `${digest(rule)}-${digest({ ...rule, metadata: kept })}`
+}
+
+/** Whether both were made over flags that decide the same. */
+export function sameRule(checksum: string, other: string): boolean {
+  const [rule] = checksum.split('-')
+  return rule !== undefined && rule === other.split('-')[0]
+}
+
+function digest(value: Json): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, DIGITS)
+}

@@ -1,0 +1,65 @@
+import { findNodeAtLocation, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
+import type { Json } from './override-flag.js'
+
+/** levels of brackets a document may have, as in the operators' file: what goes down by calls stays safe */
+const MAX_DEPTH = 256
+
+export type ParsedJson =
+  | { readonly kind: 'json'; readonly value: Json }
+  | { readonly kind: 'fault'; readonly detail: string }
+
+/** Strict JSON; a fault is told with its line. Never throws. */
+export function parseStrictJson(text: string): ParsedJson {
+  const fault = (detail: string): ParsedJson => ({ kind: 'fault', detail })
+  if (text.trim() === '') return fault('the file is empty')
+  if (text.startsWith('\ufeff')) return fault('line 1: not JSON: it begins with a byte order mark')
+  const tooDeep = offsetBelow(text, MAX_DEPTH)
+  if (tooDeep !== undefined)
+    return fault(`line ${lineOf(text, tooDeep)}: nested deeper than ${MAX_DEPTH} levels`)
+  try {
+    return { kind: 'json', value: JSON.parse(text) }
+  } catch {
+    return fault(syntaxFault(text))
+  }
+}
+
+/** The 1-based line of a place in the document, or of what is nearest above it. */
+export function lineAt(text: string, path: readonly (string | number)[]): number {
+  const root = parseTree(text)
+  if (root === undefined) return 1
+  for (let length = path.length; length > 0; length -= 1) {
+    const node = findNodeAtLocation(root, path.slice(0, length))
+    if (node !== undefined) return lineOf(text, node.offset)
+  }
+  return lineOf(text, root.offset)
+}
+
+function syntaxFault(text: string): string {
+  const errors: ParseError[] = []
+  parseTree(text, errors, { disallowComments: true, allowTrailingComma: false })
+  const [first] = errors
+  if (first === undefined) return 'not JSON'
+  const words = printParseErrorCode(first.error).replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter}`)
+  return `line ${lineOf(text, first.offset)}: not JSON: ${words.toLowerCase()}`
+}
+
+function lineOf(text: string, offset: number): number {
+  let line = 1
+  for (let at = text.indexOf('\n'); at !== -1 && at < offset; at = text.indexOf('\n', at + 1)) line += 1
+  return line
+}
+
+/** Where the text goes deeper than `levels` of brackets; what stands in a string is no bracket. */
+function offsetBelow(text: string, levels: number): number | undefined {
+  let depth = 0
+  let quoted = false
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at]
+    if (quoted && character === '\\') at += 1
+    else if (character === '"') quoted = !quoted
+    else if (!quoted && (character === '[' || character === '{')) depth += 1
+    else if (!quoted && (character === ']' || character === '}')) depth -= 1
+    if (depth > levels) return at
+  }
+  return undefined
+}
