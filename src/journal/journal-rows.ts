@@ -1,0 +1,131 @@
+import { z } from 'zod'
+import type { SqlRow, SqlValue } from '../core/sqlite.js'
+import {
+  actorSchema,
+  fallbackCauseSchema,
+  fallbackStateSchema,
+  manualScopeSchema,
+  transitionKindSchema,
+} from '../protocol/fallback.js'
+import { given, jsonValue, type SampleEntry, type TransitionEntry } from './entries.js'
+import type { EvidenceSample, KeptTransition } from './journal.js'
+
+/** Columns of the two tables, in the order of the values below; `id` stands before them where rows are read. */
+export const TRANSITION_COLUMNS = [
+  'at',
+  'kind',
+  'from_state',
+  'to_state',
+  'manual_from',
+  'manual_to',
+  'actor',
+  'replica',
+  'user',
+  'cause',
+  'value',
+  'threshold',
+  'reason',
+  'trips',
+  'hold_until',
+  'recovering_percent',
+  'revision',
+  'evidence',
+  'guardrails',
+] as const
+export const SAMPLE_COLUMNS = ['at', 'replica', 'run', 'seq', 'input'] as const
+
+export function transitionValues(entry: TransitionEntry): SqlValue[] {
+  return [
+    entry.at,
+    entry.kind ?? null,
+    entry.from,
+    entry.to,
+    entry.manualFrom,
+    entry.manualTo,
+    entry.actor,
+    entry.replica,
+    entry.userId ?? null,
+    entry.cause ?? null,
+    entry.value ?? null,
+    entry.threshold ?? null,
+    entry.reason ?? null,
+    entry.trips,
+    entry.holdUntil ?? null,
+    entry.recoveringPercent ?? null,
+    entry.revision,
+    entry.evidence ?? null,
+    entry.guardrails ?? null,
+  ]
+}
+
+export const sampleValues = (entry: SampleEntry): SqlValue[] => [
+  entry.at,
+  entry.replica,
+  entry.run,
+  entry.seq,
+  entry.input,
+]
+
+const json = z.string().transform(jsonValue)
+
+const transitionRow = z.tuple([
+  z.number(),
+  z.number(),
+  transitionKindSchema.nullable().catch(null),
+  fallbackStateSchema,
+  fallbackStateSchema,
+  manualScopeSchema,
+  manualScopeSchema,
+  actorSchema,
+  z.string(),
+  z.string().nullable(),
+  fallbackCauseSchema.nullable(),
+  z.number().nullable(),
+  z.number().nullable(),
+  z.string().nullable(),
+  z.number(),
+  z.number().nullable(),
+  z.number().nullable(),
+  z.number(),
+  json.nullable(),
+  json.nullable(),
+])
+
+/** Undefined for a row that this version does not understand: a newer one wrote it. */
+export function rowTransition(row: SqlRow): KeptTransition | undefined {
+  const parsed = transitionRow.safeParse(row)
+  if (!parsed.success) return undefined
+  const [id, at, kind, from, to, manualFrom, manualTo, actor, replica, userId, cause, ...rest] = parsed.data
+  const [value, threshold, reason, trips, holdUntil, recoveringPercent, revision, evidence, guardrails] = rest
+  return {
+    id,
+    at,
+    ...given('kind', kind),
+    from,
+    to,
+    manualFrom,
+    manualTo,
+    actor,
+    replica,
+    ...given('userId', userId),
+    ...given('cause', cause),
+    ...given('value', value),
+    ...given('threshold', threshold),
+    ...given('reason', reason),
+    trips,
+    ...given('holdUntil', holdUntil),
+    ...given('recoveringPercent', recoveringPercent),
+    revision,
+    ...given('evidence', evidence),
+    ...given('guardrails', guardrails),
+  }
+}
+
+const sampleRow = z.tuple([z.number(), z.number(), z.string(), z.string(), z.number(), json])
+
+export function rowSample(row: SqlRow): EvidenceSample | undefined {
+  const parsed = sampleRow.safeParse(row)
+  if (!parsed.success) return undefined
+  const [, at, replica, run, seq, input] = parsed.data
+  return { at, replica, run, seq, input }
+}

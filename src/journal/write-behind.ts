@@ -1,0 +1,159 @@
+import type { Clock, Timer } from '../core/clock.js'
+
+export interface WriteBehindOptions<T> {
+  readonly clock: Clock
+  /** entries that may wait at once; what comes beyond is dropped */
+  readonly maxWaiting: number
+  /** Writes all of them or none. Throws what `verdict` understands. */
+  write(entries: readonly T[]): void
+  /**
+   * `locked`: may work in a moment; `unwritable`: may work later (a full disk); `impossible`: never will, for an entry
+   * in it is wrong.
+   */
+  verdict(error: unknown): 'locked' | 'unwritable' | 'impossible'
+  /** Entries begin to wait for longer, or to be dropped. */
+  onTrouble(error: unknown): void
+  /** All that waited is written. */
+  onOver(): void
+  /** An entry that can never be written was dropped. */
+  onImpossible(error: unknown): void
+}
+
+interface Waiting<T> {
+  readonly entry: T
+  readonly precious: boolean
+}
+
+/** ms an entry waits for others to share its transaction */
+const GATHER_MS = 10
+const BATCH = 100
+const MAX_PAUSE_MS = 1_000
+/** a lock held for shorter than this is nobody's trouble */
+const LOCKED_MS = 2_000
+/** ms before each of the last tries; about a second in all, each of them may block some ms besides */
+const LAST_PAUSES_MS = [0, 10, 20, 50, 100, 200, 250, 300] as const
+
+/**
+ * Entries on their way to a disk that may be locked, full or gone: `add` only remembers, a timer writes. Bounded: beyond
+ * that entries are dropped and counted, a precious one taking the place of the newest that is not.
+ */
+export class WriteBehind<T> {
+  readonly #options: WriteBehindOptions<T>
+  readonly #waiting: Waiting<T>[] = []
+  #timer: Timer | undefined
+  #pauseMs = GATHER_MS
+  /** entries still to be written one by one, since one among them is impossible */
+  #singly = 0
+  #failingSince: number | undefined
+  #trouble = false
+  #dropped = 0
+  #closed = false
+
+  constructor(options: WriteBehindOptions<T>) {
+    this.#options = options
+  }
+
+  get dropped(): number {
+    return this.#dropped
+  }
+
+  /** Counts an entry that was lost before it came here. */
+  drop(): void {
+    this.#dropped += 1
+  }
+
+  add(entry: T, precious: boolean): void {
+    if (this.#closed || (this.#waiting.length >= this.#options.maxWaiting && !this.#makeRoom(precious))) {
+      this.drop()
+      return
+    }
+    this.#waiting.push({ entry, precious })
+    this.#timer ??= this.#schedule()
+  }
+
+  /** Writes what waits now, unless it is known that it cannot be written at the moment. */
+  async flush(): Promise<void> {
+    while (this.#waiting.length > 0 && this.#failingSince === undefined && this.#round()) await breath()
+  }
+
+  /** Writes what waits, trying for about a second, and drops the rest; whatever comes later is dropped too. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#timer?.cancel()
+    for (const pauseMs of LAST_PAUSES_MS) {
+      await new Promise((resolve) => setTimeout(resolve, pauseMs))
+      while (this.#waiting.length > 0 && this.#round()) await breath()
+      if (this.#waiting.length === 0) return
+    }
+    this.#dropped += this.#waiting.splice(0).length
+  }
+
+  #schedule(): Timer {
+    return this.#options.clock.schedule(this.#pauseMs, () => {
+      this.#timer = undefined
+      this.#round()
+      if (this.#waiting.length > 0) this.#timer ??= this.#schedule()
+    })
+  }
+
+  #makeRoom(precious: boolean): boolean {
+    this.#tellTrouble(new Error('too many entries wait'))
+    const victim = precious ? this.#waiting.findLastIndex((waiting) => !waiting.precious) : -1
+    if (victim < 0) return false
+    this.#waiting.splice(victim, 1)
+    this.drop()
+    return true
+  }
+
+  /** One transaction. False where it is better to wait before the next. */
+  #round(): boolean {
+    const batch = this.#waiting.slice(0, this.#singly > 0 ? 1 : BATCH)
+    try {
+      this.#options.write(batch.map(({ entry }) => entry))
+    } catch (error) {
+      return this.#failed(error, batch.length)
+    }
+    this.#waiting.splice(0, batch.length)
+    this.#singly = Math.max(this.#singly - 1, 0)
+    this.#passed()
+    return true
+  }
+
+  #passed(): void {
+    this.#failingSince = undefined
+    this.#pauseMs = GATHER_MS
+    if (!this.#trouble || this.#waiting.length > 0) return
+    this.#trouble = false
+    this.#options.onOver()
+  }
+
+  #failed(error: unknown, size: number): boolean {
+    const verdict = this.#options.verdict(error)
+    if (verdict === 'impossible') {
+      if (size > 1) {
+        this.#singly = size
+        return true
+      }
+      this.#waiting.shift()
+      this.#singly = 0
+      this.drop()
+      this.#options.onImpossible(error)
+      return true
+    }
+    const now = this.#options.clock.monotonic()
+    this.#failingSince ??= now
+    this.#pauseMs = Math.min(this.#pauseMs * 2, MAX_PAUSE_MS)
+    if (verdict === 'unwritable' || now - this.#failingSince >= LOCKED_MS) this.#tellTrouble(error)
+    return false
+  }
+
+  #tellTrouble(error: unknown): void {
+    if (this.#trouble) return
+    this.#trouble = true
+    this.#options.onTrouble(error)
+  }
+}
+
+/** The event loop's turn between two transactions. */
+const breath = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
