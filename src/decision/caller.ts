@@ -8,6 +8,9 @@ export interface Caller {
   readonly sessionId: string
 }
 
+/** Whom the service itself asks for: nobody's org, session or agent. */
+export const NOBODY: Caller = { orgId: '', userId: '', agentId: '', sessionId: 'flags-probe' }
+
 /** `targetingKey` is the session: a conversation stays on its side (and is ASCII, so Go and Node bucket alike). */
 export function evaluationContext(caller: Caller): EvaluationContext {
   return {

@@ -1,13 +1,14 @@
-import { type Client, ErrorCode, ProviderEvents, ProviderStatus } from '@openfeature/server-sdk'
+import { type Client, ProviderEvents, ProviderStatus } from '@openfeature/server-sdk'
 import type { Config } from '../config.js'
-import { type Caller, evaluationContext } from './caller.js'
+import { type Caller, evaluationContext, NOBODY } from './caller.js'
+import { type ChangeListener, ChangeListeners } from './change-listeners.js'
 import type { TurnDefaults } from './code-defaults.js'
+import { DaemonContent } from './daemon-content.js'
 import { FlagFaults } from './flag-faults.js'
 import type { FlagFile } from './flag-file.js'
 import { monitorFlagFile } from './flag-file-monitor.js'
 import { connectFlagd, type FlagdConnection } from './flagd-providers.js'
 import {
-  FLAG_KEYS,
   FLAGS_OF_FILE,
   type Flags,
   type FlagsDeps,
@@ -16,18 +17,23 @@ import {
   type TurnFlags,
 } from './flags.js'
 import { RefusedFlags } from './refused-flags.js'
-import { PROBE, RpcTurns } from './rpc-turns.js'
+import { RpcTurns } from './rpc-turns.js'
 import { type BoundClient, bindProvider } from './sdk-client.js'
+import { evaluateService, type ServiceAnswers, serviceDetails } from './service-reader.js'
+import { ServiceSettler } from './service-settler.js'
 import { START_BOUND_MS, within } from './start-bound.js'
 import { allDetails, evaluateTurn, type TurnDetails, type TurnEvaluations } from './turn-reader.js'
-import { TurnSettler } from './turn-settler.js'
+import { type AnswerContext, TurnSettler } from './turn-settler.js'
 
 /** Resolvers `in-process` and `rpc`: flags from a flagd, which may be dead, silent or without flags of ours. */
 export class DaemonFlags implements Flags {
   readonly #address: string
   readonly #faults: FlagFaults
   readonly #refused: RefusedFlags
+  readonly #content: DaemonContent
   readonly #settler: TurnSettler
+  readonly #service: ServiceSettler
+  readonly #listeners: ChangeListeners
   readonly #files: readonly FlagFile[]
   readonly #rpc: RpcTurns | undefined
   #connection: FlagdConnection | undefined
@@ -35,9 +41,8 @@ export class DaemonFlags implements Flags {
   #client: Client | undefined
   #started = false
   #closed = false
-  /** flags of ours were among what flagd has, when it was last looked at, and ever */
-  #served = false
-  #known = false
+  /** connected (again), and the listeners were not told yet: flags may have changed meanwhile */
+  #returned = false
 
   constructor(
     private readonly resolver: 'in-process' | 'rpc',
@@ -49,16 +54,16 @@ export class DaemonFlags implements Flags {
     this.#address = `flagd ${config.flagd.host}:${config.flagd.port}`
     this.#faults = new FlagFaults(clock, logger)
     this.#refused = new RefusedFlags(this.#faults, clock)
-    this.#settler = new TurnSettler(
-      defaults,
-      {
-        // An answer by rpc is fresh; in-process goes on answering from what the daemon sent last.
-        isStale: () => resolver === 'in-process' && !this.#isConnected(),
-        whenAbsent: (overrideFound) =>
-          overrideFound && (resolver === 'in-process' || this.#isConnected()) ? 'default' : 'away',
-      },
-      this.#refused,
-    )
+    this.#content = new DaemonContent(this.#address, this.#faults)
+    this.#listeners = new ChangeListeners(logger)
+    const answers: AnswerContext = {
+      // An answer by rpc is fresh; in-process goes on answering from what it took last.
+      isStale: () => resolver === 'in-process' && (!this.#isConnected() || this.#content.refused),
+      whenAbsent: (overrideFound) =>
+        overrideFound && (resolver === 'in-process' || this.#isConnected()) ? 'default' : 'away',
+    }
+    this.#settler = new TurnSettler(defaults, answers, this.#refused)
+    this.#service = new ServiceSettler(defaults, answers, this.#refused)
     this.#files = [
       monitorFlagFile(config.opsFile, 'ops', clock, this.#faults),
       monitorFlagFile(config.overrideFile, 'override', clock, this.#faults),
@@ -68,7 +73,9 @@ export class DaemonFlags implements Flags {
 
   async start(): Promise<void> {
     const files = Promise.all(this.#files.map((file) => file.start()))
-    this.#connection = connectFlagd(this.resolver, this.config.flagd)
+    this.#connection = connectFlagd(this.resolver, this.config.flagd, (refusal) => {
+      if (!this.#closed) this.#content.configurationCame(refusal)
+    })
     this.#bound = bindProvider(this.#connection.provider, (client) => this.#listen(client))
     const ready = this.#bound.initialised.then(() => this.#firstLook())
     await within(Promise.all([files, ready]), START_BOUND_MS, this.deps.clock)
@@ -83,12 +90,12 @@ export class DaemonFlags implements Flags {
   }
 
   async forService(): Promise<ServiceFlags> {
-    const { guardrails } = await this.forTurn(PROBE)
-    return { guardrails, policy: 'auto', ready: this.#isConnected() }
+    const answers = await this.#serviceAnswers()
+    return this.#service.settle(answers, !this.#closed && this.#isThere())
   }
 
-  onChange(_listener: (keys: readonly string[]) => void): () => void {
-    return () => {}
+  onChange(listener: ChangeListener): () => void {
+    return this.#listeners.add(listener)
   }
 
   status(): FlagsStatus {
@@ -98,6 +105,7 @@ export class DaemonFlags implements Flags {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#listeners.clear()
     this.#rpc?.close()
     await Promise.all([...this.#files.map((file) => file.close()), this.#connection?.close()])
     this.#bound?.unbind()
@@ -105,13 +113,24 @@ export class DaemonFlags implements Flags {
 
   #state(isFaulty: boolean): FlagsStatus['state'] {
     if (!this.#started) return 'starting'
-    const isThere = this.#isConnected() && this.#served && this.#rpc?.away !== true
-    if (!isThere) return this.#known ? 'stale' : 'unavailable'
+    if (!this.#isThere() || !this.#content.served) return this.#content.known ? 'stale' : 'unavailable'
     return isFaulty ? 'stale' : 'ready'
   }
 
   #isConnected(): boolean {
     return this.#client?.providerStatus === ProviderStatus.READY
+  }
+
+  /** ... and, by rpc, it answers: a silent flagd stays connected for many seconds. */
+  #isThere(): boolean {
+    return this.#isConnected() && this.#rpc?.away !== true
+  }
+
+  async #serviceAnswers(): Promise<ServiceAnswers> {
+    const client = this.#client
+    if (client === undefined || this.#closed) return {}
+    const evaluate = () => evaluateService(client, this.defaults)
+    return this.#rpc === undefined ? serviceDetails(evaluate()) : this.#rpc.forService(evaluate)
   }
 
   #evaluate(client: Client, caller: Caller): TurnEvaluations {
@@ -128,16 +147,19 @@ export class DaemonFlags implements Flags {
       },
       isConnected: () => this.#isConnected(),
       onAway: () => this.#unreachable(),
-      onAnswer: (details) => {
+      onAnswer: (details, wasAway) => {
         this.#faults.replace('daemon', [])
-        this.#inspect(details)
+        this.#answered(details, wasAway)
       },
     })
   }
 
   #listen(client: Client): void {
     this.#client = client
-    client.addHandler(ProviderEvents.Ready, () => void this.#look())
+    client.addHandler(ProviderEvents.Ready, () => {
+      this.#returned = true
+      void this.#look()
+    })
     client.addHandler(ProviderEvents.Stale, () => this.#lost())
     client.addHandler(ProviderEvents.Error, () => this.#lost())
     client.addHandler(ProviderEvents.ConfigurationChanged, (event) =>
@@ -168,7 +190,7 @@ export class DaemonFlags implements Flags {
     this.#refused.flagsChanged()
     if (this.#rpc !== undefined) return this.#rpc.probe()
     this.#faults.replace('daemon', [])
-    this.#inspect(await allDetails(this.#evaluate(this.#client, PROBE)))
+    this.#answered(await allDetails(this.#evaluate(this.#client, NOBODY)), false)
   }
 
   #changed(keys: readonly string[]): void {
@@ -181,29 +203,17 @@ export class DaemonFlags implements Flags {
     }
     for (const [file, flags] of byFile)
       this.deps.logger.info({ file, flags, source: this.#address }, '[Flags] changed')
+    this.#listeners.tell(keys)
     if (this.#rpc === undefined || !this.#rpc.away) void this.#look()
   }
 
-  /** READY says nothing about flags: a configuration refused as a whole leaves the provider READY and empty. */
-  #inspect(details: TurnDetails): void {
+  /** What flagd, or the provider in its place, answered for nobody in particular. */
+  #answered(details: TurnDetails, wasAway: boolean): void {
     if (this.#closed) return
-    const answers = Object.values(details)
-    const isMissing = ({ errorCode }: { errorCode?: ErrorCode }) => errorCode === ErrorCode.FLAG_NOT_FOUND
-    this.#served = !answers.every(isMissing)
-    this.#known ||= this.#served
-    const inForce = 'last known good values are in force, then code defaults'
-    if (!this.#served)
-      this.#faults.replace('content', [
-        {
-          where: this.#address,
-          message: `it serves none of this service's flags (its sources, or one refused as a whole?); ${inForce}`,
-        },
-      ])
-    else if (isMissing(details.override))
-      this.#faults.replace('content', [
-        { where: this.#address, message: `it does not serve "${FLAG_KEYS.override}"; ${inForce}` },
-      ])
-    else this.#faults.replace('content', [])
-    this.#settler.settle(PROBE, details)
+    this.#content.inspect(details)
+    this.#settler.settle(NOBODY, details)
+    if (!this.#returned && !wasAway) return
+    this.#returned = false
+    this.#listeners.tell([])
   }
 }

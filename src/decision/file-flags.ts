@@ -1,14 +1,15 @@
 import type { Client } from '@openfeature/server-sdk'
 import type { Config } from '../config.js'
-import type { Caller } from './caller.js'
-import { evaluationContext } from './caller.js'
+import { type Caller, evaluationContext } from './caller.js'
+import { type ChangeListener, ChangeListeners } from './change-listeners.js'
 import type { TurnDefaults } from './code-defaults.js'
 import { FileProvider } from './file-provider.js'
 import { FlagFaults } from './flag-faults.js'
 import type { Flags, FlagsDeps, FlagsStatus, ServiceFlags, TurnFlags } from './flags.js'
 import { RefusedFlags } from './refused-flags.js'
-import { PROBE } from './rpc-turns.js'
 import { type BoundClient, bindProvider } from './sdk-client.js'
+import { evaluateService, serviceDetails } from './service-reader.js'
+import { ServiceSettler } from './service-settler.js'
 import { START_BOUND_MS, within } from './start-bound.js'
 import { allDetails, evaluateTurn } from './turn-reader.js'
 import { TurnSettler } from './turn-settler.js'
@@ -18,8 +19,11 @@ export class FileFlags implements Flags {
   readonly #provider: FileProvider
   readonly #faults: FlagFaults
   readonly #settler: TurnSettler
+  readonly #service: ServiceSettler
+  readonly #listeners: ChangeListeners
   #bound: BoundClient | undefined
   #client: Client | undefined
+  #closed = false
 
   constructor(
     config: Config['flags'],
@@ -29,6 +33,8 @@ export class FileFlags implements Flags {
     const { clock, logger } = deps
     this.#faults = new FlagFaults(clock, logger)
     const refused = new RefusedFlags(this.#faults, clock)
+    const listeners = new ChangeListeners(logger)
+    this.#listeners = listeners
     this.#provider = new FileProvider({
       opsFile: config.opsFile,
       overrideFile: config.overrideFile,
@@ -37,6 +43,7 @@ export class FileFlags implements Flags {
       onChange(file, flags) {
         refused.flagsChanged()
         logger.info({ file, flags }, '[Flags] changed')
+        listeners.tell(flags)
       },
     })
     const provider = this.#provider
@@ -46,6 +53,7 @@ export class FileFlags implements Flags {
       { isStale: (key) => provider.isStale(key), whenAbsent: () => 'default' },
       refused,
     )
+    this.#service = new ServiceSettler(defaults, { whenAbsent: () => 'default' }, refused)
   }
 
   async start(): Promise<void> {
@@ -61,12 +69,13 @@ export class FileFlags implements Flags {
   }
 
   async forService(): Promise<ServiceFlags> {
-    const { guardrails } = await this.forTurn(PROBE)
-    return { guardrails, policy: 'auto', ready: this.#client !== undefined }
+    if (this.#client === undefined || this.#closed) return this.#service.settle({}, false)
+    const answers = await serviceDetails(evaluateService(this.#client, this.defaults))
+    return this.#service.settle(answers, true)
   }
 
-  onChange(_listener: (keys: readonly string[]) => void): () => void {
-    return () => {}
+  onChange(listener: ChangeListener): () => void {
+    return this.#listeners.add(listener)
   }
 
   status(): FlagsStatus {
@@ -76,6 +85,8 @@ export class FileFlags implements Flags {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
+    this.#listeners.clear()
     this.#bound?.unbind()
     await this.#provider.onClose()
   }

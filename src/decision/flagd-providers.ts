@@ -1,5 +1,7 @@
 import { FlagdProvider } from '@openfeature/flagd-provider'
 import type { Provider } from '@openfeature/server-sdk'
+import { errorText } from '../core/errors.js'
+import { configurationRefusal } from './configuration-refusal.js'
 import { silentSdkLogger } from './sdk-logger.js'
 
 export interface FlagdAddress {
@@ -30,11 +32,17 @@ const SETTINGS = {
 
 /**
  * Resolvers `in-process` (evaluates here what flagd's sync stream sends) and `rpc` (asks flagd each time).
- * What is missing in the provider is reached by name in its (pinned) inside; a test holds each.
+ * What is missing in the provider is reached by name in its (pinned) inside; a test holds each. `onConfiguration` hears of
+ * each configuration that came `in-process`, and because of what it was refused.
  */
-export function connectFlagd(resolverType: 'in-process' | 'rpc', address: FlagdAddress): FlagdConnection {
+export function connectFlagd(
+  resolverType: 'in-process' | 'rpc',
+  address: FlagdAddress,
+  onConfiguration: (refusal: string | undefined) => void,
+): FlagdConnection {
   const provider = new FlagdProvider({ ...SETTINGS, ...address, resolverType }, silentSdkLogger)
   const service = objectAt(provider, '_service')
+  if (service !== undefined) watchConfigurations(service, onConfiguration)
   const stream = objectAt(service, '_dataFetcher') ?? service
   return {
     provider,
@@ -48,6 +56,22 @@ export function connectFlagd(resolverType: 'in-process' | 'rpc', address: FlagdA
       await provider.onClose()
     },
   }
+}
+
+/** `in-process` takes each configuration by this method, and swallows what it throws. By `rpc` there is none. */
+function watchConfigurations(service: object, tell: (refusal: string | undefined) => void): void {
+  const take: unknown = Reflect.get(service, 'setFlagConfiguration')
+  if (typeof take !== 'function') return
+  Reflect.set(service, 'setFlagConfiguration', (text: string): unknown => {
+    try {
+      const changed: unknown = Reflect.apply(take, service, [text])
+      tell(undefined)
+      return changed
+    } catch (thrown) {
+      tell(configurationRefusal(text) ?? errorText(thrown))
+      throw thrown
+    }
+  })
 }
 
 function objectAt(owner: object | undefined, name: string): object | undefined {

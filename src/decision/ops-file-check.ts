@@ -47,7 +47,7 @@ function checkFlag(
     issues.add(
       (state ?? flag).offset,
       [...path, 'state'],
-      `"state" must be "ENABLED" or "DISABLED"; the in-process provider refuses every flag of every file over it`,
+      `"state" must be "ENABLED" or "DISABLED"; the in-process provider refuses the whole configuration because of it`,
     )
   const variants = new Set(propertiesOf(part('variants')).map(({ key: variant }) => variant))
   const byDefault = part('defaultVariant')

@@ -1,14 +1,13 @@
 import { ErrorCode, type EvaluationDetails, type FlagValue } from '@openfeature/server-sdk'
 import type { Clock, Timer } from '../core/clock.js'
-import type { Caller } from './caller.js'
+import { startBudget } from './answer-budget.js'
+import { type Caller, NOBODY } from './caller.js'
 import type { TurnFlags } from './flags.js'
+import type { ServiceAnswers, ServiceEvaluations } from './service-reader.js'
 import { within } from './start-bound.js'
-import { allDetails, type TurnDetails, type TurnEvaluations } from './turn-reader.js'
+import { allDetails, type TurnAnswers, type TurnDetails, type TurnEvaluations } from './turn-reader.js'
 import type { TurnSettler } from './turn-settler.js'
 
-/** ms for all flags of a turn, whatever flagd does; the last one is for answers that wait behind a busy event loop */
-const BUDGET_MS = 49
-const LAST_LOOK_MS = 1
 /** ms between two probes of a daemon that refuses connections */
 const PROBE_INTERVAL_MS = 250
 /** ms for one probe; a silent connection is dropped by keep-alive after 25 s, which ends the calls on it */
@@ -23,12 +22,9 @@ export interface RpcTurnsDeps {
   isConnected(): boolean
   /** flagd does not answer (any more) */
   onAway(): void
-  /** flagd answered a probe, with this */
-  onAnswer(details: TurnDetails): void
+  /** flagd answered a probe, with this; `wasAway`: turns did without it until now */
+  onAnswer(details: TurnDetails, wasAway: boolean): void
 }
-
-/** The probe's caller; nobody's org, session or agent. */
-export const PROBE: Caller = { orgId: '', userId: '', agentId: '', sessionId: 'flags-probe' }
 
 /**
  * Turns by resolver `rpc`. A turn waits at most 50 ms; after a miss turns use what is known at once, until one probe in
@@ -51,13 +47,28 @@ export class RpcTurns {
     if (this.#away) return settler.recall(caller)
     const evaluations = this.deps.evaluate(caller)
     const details = await this.#inTime(evaluations)
-    if (this.#isUnanswered(details)) {
+    if (this.#isAnySilent(Object.values(details))) {
       this.leave()
       void allDetails(evaluations).then((late) => {
-        if (!this.#isUnanswered(late)) settler.settleLate(caller, late)
+        if (!this.#isAnySilent(Object.values(late))) settler.settleLate(caller, late)
       })
     }
     return settler.settle(caller, details)
+  }
+
+  /** What the service asks for itself, bounded like a turn; a miss here spares the turns theirs. Nothing while away. */
+  async forService(evaluate: () => ServiceEvaluations): Promise<ServiceAnswers> {
+    if (this.#away || this.#closed) return {}
+    const evaluations = evaluate()
+    const budget = startBudget(this.deps.clock)
+    const [guardrails, policy, override] = await Promise.all([
+      budget.inTime(evaluations.guardrails),
+      budget.inTime(evaluations.policy),
+      budget.inTime(evaluations.override),
+    ])
+    budget.end()
+    if (this.#isAnySilent([guardrails, policy, override])) this.leave()
+    return { guardrails, policy, override }
   }
 
   /** flagd is known to be away: no turn waits for it from now on. */
@@ -86,61 +97,32 @@ export class RpcTurns {
   }
 
   async #probeOnce(): Promise<boolean> {
-    const answers = allDetails(this.deps.evaluate(PROBE))
+    const answers = allDetails(this.deps.evaluate(NOBODY))
     const details = await within(answers, PROBE_DEADLINE_MS, this.deps.clock)
-    if (this.#closed || details === undefined || this.#isUnanswered(details)) return false
+    if (this.#closed || details === undefined) return false
+    if (this.#isAnySilent(Object.values(details))) return false
+    const wasAway = this.#away
     this.#away = false
-    this.deps.onAnswer(details)
+    this.deps.onAnswer(details, wasAway)
     return true
   }
 
-  /** Flags that have answered when the budget is over. */
-  #inTime(evaluations: TurnEvaluations): Promise<Partial<TurnDetails>> {
-    const answers: { -readonly [Flag in keyof TurnDetails]?: TurnDetails[Flag] } = {}
-    const { clock } = this.deps
-    return new Promise((resolve) => {
-      let timer = clock.schedule(BUDGET_MS, () => {
-        timer = clock.schedule(LAST_LOOK_MS, () => resolve({ ...answers }))
-      })
-      let missing = 5
-      const arrived = (): void => {
-        missing -= 1
-        if (missing > 0) return
-        timer.cancel()
-        resolve(answers)
-      }
-      const { mode, shadow, override, guardrails, profile } = evaluations
-      void mode.then((details) => {
-        answers.mode = details
-        arrived()
-      })
-      void shadow.then((details) => {
-        answers.shadow = details
-        arrived()
-      })
-      void override.then((details) => {
-        answers.override = details
-        arrived()
-      })
-      void guardrails.then((details) => {
-        answers.guardrails = details
-        arrived()
-      })
-      void profile.then((details) => {
-        answers.profile = details
-        arrived()
-      })
-    })
+  /** What has answered when the budget is over. */
+  async #inTime(evaluations: TurnEvaluations): Promise<TurnAnswers> {
+    const budget = startBudget(this.deps.clock)
+    const [mode, shadow, override, guardrails, profile] = await Promise.all([
+      budget.inTime(evaluations.mode),
+      budget.inTime(evaluations.shadow),
+      budget.inTime(evaluations.override),
+      budget.inTime(evaluations.guardrails),
+      budget.inTime(evaluations.profile),
+    ])
+    budget.end()
+    return { mode, shadow, override, guardrails, profile }
   }
 
-  #isUnanswered(details: Partial<TurnDetails>): boolean {
-    return (
-      this.#isSilent(details.mode) ||
-      this.#isSilent(details.shadow) ||
-      this.#isSilent(details.override) ||
-      this.#isSilent(details.guardrails) ||
-      this.#isSilent(details.profile)
-    )
+  #isAnySilent(answers: readonly (EvaluationDetails<FlagValue> | undefined)[]): boolean {
+    return answers.some((details) => this.#isSilent(details))
   }
 
   /** UNAVAILABLE comes out of the provider as FLAG_NOT_FOUND, so that code says nothing while it is not connected. */

@@ -11,6 +11,9 @@ export interface TurnDetails {
   readonly profile: EvaluationDetails<JsonValue>
 }
 
+/** What of it came in time. */
+export type TurnAnswers = { readonly [Flag in keyof TurnDetails]?: TurnDetails[Flag] | undefined }
+
 /** The same, under way. None rejects: the SDK turns every failure into an error code. */
 export type TurnEvaluations = { readonly [Flag in keyof TurnDetails]: Promise<TurnDetails[Flag]> }
 

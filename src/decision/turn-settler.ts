@@ -7,17 +7,16 @@ import type { Evaluated, OverrideValue } from './decide.js'
 import { FLAG_KEYS, type FlagKey, type TurnFlags } from './flags.js'
 import { type Guardrails, guardrailsSchema, resolveGuardrails } from './guardrails.js'
 import { LastKnownGood } from './last-known-good.js'
+import { OVERRIDE_OFF, OverrideValues } from './override-values.js'
 import type { RefusedFlags } from './refused-flags.js'
-import type { TurnDetails } from './turn-reader.js'
+import type { TurnAnswers, TurnDetails } from './turn-reader.js'
 import { createValueParser, type Parsed } from './value-parser.js'
 import {
   evaluatedMode,
   isUnanswered,
   judge,
-  OVERRIDE_OFF,
   parseBoolean,
   parseMode,
-  parseOverride,
   reasonOf,
   type Verdict,
 } from './verdict.js'
@@ -36,6 +35,7 @@ export interface AnswerContext {
  */
 export class TurnSettler {
   readonly #memory = new LastKnownGood()
+  readonly #overrides = new OverrideValues()
   readonly #parseGuardrails: (raw: unknown) => Parsed<Guardrails>
   readonly #parseProfile = createValueParser<AgentProfile, AgentProfile>(agentProfileSchema, (value) => value)
 
@@ -50,7 +50,7 @@ export class TurnSettler {
   }
 
   /** The turn's flags, remembered for its caller. An absent answer is one that did not come in time. */
-  settle(caller: Caller, details: Partial<TurnDetails>): TurnFlags {
+  settle(caller: Caller, details: TurnAnswers): TurnFlags {
     const found = details.override !== undefined && details.override.errorCode === undefined
     if (!found && this.#isNobodyThere(details)) return this.recall(caller)
     const last = this.#memory.turn(caller)
@@ -80,7 +80,7 @@ export class TurnSettler {
     if (this.#memory.turn(caller) === undefined) this.settle(caller, details)
   }
 
-  #isNobodyThere(details: Partial<TurnDetails>): boolean {
+  #isNobodyThere(details: TurnAnswers): boolean {
     return this.answers.whenAbsent(false) === 'away' && Object.values(details).every(isUnanswered)
   }
 
@@ -120,9 +120,10 @@ export class TurnSettler {
     found: boolean,
     last: TurnFlags | undefined,
   ): OverrideValue {
-    const verdict = this.#judge(FLAG_KEYS.override, details, parseOverride, found)
-    if (verdict.kind === 'value') return verdict.value
-    return verdict.kind === 'default' ? OVERRIDE_OFF : (last?.override ?? OVERRIDE_OFF)
+    const verdict = this.#judge(FLAG_KEYS.override, details, parseBoolean, found)
+    if (details === undefined || verdict.kind === 'away' || verdict.kind === 'refused')
+      return last?.override ?? OVERRIDE_OFF
+    return this.#overrides.of(verdict.kind === 'value' && verdict.value, details)
   }
 
   #guardrails(

@@ -4,8 +4,9 @@ import {
   type FlagValue,
   StandardResolutionReasons,
 } from '@openfeature/server-sdk'
+import { FALLBACK_POLICIES, type FallbackPolicy } from '../protocol/fallback.js'
 import { type DecisionReason, EXECUTION_MODES, type ExecutionMode } from '../protocol/modes.js'
-import type { Evaluated, OverrideValue } from './decide.js'
+import type { Evaluated } from './decide.js'
 import type { Parsed } from './value-parser.js'
 
 /**
@@ -38,7 +39,9 @@ export function judge<T>(
 }
 
 /** No say of any flag in it: no answer in time, no provider, no such flag. */
-export function isUnanswered({ errorCode }: EvaluationDetails<FlagValue>): boolean {
+export function isUnanswered(details: EvaluationDetails<FlagValue> | undefined): boolean {
+  if (details === undefined) return true
+  const { errorCode } = details
   return (
     errorCode === ErrorCode.FLAG_NOT_FOUND ||
     errorCode === ErrorCode.PROVIDER_NOT_READY ||
@@ -53,18 +56,16 @@ export function parseBoolean(raw: unknown): Parsed<boolean> {
 const TRUE = { kind: 'value', value: true } as const
 const FALSE = { kind: 'value', value: false } as const
 
-export const OVERRIDE_OFF: OverrideValue = { on: false }
-const ON = { kind: 'value', value: { on: true } } as const
-const OFF = { kind: 'value', value: OVERRIDE_OFF } as const
-
-export function parseOverride(raw: unknown): Parsed<OverrideValue> {
-  return raw === true ? ON : raw === false ? OFF : { kind: 'refused', message: 'the value is no boolean' }
-}
-
 export function parseMode(raw: unknown): Parsed<ExecutionMode> {
   if (raw === 'direct_llm') return DIRECT
   if (raw === 'runtime_orchestrator') return RUNTIME
   return { kind: 'refused', message: `the value is not one of ${EXECUTION_MODES.join(', ')}` }
+}
+
+export function parsePolicy(raw: unknown): Parsed<FallbackPolicy> {
+  const value = FALLBACK_POLICIES.find((policy) => policy === raw)
+  if (value !== undefined) return { kind: 'value', value }
+  return { kind: 'refused', message: `the value is not one of ${FALLBACK_POLICIES.join(', ')}` }
 }
 
 const DIRECT = { kind: 'value', value: 'direct_llm' } as const

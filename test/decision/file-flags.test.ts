@@ -76,7 +76,7 @@ describe('flags by resolver file', () => {
     const [other, enabled] = [await turn(flags, 1, 'org-1'), await turn(flags, 1, 'org-7')]
     expect(other.mode).to.deep.equal({ value: 'direct_llm', reason: 'code_default' })
     expect(enabled.mode).to.deep.equal({ value: 'runtime_orchestrator', reason: 'code_default' })
-    expect(other).to.deep.include({ shadow: false, override: { on: false } })
+    expect(other).to.deep.include({ shadow: false, override: { on: false, revision: 0 } })
     expect(other.guardrails).to.include({ totalMs: 1000, errorRate: 0.5, gapMs: 60_000 })
     expect(other.profile.systemPrompt).to.be.a('string')
     expect(flags.status()).to.deep.equal({ resolver: 'file', state: 'ready', faults: [] })

@@ -1,0 +1,31 @@
+import type { EvaluationDetails } from '@openfeature/server-sdk'
+import type { OverrideValue } from './decide.js'
+
+/** The override that is not there: nobody knows of one. */
+export const OVERRIDE_OFF: OverrideValue = { on: false }
+
+/** values kept; turns meet both sides of the present revision and, around a write, of the one before */
+const KEPT = 8
+
+/** One object for each side and revision, so that equal decisions are identical and a turn makes none. */
+export class OverrideValues {
+  readonly #kept: OverrideValue[] = [OVERRIDE_OFF]
+  #oldest = 1
+
+  /** `on` as the provider's answer carries it, with the revision of that very answer. */
+  of(on: boolean, details: EvaluationDetails<boolean>): OverrideValue {
+    const revision = revisionOf(details)
+    for (const value of this.#kept) if (value.on === on && value.revision === revision) return value
+    const value = revision === undefined ? { on } : { on, revision }
+    this.#kept[this.#oldest] = value
+    this.#oldest = (this.#oldest + 1) % KEPT
+    return value
+  }
+}
+
+/** Of the flag's metadata, where there is the flag. Numbers arrive as such by each resolver; people write anything. */
+function revisionOf({ errorCode, flagMetadata }: EvaluationDetails<boolean>): number | undefined {
+  if (errorCode !== undefined) return undefined
+  const { revision } = flagMetadata
+  return typeof revision === 'number' && Number.isSafeInteger(revision) ? revision : undefined
+}

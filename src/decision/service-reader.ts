@@ -1,0 +1,39 @@
+import type { Client, EvaluationDetails, JsonValue } from '@openfeature/server-sdk'
+import { evaluationContext, NOBODY } from './caller.js'
+import type { TurnDefaults } from './code-defaults.js'
+import { FLAG_KEYS } from './flags.js'
+import type { TurnDetails } from './turn-reader.js'
+
+/** The flags the service asks for itself, as OpenFeature answered them. */
+export interface ServiceDetails extends Pick<TurnDetails, 'guardrails' | 'override'> {
+  readonly policy: EvaluationDetails<string>
+}
+
+/** What of it came in time. */
+export type ServiceAnswers = { readonly [Flag in keyof ServiceDetails]?: ServiceDetails[Flag] | undefined }
+
+/** The same, under way. None rejects: the SDK turns every failure into an error code. */
+export type ServiceEvaluations = { readonly [Flag in keyof ServiceDetails]: Promise<ServiceDetails[Flag]> }
+
+/** the code default of `chat-runtime-fallback-policy` */
+export const DEFAULT_POLICY = 'auto'
+
+/** Starts their evaluation side by side, for nobody in particular. */
+export function evaluateService(client: Client, defaults: TurnDefaults): ServiceEvaluations {
+  const context = evaluationContext(NOBODY)
+  return {
+    guardrails: client.getObjectDetails<JsonValue>(FLAG_KEYS.guardrails, defaults.guardrailsValue, context),
+    policy: client.getStringDetails(FLAG_KEYS.policy, DEFAULT_POLICY, context),
+    override: client.getBooleanDetails(FLAG_KEYS.override, false, context),
+  }
+}
+
+/** Waits for all of them, however long that takes: for resolvers that evaluate in this process. */
+export async function serviceDetails(evaluations: ServiceEvaluations): Promise<ServiceDetails> {
+  const [guardrails, policy, override] = await Promise.all([
+    evaluations.guardrails,
+    evaluations.policy,
+    evaluations.override,
+  ])
+  return { guardrails, policy, override }
+}

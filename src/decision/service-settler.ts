@@ -1,0 +1,86 @@
+import type { EvaluationDetails, FlagValue } from '@openfeature/server-sdk'
+import type { FallbackPolicy } from '../protocol/fallback.js'
+import type { TurnDefaults } from './code-defaults.js'
+import { FLAG_KEYS, type FlagKey, type ServiceFlags } from './flags.js'
+import { type Guardrails, guardrailsSchema, resolveGuardrails } from './guardrails.js'
+import type { RefusedFlags } from './refused-flags.js'
+import { DEFAULT_POLICY, type ServiceAnswers } from './service-reader.js'
+import type { AnswerContext } from './turn-settler.js'
+import { createValueParser, type Parsed } from './value-parser.js'
+import { judge, parsePolicy } from './verdict.js'
+
+/**
+ * Makes the service's own flags from what OpenFeature answered. Guardrails and policy as a turn's: the value; where it is
+ * refused or nobody answered, the last known good one; then the code default. The override is never one remembered:
+ * whoever asks wants to see what was written come back.
+ */
+export class ServiceSettler {
+  readonly #parseGuardrails: (raw: unknown) => Parsed<Guardrails>
+  #guardrails: Guardrails
+  #policy: FallbackPolicy = DEFAULT_POLICY
+
+  constructor(
+    private readonly defaults: TurnDefaults,
+    private readonly answers: Pick<AnswerContext, 'whenAbsent'>,
+    private readonly refused: RefusedFlags,
+  ) {
+    this.#guardrails = defaults.guardrails
+    this.#parseGuardrails = createValueParser(guardrailsSchema, (value) =>
+      resolveGuardrails(value, defaults.guardrails),
+    )
+  }
+
+  /** An absent answer is one that did not come in time; `ready` is the provider's state when they came. */
+  settle({ guardrails, policy, override }: ServiceAnswers, ready: boolean): ServiceFlags {
+    const given = overrideGiven(override)
+    const found = given !== undefined
+    this.#guardrails = this.#valueOf(
+      FLAG_KEYS.guardrails,
+      guardrails,
+      this.#parseGuardrails,
+      found,
+      this.#guardrails,
+      this.defaults.guardrails,
+    )
+    this.#policy = this.#valueOf(FLAG_KEYS.policy, policy, parsePolicy, found, this.#policy, DEFAULT_POLICY)
+    const known = { guardrails: this.#guardrails, policy: this.#policy, ready }
+    return given === undefined ? known : { ...known, override: given }
+  }
+
+  #valueOf<T>(
+    key: FlagKey,
+    details: EvaluationDetails<FlagValue> | undefined,
+    parse: (raw: unknown) => Parsed<T>,
+    overrideFound: boolean,
+    lastGood: T,
+    codeDefault: T,
+  ): T {
+    const verdict = judge(details, parse, () => this.answers.whenAbsent(overrideFound))
+    if (verdict.kind === 'refused') this.refused.refuse(key, verdict.message)
+    else if (verdict.kind !== 'away') this.refused.accept(key)
+    switch (verdict.kind) {
+      case 'value':
+        return verdict.value
+      case 'default':
+        return codeDefault
+      case 'refused':
+      case 'away':
+        return lastGood
+    }
+  }
+}
+
+function overrideGiven(details: EvaluationDetails<boolean> | undefined): ServiceFlags['override'] {
+  if (details === undefined || details.errorCode !== undefined) return undefined
+  if (typeof details.value !== 'boolean') return undefined
+  return { on: details.value, metadata: flat(details.flagMetadata) }
+}
+
+/** A copy (the SDK's is the provider's own object) of what is flat: a person may have written anything into it. */
+function flat(metadata: Readonly<Record<string, unknown>>): Record<string, string | number | boolean> {
+  const entries = Object.entries(metadata).filter(
+    (entry): entry is [string, string | number | boolean] =>
+      typeof entry[1] === 'string' || typeof entry[1] === 'number' || typeof entry[1] === 'boolean',
+  )
+  return Object.fromEntries(entries)
+}
