@@ -1,0 +1,137 @@
+import { unreachable } from '../core/errors.js'
+import type { FallbackPolicy, TransitionKind } from '../protocol/fallback.js'
+import type { AutoLayer, Trip } from '../store/override.js'
+import type { Evidence, FallbackGuardrails } from './evidence.js'
+import type { Instant, Timers } from './state.js'
+import { isDirectAsSick, isRecovered, judgeRuntime } from './verdict.js'
+
+/** What the automatic layer is judged by at one tick. */
+export interface AutoInput extends Instant {
+  readonly auto: AutoLayer
+  readonly trips: number
+  readonly timers: Timers
+  readonly evidence: Evidence
+  readonly guardrails: FallbackGuardrails
+  readonly policy: FallbackPolicy
+  /** holds the lease: only then towards the runtime */
+  readonly holder: boolean
+  /** 0 to 1; lengthens the hold */
+  readonly jitter: number
+}
+
+/** What the automatic layer does now. */
+export type AutoMove =
+  | { readonly kind: 'stay' }
+  /** a breach that trips nothing, for the direct LLM is as sick */
+  | { readonly kind: 'both_sick' }
+  /** a breach that trips nothing, for the policy is `observe` */
+  | { readonly kind: 'would_trip'; readonly trip: Trip }
+  | {
+      readonly kind: 'move'
+      readonly what: TransitionKind
+      readonly auto: AutoLayer
+      readonly trips: number
+    }
+  /** in good health for so long that the trips are forgotten */
+  | { readonly kind: 'forget_trips' }
+
+const STAY: AutoMove = { kind: 'stay' }
+/** the hold grows by at most this share, so that not every installation tries again in the same second */
+const JITTER_SHARE = 0.1
+
+/** The moves of the automatic layer: `normal → fallback → recovering → normal`. Pure. */
+export function autoMove(input: AutoInput): AutoMove {
+  const { auto, policy } = input
+  if (policy === 'off' && auto.state !== 'normal')
+    return { kind: 'move', what: 'policy_off', auto: { state: 'normal' }, trips: input.trips }
+  switch (auto.state) {
+    case 'normal':
+      return fromNormal(input)
+    case 'fallback':
+      return fromFallback(input, auto)
+    case 'recovering':
+      return fromRecovering(input, auto)
+    default:
+      return unreachable(auto)
+  }
+}
+
+/** Health, and the executions: what is wrong with the runtime now; nothing where it is well or unknown. */
+export function breachOf(evidence: Evidence, guardrails: FallbackGuardrails): Trip | undefined {
+  if (isUnhealthy(evidence, guardrails)) return healthTrip(evidence, guardrails)
+  const verdict = judgeRuntime(evidence, guardrails)
+  return verdict.kind === 'breach' ? verdict.trip : undefined
+}
+
+export function isUnhealthy({ probe }: Evidence, { probeFailures }: FallbackGuardrails): boolean {
+  return probe.failures >= probeFailures
+}
+
+/** No turn that could be the runtime's for `quietSeconds`, and every probe good for as long. */
+export function isQuiet({ quietForMs, probe }: Evidence, { quietSeconds }: FallbackGuardrails): boolean {
+  return quietForMs >= quietSeconds * 1000 && probe.goodForMs >= quietSeconds * 1000
+}
+
+function fromNormal(input: AutoInput): AutoMove {
+  const { evidence, guardrails, policy } = input
+  if (policy === 'off') return STAY
+  const breach = tripOf(evidence, guardrails)
+  if (breach === 'both_sick') return { kind: 'both_sick' }
+  if (breach !== undefined)
+    return policy === 'observe' ? { kind: 'would_trip', trip: breach } : trip(input, breach, 'trip')
+  const { goodSinceAt } = input.timers
+  const isForgotten = goodSinceAt !== null && input.now - goodSinceAt >= guardrails.maxHoldSeconds * 1000
+  return input.trips > 0 && isForgotten ? { kind: 'forget_trips' } : STAY
+}
+
+/** Health alone trips only where the runtime is in use: who uses the direct LLM alone is left in peace. */
+function tripOf(evidence: Evidence, guardrails: FallbackGuardrails): Trip | 'both_sick' | undefined {
+  const { runtimeTurnAgoMs } = evidence
+  const isUsed = runtimeTurnAgoMs !== null && runtimeTurnAgoMs <= guardrails.windowSeconds * 1000
+  if (isUsed && isUnhealthy(evidence, guardrails)) return healthTrip(evidence, guardrails)
+  const verdict = judgeRuntime(evidence, guardrails)
+  if (verdict.kind !== 'breach') return undefined
+  return isDirectAsSick(evidence, guardrails) ? 'both_sick' : verdict.trip
+}
+
+function fromFallback(input: AutoInput, auto: Extract<AutoLayer, { state: 'fallback' }>): AutoMove {
+  const { evidence, guardrails, timers } = input
+  const isHeld = timers.holdUntilAt !== null && input.now < timers.holdUntilAt
+  if (!input.holder || isHeld || !evidence.probe.healthy) return STAY
+  if (!isRecovered(evidence.runtime.recent, guardrails) && !isQuiet(evidence, guardrails)) return STAY
+  const percent = guardrails.rampPercents[0] ?? 100
+  const next: AutoLayer = { state: 'recovering', trip: auto.trip, since: input.wall, percent }
+  return { kind: 'move', what: 'recovery_begun', auto: next, trips: input.trips }
+}
+
+function fromRecovering(input: AutoInput, auto: Extract<AutoLayer, { state: 'recovering' }>): AutoMove {
+  const { evidence, guardrails, timers, trips } = input
+  const breach = breachOf(evidence, guardrails)
+  if (breach !== undefined) return trip(input, breach, 'relapse')
+  const isStepOver = input.now - timers.autoSinceAt >= guardrails.rampStepSeconds * 1000
+  if (!input.holder || !isStepOver || !evidence.probe.healthy) return STAY
+  // Only where health was the cause may probes alone speak for the runtime.
+  const isQuietNight = auto.trip.cause === 'health' && isQuiet(evidence, guardrails)
+  if (!isRecovered(evidence.runtime.slow, guardrails) && !isQuietNight) return STAY
+  const percent = guardrails.rampPercents.find((step) => step > auto.percent)
+  if (percent === undefined) return { kind: 'move', what: 'recovered', auto: { state: 'normal' }, trips }
+  return { kind: 'move', what: 'ramp_step', auto: { ...auto, percent }, trips }
+}
+
+function trip(input: AutoInput, cause: Trip, what: 'trip' | 'relapse'): AutoMove {
+  const trips = input.trips + 1
+  const holdUntil = input.wall + holdMs(trips, input.jitter, input.guardrails)
+  const auto: AutoLayer = { state: 'fallback', trip: cause, since: input.wall, holdUntil }
+  return { kind: 'move', what, auto, trips }
+}
+
+/** ms of the hold: doubles with each trip up to `maxHoldSeconds`; jitter only lengthens. */
+export function holdMs(trips: number, jitter: number, guardrails: FallbackGuardrails): number {
+  const most = guardrails.maxHoldSeconds * 1000
+  const doubled = guardrails.holdSeconds * 1000 * 2 ** Math.min(trips - 1, 40)
+  return Math.round(Math.min(most, doubled * (1 + JITTER_SHARE * jitter)))
+}
+
+function healthTrip({ probe }: Evidence, { probeFailures }: FallbackGuardrails): Trip {
+  return { cause: 'health', value: probe.failures, threshold: probeFailures }
+}

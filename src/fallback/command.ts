@@ -1,0 +1,79 @@
+import { unreachable } from '../core/errors.js'
+import type { ManualLayer } from '../store/override.js'
+import type { Draft } from './draft.js'
+import type { Command } from './fallback.js'
+
+/** commands kept for another try after a lost race; a reset or a trigger of all makes the earlier ones moot */
+const MAX_COMMANDS = 100
+
+/** A person's command: acts at once, and stays remembered until it is in the store. */
+export function applyCommand(draft: Draft, command: Command): void {
+  switch (command.kind) {
+    case 'reset':
+      reset(draft, { what: 'reset', userId: command.userId })
+      draft.set({ commands: [command] })
+      return
+    case 'trigger': {
+      const manual = triggered(draft.state.known.manual, command, draft.at.wall)
+      draft.change({ manual }, { what: 'triggered', actor: 'manual', userId: command.userId })
+      const { commands } = draft.state
+      draft.set({ commands: [...commands, command].slice(-MAX_COMMANDS) })
+      return
+    }
+    default:
+      unreachable(command)
+  }
+}
+
+/** Ends both layers, the hold, the trips, the evidence and the probe counts. */
+export function reset(draft: Draft, told: { what: 'hand_edit' | 'reset'; userId?: string }): void {
+  draft.change(
+    { auto: { state: 'normal' }, manual: { scope: 'none' }, trips: 0, evidenceSince: draft.at.wall },
+    { ...told, actor: 'manual' },
+  )
+  draft.set({ isolated: false, wouldTrip: null, bothSick: false })
+  draft.forgetExecutions()
+  draft.effects.push({ kind: 'reset_health' })
+}
+
+/**
+ * The manual layer after a trigger. One for some orgs never narrows one that is there: under `all` it changes nothing,
+ * orgs come on top of orgs, and the later end counts for them all.
+ */
+function triggered(
+  present: ManualLayer,
+  command: Extract<Command, { kind: 'trigger' }>,
+  wall: number,
+): ManualLayer {
+  const { reason, ttlSeconds, orgIds } = command
+  const until = ttlSeconds === undefined ? undefined : wall + ttlSeconds * 1000
+  const ends = (value: number | undefined) => (value === undefined ? {} : { until: value })
+  if (orgIds === undefined) return { scope: 'all', reason, ...ends(until) }
+  switch (present.scope) {
+    case 'all':
+      return present
+    case 'none':
+      return { scope: 'orgs', target: { kind: 'orgs', orgIds: unique(orgIds) }, reason, ...ends(until) }
+    case 'orgs': {
+      const later =
+        until === undefined || present.until === undefined ? undefined : Math.max(until, present.until)
+      const target =
+        present.target.kind === 'orgs'
+          ? { kind: 'orgs' as const, orgIds: unique([...present.target.orgIds, ...orgIds]) }
+          : { ...present.target, rule: withOrgs(orgIds, present.target) }
+      return { scope: 'orgs', target, reason, ...ends(later) }
+    }
+    default:
+      return unreachable(present)
+  }
+}
+
+/** A person's own rule, with some orgs put before it. */
+const withOrgs = (
+  orgIds: readonly string[],
+  { rule, otherwise }: { rule: unknown; otherwise: 'on' | 'off' },
+) => ({
+  if: [{ in: [{ var: 'orgId' }, unique(orgIds)] }, 'on', { if: [{ '==': [rule, null] }, otherwise, rule] }],
+})
+
+const unique = (values: readonly string[]): string[] => [...new Set(values)].sort()

@@ -1,0 +1,64 @@
+import type { Tally } from '../metrics/windows.js'
+import type { FallbackPolicy } from '../protocol/fallback.js'
+
+/** The guardrails as the machine uses them; flag `chat-runtime-guardrails`. */
+export interface FallbackGuardrails {
+  /** breach above; 0 to 1 */
+  readonly errorRate: number
+  readonly timeoutRate: number
+  /** of `totalMs`: mean latency breaches above */
+  readonly latencyShare: number
+  readonly totalMs: number
+  readonly minSamples: number
+  /** 0, or the confidence of a Wilson bound in place of `minSamples` */
+  readonly confidence: number
+  readonly windowSeconds: number
+  readonly fastWindowSeconds: number
+  readonly tickMs: number
+  readonly probeFailures: number
+  readonly holdSeconds: number
+  readonly maxHoldSeconds: number
+  readonly quietSeconds: number
+  readonly recoverySamples: number
+  readonly rampPercents: readonly number[]
+  readonly rampStepSeconds: number
+  readonly leaseSeconds: number
+}
+
+/** What this replica knows of the backends at one tick. Durations in ms. */
+export interface Evidence {
+  /** the runtime's judged window: user executions, and recovery shadows */
+  readonly runtime: {
+    /** over `windowSeconds` */
+    readonly slow: Tally
+    /** over `fastWindowSeconds`, reaching back until it holds 2 × `minSamples` */
+    readonly fast: Tally
+    /** over `fastWindowSeconds`, reaching back until it holds `recoverySamples` */
+    readonly recent: Tally
+  }
+  /** the direct LLM over its newest 60 s */
+  readonly direct: Tally
+  readonly probe: {
+    readonly failures: number
+    /** since the first good answer of the present unbroken row; 0 while bad or unknown */
+    readonly goodForMs: number
+    readonly healthy: boolean
+  }
+  /** since the last turn decided for the runtime; null: none yet */
+  readonly runtimeTurnAgoMs: number | null
+  /** since the last turn that without the override would be the runtime's, or since the start */
+  readonly quietForMs: number
+}
+
+export interface Judgement {
+  readonly evidence: Evidence
+  readonly guardrails: FallbackGuardrails
+  readonly policy: FallbackPolicy
+}
+
+export const NO_TALLY: Tally = { total: 0, errors: 0, timeouts: 0, latencySumMs: 0 }
+
+/** The same, with the executions forgotten: what a state that just began knows. */
+export function withoutExecutions(evidence: Evidence): Evidence {
+  return { ...evidence, runtime: { slow: NO_TALLY, fast: NO_TALLY, recent: NO_TALLY } }
+}

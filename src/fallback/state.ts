@@ -1,0 +1,202 @@
+import type { Transition } from '../journal/journal.js'
+import type { FallbackPolicy } from '../protocol/fallback.js'
+import type { ContentHash, Expected, StoreFault } from '../store/flag-store.js'
+import { type HandEdit, NEUTRAL, type Override, type Trip } from '../store/override.js'
+import type { Evidence, FallbackGuardrails } from './evidence.js'
+import type { Command } from './fallback.js'
+import type { LeaseWrite } from './lease.js'
+
+/**
+ * All that one replica knows of the fallback. Plain JSON values. Instants ending in `At` are monotonic ms of this
+ * replica; those inside the override are wall-clock ms of whoever wrote it.
+ */
+export interface FallbackState {
+  readonly self: Self
+  /** nothing was read yet */
+  readonly starting: boolean
+  /** what this replica acts upon: the store's, or its own that is still on the way there */
+  readonly known: Override
+  readonly timers: Timers
+  /** the highest revision seen in the store or at the provider, or written */
+  readonly highest: number
+  readonly store: StoreState
+  readonly lease: LeaseState
+  /** the provider gave this revision back, most lately; 0: none */
+  readonly provided: number
+  readonly proof: Proof | null
+  /** in breach while others recover: direct for its own turns, writes nothing until it was healthy once */
+  readonly isolated: boolean
+  /** commands that are not in the store yet; after a lost race they are tried again */
+  readonly commands: readonly Command[]
+  /** told once what they tell of is in the store, or known not to get there */
+  readonly reports: readonly Transition[]
+  /** policy `observe`: what would have tripped */
+  readonly wouldTrip: Trip | null
+  /** a breach, and no trip: the direct LLM is as sick */
+  readonly bothSick: boolean
+}
+
+export interface Self {
+  readonly replica: string
+  /** replica and a nonce of this start: the lease's owner */
+  readonly owner: string
+}
+
+export interface Timers {
+  /** the present state or ramp step began (or was first seen) */
+  readonly autoSinceAt: number
+  /** `fallback`: no recovery before; `normal`: nothing was wrong since (null: something is) */
+  readonly holdUntilAt: number | null
+  readonly goodSinceAt: number | null
+  readonly manualUntilAt: number | null
+}
+
+export interface StoreState {
+  /** content that was read or written last; null: never */
+  readonly seen: Expected | null
+  /** `known` is not in the store, since (monotonic); null: it is */
+  readonly dirtyAt: number | null
+  /** counts the changes of `known`, so that a write under way can be told from a later one */
+  readonly version: number
+  /** the pending write only repeats what the provider did not give back */
+  readonly rewrite: boolean
+  readonly attempts: number
+  readonly retryAt: number
+  readonly fault: StoreFault | null
+  /** unreadable content, and since when it is so, unchanged */
+  readonly unparsable: {
+    readonly hash: ContentHash
+    readonly sinceAt: number
+    readonly detail: string
+  } | null
+  readonly missing: boolean
+}
+
+export interface LeaseState {
+  readonly seen: Expected | null
+  /** this content was first seen (monotonic): it expires unless it changes */
+  readonly changedAt: number
+  /** null: nobody's */
+  readonly owner: string | null
+  readonly counter: number
+  /** our own last renewal that was written */
+  readonly renewedAt: number | null
+}
+
+/** A written override is seen when the provider gives its revision back. */
+export interface Proof {
+  readonly revision: number
+  readonly decidedAt: number
+  readonly seenAt: number | null
+  /** waiting since, while the provider is READY; null while it is not */
+  readonly waitingSinceAt: number | null
+  readonly rewritten: boolean
+  readonly alerted: boolean
+}
+
+/** The override's file as read and parsed. */
+export type StoreSeen =
+  | { readonly kind: 'override'; readonly hash: ContentHash; readonly override: Override }
+  | {
+      readonly kind: 'hand_edit'
+      readonly hash: ContentHash
+      readonly edit: HandEdit
+      /** only text beside the flag's meaning was touched */
+      readonly override?: Override
+    }
+  | { readonly kind: 'unparsable'; readonly hash: ContentHash; readonly detail: string }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'failed'; readonly fault: StoreFault }
+
+export type LeaseSeen =
+  /** `owner` null: released, or unreadable */
+  | { readonly kind: 'lease'; readonly hash: ContentHash; readonly owner: string | null }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'failed' }
+
+/** What is to be done; applied outside, in order. */
+export type Effect =
+  | {
+      readonly kind: 'write'
+      readonly override: Override
+      readonly version: number
+      readonly expected: Expected
+      readonly keepAside: boolean
+    }
+  | { readonly kind: 'write_lease'; readonly lease: LeaseWrite }
+  /** of this replica: to be logged, kept and notified */
+  | { readonly kind: 'report'; readonly transition: Transition }
+  /** of another replica or unknown hand: to be logged and kept */
+  | { readonly kind: 'adopted'; readonly transition: Transition }
+  /** only executions started from now on are judged */
+  | { readonly kind: 'restart_evidence' }
+  /** a reset: probe counts and the runtime's public window begin anew */
+  | { readonly kind: 'reset_health' }
+
+export interface Step {
+  readonly state: FallbackState
+  readonly effects: readonly Effect[]
+}
+
+export interface Instant {
+  /** monotonic ms */
+  readonly now: number
+  /** wall-clock ms */
+  readonly wall: number
+}
+
+export type FallbackInput =
+  | (Instant & {
+      readonly kind: 'tick'
+      readonly evidence: Evidence
+      readonly guardrails: FallbackGuardrails
+      readonly policy: FallbackPolicy
+      readonly store: StoreSeen
+      readonly lease: LeaseSeen
+      readonly provider: { readonly ready: boolean; readonly override?: Override }
+      /** 0 to 1, random */
+      readonly jitter: number
+    })
+  | (Instant & {
+      readonly kind: 'command'
+      readonly command: Command
+      readonly guardrails: FallbackGuardrails
+    })
+  /** what was to be written is in the store */
+  | (Instant & {
+      readonly kind: 'written'
+      readonly hash: ContentHash
+      readonly revision: number
+      readonly version: number
+    })
+  | (Instant & { readonly kind: 'write_failed'; readonly fault: StoreFault; readonly jitter: number })
+  | (Instant & { readonly kind: 'lease_written'; readonly hash: ContentHash; readonly owner: string | null })
+
+export function initialState(self: Self, now: number): FallbackState {
+  return {
+    self,
+    starting: true,
+    known: NEUTRAL,
+    timers: { autoSinceAt: now, holdUntilAt: null, goodSinceAt: now, manualUntilAt: null },
+    highest: 0,
+    store: {
+      seen: null,
+      dirtyAt: null,
+      version: 0,
+      rewrite: false,
+      attempts: 0,
+      retryAt: now,
+      fault: null,
+      unparsable: null,
+      missing: false,
+    },
+    lease: { seen: null, changedAt: now, owner: null, counter: 0, renewedAt: null },
+    provided: 0,
+    proof: null,
+    isolated: false,
+    commands: [],
+    reports: [],
+    wouldTrip: null,
+    bothSick: false,
+  }
+}

@@ -1,0 +1,142 @@
+import type { Tally } from '../metrics/windows.js'
+import type { Trip } from '../store/override.js'
+import type { Evidence, FallbackGuardrails } from './evidence.js'
+
+/** What the executions say. Only `breach` trips, only `healthy` recovers. */
+export type Verdict =
+  | { readonly kind: 'breach'; readonly trip: Trip }
+  | { readonly kind: 'healthy' }
+  | { readonly kind: 'insufficient_data' }
+
+const HEALTHY: Verdict = { kind: 'healthy' }
+const INSUFFICIENT: Verdict = { kind: 'insufficient_data' }
+
+/**
+ * One tally against the guardrails. Without `confidence` it takes `minSamples` executions; with it the bounds of the
+ * Wilson interval take their place for both rates (a mean has none: latency needs `minSamples` either way).
+ */
+export function judge(tally: Tally, guardrails: FallbackGuardrails): Verdict {
+  const trip = breachOf(tally, guardrails)
+  if (trip !== undefined) return { kind: 'breach', trip }
+  return isHealthy(tally, guardrails) ? HEALTHY : INSUFFICIENT
+}
+
+/** A breach of either window is one: three thousand good turns must not hide that everything fails now. */
+export function judgeRuntime({ runtime }: Evidence, guardrails: FallbackGuardrails): Verdict {
+  const slow = judge(runtime.slow, guardrails)
+  if (slow.kind === 'breach') return slow
+  const fast = judge(runtime.fast, guardrails)
+  return fast.kind === 'breach' ? fast : slow
+}
+
+/**
+ * Does the runtime deserve traffic again? `recoverySamples` executions with rates at most half the thresholds and a mean
+ * latency under its own.
+ */
+export function isRecovered(tally: Tally, guardrails: FallbackGuardrails): boolean {
+  const { total } = tally
+  if (total === 0 || total < guardrails.recoverySamples) return false
+  if (meanLatencyMs(tally) > latencyThresholdMs(guardrails)) return false
+  return RATES.every(({ count, threshold }) => {
+    const limit = threshold(guardrails)
+    if (count(tally) / total > limit / 2) return false
+    return guardrails.confidence === 0 || limit === 0 || upperBound(count(tally), total, guardrails) < limit
+  })
+}
+
+/** Would the direct LLM be no better? Its own breach over the newest 60 s, with an error rate at least the runtime's. */
+export function isDirectAsSick({ runtime, direct }: Evidence, guardrails: FallbackGuardrails): boolean {
+  if (judge(direct, guardrails).kind !== 'breach') return false
+  const sick = judge(runtime.fast, guardrails).kind === 'breach' ? runtime.fast : runtime.slow
+  return errorRate(direct) >= errorRate(sick)
+}
+
+export const latencyThresholdMs = ({ latencyShare, totalMs }: FallbackGuardrails): number =>
+  latencyShare * totalMs
+
+const RATES = [
+  {
+    cause: 'error_rate',
+    count: ({ errors }: Tally) => errors,
+    threshold: ({ errorRate: rate }: FallbackGuardrails) => rate,
+  },
+  {
+    cause: 'timeout_rate',
+    count: ({ timeouts }: Tally) => timeouts,
+    threshold: ({ timeoutRate }: FallbackGuardrails) => timeoutRate,
+  },
+] as const
+
+function breachOf(tally: Tally, guardrails: FallbackGuardrails): Trip | undefined {
+  const { total } = tally
+  if (total === 0) return undefined
+  for (const { cause, count, threshold } of RATES) {
+    const limit = threshold(guardrails)
+    const isSure =
+      guardrails.confidence > 0
+        ? lowerBound(count(tally), total, guardrails) > limit
+        : total >= guardrails.minSamples
+    const value = count(tally) / total
+    if (isSure && value > limit) return { cause, value, threshold: limit }
+  }
+  const value = meanLatencyMs(tally)
+  const threshold = latencyThresholdMs(guardrails)
+  if (total < guardrails.minSamples || value <= threshold) return undefined
+  return { cause: 'latency', value, threshold }
+}
+
+function isHealthy(tally: Tally, guardrails: FallbackGuardrails): boolean {
+  const { total } = tally
+  if (total === 0) return false
+  if (guardrails.confidence === 0) return total >= guardrails.minSamples
+  if (meanLatencyMs(tally) > latencyThresholdMs(guardrails)) return false
+  return RATES.every(
+    ({ count, threshold }) => upperBound(count(tally), total, guardrails) < threshold(guardrails),
+  )
+}
+
+const meanLatencyMs = ({ total, latencySumMs }: Tally): number => (total === 0 ? 0 : latencySumMs / total)
+const errorRate = ({ total, errors }: Tally): number => (total === 0 ? 0 : errors / total)
+
+const lowerBound = (count: number, total: number, { confidence }: FallbackGuardrails): number =>
+  wilson(count, total, confidence).lower
+const upperBound = (count: number, total: number, { confidence }: FallbackGuardrails): number =>
+  wilson(count, total, confidence).upper
+
+/**
+ * Wilson score interval of a proportion (E. B. Wilson, 1927), two-sided at `confidence` (0 to 1, exclusive).
+ */
+export function wilson(
+  count: number,
+  total: number,
+  confidence: number,
+): { readonly lower: number; readonly upper: number } {
+  const z = normalQuantile(0.5 + confidence / 2)
+  const p = count / total
+  const z2 = (z * z) / total
+  const centre = (p + z2 / 2) / (1 + z2)
+  const half = (z / (1 + z2)) * Math.sqrt((p * (1 - p)) / total + z2 / (4 * total))
+  return { lower: Math.max(0, centre - half), upper: Math.min(1, centre + half) }
+}
+
+/** Quantile of the standard normal distribution by bisection of its tail; p between 0.5 and 1. Error below 1e-6. */
+function normalQuantile(p: number): number {
+  let low = 0
+  let high = 10
+  for (let step = 0; step < 40; step += 1) {
+    const middle = (low + high) / 2
+    if (1 - upperTail(middle) < p) low = middle
+    else high = middle
+  }
+  return (low + high) / 2
+}
+
+/** P(Z > z) for z ≥ 0; Abramowitz and Stegun, formula 7.1.26 (absolute error below 1.5e-7). */
+function upperTail(z: number): number {
+  const x = z / Math.SQRT2
+  const t = 1 / (1 + 0.327_591_1 * x)
+  const series =
+    t *
+    (0.254_829_592 + t * (-0.284_496_736 + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))))
+  return (series * Math.exp(-x * x)) / 2
+}
