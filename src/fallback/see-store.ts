@@ -1,5 +1,6 @@
 import { unreachable } from '../core/errors.js'
-import type { ManualLayer, Override } from '../store/override.js'
+import type { HandEdit, Override } from '../store/override.js'
+import { handEditOf } from '../store/override-document.js'
 import { breachOf } from './auto-layer.js'
 import { applyCommand, reset } from './command.js'
 import type { Draft } from './draft.js'
@@ -62,7 +63,7 @@ function takeOverride(draft: Draft, override: Override, hash: string): void {
   if (isOurs && store.dirtyAt !== null) written(draft, hash, override.revision, store.version)
   // The revision of a pending write is one above the highest seen, so whoever got there first is at least equal.
   else if (starting || override.revision >= known.revision) adopt(draft, override)
-  else if (override.revision < highest) handEdit(draft, wishOf(override))
+  else if (override.revision < highest) handEdit(draft, handEditOf(override))
 }
 
 function takeHandEdit(draft: Draft, seen: Extract<StoreSeen, { kind: 'hand_edit' }>): void {
@@ -71,7 +72,7 @@ function takeHandEdit(draft: Draft, seen: Extract<StoreSeen, { kind: 'hand_edit'
     draft.change({}, { actor: 'manual' })
     return
   }
-  handEdit(draft, seen.edit.kind === 'manual' ? seen.edit.manual : { scope: 'none' })
+  handEdit(draft, seen.edit)
 }
 
 /** The provider, or the file, has something newer: what was pending is dropped, except commands and a breach that holds. */
@@ -128,31 +129,9 @@ export function written(draft: Draft, hash: string, revision: number, version: n
   draft.setStore({ dirtyAt: null, rewrite: false })
 }
 
-function handEdit(draft: Draft, manual: ManualLayer): void {
-  if (manual.scope === 'none') reset(draft, { what: 'hand_edit' })
-  else draft.change({ manual }, { what: 'hand_edit', actor: 'manual' })
-}
-
-/** An older flag of ours that somebody put back: `on` in any form is their manual fallback, anything else a reset. */
-function wishOf({ auto, manual }: Override): ManualLayer {
-  if (manual.scope !== 'none') return manual
-  switch (auto.state) {
-    case 'normal':
-      return { scope: 'none' }
-    case 'fallback':
-      return { scope: 'all', reason: '' }
-    case 'recovering': {
-      const rule = {
-        fractional: [
-          ['on', 100 - auto.percent],
-          ['off', auto.percent],
-        ],
-      }
-      return { scope: 'orgs', target: { kind: 'rule', rule, otherwise: 'on' }, reason: '' }
-    }
-    default:
-      return unreachable(auto)
-  }
+function handEdit(draft: Draft, edit: HandEdit): void {
+  if (edit.kind === 'reset') reset(draft, { what: 'hand_edit' })
+  else draft.change({ manual: edit.manual }, { what: 'hand_edit', actor: 'manual' })
 }
 
 function replaceUnparsable(draft: Draft): void {
