@@ -6,6 +6,7 @@ import { createAuthenticate } from './http/auth.js'
 import { mountChatRoutes } from './http/chat-routes.js'
 import { answerErrors, isClientGone } from './http/error-handler.js'
 import { edgeFailed } from './http/events.js'
+import { mountFallbackRoutes } from './http/fallback-routes.js'
 import { mountHealthRoutes } from './http/health-routes.js'
 import { requestId } from './http/request-id.js'
 import { mountRuntimeRoutes } from './http/runtime-routes.js'
@@ -21,6 +22,7 @@ export function createApp(deps: AppDeps): Koa {
   mountHealthRoutes(open, deps)
   mountChatRoutes(api, authenticate, deps)
   mountRuntimeRoutes(api, authenticate, deps)
+  mountFallbackRoutes(api, authenticate, deps)
 
   const app = new Koa()
   app.use(requestId(deps.ids))

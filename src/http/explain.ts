@@ -1,9 +1,11 @@
 import type { Caller } from '../decision/caller.js'
 import { decide } from '../decision/decide.js'
 import { FLAG_KEYS, type TurnFlags } from '../decision/flags.js'
+import type { Fallback } from '../fallback/fallback.js'
 import type { Explanation } from '../protocol/api.js'
 import type { DecisionReason } from '../protocol/modes.js'
 import type { Language, Sentence } from './language.js'
+import { overrideWhy } from './override-step.js'
 
 /** Where a flag's value came from, for a person. */
 const SOURCES: Readonly<Record<Exclude<DecisionReason, 'fallback'>, Sentence>> = {
@@ -19,34 +21,35 @@ const SOURCES: Readonly<Record<Exclude<DecisionReason, 'fallback'>, Sentence>> =
   },
 }
 
-const OVERRIDE: Readonly<Record<'on' | 'off', Sentence>> = {
-  on: { 'zh-CN': '回退已对该调用方生效，改用 direct_llm', en: 'on for this caller: direct_llm' },
-  off: { 'zh-CN': '未回退，由执行模式标志决定', en: 'off for this caller: the execution mode flag decides' },
-}
-
 const SHADOW: Sentence = {
   'zh-CN': '回退期间不做影子执行；否则按会话分桶',
   en: 'never during a fallback; otherwise bucketed by session',
 }
 
 /** The decision a caller would get, and what each flag said, in the order they are asked. */
-export function explainDecision(caller: Caller, flags: TurnFlags, language: Language): Explanation {
-  const decision = decide(flags, flags.override)
+export function explainDecision(
+  caller: Caller,
+  flags: TurnFlags,
+  fallback: Pick<Fallback, 'overrideFor' | 'snapshot'>,
+  language: Language,
+): Explanation {
+  const override = fallback.overrideFor(caller, flags.override)
+  const decision = decide(flags, override)
   return {
     context: caller,
     decision,
     steps: [
       {
         flag: FLAG_KEYS.override,
-        value: flags.override.on,
-        decides: flags.override.on,
-        why: OVERRIDE[flags.override.on ? 'on' : 'off'][language],
+        value: override.on,
+        decides: override.on,
+        why: overrideWhy(override, flags.override, fallback.snapshot(), language),
       },
       {
         flag: FLAG_KEYS.mode,
         value: flags.mode.value,
         reason: flags.mode.reason,
-        decides: !flags.override.on,
+        decides: !override.on,
         why: SOURCES[flags.mode.reason][language],
       },
       { flag: FLAG_KEYS.shadow, value: flags.shadow, decides: decision.shadow, why: SHADOW[language] },

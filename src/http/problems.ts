@@ -56,6 +56,12 @@ export const PROBLEMS = {
     'zh-CN': '只能查看本组织的数据，请将 orgId 改为您所在的组织',
     en: 'You may ask about your own organisation only. Set orgId to it',
   },
+  own_org_only: {
+    status: 403,
+    code: 'forbidden',
+    'zh-CN': '您只能为本组织触发回退，请将 orgIds 设为仅含您所在的组织；如需影响更多组织，请联系 owner',
+    en: 'You may trigger a fallback for your own organisation only. Send orgIds with your organisation alone, or ask an owner',
+  },
   path_unknown: {
     status: 404,
     code: 'not_found',
@@ -175,6 +181,18 @@ export const PROBLEMS = {
     code: 'overloaded',
     'zh-CN': '当前对话过多，请稍后重试',
     en: 'Too many conversations are running. Try again in a moment',
+  },
+  events_overloaded: {
+    status: 503,
+    code: 'overloaded',
+    'zh-CN': '打开的运维事件流过多，请关闭不用的页面后重试',
+    en: "Too many operators' event streams are open. Close those nobody looks at and try again",
+  },
+  journal_unavailable: {
+    status: 503,
+    code: 'store_unavailable',
+    'zh-CN': '变更记录暂时无法读取，请稍后重试',
+    en: 'The journal cannot be read right now. Try again in a moment',
   },
   store_unavailable: {
     status: 503,

@@ -27,10 +27,35 @@ const DECODERS = {
  */
 export async function readJson(ctx: Context, limits: BodyLimits): Promise<unknown> {
   requireJson(ctx.get('Content-Type'))
-  const decoder = decoderOf(ctx.get('Content-Encoding'))
+  return parseJson(await readBody(ctx, limits))
+}
+
+/**
+ * The body as JSON, or undefined where there is none or an empty one; that needs no content type.
+ * @throws Problem 400, 413 or 415
+ */
+export async function readOptionalJson(ctx: Context, limits: BodyLimits): Promise<unknown> {
+  if (ctx.get('Content-Length') !== '') {
+    return Number(ctx.get('Content-Length')) === 0 ? undefined : readJson(ctx, limits)
+  }
+  if (ctx.get('Transfer-Encoding') === '') return undefined
+  // Chunked: whether it is empty shows at its end.
+  const bytes = await readBody(ctx, limits)
+  if (bytes.length === 0) return undefined
+  requireJson(ctx.get('Content-Type'))
+  return parseJson(bytes)
+}
+
+/** A body nobody asked for is thrown away; one that goes on for long costs its connection. */
+export function ignoreBody({ req }: Pick<Context, 'req'>, limits: BodyLimits): void {
+  if (!req.complete) cutOffLater(req, limits)
+}
+
+async function readBody(ctx: Context, limits: BodyLimits): Promise<Buffer> {
   try {
+    const decoder = decoderOf(ctx.get('Content-Encoding'))
     if (Number(ctx.get('Content-Length')) > MAX_BODY_BYTES) throw new Problem('body_too_large')
-    return parseJson(await readBytes(ctx.req, decoder, limits))
+    return await readBytes(ctx.req, decoder, limits)
   } catch (thrown) {
     if (!ctx.req.complete) cutOffLater(ctx.req, limits)
     throw thrown

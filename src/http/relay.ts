@@ -18,7 +18,7 @@ export async function relay(
   { who, place, text, outcomes, after, deps }: RunningTurn,
 ): Promise<TurnResult> {
   const { signal } = place
-  const { clock, logger, metrics } = deps
+  const { clock, logger, metrics, fallback, windows } = deps
   const execution = executeTurn(turn, decision.mode, deps.backends, flags.guardrails, {
     clock,
     logger,
@@ -26,6 +26,8 @@ export async function relay(
     record(outcome) {
       outcomes.push(outcome)
       metrics.recordOutcome(outcome)
+      fallback.record(outcome)
+      windows.record(outcome)
     },
     after: (task) => after.push(task),
   })

@@ -55,7 +55,7 @@ async function answerTurn(
   const { who, owner, deps } = running
   const caller = { ...owner, agentId: begun.agentId, sessionId: who.sessionId }
   const flags = await deps.flags.forTurn(caller)
-  const decision = decide(flags, flags.override)
+  const decision = decide(flags, deps.fallback.overrideFor(caller, flags.override))
   const turn: Turn = {
     sessionId: who.sessionId,
     messageId: who.messageId,
@@ -66,6 +66,7 @@ async function answerTurn(
     profile: flags.profile,
   }
   deps.metrics.recordDecision(decision)
+  deps.fallback.turnDecided(decision, flags.mode.value)
 
   const stream = openStream(ctx, running)
   const lease = keepTurnsLease(running)

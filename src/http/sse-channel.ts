@@ -34,6 +34,8 @@ export interface SseChannel {
   readonly open: boolean
   /** the reader is slower than we are; more would wait in memory */
   readonly blocked: boolean
+  /** bytes that wait for the reader */
+  readonly waiting: number
   /** Adds an event to the piece that `flush` or `end` writes. */
   add(event: ChannelEvent): void
   /** Writes what was added as one piece; false when it now waits for the reader. */
@@ -123,6 +125,9 @@ export function openSseChannel(ctx: Context, options: SseChannelOptions): SseCha
     },
     get blocked() {
       return res.writableNeedDrain
+    },
+    get waiting() {
+      return res.writableLength
     },
     add(event) {
       collecting = true

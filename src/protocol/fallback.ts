@@ -60,6 +60,7 @@ export const orgMetricsSchema = z.strictObject({
   direct: windowMetricsSchema,
   runtime: windowMetricsSchema,
 })
+export type OrgMetricsView = z.infer<typeof orgMetricsSchema>
 
 /** What trips and transitions are about. `value` and `threshold`: rates 0 to 1, latency in ms, health in failed probes. */
 export const fallbackDataSchema = z.strictObject({
@@ -187,10 +188,18 @@ export const historyQuerySchema = z.strictObject({
   before: z.coerce.number().int().min(1).optional(),
 })
 
-/** Events of `GET /runtime/events`, each with an id; `heartbeat` as in a chat. */
+/**
+ * Events of `GET /runtime/events`, each with an id (1, 2, 3 … within the stream); `heartbeat` as in a chat: null, no id.
+ * The first is `metrics`. A reader that lags gets the newest `metrics` alone, and every other event.
+ */
 export const RUNTIME_EVENTS = ['transition', 'flags', 'metrics', 'heartbeat'] as const
-/** Data of `flags`: keys that changed. */
+export type RuntimeEventName = (typeof RUNTIME_EVENTS)[number]
+/** Data of `transition`: an entry of the history but its id, which it gets only when it is kept. */
+export const transitionEventSchema = transitionSchema.omit({ id: true })
+export type TransitionEvent = z.infer<typeof transitionEventSchema>
+/** Data of `flags`: keys that changed; empty where the source does not tell which. */
 export const flagsEventSchema = z.strictObject({ at: instant, flags: z.array(z.string()) })
+export type FlagsEvent = z.infer<typeof flagsEventSchema>
 /** Data of `metrics`, one a tick while something changed, at least every ten seconds. */
 export const metricsEventSchema = z.strictObject({
   at: instant,
@@ -198,3 +207,4 @@ export const metricsEventSchema = z.strictObject({
   runtime: windowMetricsSchema,
   status: fallbackStatusSchema,
 })
+export type MetricsEvent = z.infer<typeof metricsEventSchema>

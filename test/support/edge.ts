@@ -13,11 +13,20 @@ import type { ChatBackend } from '../../src/execution/backend.js'
 import type { Outcome } from '../../src/execution/outcome.js'
 import type { EdgeMetrics, EdgeTiming } from '../../src/http/app-deps.js'
 import { createTurnRegistry, type TurnRegistry } from '../../src/http/turns.js'
+import type { PublicWindows } from '../../src/metrics/windows.js'
 import type { Failover } from '../../src/protocol/events.js'
 import type { Decision, ExecutionMode } from '../../src/protocol/modes.js'
 import { createMemorySessionStore } from '../../src/sessions/memory-session-store.js'
 import type { SessionStore } from '../../src/sessions/session-store.js'
 import { capturingLogger } from './capturing-logger.js'
+import {
+  type FakeFallback,
+  type FakeJournal,
+  type FakeWindows,
+  fakeFallback,
+  fakeJournal,
+  fakeWindows,
+} from './fallback-fakes.js'
 import { answering } from './scripted-backend.js'
 
 export const EDGE_SECRET = 'edge-secret-edge-secret-edge-secret'
@@ -40,6 +49,8 @@ export interface EdgeOptions {
   readonly status?: Partial<FlagsStatus>
   readonly backends?: Partial<Record<ExecutionMode, ChatBackend>>
   readonly sessions?: SessionStore
+  /** in place of the edge's own `windows` */
+  readonly realWindows?: PublicWindows
   readonly clock?: Clock
   readonly timing?: Partial<EdgeTiming>
 }
@@ -54,9 +65,15 @@ export interface Edge {
   readonly outcomes: Outcome[]
   readonly decisions: Decision[]
   readonly failovers: Failover[]
+  readonly fallback: FakeFallback
+  readonly windows: FakeWindows
+  readonly journal: FakeJournal
+  /** who listens to changes of the flags */
+  readonly flagListeners: Set<(keys: readonly string[]) => void>
   readonly openStreams: () => number
   /** parsed log lines */
   readonly log: Record<string, unknown>[]
+  /** `draining` is for good */
   state: 'starting' | 'ready' | 'draining'
   close(): Promise<void>
 }
@@ -68,6 +85,9 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
   const turns = createTurnRegistry(clock)
   const recorded = recordingMetrics()
   const state = { now: 'ready' as Edge['state'] }
+  const draining = new AbortController()
+  const around = { fallback: fakeFallback(), windows: fakeWindows(), journal: fakeJournal() }
+  const flagListeners: Edge['flagListeners'] = new Set()
   const app = createApp({
     config: {
       auth: { keys: { kind: 'secret', secret: EDGE_SECRET }, operatorRole: 'admin', ...options.auth },
@@ -75,7 +95,9 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
       turnsPerMinute: options.turnsPerMinute ?? 0,
       historyBudget: 32_000,
     },
-    flags: fixedFlags(options),
+    flags: fixedFlags(options, flagListeners),
+    ...around,
+    windows: options.realWindows ?? around.windows,
     sessions,
     backends: {
       direct_llm: answering('direct_llm', 'Hello from direct'),
@@ -87,7 +109,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     ids: { newId: randomUUID },
     logger: logger as Logger,
     metrics: recorded.metrics,
-    lifecycle: { state: () => state.now },
+    lifecycle: { state: () => state.now, draining: draining.signal },
     timing: { stopLookMs: 50, ...options.timing },
   })
   const server = createServer(app.callback())
@@ -104,6 +126,8 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     sessions,
     turns,
     ...recorded.seen,
+    ...around,
+    flagListeners,
     openStreams: recorded.openStreams,
     log: lines,
     get state() {
@@ -111,8 +135,10 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     },
     set state(next) {
       state.now = next
+      if (next === 'draining') draining.abort()
     },
     async close() {
+      draining.abort()
       await turns.drain(0)
       server.close()
       server.closeAllConnections()
@@ -122,12 +148,15 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
   }
 }
 
-function fixedFlags(options: EdgeOptions): Flags {
+function fixedFlags(options: EdgeOptions, listeners: Edge['flagListeners']): Flags {
   return {
     start: async () => undefined,
     forTurn: options.flagsFor ?? (async () => ({ ...DEFAULT_FLAGS, ...options.flags })),
     forService: async () => ({ guardrails: DEFAULT_FLAGS.guardrails, policy: 'auto', ready: true }),
-    onChange: () => () => {},
+    onChange(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
     status: () => ({ resolver: 'file', state: 'ready', faults: [], ...options.status }),
     close: async () => undefined,
   }

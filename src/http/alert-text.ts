@@ -1,0 +1,40 @@
+import type { Alert } from '../fallback/fallback.js'
+import type { Sentence } from './language.js'
+
+/** What is wrong, where, and what to do. */
+export function alertText(alert: Alert): Sentence {
+  switch (alert.kind) {
+    case 'not_persisted':
+      return {
+        'zh-CN': `回退标志无法写入或读取存储 (${alert.code}): ${alert.detail}。回退目前只在本副本的内存中生效，服务会继续重试；请检查该目录是否存在、可写且有剩余空间`,
+        en: `The override cannot be written to the flag store, or read from it (${alert.code}): ${alert.detail}. It acts in this replica's memory alone and is tried again; check that the directory exists, is writable and has room`,
+      }
+    case 'not_propagated':
+      return {
+        'zh-CN': `回退标志的修订 ${alert.revision} 已写入文件，但 OpenFeature 仍返回较旧的修订。其他副本可能未生效；请检查 flagd 是否还在监视该文件（见其日志），必要时重启 flagd`,
+        en: `Revision ${alert.revision} of the override is in its file, and OpenFeature still gives an older one. Other replicas may go by that; check that flagd still watches the file (its log tells) and restart flagd if it does not`,
+      }
+    case 'override_unparsable':
+      return {
+        'zh-CN': `回退标志的文件不是有效的 JSON: ${alert.detail}。原文件已保留副本并重新写入；请检查是谁改动了它，如有需要从副本中找回内容`,
+        en: `The override's file was not valid JSON: ${alert.detail}. A copy was kept beside it and the file written anew; find out who changed it, and take from the copy what is needed`,
+      }
+    case 'override_missing':
+      return {
+        'zh-CN':
+          '回退标志的文件不存在，已按当前状态重新写入；请检查是谁删除了它，以及 CHAT_FALLBACK_FLAGS_FILE 是否正确',
+        en: "The override's file was missing and is written anew from the present state; find out who deleted it, and check CHAT_FALLBACK_FLAGS_FILE",
+      }
+    case 'both_sick':
+      return {
+        'zh-CN':
+          'Runtime 已越过护栏，但 direct LLM 同样异常，因此没有回退；请先检查 direct LLM（LLM_BASE_URL、密钥、配额），再检查 Runtime',
+        en: 'The runtime is over its guardrails, and the direct LLM is as sick, so there is no fallback; check the direct LLM first (LLM_BASE_URL, key, quota), then the runtime',
+      }
+    case 'loop_failed':
+      return {
+        'zh-CN': `回退循环的一次运行出错: ${alert.detail}。循环会继续运行；如持续出现，请查看日志并反馈`,
+        en: `One run of the fallback loop failed: ${alert.detail}. The loop goes on; if this stays, look into the log and report it`,
+      }
+  }
+}

@@ -1,0 +1,118 @@
+import type Router from '@koa/router'
+import type { Context } from 'koa'
+import type { FallbackSnapshot } from '../fallback/fallback.js'
+import { historyQuerySchema, type OrgMetricsView, triggerRequestSchema } from '../protocol/fallback.js'
+import { transitionView } from '../protocol/transition-view.js'
+import { answer } from './answer.js'
+import { type AppDeps, EDGE_TIMING } from './app-deps.js'
+import type { Authenticate } from './auth.js'
+import { hasRole } from './claims.js'
+import { metricsView, snapshotForOrg, statusView } from './fallback-view.js'
+import { guard } from './guard.js'
+import { languageOf } from './language.js'
+import { createOperatorEvents } from './operator-events.js'
+import { Problem, retryLater } from './problems.js'
+import { type BodyLimits, ignoreBody, readOptionalJson } from './read-body.js'
+
+/** Watching the fallback, and steering it by hand. What reaches beyond one org needs the operators' role. */
+export function mountFallbackRoutes(router: Router, authenticate: Authenticate, deps: AppDeps): void {
+  mountMetrics(router, authenticate, deps)
+  mountCommands(router, authenticate, deps)
+  mountHistory(router, authenticate, deps)
+  mountEvents(router, authenticate, deps)
+}
+
+function mountMetrics(router: Router, authenticate: Authenticate, deps: AppDeps): void {
+  const { fallback, windows } = deps
+  const { operatorRole } = deps.config.auth
+
+  router.get('/runtime/metrics', async (ctx) => {
+    await authenticate(ctx, operatorRole)
+    answer(ctx, metricsView(windows, fallback.snapshot(), languageOf(ctx)))
+  })
+
+  router.get('/runtime/metrics/:orgId', async (ctx) => {
+    const identity = await authenticate(ctx, 'admin')
+    const orgId = ctx.params.orgId ?? ''
+    if (orgId !== identity.orgId && !hasRole(identity, 'owner')) throw new Problem('other_org')
+    answer(ctx, {
+      orgId,
+      direct: windows.ofOrg(orgId, 'direct_llm'),
+      runtime: windows.ofOrg(orgId, 'runtime_orchestrator'),
+    } satisfies OrgMetricsView)
+  })
+
+  router.get('/runtime/fallback/status', async (ctx) => {
+    await authenticate(ctx, operatorRole)
+    answerStatus(ctx, fallback.snapshot())
+  })
+}
+
+function mountCommands(router: Router, authenticate: Authenticate, deps: AppDeps): void {
+  const { fallback, windows } = deps
+  const { operatorRole } = deps.config.auth
+  const bodyLimits: BodyLimits = { ...EDGE_TIMING, ...deps.timing, clock: deps.clock }
+
+  router.post('/runtime/fallback/reset', async (ctx) => {
+    const { userId } = await authenticate(ctx, operatorRole)
+    ignoreBody(ctx, bodyLimits)
+    windows.clear('runtime_orchestrator')
+    answerStatus(ctx, await fallback.command({ kind: 'reset', userId }))
+  })
+
+  router.post('/runtime/fallback/trigger', async (ctx) => {
+    const identity = await authenticate(ctx, 'admin')
+    const request = guard(triggerRequestSchema, (await readOptionalJson(ctx, bodyLimits)) ?? {})
+    const forAll = hasRole(identity, operatorRole)
+    const orgIds = request.orgIds === undefined ? undefined : [...new Set(request.orgIds)]
+    const ownOrgAlone = orgIds?.length === 1 && orgIds[0] === identity.orgId
+    if (!forAll && !ownOrgAlone) throw new Problem('own_org_only')
+    const snapshot = await fallback.command({
+      kind: 'trigger',
+      userId: identity.userId,
+      reason: request.reason ?? '',
+      ...(request.ttlSeconds === undefined ? {} : { ttlSeconds: request.ttlSeconds }),
+      ...(orgIds === undefined ? {} : { orgIds }),
+    })
+    answerStatus(ctx, forAll ? snapshot : snapshotForOrg(snapshot, identity.orgId))
+  })
+}
+
+function mountHistory(router: Router, authenticate: Authenticate, { config, journal }: AppDeps): void {
+  router.get('/runtime/fallback/history', async (ctx) => {
+    await authenticate(ctx, config.auth.operatorRole)
+    const { limit, before } = guard(historyQuerySchema, ctx.query)
+    const language = languageOf(ctx)
+    const kept = await journal.transitions(limit, before).catch((thrown: unknown) => {
+      throw isJournalUnavailable(thrown) ? retryLater('journal_unavailable', 1, thrown) : thrown
+    })
+    answer(
+      ctx,
+      kept.map((transition) => ({ id: transition.id, ...transitionView(transition, language) })),
+    )
+  })
+}
+
+function mountEvents(router: Router, authenticate: Authenticate, deps: AppDeps): void {
+  const events = createOperatorEvents(deps)
+  router.get('/runtime/events', async (ctx) => {
+    const identity = await authenticate(ctx, deps.config.auth.operatorRole)
+    if (ctx.method === 'HEAD') {
+      ctx.status = 200
+      ctx.set({
+        'Content-Type': 'text/event-stream; charset=utf-8',
+        'Cache-Control': 'no-cache, no-transform',
+      })
+      return
+    }
+    await events.serve(ctx, identity)
+  })
+}
+
+function answerStatus(ctx: Context, snapshot: FallbackSnapshot): void {
+  answer(ctx, statusView(snapshot, languageOf(ctx)))
+}
+
+/** By name: of the journal only its types are known here. */
+const isJournalUnavailable = (thrown: unknown): boolean =>
+  thrown instanceof Error && thrown.name === 'JournalUnavailable'

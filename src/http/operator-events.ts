@@ -1,0 +1,139 @@
+import type { Context } from 'koa'
+import type { Timer } from '../core/clock.js'
+import type { FallbackEvent } from '../fallback/fallback.js'
+import type { FlagsEvent, MetricsEvent, TransitionEvent } from '../protocol/fallback.js'
+import { instant } from '../protocol/instant.js'
+import { transitionView } from '../protocol/transition-view.js'
+import { type AppDeps, EDGE_TIMING } from './app-deps.js'
+import type { Identity } from './claims.js'
+import { statusView } from './fallback-view.js'
+import type { Language } from './language.js'
+import { type OperatorStream, openOperatorStream } from './operator-stream.js'
+import { retryLater } from './problems.js'
+
+/** Streams one process serves: operators are few, and each costs a connection. */
+export const MAX_OPERATOR_STREAMS = 100
+
+/** s after which a refused operator may come back */
+const RETRY_AFTER = { starting: 1, draining: 5, overloaded: 10 } as const
+
+/** `GET /runtime/events`: what happens to the fallback and the flags, to every operator who looks. */
+export interface OperatorEvents {
+  /**
+   * Streams until the reader leaves, its token expires or the service drains; then nothing of it is left.
+   * @throws Problem 503 with `Retry-After`, before the stream is open
+   */
+  serve(ctx: Context, identity: Identity): Promise<void>
+}
+
+type Source = Pick<AppDeps, 'fallback' | 'flags' | 'windows' | 'clock' | 'ids' | 'lifecycle' | 'timing'>
+
+/** Listens to fallback and flags while anybody reads, once for all readers, and owns one timer then. */
+export function createOperatorEvents(deps: Source): OperatorEvents {
+  const { clock, fallback, flags, lifecycle } = deps
+  const { metricsMs, heartbeatMs, slowReaderMs } = { ...EDGE_TIMING, ...deps.timing }
+  const readers = new Set<OperatorStream>()
+  let stopListening: (() => void) | undefined
+  let nextMetrics: Timer | undefined
+  let lastSeen = ''
+
+  const metrics = (language: Language): MetricsEvent => ({
+    at: instant(clock.wall()),
+    direct: deps.windows.overall('direct_llm'),
+    runtime: deps.windows.overall('runtime_orchestrator'),
+    status: statusView(fallback.snapshot(), language),
+  })
+
+  const sendMetrics = (): void => {
+    nextMetrics?.cancel()
+    nextMetrics = clock.schedule(metricsMs, sendMetrics)
+    broadcast(readers, 'metrics', metrics)
+  }
+
+  const onTick = (changed: boolean): void => {
+    const seen = contentOf(metrics('en'))
+    if (!changed && seen === lastSeen) return
+    lastSeen = seen
+    sendMetrics()
+  }
+
+  const onFallback = (event: FallbackEvent): void => {
+    if (event.kind === 'tick') onTick(event.changed)
+    else
+      broadcast(
+        readers,
+        'transition',
+        (language): TransitionEvent => transitionView(event.transition, language),
+      )
+  }
+
+  const onFlags = (keys: readonly string[]): void => {
+    const event: FlagsEvent = { at: instant(clock.wall()), flags: [...keys] }
+    broadcast(readers, 'flags', () => event)
+  }
+
+  const endAll = (): void => {
+    for (const reader of readers) reader.end()
+  }
+
+  const listen = (): (() => void) => {
+    const stops = [fallback.subscribe(onFallback), flags.onChange(onFlags)]
+    nextMetrics = clock.schedule(metricsMs, sendMetrics)
+    lifecycle.draining.addEventListener('abort', endAll)
+    return () => {
+      for (const stop of stops) stop()
+      nextMetrics?.cancel()
+      lifecycle.draining.removeEventListener('abort', endAll)
+    }
+  }
+
+  const admit = (): void => {
+    const state = lifecycle.state()
+    if (state !== 'ready') throw retryLater(state, RETRY_AFTER[state])
+    if (readers.size >= MAX_OPERATOR_STREAMS) throw retryLater('events_overloaded', RETRY_AFTER.overloaded)
+  }
+
+  return {
+    async serve(ctx, identity) {
+      admit()
+      const sendOwn = (): void => reader.send('metrics', JSON.stringify(metrics(reader.language)))
+      const reader = openOperatorStream(ctx, {
+        streamId: deps.ids.newId(),
+        clock,
+        heartbeatMs,
+        slowReaderMs,
+        onMissedMetrics: sendOwn,
+      })
+      readers.add(reader)
+      stopListening ??= listen()
+      sendOwn()
+      // Whoever lost the right to look must come back with a new token.
+      const expiry = clock.schedule(identity.expiresAt - clock.wall(), () => reader.end())
+      await reader.finished
+      expiry.cancel()
+      readers.delete(reader)
+      if (readers.size > 0) return
+      stopListening?.()
+      stopListening = undefined
+    },
+  }
+}
+
+/** The same event to every reader, made once a language. */
+function broadcast(
+  readers: ReadonlySet<OperatorStream>,
+  event: Parameters<OperatorStream['send']>[0],
+  data: (language: Language) => unknown,
+): void {
+  const texts = new Map<Language, string>()
+  for (const reader of readers) {
+    const text = texts.get(reader.language) ?? JSON.stringify(data(reader.language))
+    texts.set(reader.language, text)
+    reader.send(event, text)
+  }
+}
+
+/** What makes `metrics` worth sending: all but the instants, which pass by themselves. */
+function contentOf({ direct, runtime, status }: MetricsEvent): string {
+  return JSON.stringify({ direct, runtime, status: { ...status, probe: { ...status.probe, at: null } } })
+}

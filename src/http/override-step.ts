@@ -1,0 +1,36 @@
+import type { FallbackSnapshot, ProvidedOverride } from '../fallback/fallback.js'
+import type { Language, Sentence } from './language.js'
+
+const PROVIDED: Readonly<Record<'on' | 'off', Sentence>> = {
+  on: { 'zh-CN': '回退已对该调用方生效，改用 direct_llm', en: 'on for this caller: direct_llm' },
+  off: { 'zh-CN': '未回退，由执行模式标志决定', en: 'off for this caller: the execution mode flag decides' },
+}
+
+const OURS: Readonly<Record<'on' | 'off', Sentence>> = {
+  on: {
+    'zh-CN': '本副本的回退标志比标志来源给出的更新，已对该调用方生效，改用 direct_llm',
+    en: "this replica's own override is newer than the provider's and on for this caller: direct_llm",
+  },
+  off: {
+    'zh-CN': '本副本的回退标志比标志来源给出的更新，对该调用方未生效，由执行模式标志决定',
+    en: "this replica's own override is newer than the provider's and off for this caller: the execution mode flag decides",
+  },
+}
+
+const ISOLATED: Sentence = {
+  'zh-CN': '只有本副本的 Runtime 异常而其他副本正在恢复，本副本暂时全部改用 direct_llm',
+  en: 'the runtime is sick for this replica alone while others recover: direct_llm until it was healthy here once',
+}
+
+/** Why the override says what it says for one caller. */
+export function overrideWhy(
+  counts: { readonly on: boolean },
+  provided: ProvidedOverride,
+  { override, isolated }: Pick<FallbackSnapshot, 'override' | 'isolated'>,
+  language: Language,
+): string {
+  const value = counts.on ? 'on' : 'off'
+  if (isolated && counts.on) return ISOLATED[language]
+  const ours = override.revision > (provided.revision ?? 0)
+  return (ours ? OURS : PROVIDED)[value][language]
+}

@@ -1,0 +1,161 @@
+import type { Outcome } from '../../src/execution/outcome.js'
+import type { Command, Fallback, FallbackEvent, FallbackSnapshot } from '../../src/fallback/fallback.js'
+import { JournalUnavailable, type KeptTransition, type Transition } from '../../src/journal/journal.js'
+import type { PublicWindows } from '../../src/metrics/windows.js'
+import type { WindowMetrics } from '../../src/protocol/fallback.js'
+import type { Decision, ExecutionMode } from '../../src/protocol/modes.js'
+import { NEUTRAL, type Override } from '../../src/store/override.js'
+
+/** Neighbours of the request edge around the fallback, as small as they can be; the test turns the knobs. */
+
+export interface FakeFallback extends Fallback {
+  /** what `snapshot` and `command` answer */
+  now: FallbackSnapshot
+  /** replaces the provider's word where it is set */
+  own: { readonly on: boolean } | undefined
+  readonly commands: Command[]
+  readonly decided: { readonly decision: Decision; readonly modeWithoutOverride: ExecutionMode }[]
+  readonly outcomes: Outcome[]
+  emit(event: FallbackEvent): void
+  readonly listeners: number
+}
+
+export const QUIET: FallbackSnapshot = {
+  override: NEUTRAL,
+  persisted: true,
+  propagated: true,
+  policy: 'auto',
+  probe: { healthy: true, failures: 0, at: Date.UTC(2026, 0, 1) },
+  lease: { mine: false },
+  isolated: false,
+  alerts: [],
+  replica: 'replica-1',
+}
+
+export function fakeFallback(): FakeFallback {
+  const listeners = new Set<(event: FallbackEvent) => void>()
+  const fake: FakeFallback = {
+    now: QUIET,
+    own: undefined,
+    commands: [],
+    decided: [],
+    outcomes: [],
+    emit: (event) => {
+      for (const listener of listeners) listener(event)
+    },
+    get listeners() {
+      return listeners.size
+    },
+    overrideFor: (_subject, provided) => fake.own ?? provided,
+    turnDecided: (decision, modeWithoutOverride) => fake.decided.push({ decision, modeWithoutOverride }),
+    record: (outcome) => fake.outcomes.push(outcome),
+    snapshot: () => fake.now,
+    async command(command) {
+      fake.commands.push(command)
+      fake.now = { ...fake.now, override: obeyed(fake.now.override, command) }
+      return fake.now
+    },
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+  }
+  return fake
+}
+
+function obeyed(override: Override, command: Command): Override {
+  const revision = override.revision + 1
+  if (command.kind === 'reset') return { ...NEUTRAL, actor: 'manual', revision }
+  const { reason, orgIds } = command
+  return {
+    ...override,
+    actor: 'manual',
+    revision,
+    manual:
+      orgIds === undefined
+        ? { scope: 'all', reason }
+        : { scope: 'orgs', target: { kind: 'orgs', orgIds }, reason },
+  }
+}
+
+export const NOTHING: WindowMetrics = {
+  total: 0,
+  success: 0,
+  error: 0,
+  timeout: 0,
+  avgLatencyMs: 0,
+  errorRate: 0,
+  timeoutRate: 0,
+  aborted: 0,
+  p50LatencyMs: 0,
+  p95LatencyMs: 0,
+  p99LatencyMs: 0,
+  avgFirstContentMs: 0,
+  p95FirstContentMs: 0,
+}
+
+export interface FakeWindows extends PublicWindows {
+  /** what is read, by mode, or by `org/mode`; nothing where it is not set */
+  readonly held: Map<string, WindowMetrics>
+  readonly outcomes: Outcome[]
+}
+
+export function fakeWindows(): FakeWindows {
+  const held = new Map<string, WindowMetrics>()
+  const outcomes: Outcome[] = []
+  return {
+    held,
+    outcomes,
+    record: (outcome) => outcomes.push(outcome),
+    overall: (mode) => held.get(mode) ?? NOTHING,
+    ofOrg: (orgId, mode) => held.get(`${orgId}/${mode}`) ?? NOTHING,
+    resize: () => undefined,
+    clear: (mode) => {
+      for (const key of held.keys()) if (key.endsWith(mode)) held.delete(key)
+    },
+    droppedOrgs: 0,
+  }
+}
+
+export interface FakeJournal {
+  /** oldest first */
+  readonly kept: KeptTransition[]
+  available: boolean
+  transitions(limit: number, beforeId?: number): Promise<readonly KeptTransition[]>
+}
+
+export function fakeJournal(): FakeJournal {
+  const journal: FakeJournal = {
+    kept: [],
+    available: true,
+    async transitions(limit, beforeId = Number.POSITIVE_INFINITY) {
+      if (!journal.available) throw new JournalUnavailable('the disk is away')
+      return journal.kept
+        .filter(({ id }) => id < beforeId)
+        .reverse()
+        .slice(0, limit)
+    },
+  }
+  return journal
+}
+
+/** A trip because of errors; the test overrides what it is about. */
+export function sampleTransition(overrides: Partial<Transition> = {}): Transition {
+  return {
+    at: Date.UTC(2026, 0, 1, 12),
+    from: 'normal',
+    to: 'fallback',
+    manualFrom: 'none',
+    manualTo: 'none',
+    actor: 'auto',
+    replica: 'replica-1',
+    cause: 'error_rate',
+    value: 0.55,
+    threshold: 0.5,
+    trips: 1,
+    revision: 7,
+    evidence: { total: 20 },
+    guardrails: { errorRate: 0.5 },
+    ...overrides,
+  }
+}
