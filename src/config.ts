@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { z } from 'zod'
 import { LOG_LEVELS, type LogLevel } from './core/logger.js'
 import { EXECUTION_MODES, type ExecutionMode } from './protocol/modes.js'
+import { NOTIFY_FORMATS, type NotifyFormat } from './protocol/notification.js'
 
 /** How tokens are verified: one shared secret (HS256), or the public keys behind a URL. */
 export type TokenKeys = { kind: 'secret'; secret: string } | { kind: 'jwks'; url: URL }
@@ -54,6 +55,14 @@ export interface Config {
     readonly baseUrl: string
     readonly apiKey?: string
     readonly model: string
+  }
+  /** Whom to tell of each transition of the override; absent: nobody. */
+  readonly notify?: {
+    /** CHAT_NOTIFY_URL: those of Slack and Feishu are secrets */
+    readonly url: string
+    readonly format: NotifyFormat
+    /** CHAT_NOTIFY_SECRET: signs each notification */
+    readonly secret?: string
   }
 }
 
@@ -165,6 +174,9 @@ const environmentSchema = z.object({
   FLAGD_TLS: flag.default(false),
   CHAT_FLAGS_FILE: z.string().default('flags/chat.flagd.json'),
   CHAT_FALLBACK_FLAGS_FILE: z.string().default('flags/auto-fallback.flagd.json'),
+  CHAT_NOTIFY_URL: httpUrl.optional(),
+  CHAT_NOTIFY_FORMAT: oneOf(NOTIFY_FORMATS).default('json'),
+  CHAT_NOTIFY_SECRET: z.string().trim().optional(),
 })
 
 type Environment = z.infer<typeof environmentSchema>
@@ -189,7 +201,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   return toConfig(parsed.data)
 }
 
-const SECRET_VARIABLES = new Set(['JWT_SECRET', 'LLM_API_KEY'])
+const SECRET_VARIABLES = new Set(['JWT_SECRET', 'LLM_API_KEY', 'CHAT_NOTIFY_URL', 'CHAT_NOTIFY_SECRET'])
 
 function describeIssue(issue: z.core.$ZodIssue, given: Record<string, string | undefined>): string {
   const name = String(issue.path[0])
@@ -249,6 +261,15 @@ function toConfig(env: Environment): Config {
       ...(env.LLM_API_KEY === undefined ? {} : { apiKey: env.LLM_API_KEY }),
       model: env.LLM_MODEL,
     },
+    ...(env.CHAT_NOTIFY_URL === undefined ? {} : { notify: notification(env, env.CHAT_NOTIFY_URL) }),
+  }
+}
+
+function notification(env: Environment, url: string): NonNullable<Config['notify']> {
+  return {
+    url,
+    format: env.CHAT_NOTIFY_FORMAT,
+    ...(env.CHAT_NOTIFY_SECRET === undefined ? {} : { secret: env.CHAT_NOTIFY_SECRET }),
   }
 }
 

@@ -93,6 +93,29 @@ describe('loadConfig', () => {
     expect(fault).not.to.contain('sk-')
   })
 
+  it('tells nobody of transitions unless there is a URL', () => {
+    expect(
+      loadConfig({ ...least, CHAT_NOTIFY_FORMAT: 'slack', CHAT_NOTIFY_SECRET: 's' }),
+    ).to.not.have.property('notify')
+    const url = 'https://hooks.test/services/T/B/x'
+    expect(loadConfig({ ...least, CHAT_NOTIFY_URL: url }).notify).to.deep.equal({ url, format: 'json' })
+    const env = { ...least, CHAT_NOTIFY_URL: url, CHAT_NOTIFY_FORMAT: 'feishu', CHAT_NOTIFY_SECRET: ' s\n' }
+    expect(loadConfig(env).notify).to.deep.equal({ url, format: 'feishu', secret: 's' })
+  })
+
+  it('prints neither the address of a webhook nor its secret', () => {
+    const faults = faultsOf({
+      ...least,
+      CHAT_NOTIFY_URL: 'hooks.test/services/hunter2',
+      CHAT_NOTIFY_FORMAT: 'teams',
+      CHAT_NOTIFY_SECRET: 'hunter2',
+    })
+    expect(faults).to.deep.equal([
+      'CHAT_NOTIFY_URL must be an http or https URL',
+      'CHAT_NOTIFY_FORMAT=teams must be one of json, slack, feishu',
+    ])
+  })
+
   it('counts the bytes of a secret, not its characters', () => {
     expect(faultsOf({ ...least, JWT_SECRET: '密'.repeat(11) })).to.deep.equal([])
     expect(faultsOf({ ...least, JWT_SECRET: '密'.repeat(10) })).to.have.length(1)

@@ -75,13 +75,13 @@ function sentence(facts: TransitionFacts): Sentence {
     case 'recovered':
       return { zh: '已恢复正常', en: 'Back to normal' }
     case 'reset':
-      return { zh: '手动重置', en: 'Reset by hand' }
+      return { zh: '手动重置', en: 'Manual reset' }
     case 'triggered':
       return some
-        ? { zh: '手动回退 (部分组织)', en: 'Fallback by hand (some orgs)' }
-        : { zh: '手动回退', en: 'Fallback by hand' }
+        ? { zh: '手动回退 (部分组织)', en: 'Manual fallback (some orgs)' }
+        : { zh: '手动回退', en: 'Manual fallback' }
     case 'manual_expired': {
-      const over = { zh: '手动回退已到期', en: 'Fallback by hand is over' }
+      const over = { zh: '手动回退已到期', en: 'Manual fallback is over' }
       return facts.to === 'recovering' ? withShare(over, facts) : over
     }
     case 'policy_off':
@@ -92,7 +92,7 @@ function sentence(facts: TransitionFacts): Sentence {
     case 'hand_edit':
       return facts.manualTo === 'none'
         ? { zh: '手工编辑 flag 文件: 已重置', en: 'Flag file edited by hand: reset' }
-        : { zh: '手工编辑 flag 文件: 手动回退', en: 'Flag file edited by hand: fallback by hand' }
+        : { zh: '手工编辑 flag 文件: 手动回退', en: 'Flag file edited by hand: manual fallback' }
     case 'adopted':
       return { zh: '采用 flag 存储中的状态', en: 'State taken from the flag store' }
   }

@@ -1,0 +1,20 @@
+import { z } from 'zod'
+import { transitionSchema } from './fallback.js'
+
+/** Shapes of a notification's body: all there is as JSON, or a text as Slack's and Feishu's webhooks take it. */
+export const NOTIFY_FORMATS = ['json', 'slack', 'feishu'] as const
+export type NotifyFormat = (typeof NOTIFY_FORMATS)[number]
+
+/**
+ * Body of a notification in format `json`: the transition as in `GET /runtime/fallback/history`, `reason` in zh-CN.
+ * It has no id, for it may not be kept yet; one that comes twice (its answer was lost) has the same `replica`,
+ * `revision` and `at`.
+ */
+export const notificationSchema = transitionSchema.omit({ id: true }).extend({
+  service: z.literal('chat-cutover'),
+  /** the replica that sent it */
+  sender: z.string(),
+  /** the whole of it as a sentence */
+  text: z.strictObject({ 'zh-CN': z.string(), en: z.string() }),
+})
+export type Notification = z.infer<typeof notificationSchema>
