@@ -7,7 +7,7 @@ import { RefusedFlags } from '../../src/decision/refused-flags.js'
 import { RpcTurns } from '../../src/decision/rpc-turns.js'
 import type { TurnDetails } from '../../src/decision/turn-reader.js'
 import { TurnSettler } from '../../src/decision/turn-settler.js'
-import { evaluationsOf, nobody, turnDetails } from '../support/flag-details.js'
+import { answer, evaluationsOf, nobody, turnDetails } from '../support/flag-details.js'
 import { CODE_DEFAULTS, callerOf } from '../support/flag-files.js'
 import { manualClock } from '../support/manual-clock.js'
 
@@ -23,6 +23,7 @@ function setUp() {
   )
   const asked: ((details: TurnDetails) => void)[] = []
   const told: string[] = []
+  const away: boolean[] = []
   const daemon = { answers: true, connected: true }
   const turns = new RpcTurns({
     clock,
@@ -33,9 +34,12 @@ function setUp() {
     },
     isConnected: () => daemon.connected,
     onAway: () => told.push('away'),
-    onAnswer: () => told.push('answer'),
+    onAnswer: (_details, wasAway) => {
+      told.push('answer')
+      away.push(wasAway)
+    },
   })
-  return { clock, turns, asked, told, daemon }
+  return { clock, turns, asked, told, away, daemon }
 }
 
 const me = callerOf(1)
@@ -155,6 +159,41 @@ describe('turns by resolver rpc', () => {
     asked[0]?.(nobody(ErrorCode.FLAG_NOT_FOUND))
     await settled()
     expect(turns.away).to.equal(false)
+  })
+
+  it('are spared what a question of the service found out: nobody is there', async () => {
+    const { clock, turns, asked, told, daemon } = setUp()
+    const silence = () => new Promise<never>(() => {})
+    let questions = 0
+    const service = () => {
+      questions += 1
+      return { guardrails: silence(), policy: silence(), override: Promise.resolve(answer(true)) }
+    }
+    expect(await turns.forService(service), 'before flagd was there').to.deep.equal({})
+    await turns.probe()
+    daemon.answers = false
+    const asking = turns.forService(service)
+    clock.advance(49)
+    await settled()
+    expect(turns.away).to.equal(false)
+    clock.advance(1)
+    expect(await asking).to.deep.equal({ guardrails: undefined, policy: undefined, override: answer(true) })
+    expect(turns.away).to.equal(true)
+    expect(told).to.deep.equal(['answer', 'away'])
+    const probes = asked.length
+    for (let at = 0; at < 100; at++) await Promise.all([turns.forService(service), turns.forTurn(me)])
+    expect(questions).to.equal(1)
+    expect(asked.length).to.equal(probes)
+  })
+
+  it('say whether turns did without flagd until a probe was answered', async () => {
+    const { turns, away, daemon } = setUp()
+    await turns.probe()
+    await turns.probe()
+    daemon.connected = false
+    turns.leave()
+    await settled()
+    expect(away).to.deep.equal([true, false, true])
   })
 
   it('leave no timer and no probe behind', async () => {

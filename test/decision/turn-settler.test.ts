@@ -62,6 +62,24 @@ describe("a turn's flags", () => {
     }
   })
 
+  it('carry the revision of the override, and are the same object while nothing changes', () => {
+    const { settler } = setUp()
+    const guardrails = answer({ gapMs: 7000 })
+    const at = (revision: number) =>
+      turnDetails({ guardrails, override: { ...answer(true), flagMetadata: { revision } } })
+    const first = settler.settle(me, at(3))
+    expect(first.override).to.deep.equal({ on: true, revision: 3 })
+    expect(settler.settle(me, at(3))).to.equal(first)
+    expect(settler.settle(stranger, at(3)).override).to.equal(first.override)
+    expect(settler.settle(me, at(4)).override.revision).to.equal(4)
+    expect(settler.settle(me, {}).override.revision, 'as last known').to.equal(4)
+    const disabled = { ...noVariant(false), flagMetadata: { revision: 5 } }
+    expect(settler.settle(me, turnDetails({ override: disabled })).override).to.deep.equal({
+      on: false,
+      revision: 5,
+    })
+  })
+
   it('are remembered for each session, which stays on its side', () => {
     const { settler } = setUp()
     settler.settle(callerOf(1), turnDetails())
