@@ -1,0 +1,71 @@
+import type { Clock } from '../core/clock.js'
+import type { Outcome } from '../execution/outcome.js'
+import { boundedMs } from './latency-sketch.js'
+import { TallyRing, TallySum } from './tally-ring.js'
+import type { JudgedWindow, Tally } from './windows.js'
+
+/** ms; a window of one second, the shortest there is, has 40 of them */
+const FINEST_MS = 25
+const WIDENING = 4
+/** From 3 s to two days of reach: each guardrail's window (1 s to 24 h) has a ring that suits it. */
+const RINGS = 9
+
+/**
+ * The guardrails may ask for another window at each tick, so each outcome goes into nine rings of slices, 25 ms to 27 min
+ * wide, and a reading takes the finest one that reaches far enough. A reading of `w` ms holds all that was recorded in the
+ * last `w` and at most w/31 (25 ms at least) beyond. About 46 kB, whatever it holds.
+ */
+export function createJudgedWindow(clock: Clock): JudgedWindow {
+  const rings = Array.from({ length: RINGS }, (_, at) => new TallyRing(FINEST_MS * WIDENING ** at))
+  let since = Number.NEGATIVE_INFINITY
+  return {
+    record(outcome) {
+      if (outcome.result === 'aborted' || outcome.startedAt < since) return
+      const now = clock.monotonic()
+      const [error, timeout] = faultOf(outcome.result)
+      const latencyMs = boundedMs(outcome.latencyMs)
+      for (const ring of rings) ring.add(now, error, timeout, latencyMs)
+    },
+    tally: (windowMs) => newest(rings, clock.monotonic(), windowMs, 0, windowMs),
+    newest: (fastMs, atLeast, windowMs) =>
+      newest(rings, clock.monotonic(), Math.min(fastMs, windowMs), atLeast, windowMs),
+    restart(from) {
+      since = from
+      for (const ring of rings) ring.clear()
+    },
+  }
+}
+
+function faultOf(result: Exclude<Outcome['result'], 'aborted'>): readonly [error: 0 | 1, timeout: 0 | 1] {
+  switch (result) {
+    case 'ok':
+      return [0, 0]
+    case 'error':
+      return [1, 0]
+    case 'timeout':
+      return [1, 1]
+  }
+}
+
+/** Every width is tried in turn, the finest that reaches `fastMs` first: at most 9 × 128 slices. */
+function newest(
+  rings: readonly TallyRing[],
+  now: number,
+  fastMs: number,
+  atLeast: number,
+  windowMs: number,
+): Tally {
+  const widest = rings.at(-1)
+  let sum = new TallySum()
+  for (const ring of rings) {
+    if (ring.reachMs < fastMs && ring !== widest) continue
+    sum = new TallySum()
+    const last = ring.sliceOf(now - Math.min(windowMs, ring.reachMs))
+    for (let slice = ring.sliceOf(now); slice >= last; slice--) {
+      ring.sumUp(slice, sum)
+      if (sum.total >= atLeast && slice * ring.widthMs <= now - fastMs) return sum
+    }
+    if (ring.reachMs >= windowMs) return sum
+  }
+  return sum
+}
