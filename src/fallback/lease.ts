@@ -22,10 +22,10 @@ export function seeLease(lease: LeaseState, seen: LeaseSeen, now: number): Lease
 export function holdsLease(
   { lease, self }: Pick<FallbackState, 'lease' | 'self'>,
   now: number,
-  guardrails: FallbackGuardrails,
+  { leaseSeconds }: Pick<FallbackGuardrails, 'leaseSeconds'>,
 ): boolean {
   if (lease.owner !== self.owner || lease.renewedAt === null) return false
-  return now - lease.renewedAt < guardrails.leaseSeconds * 1000
+  return now - lease.renewedAt < leaseSeconds * 1000
 }
 
 /**

@@ -1,0 +1,36 @@
+import type { Logger } from '../core/logger.js'
+import type { Transition } from '../journal/journal.js'
+import { transitionKind, transitionReason } from '../protocol/transition-text.js'
+import type { Alert } from './fallback.js'
+
+/** One function for each business event of the fallback in the log. */
+
+/** A change of the override by this replica; towards the direct LLM a warning, with the text operators search for. */
+export function transitioned(logger: Logger, transition: Transition): void {
+  const line = lineOf(transition)
+  if (line.kind === 'trip' || line.kind === 'relapse') logger.warn(line, '[Chat] 自动回退到 direct 模式')
+  else logger.info(line, `[Fallback] ${transitionReason(transition, 'en')}`)
+}
+
+/** Another replica, or a person's edit it took over, changed the override. */
+export function adopted(logger: Logger, transition: Transition): void {
+  logger.info(lineOf(transition), '[Fallback] taken over from the flag store')
+}
+
+export function alertRaised(logger: Logger, alert: Alert): void {
+  logger.warn({ ...alert }, `[Fallback] alert: ${alert.kind}`)
+}
+
+export function alertOver(logger: Logger, alert: Alert): void {
+  logger.info({ kind: alert.kind }, `[Fallback] over: ${alert.kind}`)
+}
+
+/** A round of the loop failed; it goes on. Told once for each fault. */
+export function roundFailed(logger: Logger, error: string): void {
+  logger.error({ error }, '[Fallback] the loop failed; it goes on')
+}
+
+function lineOf(transition: Transition): Record<string, unknown> & { kind: string } {
+  const { evidence: _, guardrails: __, ...rest } = transition
+  return { ...rest, kind: transitionKind(transition), why: transitionReason(transition, 'zh-CN') }
+}

@@ -1,0 +1,417 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Clock } from '../core/clock.js'
+import { errorText } from '../core/errors.js'
+import type { Logger } from '../core/logger.js'
+import { createLoop } from '../core/loop.js'
+import type { Outcome } from '../execution/outcome.js'
+import type { Journal, Transition } from '../journal/journal.js'
+import type { JudgedWindow, PublicWindows } from '../metrics/windows.js'
+import type { FallbackPolicy } from '../protocol/fallback.js'
+import type { ExecutionMode } from '../protocol/modes.js'
+import type { FlagStore } from '../store/flag-store.js'
+import { overrideOfMetadata } from '../store/override-document.js'
+import { createOverrideEvaluator } from '../store/override-evaluator.js'
+import { renderOverride } from '../store/override-rendering.js'
+import { adopted, alertOver, alertRaised, roundFailed, transitioned } from './events.js'
+import type { Evidence, FallbackGuardrails } from './evidence.js'
+import type {
+  Alert,
+  Command,
+  Fallback,
+  FallbackEvent,
+  FallbackSnapshot,
+  ProvidedOverride,
+  Subject,
+} from './fallback.js'
+import { parseLease, renderLease } from './lease-file.js'
+import { next } from './machine.js'
+import type { HealthProbe, ProbeResult } from './probe.js'
+import { snapshotOf } from './snapshot.js'
+import { type Effect, type FallbackInput, type FallbackState, initialState, type Step } from './state.js'
+import { StoreReader } from './store-reader.js'
+
+/** What the flags say to the loop, each time it asks. */
+export interface LoopFlags {
+  readonly guardrails: FallbackGuardrails
+  readonly policy: FallbackPolicy
+  readonly override?: {
+    readonly on: boolean
+    readonly metadata: Readonly<Record<string, string | number | boolean>>
+  }
+  readonly ready: boolean
+}
+
+export interface FallbackDeps {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly replica: string
+  /** of this start of this process */
+  readonly nonce: string
+  /** 0 to 1 */
+  random(): number
+  /** in force until the flags are asked first */
+  readonly codeDefaults: Pick<LoopFlags, 'guardrails' | 'policy'>
+  readonly flags: {
+    forService(): Promise<LoopFlags>
+    onChange(listener: (keys: readonly string[]) => void): () => void
+  }
+  readonly store: FlagStore
+  readonly probe: (onResult: (result: ProbeResult) => void) => HealthProbe
+  readonly judged: { readonly runtime: JudgedWindow; readonly direct: JudgedWindow }
+  readonly windows: Pick<PublicWindows, 'clear' | 'resize'>
+  readonly journal: Pick<Journal, 'keepTransition' | 'keepSample'>
+  /** Never throws, never waits. */
+  notify(transition: Transition): void
+}
+
+/** The fallback with its loop. */
+export interface RunningFallback extends Fallback {
+  /** Ends after the first round; never rejects. */
+  start(): Promise<void>
+  /** Ends the loop and the probe, and lets the lease go. */
+  stop(): Promise<void>
+  /** The live connection to the runtime was refused or broken: probe at once. */
+  trouble(): void
+  /** One recovery shadow's end, into the judged window alone. */
+  recordShadow(outcome: Outcome): void
+  /** A turn that goes to the direct LLM because of the override may be tried on the runtime, silently. */
+  maySpareShadow(subject: Subject): boolean
+}
+
+/** ms: the direct LLM is judged over its newest minute (rule: as sick?) */
+const DIRECT_WINDOW_MS = 60_000
+/** ms between rounds that were asked for: a burst of flag changes is one round */
+const PAUSE_MS = 20
+/** rounds on what a lost race left, within one tick */
+const MAX_ATTEMPTS = 5
+/** ms a command waits for the store */
+const COMMAND_MS = 2000
+const ON = { on: true } as const
+
+/**
+ * The loop around the machine: gathers evidence once a tick, asks, and does what it says. Decisions act in memory before
+ * they are written. One round at a time; it survives its own errors.
+ */
+export function createFallback(deps: FallbackDeps): RunningFallback {
+  return new FallbackLoop(deps)
+}
+
+class FallbackLoop implements RunningFallback {
+  #state: FallbackState
+  #flags: Pick<LoopFlags, 'guardrails' | 'policy'>
+  #text: string | undefined
+  #lastRuntimeTurnAt: number | undefined
+  #lastCandidateAt: number
+  #evaluator: ReturnType<typeof createOverrideEvaluator>
+  #loopFault: string | undefined
+  #alerts: readonly Alert[] = []
+  #seq = 0
+  readonly #owner: string
+  readonly #reader: StoreReader
+  readonly #probe: HealthProbe
+  readonly #loop: ReturnType<typeof createLoop>
+  readonly #listeners = new Set<(event: FallbackEvent) => void>()
+  #forgetFlags: (() => void) | undefined
+
+  constructor(private readonly deps: FallbackDeps) {
+    const { clock, replica, nonce } = deps
+    this.#flags = deps.codeDefaults
+    this.#owner = `${replica}#${nonce}`
+    this.#state = initialState({ replica, owner: this.#owner }, clock.monotonic())
+    this.#lastCandidateAt = clock.monotonic()
+    this.#evaluator = createOverrideEvaluator(this.#state.known)
+    this.#reader = new StoreReader(deps.store)
+    this.#probe = deps.probe((result) => this.#onProbe(result))
+    this.#loop = createLoop({
+      clock,
+      intervalMs: () => this.#flags.guardrails.tickMs,
+      pauseMs: PAUSE_MS,
+      run: () => this.#round(),
+      onError: (thrown) => this.#onError(thrown),
+    })
+  }
+
+  async start(): Promise<void> {
+    const { self } = this.#state
+    this.#keepSample({ kind: 'start', self, now: this.deps.clock.monotonic() })
+    this.#forgetFlags = this.deps.flags.onChange(() => void this.#loop.nudge())
+    this.#probe.start()
+    await this.#loop.start()
+  }
+
+  async stop(): Promise<void> {
+    this.#forgetFlags?.()
+    await Promise.all([this.#loop.stop(), this.#probe.stop()])
+    await this.#releaseLease()
+    await this.deps.store.close()
+  }
+
+  overrideFor(subject: Subject, provided: ProvidedOverride): { readonly on: boolean } {
+    if (this.#state.isolated) return ON
+    if (this.#state.starting) return provided
+    // Ties go to the provider: it has the file.
+    if ((provided.revision ?? -1) >= this.#state.known.revision) return provided
+    return { on: this.#evaluator(subject) }
+  }
+
+  turnDecided(decision: { readonly mode: ExecutionMode }, modeWithoutOverride: ExecutionMode): void {
+    const now = this.deps.clock.monotonic()
+    if (decision.mode === 'runtime_orchestrator') this.#lastRuntimeTurnAt = now
+    if (modeWithoutOverride === 'runtime_orchestrator') this.#lastCandidateAt = now
+  }
+
+  record(outcome: Outcome): void {
+    const { runtime, direct } = this.deps.judged
+    if (outcome.mode === 'runtime_orchestrator') runtime.record(outcome)
+    else direct.record(outcome)
+  }
+
+  recordShadow(outcome: Outcome): void {
+    this.deps.judged.runtime.record(outcome)
+  }
+
+  maySpareShadow(subject: Subject): boolean {
+    const { known, isolated } = this.#state
+    if (this.#flags.policy === 'off') return false
+    if (known.auto.state === 'normal' && !isolated) return false
+    // Who a person took off the runtime is left alone, silently too.
+    if (known.manual.scope === 'none') return true
+    return known.manual.scope === 'orgs' && !this.#isManual(subject)
+  }
+
+  trouble(): void {
+    this.#probe.trouble()
+  }
+
+  snapshot(): FallbackSnapshot {
+    const { guardrails, policy } = this.#flags
+    return snapshotOf({
+      state: this.#state,
+      policy,
+      leaseMs: guardrails.leaseSeconds * 1000,
+      probe: this.#probe.state(),
+      now: this.deps.clock.monotonic(),
+      ...(this.#loopFault === undefined ? {} : { loopFault: this.#loopFault }),
+    })
+  }
+
+  async command(command: Command): Promise<FallbackSnapshot> {
+    const { guardrails } = this.#flags
+    this.#advance({ kind: 'command', ...this.#instant(), command, guardrails })
+    await this.#within(COMMAND_MS, this.#loop.nudge())
+    return this.snapshot()
+  }
+
+  subscribe(listener: (event: FallbackEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async #round(): Promise<void> {
+    const before = this.#state
+    const { flags, store } = this.deps
+    const said = await flags.forService()
+    if (said.guardrails.windowSeconds !== this.#flags.guardrails.windowSeconds)
+      this.deps.windows.resize(said.guardrails.windowSeconds)
+    this.#flags = said
+    const override = said.override === undefined ? undefined : overrideOfMetadata(said.override.metadata)
+    const provider = { ready: said.ready, ...(override === undefined ? {} : { override }) }
+    // Once for all attempts: a breach that lost its race still holds.
+    const evidence = this.#evidence(said.guardrails)
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const [{ seen, text }, lease] = await Promise.all([this.#reader.read(), store.readLease()])
+      this.#text = text
+      const { guardrails, policy } = said
+      const jitter = this.deps.random()
+      const effects = this.#advance({
+        kind: 'tick',
+        ...this.#instant(),
+        evidence,
+        guardrails,
+        policy,
+        store: seen,
+        lease: parseLease(lease),
+        provider,
+        jitter,
+      })
+      if (!(await this.#writeAll(effects))) break
+    }
+    this.#loopFault = undefined
+    this.#tellAlerts()
+    this.#emit({ kind: 'tick', changed: before !== this.#state })
+  }
+
+  /** Asks the machine; what it says for this process is done at once, what it says for the files is given back. */
+  #advance(input: FallbackInput): readonly Effect[] {
+    const step = next(this.#state, input)
+    if (step.effects.length === 0 && isDeepStrictEqual(step.state, this.#state)) return []
+    this.#keepSample(input)
+    this.#take(step)
+    for (const effect of step.effects) this.#apply(effect)
+    return step.effects
+  }
+
+  #take({ state }: Step): void {
+    const isNew = state.known !== this.#state.known
+    this.#state = state
+    if (isNew) this.#evaluator = createOverrideEvaluator(state.known)
+  }
+
+  #apply(effect: Effect): void {
+    const { clock, judged, windows, journal, logger } = this.deps
+    switch (effect.kind) {
+      case 'restart_evidence':
+        judged.runtime.restart(clock.monotonic())
+        return
+      case 'reset_health':
+        this.#probe.reset()
+        windows.clear('runtime_orchestrator')
+        return
+      case 'report':
+        transitioned(logger, effect.transition)
+        journal.keepTransition(effect.transition)
+        this.deps.notify(effect.transition)
+        this.#emit({ kind: 'transition', transition: effect.transition })
+        return
+      case 'adopted':
+        adopted(logger, effect.transition)
+        journal.keepTransition(effect.transition)
+        this.#emit({ kind: 'transition', transition: effect.transition })
+        return
+      case 'write':
+      case 'write_lease':
+        return
+    }
+  }
+
+  /** Writes what is to be written; true when the override's race was lost and the store has to be read again. */
+  async #writeAll(effects: readonly Effect[]): Promise<boolean> {
+    let lost = false
+    for (const effect of effects) {
+      if (effect.kind === 'write') lost = await this.#write(effect)
+      else if (effect.kind === 'write_lease') await this.#writeLease(effect)
+    }
+    return lost
+  }
+
+  async #write({ override, expected, keepAside, version }: Effect & { kind: 'write' }): Promise<boolean> {
+    const text = renderOverride(override, this.#text)
+    const result = await this.deps.store.write(text, expected, { keepAside })
+    switch (result.kind) {
+      case 'written':
+        this.#text = text
+        this.#advance({
+          kind: 'written',
+          ...this.#instant(),
+          hash: result.hash,
+          revision: override.revision,
+          version,
+        })
+        return false
+      case 'conflict':
+        return true
+      case 'failed': {
+        const jitter = this.deps.random()
+        this.#advance({ kind: 'write_failed', ...this.#instant(), fault: result.fault, jitter })
+        return false
+      }
+    }
+  }
+
+  async #writeLease({ lease }: Effect & { kind: 'write_lease' }): Promise<void> {
+    const { clock, store } = this.deps
+    const result = await store.writeLease(renderLease(lease, clock.wall()), lease.expected)
+    if (result.kind !== 'written') return
+    this.#advance({
+      kind: 'lease_written',
+      ...this.#instant(),
+      hash: result.hash,
+      owner: lease.owner,
+    })
+  }
+
+  async #releaseLease(): Promise<void> {
+    const { lease } = this.#state
+    if (lease.owner !== this.#owner || lease.seen === null) return
+    const write = { owner: null, counter: lease.counter + 1, expected: lease.seen }
+    await this.deps.store.writeLease(renderLease(write, this.deps.clock.wall()), lease.seen)
+  }
+
+  #evidence(guardrails: FallbackGuardrails): Evidence {
+    const { judged, clock } = this.deps
+    const now = clock.monotonic()
+    const windowMs = guardrails.windowSeconds * 1000
+    const fastMs = guardrails.fastWindowSeconds * 1000
+    const { failuresInARow, goodForMs, healthy } = this.#probe.state()
+    return {
+      runtime: {
+        slow: judged.runtime.tally(windowMs),
+        fast: judged.runtime.newest(fastMs, 2 * guardrails.minSamples, windowMs),
+        recent: judged.runtime.newest(fastMs, guardrails.recoverySamples, windowMs),
+      },
+      direct: judged.direct.tally(DIRECT_WINDOW_MS),
+      probe: { failures: failuresInARow, goodForMs, healthy: healthy === true },
+      runtimeTurnAgoMs: this.#lastRuntimeTurnAt === undefined ? null : now - this.#lastRuntimeTurnAt,
+      quietForMs: now - this.#lastCandidateAt,
+    }
+  }
+
+  /** The failure that completes the row ticks at once. */
+  #onProbe(result: ProbeResult): void {
+    const { probeFailures } = this.#flags.guardrails
+    if (!result.good && this.#probe.state().failuresInARow === probeFailures) void this.#loop.nudge()
+  }
+
+  #onError(thrown: unknown): void {
+    const fault = errorText(thrown)
+    if (fault !== this.#loopFault) roundFailed(this.deps.logger, fault)
+    this.#loopFault = fault
+  }
+
+  #tellAlerts(): void {
+    const { alerts } = this.snapshot()
+    const { logger } = this.deps
+    for (const alert of alerts)
+      if (!this.#alerts.some(({ kind }) => kind === alert.kind)) alertRaised(logger, alert)
+    for (const alert of this.#alerts)
+      if (!alerts.some(({ kind }) => kind === alert.kind)) alertOver(logger, alert)
+    this.#alerts = alerts
+  }
+
+  #emit(event: FallbackEvent): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event)
+      } catch (thrown) {
+        roundFailed(this.deps.logger, errorText(thrown))
+      }
+    }
+  }
+
+  #keepSample(input: unknown): void {
+    const { journal, clock, replica } = this.deps
+    journal.keepSample({ at: clock.wall(), replica, run: this.#owner, seq: this.#seq, input })
+    this.#seq += 1
+  }
+
+  #isManual(subject: Subject): boolean {
+    const { known } = this.#state
+    if (known.auto.state === 'normal') return this.#evaluator(subject)
+    return createOverrideEvaluator({ ...known, auto: { state: 'normal' } })(subject)
+  }
+
+  #instant(): { now: number; wall: number } {
+    return { now: this.deps.clock.monotonic(), wall: this.deps.clock.wall() }
+  }
+
+  async #within(ms: number, work: Promise<void>): Promise<void> {
+    const { clock } = this.deps
+    await new Promise<void>((resolve) => {
+      const timer = clock.schedule(ms, resolve)
+      void work.then(() => {
+        timer.cancel()
+        resolve()
+      })
+    })
+  }
+}

@@ -1,0 +1,62 @@
+import type { FallbackPolicy } from '../protocol/fallback.js'
+import type { Alert, FallbackSnapshot } from './fallback.js'
+import { holdsLease } from './lease.js'
+import type { ProbeState } from './probe.js'
+import type { FallbackState } from './state.js'
+
+export interface SnapshotParts {
+  readonly state: FallbackState
+  readonly policy: FallbackPolicy
+  /** guardrail `leaseSeconds` */
+  readonly leaseMs: number
+  readonly probe: ProbeState
+  readonly now: number
+  /** the last round failed with this */
+  readonly loopFault?: string
+}
+
+/** The fallback as operators see it. */
+export function snapshotOf(parts: SnapshotParts): FallbackSnapshot {
+  const { state, probe, now } = parts
+  const { known, store, proof, lease } = state
+  const isPersisted = !state.starting && store.dirtyAt === null
+  const isPropagated = isPersisted && state.provided >= known.revision
+  const seenAfter =
+    proof === null || proof.seenAt === null || proof.revision !== known.revision
+      ? undefined
+      : Math.max(0, Math.round(proof.seenAt - proof.decidedAt))
+  const isExpired = now - lease.changedAt >= parts.leaseMs
+  return {
+    override: known,
+    persisted: isPersisted,
+    propagated: isPropagated,
+    ...(isPropagated && seenAfter !== undefined ? { propagationMs: seenAfter } : {}),
+    policy: parts.policy,
+    ...(state.wouldTrip === null ? {} : { wouldTrip: state.wouldTrip }),
+    probe: {
+      ...(probe.healthy === undefined ? {} : { healthy: probe.healthy }),
+      failures: probe.failuresInARow,
+      ...(probe.lastAt === undefined ? {} : { at: probe.lastAt }),
+    },
+    lease: {
+      ...(lease.owner === null || isExpired ? {} : { holder: lease.owner }),
+      mine: holdsLease(state, now, { leaseSeconds: parts.leaseMs / 1000 }),
+    },
+    isolated: state.isolated,
+    alerts: alertsOf(parts),
+    replica: state.self.replica,
+  }
+}
+
+function alertsOf({ state, loopFault }: SnapshotParts): Alert[] {
+  const { store, proof } = state
+  const alerts: Alert[] = []
+  if (store.fault !== null)
+    alerts.push({ kind: 'not_persisted', code: store.fault.code, detail: store.fault.message })
+  if (store.unparsable !== null) alerts.push({ kind: 'override_unparsable', detail: store.unparsable.detail })
+  if (store.missing) alerts.push({ kind: 'override_missing' })
+  if (proof?.alerted === true) alerts.push({ kind: 'not_propagated', revision: proof.revision })
+  if (state.bothSick) alerts.push({ kind: 'both_sick' })
+  if (loopFault !== undefined) alerts.push({ kind: 'loop_failed', detail: loopFault })
+  return alerts
+}
