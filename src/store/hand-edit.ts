@@ -12,14 +12,13 @@ import {
 } from './override-flag.js'
 import { readManualWords } from './override-metadata.js'
 
+type Layers = Pick<Override, 'auto' | 'manual'>
+
 /**
  * What a person wants by the flag they wrote: `on` or a new targeting is a manual layer, anything else a reset.
  * `known` is what the metadata tells, where it makes sense: a targeting that it explains is not new.
  */
-export function readHandEdit(
-  shape: FlagShape,
-  known: Pick<Override, 'auto' | 'manual'> | undefined,
-): HandEdit {
+export function readHandEdit(shape: FlagShape, known: Layers | undefined): HandEdit {
   if (!shape.enabled) return { kind: 'reset' }
   const on = shape.defaultVariant !== undefined && shape.variants[shape.defaultVariant] === true
   const words = readManualWords(shape.metadata)
@@ -40,7 +39,7 @@ function targetOf(
   shape: FlagShape,
   targeting: JsonObject,
   on: boolean,
-  known: Pick<Override, 'auto'> | undefined,
+  known: Layers | undefined,
 ): ManualTarget {
   const rule = withoutReferences(targeting, shape.evaluators)
   const whole: ManualTarget = {
@@ -51,8 +50,13 @@ function targetOf(
   const coverage = hasOurVariants(shape.variants) ? readCoverage(rule) : undefined
   if (coverage === undefined) return whole
   const { target, else: others = on ? 'on' : 'off' } = coverage
-  const isAutoPart = known !== undefined && canonicalJson(others) === canonicalJson(autoPart(known.auto))
-  return others === 'off' || isAutoPart ? target : whole
+  return others === 'off' || (known !== undefined && leavesToAuto(others, known)) ? target : whole
+}
+
+/** Whether all others are left to the automatic layer. A plain `on` says so only where we wrote it ourselves. */
+function leavesToAuto(others: Json, { auto, manual }: Layers): boolean {
+  const isAutoPart = canonicalJson(others) === canonicalJson(autoPart(auto))
+  return isAutoPart && (others !== 'on' || manual.scope === 'orgs')
 }
 
 function hasOurVariants(variants: FlagShape['variants']): boolean {

@@ -1,7 +1,7 @@
 import { booleanFlag, type EvaluatedSubject } from './flagd-check.js'
 import type { Override } from './override.js'
-import { renderOverride } from './override-document.js'
 import { OVERRIDE_FLAG_KEY } from './override-flag.js'
+import { renderOverride } from './override-rendering.js'
 
 /**
  * Whether the override is on for somebody, by flagd-core on our own document: what any provider answers once it has it.
