@@ -1,0 +1,96 @@
+import { expect } from 'chai'
+import { notificationBody } from '../../src/notifications/notification-body.js'
+import { chatSignature, feishuSign } from '../../src/notifications/signature.js'
+import { notificationSchema } from '../../src/protocol/notification.js'
+import { sampleTransition } from '../support/transitions.js'
+
+const T = 1_767_225_600
+
+/** HMAC-SHA256 by another library than the one under test uses. */
+async function hmac(key: string, message: string): Promise<Buffer> {
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' }
+  const imported = await crypto.subtle.importKey('raw', Buffer.from(key), algorithm, false, ['sign'])
+  return Buffer.from(await crypto.subtle.sign('HMAC', imported, Buffer.from(message)))
+}
+
+describe('a signature', () => {
+  it('of ours is verified as its description says', async () => {
+    const body = '{"text":"你好"}'
+    const header = chatSignature(body, 'secret', T)
+    const [, t, v1] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(header) ?? []
+    expect(t).to.equal(String(T))
+    expect(v1).to.equal((await hmac('secret', `${t}.${body}`)).toString('hex'))
+    expect(chatSignature(`${body} `, 'secret', T)).to.not.equal(header)
+  })
+
+  it('for Feishu has time and secret as its key and signs nothing', async () => {
+    expect(feishuSign('secret', T)).to.equal((await hmac(`${T}\nsecret`, '')).toString('base64'))
+  })
+})
+
+describe('the body of a notification', () => {
+  const transition = sampleTransition({ evidence: { total: 20 }, guardrails: { errorRate: 0.5 } })
+  const parsed = (format: 'json' | 'slack' | 'feishu', secret?: string, sent = transition) => {
+    const options = { format, sender: 'replica-b', ...(secret === undefined ? {} : { secret }) }
+    const { body, headers } = notificationBody(sent, options, T)
+    const value: unknown = JSON.parse(body)
+    return { body, headers, value }
+  }
+
+  it('as JSON is all that is known, in both languages', () => {
+    const { value, headers } = parsed('json')
+    const notification = notificationSchema.parse(value)
+    expect(notification).to.deep.include({
+      service: 'chat-cutover',
+      sender: 'replica-b',
+      kind: 'trip',
+      at: '2026-01-01T00:00:00.000Z',
+      holdUntil: '2026-01-01T00:00:30.000Z',
+      reason: '错误率过高: 55.00% (阈值: 50.00%)',
+      evidence: { total: 20 },
+      guardrails: { errorRate: 0.5 },
+    })
+    expect(notification.text['zh-CN']).to.contain('自动回退到 direct 模式')
+    expect(notification.text.en).to.contain('Automatic fallback to direct mode')
+    expect(headers).to.deep.equal({ 'content-type': 'application/json; charset=utf-8' })
+  })
+
+  it('for Slack is a text', () => {
+    const { value } = parsed('slack')
+    expect(value).to.have.all.keys('text')
+    expect(value)
+      .to.have.property('text')
+      .that.matches(/^\[chat-cutover\] Automatic.*\n\[chat-cutover\] 自动/)
+  })
+
+  it('for Feishu is a text message', () => {
+    const { value } = parsed('feishu')
+    expect(value).to.have.all.keys('msg_type', 'content')
+    expect(value).to.deep.include({ msg_type: 'text' })
+    expect(value)
+      .to.have.nested.property('content.text')
+      .that.matches(/^\[chat-cutover\] 自动.*\n.*Automatic/)
+  })
+
+  it('is signed where there is a secret, each format in its own way', () => {
+    for (const format of ['json', 'slack'] as const) {
+      const { body, headers, value } = parsed(format, 'secret')
+      expect(headers['x-chat-signature']).to.equal(chatSignature(body, 'secret', T))
+      expect(value).to.not.have.any.keys('sign', 'timestamp')
+    }
+    const { headers, value } = parsed('feishu', 'secret')
+    expect(headers).to.not.have.property('x-chat-signature')
+    expect(value).to.deep.include({ timestamp: String(T), sign: feishuSign('secret', T) })
+    expect(JSON.stringify([parsed('json', 'hunter2'), parsed('feishu', 'hunter2')])).to.not.contain('hunter2')
+  })
+
+  it('makes nobody’s words a mention of everybody', () => {
+    const reason = '<!channel> & <at user_id="all"></at>'
+    const drill = sampleTransition({ actor: 'manual', to: 'normal', manualTo: 'all', reason })
+    expect(parsed('slack', undefined, drill).body)
+      .to.contain('&lt;!channel&gt; &amp; &lt;at')
+      .and.not.contain('<')
+    expect(parsed('feishu', undefined, drill).body).to.not.contain('<')
+    expect(parsed('json', undefined, drill).value).to.include({ reason })
+  })
+})
