@@ -73,16 +73,17 @@ function inOurVariants(rule: Json, variants: FlagShape['variants']): Json {
   return { if: [{ in: [rule, named(true)] }, 'on', { in: [rule, named(false)] }, 'off', null] }
 }
 
-/** values a rule may grow to by its references: shared ones that name each other double at every step */
-const MAX_VALUES = 20_000
+/** lists and objects a rule may grow to by its references: shared ones that name each other double at every step */
+const MAX_PARTS = 2_000
 
 /**
  * The rule with each `$ref` replaced by what it names: the layer outlives the document. One that names nothing, and any
- * beyond the bound, stays as it is, and flagd says what it thinks of it.
+ * beyond the bound, stays as it is and is refused by the check.
  */
 function withoutReferences(rule: Json, evaluators: JsonObject): Json {
-  let left = MAX_VALUES
+  let left = MAX_PARTS
   const expand = (value: Json, within: readonly string[]): Json => {
+    if (typeof value !== 'object' || value === null) return value
     left -= 1
     if (left < 0) return value
     if (isList(value)) return value.map((item) => expand(item, within))

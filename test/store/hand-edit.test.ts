@@ -304,7 +304,7 @@ describe('a file that is no override', () => {
     ['an unknown operator', { sometimes: [] }, /flagd refuses it/],
     ['a variant that is none', { if: [true, 'direct'] }, /yields no variant/],
     ['a truth instead of a variant', { '===': [1, 1] }, /yields no variant/],
-    ['a reference to nothing', { if: [{ $ref: 'nothing' }, 'on'] }, /fails when it is evaluated/],
+    ['a reference to nothing', { if: [{ $ref: 'nothing' }, 'on'] }, /references name nothing/],
     ['a sum over texts', { '+': [{ var: 'orgId' }, 1] }, /fails when it is evaluated/],
   ] as const)
     it(`says so of a targeting that has ${what}`, () => {
@@ -337,6 +337,14 @@ describe('a file that is no override', () => {
       flag.targeting = { if: [{ $ref: 'e0' }, 'on'] }
     })
     expect(parseOverride(doubling).kind).to.equal('unparsable')
+    const chained = edited(undefined, (flag, document) => {
+      const lists = (at: number) => JSON.parse(`${'['.repeat(200)}{"$ref":"e${at + 1}"}${']'.repeat(200)}`)
+      document.$evaluators = Object.fromEntries(
+        Array.from({ length: 500 }, (_, at) => [`e${at}`, { or: lists(at) }]),
+      )
+      flag.targeting = { if: [{ $ref: 'e0' }, 'on'] }
+    })
+    expect(parseOverride(chained).kind).to.equal('unparsable')
   })
 })
 
