@@ -1,0 +1,201 @@
+import { expect } from 'chai'
+import { systemClock } from '../../src/core/clock.js'
+import { silentLogger } from '../../src/core/logger.js'
+import { openSqlite } from '../../src/core/sqlite.js'
+import { type Journal, JournalUnavailable } from '../../src/journal/journal.js'
+import { JOURNAL_SCHEMA } from '../../src/journal/schema.js'
+import { openSqliteJournal } from '../../src/journal/sqlite-journal.js'
+import { openSqliteSessionStore } from '../../src/sessions/sqlite-session-store.js'
+import { capturingLogger } from '../support/capturing-logger.js'
+import { type Forked, forked, killForked } from '../support/forked.js'
+import { manualClock } from '../support/manual-clock.js'
+import { rejection } from '../support/rejection.js'
+import { temporaryDirectory } from '../support/temporary-directory.js'
+import { until } from '../support/until.js'
+import { sample, trip } from './journal-contract.js'
+
+const WAIT = '[Journal] the journal cannot be written; entries wait'
+const AGAIN = '[Journal] the journal is written again'
+
+describe('the SQLite journal', () => {
+  const directory = temporaryDirectory()
+  let journal: Journal | undefined
+  let lines: Record<string, unknown>[]
+
+  const open = (clock = systemClock): Journal => {
+    const capturing = capturingLogger()
+    lines = capturing.lines
+    journal = openSqliteJournal(directory.path('chat.db'), { clock, logger: capturing.logger })
+    return journal
+  }
+  const words = (): unknown[] => lines.map(({ msg }) => msg)
+  const inFile = (table: 'transitions' | 'samples'): number => {
+    const database = openSqlite(directory.path('chat.db'), JOURNAL_SCHEMA)
+    const row = database.prepare(`SELECT count(*) FROM ${table}`).get()
+    database.close()
+    return Number(row?.[0])
+  }
+  afterEach(async () => {
+    await journal?.close()
+    journal = undefined
+    await killForked()
+  })
+
+  it('shares the file with the conversations and outlives a restart', async () => {
+    const options = { clock: systemClock, replica: 'a', logger: silentLogger }
+    const sessions = openSqliteSessionStore(directory.path('chat.db'), options)
+    open().keepTransition(trip(1))
+    await journal?.close()
+    const restarted = open()
+    restarted.keepTransition(trip(2))
+    const kept = await restarted.transitions(10)
+    expect(kept.map(({ id, revision }) => [id, revision])).to.deep.equal([
+      [2, 2],
+      [1, 1],
+    ])
+    await sessions.close()
+  })
+
+  it('writes by itself what it was told', async () => {
+    const kept = open()
+    kept.keepTransition(trip(1))
+    kept.keepSample(sample(1))
+    await until('the entries to be in the file', () => inFile('transitions') + inFile('samples') === 2)
+  })
+
+  it('loses only an entry that the file would not have', async () => {
+    const kept = open()
+    kept.keepTransition(trip(1))
+    kept.keepTransition(trip(Number.NaN))
+    kept.keepTransition(trip(3))
+    expect((await kept.transitions(10)).map(({ revision }) => revision)).to.deep.equal([3, 1])
+    expect(kept.dropped).to.equal(1)
+    expect(words()).to.deep.equal(['[Journal] an entry cannot be kept'])
+  })
+
+  it('passes over rows that a newer version wrote', async () => {
+    const kept = open()
+    kept.keepTransition(trip(1, { kind: 'trip', evidence: { total: 1 } }))
+    kept.keepTransition(trip(2))
+    expect(await kept.transitions(10)).to.have.length(2)
+    const database = openSqlite(directory.path('chat.db'), JOURNAL_SCHEMA)
+    database.exec(`UPDATE transitions SET to_state = 'dreaming' WHERE revision = 2`)
+    database.exec(`UPDATE transitions SET kind = 'dreamt', evidence = '{torn' WHERE revision = 1`)
+    database.close()
+    const [left, ...others] = await kept.transitions(10)
+    expect(others).to.deep.equal([])
+    expect(left).to.include({ id: 1, revision: 1 }).and.not.have.any.keys('kind', 'evidence')
+  })
+
+  describe('while another process holds the lock', () => {
+    let holder: Forked
+
+    const order = async (command: 'lock' | 'unlock'): Promise<void> => {
+      holder.send(command)
+      expect(await holder.message()).to.equal(`${command}ed`)
+    }
+    beforeEach(async () => {
+      holder = forked('test/sessions/lock-process.ts', [directory.path('chat.db')])
+      expect(await holder.message()).to.equal('ready')
+    })
+
+    it('holds up nobody, is read, and writes all of it afterwards', async () => {
+      const kept = open()
+      kept.keepTransition(trip(1))
+      expect(await kept.transitions(10)).to.have.length(1)
+      await order('lock')
+      const startedAt = performance.now()
+      for (let seq = 0; seq < 400; seq += 1) kept.keepSample(sample(seq))
+      kept.keepTransition(trip(2))
+      expect(performance.now() - startedAt).to.be.lessThan(200)
+      expect(await kept.transitions(10)).to.have.length(1)
+      await order('unlock')
+      await until('all to be in the file', () => inFile('samples') === 400 && inFile('transitions') === 2)
+      expect(lines).to.deep.equal([])
+      expect(kept.dropped).to.equal(0)
+    }).timeout(20_000)
+
+    it('tells a long one once, drops beyond its bound but no transition, and tells the end', async () => {
+      const clock = manualClock()
+      const kept = open(clock)
+      await order('lock')
+      for (let seq = 0; seq < 1_200; seq += 1) kept.keepSample(sample(seq))
+      for (let revision = 1; revision <= 5; revision += 1) kept.keepTransition(trip(revision))
+      clock.advance(3_000)
+      expect(words()).to.deep.equal([WAIT])
+      expect(kept.dropped).to.equal(205)
+      await order('unlock')
+      clock.advance(1_000)
+      clock.advance(1_000)
+      expect(words()).to.deep.equal([WAIT, AGAIN])
+      expect(lines[1]).to.include({ dropped: 205 })
+      expect(await kept.transitions(10)).to.have.length(5)
+      expect(await kept.samples('run-1')).to.have.length(995)
+    }).timeout(20_000)
+
+    it('ends within about a second and says what it lost', async () => {
+      const kept = open()
+      await order('lock')
+      kept.keepTransition(trip(1))
+      kept.keepSample(sample(1))
+      const startedAt = performance.now()
+      await kept.close()
+      expect(performance.now() - startedAt).to.be.within(800, 3_000)
+      expect(kept.dropped).to.equal(2)
+      expect(lines.at(-1)).to.include({ dropped: 2 })
+      await order('unlock')
+      expect(inFile('transitions')).to.equal(0)
+    }).timeout(20_000)
+  })
+
+  it('says once that it cannot be read', async () => {
+    const kept = open()
+    const database = openSqlite(directory.path('chat.db'), JOURNAL_SCHEMA)
+    database.exec('DROP TABLE transitions')
+    database.close()
+    for (let time = 0; time < 2; time += 1) {
+      expect(await rejection(kept.transitions(10))).to.be.instanceOf(JournalUnavailable)
+    }
+    expect(words()).to.deep.equal(['[Journal] the journal cannot be read'])
+  })
+
+  it('goes on without keeping while the disk takes no more, and keeps what it had', async () => {
+    // The log of the database outgrows 2 MiB long before the samples are through.
+    const child = forked(
+      'test/journal/journal-process.ts',
+      [directory.path('chat.db'), 'full', '0', 'fill'],
+      'ulimit -f 4096',
+    )
+    const told: { lines: Record<string, unknown>[]; kept: number; dropped: number } = JSON.parse(
+      await child.message(),
+    )
+    await child.kill()
+    expect(told.lines[0]?.msg).to.equal(WAIT)
+    expect(String(told.lines[0]?.code)).to.match(/^SQLITE_(FULL|IOERR)/)
+    expect(told.kept).to.be.within(1, 2)
+    expect(told.dropped).to.be.greaterThan(0)
+    const kept = await open().transitions(10)
+    expect(kept.at(-1)).to.include({ id: 1, replica: 'full' })
+  }).timeout(30_000)
+
+  it('is written by several replicas at once, ids rising, and one of them killed loses nothing it told', async () => {
+    const each = 200
+    const names = ['a', 'b', 'c']
+    const replicas = names.map((name) =>
+      forked('test/journal/journal-process.ts', [directory.path('chat.db'), name, String(each)]),
+    )
+    for (const replica of replicas) expect(await replica.message()).to.equal('ready')
+    for (const replica of replicas) {
+      expect(await replica.message()).to.equal('kept')
+      await replica.kill()
+    }
+    const kept = await open().transitions(10_000)
+    expect(kept.map(({ id }) => id)).to.deep.equal(
+      Array.from({ length: 3 * each }, (_, index) => 3 * each - index),
+    )
+    for (const name of names) {
+      const own = kept.filter(({ replica }) => replica === name).map(({ revision }) => revision)
+      expect(own).to.deep.equal(Array.from({ length: each }, (_, index) => each - index))
+    }
+  }).timeout(30_000)
+})
