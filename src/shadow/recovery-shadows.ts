@@ -1,0 +1,169 @@
+import type { Clock } from '../core/clock.js'
+import { errorText } from '../core/errors.js'
+import type { Logger } from '../core/logger.js'
+import type { Caller } from '../decision/caller.js'
+import type { ChatBackend, Turn } from '../execution/backend.js'
+import { runtimeAllowance } from '../execution/deadlines.js'
+import { Execution, type ExecutionLimits } from '../execution/execution.js'
+import type { Outcome } from '../execution/outcome.js'
+import { shadowTurn } from './shadow-turn.js'
+
+/** Executions that no user sees, by which a runtime that nobody is sent to can show that it is well again. */
+export interface RecoveryShadows {
+  /**
+   * Perhaps runs the turn on the runtime too. For turns that go to the direct LLM because of the override alone, called
+   * when their own request is on its way. Returns at once and never throws.
+   * @param limits of the turn; a shadow is judged by the very deadlines its turn would have had
+   */
+  consider(turn: Turn, limits: ExecutionLimits): void
+  /** Gives up what runs, tells the runtime, and takes no more; ends within a second. */
+  stop(): Promise<void>
+  counts(): RecoveryShadowCounts
+}
+
+/** Since the start, but for `running`. */
+export interface RecoveryShadowCounts {
+  readonly running: number
+  readonly started: number
+  /** chosen, and not run because too many were */
+  readonly dropped: number
+  readonly ok: number
+  readonly error: number
+  readonly timeout: number
+  readonly aborted: number
+}
+
+export interface RecoveryShadowsDeps {
+  readonly runtime: ChatBackend
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly ids: { newId(): string }
+  /** 0 to below 1 */
+  random(): number
+  /** `percent`: guardrail `recoveryShadowPercent`, 0 to 100; with 0 there is still one every ten seconds */
+  settings(): { readonly percent: number }
+  /** Whether the fallback wants evidence, and nobody forbids it. */
+  allowed(subject: Caller): boolean
+  /** Called exactly once a shadow; for the judged window alone. */
+  record(outcome: Outcome): void
+  /** at a time; what is chosen beyond is dropped, never queued */
+  readonly maxConcurrent?: number
+}
+
+/** Whatever the percentage, the first turn in so many ms is taken: a quiet installation must come back too. */
+const AT_LEAST_EVERY_MS = 10_000
+const MAX_CONCURRENT = 4
+/** ms for what runs to be given up, the cancel included */
+const STOP_MS = 900
+
+export function createRecoveryShadows(deps: RecoveryShadowsDeps): RecoveryShadows {
+  return new Shadows(deps)
+}
+
+interface Running {
+  readonly execution: Execution
+  readonly ended: Promise<void>
+}
+
+class Shadows implements RecoveryShadows {
+  readonly #running = new Set<Running>()
+  readonly #maxConcurrent: number
+  #lastStartedAt = Number.NEGATIVE_INFINITY
+  #stopped = false
+  #started = 0
+  #dropped = 0
+  readonly #results: Record<Outcome['result'], number> = { ok: 0, error: 0, timeout: 0, aborted: 0 }
+
+  constructor(private readonly deps: RecoveryShadowsDeps) {
+    this.#maxConcurrent = deps.maxConcurrent ?? MAX_CONCURRENT
+  }
+
+  consider(turn: Turn, limits: ExecutionLimits): void {
+    if (this.#stopped || turn.shadow === true) return
+    try {
+      if (!this.#chosen() || !this.deps.allowed(turn.caller)) return
+      if (this.#running.size >= this.#maxConcurrent) this.#dropped += 1
+      else this.#start(shadowTurn(turn, this.deps.ids), limits)
+    } catch (thrown) {
+      this.#broke(thrown)
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    const running = [...this.#running]
+    for (const { execution } of running) execution.abort('shutting_down')
+    if (running.length === 0) return
+    await new Promise<void>((resolve) => {
+      const timer = this.deps.clock.schedule(STOP_MS, resolve)
+      void Promise.all(running.map(({ ended }) => ended)).then(() => {
+        timer.cancel()
+        resolve()
+      })
+    })
+  }
+
+  counts(): RecoveryShadowCounts {
+    return {
+      running: this.#running.size,
+      started: this.#started,
+      dropped: this.#dropped,
+      ...this.#results,
+    }
+  }
+
+  #chosen(): boolean {
+    const { clock, random, settings } = this.deps
+    if (clock.monotonic() - this.#lastStartedAt >= AT_LEAST_EVERY_MS) return true
+    return random() * 100 < settings().percent
+  }
+
+  #start(turn: Turn, limits: ExecutionLimits): void {
+    const { runtime, clock, logger } = this.deps
+    const after: Promise<void>[] = []
+    const execution = new Execution(runtime, turn, limits, runtimeAllowance(limits), {
+      clock,
+      logger,
+      record: (outcome) => this.#record(outcome, turn),
+      after: (task) => void after.push(task),
+    })
+    this.#lastStartedAt = clock.monotonic()
+    this.#started += 1
+    const ended = drain(execution, after).then(() => {
+      this.#running.delete(running)
+    })
+    const running = { execution, ended }
+    this.#running.add(running)
+  }
+
+  #record(outcome: Outcome, { requestId }: Turn): void {
+    this.#results[outcome.result] += 1
+    const { result, latencyMs } = outcome
+    const code = outcome.result === 'ok' ? undefined : outcome.code
+    try {
+      this.deps.logger.debug(
+        { requestId, result, code, latencyMs: Math.round(latencyMs) },
+        'recovery shadow ended',
+      )
+      this.deps.record(outcome)
+    } catch (thrown) {
+      this.#broke(thrown)
+    }
+  }
+
+  #broke(thrown: unknown): void {
+    this.deps.logger.error({ error: errorText(thrown) }, 'recovery shadow broke')
+  }
+}
+
+/**
+ * Takes the answer as fast as it comes and keeps nothing of it. A place is free only when the cancel is through as well:
+ * what a sick runtime can hold of ours stays bounded.
+ */
+async function drain(execution: Execution, after: readonly Promise<void>[]): Promise<void> {
+  for (;;) {
+    const step = await execution.pull()
+    if (step.kind !== 'batch') break
+  }
+  await Promise.all(after)
+}
