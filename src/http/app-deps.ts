@@ -2,7 +2,8 @@ import type { Config } from '../config.js'
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/logger.js'
 import type { Flags } from '../decision/flags.js'
-import type { ChatBackend } from '../execution/backend.js'
+import type { ChatBackend, Turn } from '../execution/backend.js'
+import type { ExecutionLimits } from '../execution/execution.js'
 import type { Outcome } from '../execution/outcome.js'
 import type { Fallback } from '../fallback/fallback.js'
 import type { Journal } from '../journal/journal.js'
@@ -64,11 +65,17 @@ export const EDGE_TIMING: EdgeTiming = {
   metricsMs: 10_000,
 }
 
+/** Silent tries on the runtime while the override keeps the users away from it. Never throws, never waits. */
+export interface RecoveryShadowing {
+  consider(turn: Turn, limits: ExecutionLimits): void
+}
+
 /** Everything the request edge needs, made by the composition root. */
 export interface AppDeps {
   readonly config: Pick<Config, 'auth' | 'maxStreams' | 'turnsPerMinute' | 'historyBudget'>
   readonly flags: Flags
   readonly fallback: Fallback
+  readonly recoveryShadows: RecoveryShadowing
   readonly windows: PublicWindows
   readonly journal: Pick<Journal, 'transitions'>
   readonly sessions: SessionStore

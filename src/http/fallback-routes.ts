@@ -62,7 +62,8 @@ function mountCommands(router: Router, authenticate: Authenticate, deps: AppDeps
 
   router.post('/runtime/fallback/trigger', async (ctx) => {
     const identity = await authenticate(ctx, 'admin')
-    const request = guard(triggerRequestSchema, (await readOptionalJson(ctx, bodyLimits)) ?? {})
+    const body = await readOptionalJson(ctx, bodyLimits)
+    const request = guard(triggerRequestSchema, body === undefined ? {} : body)
     const forAll = hasRole(identity, operatorRole)
     const orgIds = request.orgIds === undefined ? undefined : [...new Set(request.orgIds)]
     const ownOrgAlone = orgIds?.length === 1 && orgIds[0] === identity.orgId

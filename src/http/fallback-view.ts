@@ -75,8 +75,8 @@ export function statusView(snapshot: FallbackSnapshot, language: Language): Fall
 }
 
 /**
- * What an admin of one org may see of the status where several tenants share the deployment: no other org's name, no
- * other person's words, nothing about the replicas.
+ * What an admin of one org may see of the status where several tenants share the deployment: what acts on that org, no
+ * other org's name, no words meant for others, no lease and no alert.
  */
 export function snapshotForOrg(snapshot: FallbackSnapshot, orgId: string): FallbackSnapshot {
   const { wouldTrip: _all, ...rest } = snapshot

@@ -70,7 +70,11 @@ async function answerTurn(
 
   const stream = openStream(ctx, running)
   const lease = keepTurnsLease(running)
-  const result = await relay(turn, decision, flags, stream, running)
+  const relaying = relay(turn, decision, flags, stream, running)
+  // The user's own request is on its way by now.
+  if (decision.reason === 'fallback' && flags.mode.value === 'runtime_orchestrator')
+    deps.recoveryShadows.consider(turn, flags.guardrails)
+  const result = await relaying
   const latencyMs = deps.clock.monotonic() - running.startedAt
   // A renewal under way would be written before the end anyway.
   await lease.stop()

@@ -1,0 +1,151 @@
+import { expect } from 'chai'
+import { overrideWhy } from '../../src/http/override-step.js'
+import { explanationSchema } from '../../src/protocol/api.js'
+import { NEUTRAL } from '../../src/store/override.js'
+import { dataOf } from '../support/answers.js'
+import { startTurn } from '../support/chat-client.js'
+import { bearer, type Edge, type EdgeOptions, startEdge } from '../support/edge.js'
+import { QUIET } from '../support/fallback-fakes.js'
+import { scripted } from '../support/scripted-backend.js'
+
+const RUNTIME: EdgeOptions = { flags: { mode: { value: 'runtime_orchestrator', reason: 'targeting_match' } } }
+
+const doneOf = async (edge: Edge) => {
+  const { terminal } = await startTurn(edge.url, await bearer())
+  if (terminal?.event !== 'done') throw new Error(`no done: ${JSON.stringify(terminal)}`)
+  return terminal.data
+}
+
+describe('the override of a turn', () => {
+  it("is this replica's own where that is newer, in both directions", async () => {
+    const edge = await startEdge(RUNTIME)
+    expect((await doneOf(edge)).decision).to.include({ mode: 'runtime_orchestrator' })
+    edge.fallback.own = { on: true }
+    const fallen = await doneOf(edge)
+    expect(fallen.decision).to.deep.equal({ mode: 'direct_llm', reason: 'fallback', shadow: false })
+    expect(fallen.executionMode).to.equal('direct_llm')
+    await edge.close()
+
+    const back = await startEdge({ flags: { ...RUNTIME.flags, override: { on: true, revision: 3 } } })
+    expect((await doneOf(back)).decision.reason).to.equal('fallback')
+    back.fallback.own = { on: false }
+    expect((await doneOf(back)).decision.mode).to.equal('runtime_orchestrator')
+    await back.close()
+  })
+
+  it('is asked for with the caller and what the provider said', async () => {
+    const edge = await startEdge({ flags: { override: { on: false, revision: 3 } } })
+    const asked: unknown[] = []
+    edge.fallback.overrideFor = (subject, provided) => {
+      asked.push({ subject, provided })
+      return provided
+    }
+    const { sessionId } = await doneOf(edge)
+    expect(asked).to.deep.equal([
+      {
+        subject: { orgId: 'org-1', userId: 'user-1', agentId: 'assistant', sessionId },
+        provided: { on: false, revision: 3 },
+      },
+    ])
+    await edge.close()
+  })
+
+  it('does not hide from the fallback whose turn it was: decision and mode without it', async () => {
+    const edge = await startEdge(RUNTIME)
+    await doneOf(edge)
+    edge.fallback.own = { on: true }
+    await doneOf(edge)
+    expect(edge.fallback.decided).to.deep.equal([
+      {
+        decision: { mode: 'runtime_orchestrator', reason: 'targeting_match', shadow: false },
+        modeWithoutOverride: 'runtime_orchestrator',
+      },
+      {
+        decision: { mode: 'direct_llm', reason: 'fallback', shadow: false },
+        modeWithoutOverride: 'runtime_orchestrator',
+      },
+    ])
+    await edge.close()
+  })
+
+  it('never cuts a running turn', async () => {
+    let goOn: () => void = () => undefined
+    const runtime = scripted('runtime_orchestrator', async function* (_turn, call) {
+      call.onConnected()
+      call.onHeaders()
+      yield [{ type: 'text', data: { content: 'a' } }]
+      await new Promise<void>((resolve) => {
+        goOn = resolve
+      })
+      yield [{ type: 'text', data: { content: 'b' } }]
+    })
+    const edge = await startEdge({ ...RUNTIME, backends: { runtime_orchestrator: runtime } })
+    const turn = startTurn(edge.url, await bearer())
+    while (runtime.turns.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    edge.fallback.own = { on: true }
+    goOn()
+    const { text, terminal } = await turn
+    expect([text, terminal?.event]).to.deep.equal(['ab', 'done'])
+    await edge.close()
+  })
+
+  it('both outcomes of a failed-over turn reach the judged and the public window', async () => {
+    const failing = scripted('runtime_orchestrator', async function* () {
+      yield []
+      throw new Error('boom')
+    })
+    const edge = await startEdge({ ...RUNTIME, backends: { runtime_orchestrator: failing } })
+    await doneOf(edge)
+    const seen = edge.fallback.outcomes.map(({ mode, result, orgId }) => [mode, result, orgId])
+    expect(seen).to.deep.equal([
+      ['runtime_orchestrator', 'error', 'org-1'],
+      ['direct_llm', 'ok', 'org-1'],
+    ])
+    expect(edge.windows.outcomes).to.deep.equal(edge.fallback.outcomes)
+    expect(edge.outcomes).to.deep.equal(edge.fallback.outcomes)
+    await edge.close()
+  })
+})
+
+describe('the explanation of the override', () => {
+  const explain = async (edge: Edge) => {
+    const response = await fetch(`${edge.url}/api/v1/runtime/explain`, {
+      headers: { authorization: await bearer({ role: 'admin' }), 'accept-language': 'en' },
+    })
+    return explanationSchema.parse(await dataOf(response))
+  }
+
+  it('decides as a turn would, and says that our own is newer', async () => {
+    const edge = await startEdge(RUNTIME)
+    edge.fallback.own = { on: true }
+    edge.fallback.now = { ...QUIET, override: { ...NEUTRAL, revision: 4 } }
+    const { decision, steps } = await explain(edge)
+    expect(decision).to.deep.equal({ mode: 'direct_llm', reason: 'fallback', shadow: false })
+    expect(steps[0]).to.deep.include({ value: true, decides: true })
+    expect(steps[0]?.why).to.equal(
+      "this replica's own override is newer than the provider's and on for this caller: direct_llm",
+    )
+    expect(steps[1]).to.include({ decides: false })
+    expect(edge.fallback.decided).to.deep.equal([])
+    await edge.close()
+  })
+
+  it('has a sentence for each case, in both languages', () => {
+    const at = (revision: number, isolated = false) => ({ override: { ...NEUTRAL, revision }, isolated })
+    const cases: [on: boolean, provided: number | undefined, ours: number, isolated: boolean, en: RegExp][] =
+      [
+        [true, 4, 4, false, /^on for this caller/],
+        [false, undefined, 0, false, /^off for this caller/],
+        [false, 5, 4, false, /^off for this caller/],
+        [true, undefined, 1, false, /own override is newer .* on for/],
+        [false, 3, 4, false, /own override is newer .* off for/],
+        [true, 4, 4, true, /for this replica alone/],
+        [false, 4, 4, true, /^off for this caller/],
+      ]
+    for (const [on, provided, ours, isolated, en] of cases) {
+      const given = { on: !on, ...(provided === undefined ? {} : { revision: provided }) }
+      expect(overrideWhy({ on }, given, at(ours, isolated), 'en')).to.match(en)
+      expect(overrideWhy({ on }, given, at(ours, isolated), 'zh-CN')).to.match(/\p{Script=Han}/u)
+    }
+  })
+})
