@@ -123,12 +123,10 @@ describe('recovery shadows', () => {
   it('have the time their turn would have had, and no more', async () => {
     const endless = scripted(RUNTIME, async function* (_turn, call) {
       call.onHeaders()
+      const given = aborted(call.signal)
       while (!call.signal.aborted) {
         yield [text('x')]
-        await Promise.race([
-          new Promise<void>((resolve) => clock.schedule(1000, resolve)),
-          aborted(call.signal),
-        ])
+        await Promise.race([new Promise<void>((resolve) => clock.schedule(1000, resolve)), given])
       }
     })
     const { shadows, outcomes, clock } = setUp(endless)
