@@ -23,7 +23,7 @@ const tripped = (trip: Trip): AutoLayer => ({
   holdUntil: NOON + 30_000,
 })
 const everybody = (reason: string): ManualLayer => ({ scope: 'all', reason, until: NOON + 60_000 })
-const some = (reason: string, ...orgIds: string[]): ManualLayer => ({
+const some = (reason: string, ...orgIds: string[]): Extract<ManualLayer, { scope: 'orgs' }> => ({
   scope: 'orgs',
   target: { kind: 'orgs', orgIds },
   reason,
