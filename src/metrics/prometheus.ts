@@ -1,7 +1,10 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { FlagsStatus } from '../decision/flags.js'
 import type { Outcome } from '../execution/outcome.js'
+import type { FallbackSnapshot } from '../fallback/fallback.js'
+import type { Transition } from '../journal/journal.js'
 import type { Failover } from '../protocol/events.js'
+import { FALLBACK_STATES, MANUAL_SCOPES, TRANSITION_KINDS } from '../protocol/fallback.js'
 import { type Decision, EXECUTION_MODES, type ExecutionMode } from '../protocol/modes.js'
 
 export interface ServiceMetricsOptions {
@@ -9,6 +12,10 @@ export interface ServiceMetricsOptions {
   readonly replica: string
   /** asked at each exposition; absent: no `chat_flags_state` */
   readonly flagsStatus?: () => FlagsStatus
+  /** asked at each exposition; absent: no `chat_fallback_*` and `chat_override_*` */
+  readonly fallback?: () => FallbackSnapshot
+  /** counts that others keep, by their metric's name; asked at each exposition */
+  readonly counts?: () => Readonly<Record<CountName, number>>
   /** CPU, memory, garbage collection and event-loop lag of the process; default true */
   readonly processMetrics?: boolean
 }
@@ -22,6 +29,7 @@ export interface ServiceMetrics {
   recordOutcome(outcome: Outcome): void
   recordDecision(decision: Decision): void
   recordFailover(failover: Failover): void
+  recordTransition(transition: Pick<Transition, 'kind'>): void
   streamOpened(): void
   streamClosed(): void
   /** Prometheus text format */
@@ -40,6 +48,8 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
   if (options.processMetrics !== false) collectDefaultMetrics({ register: registry })
   registerReplica(registry, options.replica)
   if (options.flagsStatus !== undefined) registerFlagsState(registry, options.flagsStatus)
+  if (options.fallback !== undefined) registerFallback(registry, options.fallback)
+  if (options.counts !== undefined) registerCounts(registry, options.counts)
   const openStreams = new Gauge({
     name: 'chat_open_streams',
     help: 'SSE streams with a reader',
@@ -49,6 +59,7 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
     recordOutcome: outcomeRecorder(registry),
     recordDecision: decisionRecorder(registry),
     recordFailover: failoverRecorder(registry),
+    recordTransition: transitionRecorder(registry),
     streamOpened: () => openStreams.inc(),
     streamClosed: () => openStreams.dec(),
     exposition: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
@@ -134,6 +145,134 @@ function failoverRecorder(registry: Registry): ServiceMetrics['recordFailover'] 
   })
   return ({ cause, phase }) => failovers.labels(cause, phase).inc()
 }
+
+function transitionRecorder(registry: Registry): ServiceMetrics['recordTransition'] {
+  const transitions = new Counter({
+    name: 'chat_fallback_transitions_total',
+    help: 'Changes of the override by this replica',
+    labelNames: ['kind'],
+    registers: [registry],
+  })
+  // Known from the first scrape on: an alert on the first trip needs the zero before it.
+  for (const kind of TRANSITION_KINDS) transitions.labels(kind).inc(0)
+  return ({ kind }) => transitions.labels(kind ?? 'adopted').inc()
+}
+
+/** What others count, as counters of ours. */
+const COUNTS = {
+  chat_window_orgs_dropped_total: 'Orgs dropped from the windows because there were too many',
+  chat_journal_dropped_total: 'Journal entries that could not be kept',
+  chat_notifications_dropped_total: 'Notifications that were not delivered',
+  chat_recovery_shadows_total: 'Recovery shadows that were run',
+  chat_recovery_shadows_dropped_total: 'Recovery shadows not run because too many were running',
+} as const
+export type CountName = keyof typeof COUNTS
+
+function registerCounts(registry: Registry, counts: () => Readonly<Record<CountName, number>>): void {
+  for (const [name, help] of Object.entries(COUNTS))
+    new Counter({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset()
+        this.inc(new Map(Object.entries(counts())).get(name) ?? 0)
+      },
+    })
+}
+
+function registerFallback(registry: Registry, fallback: () => FallbackSnapshot): void {
+  registerStates(registry, fallback)
+  for (const { name, help, value } of FALLBACK_GAUGES)
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(value(fallback()))
+      },
+    })
+}
+
+/** One series a state, 1 for the present one. */
+function registerStates(registry: Registry, fallback: () => FallbackSnapshot): void {
+  new Gauge({
+    name: 'chat_fallback_state',
+    help: 'State of the automatic layer; 1 for the present one',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      const present = fallback().override.auto.state
+      for (const state of FALLBACK_STATES) this.set({ state }, state === present ? 1 : 0)
+    },
+  })
+  new Gauge({
+    name: 'chat_fallback_manual',
+    help: 'Scope of the manual layer; 1 for the present one',
+    labelNames: ['scope'],
+    registers: [registry],
+    collect() {
+      const present = fallback().override.manual.scope
+      for (const scope of MANUAL_SCOPES) this.set({ scope }, scope === present ? 1 : 0)
+    },
+  })
+}
+
+interface FallbackGauge {
+  readonly name: string
+  readonly help: string
+  value(snapshot: FallbackSnapshot): number
+}
+
+const FALLBACK_GAUGES: readonly FallbackGauge[] = [
+  {
+    name: 'chat_fallback_enabled',
+    help: '1 while the automatic layer is not normal or a manual one is set',
+    value: ({ override }) => Number(override.auto.state !== 'normal' || override.manual.scope !== 'none'),
+  },
+  {
+    name: 'chat_fallback_trips',
+    help: 'Trips that lengthen the hold',
+    value: ({ override }) => override.trips,
+  },
+  {
+    name: 'chat_fallback_recovering_percent',
+    help: 'Share of sessions back on the runtime while recovering; 0 in fallback, 100 in normal',
+    value: ({ override: { auto } }) =>
+      auto.state === 'recovering' ? auto.percent : auto.state === 'normal' ? 100 : 0,
+  },
+  {
+    name: 'chat_fallback_isolated',
+    help: '1 while this replica alone stays with the direct LLM',
+    value: ({ isolated }) => Number(isolated),
+  },
+  { name: 'chat_fallback_alerts', help: 'Alerts of the status', value: ({ alerts }) => alerts.length },
+  {
+    name: 'chat_override_revision',
+    help: 'Revision of the override this replica acts upon',
+    value: ({ override }) => override.revision,
+  },
+  {
+    name: 'chat_override_persisted',
+    help: '1 when the override as decided is in the flag store',
+    value: ({ persisted }) => Number(persisted),
+  },
+  {
+    name: 'chat_override_propagated',
+    help: '1 when it was seen again through OpenFeature',
+    value: ({ propagated }) => Number(propagated),
+  },
+  {
+    name: 'chat_override_propagation_seconds',
+    help: 'From the latest decision of this replica to its sight through OpenFeature; NaN while unknown',
+    value: ({ propagationMs }) => (propagationMs === undefined ? Number.NaN : propagationMs / 1000),
+  },
+  {
+    name: 'chat_runtime_healthy',
+    help: "1 or 0 by the runtime's health probe; NaN before the first",
+    value: ({ probe }) => (probe.healthy === undefined ? Number.NaN : Number(probe.healthy)),
+  },
+]
 
 function byMode<T>(make: (mode: ExecutionMode) => T): Readonly<Record<ExecutionMode, T>> {
   return { direct_llm: make('direct_llm'), runtime_orchestrator: make('runtime_orchestrator') }

@@ -1,0 +1,208 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import type { Outcome } from '../../src/execution/outcome.js'
+import { createJudgedWindow } from '../../src/metrics/judged-window.js'
+import type { Tally } from '../../src/metrics/windows.js'
+import { manualClock } from '../support/manual-clock.js'
+import { sampleOutcome } from './sample-outcome.js'
+
+const NOTHING: Tally = { total: 0, errors: 0, timeouts: 0, latencySumMs: 0 }
+
+function make() {
+  const clock = manualClock()
+  const window = createJudgedWindow(clock)
+  const record = (result: Outcome['result'], latencyMs = 1_000, startedAt = clock.monotonic()): void =>
+    window.record(sampleOutcome({ result, latencyMs, startedAt }))
+  return { clock, window, record }
+}
+
+describe('the judged window', () => {
+  it('counts a timeout as an error too, and an aborted execution in nothing', () => {
+    const { window, record } = make()
+    record('ok', 100)
+    record('error', 200)
+    record('timeout', 300)
+    record('aborted', 5_000)
+    expect(window.tally(300_000)).to.deep.include({ total: 3, errors: 2, timeouts: 1, latencySumMs: 600 })
+  })
+
+  it('counts only what started since its restart', () => {
+    const { clock, window, record } = make()
+    record('error')
+    clock.advance(10_000)
+    window.restart(9_000)
+    expect(window.tally(300_000)).to.deep.include(NOTHING)
+    record('error', 1_000, 8_999)
+    record('ok', 1_000, 9_000)
+    expect(window.tally(300_000)).to.deep.include({ total: 1, errors: 0 })
+  })
+
+  it('forgets by elapsed time alone: a burst is gone when nothing follows it', () => {
+    for (const windowSeconds of [1, 10, 300, 86_400]) {
+      const { clock, window, record } = make()
+      for (let at = 0; at < 50; at++) record('error')
+      clock.advance(windowSeconds * 1000 - 1)
+      expect(window.tally(windowSeconds * 1000).total, `${windowSeconds} s`).to.equal(50)
+      clock.advance(windowSeconds * 32 + 27)
+      expect(window.tally(windowSeconds * 1000), `${windowSeconds} s`).to.deep.include(NOTHING)
+    }
+  })
+
+  it('takes ten seconds for ten, within half a second', () => {
+    const { clock, window, record } = make()
+    for (let second = 0; second < 3_000; second++) {
+      record('ok')
+      clock.advance(100)
+    }
+    expect(window.newest(10_000, 1, 300_000).total).to.be.within(100, 102)
+    expect(window.tally(300_000).total).to.be.within(2_990, 3_000)
+  })
+
+  it('shows a failure of the newest seconds among thousands of good turns', () => {
+    const { clock, window, record } = make()
+    for (let at = 0; at < 2_900; at++) {
+      record('ok')
+      clock.advance(100)
+    }
+    for (let at = 0; at < 100; at++) {
+      clock.advance(100)
+      record('error')
+    }
+    const { total, errors } = window.newest(10_000, 20, 300_000)
+    expect(errors).to.equal(100)
+    expect(total).to.be.within(100, 103)
+    expect(window.tally(300_000).errors / window.tally(300_000).total).to.be.below(0.04)
+  })
+
+  it('reaches back for as many as asked, through widths of slices, and not beyond the window', () => {
+    const { clock, window, record } = make()
+    for (let at = 0; at < 60; at++) {
+      record(at < 30 ? 'ok' : 'error')
+      clock.advance(5_000)
+    }
+    // one every 5 s, the last one 5 s ago: 20 of them reach back 100 s
+    const { total, errors } = window.newest(10_000, 20, 300_000)
+    expect(total).to.be.within(20, 21)
+    expect(errors).to.equal(total)
+    expect(window.newest(10_000, 1_000, 60_000).total).to.be.within(12, 13)
+    expect(window.newest(10_000, 0, 300_000).total).to.be.within(1, 3)
+  })
+
+  it('takes no more than the window where the newest part is asked longer', () => {
+    const { clock, window, record } = make()
+    record('error')
+    clock.advance(20_000)
+    record('ok')
+    expect(window.newest(60_000, 5, 5_000)).to.deep.include({ total: 1, errors: 0 })
+  })
+
+  it('serves a longer window than before from what it holds', () => {
+    const { clock, window, record } = make()
+    record('error')
+    clock.advance(3_600_000)
+    record('ok')
+    expect(window.tally(1_000).total).to.equal(1)
+    expect(window.tally(86_400_000).total).to.equal(2)
+    clock.advance(10 * 86_400_000)
+    expect(window.tally(30 * 86_400_000).total, 'beyond any guardrail').to.equal(0)
+  })
+
+  it('keeps absurd latencies from spoiling the sum', () => {
+    const { window, record } = make()
+    for (const absurd of [Number.NaN, -1, Number.POSITIVE_INFINITY]) record('ok', absurd)
+    expect(window.tally(1_000)).to.deep.include({ total: 3, latencySumMs: 86_400_000 })
+  })
+
+  it('agrees with a list of everything, up to one slice at the edge', () => {
+    const step = fc.oneof(
+      { weight: 6, arbitrary: fc.record({ record: fc.constantFrom('ok', 'error', 'timeout', 'aborted') }) },
+      { weight: 3, arbitrary: fc.record({ advance: spans }) },
+      { weight: 1, arbitrary: fc.record({ restart: fc.integer({ min: 0, max: 5_000 }) }) },
+      { weight: 3, arbitrary: fc.record({ fastMs: windows, atLeast: fc.nat(12), windowMs: windows }) },
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
+        const { clock, window } = make()
+        let held: Held[] = []
+        let since = Number.NEGATIVE_INFINITY
+        let latencyMs = 1
+        for (const one of steps) {
+          const now = clock.monotonic()
+          if ('advance' in one) clock.advance(one.advance)
+          else if ('restart' in one) {
+            since = now - one.restart
+            held = []
+            window.restart(since)
+          } else if ('record' in one) {
+            // each latency a power of two among 20, so that the sum tells most sets apart
+            latencyMs = latencyMs > 500_000 ? 1 : latencyMs * 2
+            const startedAt = now - (latencyMs % 7_000)
+            const result = one.record
+            window.record(sampleOutcome({ result, latencyMs, startedAt }))
+            if (result !== 'aborted' && startedAt >= since) held.push({ at: now, result, latencyMs })
+          } else {
+            expectTally(
+              window.tally(one.windowMs),
+              held,
+              now,
+              one.windowMs,
+              one.windowMs + slack(one.windowMs),
+            )
+            expectNewest(window.newest(one.fastMs, one.atLeast, one.windowMs), held, now, one)
+          }
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+interface Held {
+  readonly at: number
+  readonly result: 'ok' | 'error' | 'timeout'
+  readonly latencyMs: number
+}
+interface Asked {
+  readonly fastMs: number
+  readonly atLeast: number
+  readonly windowMs: number
+}
+
+const spans = fc.oneof(fc.nat(60), fc.nat(3_000), fc.nat(200_000), fc.nat(90_000_000))
+const windows = fc.oneof(
+  fc.integer({ min: 1, max: 12 }).map((seconds) => seconds * 1000),
+  fc.integer({ min: 1, max: 86_400 }).map((seconds) => seconds * 1000),
+)
+/** ms by which a reading of `ms` may reach further */
+const slack = (ms: number): number => Math.max(25, ms / 31)
+
+function within(held: readonly Held[], now: number, ms: number): Tally {
+  const inside = held.filter(({ at }) => now - at <= ms)
+  return {
+    total: inside.length,
+    errors: inside.filter(({ result }) => result !== 'ok').length,
+    timeouts: inside.filter(({ result }) => result === 'timeout').length,
+    latencySumMs: inside.reduce((sum, { latencyMs }) => sum + latencyMs, 0),
+  }
+}
+
+/** The tally is the one of a reach between the two. */
+function expectTally(seen: Tally, held: readonly Held[], now: number, leastMs: number, mostMs: number): void {
+  const ages = held.map(({ at }) => now - at).filter((age) => age > leastMs && age < mostMs)
+  const possible = [leastMs, ...ages].map((ms) => within(held, now, ms))
+  expect(possible).to.deep.include({ ...seen })
+}
+
+function expectNewest(seen: Tally, held: readonly Held[], now: number, asked: Asked): void {
+  const fastMs = Math.min(asked.fastMs, asked.windowMs)
+  const needed = held.map(({ at }) => now - at).toSorted((a, b) => a - b)[asked.atLeast - 1]
+  const enoughMs = Math.min(
+    asked.windowMs,
+    Math.max(fastMs, needed ?? (asked.atLeast === 0 ? 0 : asked.windowMs)),
+  )
+  // A slice that is partly inside may bring the number that was needed.
+  const leastMs = Math.max(fastMs, Math.min(enoughMs, enoughMs - slack(enoughMs)))
+  expectTally(seen, held, now, leastMs, enoughMs + slack(enoughMs))
+  if (within(held, now, asked.windowMs).total >= asked.atLeast)
+    expect(seen.total).to.be.at.least(asked.atLeast)
+}
