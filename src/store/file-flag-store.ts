@@ -1,0 +1,184 @@
+import { stat } from 'node:fs/promises'
+import type { Clock } from '../core/clock.js'
+import { FileLock, type HeldLock } from './file-lock.js'
+import type { Expected, FlagStore, Stored, WriteResult } from './flag-store.js'
+import { Lane } from './lane.js'
+import { asidePath, removeLeftovers, temporaryPath } from './leftovers.js'
+import { hashOf, readStored } from './read-file.js'
+import { isExpected, replaceFile } from './replace-file.js'
+import { type Gate, GivenUp, type StepFaults, type StoreStep } from './steps.js'
+import { noAnswer, storeClosed, storeFault } from './store-fault.js'
+import { type StoreFiles, storeFiles } from './store-files.js'
+
+export interface FileFlagStoreOptions {
+  readonly clock: Clock
+  /** one start of one process: tells its locks and temporary files from all others' */
+  readonly nonce: string
+  /** 0 to 1, for the pauses while others hold the lock */
+  readonly random?: () => number
+  /** for tests */
+  readonly faults?: StepFaults
+}
+
+/** A call answers within this, also on a file system that hangs (ms). */
+const CALL_DEADLINE_MS = 2_000
+/** between two looks for what killed writers left (ms) */
+const TIDY_EVERY_MS = 60_000
+
+/**
+ * Both files in one directory, under one lock: `path` and, beside the real file that it leads to, `….lease.json`. Any
+ * number of replicas and people share them.
+ */
+export function createFileFlagStore(path: string, options: FileFlagStoreOptions): FlagStore {
+  return new FileFlagStore(path, options)
+}
+
+type WhichFile = 'override' | 'lease'
+
+class FileFlagStore implements FlagStore {
+  readonly #lock: FileLock
+  readonly #reads: Lane
+  readonly #writes: Lane
+  /** as it may stand in a file's name */
+  readonly #nonce: string
+  #written = 0
+  #tidyAt = 0
+  #isClosed = false
+
+  constructor(
+    private readonly path: string,
+    private readonly options: FileFlagStoreOptions,
+  ) {
+    const { clock, random = Math.random } = options
+    const nonce = options.nonce.replaceAll(/[^\w-]/g, '_')
+    this.#nonce = nonce
+    this.#lock = new FileLock({ clock, nonce, random })
+    this.#reads = new Lane(clock, CALL_DEADLINE_MS)
+    this.#writes = new Lane(clock, CALL_DEADLINE_MS)
+  }
+
+  read(): Promise<Stored> {
+    return this.#read('override')
+  }
+
+  readLease(): Promise<Stored> {
+    return this.#read('lease')
+  }
+
+  write(
+    text: string,
+    expected: Expected,
+    options: { readonly keepAside?: boolean } = {},
+  ): Promise<WriteResult> {
+    return this.#write('override', text, expected, options.keepAside ?? false)
+  }
+
+  writeLease(text: string, expected: Expected): Promise<WriteResult> {
+    return this.#write('lease', text, expected, false)
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#writes.idle()
+  }
+
+  #read(which: WhichFile): Promise<Stored> {
+    if (this.#isClosed) return Promise.resolve({ kind: 'failed', fault: storeClosed(this.path) })
+    return this.#reads.run<Stored>(
+      async (isLate) => {
+        const gate = this.#gate(isLate)
+        try {
+          await gate('resolve', this.path)
+          const files = await storeFiles(this.path)
+          await gate('read', files[which])
+          return await readStored(files[which])
+        } catch (thrown) {
+          return { kind: 'failed', fault: storeFault(thrown, 'read', this.path) }
+        }
+      },
+      () => ({ kind: 'failed', fault: noAnswer('read', this.path, CALL_DEADLINE_MS) }),
+    )
+  }
+
+  #write(which: WhichFile, text: string, expected: Expected, keepAside: boolean): Promise<WriteResult> {
+    if (this.#isClosed) return Promise.resolve({ kind: 'failed', fault: storeClosed(this.path) })
+    return this.#writes.run<WriteResult>(
+      async (isLate) => {
+        try {
+          const gate = this.#gate(isLate)
+          await gate('resolve', this.path)
+          const files = await storeFiles(this.path)
+          return await this.#locked(files, gate, (lock) =>
+            this.#replace({ files, path: files[which], text, expected, keepAside, gate, lock }),
+          )
+        } catch (thrown) {
+          return { kind: 'failed', fault: storeFault(thrown, 'write', this.path) }
+        }
+      },
+      () => ({ kind: 'failed', fault: noAnswer('write', this.path, CALL_DEADLINE_MS) }),
+    )
+  }
+
+  /** A lock that cannot be given back changes nothing of what was done: it is broken later by its own rules. */
+  async #locked(
+    files: StoreFiles,
+    gate: Gate,
+    work: (lock: HeldLock) => Promise<WriteResult>,
+  ): Promise<WriteResult> {
+    const lock = await this.#lock.acquire(files.lock, gate)
+    try {
+      return await work(lock)
+    } finally {
+      await this.#unlock(lock, files)
+    }
+  }
+
+  async #unlock(lock: HeldLock, files: StoreFiles): Promise<void> {
+    try {
+      await this.options.faults?.before('unlock', files.lock)
+      await lock.release()
+    } catch {
+      // as above
+    }
+  }
+
+  async #replace(write: {
+    readonly files: StoreFiles
+    readonly path: string
+    readonly text: string
+    readonly expected: Expected
+    readonly keepAside: boolean
+    readonly gate: Gate
+    readonly lock: HeldLock
+  }): Promise<WriteResult> {
+    const { files, path, text, expected, gate, lock } = write
+    await gate('read', path)
+    const stored = await readStored(path)
+    if (stored.kind === 'failed') return stored
+    if (!isExpected(stored, expected)) return { kind: 'conflict', stored }
+    this.#written += 1
+    const aside = write.keepAside ? { aside: asidePath(path, this.options.clock.wall()) } : {}
+    const temporary = temporaryPath(path, `${this.#nonce}-${this.#written}`)
+    const isOurs = () => lock.isOurs()
+    const result = await replaceFile({ path, text, expected, temporary, ...aside, gate, isOurs })
+    if (result.kind === 'changed')
+      return result.stored.kind === 'failed' ? result.stored : { kind: 'conflict', stored: result.stored }
+    await this.#tidy(files, path, write.keepAside)
+    return { kind: 'written', hash: hashOf(text) }
+  }
+
+  async #tidy(files: StoreFiles, path: string, keptAside: boolean): Promise<void> {
+    const now = this.options.clock.monotonic()
+    if (now < this.#tidyAt && !keptAside) return
+    this.#tidyAt = now + TIDY_EVERY_MS
+    const written = await stat(path).catch(() => undefined)
+    if (written !== undefined) await removeLeftovers(files, written.mtimeMs)
+  }
+
+  #gate(isLate: () => boolean): Gate {
+    return async (step: StoreStep, path: string) => {
+      await this.options.faults?.before(step, path)
+      if (isLate()) throw new GivenUp()
+    }
+  }
+}

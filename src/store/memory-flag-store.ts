@@ -1,0 +1,60 @@
+import type { Expected, FlagStore, Stored, StoreFault, WriteResult } from './flag-store.js'
+import { hashOf } from './read-file.js'
+import { isExpected } from './replace-file.js'
+import { storeClosed } from './store-fault.js'
+
+/** Both files in memory, shared by the stores made over them; a test writes into them as a person would. */
+export interface MemoryFiles {
+  override: string | undefined
+  lease: string | undefined
+  /** what writes with `keepAside` replaced, oldest first */
+  readonly keptAside: string[]
+}
+
+export function createMemoryFiles(override?: string): MemoryFiles {
+  return { override, lease: undefined, keptAside: [] }
+}
+
+export interface MemoryFlagStoreOptions {
+  /** Asked before each call; a fault is its answer (a partition, a full disk). */
+  readonly fault?: (call: 'read' | 'write', file: 'override' | 'lease') => StoreFault | undefined
+}
+
+/** The twin of the file store, for tests and simulations: the same answers, no time in between. */
+export function createMemoryFlagStore(files: MemoryFiles, options: MemoryFlagStoreOptions = {}): FlagStore {
+  let isClosed = false
+  const faultOf = (call: 'read' | 'write', file: 'override' | 'lease'): StoreFault | undefined =>
+    isClosed ? storeClosed('memory') : options.fault?.(call, file)
+
+  const read = (file: 'override' | 'lease'): Stored => {
+    const fault = faultOf('read', file)
+    return fault === undefined ? stored(files[file]) : { kind: 'failed', fault }
+  }
+  const write = (
+    file: 'override' | 'lease',
+    text: string,
+    expected: Expected,
+    keepAside: boolean,
+  ): WriteResult => {
+    const fault = faultOf('write', file)
+    if (fault !== undefined) return { kind: 'failed', fault }
+    const present = stored(files[file])
+    if (!isExpected(present, expected)) return { kind: 'conflict', stored: present }
+    if (keepAside && present.kind === 'text') files.keptAside.push(present.text)
+    files[file] = text
+    return { kind: 'written', hash: hashOf(text) }
+  }
+  return {
+    read: async () => read('override'),
+    write: async (text, expected, { keepAside = false } = {}) => write('override', text, expected, keepAside),
+    readLease: async () => read('lease'),
+    writeLease: async (text, expected) => write('lease', text, expected, false),
+    close: async () => {
+      isClosed = true
+    },
+  }
+}
+
+function stored(text: string | undefined): Stored {
+  return text === undefined ? { kind: 'missing' } : { kind: 'text', text, hash: hashOf(text) }
+}

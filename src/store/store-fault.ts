@@ -1,0 +1,76 @@
+import { errorCode, errorText } from '../core/errors.js'
+import type { StoreFault } from './flag-store.js'
+
+/** Thrown within the store alone; outside faults are values. */
+export class StoreFailure extends Error {
+  override readonly name = 'StoreFailure'
+
+  constructor(readonly fault: StoreFault) {
+    super(fault.message)
+  }
+}
+
+export type StoreAction = 'read' | 'write'
+
+/** The fault for anything thrown on the way to `path`: what is wrong, where, and what to do. */
+export function storeFault(thrown: unknown, action: StoreAction, path: string): StoreFault {
+  if (thrown instanceof StoreFailure) return thrown.fault
+  const code = errorCode(thrown) ?? 'unknown'
+  return { code, message: `cannot ${action} ${path}: ${advice(code, action) ?? errorText(thrown)} (${code})` }
+}
+
+function advice(code: string, action: StoreAction): string | undefined {
+  switch (code) {
+    case 'EROFS':
+      return 'the file system is read-only; give the override a directory that can be written'
+    case 'EACCES':
+    case 'EPERM':
+      return action === 'read'
+        ? 'permission denied; let this process read the file and enter its directory'
+        : 'permission denied; let this process write into the directory, not only the file'
+    case 'ENOSPC':
+      return 'no space (or no inodes) left on the device; free some'
+    case 'EDQUOT':
+      return 'the disk quota is used up; free some space or raise it'
+    case 'ENOENT':
+      return 'there is no such directory; create it, or correct CHAT_FALLBACK_FLAGS_FILE'
+    case 'ENOTDIR':
+      return 'a part of its path is no directory; correct CHAT_FALLBACK_FLAGS_FILE'
+    case 'EISDIR':
+      return 'it is no file; correct CHAT_FALLBACK_FLAGS_FILE'
+    case 'ELOOP':
+      return 'its symbolic links lead in a circle'
+    case 'EBUSY':
+      return 'it is mounted as a single file; mount its directory instead'
+    case 'EXDEV':
+      return 'it is mounted apart from its directory; mount the directory instead'
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'too many open files; raise the limit'
+    case 'EIO':
+    case 'ESTALE':
+      return 'the disk or the network file system fails; look at the system log'
+    default:
+      return undefined
+  }
+}
+
+export function tooLarge(path: string, limit: number): StoreFault {
+  const message = `cannot read ${path}: it is larger than ${limit} bytes; something else wrote into it (EFBIG)`
+  return { code: 'EFBIG', message }
+}
+
+export function noAnswer(action: StoreAction, path: string, deadlineMs: number): StoreFault {
+  const message = `cannot ${action} ${path}: the file system did not answer within ${deadlineMs} ms; look at its mount (ETIMEDOUT)`
+  return { code: 'ETIMEDOUT', message }
+}
+
+/** `holder` is what is known of who has the lock. */
+export function lockTimeout(path: string, holder: string, waitedMs: number): StoreFault {
+  const message = `cannot write: ${path} was held by ${holder} for ${waitedMs} ms; it is broken by itself when that process is gone or nothing changes in it for 10 s (lock_timeout)`
+  return { code: 'lock_timeout', message }
+}
+
+export function storeClosed(path: string): StoreFault {
+  return { code: 'closed', message: `the store of ${path} is closed` }
+}

@@ -1,0 +1,55 @@
+import { readlink, realpath } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { errorCode } from '../core/errors.js'
+
+/** The real places of the files that replicas share; all are in the directory of the real override file. */
+export interface StoreFiles {
+  readonly directory: string
+  readonly override: string
+  readonly lease: string
+  readonly lock: string
+  /** what all names of temporary files begin with */
+  readonly stem: string
+}
+
+/** what Linux allows before it answers ELOOP */
+const MAX_SYMLINKS = 40
+
+/**
+ * Follows symbolic links to the file itself: replicas that reach it by different paths share one lock, and a write
+ * replaces the file and leaves the link. The override `auto-fallback.flagd.json` has its lease in
+ * `auto-fallback.lease.json`.
+ *
+ * @throws the system's error where the directory is missing or may not be entered
+ */
+export async function storeFiles(path: string): Promise<StoreFiles> {
+  const override = await realFile(resolve(path), MAX_SYMLINKS)
+  const directory = dirname(override)
+  const stem = basename(override).replace(/(\.flagd)?(\.json)?$/, '') || basename(override)
+  const lease = join(directory, `${stem}.lease.json`)
+  return { directory, override, lease, lock: join(directory, `${stem}.lock`), stem }
+}
+
+/** As `realpath`, also where the last link leads to a file that is not there yet. */
+async function realFile(path: string, links: number): Promise<string> {
+  try {
+    return await realpath(path)
+  } catch (thrown) {
+    if (errorCode(thrown) !== 'ENOENT') throw thrown
+  }
+  const directory = await realpath(dirname(path))
+  const target = links > 0 ? await linkTarget(join(directory, basename(path))) : undefined
+  return target === undefined
+    ? join(directory, basename(path))
+    : realFile(resolve(directory, target), links - 1)
+}
+
+async function linkTarget(path: string): Promise<string | undefined> {
+  try {
+    return await readlink(path)
+  } catch (thrown) {
+    const code = errorCode(thrown)
+    if (code === 'ENOENT' || code === 'EINVAL' || code === 'UNKNOWN') return undefined
+    throw thrown
+  }
+}
