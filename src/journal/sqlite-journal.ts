@@ -28,9 +28,20 @@ type Entry =
   | { readonly kind: 'transition'; readonly entry: TransitionEntry }
   | { readonly kind: 'sample'; readonly entry: SampleEntry }
 
+/** Rows read a page at a time. */
+interface Pages<T> {
+  readonly start: number
+  readonly limit: number
+  page(cursor: number, size: number): SqlRow[]
+  /** the place behind which the next page begins */
+  cursor(row: SqlRow): number
+  /** undefined for a row to be passed over */
+  parse(row: SqlRow): T | undefined
+}
+
 /** entries that may wait for a disk that takes none */
 const MAX_WAITING = 1_000
-/** rows one read transaction gives: the event loop has its turn between two of them */
+/** rows of one read */
 const PAGE = 100
 const READ_DEADLINE_MS = 2_000
 const MAX_READS_WAITING = 100
@@ -101,23 +112,24 @@ class SqliteJournal implements Journal {
     else this.#writer.add({ kind: 'sample', entry }, false)
   }
 
-  async transitions(limit: number, beforeId = Number.MAX_SAFE_INTEGER): Promise<readonly KeptTransition[]> {
-    const rows = await this.#pages(
-      beforeId,
-      (before, left) => this.#statements.transitionsBefore(before, left),
-      (row) => Number(row[0]),
+  transitions(limit: number, beforeId = Number.MAX_SAFE_INTEGER): Promise<readonly KeptTransition[]> {
+    return this.#pages({
+      start: beforeId,
       limit,
-    )
-    return rows.flatMap((row) => rowTransition(row) ?? [])
+      page: (before, size) => this.#statements.transitionsBefore(before, size),
+      cursor: (row) => Number(row[0]),
+      parse: rowTransition,
+    })
   }
 
-  async samples(run: string): Promise<readonly EvidenceSample[]> {
-    const rows = await this.#pages(
-      Number.MIN_SAFE_INTEGER,
-      (after, left) => this.#statements.samplesAfter(run, after, left),
-      (row) => Number(row[SEQ]),
-    )
-    return rows.flatMap((row) => rowSample(row) ?? [])
+  samples(run: string): Promise<readonly EvidenceSample[]> {
+    return this.#pages({
+      start: Number.MIN_SAFE_INTEGER,
+      limit: Number.POSITIVE_INFINITY,
+      page: (after, size) => this.#statements.samplesAfter(run, after, size),
+      cursor: (row) => Number(row[SEQ]),
+      parse: rowSample,
+    })
   }
 
   close(): Promise<void> {
@@ -146,22 +158,18 @@ class SqliteJournal implements Journal {
     })
   }
 
-  /** Up to `limit` rows, a page at a time; `cursor` names the row behind which the next page begins. */
-  async #pages(
-    start: number,
-    page: (cursor: number, limit: number) => SqlRow[],
-    cursor: (row: SqlRow) => number,
-    limit = Number.POSITIVE_INFINITY,
-  ): Promise<SqlRow[]> {
+  /** The event loop has its turn between two pages. */
+  async #pages<T>({ start, limit, page, cursor, parse }: Pages<T>): Promise<T[]> {
     // Whoever asks sees what this process did before.
     if (!this.#closed) await this.#writer.flush()
-    const rows: SqlRow[] = []
-    for (let from = start; ; ) {
-      const size = Math.min(PAGE, limit - rows.length)
-      const found = await this.#read(() => page(from, size))
-      rows.push(...found)
-      const last = found.at(-1)
-      if (last === undefined || found.length < size || rows.length >= limit) return rows
+    const all: T[] = []
+    for (let from = start, left = limit; ; ) {
+      const size = Math.min(PAGE, left)
+      const rows = await this.#read(() => page(from, size))
+      all.push(...rows.flatMap((row) => parse(row) ?? []))
+      left -= rows.length
+      const last = rows.at(-1)
+      if (last === undefined || rows.length < size || left <= 0) return all
       from = cursor(last)
       await new Promise((resolve) => setImmediate(resolve))
     }

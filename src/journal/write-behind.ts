@@ -121,24 +121,22 @@ export class WriteBehind<T> {
   }
 
   #passed(): void {
-    this.#failingSince = undefined
-    this.#pauseMs = GATHER_MS
+    this.#answered()
     if (!this.#trouble || this.#waiting.length > 0) return
     this.#trouble = false
     this.#options.onOver()
   }
 
+  /** The disk is there again, if only to refuse an entry. */
+  #answered(): void {
+    this.#failingSince = undefined
+    this.#pauseMs = GATHER_MS
+  }
+
   #failed(error: unknown, size: number): boolean {
     const verdict = this.#options.verdict(error)
     if (verdict === 'impossible') {
-      if (size > 1) {
-        this.#singly = size
-        return true
-      }
-      this.#waiting.shift()
-      this.#singly = 0
-      this.drop()
-      this.#options.onImpossible(error)
+      this.#findImpossible(error, size)
       return true
     }
     const now = this.#options.clock.monotonic()
@@ -146,6 +144,19 @@ export class WriteBehind<T> {
     this.#pauseMs = Math.min(this.#pauseMs * 2, MAX_PAUSE_MS)
     if (verdict === 'unwritable' || now - this.#failingSince >= LOCKED_MS) this.#tellTrouble(error)
     return false
+  }
+
+  #findImpossible(error: unknown, size: number): void {
+    if (size > 1) {
+      this.#singly = size
+      this.#answered()
+      return
+    }
+    this.#waiting.shift()
+    this.#singly = 0
+    this.drop()
+    this.#options.onImpossible(error)
+    this.#passed()
   }
 
   #tellTrouble(error: unknown): void {

@@ -21,7 +21,6 @@ async function fill(): Promise<void> {
   }
   journal.keepTransition(trip(2, { replica: name }))
   const kept = await journal.transitions(10)
-  await journal.close()
   tell(JSON.stringify({ lines, kept: kept.length, dropped: journal.dropped }))
 }
 

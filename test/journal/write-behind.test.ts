@@ -200,6 +200,7 @@ describe('entries on their way to the disk', () => {
         disk = 'fine'
         wrong = new Set()
         written = []
+        told = []
         behind = make(50)
         let last = 0
         for (const next of steps) {
@@ -217,6 +218,9 @@ describe('entries on their way to the disk', () => {
         expect(all).to.deep.equal([...new Set(all)].sort((a, b) => a - b))
         expect(all.some((entry) => wrong.has(entry))).to.equal(false)
         expect(behind.dropped).to.equal(last - all.length)
+        const troubles = told.filter((line) => line !== 'impossible').map((line) => line.split(':')[0])
+        expect(troubles).to.deep.equal(troubles.map((_, index) => (index % 2 === 0 ? 'trouble' : 'over')))
+        expect(troubles.length % 2).to.equal(0)
         expect(clock.pending()).to.equal(0)
       }),
       { numRuns: 200 },
