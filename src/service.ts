@@ -6,16 +6,27 @@ import type { Config } from './config.js'
 import { type Clock, systemClock } from './core/clock.js'
 import { errorCode, errorText } from './core/errors.js'
 import type { Logger } from './core/logger.js'
+import { defaultGuardrails } from './decision/code-defaults.js'
 import { createFlags } from './decision/open-feature-flags.js'
 import { createDirectLlm } from './execution/direct-llm.js'
 import { createRuntimeOrchestrator } from './execution/runtime-orchestrator.js'
+import { createFallback, type LoopGuardrails } from './fallback/fallback-loop.js'
+import { createHealthProbe, type ProbeSettings } from './fallback/probe.js'
 import type { Lifecycle } from './http/app-deps.js'
 import { answerClientError } from './http/client-error.js'
 import { createTurnRegistry } from './http/turns.js'
+import type { Journal } from './journal/journal.js'
+import { createMemoryJournal } from './journal/memory-journal.js'
+import { openSqliteJournal } from './journal/sqlite-journal.js'
+import { createJudgedWindow } from './metrics/judged-window.js'
 import { createServiceMetrics } from './metrics/prometheus.js'
+import { createPublicWindows } from './metrics/public-windows.js'
+import { createNotifier, type Notifier } from './notifications/notifier.js'
 import { createMemorySessionStore } from './sessions/memory-session-store.js'
 import type { SessionStore } from './sessions/session-store.js'
 import { openSqliteSessionStore } from './sessions/sqlite-session-store.js'
+import { createRecoveryShadows } from './shadow/recovery-shadows.js'
+import { createFileFlagStore } from './store/file-flag-store.js'
 
 /** A running service; `stop` drains as the protocol says and may be called at any time, also more than once. */
 export interface Service {
@@ -36,13 +47,73 @@ export function createService(config: Config, logger: Logger, clock: Clock = sys
 
   const sessions = openSessions(config, logger, clock)
   const flags = createFlags(config.flags, config.codeDefaults, { clock, logger })
-  const metrics = createServiceMetrics({ replica: config.replica, flagsStatus: () => flags.status() })
+  const journal = openJournal(config, logger, clock)
+  const notifier = openNotifier(config, logger, clock)
+  const codeDefaults = defaultGuardrails(config.codeDefaults)
+  const windows = createPublicWindows(clock, { windowSeconds: codeDefaults.windowSeconds })
+  const metrics = createServiceMetrics({
+    replica: config.replica,
+    flagsStatus: () => flags.status(),
+    fallback: () => fallback.snapshot(),
+    counts: () => ({
+      chat_window_orgs_dropped_total: windows.droppedOrgs,
+      chat_journal_dropped_total: journal.dropped,
+      chat_notifications_dropped_total: notifier === undefined ? 0 : notifier.dropped + notifier.givenUp,
+      chat_recovery_shadows_total: recoveryShadows.counts().started,
+      chat_recovery_shadows_dropped_total: recoveryShadows.counts().dropped,
+    }),
+  })
   const directLlm = createDirectLlm(config.llm, { clock })
-  const runtime = createRuntimeOrchestrator(config.runtime, { clock, logger })
+  const runtime = createRuntimeOrchestrator(config.runtime, {
+    clock,
+    logger,
+    onConnectionTrouble: () => fallback.trouble(),
+  })
+  const nonce = randomUUID()
+  const fallback = createFallback({
+    clock,
+    logger,
+    replica: config.replica,
+    nonce,
+    random: Math.random,
+    codeDefaults: { guardrails: codeDefaults, policy: 'auto' },
+    flags,
+    store: createFileFlagStore(config.flags.overrideFile, { clock, nonce }),
+    probe: (wiring) =>
+      createHealthProbe({
+        url: config.runtime.url,
+        clock,
+        logger,
+        settings: () => probeSettings(wiring.guardrails()),
+        onResult: (result) => wiring.onResult(result),
+      }),
+    judged: { runtime: createJudgedWindow(clock), direct: createJudgedWindow(clock) },
+    windows,
+    journal,
+    notify: (transition) => notifier?.notify(transition),
+  })
+  const recoveryShadows = createRecoveryShadows({
+    runtime,
+    clock,
+    logger,
+    ids: { newId: () => randomUUID() },
+    random: Math.random,
+    settings: () => ({ percent: fallback.guardrails.recoveryShadowPercent }),
+    allowed: (subject) => fallback.maySpareShadow(subject),
+    record: (outcome) => fallback.recordShadow(outcome),
+  })
+  fallback.subscribe((event) => {
+    if (event.kind === 'transition') metrics.recordTransition(event.transition)
+  })
   const turns = createTurnRegistry(clock)
+  const draining = new AbortController()
   const app = createApp({
     config,
     flags,
+    fallback,
+    recoveryShadows,
+    windows,
+    journal,
     sessions,
     backends: { direct_llm: directLlm, runtime_orchestrator: runtime },
     turns,
@@ -50,7 +121,7 @@ export function createService(config: Config, logger: Logger, clock: Clock = sys
     ids: { newId: () => randomUUID() },
     logger,
     metrics,
-    lifecycle: { state: () => state },
+    lifecycle: { state: () => state, draining: draining.signal },
   })
   const server = createServer(app.callback())
   server.keepAliveTimeout = KEEP_ALIVE_MS
@@ -58,10 +129,12 @@ export function createService(config: Config, logger: Logger, clock: Clock = sys
 
   async function stop(): Promise<void> {
     state = 'draining'
-    await turns.drain(config.drainMs)
+    draining.abort()
+    await Promise.all([turns.drain(config.drainMs), recoveryShadows.stop()])
     await closeServer(server)
-    await Promise.all([flags.close(), directLlm.close(), runtime.close()])
-    await sessions.close()
+    await fallback.stop()
+    await Promise.all([flags.close(), directLlm.close(), runtime.close(), notifier?.close()])
+    await Promise.all([journal.close(), sessions.close()])
     logger.info('stopped')
   }
 
@@ -69,6 +142,7 @@ export function createService(config: Config, logger: Logger, clock: Clock = sys
     async start() {
       await listen(server, config)
       await flags.start()
+      await fallback.start()
       if (state === 'starting') state = 'ready'
       return { url: urlOf(server, config.host) }
     },
@@ -85,6 +159,23 @@ function openSessions(config: Config, logger: Logger, clock: Clock): SessionStor
     ? createMemorySessionStore(options)
     : openSqliteSessionStore(config.database, { ...options, logger })
 }
+
+function openJournal(config: Config, logger: Logger, clock: Clock): Journal {
+  return config.database === ':memory:'
+    ? createMemoryJournal({ clock })
+    : openSqliteJournal(config.database, { clock, logger })
+}
+
+function openNotifier(config: Config, logger: Logger, clock: Clock): Notifier | undefined {
+  const { notify, replica } = config
+  return notify === undefined ? undefined : createNotifier({ ...notify, clock, logger, replica })
+}
+
+const probeSettings = (guardrails: LoopGuardrails): ProbeSettings => ({
+  intervalMs: guardrails.probeIntervalMs,
+  timeoutMs: guardrails.probeTimeoutMs,
+  failures: guardrails.probeFailures,
+})
 
 async function listen(server: Server, config: Config): Promise<void> {
   server.listen(config.port, config.host)

@@ -24,7 +24,7 @@ export interface TurnDefaults {
  */
 export function createTurnDefaults(environment: CodeDefaults): TurnDefaults {
   const enabledOrgs = new Set(environment.enabledOrgs)
-  const guardrails = resolveGuardrails(guardrailsSchema.parse({}), environment)
+  const guardrails = defaultGuardrails(environment)
   return {
     mode: (orgId) => (enabledOrgs.has(orgId) ? 'runtime_orchestrator' : environment.mode),
     shadow: shadowDefault(environment.shadowPercent),
@@ -33,6 +33,11 @@ export function createTurnDefaults(environment: CodeDefaults): TurnDefaults {
     guardrailsValue: { ...guardrails },
     profileValue: {},
   }
+}
+
+/** The shipped guardrails, with the environment's values. */
+export function defaultGuardrails(environment: CodeDefaults): Guardrails {
+  return resolveGuardrails(guardrailsSchema.parse({}), environment)
 }
 
 /** A flag of the same key, for flagd buckets by key and session: moving the percentage to the file moves no session. */

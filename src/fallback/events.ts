@@ -14,7 +14,10 @@ export function transitioned(logger: Logger, transition: Transition): void {
 
 /** Another replica, or a person's edit it took over, changed the override. */
 export function adopted(logger: Logger, transition: Transition): void {
-  logger.info(lineOf(transition), '[Fallback] taken over from the flag store')
+  logger.info(
+    { ...lineOf(transition), writtenBy: transition.replica },
+    '[Fallback] taken over from the flag store',
+  )
 }
 
 export function alertRaised(logger: Logger, alert: Alert): void {
@@ -31,6 +34,7 @@ export function roundFailed(logger: Logger, error: string): void {
 }
 
 function lineOf(transition: Transition): Record<string, unknown> & { kind: string } {
-  const { evidence: _, guardrails: __, ...rest } = transition
+  // The logger names this replica itself.
+  const { evidence: _, guardrails: __, replica: ___, ...rest } = transition
   return { ...rest, kind: transitionKind(transition), why: transitionReason(transition, 'zh-CN') }
 }

@@ -30,9 +30,16 @@ import { snapshotOf } from './snapshot.js'
 import { type Effect, type FallbackInput, type FallbackState, initialState, type Step } from './state.js'
 import { StoreReader } from './store-reader.js'
 
+/** The guardrails of everything the loop runs. */
+export interface LoopGuardrails extends FallbackGuardrails {
+  readonly probeIntervalMs: number
+  readonly probeTimeoutMs: number
+  readonly recoveryShadowPercent: number
+}
+
 /** What the flags say to the loop, each time it asks. */
 export interface LoopFlags {
-  readonly guardrails: FallbackGuardrails
+  readonly guardrails: LoopGuardrails
   readonly policy: FallbackPolicy
   readonly override?: {
     readonly on: boolean
@@ -56,7 +63,10 @@ export interface FallbackDeps {
     onChange(listener: (keys: readonly string[]) => void): () => void
   }
   readonly store: FlagStore
-  readonly probe: (onResult: (result: ProbeResult) => void) => HealthProbe
+  readonly probe: (wiring: {
+    onResult(result: ProbeResult): void
+    guardrails(): LoopGuardrails
+  }) => HealthProbe
   readonly judged: { readonly runtime: JudgedWindow; readonly direct: JudgedWindow }
   readonly windows: Pick<PublicWindows, 'clear' | 'resize'>
   readonly journal: Pick<Journal, 'keepTransition' | 'keepSample'>
@@ -74,6 +84,8 @@ export interface RunningFallback extends Fallback {
   trouble(): void
   /** One recovery shadow's end, into the judged window alone. */
   recordShadow(outcome: Outcome): void
+  /** in force now */
+  readonly guardrails: LoopGuardrails
   /** A turn that goes to the direct LLM because of the override may be tried on the runtime, silently. */
   maySpareShadow(subject: Subject): boolean
 }
@@ -121,7 +133,10 @@ class FallbackLoop implements RunningFallback {
     this.#lastCandidateAt = clock.monotonic()
     this.#evaluator = createOverrideEvaluator(this.#state.known)
     this.#reader = new StoreReader(deps.store)
-    this.#probe = deps.probe((result) => this.#onProbe(result))
+    this.#probe = deps.probe({
+      onResult: (result) => this.#onProbe(result),
+      guardrails: () => this.#flags.guardrails,
+    })
     this.#loop = createLoop({
       clock,
       intervalMs: () => this.#flags.guardrails.tickMs,
@@ -177,6 +192,10 @@ class FallbackLoop implements RunningFallback {
     // Who a person took off the runtime is left alone, silently too.
     if (known.manual.scope === 'none') return true
     return known.manual.scope === 'orgs' && !this.#isManual(subject)
+  }
+
+  get guardrails(): LoopGuardrails {
+    return this.#flags.guardrails
   }
 
   trouble(): void {

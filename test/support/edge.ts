@@ -89,6 +89,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
   const around = { fallback: fakeFallback(), windows: fakeWindows(), journal: fakeJournal() }
   const flagListeners: Edge['flagListeners'] = new Set()
   const app = createApp({
+    recoveryShadows: { consider: () => undefined },
     config: {
       auth: { keys: { kind: 'secret', secret: EDGE_SECRET }, operatorRole: 'admin', ...options.auth },
       maxStreams: options.maxStreams ?? 1000,
