@@ -23,7 +23,7 @@ import type {
   ProvidedOverride,
   Subject,
 } from './fallback.js'
-import { parseLease, renderLease } from './lease-file.js'
+import { renderLease } from './lease-file.js'
 import { next } from './machine.js'
 import type { HealthProbe, ProbeResult } from './probe.js'
 import { snapshotOf } from './snapshot.js'
@@ -132,7 +132,7 @@ class FallbackLoop implements RunningFallback {
     this.#state = initialState({ replica, owner: this.#owner }, clock.monotonic())
     this.#lastCandidateAt = clock.monotonic()
     this.#evaluator = createOverrideEvaluator(this.#state.known)
-    this.#reader = new StoreReader(deps.store)
+    this.#reader = new StoreReader(deps.store, clock)
     this.#probe = deps.probe({
       onResult: (result) => this.#onProbe(result),
       guardrails: () => this.#flags.guardrails,
@@ -228,7 +228,7 @@ class FallbackLoop implements RunningFallback {
 
   async #round(): Promise<void> {
     const before = this.#state
-    const { flags, store } = this.deps
+    const { flags } = this.deps
     const said = await flags.forService()
     if (said.guardrails.windowSeconds !== this.#flags.guardrails.windowSeconds)
       this.deps.windows.resize(said.guardrails.windowSeconds)
@@ -238,8 +238,8 @@ class FallbackLoop implements RunningFallback {
     // Once for all attempts: a breach that lost its race still holds.
     const evidence = this.#evidence(said.guardrails)
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-      const [{ seen, text }, lease] = await Promise.all([this.#reader.read(), store.readLease()])
-      this.#text = text
+      const seen = await this.#reader.read()
+      this.#text = seen.text
       const { guardrails, policy } = said
       const jitter = this.deps.random()
       const effects = this.#advance({
@@ -248,8 +248,8 @@ class FallbackLoop implements RunningFallback {
         evidence,
         guardrails,
         policy,
-        store: seen,
-        lease: parseLease(lease),
+        store: seen.override,
+        lease: seen.lease,
         provider,
         jitter,
       })

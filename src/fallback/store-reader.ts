@@ -1,16 +1,66 @@
+import type { Clock } from '../core/clock.js'
 import type { FlagStore, Stored } from '../store/flag-store.js'
 import { type ParsedOverride, parseOverride } from '../store/override-document.js'
-import type { StoreSeen } from './state.js'
+import { parseLease } from './lease-file.js'
+import type { LeaseSeen, StoreSeen } from './state.js'
 
-/** The override's file as the machine takes it, with its text for the next rendering. Parsed once for each content. */
+/** Both files as the machine takes them, with the override's text for the next rendering. */
+export interface StoreView {
+  readonly override: StoreSeen
+  readonly lease: LeaseSeen
+  readonly text?: string
+}
+
+/** ms: a breach must not wait for a file system that hangs */
+const READ_MS = 250
+
+const LATE: StoreView = {
+  override: {
+    kind: 'failed',
+    fault: {
+      code: 'timeout',
+      message: `the flag store was not read within ${READ_MS} ms; is its file system hanging?`,
+    },
+  },
+  lease: { kind: 'failed' },
+}
+
+/** Reads the store, one read at a time and each bounded. An override is parsed once for each content. */
 export class StoreReader {
   #parsed: { readonly hash: string; readonly value: ParsedOverride } | undefined
+  #reading: Promise<StoreView> | undefined
 
-  constructor(private readonly store: FlagStore) {}
+  constructor(
+    private readonly store: FlagStore,
+    private readonly clock: Clock,
+  ) {}
 
-  async read(): Promise<{ readonly seen: StoreSeen; readonly text?: string }> {
-    const stored = await this.store.read()
-    return { seen: this.#seen(stored), ...(stored.kind === 'text' ? { text: stored.text } : {}) }
+  /** Never rejects. What comes too late is a read of another round. */
+  read(): Promise<StoreView> {
+    const isHanging = this.#reading !== undefined
+    this.#reading ??= this.#readBoth().finally(() => {
+      this.#reading = undefined
+    })
+    return isHanging ? Promise.resolve(LATE) : this.#inTime(this.#reading)
+  }
+
+  #inTime(reading: Promise<StoreView>): Promise<StoreView> {
+    return new Promise((resolve) => {
+      const timer = this.clock.schedule(READ_MS, () => resolve(LATE))
+      void reading.then((view) => {
+        timer.cancel()
+        resolve(view)
+      })
+    })
+  }
+
+  async #readBoth(): Promise<StoreView> {
+    const [stored, lease] = await Promise.all([this.store.read(), this.store.readLease()])
+    return {
+      override: this.#seen(stored),
+      lease: parseLease(lease),
+      ...(stored.kind === 'text' ? { text: stored.text } : {}),
+    }
   }
 
   #seen(stored: Stored): StoreSeen {
