@@ -116,7 +116,7 @@ class FallbackLoop implements RunningFallback {
   #lastCandidateAt: number
   #evaluator: ReturnType<typeof createOverrideEvaluator>
   #loopFault: string | undefined
-  #alerts: readonly Alert[] = []
+  #alerts: { readonly present: readonly Alert[]; readonly told: readonly Alert[] } = { present: [], told: [] }
   #seq = 0
   readonly #owner: string
   readonly #reader: StoreReader
@@ -387,14 +387,19 @@ class FallbackLoop implements RunningFallback {
     this.#loopFault = fault
   }
 
+  /** Told when it was there in two rounds running: a read that was late once is nobody's trouble. */
   #tellAlerts(): void {
     const { alerts } = this.snapshot()
     const { logger } = this.deps
-    for (const alert of alerts)
-      if (!this.#alerts.some(({ kind }) => kind === alert.kind)) alertRaised(logger, alert)
-    for (const alert of this.#alerts)
-      if (!alerts.some(({ kind }) => kind === alert.kind)) alertOver(logger, alert)
-    this.#alerts = alerts
+    const told = this.#alerts.told.filter(({ kind }) => alerts.some((alert) => alert.kind === kind))
+    for (const alert of this.#alerts.told) if (!told.includes(alert)) alertOver(logger, alert)
+    for (const alert of alerts) {
+      const isLasting = this.#alerts.present.some(({ kind }) => kind === alert.kind)
+      if (!isLasting || told.some(({ kind }) => kind === alert.kind)) continue
+      alertRaised(logger, alert)
+      told.push(alert)
+    }
+    this.#alerts = { present: alerts, told }
   }
 
   #emit(event: FallbackEvent): void {
