@@ -42,9 +42,7 @@ export function requestHealth(url: URL, signal: AbortSignal): Promise<HealthAnsw
     request.once('response', (response) => {
       answered = true
       const { statusCode: status = 0 } = response
-      const broken = (): void => settle({ good: false, code: 'disconnected', status })
-      response.on('error', broken)
-      response.once('close', broken)
+      response.on('error', () => settle({ good: false, code: 'disconnected', status }))
       if (status === 200) readBody(response, settle)
       else settle({ good: false, code: 'http_status', status })
     })
