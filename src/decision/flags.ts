@@ -44,7 +44,7 @@ export interface ServiceFlags {
     /** flat, as it stands in the flag */
     readonly metadata: Readonly<Record<string, string | number | boolean>>
   }
-  /** the provider is READY */
+  /** the provider is READY (and, by rpc, flagd answers: a silent one stays READY for many seconds); file: started */
   readonly ready: boolean
 }
 
@@ -74,7 +74,10 @@ export interface Flags {
   forTurn(caller: Caller): Promise<TurnFlags>
   /** For the fallback loop: bounded like a turn, last known good values where nobody answers. */
   forService(): Promise<ServiceFlags>
-  /** Calls the listener whenever flags may have changed (with the keys, where they are known). Returns how to stop it. */
+  /**
+   * Calls the listener whenever flags may have changed, once the new ones are in force, with their keys; without any when
+   * flagd is back and nobody knows what changed meanwhile. What it throws is logged. Returns how to stop it; ends at close.
+   */
   onChange(listener: (keys: readonly string[]) => void): () => void
   status(): FlagsStatus
   close(): Promise<void>
