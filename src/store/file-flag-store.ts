@@ -135,8 +135,7 @@ class FileFlagStore implements FlagStore {
 
   async #unlock(lock: HeldLock, files: StoreFiles): Promise<void> {
     try {
-      await this.options.faults?.before('unlock', files.lock)
-      await lock.release()
+      await lock.release(() => this.options.faults?.before('unlock', files.lock))
     } catch {
       // as above
     }

@@ -26,7 +26,8 @@ export interface FileLockOptions {
 export interface HeldLock {
   /** Whether it is still ours: one who hangs for long may have been taken for dead. */
   isOurs(): Promise<boolean>
-  release(): Promise<void>
+  /** `before` comes first; whatever fails, the lock is nobody's afterwards and will be broken. */
+  release(before: () => void | Promise<void>): Promise<void>
 }
 
 interface Seen {
@@ -64,7 +65,7 @@ export class FileLock {
     this.#unchanged.clear()
     return {
       isOurs: async () => (await look(path))?.content === ticket.content,
-      release: () => release(path, ticket, owner),
+      release: (before) => release(path, ticket, owner, before),
     }
   }
 
@@ -115,14 +116,20 @@ interface Ticket {
   readonly content: string
 }
 
-async function release(path: string, ticket: Ticket, owner: LockOwner): Promise<void> {
+async function release(
+  path: string,
+  ticket: Ticket,
+  owner: LockOwner,
+  before: () => void | Promise<void>,
+): Promise<void> {
   try {
+    await before()
     const claim = claimPath(path, ticket.content)
     // A claim that is there already: somebody took us for dead and removes the lock.
     if (await put(ticket, claim)) await removeClaimed(path, ticket.content, claim)
   } finally {
-    await remove(ticket.path)
     markFree(owner)
+    await remove(ticket.path)
   }
 }
 
@@ -135,7 +142,7 @@ async function removeClaimed(path: string, content: string, claim: string): Prom
 }
 
 /** What holds `content` is removed under this name alone. */
-function claimPath(path: string, content: string): string {
+export function claimPath(path: string, content: string): string {
   const name = createHash('sha256').update(content).digest('hex').slice(0, 16)
   return `${path}.claim-${name}`
 }

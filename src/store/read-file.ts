@@ -36,7 +36,7 @@ async function readBytes(path: string): Promise<Buffer> {
   }
 }
 
-/** It may grow while it is read; a piece that is not filled is the last one. */
+/** It may grow while it is read; the last piece is one that stays open at its expected end. */
 async function readBounded(file: FileHandle, path: string, size: number): Promise<Buffer> {
   const pieces: Buffer[] = []
   let total = 0
@@ -46,6 +46,7 @@ async function readBounded(file: FileHandle, path: string, size: number): Promis
     total += bytesRead
     if (total > MAX_FILE_BYTES) throw new StoreFailure(tooLarge(path, MAX_FILE_BYTES))
     pieces.push(piece.subarray(0, bytesRead))
-    if (bytesRead < piece.length) return Buffer.concat(pieces)
+    const isWhole = total >= size && bytesRead < piece.length
+    if (bytesRead === 0 || isWhole) return Buffer.concat(pieces)
   }
 }
