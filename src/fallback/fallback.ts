@@ -75,7 +75,10 @@ export interface Fallback {
   /** Each execution of a turn at its end, into the judged windows. */
   record(outcome: Outcome): void
   snapshot(): FallbackSnapshot
-  /** Acts in memory at once; ends when it is in the store or is known not to be, at most about 2 s later. */
+  /**
+   * Acts in memory at once; ends when it is in the store or is known not to be, at most about 2 s later. A reset clears
+   * the runtime's public window too.
+   */
   command(command: Command): Promise<FallbackSnapshot>
   subscribe(listener: (event: FallbackEvent) => void): () => void
 }

@@ -49,14 +49,13 @@ function mountMetrics(router: Router, authenticate: Authenticate, deps: AppDeps)
 }
 
 function mountCommands(router: Router, authenticate: Authenticate, deps: AppDeps): void {
-  const { fallback, windows } = deps
+  const { fallback } = deps
   const { operatorRole } = deps.config.auth
   const bodyLimits: BodyLimits = { ...EDGE_TIMING, ...deps.timing, clock: deps.clock }
 
   router.post('/runtime/fallback/reset', async (ctx) => {
     const { userId } = await authenticate(ctx, operatorRole)
     ignoreBody(ctx, bodyLimits)
-    windows.clear('runtime_orchestrator')
     answerStatus(ctx, await fallback.command({ kind: 'reset', userId }))
   })
 

@@ -90,8 +90,9 @@ export function snapshotForOrg(snapshot: FallbackSnapshot, orgId: string): Fallb
 }
 
 function manualForOrg(manual: ManualLayer, orgId: string): ManualLayer {
-  if (manual.scope !== 'orgs') return manual
-  if (manual.target.kind !== 'orgs' || !manual.target.orgIds.includes(orgId)) return { scope: 'none' }
+  // A person's own rule names its orgs nowhere a client could see.
+  if (manual.scope !== 'orgs' || manual.target.kind === 'rule') return manual
+  if (!manual.target.orgIds.includes(orgId)) return { scope: 'none' }
   return { ...manual, target: { kind: 'orgs', orgIds: [orgId] } }
 }
 

@@ -193,6 +193,8 @@ describe('the status', () => {
     }
     const view = statusView({ ...QUIET, override: { ...NEUTRAL, manual } }, 'en')
     expect(view.manual).to.deep.equal({ scope: 'orgs', orgIds: [], reason: 'by hand', until: null })
+    const seen = statusView(snapshotForOrg({ ...QUIET, override: { ...NEUTRAL, manual } }, 'org-1'), 'en')
+    expect(seen.manual).to.deep.equal(view.manual)
   })
 
   it('keeps its shape whatever a broken clock wrote', () => {
