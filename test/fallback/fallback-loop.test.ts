@@ -1,0 +1,301 @@
+import { isDeepStrictEqual } from 'node:util'
+import { expect } from 'chai'
+import { next } from '../../src/fallback/machine.js'
+import { type FallbackInput, initialState } from '../../src/fallback/state.js'
+import { transitionKind } from '../../src/protocol/transition-text.js'
+import { createMemoryFiles } from '../../src/store/memory-flag-store.js'
+import { NEUTRAL } from '../../src/store/override.js'
+import { renderOverride } from '../../src/store/override-rendering.js'
+import { SUBJECT, setUpLoop } from './loop-setup.js'
+
+type Loop = ReturnType<typeof setUpLoop>
+const state = ({ fallback }: Loop) => fallback.snapshot().override.auto.state
+const isDirect = ({ fallback }: Loop, revision = 0) =>
+  fallback.overrideFor(SUBJECT, { on: false, revision }).on
+
+describe('the fallback loop', () => {
+  it('trips on health at the failure that completes the row, not at the next tick', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    loop.useRuntime()
+    await loop.pass(500)
+    loop.knobs.healthy = false
+    loop.fallback.trouble()
+    await loop.pass(150)
+    expect(state(loop)).to.equal('fallback')
+    expect(loop.parsed()).to.deep.include({ kind: 'override' })
+    expect(isDirect(loop)).to.equal(true)
+    expect(loop.notified.map(transitionKind)).to.deep.equal(['trip'])
+    await loop.fallback.stop()
+  })
+
+  it('trips on errors at the next tick, and judges only what started since', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    loop.record('error', 10)
+    await loop.pass(1000)
+    expect(loop.fallback.snapshot().override.auto).to.deep.include({ state: 'fallback' })
+    expect(loop.kept[0]).to.deep.include({ cause: 'error_rate', value: 1, threshold: 0.5 })
+    await loop.fallback.stop()
+  })
+
+  it('acts in memory while the store takes no write, says so once, and heals by itself', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    loop.knobs.writeFault = { code: 'ENOSPC', message: 'the disk is full' }
+    loop.record('error', 10)
+    await loop.pass(10_000)
+    expect(isDirect(loop)).to.equal(true)
+    expect(loop.fallback.snapshot()).to.deep.include({ persisted: false, propagated: false })
+    expect(loop.fallback.snapshot().alerts.map(({ kind }) => kind)).to.deep.equal(['not_persisted'])
+    const told = loop.lines.filter(({ msg }) => msg === '[Fallback] alert: not_persisted')
+    expect(told).to.have.length(1)
+    expect(loop.notified, 'told although it is not in the store').to.have.length(1)
+    loop.knobs.writeFault = undefined
+    await loop.pass(31_000)
+    expect(loop.fallback.snapshot()).to.deep.include({ persisted: true, alerts: [] })
+    expect(loop.notified.map(transitionKind)[0]).to.equal('trip')
+    expect(loop.lines.some(({ msg }) => msg === '[Fallback] over: not_persisted')).to.equal(true)
+    await loop.fallback.stop()
+  })
+
+  it('does not wait for a store that hangs', async () => {
+    let hanging = false
+    const loop = setUpLoop({
+      wrap: (store) => ({
+        ...store,
+        read: () => (hanging ? new Promise(() => undefined) : store.read()),
+      }),
+    })
+    await loop.start()
+    hanging = true
+    loop.record('error', 10)
+    await loop.pass(1300)
+    expect(isDirect(loop)).to.equal(true)
+    await loop.fallback.stop()
+  })
+
+  it('survives a failing round and says so in the status', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    loop.knobs.flagsFail = true
+    await loop.pass(3000)
+    expect(loop.fallback.snapshot().alerts).to.deep.equal([{ kind: 'loop_failed', detail: 'no flags today' }])
+    expect(loop.lines.filter(({ level }) => level === 50)).to.have.length(1)
+    loop.knobs.flagsFail = false
+    loop.record('error', 10)
+    await loop.pass(1000)
+    expect(state(loop)).to.equal('fallback')
+    expect(loop.fallback.snapshot().alerts).to.deep.equal([])
+    await loop.fallback.stop()
+  })
+
+  it('acts on changed guardrails at the next tick and keeps the window', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    loop.record('error', 4)
+    loop.record('ok', 6)
+    await loop.pass(1000)
+    expect(state(loop)).to.equal('normal')
+    loop.knobs.guardrails = { ...loop.knobs.guardrails, errorRate: 0.3 }
+    loop.flagsChanged()
+    await loop.pass(50)
+    expect(state(loop)).to.equal('fallback')
+    expect(loop.kept[0]).to.deep.include({ value: 0.4, threshold: 0.3 })
+    await loop.fallback.stop()
+  })
+
+  it('answers a command with the store already written', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    const answered = loop.fallback.command({
+      kind: 'trigger',
+      userId: 'ann',
+      reason: 'drill',
+      ttlSeconds: 60,
+    })
+    expect(isDirect(loop), 'in memory at once').to.equal(true)
+    await loop.pass(50)
+    expect(await answered).to.deep.include({ persisted: true })
+    expect(loop.kept[0]).to.deep.include({ userId: 'ann', reason: 'drill', actor: 'manual' })
+    await loop.fallback.stop()
+  })
+
+  it('lets the provider speak where it has the newer or the same revision', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    void loop.fallback.command({ kind: 'trigger', userId: 'ann', reason: '' })
+    await loop.pass(50)
+    const { revision } = loop.fallback.snapshot().override
+    expect(loop.fallback.overrideFor(SUBJECT, { on: false, revision }).on).to.equal(false)
+    expect(loop.fallback.overrideFor(SUBJECT, { on: false, revision: revision - 1 }).on).to.equal(true)
+    expect(loop.fallback.overrideFor(SUBJECT, { on: false }).on).to.equal(true)
+    await loop.fallback.stop()
+  })
+
+  it('writes once more when the provider does not give the revision back, then alerts', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    loop.knobs.provided = loop.files.override
+    void loop.fallback.command({ kind: 'trigger', userId: 'ann', reason: '' })
+    await loop.pass(2500)
+    const first = loop.fallback.snapshot().override.revision
+    await loop.pass(3000)
+    expect(loop.fallback.snapshot().override.revision).to.equal(first + 1)
+    await loop.pass(9000)
+    expect(loop.fallback.snapshot().override.revision).to.equal(first + 1)
+    expect(loop.fallback.snapshot().alerts).to.deep.equal([{ kind: 'not_propagated', revision: first + 1 }])
+    expect(loop.notified, 'a rewrite is no transition').to.have.length(1)
+    loop.knobs.provided = undefined
+    await loop.pass(1000)
+    expect(loop.fallback.snapshot()).to.deep.include({ propagated: true, alerts: [] })
+    await loop.fallback.stop()
+  })
+
+  it('spares no shadow for whom a person took off the runtime', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    expect(loop.fallback.maySpareShadow(SUBJECT), 'normal').to.equal(false)
+    loop.record('error', 10)
+    await loop.pass(1000)
+    expect(loop.fallback.maySpareShadow(SUBJECT), 'fallback').to.equal(true)
+    void loop.fallback.command({ kind: 'trigger', userId: 'ann', reason: '', orgIds: ['org-1'] })
+    await loop.pass(50)
+    expect(loop.fallback.maySpareShadow(SUBJECT), 'manual').to.equal(false)
+    expect(loop.fallback.maySpareShadow({ ...SUBJECT, orgId: 'org-2' }), 'another org').to.equal(true)
+    loop.knobs.policy = 'off'
+    await loop.pass(1000)
+    expect(loop.fallback.maySpareShadow({ ...SUBJECT, orgId: 'org-2' }), 'policy off').to.equal(false)
+    await loop.fallback.stop()
+  })
+
+  it('comes back by recovery shadows and the ramp, each step judged anew', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    loop.useRuntime()
+    loop.record('error', 10)
+    await loop.pass(1000)
+    for (let second = 0; second < 200 && state(loop) !== 'normal'; second += 1) {
+      loop.useRuntime()
+      loop.fallback.recordShadow({
+        mode: 'runtime_orchestrator',
+        orgId: 'org-1',
+        startedAt: loop.clock.monotonic(),
+        latencyMs: 50,
+        result: 'ok',
+      })
+      await loop.pass(1000)
+    }
+    expect(loop.notified.map(transitionKind)).to.deep.equal([
+      'trip',
+      'recovery_begun',
+      'ramp_step',
+      'ramp_step',
+      'recovered',
+    ])
+    expect(loop.notified.map(({ recoveringPercent }) => recoveringPercent)).to.deep.equal([
+      undefined,
+      5,
+      25,
+      100,
+      undefined,
+    ])
+    await loop.fallback.stop()
+  })
+
+  it('keeps what a replay needs: the same inputs give the same transitions', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    loop.useRuntime()
+    loop.record('error', 10)
+    await loop.pass(2000)
+    void loop.fallback.command({ kind: 'reset', userId: 'ann' })
+    await loop.pass(2000)
+    loop.knobs.healthy = false
+    loop.useRuntime()
+    await loop.pass(3000)
+    loop.files.override = renderOverride({ ...NEUTRAL })
+    await loop.pass(2000)
+    await loop.fallback.stop()
+
+    const replayed: unknown[] = []
+    const [start, ...inputs] = JSON.parse(JSON.stringify(loop.samples.map(({ input }) => input)))
+    let replay = initialState(start.self, start.now)
+    for (const input of inputs as FallbackInput[]) {
+      const step = next(replay, input)
+      replay = step.state
+      for (const effect of step.effects)
+        if (effect.kind === 'report' || effect.kind === 'adopted') replayed.push(effect.transition)
+    }
+    expect(loop.kept.length).to.be.greaterThan(2)
+    expect(isDeepStrictEqual(replayed, JSON.parse(JSON.stringify(loop.kept)))).to.equal(true)
+    expect(loop.samples.map(({ seq }) => seq)).to.deep.equal(loop.samples.map((_, at) => at))
+  })
+
+  it('keeps no sample of a tick that changed nothing', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    loop.useRuntime()
+    loop.record('ok', 20)
+    await loop.pass(3000)
+    const before = loop.samples.length
+    for (let second = 0; second < 30; second += 1) {
+      loop.record('ok', 5)
+      await loop.pass(1000)
+    }
+    expect(loop.samples.length).to.equal(before)
+    await loop.fallback.stop()
+  })
+
+  it('lets the lease go at its end and frees everything', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    loop.record('error', 10)
+    await loop.pass(1000)
+    expect(JSON.parse(loop.files.lease ?? '{}').owner).to.equal('replica-1#nonce')
+    await loop.fallback.stop()
+    expect(JSON.parse(loop.files.lease ?? '{}').owner).to.equal(null)
+    expect(loop.clock.pending()).to.equal(0)
+    expect(loop.listening()).to.equal(0)
+  })
+
+  it('takes its state from the file at the start', async () => {
+    const first = setUpLoop()
+    await first.start()
+    first.record('error', 10)
+    await first.pass(1000)
+    await first.fallback.stop()
+    const second = setUpLoop({ files: first.files, replica: 'replica-2' })
+    await second.start()
+    expect(state(second)).to.equal('fallback')
+    expect(second.kept, 'nothing new happened').to.deep.equal([])
+    await second.fallback.stop()
+  })
+
+  it('tells every listener of transitions and ticks, whatever another of them throws', async () => {
+    const loop = setUpLoop()
+    const seen: string[] = []
+    loop.fallback.subscribe(() => {
+      throw new Error('a bad listener')
+    })
+    const stop = loop.fallback.subscribe((event) => seen.push(event.kind))
+    await loop.start()
+    loop.record('error', 10)
+    await loop.pass(1000)
+    expect(seen).to.include.members(['transition', 'tick'])
+    stop()
+    seen.length = 0
+    await loop.pass(1000)
+    expect(seen).to.deep.equal([])
+    await loop.fallback.stop()
+  })
+
+  it('writes the override anew where its file was taken away', async () => {
+    const loop = setUpLoop({ files: createMemoryFiles() })
+    await loop.start()
+    await loop.pass(100)
+    expect(loop.parsed()).to.deep.include({ kind: 'override' })
+    expect(loop.fallback.snapshot()).to.deep.include({ persisted: true, alerts: [] })
+    await loop.fallback.stop()
+  })
+})
