@@ -23,7 +23,7 @@ export function tripReason(
     case 'health':
       return zh ? 'Runtime 服务不可用: 健康检查失败' : 'Runtime unavailable: health check failed'
     case 'manual':
-      return zh ? '人工回退' : 'Manual fallback'
+      return zh ? '手动回退' : 'Fallback by hand'
   }
 }
 
