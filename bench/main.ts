@@ -6,12 +6,14 @@ import { type MeasuredProcess, startBare } from './measured-process.js'
 import { benchRelay } from './relay.js'
 import type { Row } from './statistics.js'
 import { benchStreams } from './streams.js'
+import { benchWindow } from './window.js'
 
 const BENCHES = {
   relay: benchRelay,
   latency: benchLatency,
   decision: (_upstream: string, report: (text: string) => void) => benchDecision(report),
   streams: benchStreams,
+  window: (_upstream: string, report: (text: string) => void) => benchWindow(report),
 }
 type Name = keyof typeof BENCHES
 const NAMES = Object.keys(BENCHES) as Name[]

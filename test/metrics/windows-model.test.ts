@@ -2,54 +2,13 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import type { Outcome } from '../../src/execution/outcome.js'
 import { createPublicWindows } from '../../src/metrics/public-windows.js'
-import type { WindowMetrics } from '../../src/protocol/fallback.js'
 import { EXECUTION_MODES, type ExecutionMode } from '../../src/protocol/modes.js'
-import { type ManualClock, manualClock } from '../support/manual-clock.js'
+import { manualClock } from '../support/manual-clock.js'
+import { expectMetrics, NaiveWindows } from './naive-windows.js'
 import { sampleOutcome } from './sample-outcome.js'
 
-/** The coarsest slices there are: a tenth of the window. */
+/** The coarsest slices there are: a tenth of the window, of an org's. */
 const PARTS = 10
-/** 1 % of the sketch and 0.5 % of rounding */
-const TOLERANCE = 0.016
-
-interface Held {
-  readonly at: number
-  readonly outcome: Outcome
-  /** the widest slices since it was recorded */
-  slackMs: number
-  /** it was within every window since */
-  certain: boolean
-}
-
-/** Everything that may still be in the window, one by one; `certain` what has to be. */
-class NaiveWindows {
-  held: Held[] = []
-  #windowMs: number
-
-  constructor(
-    private readonly clock: ManualClock,
-    windowSeconds: number,
-  ) {
-    this.#windowMs = windowSeconds * 1000
-  }
-
-  record(outcome: Outcome): void {
-    this.held.push({ at: this.clock.monotonic(), outcome, slackMs: this.#windowMs / PARTS, certain: true })
-  }
-
-  resize(windowSeconds: number): void {
-    this.age()
-    this.#windowMs = windowSeconds * 1000
-    for (const one of this.held) one.slackMs = Math.max(one.slackMs, this.#windowMs / PARTS)
-    this.age()
-  }
-
-  age(): void {
-    const now = this.clock.monotonic()
-    for (const one of this.held) one.certain &&= now - one.at < this.#windowMs
-    this.held = this.held.filter(({ at, slackMs }) => now - at < this.#windowMs + slackMs)
-  }
-}
 
 type Step =
   | { readonly kind: 'record'; readonly outcome: Outcome; readonly times: number; readonly everyMs: number }
@@ -108,7 +67,7 @@ describe('the public windows and a list of everything', () => {
       fc.property(windowSeconds, fc.array(step, { maxLength: 40, size: 'max' }), (seconds, steps) => {
         const clock = manualClock()
         const windows = createPublicWindows(clock, { windowSeconds: seconds })
-        const naive = new NaiveWindows(clock, seconds)
+        const naive = new NaiveWindows(clock, seconds, PARTS)
         for (const one of [...steps, { kind: 'read' } as const]) {
           switch (one.kind) {
             case 'record':
@@ -150,48 +109,3 @@ describe('the public windows and a list of everything', () => {
     )
   })
 })
-
-function expectMetrics(seen: WindowMetrics, held: readonly Held[]): void {
-  const counted = held.filter(({ outcome }) => outcome.result !== 'aborted')
-  expectCount(
-    seen.aborted,
-    held.filter(({ outcome }) => outcome.result === 'aborted'),
-  )
-  expectCount(seen.total, counted)
-  expectCount(
-    seen.error,
-    counted.filter(({ outcome }) => outcome.result !== 'ok'),
-  )
-  expectCount(
-    seen.timeout,
-    counted.filter(({ outcome }) => outcome.result === 'timeout'),
-  )
-  expect(seen.success + seen.error).to.equal(seen.total)
-  expect(seen.errorRate).to.equal(seen.total === 0 ? 0 : seen.error / seen.total)
-  expect(seen.timeoutRate).to.equal(seen.total === 0 ? 0 : seen.timeout / seen.total)
-
-  // Oldest leave first, so that the number alone says which are left.
-  const left = counted.slice(counted.length - seen.total).map(({ outcome }) => outcome)
-  const latencies = left.map(({ latencyMs }) => latencyMs)
-  expectNear(seen.avgLatencyMs, mean(latencies))
-  expectNear(seen.p50LatencyMs, quantile(latencies, 0.5))
-  expectNear(seen.p95LatencyMs, quantile(latencies, 0.95))
-  expectNear(seen.p99LatencyMs, quantile(latencies, 0.99))
-  const firstContents = left.flatMap(({ firstContentMs }) => firstContentMs ?? [])
-  expectNear(seen.avgFirstContentMs, mean(firstContents))
-  expectNear(seen.p95FirstContentMs, quantile(firstContents, 0.95))
-}
-
-function expectCount(seen: number, held: readonly Held[]): void {
-  expect(seen).to.be.within(held.filter(({ certain }) => certain).length, held.length)
-}
-
-function expectNear(seen: number, right: number): void {
-  expect(seen).to.be.closeTo(right, right * TOLERANCE)
-}
-
-const mean = (values: readonly number[]): number =>
-  values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length
-
-const quantile = (values: readonly number[], p: number): number =>
-  values.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(p * values.length) - 1)] ?? 0
