@@ -63,6 +63,25 @@ describe('the SQLite journal', () => {
     await until('the entries to be in the file', () => inFile('transitions') + inFile('samples') === 2)
   })
 
+  it('deletes what is beyond its bounds in small steps', async () => {
+    const clock = manualClock()
+    const bound = { count: 100, maxAgeMs: 86_400_000 }
+    const retention = { transitions: bound, samples: bound }
+    const kept = openSqliteJournal(directory.path('chat.db'), { clock, logger: silentLogger, retention })
+    journal = kept
+    for (let seq = 0; seq < 900; seq += 1) kept.keepSample(sample(seq))
+    clock.advance(100)
+    clock.advance(59_899)
+    const left = [inFile('samples')]
+    clock.advance(1)
+    for (let step = 0; step < 5; step += 1) {
+      left.push(inFile('samples'))
+      clock.advance(100)
+    }
+    expect(left).to.deep.equal([900, 700, 500, 300, 100, 100])
+    expect((await kept.samples('run-1')).map(({ seq }) => seq)[0]).to.equal(800)
+  })
+
   it('loses only an entry that the file would not have', async () => {
     const kept = open()
     kept.keepTransition(trip(1))

@@ -126,6 +126,25 @@ describe('entries on their way to the disk', () => {
     expect(behind.dropped).to.equal(5)
   })
 
+  it('give up the newest of the others for them', () => {
+    behind = make(3)
+    add(1, 3)
+    add(4, 4, true)
+    clock.advance(10)
+    expect(written.flat()).to.deep.equal([1, 2, 4])
+  })
+
+  it('are told to be over when the last of them is written', () => {
+    disk = 'unwritable'
+    add(1, 250)
+    clock.advance(10)
+    disk = 'fine'
+    while (written.length < 2) clock.step()
+    expect(told).to.deep.equal(['trouble: unwritable'])
+    clock.step()
+    expect(told).to.deep.equal(['trouble: unwritable', 'over'])
+  })
+
   it('lose only the one that can never be written', () => {
     wrong = new Set([50, 120])
     add(1, 130)
