@@ -96,6 +96,8 @@ const DIRECT_WINDOW_MS = 60_000
 const PAUSE_MS = 20
 /** rounds on what a lost race left, within one tick */
 const MAX_ATTEMPTS = 5
+/** samples between two of the whole state */
+const CHECKPOINT_EVERY = 500
 /** ms a command waits for the store */
 const COMMAND_MS = 2000
 const ON = { on: true } as const
@@ -264,8 +266,8 @@ class FallbackLoop implements RunningFallback {
   #advance(input: FallbackInput): readonly Effect[] {
     const step = next(this.#state, input)
     if (step.effects.length === 0 && isDeepStrictEqual(step.state, this.#state)) return []
-    this.#keepSample(input)
     this.#take(step)
+    this.#keepSample(input)
     for (const effect of step.effects) this.#apply(effect)
     return step.effects
   }
@@ -412,7 +414,13 @@ class FallbackLoop implements RunningFallback {
     }
   }
 
+  /** Retention takes the oldest samples of a long run away: a replay can begin at any checkpoint. */
   #keepSample(input: unknown): void {
+    this.#keepOne(input)
+    if (this.#seq % CHECKPOINT_EVERY === 0) this.#keepOne({ kind: 'checkpoint', state: this.#state })
+  }
+
+  #keepOne(input: unknown): void {
     const { journal, clock, replica } = this.deps
     journal.keepSample({ at: clock.wall(), replica, run: this.#owner, seq: this.#seq, input })
     this.#seq += 1

@@ -13,6 +13,9 @@ const state = ({ fallback }: Loop) => fallback.snapshot().override.auto.state
 const isDirect = ({ fallback }: Loop, revision = 0) =>
   fallback.overrideFor(SUBJECT, { on: false, revision }).on
 
+const kindOf = (input: unknown): unknown =>
+  typeof input === 'object' && input !== null && 'kind' in input ? input.kind : undefined
+
 describe('the fallback loop', () => {
   it('trips on health at the failure that completes the row, not at the next tick', async () => {
     const loop = setUpLoop()
@@ -230,6 +233,24 @@ describe('the fallback loop', () => {
     expect(loop.kept.length).to.be.greaterThan(2)
     expect(isDeepStrictEqual(replayed, JSON.parse(JSON.stringify(loop.kept)))).to.equal(true)
     expect(loop.samples.map(({ seq }) => seq)).to.deep.equal(loop.samples.map((_, at) => at))
+  })
+
+  it('keeps its whole state now and then, so that a replay can begin there', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    for (let n = 0; n < 300; n += 1) {
+      void loop.fallback.command({ kind: 'trigger', userId: 'ann', reason: String(n) })
+      await loop.pass(30)
+    }
+    await loop.fallback.stop()
+    const at = loop.samples.findIndex(({ input }) => kindOf(input) === 'checkpoint')
+    expect(at).to.be.greaterThan(0)
+    const [checkpoint, ...inputs] = JSON.parse(
+      JSON.stringify(loop.samples.slice(at).map(({ input }) => input)),
+    )
+    let replay = checkpoint.state
+    for (const input of inputs) if (kindOf(input) !== 'checkpoint') replay = next(replay, input).state
+    expect(replay.known).to.deep.equal(JSON.parse(JSON.stringify(loop.fallback.snapshot().override)))
   })
 
   it('keeps no sample of a tick that changed nothing', async () => {
