@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
@@ -120,15 +120,8 @@ describe('the lock beside the override', () => {
   it('that names nobody is broken by time alone', async () => {
     for (const content of ['', '{', '{"pid": 0}', 'null']) {
       writeFileSync(directory.path(LOCK), content)
-      const before = await store.read()
-      const since = clock.monotonic()
-      const expected = before.kind === 'text' ? before.hash : 'missing'
-      let kind = ''
-      while (kind !== 'written') {
-        kind = (await driven(clock, store.write(`over ${content}`, expected))).kind
-        clock.advance(500)
-      }
-      expect(clock.monotonic() - since).to.be.within(10_000, 12_500)
+      expect(await msUntilWritten(60_000)).to.be.within(10_000, 12_500)
+      rmSync(directory.path(OVERRIDE))
     }
   })
 
@@ -173,6 +166,33 @@ describe('the lock beside the override', () => {
     expect(added).to.equal(48)
     expect(readFileSync(directory.path(OVERRIDE), 'utf8')).to.equal('48')
     expect(names()).to.deep.equal([OVERRIDE])
+  })
+
+  it('is held against other stores of the same process', async () => {
+    let arrived: (() => void) | undefined
+    let resume: (() => void) | undefined
+    const holds = new Promise<void>((resolve) => {
+      arrived = resolve
+    })
+    const holder = createFileFlagStore(directory.path(OVERRIDE), {
+      clock: manualClock(),
+      nonce: 'holder',
+      faults: {
+        before: (step) => {
+          if (step !== 'temp_open') return undefined
+          arrived?.()
+          return new Promise((resolve) => {
+            resume = resolve
+          })
+        },
+      },
+    })
+    const first = holder.write('first', 'missing')
+    await holds
+    expect(await write()).to.have.nested.property('fault.code', 'lock_timeout')
+    resume?.()
+    expect((await first).kind).to.equal('written')
+    expect((await write()).kind).to.equal('conflict')
   })
 
   it('is given up by one who finds it taken from them', async () => {
