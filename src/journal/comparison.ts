@@ -59,3 +59,89 @@ export interface ComparisonQuery extends Span {
   /** the mode of the user's side: `direct_llm` asks what the runtime would do instead */
   readonly controlMode: ExecutionMode
 }
+
+/** How the executions of one side ended. */
+export interface SideCounts {
+  readonly ok: number
+  readonly error: number
+  readonly timeout: number
+}
+
+/** Pairs by what befell each side; the four add up to all pairs. */
+export interface PairCounts {
+  readonly neither: number
+  readonly controlOnly: number
+  readonly candidateOnly: number
+  readonly both: number
+}
+
+/**
+ * Paired numbers over `n` pairs, d = candidate − control: the mean difference is `difference / n`, its variance
+ * `(differenceSquares − difference² / n) / (n − 1)`.
+ */
+export interface PairedSums {
+  readonly n: number
+  /** Σ of each side */
+  readonly control: number
+  readonly candidate: number
+  /** Σ d and Σ d² */
+  readonly difference: number
+  readonly differenceSquares: number
+}
+
+/** Σ x and Σ x² of one number over `n` pairs. */
+export interface Sums {
+  readonly n: number
+  readonly sum: number
+  readonly squares: number
+}
+
+/** Measured on pairs that both ended `ok` and both have the number; times in ms, `ln…` their natural logarithm. */
+export const PAIRED_DIMENSIONS = [
+  'latency',
+  'lnLatency',
+  'firstContent',
+  'lnFirstContent',
+  'tokens',
+  'characters',
+] as const
+export type PairedDimension = (typeof PAIRED_DIMENSIONS)[number]
+
+/** 0 to 1, of pairs that have it, however they ended. */
+export const SIMILARITIES = ['text', 'plan', 'callSet', 'callOrder'] as const
+export type Similarity = (typeof SIMILARITIES)[number]
+
+/** Everything a report needs of the pairs of one kind. */
+export interface KindSums {
+  readonly pairs: number
+  readonly control: SideCounts
+  readonly candidate: SideCounts
+  /** ended in `error` or `timeout` */
+  readonly failed: PairCounts
+  readonly timedOut: PairCounts
+  readonly paired: Readonly<Record<PairedDimension, PairedSums>>
+  readonly similar: Readonly<Record<Similarity, Sums>>
+  readonly fenceViolations: number
+  /** how often each error code ended a side */
+  readonly codes: {
+    readonly control: Readonly<Record<string, number>>
+    readonly candidate: Readonly<Record<string, number>>
+  }
+}
+
+/** Of all pairs that a query names: the other backend (`ab`) and the control's own once more (`aa`). */
+export interface ComparisonSums {
+  readonly ab: KindSums
+  readonly aa: KindSums
+}
+
+/** A pair whose content was kept, redacted. */
+export interface ComparisonContent {
+  readonly at: number
+  readonly orgId: string
+  readonly agentId: string
+  readonly kind: Comparison['kind']
+  readonly control: string
+  readonly candidate: string
+  readonly textSimilarity?: number
+}
