@@ -100,8 +100,8 @@ export function readMetadata(metadata: unknown, target: ManualTarget | undefined
 function readAuto(metadata: Metadata): AutoLayer | undefined {
   const { state, cause, value, threshold, since, holdUntil, recoveringPercent } = metadata
   if (state === 'normal') return { state }
-  if (cause === undefined || cause === 'manual') return undefined
-  if (value === undefined || threshold === undefined || since === undefined) return undefined
+  if (cause === undefined || value === undefined || threshold === undefined || since === undefined)
+    return undefined
   const trip = { cause, value, threshold }
   if (state === 'fallback') return holdUntil === undefined ? undefined : { state, trip, since, holdUntil }
   return recoveringPercent === undefined ? undefined : { state, trip, since, percent: recoveringPercent }

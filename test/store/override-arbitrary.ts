@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { TRIP_CAUSES } from '../../src/protocol/fallback.js'
+import { fallbackCauseSchema } from '../../src/protocol/fallback.js'
 import type { AutoLayer, ManualLayer, ManualTarget, Override, Trip } from '../../src/store/override.js'
 
 /** `PROPERTY_RUNS` holds the properties of this room to longer runs. */
@@ -10,7 +10,7 @@ export const propertyRuns = (usual: number): { numRuns: number } => ({
 const instant = fc.integer({ min: 0, max: 4_102_444_800_000 })
 const text = fc.string({ unit: 'grapheme', maxLength: 20 })
 const trip: fc.Arbitrary<Trip> = fc.record({
-  cause: fc.constantFrom(...TRIP_CAUSES),
+  cause: fc.constantFrom(...fallbackCauseSchema.options),
   value: fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }),
   threshold: fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }),
 })
