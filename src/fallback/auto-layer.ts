@@ -1,9 +1,9 @@
 import { unreachable } from '../core/errors.js'
-import type { FallbackPolicy, TransitionKind } from '../protocol/fallback.js'
+import type { FallbackPolicy } from '../protocol/fallback.js'
 import type { AutoLayer, Trip } from '../store/override.js'
 import type { Evidence, FallbackGuardrails } from './evidence.js'
 import type { Instant, Timers } from './state.js'
-import { isDirectAsSick, isRecovered, judgeRuntime } from './verdict.js'
+import { isDirectAsSick, isRecovered, judgeRuntime, recoveryReach } from './verdict.js'
 
 /** What the automatic layer is judged by at one tick. */
 export interface AutoInput extends Instant {
@@ -13,7 +13,7 @@ export interface AutoInput extends Instant {
   readonly evidence: Evidence
   readonly guardrails: FallbackGuardrails
   readonly policy: FallbackPolicy
-  /** holds the lease: only then towards the runtime */
+  /** holds the lease, and nothing is pending: only then towards the runtime */
   readonly holder: boolean
   /** 0 to 1; lengthens the hold */
   readonly jitter: number
@@ -27,11 +27,18 @@ export type AutoMove =
   /** a breach that trips nothing, for the policy is `observe` */
   | { readonly kind: 'would_trip'; readonly trip: Trip }
   | {
-      readonly kind: 'move'
-      readonly what: TransitionKind
+      readonly kind: 'trip'
+      readonly what: 'trip' | 'relapse'
       readonly auto: AutoLayer
       readonly trips: number
     }
+  | {
+      readonly kind: 'towards_runtime'
+      readonly what: 'recovery_begun' | 'ramp_step' | 'recovered'
+      readonly auto: AutoLayer
+    }
+  /** the policy is `off`: a person's word, and any replica's to obey */
+  | { readonly kind: 'policy_off' }
   /** in good health for so long that the trips are forgotten */
   | { readonly kind: 'forget_trips' }
 
@@ -42,8 +49,7 @@ const JITTER_SHARE = 0.1
 /** The moves of the automatic layer: `normal → fallback → recovering → normal`. Pure. */
 export function autoMove(input: AutoInput): AutoMove {
   const { auto, policy } = input
-  if (policy === 'off' && auto.state !== 'normal')
-    return { kind: 'move', what: 'policy_off', auto: { state: 'normal' }, trips: input.trips }
+  if (policy === 'off' && auto.state !== 'normal') return { kind: 'policy_off' }
   switch (auto.state) {
     case 'normal':
       return fromNormal(input)
@@ -101,28 +107,34 @@ function fromFallback(input: AutoInput, auto: Extract<AutoLayer, { state: 'fallb
   if (!isRecovered(evidence.runtime.recent, guardrails) && !isQuiet(evidence, guardrails)) return STAY
   const percent = guardrails.rampPercents[0] ?? 100
   const next: AutoLayer = { state: 'recovering', trip: auto.trip, since: input.wall, percent }
-  return { kind: 'move', what: 'recovery_begun', auto: next, trips: input.trips }
+  return { kind: 'towards_runtime', what: 'recovery_begun', auto: next }
 }
 
 function fromRecovering(input: AutoInput, auto: Extract<AutoLayer, { state: 'recovering' }>): AutoMove {
-  const { evidence, guardrails, timers, trips } = input
+  const { evidence, guardrails, timers } = input
   const breach = breachOf(evidence, guardrails)
   if (breach !== undefined) return trip(input, breach, 'relapse')
   const isStepOver = input.now - timers.autoSinceAt >= guardrails.rampStepSeconds * 1000
   if (!input.holder || !isStepOver || !evidence.probe.healthy) return STAY
   // Only where health was the cause may probes alone speak for the runtime.
   const isQuietNight = auto.trip.cause === 'health' && isQuiet(evidence, guardrails)
-  if (!isRecovered(evidence.runtime.slow, guardrails) && !isQuietNight) return STAY
+  if (!isRampedWell(evidence, guardrails) && !isQuietNight) return STAY
   const percent = guardrails.rampPercents.find((step) => step > auto.percent)
-  if (percent === undefined) return { kind: 'move', what: 'recovered', auto: { state: 'normal' }, trips }
-  return { kind: 'move', what: 'ramp_step', auto: { ...auto, percent }, trips }
+  if (percent === undefined) return { kind: 'towards_runtime', what: 'recovered', auto: { state: 'normal' } }
+  return { kind: 'towards_runtime', what: 'ramp_step', auto: { ...auto, percent } }
+}
+
+/** Judged over the step; where few turns come, over as many as it takes, however long ago they were within it. */
+function isRampedWell({ runtime }: Evidence, guardrails: FallbackGuardrails): boolean {
+  if (isRecovered(runtime.slow, guardrails)) return true
+  return runtime.slow.total < recoveryReach(guardrails) && isRecovered(runtime.recent, guardrails)
 }
 
 function trip(input: AutoInput, cause: Trip, what: 'trip' | 'relapse'): AutoMove {
   const trips = input.trips + 1
   const holdUntil = input.wall + holdMs(trips, input.jitter, input.guardrails)
   const auto: AutoLayer = { state: 'fallback', trip: cause, since: input.wall, holdUntil }
-  return { kind: 'move', what, auto, trips }
+  return { kind: 'trip', what, auto, trips }
 }
 
 /** ms of the hold: doubles with each trip up to `maxHoldSeconds`; jitter only lengthens. */

@@ -6,23 +6,32 @@ import type { Command } from './fallback.js'
 /** commands kept for another try after a lost race; a reset or a trigger of all makes the earlier ones moot */
 const MAX_COMMANDS = 100
 
-/** A person's command: acts at once, and stays remembered until it is in the store. */
-export function applyCommand(draft: Draft, command: Command): void {
+/** A person's command, given at that instant: acts at once, and stays remembered until it is in the store. */
+export function applyCommand(draft: Draft, command: Command, at: number): void {
   switch (command.kind) {
     case 'reset':
       reset(draft, { what: 'reset', userId: command.userId })
-      draft.set({ commands: [command] })
+      draft.set({ commands: [] })
+      remember(draft, command, at)
       return
     case 'trigger': {
-      const manual = triggered(draft.state.known.manual, command, draft.at.wall)
-      draft.change({ manual }, { what: 'triggered', actor: 'manual', userId: command.userId })
-      const { commands } = draft.state
-      draft.set({ commands: [...commands, command].slice(-MAX_COMMANDS) })
+      const { ttlSeconds, userId } = command
+      const leftMs = (ttlSeconds ?? 0) * 1000 - (draft.at.now - at)
+      const until = ttlSeconds === undefined ? undefined : Math.round(draft.at.wall + Math.max(0, leftMs))
+      const manual = triggered(draft.manual, command, until)
+      draft.change({ manual }, { what: 'triggered', actor: 'manual', userId })
+      remember(draft, command, at)
       return
     }
     default:
       unreachable(command)
   }
+}
+
+function remember(draft: Draft, command: Command, at: number): void {
+  const { commands, store } = draft.state
+  const pending = { command, at, version: store.version }
+  draft.set({ commands: [...commands, pending].slice(-MAX_COMMANDS) })
 }
 
 /** Ends both layers, the hold, the trips, the evidence and the probe counts. */
@@ -32,8 +41,7 @@ export function reset(draft: Draft, told: { what: 'hand_edit' | 'reset'; userId?
     { ...told, actor: 'manual' },
   )
   draft.set({ isolated: false, wouldTrip: null, bothSick: false })
-  draft.forgetExecutions()
-  draft.effects.push({ kind: 'reset_health' })
+  draft.resetHealth()
 }
 
 /**
@@ -43,10 +51,9 @@ export function reset(draft: Draft, told: { what: 'hand_edit' | 'reset'; userId?
 function triggered(
   present: ManualLayer,
   command: Extract<Command, { kind: 'trigger' }>,
-  wall: number,
+  until: number | undefined,
 ): ManualLayer {
-  const { reason, ttlSeconds, orgIds } = command
-  const until = ttlSeconds === undefined ? undefined : wall + ttlSeconds * 1000
+  const { reason, orgIds } = command
   const ends = (value: number | undefined) => (value === undefined ? {} : { until: value })
   if (orgIds === undefined) return { scope: 'all', reason, ...ends(until) }
   switch (present.scope) {

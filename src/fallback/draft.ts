@@ -1,8 +1,9 @@
 import type { TransitionKind } from '../protocol/fallback.js'
-import type { ManualLayer, Override } from '../store/override.js'
-import { type Evidence, type FallbackGuardrails, withoutExecutions } from './evidence.js'
+import type { AutoLayer, ManualLayer, Override } from '../store/override.js'
+import { type Evidence, type FallbackGuardrails, withoutExecutions, withoutHealth } from './evidence.js'
 import { report } from './report.js'
-import type { Effect, FallbackState, Instant, Step, StoreState, Timers } from './state.js'
+import type { Effect, FallbackState, Forgotten, Instant, Step, StoreState } from './state.js'
+import { timersOf } from './timers.js'
 
 /** The parts of an override that a move decides; the rest follows from who writes it when. */
 export type Change = Partial<Pick<Override, 'auto' | 'manual' | 'trips' | 'evidenceSince'>>
@@ -14,20 +15,40 @@ export interface ChangeContext {
   readonly userId?: string
 }
 
+/** ms by which two machines may name one instant differently before it is told anew */
+const SAME_INSTANT_MS = 1000
+
 /** One input being worked in: the state so far, and what is to be done. Lives for one call of `next`. */
 export class Draft {
   readonly effects: Effect[] = []
+  #forgotten: Forgotten
 
   constructor(
     public state: FallbackState,
     readonly at: Instant,
     readonly guardrails: FallbackGuardrails,
-    /** of the state at hand: forgets the executions when a new one begins */
-    public evidence?: Evidence,
-  ) {}
+    private readonly gathered?: Evidence,
+  ) {
+    this.#forgotten = state.forgotten
+  }
 
   get step(): Step {
     return { state: this.state, effects: this.effects }
+  }
+
+  /** As gathered, without what was forgotten since. */
+  get evidence(): Evidence | undefined {
+    if (this.gathered === undefined) return undefined
+    const { executionsAt, healthAt } = this.#forgotten
+    const { at } = this.gathered
+    const judged =
+      executionsAt !== null && at <= executionsAt ? withoutExecutions(this.gathered) : this.gathered
+    return healthAt !== null && at <= healthAt ? withoutHealth(judged) : judged
+  }
+
+  /** What counts of the executions, for the time of this input. */
+  get forgotten(): Forgotten {
+    return this.#forgotten
   }
 
   set(part: Partial<FallbackState>): void {
@@ -40,99 +61,106 @@ export class Draft {
 
   /** A change of this replica's making: acts at once, and is on its way to the store. */
   change(change: Change, { what, actor, userId }: ChangeContext): void {
+    const { evidence, guardrails } = this
     const before = this.state.known
-    const { now, wall } = this.at
-    const after: Override = {
-      ...before,
-      ...change,
-      revision: this.state.highest + 1,
-      replica: this.state.self.replica,
-      actor,
-      updatedAt: wall,
-    }
+    const after = this.#decided(change, actor)
+    const version = this.state.store.version + 1
     this.become(after)
-    const { store } = this.state
     this.setStore({
-      dirtyAt: store.dirtyAt ?? now,
-      version: store.version + 1,
-      retryAt: now,
+      dirtyAt: this.state.store.dirtyAt ?? this.at.now,
+      version,
+      retryAt: this.at.now,
       rewrite: false,
     })
     if (what === undefined) return
-    const { evidence, guardrails } = this
-    const told = report(before, after, {
+    const transition = report(before, after, {
       kind: what,
       guardrails,
       ...(evidence === undefined ? {} : { evidence }),
       ...(userId === undefined ? {} : { userId }),
     })
-    this.set({ reports: [...this.state.reports, told] })
+    this.set({ reports: [...this.state.reports, { transition, version }] })
+  }
+
+  /** A change that acts only when it is in the store. */
+  propose(change: Change, what: TransitionKind): void {
+    const { evidence, guardrails } = this
+    const override = this.#decided(change, 'auto')
+    const version = this.state.store.version + 1
+    const transition = report(this.state.known, override, {
+      kind: what,
+      guardrails,
+      ...(evidence === undefined ? {} : { evidence }),
+    })
+    this.set({ proposal: { override, version, transition } })
+    this.setStore({ version })
   }
 
   /** The present state again, under a revision of its own. */
   rewrite(): void {
-    const { known, timers } = this.state
-    const { now, wall } = this.at
-    const isHeld = known.auto.state === 'fallback' && timers.holdUntilAt !== null
-    const left = isHeld && timers.holdUntilAt !== null ? Math.max(0, timers.holdUntilAt - now) : 0
-    const auto =
-      known.auto.state === 'fallback' ? { ...known.auto, holdUntil: wall + Math.round(left) } : known.auto
-    this.change({ auto }, { actor: known.actor })
+    this.change({}, { actor: this.state.known.actor })
   }
 
   /** Takes over an override, with the instants that run from its first sight. */
   become(after: Override): void {
     const before = this.state.known
     this.set({ known: after, timers: timersOf(before, after, this.state.timers, this.at, this.guardrails) })
-    if (after.evidenceSince !== before.evidenceSince) this.effects.push({ kind: 'restart_evidence' })
+    if (after.evidenceSince === before.evidenceSince) return
+    this.effects.push({ kind: 'restart_evidence' })
+    this.#forget({ executionsAt: this.at.now })
   }
 
-  forgetExecutions(): void {
-    if (this.evidence !== undefined) this.evidence = withoutExecutions(this.evidence)
+  /** A reset: what the probes have shown is forgotten as well. */
+  resetHealth(): void {
+    this.effects.push({ kind: 'reset_health' })
+    this.#forget({ healthAt: this.at.now })
+  }
+
+  /** A breach that lost its race still holds: what was known when it was decided counts once more, for this input. */
+  recall({ executionsAt }: Pick<Forgotten, 'executionsAt'>): void {
+    this.#forgotten = { ...this.#forgotten, executionsAt }
+  }
+
+  /** The manual layer with its end on this replica's wall clock: a writer's instants go with one `updatedAt`. */
+  get manual(): ManualLayer {
+    const { known, timers } = this.state
+    const { manual } = known
+    if (manual.scope === 'none' || manual.until === undefined || timers.manualUntilAt === null) return manual
+    const until = this.#wallAt(timers.manualUntilAt)
+    // The same instant keeps its name: another one would look like another layer.
+    return Math.abs(until - manual.until) <= SAME_INSTANT_MS ? manual : { ...manual, until }
+  }
+
+  get #auto(): AutoLayer {
+    const { known, timers } = this.state
+    if (known.auto.state !== 'fallback' || timers.holdUntilAt === null) return known.auto
+    return { ...known.auto, holdUntil: this.#wallAt(Math.max(timers.holdUntilAt, this.at.now)) }
+  }
+
+  #wallAt(monotonic: number): number {
+    return Math.round(this.at.wall + monotonic - this.at.now)
+  }
+
+  #decided(change: Change, actor: Override['actor']): Override {
+    const { known, highest, self } = this.state
+    const { wall } = this.at
+    const decided: Override = {
+      ...known,
+      auto: this.#auto,
+      manual: this.manual,
+      ...change,
+      revision: highest + 1,
+      replica: self.replica,
+      actor,
+      updatedAt: wall,
+    }
+    // Two restarts of the evidence are told apart by their instants, also on a clock that was set back.
+    const isAmbiguous = change.evidenceSince !== undefined && change.evidenceSince === known.evidenceSince
+    return isAmbiguous ? { ...decided, evidenceSince: change.evidenceSince + 1 } : decided
+  }
+
+  #forget(part: Partial<Forgotten>): void {
+    this.set({ forgotten: { ...this.state.forgotten, ...part } })
+    this.#forgotten = { ...this.#forgotten, ...part }
   }
 }
-
-function timersOf(
-  before: Override,
-  after: Override,
-  timers: Timers,
-  { now }: Instant,
-  guardrails: FallbackGuardrails,
-): Timers {
-  const manualUntilAt = isSameManual(before.manual, after.manual)
-    ? timers.manualUntilAt
-    : manualEnd(after, now)
-  if (isSameStep(before, after)) return { ...timers, manualUntilAt }
-  return {
-    autoSinceAt: now,
-    holdUntilAt: holdEnd(after, now, guardrails),
-    goodSinceAt: after.auto.state === 'normal' ? now : null,
-    manualUntilAt,
-  }
-}
-
-/** The same state and ramp step; `since` tells one fallback from the next. */
-function isSameStep({ auto: a }: Override, { auto: b }: Override): boolean {
-  if (a.state === 'normal') return b.state === 'normal'
-  if (a.state === 'fallback') return b.state === 'fallback' && a.since === b.since
-  return b.state === 'recovering' && a.percent === b.percent && a.since === b.since
-}
-
-/** A duration by the writer's clock, from first sight on ours; never longer than the longest hold. */
-function holdEnd({ auto, updatedAt }: Override, now: number, guardrails: FallbackGuardrails): number | null {
-  if (auto.state !== 'fallback') return null
-  const duration = Math.max(0, auto.holdUntil - (updatedAt ?? auto.since))
-  return now + Math.min(duration, guardrails.maxHoldSeconds * 1000)
-}
-
-function manualEnd({ manual, updatedAt }: Override, now: number): number | null {
-  if (manual.scope === 'none' || manual.until === undefined) return null
-  return now + Math.max(0, manual.until - (updatedAt ?? manual.until))
-}
-
-function isSameManual(a: ManualLayer, b: ManualLayer): boolean {
-  return a.scope === b.scope && untilOf(a) === untilOf(b)
-}
-
-const untilOf = (manual: ManualLayer): number | undefined =>
-  manual.scope === 'none' ? undefined : manual.until

@@ -27,13 +27,15 @@ export interface FallbackGuardrails {
 
 /** What this replica knows of the backends at one tick. Durations in ms. */
 export interface Evidence {
+  /** gathered (monotonic): what was forgotten later is not in force any more */
+  readonly at: number
   /** the runtime's judged window: user executions, and recovery shadows */
   readonly runtime: {
     /** over `windowSeconds` */
     readonly slow: Tally
     /** over `fastWindowSeconds`, reaching back until it holds 2 × `minSamples` */
     readonly fast: Tally
-    /** over `fastWindowSeconds`, reaching back until it holds `recoverySamples` */
+    /** over `fastWindowSeconds`, reaching back, beyond `windowSeconds` too, until it holds `recoveryReach` (verdict) */
     readonly recent: Tally
   }
   /** the direct LLM over its newest 60 s */
@@ -61,4 +63,9 @@ export const NO_TALLY: Tally = { total: 0, errors: 0, timeouts: 0, latencySumMs:
 /** The same, with the executions forgotten: what a state that just began knows. */
 export function withoutExecutions(evidence: Evidence): Evidence {
   return { ...evidence, runtime: { slow: NO_TALLY, fast: NO_TALLY, recent: NO_TALLY } }
+}
+
+/** The same, with the probes forgotten. */
+export function withoutHealth(evidence: Evidence): Evidence {
+  return { ...evidence, probe: { failures: 0, goodForMs: 0, healthy: false } }
 }

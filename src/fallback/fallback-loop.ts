@@ -23,12 +23,14 @@ import type {
   ProvidedOverride,
   Subject,
 } from './fallback.js'
+import { leaseMs } from './lease.js'
 import { renderLease } from './lease-file.js'
 import { next } from './machine.js'
 import type { HealthProbe, ProbeResult } from './probe.js'
 import { snapshotOf } from './snapshot.js'
 import { type Effect, type FallbackInput, type FallbackState, initialState, type Step } from './state.js'
 import { StoreReader } from './store-reader.js'
+import { recoveryReach } from './verdict.js'
 
 /** The guardrails of everything the loop runs. */
 export interface LoopGuardrails extends FallbackGuardrails {
@@ -92,6 +94,8 @@ export interface RunningFallback extends Fallback {
 
 /** ms: the direct LLM is judged over its newest minute (rule: as sick?) */
 const DIRECT_WINDOW_MS = 60_000
+/** ms: where few turns come, recovery is judged over as many as it takes, a day back at most */
+const LONGEST_MS = 86_400_000
 /** ms between rounds that were asked for: a burst of flag changes is one round */
 const PAUSE_MS = 20
 /** rounds on what a lost race left, within one tick */
@@ -165,7 +169,8 @@ class FallbackLoop implements RunningFallback {
 
   overrideFor(subject: Subject, provided: ProvidedOverride): { readonly on: boolean } {
     if (this.#state.isolated) return ON
-    if (this.#state.starting) return provided
+    // Nothing was read yet, and nothing decided either.
+    if (this.#state.starting && this.#state.store.dirtyAt === null) return provided
     // Ties go to the provider: it has the file.
     if ((provided.revision ?? -1) >= this.#state.known.revision) return provided
     return { on: this.#evaluator(subject) }
@@ -209,7 +214,7 @@ class FallbackLoop implements RunningFallback {
     return snapshotOf({
       state: this.#state,
       policy,
-      leaseMs: guardrails.leaseSeconds * 1000,
+      leaseMs: leaseMs(guardrails),
       probe: this.#probe.state(),
       now: this.deps.clock.monotonic(),
       ...(this.#loopFault === undefined ? {} : { loopFault: this.#loopFault }),
@@ -365,10 +370,11 @@ class FallbackLoop implements RunningFallback {
     const fastMs = guardrails.fastWindowSeconds * 1000
     const { failuresInARow, goodForMs, healthy } = this.#probe.state()
     return {
+      at: now,
       runtime: {
         slow: judged.runtime.tally(windowMs),
         fast: judged.runtime.newest(fastMs, 2 * guardrails.minSamples, windowMs),
-        recent: judged.runtime.newest(fastMs, guardrails.recoverySamples, windowMs),
+        recent: judged.runtime.newest(fastMs, recoveryReach(guardrails), LONGEST_MS),
       },
       direct: judged.direct.tally(DIRECT_WINDOW_MS),
       probe: { failures: failuresInARow, goodForMs, healthy: healthy === true },

@@ -1,6 +1,7 @@
 import type { Expected } from '../store/flag-store.js'
 import type { Evidence, FallbackGuardrails } from './evidence.js'
 import type { FallbackState, LeaseSeen, LeaseState } from './state.js'
+import { isDoubtful } from './verdict.js'
 
 /** What is to be written into the lease's file; `owner` null releases it. */
 export interface LeaseWrite {
@@ -18,19 +19,31 @@ export function seeLease(lease: LeaseState, seen: LeaseSeen, now: number): Lease
   return { ...lease, seen: content, changedAt: now, owner }
 }
 
-/** Whether this replica may move towards the runtime: its own lease, renewed within its time. */
+/** ms until an unchanged lease has expired. Several ticks at least: renewals happen only there. */
+export function leaseMs({
+  leaseSeconds,
+  tickMs,
+}: Pick<FallbackGuardrails, 'leaseSeconds' | 'tickMs'>): number {
+  return Math.max(leaseSeconds * 1000, 6 * tickMs)
+}
+
+/**
+ * Whether this replica may move towards the runtime: its own lease, for two thirds of its time from when the renewal was
+ * asked for. The last third is for the move's own way to the store, and for clocks that run differently.
+ */
 export function holdsLease(
   { lease, self }: Pick<FallbackState, 'lease' | 'self'>,
   now: number,
-  { leaseSeconds }: Pick<FallbackGuardrails, 'leaseSeconds'>,
+  lastsMs: number,
 ): boolean {
   if (lease.owner !== self.owner || lease.renewedAt === null) return false
-  return now - lease.renewedAt < leaseSeconds * 1000
+  return now - lease.renewedAt < (lastsMs * 2) / 3
 }
 
 /**
  * Takes, renews or releases the lease, or leaves it. Wanted while the automatic layer is not `normal`. Only a healthy
- * replica takes it over, beside the one that has just tripped; a holder that is unhealthy after its hold lets it expire.
+ * replica takes it over, beside the one that has just tripped; a holder that is unhealthy after its hold lets it expire,
+ * and so does one whose own executions fail: it would never recover, and keep the others from it.
  */
 export function leaseMove(
   state: FallbackState,
@@ -39,7 +52,10 @@ export function leaseMove(
   now: number,
 ): LeaseWrite | undefined {
   const { lease, self, known } = state
-  if (lease.seen === null) return undefined
+  const lastsMs = leaseMs(guardrails)
+  // The last try failed, or is not seen yet.
+  const isTried = lease.askedAt !== null && lease.askedAt > lease.changedAt
+  if (lease.seen === null || (isTried && now - (lease.askedAt ?? now) < lastsMs / 6)) return undefined
   const write = (owner: string | null): LeaseWrite => ({
     owner,
     counter: lease.counter + 1,
@@ -49,12 +65,12 @@ export function leaseMove(
   if (known.auto.state === 'normal') return isMine ? write(null) : undefined
   const { holdUntilAt } = state.timers
   const isHeld = known.auto.state === 'fallback' && holdUntilAt !== null && now < holdUntilAt
-  const isFit = !state.isolated && (evidence.probe.healthy || (isHeld && known.replica === self.replica))
-  const leaseMs = guardrails.leaseSeconds * 1000
+  const isWell = evidence.probe.healthy && !isDoubtful(evidence.runtime.recent, guardrails)
+  const isFit = !state.isolated && (isWell || (isHeld && known.replica === self.replica))
   if (isMine) {
-    const isDue = lease.renewedAt === null || now - lease.renewedAt >= leaseMs / 3
+    const isDue = lease.renewedAt === null || now - lease.renewedAt >= lastsMs / 3
     return isDue && (isFit || isHeld) ? write(self.owner) : undefined
   }
-  const isFree = lease.owner === null || now - lease.changedAt >= leaseMs
+  const isFree = lease.owner === null || now - lease.changedAt >= lastsMs
   return isFree && isFit ? write(self.owner) : undefined
 }

@@ -1,11 +1,14 @@
 import { unreachable } from '../core/errors.js'
-import { autoMove, breachOf, isQuiet, isUnhealthy } from './auto-layer.js'
+import type { Override } from '../store/override.js'
+import { adopt } from './adopt.js'
+import { autoMove, breachOf, isQuiet } from './auto-layer.js'
 import { applyCommand } from './command.js'
 import { Draft } from './draft.js'
-import { holdsLease, leaseMove, seeLease } from './lease.js'
-import { adopt, mayReplace, seeStore, written } from './see-store.js'
+import { holdsLease, leaseMove, leaseMs, seeLease } from './lease.js'
+import { isUsableRevision, mayReplace, seeStore } from './see-store.js'
 import type { FallbackInput, FallbackState, Step, StoreSeen } from './state.js'
 import { isRecovered } from './verdict.js'
+import { written } from './written.js'
 
 type Tick = Extract<FallbackInput, { kind: 'tick' }>
 
@@ -24,7 +27,7 @@ export function next(state: FallbackState, input: FallbackInput): Step {
       return tick(state, input)
     case 'command': {
       const draft = new Draft(state, input, input.guardrails)
-      applyCommand(draft, input.command)
+      applyCommand(draft, input.command, input.now)
       draft.setStore({ retryAt: input.now })
       return draft.step
     }
@@ -66,37 +69,47 @@ const NO_GUARDRAILS = {
 function tick(state: FallbackState, input: Tick): Step {
   const draft = new Draft(state, input, input.guardrails, input.evidence)
   seeStore(draft, input.store)
+  // What was proposed is in the store by now, or the race was lost, or the write failed: it is judged anew.
+  if (draft.state.proposal !== null) draft.set({ proposal: null })
   seeProvider(draft, input)
   draft.set({ lease: seeLease(draft.state.lease, input.lease, input.now) })
   expireManual(draft, input)
-  leaveIsolation(draft)
+  leaveIsolation(draft, input)
   moveAuto(draft, input)
   prove(draft, input)
   write(draft, input.store)
-  keepLease(draft)
+  if (input.store.kind !== 'failed') keepLease(draft)
   return draft.step
 }
 
 /** A revision that only the provider has: the file is away, or somebody feeds flagd something else. */
 function seeProvider(draft: Draft, { provider, store }: Tick): void {
   const { override } = provider
-  const revision = override?.revision ?? 0
+  const revision = override !== undefined && isUsableRevision(override.revision) ? override.revision : 0
   if (revision !== draft.state.provided) draft.set({ provided: revision })
   if (override === undefined || revision <= draft.state.highest) return
-  const { known, store: seen } = draft.state
-  if (store.kind === 'hand_edit' || (seen.dirtyAt !== null && known.actor === 'manual')) {
+  const { known } = draft.state
+  // The provider has the person's edit too; we know already what it means.
+  if (store.kind === 'hand_edit') {
     draft.set({ highest: revision, known: { ...known, revision: revision + 1 } })
     return
   }
-  adopt(draft, override)
+  adopt(draft, withKnownTarget(override, known))
   // What the file says is older now: the present state belongs into it.
   draft.rewrite()
 }
 
+/** A provider's metadata do not tell whom a scoped manual layer covers. */
+function withKnownTarget(override: Override, { manual }: Override): Override {
+  if (override.manual.scope !== 'orgs' || manual.scope !== 'orgs') return override
+  return { ...override, manual: { ...override.manual, target: manual.target } }
+}
+
 /** Its time to live is over: a scoped one just goes, one for all hands over to the automatic layer, at the first step. */
 function expireManual(draft: Draft, { policy, now, wall, guardrails }: Tick): void {
-  const { known, timers } = draft.state
+  const { known, timers, commands } = draft.state
   if (known.manual.scope === 'none' || timers.manualUntilAt === null || now < timers.manualUntilAt) return
+  draft.set({ commands: commands.filter(({ command }) => command.kind !== 'trigger') })
   const manual = { scope: 'none' } as const
   const told = { what: 'manual_expired', actor: 'auto' } as const
   if (known.manual.scope === 'orgs' || known.auto.state === 'fallback' || policy === 'off') {
@@ -110,23 +123,27 @@ function expireManual(draft: Draft, { policy, now, wall, guardrails }: Tick): vo
     { manual, auto: { state: 'recovering', trip, since: wall, percent }, evidenceSince: wall },
     told,
   )
-  draft.forgetExecutions()
 }
 
-/** Healthy once: its word counts again. */
-function leaveIsolation(draft: Draft): void {
+/** Healthy once: its word counts again. And where the policy forbids a fallback, it forbids one of its own as well. */
+function leaveIsolation(draft: Draft, { policy }: Tick): void {
   const { state, evidence, guardrails } = draft
-  if (!state.isolated || evidence === undefined || isUnhealthy(evidence, guardrails)) return
+  if (!state.isolated || evidence === undefined) return
+  if (policy === 'off') {
+    draft.set({ isolated: false })
+    return
+  }
   if (breachOf(evidence, guardrails) !== undefined || !evidence.probe.healthy) return
   if (!isRecovered(evidence.runtime.recent, guardrails) && !isQuiet(evidence, guardrails)) return
   draft.set({ isolated: false })
 }
 
-function moveAuto(draft: Draft, { policy, guardrails, jitter, now, wall }: Tick): void {
+function moveAuto(draft: Draft, input: Tick): void {
+  const { policy, guardrails, jitter, now, wall } = input
   const { state, evidence } = draft
   if (evidence === undefined) return
   const { auto, trips } = state.known
-  const holder = holdsLease(state, now, guardrails)
+  const holder = isStoreReady(draft, input) && holdsLease(state, now, leaseMs(guardrails))
   const { timers } = state
   const move = state.isolated
     ? ({ kind: 'stay' } as const)
@@ -136,11 +153,20 @@ function moveAuto(draft: Draft, { policy, guardrails, jitter, now, wall }: Tick)
   if (state.bothSick !== (move.kind === 'both_sick')) draft.set({ bothSick: move.kind === 'both_sick' })
   keepHealth(draft, now)
   switch (move.kind) {
-    case 'move':
+    case 'trip': {
+      const tripped = { executionsAt: draft.forgotten.executionsAt }
       draft.change(
         { auto: move.auto, trips: move.trips, evidenceSince: wall },
         { what: move.what, actor: 'auto' },
       )
+      draft.setStore({ tripped })
+      return
+    }
+    case 'towards_runtime':
+      draft.propose({ auto: move.auto, evidenceSince: wall }, move.what)
+      return
+    case 'policy_off':
+      draft.change({ auto: { state: 'normal' }, evidenceSince: wall }, { what: 'policy_off', actor: 'auto' })
       return
     case 'forget_trips':
       draft.change({ trips: 0 }, { actor: 'auto' })
@@ -154,6 +180,12 @@ function moveAuto(draft: Draft, { policy, guardrails, jitter, now, wall }: Tick)
   }
 }
 
+/** May a move towards the runtime be tried: nothing of ours is on its way, and the store is there and as it should be. */
+function isStoreReady({ state }: Draft, { store, now }: Tick): boolean {
+  const { dirtyAt, unparsable, retryAt } = state.store
+  return store.kind !== 'failed' && dirtyAt === null && unparsable === null && now >= retryAt
+}
+
 /** In `normal`: since when nothing was wrong. */
 function keepHealth(draft: Draft, now: number): void {
   const { state, evidence, guardrails } = draft
@@ -165,7 +197,7 @@ function keepHealth(draft: Draft, now: number): void {
 
 /** A written flag counts when it was seen again: one rewrite, then an alert. */
 function prove(draft: Draft, { provider, now }: Tick): void {
-  const { proof, provided, store } = draft.state
+  const { proof, provided, store, proposal } = draft.state
   if (proof === null || proof.seenAt !== null) return
   if (provided >= proof.revision) {
     draft.set({ proof: { ...proof, seenAt: now, alerted: false } })
@@ -179,7 +211,7 @@ function prove(draft: Draft, { provider, now }: Tick): void {
     draft.set({ proof: { ...proof, waitingSinceAt: now } })
     return
   }
-  if (now - proof.waitingSinceAt < PROOF_MS || proof.alerted) return
+  if (now - proof.waitingSinceAt < PROOF_MS || proof.alerted || proposal !== null) return
   if (proof.rewritten) {
     draft.set({ proof: { ...proof, alerted: true } })
     return
@@ -190,33 +222,46 @@ function prove(draft: Draft, { provider, now }: Tick): void {
 
 /** Compare-and-set on the bytes read; a retry writes the present state. */
 function write(draft: Draft, seen: StoreSeen): void {
-  const { store, known } = draft.state
-  if (store.dirtyAt === null || store.seen === null || seen.kind === 'failed') return
+  const { store, known, proposal } = draft.state
+  if (seen.kind === 'failed') {
+    tellAll(draft)
+    return
+  }
+  if ((store.dirtyAt === null && proposal === null) || store.seen === null) return
   if (draft.at.now < store.retryAt || !mayReplace(draft)) return
   draft.effects.push({
     kind: 'write',
-    override: known,
-    version: store.version,
+    override: proposal?.override ?? known,
+    version: proposal?.version ?? store.version,
     expected: store.seen,
     keepAside: store.unparsable !== null,
   })
+}
+
+/** It acts here, and cannot get into the store for now: waiting would hide it. */
+function tellAll(draft: Draft): void {
+  const { reports } = draft.state
+  if (reports.length === 0) return
+  for (const { transition } of reports) draft.effects.push({ kind: 'report', transition })
+  draft.set({ reports: [] })
 }
 
 function keepLease(draft: Draft): void {
   const { state, evidence, guardrails, at } = draft
   if (evidence === undefined) return
   const lease = leaseMove(state, evidence, guardrails, at.now)
-  if (lease !== undefined) draft.effects.push({ kind: 'write_lease', lease })
+  if (lease === undefined) return
+  draft.effects.push({ kind: 'write_lease', lease })
+  draft.set({ lease: { ...state.lease, askedAt: at.now } })
 }
 
-/** Acts in memory; tried again with back-off, and told now: waiting would hide it. */
+/** Acts in memory; tried again with back-off. */
 function writeFailed(state: FallbackState, input: Extract<FallbackInput, { kind: 'write_failed' }>): Step {
   const draft = new Draft(state, input, NO_GUARDRAILS)
   const attempts = state.store.attempts + 1
   const pause = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1)) * (0.5 + input.jitter / 2)
   draft.setStore({ attempts, fault: input.fault, retryAt: input.now + pause })
-  for (const transition of state.reports) draft.effects.push({ kind: 'report', transition })
-  draft.set({ reports: [] })
+  tellAll(draft)
   return draft.step
 }
 
@@ -225,11 +270,11 @@ function leaseWritten(
   { hash, owner, now }: Extract<FallbackInput, { kind: 'lease_written' }>,
 ): Step {
   const { lease, self } = state
-  const renewedAt = owner === self.owner ? now : null
+  const renewedAt = owner === self.owner ? (lease.askedAt ?? now) : null
   return {
     state: {
       ...state,
-      lease: { seen: hash, changedAt: now, owner, counter: lease.counter + 1, renewedAt },
+      lease: { ...lease, seen: hash, changedAt: now, owner, counter: lease.counter + 1, renewedAt },
     },
     effects: [],
   }

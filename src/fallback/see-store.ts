@@ -1,14 +1,17 @@
 import { unreachable } from '../core/errors.js'
-import type { HandEdit, Override } from '../store/override.js'
+import type { HandEdit, ManualLayer, Override } from '../store/override.js'
 import { handEditOf } from '../store/override-document.js'
-import { breachOf } from './auto-layer.js'
-import { applyCommand, reset } from './command.js'
+import { adopt } from './adopt.js'
+import { reset } from './command.js'
 import type { Draft } from './draft.js'
-import { report } from './report.js'
+import { isSameMeaning, isSameOverride } from './same-override.js'
 import type { StoreSeen } from './state.js'
+import { written } from './written.js'
 
 /** ms an unparsable file has to stay unchanged before it is replaced: an editor may be in mid-save */
 const UNPARSABLE_MS = 2000
+/** Above it a number in a person's edit is no revision of ours: counting on from there would leave the safe integers. */
+const MAX_REVISION = 2 ** 50
 
 /**
  * What the override's file says now. New content of another replica is adopted, a person's edit becomes a manual layer or
@@ -20,17 +23,19 @@ export function seeStore(draft: Draft, seen: StoreSeen): void {
     draft.setStore({ fault: seen.fault })
     return
   }
-  const isReadFault = draft.state.store.attempts === 0 && draft.state.store.fault !== null
-  if (isReadFault) draft.setStore({ fault: null })
+  const { store, starting } = draft.state
+  const isFaultOver = store.fault !== null && (store.attempts === 0 || store.dirtyAt === null)
+  if (isFaultOver) draft.setStore({ fault: null })
   const content = seen.kind === 'missing' ? 'missing' : seen.hash
-  const isNews = draft.state.starting || content !== draft.state.store.seen
-  if (isNews) {
+  if (starting || content !== store.seen) {
     draft.setStore({ seen: content, unparsable: null, missing: false })
     take(draft, seen)
   }
   replaceUnparsable(draft)
-  draft.set({ starting: false })
+  if (draft.state.starting) draft.set({ starting: false })
 }
+
+export const isUsableRevision = (revision: number): boolean => revision <= MAX_REVISION
 
 function take(draft: Draft, seen: Exclude<StoreSeen, { kind: 'failed' }>): void {
   switch (seen.kind) {
@@ -43,11 +48,13 @@ function take(draft: Draft, seen: Exclude<StoreSeen, { kind: 'failed' }>): void 
     case 'unparsable': {
       const { hash, detail } = seen
       draft.setStore({ unparsable: { hash, detail, sinceAt: draft.at.now } })
+      yieldToOthers(draft, UNPARSABLE_MS)
       return
     }
     case 'missing':
       draft.setStore({ missing: true })
       draft.rewrite()
+      yieldToOthers(draft, 0)
       return
     default:
       unreachable(seen)
@@ -55,83 +62,59 @@ function take(draft: Draft, seen: Exclude<StoreSeen, { kind: 'failed' }>): void 
 }
 
 function takeOverride(draft: Draft, override: Override, hash: string): void {
-  const { known, highest, self, starting, store } = draft.state
-  const isOurs =
-    override.revision === known.revision &&
-    override.replica === self.replica &&
-    override.updatedAt === known.updatedAt
-  if (isOurs && store.dirtyAt !== null) written(draft, hash, override.revision, store.version)
+  const { known, highest, starting, store, proposal } = draft.state
+  if (proposal !== null && isSameOverride(override, proposal.override)) {
+    written(draft, hash, override.revision, proposal.version)
+    return
+  }
+  if (store.dirtyAt !== null && isSameOverride(override, known)) {
+    written(draft, hash, override.revision, store.version)
+    return
+  }
   // The revision of a pending write is one above the highest seen, so whoever got there first is at least equal.
-  else if (starting || override.revision >= known.revision) adopt(draft, override)
-  else if (override.revision < highest) handEdit(draft, handEditOf(override))
+  const isNewer = starting ? override.revision >= highest : override.revision >= known.revision
+  // Only the provider was quicker to show it: there is nothing to be put right.
+  const isRepeated = store.dirtyAt !== null && override.revision === highest && isSameMeaning(override, known)
+  if (isNewer || isRepeated) adopt(draft, override)
+  else if (!starting && override.revision < highest) handEdit(draft, handEditOf(override))
 }
 
 function takeHandEdit(draft: Draft, seen: Extract<StoreSeen, { kind: 'hand_edit' }>): void {
-  if (seen.override !== undefined && seen.override.revision >= draft.state.highest) {
-    adopt(draft, seen.override)
+  const { override, revision = 0, edit } = seen
+  if (override !== undefined && override.revision >= draft.state.highest) {
+    adopt(draft, override)
     draft.change({}, { actor: 'manual' })
     return
   }
-  handEdit(draft, seen.edit)
-}
-
-/** The provider, or the file, has something newer: what was pending is dropped, except commands and a breach that holds. */
-export function adopt(draft: Draft, override: Override): void {
-  const { known: before, commands, starting, store, isolated } = draft.state
-  const hasLostTrip =
-    store.dirtyAt !== null && before.auto.state === 'fallback' && override.auto.state !== 'fallback'
-  const isSick = draft.evidence !== undefined && breachOf(draft.evidence, draft.guardrails) !== undefined
-  const isTowardsRuntime =
-    override.auto.state !== 'fallback' && before.auto.state === 'fallback' && override.actor === 'auto'
-  const joinsSick = isTowardsRuntime || (starting && override.auto.state === 'recovering')
-
-  draft.become(override)
-  draft.set({
-    highest: Math.max(draft.state.highest, override.revision),
-    reports: [],
-    commands: [],
-    isolated: override.auto.state !== 'fallback' && (isolated || (joinsSick && isSick && !hasLostTrip)),
-  })
-  draft.setStore({ dirtyAt: null, attempts: 0, rewrite: false })
-  if (before.auto.state === 'fallback' && !hasLostTrip) draft.forgetExecutions()
-  if (isReset(before, override)) {
-    draft.forgetExecutions()
-    draft.effects.push({ kind: 'reset_health' })
-  }
-  if (!starting && isNewMeaning(before, override))
-    draft.effects.push({ kind: 'adopted', transition: report(before, override, {}) })
-  for (const command of commands) applyCommand(draft, command)
-}
-
-/** The file holds what we decided. */
-export function written(draft: Draft, hash: string, revision: number, version: number): void {
-  const { store, known, proof } = draft.state
-  draft.set({ highest: Math.max(draft.state.highest, revision) })
-  draft.setStore({ seen: hash, attempts: 0, fault: null, unparsable: null, missing: false })
-  if (version !== store.version) {
-    // Something was decided meanwhile: it goes on top of what was written.
-    draft.set({ known: { ...known, revision: draft.state.highest + 1 } })
-    return
-  }
-  for (const transition of draft.state.reports) draft.effects.push({ kind: 'report', transition })
-  draft.set({
-    reports: [],
-    commands: [],
-    proof: {
-      revision,
-      decidedAt: store.rewrite ? (proof?.decidedAt ?? draft.at.now) : (store.dirtyAt ?? draft.at.now),
-      seenAt: null,
-      waitingSinceAt: null,
-      rewritten: store.rewrite,
-      alerted: false,
-    },
-  })
-  draft.setStore({ dirtyAt: null, rewrite: false })
+  if (isUsableRevision(revision) && revision > draft.state.highest) draft.set({ highest: revision })
+  handEdit(draft, edit)
 }
 
 function handEdit(draft: Draft, edit: HandEdit): void {
-  if (edit.kind === 'reset') reset(draft, { what: 'hand_edit' })
-  else draft.change({ manual: edit.manual }, { what: 'hand_edit', actor: 'manual' })
+  if (edit.kind === 'manual') {
+    draft.change({ manual: withKnownEnd(draft, edit.manual) }, { what: 'hand_edit', actor: 'manual' })
+    return
+  }
+  reset(draft, { what: 'hand_edit' })
+  draft.set({ commands: [] })
+}
+
+/** An end that the person only left in the file is the one that this replica knows, told by its own wall clock. */
+function withKnownEnd({ state, manual: present }: Draft, edited: ManualLayer): ManualLayer {
+  const { manual } = state.known
+  const isLeft = manual.scope !== 'none' && edited.scope !== 'none' && edited.until === manual.until
+  if (!isLeft || present.scope === 'none' || present.until === undefined) return edited
+  return { ...edited, until: present.until }
+}
+
+/**
+ * Who has just started knows nothing of what was there. Its `normal` under revision 1 would look to the others like an old
+ * document put back by a person, and end what they hold: they write first.
+ */
+function yieldToOthers(draft: Draft, ms: number): void {
+  const { starting, highest } = draft.state
+  if (starting && highest === 0)
+    draft.setStore({ yieldUntilAt: draft.at.now + ms + 2 * draft.guardrails.tickMs })
 }
 
 function replaceUnparsable(draft: Draft): void {
@@ -140,26 +123,10 @@ function replaceUnparsable(draft: Draft): void {
   if (dirtyAt === null) draft.rewrite()
 }
 
-/** May the pending write go out now, as far as an unreadable file is concerned? */
+/** May a pending write go out now, as far as an unreadable file and those who know more are concerned? */
 export function mayReplace(draft: Draft): boolean {
-  const { unparsable } = draft.state.store
-  return unparsable === null || draft.at.now - unparsable.sinceAt >= UNPARSABLE_MS
-}
-
-const isReset = (before: Override, { auto, manual, trips, actor, evidenceSince }: Override): boolean =>
-  actor === 'manual' &&
-  auto.state === 'normal' &&
-  manual.scope === 'none' &&
-  trips === 0 &&
-  evidenceSince !== before.evidenceSince
-
-function isNewMeaning(before: Override, after: Override): boolean {
-  return (
-    before.auto.state !== after.auto.state ||
-    (before.auto.state === 'recovering' &&
-      after.auto.state === 'recovering' &&
-      before.auto.percent !== after.auto.percent) ||
-    before.trips !== after.trips ||
-    JSON.stringify(before.manual) !== JSON.stringify(after.manual)
-  )
+  const { unparsable, yieldUntilAt } = draft.state.store
+  const { now } = draft.at
+  if (yieldUntilAt !== null && now < yieldUntilAt) return false
+  return unparsable === null || now - unparsable.sinceAt >= UNPARSABLE_MS
 }

@@ -7,7 +7,7 @@ import type { FallbackState } from './state.js'
 export interface SnapshotParts {
   readonly state: FallbackState
   readonly policy: FallbackPolicy
-  /** guardrail `leaseSeconds` */
+  /** ms until an unchanged lease has expired */
   readonly leaseMs: number
   readonly probe: ProbeState
   readonly now: number
@@ -40,7 +40,7 @@ export function snapshotOf(parts: SnapshotParts): FallbackSnapshot {
     },
     lease: {
       ...(lease.owner === null || isExpired ? {} : { holder: lease.owner }),
-      mine: holdsLease(state, now, { leaseSeconds: parts.leaseMs / 1000 }),
+      mine: holdsLease(state, now, parts.leaseMs),
     },
     isolated: state.isolated,
     alerts: alertsOf(parts),

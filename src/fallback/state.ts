@@ -27,9 +27,12 @@ export interface FallbackState {
   /** in breach while others recover: direct for its own turns, writes nothing until it was healthy once */
   readonly isolated: boolean
   /** commands that are not in the store yet; after a lost race they are tried again */
-  readonly commands: readonly Command[]
+  readonly commands: readonly PendingCommand[]
   /** told once what they tell of is in the store, or known not to get there */
-  readonly reports: readonly Transition[]
+  readonly reports: readonly PendingReport[]
+  /** a move towards the runtime on its way to the store; it acts when it is there */
+  readonly proposal: Proposal | null
+  readonly forgotten: Forgotten
   /** policy `observe`: what would have tripped */
   readonly wouldTrip: Trip | null
   /** a breach, and no trip: the direct LLM is as sick */
@@ -40,6 +43,32 @@ export interface Self {
   readonly replica: string
   /** replica and a nonce of this start: the lease's owner */
   readonly owner: string
+}
+
+/** `version` is the store's at which it was decided: a write of that or a later one holds it. */
+export interface PendingCommand {
+  readonly command: Command
+  /** given (monotonic): a time to live runs from here, however often it is tried */
+  readonly at: number
+  readonly version: number
+}
+
+export interface PendingReport {
+  readonly transition: Transition
+  readonly version: number
+}
+
+/** Towards the runtime only the lease's holder moves, so nothing of it waits: it is in the store, or it was never made. */
+export interface Proposal {
+  readonly override: Override
+  readonly version: number
+  readonly transition: Transition
+}
+
+/** Evidence gathered up to these instants (monotonic) tells nothing any more; null: all of it counts. */
+export interface Forgotten {
+  readonly executionsAt: number | null
+  readonly healthAt: number | null
 }
 
 export interface Timers {
@@ -60,6 +89,8 @@ export interface StoreState {
   readonly version: number
   /** the pending write only repeats what the provider did not give back */
   readonly rewrite: boolean
+  /** the pending write holds a trip; the executions that were forgotten before it */
+  readonly tripped: Pick<Forgotten, 'executionsAt'> | null
   readonly attempts: number
   readonly retryAt: number
   readonly fault: StoreFault | null
@@ -70,6 +101,8 @@ export interface StoreState {
     readonly detail: string
   } | null
   readonly missing: boolean
+  /** nothing was ever read, and nothing is there: until then others, who know more, write first (monotonic) */
+  readonly yieldUntilAt: number | null
 }
 
 export interface LeaseState {
@@ -79,7 +112,9 @@ export interface LeaseState {
   /** null: nobody's */
   readonly owner: string | null
   readonly counter: number
-  /** our own last renewal that was written */
+  /** our own last renewal was asked for; nobody sees it earlier */
+  readonly askedAt: number | null
+  /** ... and that of the last one that was written */
   readonly renewedAt: number | null
 }
 
@@ -101,6 +136,8 @@ export type StoreSeen =
       readonly kind: 'hand_edit'
       readonly hash: ContentHash
       readonly edit: HandEdit
+      /** as the flag's metadata still has it */
+      readonly revision?: number
       /** only text beside the flag's meaning was touched */
       readonly override?: Override
     }
@@ -184,18 +221,22 @@ export function initialState(self: Self, now: number): FallbackState {
       dirtyAt: null,
       version: 0,
       rewrite: false,
+      tripped: null,
       attempts: 0,
       retryAt: now,
       fault: null,
       unparsable: null,
       missing: false,
+      yieldUntilAt: null,
     },
-    lease: { seen: null, changedAt: now, owner: null, counter: 0, renewedAt: null },
+    lease: { seen: null, changedAt: now, owner: null, counter: 0, askedAt: null, renewedAt: null },
     provided: 0,
     proof: null,
     isolated: false,
     commands: [],
     reports: [],
+    proposal: null,
+    forgotten: { executionsAt: null, healthAt: null },
     wouldTrip: null,
     bothSick: false,
   }

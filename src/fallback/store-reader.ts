@@ -76,6 +76,7 @@ export class StoreReader {
           kind: 'hand_edit',
           hash,
           edit: value.edit,
+          ...(value.revision === undefined ? {} : { revision: value.revision }),
           ...(value.override === undefined ? {} : { override: value.override }),
         }
       case 'unparsable':

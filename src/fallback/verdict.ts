@@ -35,13 +35,37 @@ export function judgeRuntime({ runtime }: Evidence, guardrails: FallbackGuardrai
  */
 export function isRecovered(tally: Tally, guardrails: FallbackGuardrails): boolean {
   const { total } = tally
-  if (total === 0 || total < guardrails.recoverySamples) return false
-  if (meanLatencyMs(tally) > latencyThresholdMs(guardrails)) return false
+  if (total < guardrails.recoverySamples || !looksWell(tally, guardrails)) return false
+  if (guardrails.confidence === 0) return true
   return RATES.every(({ count, threshold }) => {
     const limit = threshold(guardrails)
-    if (count(tally) / total > limit / 2) return false
-    return guardrails.confidence === 0 || limit === 0 || upperBound(count(tally), total, guardrails) < limit
+    return limit === 0 || upperBound(count(tally), total, guardrails) < limit
   })
+}
+
+/** Enough executions to recover by, and they do not look well. */
+export function isDoubtful(tally: Tally, guardrails: FallbackGuardrails): boolean {
+  return tally.total >= guardrails.recoverySamples && !looksWell(tally, guardrails)
+}
+
+/**
+ * How many good executions it takes to recover: `recoverySamples`, and with `confidence` as many as bring the upper bound
+ * under the thresholds, z² (1 - limit) / limit.
+ */
+export function recoveryReach(guardrails: FallbackGuardrails): number {
+  const { confidence, recoverySamples } = guardrails
+  if (confidence === 0) return recoverySamples
+  const z = normalQuantile(0.5 + confidence / 2)
+  const needed = RATES.map(({ threshold }) => threshold(guardrails))
+    .filter((limit) => limit > 0)
+    .map((limit) => Math.floor((z * z * (1 - limit)) / limit) + 1)
+  return Math.max(recoverySamples, ...needed)
+}
+
+function looksWell(tally: Tally, guardrails: FallbackGuardrails): boolean {
+  const { total } = tally
+  if (total === 0 || meanLatencyMs(tally) > latencyThresholdMs(guardrails)) return false
+  return RATES.every(({ count, threshold }) => count(tally) / total <= threshold(guardrails) / 2)
 }
 
 /** Would the direct LLM be no better? Its own breach over the newest 60 s, with an error rate at least the runtime's. */
@@ -119,24 +143,25 @@ export function wilson(
   return { lower: Math.max(0, centre - half), upper: Math.min(1, centre + half) }
 }
 
-/** Quantile of the standard normal distribution by bisection of its tail; p between 0.5 and 1. Error below 1e-6. */
+/** Quantile of the standard normal distribution by bisection; p between 0.5 and 1. */
 function normalQuantile(p: number): number {
   let low = 0
   let high = 10
-  for (let step = 0; step < 40; step += 1) {
+  for (let step = 0; step < 60; step += 1) {
     const middle = (low + high) / 2
-    if (1 - upperTail(middle) < p) low = middle
+    if (normalCdf(middle) < p) low = middle
     else high = middle
   }
   return (low + high) / 2
 }
 
-/** P(Z > z) for z ≥ 0; Abramowitz and Stegun, formula 7.1.26 (absolute error below 1.5e-7). */
-function upperTail(z: number): number {
-  const x = z / Math.SQRT2
-  const t = 1 / (1 + 0.327_591_1 * x)
-  const series =
-    t *
-    (0.254_829_592 + t * (-0.284_496_736 + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))))
-  return (series * Math.exp(-x * x)) / 2
+/** P(Z < z) for z from 0 to 10 by the series z + z³/3 + z⁵/(3·5) + … times the density, to the last digits. */
+function normalCdf(z: number): number {
+  let term = z
+  let sum = z
+  for (let odd = 3; term > sum * Number.EPSILON; odd += 2) {
+    term *= (z * z) / odd
+    sum += term
+  }
+  return 0.5 + (sum * Math.exp((-z * z) / 2)) / Math.sqrt(2 * Math.PI)
 }

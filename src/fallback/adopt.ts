@@ -1,0 +1,55 @@
+import type { Override } from '../store/override.js'
+import { breachOf } from './auto-layer.js'
+import { applyCommand } from './command.js'
+import type { Draft } from './draft.js'
+import { report } from './report.js'
+
+/**
+ * The store, or the provider, has something newer: what was pending is dropped, except commands and a breach that still
+ * holds. Who is in breach itself while the others begin to recover stays with the direct LLM, alone.
+ */
+export function adopt(draft: Draft, override: Override): void {
+  const { known: before, commands, starting, store, isolated } = draft.state
+  const lostTrip = override.auto.state === 'fallback' ? null : store.tripped
+  const wasReset = isReset(before, override)
+  const isSick = draft.evidence !== undefined && breachOf(draft.evidence, draft.guardrails) !== undefined
+  const isLeftBehind = isSick && lostTrip === null && isTowardsRuntime(before, override)
+
+  draft.become(override)
+  draft.set({
+    highest: Math.max(draft.state.highest, override.revision),
+    reports: [],
+    commands: [],
+    isolated: override.auto.state !== 'fallback' && !wasReset && (isolated || isLeftBehind),
+  })
+  draft.setStore({ dirtyAt: null, attempts: 0, rewrite: false, tripped: null, yieldUntilAt: null })
+  if (wasReset) draft.resetHealth()
+  else if (lostTrip !== null) draft.recall(lostTrip)
+  if (!starting && isNewMeaning(before, override))
+    draft.effects.push({ kind: 'adopted', transition: report(before, override, {}) })
+  for (const { command, at } of commands) applyCommand(draft, command, at)
+}
+
+/** Into or up the ramp, or from a fallback out of it; trips that are gone were ended by a person, for everybody. */
+function isTowardsRuntime(before: Override, after: Override): boolean {
+  if (after.auto.state === 'recovering') return before.auto.state !== 'recovering'
+  return before.auto.state === 'fallback' && after.auto.state === 'normal' && after.trips > 0
+}
+
+const isReset = (before: Override, { auto, manual, trips, actor, evidenceSince }: Override): boolean =>
+  actor === 'manual' &&
+  auto.state === 'normal' &&
+  manual.scope === 'none' &&
+  trips === 0 &&
+  evidenceSince !== before.evidenceSince
+
+function isNewMeaning(before: Override, after: Override): boolean {
+  return (
+    before.auto.state !== after.auto.state ||
+    (before.auto.state === 'recovering' &&
+      after.auto.state === 'recovering' &&
+      before.auto.percent !== after.auto.percent) ||
+    before.trips !== after.trips ||
+    JSON.stringify(before.manual) !== JSON.stringify(after.manual)
+  )
+}

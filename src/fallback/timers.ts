@@ -1,0 +1,50 @@
+import type { ManualLayer, Override } from '../store/override.js'
+import type { FallbackGuardrails } from './evidence.js'
+import type { Instant, Timers } from './state.js'
+
+/** The instants that run from the first sight of an override on this replica's monotonic clock. */
+export function timersOf(
+  before: Override,
+  after: Override,
+  timers: Timers,
+  { now }: Instant,
+  guardrails: FallbackGuardrails,
+): Timers {
+  const manualUntilAt = isSameManual(before.manual, after.manual)
+    ? timers.manualUntilAt
+    : manualEnd(after, now)
+  if (isSameStep(before, after)) return { ...timers, manualUntilAt }
+  return {
+    autoSinceAt: now,
+    holdUntilAt: holdEnd(after, now, guardrails),
+    goodSinceAt: after.auto.state === 'normal' ? now : null,
+    manualUntilAt,
+  }
+}
+
+/** The same state and ramp step; `since` tells one fallback from the next. */
+function isSameStep({ auto: a }: Override, { auto: b }: Override): boolean {
+  if (a.state === 'normal') return b.state === 'normal'
+  if (a.state === 'fallback') return b.state === 'fallback' && a.since === b.since
+  return b.state === 'recovering' && a.percent === b.percent && a.since === b.since
+}
+
+/** A duration by the writer's clock, from first sight on ours; never longer than the longest hold. */
+function holdEnd({ auto, updatedAt }: Override, now: number, guardrails: FallbackGuardrails): number | null {
+  if (auto.state !== 'fallback') return null
+  const duration = Math.max(0, auto.holdUntil - (updatedAt ?? auto.since))
+  return now + Math.min(duration, guardrails.maxHoldSeconds * 1000)
+}
+
+function manualEnd({ manual, updatedAt }: Override, now: number): number | null {
+  if (manual.scope === 'none' || manual.until === undefined) return null
+  return now + Math.max(0, manual.until - (updatedAt ?? manual.until))
+}
+
+/** Ends at the same instant, also where it became another layer. */
+function isSameManual(a: ManualLayer, b: ManualLayer): boolean {
+  return (a.scope === 'none') === (b.scope === 'none') && untilOf(a) === untilOf(b)
+}
+
+const untilOf = (manual: ManualLayer): number | undefined =>
+  manual.scope === 'none' ? undefined : manual.until
