@@ -56,6 +56,17 @@ export interface Config {
     readonly apiKey?: string
     readonly model: string
   }
+  /** What is run beside the users' turns, unseen. */
+  readonly shadow: {
+    /** CHAT_SHADOW_AA_PERCENT: of the shadows, how many run the control's own backend once more (0 to 100) */
+    readonly aaPercent: number
+    /** CHAT_SHADOW_MAX_CONCURRENT: shadows running at a time; what is beyond is dropped */
+    readonly maxConcurrent: number
+    /** CHAT_SHADOW_KEEP_CONTENT: keep both answers, redacted */
+    readonly keepContent: boolean
+    /** CHAT_SHADOW_CONTENT_DAYS: how long */
+    readonly contentDays: number
+  }
   /** Whom to tell of each transition of the override; absent: nobody. */
   readonly notify?: {
     /** CHAT_NOTIFY_URL: those of Slack and Feishu are secrets */
@@ -153,6 +164,10 @@ const environmentSchema = z.object({
   CHAT_EXECUTION_MODE: oneOf(EXECUTION_MODES).default('direct_llm'),
   CHAT_RUNTIME_ENABLED_ORGS: list.default([]),
   CHAT_RUNTIME_SHADOW_PERCENT: integer(0, 100).default(0),
+  CHAT_SHADOW_AA_PERCENT: integer(0, 100).default(10),
+  CHAT_SHADOW_MAX_CONCURRENT: integer(1, 1000).default(32),
+  CHAT_SHADOW_KEEP_CONTENT: flag.default(false),
+  CHAT_SHADOW_CONTENT_DAYS: integer(1, 90).default(7),
   CHAT_RUNTIME_TIMEOUT_THRESHOLD_MS: integer(1, 86_400_000).default(300_000),
   CHAT_RUNTIME_ERROR_RATE_THRESHOLD: z
     .string()
@@ -260,6 +275,12 @@ function toConfig(env: Environment): Config {
       baseUrl: withoutTrailingSlash(env.LLM_BASE_URL),
       ...(env.LLM_API_KEY === undefined ? {} : { apiKey: env.LLM_API_KEY }),
       model: env.LLM_MODEL,
+    },
+    shadow: {
+      aaPercent: env.CHAT_SHADOW_AA_PERCENT,
+      maxConcurrent: env.CHAT_SHADOW_MAX_CONCURRENT,
+      keepContent: env.CHAT_SHADOW_KEEP_CONTENT,
+      contentDays: env.CHAT_SHADOW_CONTENT_DAYS,
     },
     ...(env.CHAT_NOTIFY_URL === undefined ? {} : { notify: notification(env, env.CHAT_NOTIFY_URL) }),
   }

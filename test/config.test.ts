@@ -35,6 +35,20 @@ describe('loadConfig', () => {
     expect(config.replica).to.match(/-\d+$/)
   })
 
+  it('keeps no content of shadows unless it is told to', () => {
+    expect(loadConfig(least).shadow).to.deep.equal({
+      aaPercent: 10,
+      maxConcurrent: 32,
+      keepContent: false,
+      contentDays: 7,
+    })
+    const told = { ...least, CHAT_SHADOW_KEEP_CONTENT: 'true', CHAT_SHADOW_CONTENT_DAYS: '1' }
+    expect(loadConfig(told).shadow).to.include({ keepContent: true, contentDays: 1 })
+    expect(faultsOf({ ...least, CHAT_SHADOW_AA_PERCENT: '101' })).to.deep.equal([
+      'CHAT_SHADOW_AA_PERCENT=101 must be a whole number from 0 to 100',
+    ])
+  })
+
   it('drops trailing slashes, so that paths can be appended', () => {
     const config = loadConfig({ ...least, RUNTIME_SERVICE_URL: 'http://runtime.test//' })
     expect(config.llm.baseUrl).to.equal('http://llm.test/v1')

@@ -14,7 +14,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   store: ['core', 'protocol'],
   journal: ['core', 'protocol'],
   fallback: ['core', 'execution', 'journal', 'metrics', 'protocol', 'store'],
-  shadow: ['core', 'decision', 'execution', 'protocol'],
+  shadow: ['core', 'decision', 'execution', 'journal', 'protocol'],
   notifications: ['core', 'journal', 'protocol'],
   http: [
     'config',
@@ -62,6 +62,7 @@ const TYPES_ONLY: readonly (readonly [from: string, to: string])[] = [
   ['fallback', 'execution'],
   ['fallback', 'journal'],
   ['notifications', 'journal'],
+  ['shadow', 'decision'],
   ['http', 'journal'],
 ]
 
