@@ -1,19 +1,19 @@
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/logger.js'
-import type { FallbackPolicy } from '../protocol/fallback.js'
+import { type FallbackPolicy, OVERRIDE_FLAG_KEY } from '../protocol/fallback.js'
 import type { AgentProfile } from './agent-profile.js'
 import type { Caller } from './caller.js'
 import type { FlagValues, OverrideValue } from './decide.js'
 import type { Guardrails } from './guardrails.js'
 
-/** The flags' keys as flagd knows them. No other file names them. */
+/** The flags' keys as flagd knows them; the override's is the flag store's too. */
 export const FLAG_KEYS = {
   mode: 'chat-execution-mode',
   shadow: 'chat-runtime-shadow',
   guardrails: 'chat-runtime-guardrails',
   profile: 'chat-agent-profile',
   policy: 'chat-runtime-fallback-policy',
-  override: 'chat-runtime-fallback',
+  override: OVERRIDE_FLAG_KEY,
 } as const
 export type FlagName = keyof typeof FLAG_KEYS
 export type FlagKey = (typeof FLAG_KEYS)[FlagName]

@@ -2,6 +2,9 @@ import { z } from 'zod'
 
 /** Words, answers and events of the fallback, as operators' clients see them. */
 
+/** The key of the override, in its file and at any provider. */
+export const OVERRIDE_FLAG_KEY = 'chat-runtime-fallback'
+
 /** The automatic layer of the override. */
 export const FALLBACK_STATES = ['normal', 'fallback', 'recovering'] as const
 export const fallbackStateSchema = z.enum(FALLBACK_STATES)

@@ -1,4 +1,5 @@
-import { isObject, type Json, type JsonObject, OVERRIDE_FLAG_KEY } from './override-flag.js'
+import { OVERRIDE_FLAG_KEY } from '../protocol/fallback.js'
+import { isObject, type Json, type JsonObject } from './override-flag.js'
 import { lineAt, parseStrictJson } from './strict-json.js'
 
 /** The override's flag as it stands in a document, with the types it has to have. */

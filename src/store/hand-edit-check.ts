@@ -1,7 +1,7 @@
+import { OVERRIDE_FLAG_KEY } from '../protocol/fallback.js'
 import { type FlagShape, readFlagShape } from './flag-shape.js'
 import { booleanFlag, flagdRefusal } from './flagd-check.js'
 import { type HandEdit, NEUTRAL } from './override.js'
-import { OVERRIDE_FLAG_KEY } from './override-flag.js'
 import { renderOverride } from './override-rendering.js'
 import { lineAt } from './strict-json.js'
 

@@ -1,6 +1,6 @@
+import { OVERRIDE_FLAG_KEY } from '../protocol/fallback.js'
 import { booleanFlag, type EvaluatedSubject } from './flagd-check.js'
 import type { Override } from './override.js'
-import { OVERRIDE_FLAG_KEY } from './override-flag.js'
 import { renderOverride } from './override-rendering.js'
 
 /**

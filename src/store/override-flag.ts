@@ -1,8 +1,5 @@
 import type { AutoLayer, ManualLayer, ManualTarget, Override } from './override.js'
 
-/** The override's key as flagd knows it (the flags' keys are listed in the decision room, which this one cannot see). */
-export const OVERRIDE_FLAG_KEY = 'chat-runtime-fallback'
-
 /** JSON as `JSON.parse` gives it. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 export type JsonObject = { readonly [key: string]: Json }

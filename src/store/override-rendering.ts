@@ -1,7 +1,8 @@
+import { OVERRIDE_FLAG_KEY } from '../protocol/fallback.js'
 import { flagChecksum } from './checksum.js'
 import { flagdRefusal } from './flagd-check.js'
 import type { Override } from './override.js'
-import { flagRule, isObject, type Json, type JsonObject, OVERRIDE_FLAG_KEY } from './override-flag.js'
+import { flagRule, isObject, type Json, type JsonObject } from './override-flag.js'
 import { metadataOf } from './override-metadata.js'
 import { parseStrictJson } from './strict-json.js'
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { checkFlagDocument } from '../../src/decision/ops-file-check.js'
+import { OVERRIDE_FLAG_KEY } from '../../src/protocol/fallback.js'
 import { booleanFlag } from '../../src/store/flagd-check.js'
 import { type AutoLayer, type HandEdit, NEUTRAL, type Override } from '../../src/store/override.js'
 import {
@@ -10,7 +11,6 @@ import {
   parseOverride,
   renderOverride,
 } from '../../src/store/override-document.js'
-import { OVERRIDE_FLAG_KEY } from '../../src/store/override-flag.js'
 import { anyOverride, anyRule, anySubject, propertyRuns } from './override-arbitrary.js'
 
 const TEMPLATE = readFileSync('flags/auto-fallback.flagd.json', 'utf8')

@@ -2,12 +2,11 @@ import { readFileSync } from 'node:fs'
 import { MemoryStorage } from '@openfeature/flagd-core'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { FLAG_KEYS } from '../../src/decision/flags.js'
 import { checkFlagDocument } from '../../src/decision/ops-file-check.js'
 import { silentSdkLogger } from '../../src/decision/sdk-logger.js'
+import { OVERRIDE_FLAG_KEY } from '../../src/protocol/fallback.js'
 import { type AutoLayer, type ManualLayer, NEUTRAL, type Override } from '../../src/store/override.js'
 import { overrideOfMetadata, parseOverride, renderOverride } from '../../src/store/override-document.js'
-import { OVERRIDE_FLAG_KEY } from '../../src/store/override-flag.js'
 import { anyOverride, propertyRuns } from './override-arbitrary.js'
 
 const TEMPLATE = readFileSync('flags/auto-fallback.flagd.json', 'utf8')
@@ -45,10 +44,6 @@ const flag = (defaultVariant: string, targeting?: object) => ({
 })
 
 describe('the override as a document', () => {
-  it('has the key that the other rooms read', () => {
-    expect(OVERRIDE_FLAG_KEY).to.equal(FLAG_KEYS.override)
-  })
-
   it('is off for everybody when nothing is wrong', () => {
     expect(rule({})).to.deep.equal(flag('off'))
   })
