@@ -1,0 +1,112 @@
+/** UTF-8 bytes of an answer that is kept */
+export const MAX_CONTENT_BYTES = 8192
+/** UTF-16 units at the end of a text that was cut: what stands there may be half of an address or a number */
+const TORN_UNITS = 512
+
+/**
+ * The obvious personal data taken out: e-mail addresses, Chinese ID numbers, card numbers, phone numbers (Chinese ones, and
+ * international ones that begin with `+` or are written in groups). Names, addresses and whatever else stay. Pure, and linear in the
+ * text's length.
+ */
+export function redact(text: string): string {
+  return withAsciiDigits(text)
+    .replace(EMAIL, '[email]')
+    .replace(DIGIT_RUN, (run) => judgeRun(run))
+}
+
+/**
+ * An answer ready to be kept: redacted first, so that no cut can hide half of what is to go, then cut at 8 KiB.
+ * @param torn the text was cut already: its end is not trusted
+ */
+export function keptContent(text: string, torn: boolean): string {
+  const redacted = redact(torn ? text.slice(0, Math.max(0, text.length - TORN_UNITS)) : text)
+  const { read } = new TextEncoder().encodeInto(redacted, new Uint8Array(MAX_CONTENT_BYTES))
+  return redacted.slice(0, read)
+}
+
+/** Begins at the start of a run of address characters alone, so that a long run without an `@` is looked at once. */
+const EMAIL =
+  /(?<![A-Za-z0-9.!#$%&'*+/=?^_`{|}~-])[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+/g
+
+/** Digits as people group them: one separator between two groups, a bracket or a plus before. Ends at a digit, or an ID's X. */
+const DIGIT_RUN = /(?<![A-Za-z0-9])[+(]{0,2}\d(?:[ .()-]{0,2}\d)*(?:[Xx](?![A-Za-z0-9]))?/g
+
+/** groups of digits that may belong to one number */
+const MAX_GROUPS = 8
+
+/** Several numbers in a row look like one: from each group on, as many as make a number are taken for it. */
+function judgeRun(run: string): string {
+  const whole = kindOf(run)
+  if (whole !== undefined) return whole
+  // Groups at even places, what separates them at odd ones.
+  const pieces = run.split(/([ .()-]+)/)
+  let judged = ''
+  for (let from = 0; from < pieces.length; from += 1) {
+    const found = from % 2 === 0 ? numberAt(pieces, from) : undefined
+    judged += found?.kind ?? pieces[from] ?? ''
+    from = found?.last ?? from
+  }
+  return judged
+}
+
+/** The longest number that begins at the group. */
+function numberAt(pieces: readonly string[], from: number): { kind: string; last: number } | undefined {
+  const most = Math.min(pieces.length - 1, from + 2 * (MAX_GROUPS - 1))
+  for (let last = most - ((most - from) % 2); last >= from; last -= 2) {
+    const kind = kindOf(pieces.slice(from, last + 1).join(''))
+    if (kind !== undefined) return { kind, last }
+  }
+  return undefined
+}
+
+function kindOf(run: string): '[id]' | '[card]' | '[phone]' | undefined {
+  const digits = run.replace(/\D/g, '')
+  const compact = run.replace(/[^0-9Xx]/g, '')
+  if (/^\d{17}[\dXx]$/.test(compact) && hasBirthday(compact.slice(6, 14))) return '[id]'
+  if (/^\d{15}$/.test(compact) && hasBirthday(`19${compact.slice(6, 12)}`)) return '[id]'
+  if (isPhone(run, digits)) return '[phone]'
+  return isCard(digits) ? '[card]' : undefined
+}
+
+/** GB 11643: the birthday is in the number; a check digit that somebody mistyped makes it no less personal. */
+function hasBirthday(yyyymmdd: string): boolean {
+  const year = Number(yyyymmdd.slice(0, 4))
+  const month = Number(yyyymmdd.slice(4, 6))
+  const day = Number(yyyymmdd.slice(6, 8))
+  return year >= 1900 && year <= 2099 && month >= 1 && month <= 12 && day >= 1 && day <= 31
+}
+
+/** ISO/IEC 7812: 13 to 19 digits whose last is the Luhn check digit of the others. */
+function isCard(digits: string): boolean {
+  if (digits.length < 13 || digits.length > 19 || /^0/.test(digits)) return false
+  let sum = 0
+  for (let at = 0; at < digits.length; at += 1) {
+    const digit = Number(digits[digits.length - 1 - at])
+    const doubled = at % 2 === 1 ? digit * 2 : digit
+    sum += doubled > 9 ? doubled - 9 : doubled
+  }
+  return sum % 10 === 0
+}
+
+const CHINESE_MOBILE = /^(?:(?:00)?86)?1[3-9]\d{9}$/
+/** area code with its zero, then 7 or 8 digits */
+const CHINESE_LANDLINE = /^(?:(?:\+|00)?86[ -]?)?\(?0?(?:10|2\d|[3-9]\d{2})\)?[ -]?\d{7,8}$/
+const HOTLINE = /^[48]00[ -]?\d{3}[ -]?\d{4}$/
+/** as in North America: 3, 3 and 4 digits, in groups */
+const GROUPED = /^(?:1[ .-])?\(?\d{3}\)?[ .-]{1,2}\d{3}[ .-]\d{4}$/
+
+function isPhone(run: string, digits: string): boolean {
+  // E.164: at most 15 digits behind the plus.
+  if (/^\(?\+/.test(run)) return digits.length >= 7 && digits.length <= 15
+  if (CHINESE_MOBILE.test(digits)) return true
+  const isLandline = /^(?:\(?0|(?:00)?86)/.test(run) && CHINESE_LANDLINE.test(run)
+  return isLandline || HOTLINE.test(run) || GROUPED.test(run)
+}
+
+/** Full-width digits and signs, as Chinese keyboards write them, as ASCII ones; brackets only around digits. */
+function withAsciiDigits(text: string): string {
+  return text
+    .replace(/[\uff10-\uff19\uff0b\uff0d\uff20]/g, (sign) => String.fromCharCode(sign.charCodeAt(0) - 0xfee0))
+    .replace(/\uff08(?=\d)/g, '(')
+    .replace(/(?<=\d)\uff09/g, ')')
+}

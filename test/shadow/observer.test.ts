@@ -1,0 +1,106 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import type { Outcome } from '../../src/execution/outcome.js'
+import type { MessageBody } from '../../src/protocol/events.js'
+import { MAX_ITEMS, MAX_TEXT, Observer } from '../../src/shadow/observer.js'
+
+const OUTCOME: Outcome = {
+  mode: 'runtime_orchestrator',
+  result: 'ok',
+  orgId: 'org-1',
+  startedAt: 5,
+  latencyMs: 900,
+  firstContentMs: 80,
+}
+
+const text = (content: string): MessageBody => ({ type: 'text', data: { content } })
+const call = (toolName: string): MessageBody => ({
+  type: 'tool_call',
+  data: { toolName, arguments: { secret: 1 }, status: 'calling' },
+})
+const plan = (...titles: string[]): MessageBody => ({
+  type: 'plan',
+  data: { steps: titles.map((title) => ({ id: title, title, status: 'pending' })), currentStep: 0 },
+})
+const step = (stepId: string): MessageBody => ({
+  type: 'plan_step',
+  data: { stepId, title: stepId, status: 'running' },
+})
+
+describe('an observer', () => {
+  it('tells what a comparison needs', () => {
+    const observer = new Observer()
+    observer.saw([{ type: 'thinking', data: { content: 'hm' } }, plan('one', 'two'), step('one')])
+    observer.saw([
+      call('search'),
+      { type: 'tool_result', data: { toolName: 'search', result: 3, success: true } },
+    ])
+    observer.saw([
+      { type: 'skill_call', data: { skillId: 's', skillName: 'Summary', arguments: {}, status: 'calling' } },
+      { type: 'mcp_call', data: { serverId: 'files', toolName: 'write', arguments: {}, status: 'calling' } },
+      { type: 'file', data: { url: 'http://x', filename: 'f', mimeType: 'text/plain' } },
+    ])
+    observer.saw([text('Hello '), text('中文')])
+    expect(observer.observation({ ...OUTCOME, tokens: 12 })).to.deep.equal({
+      mode: 'runtime_orchestrator',
+      result: 'ok',
+      latencyMs: 900,
+      firstContentMs: 80,
+      tokens: 12,
+      text: 'Hello 中文',
+      characters: 8,
+      steps: ['one', 'two'],
+      calls: ['tool:search', 'skill:Summary', 'mcp:files/write'],
+    })
+    expect([observer.events, observer.files, observer.answerTokens]).to.deep.equal([10, 1, 4])
+  })
+
+  it('tells how a side failed', () => {
+    const failed: Outcome = { ...OUTCOME, result: 'timeout', code: 'gap_timeout', phase: 'streaming' }
+    expect(new Observer().observation(failed)).to.include({
+      result: 'timeout',
+      code: 'gap_timeout',
+      text: '',
+    })
+  })
+
+  it('takes the newest plan, and steps that no plan named', () => {
+    const observer = new Observer()
+    observer.saw([step('zero'), plan('one'), plan('a', 'b'), step('b'), step('c'), step('c')])
+    expect(observer.observation(OUTCOME).steps).to.deep.equal(['a', 'b', 'c'])
+  })
+
+  it('holds little, whatever it sees, and goes on counting', () => {
+    const observer = new Observer()
+    for (let n = 0; n < 2000; n += 1)
+      observer.saw([text('x'.repeat(1000)), call(`c${n}`.padEnd(5000, 'c')), step(`s${n}`.padEnd(5000, 's'))])
+    const seen = observer.observation(OUTCOME)
+    expect(seen.text.length).to.equal(MAX_TEXT)
+    expect(seen.characters).to.equal(2_000_000)
+    expect([seen.calls.length, seen.steps.length]).to.deep.equal([MAX_ITEMS, MAX_ITEMS])
+    expect([...seen.calls, ...seen.steps].every((name) => name.length < 300)).to.equal(true)
+    expect(observer.events).to.equal(6000)
+  })
+
+  it('gives the beginning of what was said, in whole characters', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.string({ unit: 'grapheme', maxLength: 40_000 }), { maxLength: 4 }),
+        (pieces) => {
+          const observer = new Observer()
+          for (const piece of pieces) observer.saw([text(piece)])
+          const all = pieces.join('')
+          const seen = observer.observation(OUTCOME)
+          expect(seen.characters).to.equal(all.length)
+          expect(all.startsWith(seen.text)).to.equal(true)
+          expect(seen.text.length).to.be.within(Math.min(all.length, MAX_TEXT - 4), MAX_TEXT)
+          expect(seen.text).not.to.match(/[\ud800-\udbff]$/)
+        },
+      ),
+      { numRuns: 50 },
+    )
+    const observer = new Observer()
+    observer.saw([text(`x${'😀'.repeat(MAX_TEXT / 2)}`), text('y')])
+    expect(observer.observation(OUTCOME).text).to.match(/^x😀+$/u)
+  })
+})
