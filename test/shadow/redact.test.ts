@@ -9,6 +9,7 @@ describe('redaction', () => {
     ['Write to ada.lovelace+work@mail.example.co.uk.', 'Write to [email].'],
     ['我的邮箱是foo_1@bar.com请联系', '我的邮箱是[email]请联系'],
     ['ｆａｘ me＠example.com', 'ｆａｘ [email]'],
+    ['tel13812345678x', 'tel[phone]x'],
     ['打13812345678找我', '打[phone]找我'],
     ['手机：１３８１２３４５６７８。', '手机：[phone]。'],
     ['138-1234-5678 or 138 1234 5678', '[phone] or [phone]'],
@@ -80,7 +81,7 @@ describe('redaction', () => {
     )
     for (const text of hostile) {
       const at = performance.now()
-      redact(text)
+      keptContent(text, false)
       expect(performance.now() - at, text.slice(0, 4)).to.be.below(500)
     }
   })
