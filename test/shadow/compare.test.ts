@@ -1,0 +1,189 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { compare } from '../../src/shadow/compare.js'
+import type { Observation } from '../../src/shadow/observation.js'
+import {
+  COMPARED_CALLS,
+  COMPARED_CHARACTERS,
+  orderSimilarity,
+  setSimilarity,
+  textSimilarity,
+} from '../../src/shadow/similarity.js'
+
+const observed = (overrides: Partial<Observation> = {}): Observation => ({
+  mode: 'direct_llm',
+  result: 'ok',
+  latencyMs: 1_000,
+  text: '',
+  characters: 0,
+  steps: [],
+  calls: [],
+  ...overrides,
+})
+
+const words = fc.array(fc.constantFrom('run', 'time', 'is', 'slow', '运', '行', '时', 'ไทย', '3', '€'), {
+  maxLength: 30,
+})
+const text = fc.oneof(
+  fc.string({ unit: 'grapheme', maxLength: 60 }),
+  words.map((list) => list.join(' ')),
+)
+const calls = fc.array(fc.constantFrom('tool:search', 'tool:read', 'skill:plan', 'mcp:git/log'), {
+  maxLength: 12,
+})
+
+describe('the similarity of two texts', () => {
+  const cases: [a: string, b: string, similarity: number][] = [
+    ['The run-time is slow.', 'the run time IS slow', 1],
+    ['Yes', 'Yes!', 1],
+    ['Yes', 'No', 0],
+    // of three bigrams and three: two in common
+    ['good day', 'good day you', 4 / 7],
+    ['今天天气很好', '今天天气很好。', 1],
+    // seven bigrams and seven: five in common
+    ['今天天气很好', '今天天气不好', 10 / 14],
+    ['ＡＢＣ １２３', 'abc 123', 1],
+    ['...', '!!!', 0],
+    ['...', 'word', 0],
+    // the minus is punctuation: of four bigrams and three, two in common
+    ['a + b', 'a - b', 4 / 7],
+    ['👍', '👍', 1],
+    ['👍', '👎', 0],
+  ]
+  for (const [a, b, similarity] of cases)
+    it(`of ${a} and ${b}`, () => {
+      expect(textSimilarity(a, b)).to.be.closeTo(similarity, 1e-9)
+    })
+
+  it('is symmetric, 0 to 1, and 1 for equal ones', () => {
+    fc.assert(
+      fc.property(text, text, (a, b) => {
+        const similarity = textSimilarity(a, b)
+        expect(similarity).to.be.within(0, 1)
+        expect(textSimilarity(b, a)).to.equal(similarity)
+        expect(textSimilarity(a, a)).to.equal(1)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('is 0 without a common token', () => {
+    const left = fc.array(fc.constantFrom('one', 'two', '三'), { minLength: 1, maxLength: 20 })
+    const right = fc.array(fc.constantFrom('four', 'five', '六'), { minLength: 1, maxLength: 20 })
+    fc.assert(
+      fc.property(left, right, (a, b) => {
+        expect(textSimilarity(a.join(' '), b.join(' '))).to.equal(0)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('falls as more of the words differ', () => {
+    const of = (changed: number): string =>
+      Array.from({ length: 40 }, (_, at) => (at < changed ? `other${at}` : `word${at}`)).join(' ')
+    const row = [0, 5, 10, 20, 40].map((changed) => textSimilarity(of(0), of(changed)))
+    expect(row).to.deep.equal([...row].sort((a, b) => b - a))
+    expect([row[0], row[4]]).to.deep.equal([1, 0])
+    expect(new Set(row).size).to.equal(5)
+  })
+
+  it('looks at a bounded part, in bounded time', () => {
+    const head = '长文本里的词 with words '.repeat(600).slice(0, COMPARED_CHARACTERS)
+    expect(textSimilarity(`${head} one end`, `${head} quite another end`)).to.equal(1)
+    const folded = '\ufdfa'.repeat(60_000)
+    for (const [a, b] of [
+      [head.repeat(8), head.repeat(7)],
+      [folded, `${folded}x`],
+      ['\u0301'.repeat(65_536), `a${'\u0301'.repeat(65_536)}`],
+    ] as const)
+      expect(fastest(() => textSimilarity(a, b))).to.be.below(30)
+  })
+
+  it('takes less than a millisecond for 4 KiB', () => {
+    for (const [a, b] of [
+      [
+        'The runtime answered more slowly than the direct model. '.repeat(74),
+        'Its plan was better than that of the model. '.repeat(94),
+      ],
+      ['我们讨论了运行时的错误率以及回退。'.repeat(80), '昨天的会议上有人提出了另外一个问题。'.repeat(76)],
+    ] as const)
+      expect(fastest(() => textSimilarity(a.slice(0, 4_096), b.slice(0, 4_096)))).to.be.below(1)
+  })
+})
+
+describe('the similarity of calls', () => {
+  it('counts what was called, and in which order', () => {
+    expect(setSimilarity(['a', 'b', 'b'], ['b', 'a'])).to.equal(1)
+    expect(setSimilarity(['a', 'b'], ['b', 'c'])).to.equal(0.5)
+    expect(orderSimilarity(['a', 'b', 'c'], ['c', 'b', 'a'])).to.be.closeTo(1 / 3, 1e-9)
+    expect(orderSimilarity(['a', 'b', 'c'], ['a', 'c'])).to.be.closeTo(4 / 5, 1e-9)
+    expect(orderSimilarity([], [])).to.equal(1)
+    expect(setSimilarity([], ['a'])).to.equal(0)
+  })
+
+  it('is symmetric, 0 to 1, 1 for equal ones; the order says no more than the multiset', () => {
+    fc.assert(
+      fc.property(calls, calls, (a, b) => {
+        for (const measure of [setSimilarity, orderSimilarity]) {
+          expect(measure(a, b)).to.be.within(0, 1).and.to.equal(measure(b, a))
+          expect(measure(a, a)).to.equal(1)
+        }
+        expect(setSimilarity(a, [...a].reverse())).to.equal(1)
+        if (setSimilarity(a, b) === 0) expect(orderSimilarity(a, b)).to.equal(0)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('looks at a bounded number of them', () => {
+    const same = Array.from({ length: COMPARED_CALLS }, (_, at) => `tool:${at}`)
+    expect(orderSimilarity([...same, 'x'], [...same, 'y'])).to.equal(1)
+  })
+})
+
+describe('comparing two sides', () => {
+  it('says nothing of what neither side did, and 0 of what one did', () => {
+    expect(compare(observed(), observed())).to.deep.equal({})
+    expect(compare(observed({ text: 'words' }), observed({ text: ' \n' }))).to.deep.equal({})
+    expect(
+      compare(observed({ text: 'a b' }), observed({ text: 'a b', steps: ['look'], calls: ['tool:look'] })),
+    ).to.deep.equal({
+      textSimilarity: 1,
+      planSimilarity: 0,
+      callSetSimilarity: 0,
+      callOrderSimilarity: 0,
+    })
+  })
+
+  it('compares the titles of plans as texts', () => {
+    const plan = (...steps: string[]): Observation => observed({ steps })
+    expect(compare(plan('查找资料', '写报告'), plan('查找资料', '写报告')).planSimilarity).to.equal(1)
+    expect(compare(plan('查找资料', '写报告'), plan('查找资料', '写总结')).planSimilarity).to.be.within(
+      0.5,
+      0.9,
+    )
+  })
+
+  it('is symmetric', () => {
+    const side = fc
+      .record({ text, steps: fc.array(text, { maxLength: 4 }), calls })
+      .map((given) => observed(given))
+    fc.assert(
+      fc.property(side, side, (control, candidate) => {
+        expect(compare(control, candidate)).to.deep.equal(compare(candidate, control))
+      }),
+      { numRuns: 200 },
+    )
+  })
+})
+
+/** ms of the fastest of many runs: what the code costs, whatever else the machine does. */
+function fastest(run: () => void): number {
+  let best = Number.POSITIVE_INFINITY
+  for (let round = 0; round < 40; round += 1) {
+    const begun = performance.now()
+    run()
+    best = Math.min(best, performance.now() - begun)
+  }
+  return best
+}
