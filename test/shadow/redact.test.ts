@@ -9,7 +9,7 @@ describe('redaction', () => {
     ['Write to ada.lovelace+work@mail.example.co.uk.', 'Write to [email].'],
     ['我的邮箱是foo_1@bar.com请联系', '我的邮箱是[email]请联系'],
     ['ｆａｘ me＠example.com', 'ｆａｘ [email]'],
-    ['tel13812345678x', 'tel[phone]x'],
+    ['tel13812345678y', 'tel[phone]y'],
     ['打13812345678找我', '打[phone]找我'],
     ['手机：１３８１２３４５６７８。', '手机：[phone]。'],
     ['138-1234-5678 or 138 1234 5678', '[phone] or [phone]'],
