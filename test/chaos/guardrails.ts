@@ -1,0 +1,26 @@
+/**
+ * Guardrails of a drill: a whole trip and recovery in seconds. What is left out is as shipped. Deadlines leave room for a
+ * busy machine: a drill is not about how fast the simulators are.
+ */
+export const DRILL = {
+  minSamples: 10,
+  windowSeconds: 30,
+  fastWindowSeconds: 3,
+  tickMs: 100,
+  probeIntervalMs: 200,
+  probeTimeoutMs: 1000,
+  holdSeconds: 1,
+  maxHoldSeconds: 2,
+  quietSeconds: 2,
+  recoveryShadowPercent: 100,
+  rampStepSeconds: 1,
+  leaseSeconds: 2,
+  connectMs: 3000,
+  headersMs: 3000,
+  firstContentMs: 4000,
+  gapMs: 4000,
+  totalMs: 16_000,
+} as const
+
+/** Answers take their time, so that some turns are always before and some after their commit point. */
+export const PACE = { firstContentDelayMs: 30, gapMs: 15 } as const

@@ -1,0 +1,164 @@
+import { errorText } from '../../src/core/errors.js'
+import type { TransitionView } from '../../src/protocol/fallback.js'
+import { mountTmpfs, type Place } from './place.js'
+import { Stage, type StageOptions } from './stage.js'
+import { waitFor } from './wait-for.js'
+
+/** One drill: what is broken, and what has to be seen of it. */
+export interface Row {
+  readonly name: string
+  readonly stage: StageOptions
+  /** the flag files are on a file system of their own, which the drill can fill or make read-only */
+  readonly onTmpfs?: boolean
+  /**
+   * Breaks something, sees what must be seen, and ends once everything is mended again; coming back to normal is waited
+   * for by the runner. Tells what it measured. Rejects with what it missed.
+   */
+  drill(stage: Stage, place: Place | undefined): Promise<readonly string[]>
+}
+
+export interface RowResult {
+  readonly name: string
+  readonly replicas: number
+  readonly resolver: string
+  readonly turns: number
+  readonly failovers: number
+  readonly failedBefore: number
+  readonly failedAfter: number
+  /** on a replica that the row itself killed */
+  readonly cut: number
+  readonly slowestMs: number
+  /** contents of the override's file that were seen */
+  readonly contents: number
+  /** s from the mending to `normal` everywhere */
+  readonly backSeconds: number
+  readonly told: readonly string[]
+  /** what should not have been; empty: passed */
+  readonly faults: readonly string[]
+  readonly skipped?: string
+}
+
+/** Turns on the runtime again, at the end. */
+const LAST_TURNS = 10
+
+/** Runs one drill from a fresh stage to its verdict. Never rejects. */
+export async function runRow(row: Row): Promise<RowResult> {
+  if (row.onTmpfs !== true) return runOn(row, undefined)
+  const place = mountTmpfs()
+  if ('refused' in place) return { ...resultOf(row, undefined, NOTHING), skipped: place.refused }
+  try {
+    return await runOn(row, place)
+  } finally {
+    place.release()
+  }
+}
+
+async function runOn(row: Row, place: Place | undefined): Promise<RowResult> {
+  let stage: Stage | undefined
+  const ended = { faults: [] as string[], told: [] as readonly string[], backSeconds: Number.NaN }
+  try {
+    stage = await Stage.open({ ...row.stage, ...(place === undefined ? {} : { flagsFolder: place.folder }) })
+    ended.told = await row.drill(stage, place)
+    const mendedAt = performance.now()
+    await stage.backToNormal()
+    const backAt = performance.now()
+    ended.backSeconds = (backAt - mendedAt) / 1000
+    await runtimeAnswers(stage)
+    await stage.backToNormal()
+    // A state that only passed by is not "back to normal".
+    if (stage.watch.first(backAt, ({ auto }) => auto.state !== 'normal') !== undefined)
+      ended.faults.push('it left normal again')
+    ended.faults.push(...holdsKept((await stage.replicas[0]?.operator.history()) ?? []))
+    ended.faults.push(...(await stopped(stage)))
+  } catch (thrown) {
+    ended.faults.push(errorText(thrown))
+  }
+  if (stage?.human.isKept === false) ended.faults.push('an edit of the operators was lost')
+  await stage?.close()
+  return resultOf(row, stage, ended)
+}
+
+const NOTHING = { faults: [], told: [], backSeconds: Number.NaN } as const
+
+async function runtimeAnswers({ traffic, replicas, parts }: Stage): Promise<void> {
+  if (parts.options.perSecond === 0) return
+  const since = performance.now()
+  await waitFor('the runtime to answer on every replica', () => {
+    const good = traffic.ended.filter(
+      ({ startedAt, decided, failover }) =>
+        startedAt >= since && decided === 'runtime_orchestrator' && !failover,
+    )
+    return replicas
+      .filter(({ name }) => good.filter(({ replica }) => replica === name).length < LAST_TURNS)
+      .map(({ name }) => `too few on ${name}`)
+      .join('; ')
+  })
+}
+
+/** No replica left a fallback sooner than it said when it began. */
+function holdsKept(history: readonly TransitionView[]): string[] {
+  const faults: string[] = []
+  let heldUntil: number | undefined
+  for (const { kind, at, holdUntil } of history.toReversed()) {
+    if (kind === 'trip' || kind === 'relapse')
+      heldUntil = holdUntil === null ? undefined : Date.parse(holdUntil)
+    if (kind === 'reset' || kind === 'hand_edit') heldUntil = undefined
+    if (kind !== 'recovery_begun' || heldUntil === undefined) continue
+    // The holder counts from its own first sight, on its own clock: it may be a few ms early by another's.
+    if (Date.parse(at) < heldUntil - HOLD_TOLERANCE_MS)
+      faults.push(`recovery begun at ${at}, within its hold`)
+    heldUntil = undefined
+  }
+  return faults
+}
+
+const HOLD_TOLERANCE_MS = 20
+
+/** SIGTERM ends every replica with exit code 0. */
+async function stopped(stage: Stage): Promise<string[]> {
+  await stage.traffic.stop()
+  const codes = await Promise.all(
+    stage.replicas.map(async (replica) => ({ name: replica.name, code: await replica.stop() })),
+  )
+  return codes.filter(({ code }) => code !== 0).map(({ name, code }) => `${name} ended with ${code}`)
+}
+
+function resultOf(
+  row: Row,
+  stage: Stage | undefined,
+  ended: Pick<RowResult, 'faults' | 'told' | 'backSeconds'>,
+): RowResult {
+  const turns = stage?.traffic.ended ?? []
+  const of = (kind: string) => turns.filter((turn) => turn.kind === kind)
+  const faults = [...ended.faults]
+  for (const kind of ['failed_before', 'broken'])
+    if (of(kind).length > 0) faults.push(`${of(kind).length} turns ${kind}: ${reasons(of(kind))}`)
+  if (stage !== undefined) {
+    faults.push(...stage.watch.faults.map((fault) => `override: ${fault}`))
+    faults.push(...stage.replicas.flatMap(({ errors }) => errors.slice(0, 3)))
+    if (stage.traffic.unsent > 0) faults.push(`${stage.traffic.unsent} turns could not be sent`)
+  }
+  return {
+    name: row.name,
+    replicas: row.stage.replicas,
+    resolver: row.stage.resolver ?? 'file',
+    turns: turns.length,
+    failovers: turns.filter(({ failover }) => failover).length,
+    failedBefore: of('failed_before').length,
+    failedAfter: of('failed_after').length,
+    cut: stage?.traffic.cut ?? 0,
+    slowestMs: Math.max(0, ...turns.map(({ startedAt, endedAt }) => endedAt - startedAt)),
+    contents: stage?.watch.sights.length ?? 0,
+    ...ended,
+    faults,
+  }
+}
+
+function reasons(turns: readonly { readonly detail: string; readonly replica: string }[]): string {
+  const counts = new Map<string, number>()
+  for (const { detail, replica } of turns) {
+    const key = `${detail} (${replica})`
+    counts.set(key, (counts.get(key) ?? 0) + 1)
+  }
+  return [...counts].map(([what, times]) => `${times} × ${what}`).join(', ')
+}

@@ -1,0 +1,121 @@
+import { readFileSync, rmSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DRILL } from './guardrails.js'
+import { saveText } from './human.js'
+import type { Row } from './row.js'
+import type { Stage } from './stage.js'
+import { waitFor } from './wait-for.js'
+
+/** What can be wrong with the flag files. */
+
+const STAGE = { replicas: 2, perSecond: 50, guardrails: DRILL } as const
+const SICK_MS = 1500
+/** longer than a reader needs to see a file */
+const SEEN_MS = 500
+
+/** Both contents of the override's file that are meant to be broken. */
+function spoil(stage: Stage, text: string): void {
+  stage.watch.expect(text)
+  saveText(stage.parts.overrideFile, text)
+}
+
+/** Of the override: the runtime dies while nobody can read the file. It is replaced after 2 s, with a copy kept aside. */
+const spoilt = (name: string, content: (text: string) => string): Row => ({
+  name: `override ${name} while the runtime dies`,
+  stage: STAGE,
+  async drill(stage) {
+    spoil(stage, content(readFileSync(stage.parts.overrideFile, 'utf8')))
+    const since = stage.runtime.kill()
+    const { at } = await stage.fileIs('fallback', since)
+    await sleep(SICK_MS)
+    await stage.runtime.restart()
+    return [`mended, and the override in it, after ${Math.round(at - since)} ms`]
+  },
+})
+
+const deleted: Row = {
+  name: 'override deleted while the runtime dies',
+  stage: STAGE,
+  async drill(stage) {
+    stage.watch.expect(undefined)
+    rmSync(stage.parts.overrideFile)
+    const since = stage.runtime.kill()
+    const { at } = await stage.fileIs('fallback', since)
+    await sleep(SICK_MS)
+    await stage.runtime.restart()
+    return [`there again, with the override in it, after ${Math.round(at - since)} ms`]
+  },
+}
+
+/** Of the operators: last good flags stay, until the person saves a good one. */
+const opsSpoilt: Row = {
+  name: "operators' file half saved, empty, invalid, in turn, while the runtime dies",
+  stage: STAGE,
+  async drill(stage) {
+    const good = stage.human.text
+    await stage.human.saveSlowly(good, SEEN_MS)
+    stage.human.save('')
+    const since = stage.runtime.kill()
+    await sleep(SEEN_MS)
+    stage.human.save(good.slice(0, -20))
+    await stage.fileIs('fallback', since)
+    stage.human.save(good.replace('"runtime_orchestrator": "runtime_orchestrator"', '"x": 1'), true)
+    await sleep(SICK_MS)
+    await stage.runtime.restart()
+    stage.human.save(good)
+    stage.human.remark()
+    return []
+  },
+}
+
+/** It acts in memory and says so; what it decided is written as soon as it can be. */
+const unwritable = (
+  name: string,
+  begin: (place: { fill(): void; readOnly(is: boolean): void }) => void,
+  end: (place: { makeRoom(): void; readOnly(is: boolean): void }) => void,
+): Row => ({
+  name,
+  stage: STAGE,
+  onTmpfs: true,
+  async drill(stage, place) {
+    if (place === undefined) throw new Error('no file system of its own')
+    begin(place)
+    const since = stage.runtime.kill()
+    const tookMs = await waitFor('both replicas to act in memory', () => inMemory(stage))
+    await sleep(SICK_MS)
+    if (stage.watch.first(since, () => true) !== undefined) throw new Error('the file was written')
+    end(place)
+    await stage.runtime.restart()
+    await stage.fileSays('anything new', since, () => true)
+    stage.human.remark()
+    return [`in memory and told after ${Math.round(tookMs)} ms`]
+  },
+})
+
+async function inMemory({ replicas }: Stage): Promise<string> {
+  const said = await Promise.all(replicas.map(({ operator }) => operator.status()))
+  return said
+    .filter(
+      ({ fallback, alerts }) => fallback.state !== 'fallback' || fallback.persisted || alerts.length === 0,
+    )
+    .map(({ replica, fallback, alerts }) => `${replica}: ${JSON.stringify({ fallback, alerts })}`)
+    .join('; ')
+}
+
+export const FILE_ROWS: readonly Row[] = [
+  spoilt('torn (half of it)', (text) => text.slice(0, text.length / 2)),
+  spoilt('empty', () => ''),
+  spoilt('invalid JSON of another kind', () => '{"flags": []}'),
+  deleted,
+  opsSpoilt,
+  unwritable(
+    'flag files read-only while the runtime dies',
+    (place) => place.readOnly(true),
+    (place) => place.readOnly(false),
+  ),
+  unwritable(
+    'disk full while the runtime dies',
+    (place) => place.fill(),
+    (place) => place.makeRoom(),
+  ),
+]

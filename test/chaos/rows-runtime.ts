@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Faults } from './actors.js'
+import { DRILL } from './guardrails.js'
+import type { Row } from './row.js'
+import type { Stage } from './stage.js'
+
+/** What can be wrong with the runtime. */
+
+const STAGE = { replicas: 2, perSecond: 60, guardrails: DRILL } as const
+/** ms that it stays sick once the fallback is there */
+const SICK_MS = 1500
+
+const FLAP_MS = 3000
+const FLAPS = 10
+
+/** Sick until the fallback is in the file and for a while longer; an operator saves a remark meanwhile. */
+function sickness(
+  name: string,
+  begin: (stage: Stage) => Promise<void> | void,
+  end: (stage: Stage) => Promise<void> | void,
+  guardrails: object = {},
+): Row {
+  return {
+    name,
+    stage: { ...STAGE, guardrails: { ...DRILL, ...guardrails } },
+    async drill(stage) {
+      const since = performance.now()
+      await begin(stage)
+      const { at } = await stage.fileIs('fallback', since)
+      const cause = stage.watch.last?.auto
+      stage.human.remark()
+      await sleep(SICK_MS)
+      await end(stage)
+      const why = cause?.state === 'fallback' ? cause.trip.cause : 'gone already'
+      return [`override after ${Math.round(at - since)} ms (${why})`]
+    },
+  }
+}
+
+const faulty = (name: string, faults: Faults, guardrails: object = {}): Row =>
+  sickness(
+    name,
+    ({ runtime }) => runtime.set(faults),
+    ({ runtime }) => runtime.set({}),
+    guardrails,
+  )
+
+const killed = sickness(
+  'killed (SIGKILL), started again on its port',
+  ({ runtime }) => void runtime.kill(),
+  ({ runtime }) => runtime.restart(),
+)
+
+const frozen = sickness(
+  'hung (SIGSTOP)',
+  ({ runtime }) => runtime.freeze(),
+  ({ runtime }) => runtime.thaw(),
+)
+
+const flapping: Row = {
+  name: `flapping: killed and started every ${FLAP_MS / 1000} s for a minute`,
+  stage: STAGE,
+  async drill(stage) {
+    const since = performance.now()
+    for (let flap = 0; flap < FLAPS; flap += 1) {
+      stage.runtime.kill()
+      stage.human.remark()
+      await sleep(FLAP_MS)
+      await stage.runtime.restart()
+      await sleep(FLAP_MS)
+    }
+    await stage.fileIs('fallback', since)
+    const history = await stage.replicas[0]?.operator.history()
+    const of = (kind: string) => history?.filter((one) => one.kind === kind).length ?? 0
+    return [`${FLAPS} outages: ${of('trip')} trips, ${of('relapse')} relapses`]
+  },
+}
+
+export const RUNTIME_ROWS: readonly Row[] = [
+  flapping,
+  killed,
+  frozen,
+  faulty('hung: takes requests, never answers, says it is healthy', { hang: 'headers' }),
+  faulty('slow: 2 s an answer', { gapMs: 500 }, { latencyShare: 0.1 }),
+  faulty('returning garbage', { garbage: true }),
+  faulty('refusing: every connection reset', { refuse: true }),
+  faulty('answering HTTP 500', { status: 500 }),
+  faulty('failing in disguise: the error as an answer', { softFailure: true }),
+  faulty('breaking off in mid-answer', { dropAfterEvents: 4 }),
+]

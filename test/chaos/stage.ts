@@ -1,0 +1,215 @@
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { errorText } from '../../src/core/errors.js'
+import type { Override } from '../../src/store/override.js'
+import { bearer } from '../support/processes.js'
+import { FlagDaemon, SimulatedService } from './actors.js'
+import { PACE } from './guardrails.js'
+import { Human } from './human.js'
+import { OverrideWatch, type Sight } from './override-watch.js'
+import { Replica } from './replica.js'
+import { TcpProxy } from './tcp-proxy.js'
+import { Traffic } from './traffic.js'
+import { waitFor } from './wait-for.js'
+
+export interface StageOptions {
+  readonly replicas: 1 | 2 | 3
+  /** turns a second over all replicas; 0: none */
+  readonly perSecond: number
+  /** written into the operators' file; empty: as shipped */
+  readonly guardrails: object
+  readonly resolver?: 'file' | 'in-process' | 'rpc'
+  /** where the flag files are; a folder of the stage's own by default */
+  readonly flagsFolder?: string
+  /** the first replica reaches the runtime through a proxy that can be cut */
+  readonly proxied?: boolean
+  /** ms between two looks at the override's file */
+  readonly lookEveryMs?: number
+}
+
+interface Parts {
+  readonly options: StageOptions
+  readonly folder: string
+  readonly opsFile: string
+  readonly overrideFile: string
+  readonly llm: SimulatedService
+  readonly runtime: SimulatedService
+  readonly proxy: TcpProxy | undefined
+  readonly flagd: FlagDaemon | undefined
+  readonly admin: string
+}
+
+const NAMES = ['a', 'b', 'c'] as const
+const LOOK_MS = 5
+/** good answers before anything is broken */
+const BASELINE_TURNS = 20
+
+/** Simulators, replicas, files, traffic and watch of one drill; `close` frees all of it. */
+export class Stage {
+  readonly replicas: Replica[] = []
+  readonly traffic: Traffic
+  readonly watch: OverrideWatch
+  readonly human: Human
+
+  private constructor(readonly parts: Parts) {
+    this.traffic = new Traffic(parts.options.perSecond)
+    this.watch = new OverrideWatch(parts.overrideFile)
+    this.human = new Human(parts.opsFile)
+  }
+
+  /** Ends when every replica is well and the runtime answers. */
+  static async open(options: StageOptions): Promise<Stage> {
+    const folder = mkdtempSync(join(tmpdir(), 'chat-cutover-chaos-'))
+    const flagsFolder = options.flagsFolder ?? join(folder, 'flags')
+    mkdirSync(flagsFolder, { recursive: true })
+    const opsFile = join(flagsFolder, 'chat.flagd.json')
+    const overrideFile = join(flagsFolder, 'auto-fallback.flagd.json')
+    copyFileSync('flags/chat.flagd.json', opsFile)
+    copyFileSync('flags/auto-fallback.flagd.json', overrideFile)
+    new Human(opsFile).prepare(options.guardrails)
+    const [llm, runtime, admin] = await Promise.all([
+      SimulatedService.start('llm', PACE),
+      SimulatedService.start('runtime', PACE),
+      bearer({ role: 'admin', user: 'operator' }),
+    ])
+    const proxy = options.proxied === true ? await TcpProxy.start(runtime.url) : undefined
+    const isFile = (options.resolver ?? 'file') === 'file'
+    const flagd = isFile ? undefined : await FlagDaemon.start([opsFile, overrideFile])
+    const parts = { options, folder, opsFile, overrideFile, llm, runtime, proxy, flagd, admin }
+    const stage = new Stage(parts)
+    try {
+      await stage.#begin()
+    } catch (thrown) {
+      await stage.close()
+      throw thrown
+    }
+    return stage
+  }
+
+  get runtime(): SimulatedService {
+    return this.parts.runtime
+  }
+
+  get proxy(): TcpProxy {
+    if (this.parts.proxy === undefined) throw new Error('this stage has no proxy')
+    return this.parts.proxy
+  }
+
+  get flagd(): FlagDaemon {
+    if (this.parts.flagd === undefined) throw new Error('this stage has no flagd')
+    return this.parts.flagd
+  }
+
+  replica(name: string | undefined): Replica {
+    const found = this.replicas.find((replica) => replica.name === name)
+    if (found === undefined) throw new Error(`no replica ${name}`)
+    return found
+  }
+
+  /** SIGKILL, with what it is answering. */
+  async killReplica(name: string): Promise<void> {
+    this.traffic.leave(name)
+    await this.replica(name).kill()
+  }
+
+  async restartReplica(name: string): Promise<void> {
+    const replica = this.replica(name)
+    await replica.start()
+    this.traffic.rejoin({ replica: name, url: replica.url })
+  }
+
+  /** The first content of the file since then (ms, `performance.now()`) that says so. */
+  async fileSays(what: string, since: number, holds: (override: Override) => boolean): Promise<Sight> {
+    let sight: Sight | undefined
+    await waitFor(`the file to say ${what}`, () => {
+      this.watch.look()
+      sight = this.watch.first(since, holds)
+      return sight === undefined ? `it says ${describe(this.watch.last)}` : ''
+    })
+    if (sight === undefined) throw new Error(what)
+    return sight
+  }
+
+  fileIs(state: Override['auto']['state'], since: number): Promise<Sight> {
+    return this.fileSays(state, since, ({ auto }) => auto.state === state)
+  }
+
+  /** Every running replica and the file say the same, in `normal`, written and seen again; the runtime is well. */
+  async backToNormal(): Promise<void> {
+    await waitFor('everything to be back to normal', () => this.disagreement())
+  }
+
+  /** What is not as in quiet times; `""` where all is. */
+  async disagreement(): Promise<string> {
+    this.watch.look()
+    const file = this.watch.last
+    if (file === undefined || file.auto.state !== 'normal' || file.manual.scope !== 'none')
+      return `the file says ${describe(file)}`
+    const running = this.replicas.filter(({ isRunning }) => isRunning)
+    const said = await Promise.all(running.map((replica) => disagreementOf(replica, file)))
+    return said.filter((text) => text !== '').join('; ')
+  }
+
+  async close(): Promise<void> {
+    await this.traffic.stop()
+    this.watch.stop()
+    await Promise.all(this.replicas.map((replica) => replica.kill()))
+    const { llm, runtime, proxy, flagd, folder } = this.parts
+    await Promise.all([llm.close(), runtime.close(), proxy?.close(), flagd?.close()])
+    rmSync(folder, { recursive: true, force: true })
+  }
+
+  async #begin(): Promise<void> {
+    const { options, admin } = this.parts
+    this.watch.expect(this.watch.readNow())
+    for (const [at, name] of NAMES.slice(0, options.replicas).entries())
+      this.replicas.push(new Replica(name, this.#environment(name, at === 0), admin))
+    await Promise.all(this.replicas.map((replica) => replica.start()))
+    this.watch.start(options.lookEveryMs ?? LOOK_MS)
+    await this.backToNormal()
+    if (options.perSecond === 0) return
+    await this.traffic.start(this.replicas.map(({ name, url }) => ({ replica: name, url })))
+    await waitFor('the first answers of the runtime', () => {
+      const good = this.traffic.ended.filter(({ decided }) => decided === 'runtime_orchestrator').length
+      return good >= BASELINE_TURNS ? '' : `${good} of ${BASELINE_TURNS}: ${this.traffic.ended[0]?.detail}`
+    })
+  }
+
+  #environment(name: string, isFirst: boolean): Record<string, string> {
+    const { options, folder, opsFile, overrideFile, llm, runtime, proxy, flagd } = this.parts
+    return {
+      CHAT_REPLICA: name,
+      LLM_BASE_URL: `${llm.url}/v1`,
+      RUNTIME_SERVICE_URL: isFirst && proxy !== undefined ? proxy.url : runtime.url,
+      CHAT_EXECUTION_MODE: 'runtime_orchestrator',
+      CHAT_FLAGS_FILE: opsFile,
+      CHAT_FALLBACK_FLAGS_FILE: overrideFile,
+      CHAT_DATABASE: join(folder, 'chat.db'),
+      ...(flagd === undefined
+        ? {}
+        : {
+            FLAGD_RESOLVER: options.resolver ?? 'file',
+            FLAGD_HOST: '127.0.0.1',
+            FLAGD_PORT: String(flagd.port),
+          }),
+    }
+  }
+}
+
+async function disagreementOf({ name, operator }: Replica, file: Override): Promise<string> {
+  try {
+    const { fallback, manual, probe, isolated, alerts } = await operator.status()
+    const { state, revision, persisted, propagated } = fallback
+    const isWell = state === 'normal' && manual.scope === 'none' && probe.healthy === true && !isolated
+    if (isWell && persisted && propagated && revision === file.revision && alerts.length === 0) return ''
+    return `${name} says ${JSON.stringify({ state, manual: manual.scope, healthy: probe.healthy, isolated, persisted, propagated, revision, file: file.revision, alerts })}`
+  } catch (thrown) {
+    return `${name} does not answer: ${errorText(thrown)}`
+  }
+}
+
+const describe = (override: Override | undefined): string =>
+  override === undefined
+    ? 'nothing of ours'
+    : `${override.auto.state}, manual ${override.manual.scope}, revision ${override.revision}`
