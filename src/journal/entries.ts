@@ -1,10 +1,15 @@
 import { storableText } from '../core/text.js'
+import type { ExecutionMode } from '../protocol/modes.js'
+import type { Comparison, ComparisonContent, KeptExecution } from './comparison.js'
+import { comparisonFacts, executionFacts, type Facts } from './facts.js'
 import type { EvidenceSample, Transition } from './journal.js'
 
 /** characters of one JSON value; a larger one is left out, so that what waits in memory stays bounded */
 export const MAX_JSON = 65_536
 /** characters of a name or of a person's words (the API takes 500, a file edited by hand may have more) */
 const MAX_TEXT = 2_000
+/** characters of what one side of a comparison said; a longer one is cut */
+const MAX_CONTENT = 16_384
 
 /** A transition ready to be kept: every text storable, evidence and guardrails as JSON text. */
 export interface TransitionEntry extends Omit<Transition, 'evidence' | 'guardrails'> {
@@ -15,6 +20,24 @@ export interface TransitionEntry extends Omit<Transition, 'evidence' | 'guardrai
 /** A sample ready to be kept. */
 export interface SampleEntry extends Omit<EvidenceSample, 'input'> {
   readonly input: string
+}
+
+/** A comparison ready to be kept: what a query asks for, and the rest as facts. */
+export interface ComparisonEntry {
+  readonly at: number
+  readonly controlMode: ExecutionMode
+  readonly orgId: string
+  readonly agentId: string
+  readonly replica: string
+  readonly facts: Facts
+  readonly content?: ComparisonContent
+}
+
+/** An execution ready to be kept. */
+export interface ExecutionEntry {
+  readonly at: number
+  readonly orgId: string
+  readonly facts: Facts
 }
 
 /** Evidence that is no JSON, or too much of it, is left out: the transition itself counts for more. */
@@ -45,6 +68,45 @@ export function sampleEntry(sample: EvidenceSample): SampleEntry | undefined {
     seq: sample.seq,
     input,
   }
+}
+
+/** Undefined where a number is none. */
+export function comparisonEntry(comparison: Comparison): ComparisonEntry | undefined {
+  const facts = comparisonFacts(comparison)
+  const at = Math.round(comparison.at)
+  if (facts === undefined || !Number.isSafeInteger(at)) return undefined
+  const { kind, content, textSimilarity } = comparison
+  const orgId = text(comparison.orgId)
+  const agentId = text(comparison.agentId)
+  return {
+    at,
+    controlMode: comparison.control.mode,
+    orgId,
+    agentId,
+    replica: text(comparison.replica),
+    facts,
+    ...(content === undefined
+      ? {}
+      : {
+          content: {
+            at,
+            orgId,
+            agentId,
+            kind,
+            control: storableText(content.control.slice(0, MAX_CONTENT)),
+            candidate: storableText(content.candidate.slice(0, MAX_CONTENT)),
+            ...given('textSimilarity', textSimilarity),
+          },
+        }),
+  }
+}
+
+/** Undefined where a number is none. */
+export function executionEntry(execution: KeptExecution): ExecutionEntry | undefined {
+  const facts = executionFacts(execution)
+  const at = Math.round(execution.at)
+  if (facts === undefined || !Number.isSafeInteger(at)) return undefined
+  return { at, orgId: text(execution.orgId), facts }
 }
 
 /** `{ [name]: value }`, or nothing where there is none. */

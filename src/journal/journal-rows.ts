@@ -7,10 +7,12 @@ import {
   manualScopeSchema,
   transitionKindSchema,
 } from '../protocol/fallback.js'
+import type { ComparisonContent } from './comparison.js'
 import { given, jsonValue, type SampleEntry, type TransitionEntry } from './entries.js'
+import { KINDS } from './facts.js'
 import type { EvidenceSample, KeptTransition } from './journal.js'
 
-/** Columns of the two tables, in the order of the values below; `id` stands before them where rows are read. */
+/** Columns of the tables, in the order of the values below; `id` stands before them where rows are read. */
 export const TRANSITION_COLUMNS = [
   'at',
   'kind',
@@ -31,8 +33,18 @@ export const TRANSITION_COLUMNS = [
   'revision',
   'evidence',
   'guardrails',
+  'adopted',
 ] as const
 export const SAMPLE_COLUMNS = ['at', 'replica', 'run', 'seq', 'input'] as const
+export const CONTENT_COLUMNS = [
+  'at',
+  'org_id',
+  'agent_id',
+  'kind',
+  'text_similarity',
+  'control',
+  'candidate',
+] as const
 
 export function transitionValues(entry: TransitionEntry): SqlValue[] {
   return [
@@ -55,6 +67,7 @@ export function transitionValues(entry: TransitionEntry): SqlValue[] {
     entry.revision,
     entry.evidence ?? null,
     entry.guardrails ?? null,
+    entry.adopted === true ? 1 : null,
   ]
 }
 
@@ -89,6 +102,7 @@ const transitionRow = z.tuple([
   z.number(),
   json.nullable(),
   json.nullable(),
+  z.number().nullable(),
 ])
 
 /** Undefined for a row that this version does not understand: a newer one wrote it. */
@@ -96,7 +110,18 @@ export function rowTransition(row: SqlRow): KeptTransition | undefined {
   const parsed = transitionRow.safeParse(row)
   if (!parsed.success) return undefined
   const [id, at, kind, from, to, manualFrom, manualTo, actor, replica, userId, cause, ...rest] = parsed.data
-  const [value, threshold, reason, trips, holdUntil, recoveringPercent, revision, evidence, guardrails] = rest
+  const [
+    value,
+    threshold,
+    reason,
+    trips,
+    holdUntil,
+    recoveringPercent,
+    revision,
+    evidence,
+    guardrails,
+    adopted,
+  ] = rest
   return {
     id,
     at,
@@ -118,6 +143,7 @@ export function rowTransition(row: SqlRow): KeptTransition | undefined {
     revision,
     ...given('evidence', evidence),
     ...given('guardrails', guardrails),
+    ...(adopted === 1 ? { adopted: true } : {}),
   }
 }
 
@@ -129,3 +155,22 @@ export function rowSample(row: SqlRow): EvidenceSample | undefined {
   const [, at, replica, run, seq, input] = parsed.data
   return { at, replica, run, seq, input }
 }
+
+/** Undefined for a row that this version does not understand. */
+export function rowContent(row: SqlRow): ComparisonContent | undefined {
+  const parsed = contentRow.safeParse(row)
+  if (!parsed.success) return undefined
+  const [, at, orgId, agentId, kind, textSimilarity, control, candidate] = parsed.data
+  return { at, orgId, agentId, kind, ...given('textSimilarity', textSimilarity), control, candidate }
+}
+
+const contentRow = z.tuple([
+  z.number(),
+  z.number(),
+  z.string(),
+  z.string(),
+  z.enum(KINDS),
+  z.number().nullable(),
+  z.string(),
+  z.string(),
+])

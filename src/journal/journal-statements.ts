@@ -1,46 +1,107 @@
-import type { SqliteDatabase, SqlRow, SqlStatement } from '../core/sqlite.js'
-import type { SampleEntry, TransitionEntry } from './entries.js'
-import { SAMPLE_COLUMNS, sampleValues, TRANSITION_COLUMNS, transitionValues } from './journal-rows.js'
-import type { Bound } from './retention.js'
+import type { SqliteDatabase, SqlRow, SqlStatement, SqlValue } from '../core/sqlite.js'
+import type { ComparisonContent, ComparisonQuery } from './comparison.js'
+import type { ComparisonEntry, ExecutionEntry, SampleEntry, TransitionEntry } from './entries.js'
+import {
+  CONTENT_COLUMNS,
+  SAMPLE_COLUMNS,
+  sampleValues,
+  TRANSITION_COLUMNS,
+  transitionValues,
+} from './journal-rows.js'
+import type { Bound, Retention } from './retention.js'
 
-type Table = 'transitions' | 'samples'
+/** The name of a table is that of its bound. */
+export type Table = keyof Retention
+export const TABLES = [
+  'transitions',
+  'samples',
+  'comparisons',
+  'contents',
+  'executions',
+] as const satisfies Table[]
 
-/** The SQL of the journal. */
+/** a change, whoever tells of it */
+const SAME_CHANGE = 'revision = ? AND replica = ? AND at = ?'
+
+/** The SQL of the journal, but that of the spans (span-pages.ts). */
 export class JournalStatements {
   readonly #insertTransition: SqlStatement
+  readonly #insertAdopted: SqlStatement
+  readonly #replaceAdopted: SqlStatement
   readonly #insertSample: SqlStatement
+  readonly #insertComparison: SqlStatement
+  readonly #insertContent: SqlStatement
+  readonly #insertExecution: SqlStatement
   readonly #transitionsBefore: SqlStatement
   readonly #samplesAfter: SqlStatement
+  readonly #contents: SqlStatement
   readonly #newestId: Readonly<Record<Table, SqlStatement>>
   readonly #deleteOld: Readonly<Record<Table, SqlStatement>>
 
   constructor(database: SqliteDatabase) {
+    const marks = TRANSITION_COLUMNS.map(() => '?')
     this.#insertTransition = database.prepare(insert('transitions', TRANSITION_COLUMNS))
+    this.#insertAdopted = database.prepare(
+      `INSERT INTO transitions (${TRANSITION_COLUMNS}) SELECT ${marks}
+        WHERE NOT EXISTS (SELECT 1 FROM transitions WHERE ${SAME_CHANGE})`,
+    )
+    this.#replaceAdopted = database.prepare(
+      `UPDATE transitions SET (${TRANSITION_COLUMNS}) = (${marks}) WHERE ${SAME_CHANGE} AND adopted = 1`,
+    )
     this.#insertSample = database.prepare(insert('samples', SAMPLE_COLUMNS))
+    this.#insertComparison = database.prepare(
+      insert('comparisons', ['at', 'control_mode', 'org_id', 'agent_id', 'replica', 'facts']),
+    )
+    this.#insertContent = database.prepare(insert('contents', ['control_mode', ...CONTENT_COLUMNS]))
+    this.#insertExecution = database.prepare(insert('executions', ['at', 'org_id', 'facts']))
     this.#transitionsBefore = database.prepare(
       `SELECT id, ${TRANSITION_COLUMNS} FROM transitions WHERE id < ? ORDER BY id DESC LIMIT ?`,
     )
     this.#samplesAfter = database.prepare(
       `SELECT id, ${SAMPLE_COLUMNS} FROM samples WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?`,
     )
-    const both = (sql: (table: Table) => string): Record<Table, SqlStatement> => ({
+    // Without an index of an org's own: at most the 10,000 entries of the span's index are looked at, not their texts.
+    this.#contents = database.prepare(
+      `SELECT id, ${CONTENT_COLUMNS} FROM contents
+        WHERE control_mode = ? AND at >= ? AND at < ?
+          AND (? IS NULL OR org_id = ?) AND (? IS NULL OR agent_id = ?)
+        ORDER BY at DESC, id DESC LIMIT ?`,
+    )
+    const ofEach = (sql: (table: Table) => string): Record<Table, SqlStatement> => ({
       transitions: database.prepare(sql('transitions')),
       samples: database.prepare(sql('samples')),
+      comparisons: database.prepare(sql('comparisons')),
+      contents: database.prepare(sql('contents')),
+      executions: database.prepare(sql('executions')),
     })
-    this.#newestId = both((table) => `SELECT max(id) FROM ${table}`)
+    this.#newestId = ofEach((table) => `SELECT max(id) FROM ${table}`)
     // Only the oldest rows are looked at: nothing here ever reads the whole table.
-    this.#deleteOld = both(
+    this.#deleteOld = ofEach(
       (table) =>
         `DELETE FROM ${table} WHERE id IN (SELECT id FROM ${table} ORDER BY id LIMIT ?) AND (id <= ? OR at < ?)`,
     )
   }
 
+  /** One's own takes the place of the same change as adopted, at its id. */
   insertTransition(entry: TransitionEntry): void {
-    this.#insertTransition.run(...transitionValues(entry))
+    const values = transitionValues(entry)
+    const change = [entry.revision, entry.replica, entry.at]
+    if (entry.adopted === true) this.#insertAdopted.run(...values, ...change)
+    else if (this.#replaceAdopted.run(...values, ...change) === 0) this.#insertTransition.run(...values)
   }
 
   insertSample(entry: SampleEntry): void {
     this.#insertSample.run(...sampleValues(entry))
+  }
+
+  insertComparison(entry: ComparisonEntry): void {
+    const { at, controlMode, orgId, agentId, replica, content } = entry
+    this.#insertComparison.run(at, controlMode, orgId, agentId, replica, JSON.stringify(entry.facts))
+    if (content !== undefined) this.#insertContent.run(controlMode, ...contentValues(content))
+  }
+
+  insertExecution({ at, orgId, facts }: ExecutionEntry): void {
+    this.#insertExecution.run(at, orgId, JSON.stringify(facts))
   }
 
   /** Newest first; each row begins with its id. */
@@ -53,12 +114,28 @@ export class JournalStatements {
     return this.#samplesAfter.all(run, seq, limit)
   }
 
+  /** Newest first. */
+  contents({ controlMode, from, to, orgId, agentId }: ComparisonQuery, limit: number): SqlRow[] {
+    const picked = [orgId, agentId].flatMap((value) => [value ?? null, value ?? null])
+    return this.#contents.all(controlMode, from, to, ...picked, limit)
+  }
+
   /** Deletes what is beyond the bound among the oldest `step` rows; rows deleted. */
   prune(table: Table, bound: Bound, now: number, step: number): number {
     const newest = Number(this.#newestId[table].get()?.[0] ?? 0)
     return this.#deleteOld[table].run(step, newest - bound.count, now - bound.maxAgeMs)
   }
 }
+
+const contentValues = (content: ComparisonContent): SqlValue[] => [
+  content.at,
+  content.orgId,
+  content.agentId,
+  content.kind,
+  content.textSimilarity ?? null,
+  content.control,
+  content.candidate,
+]
 
 const insert = (table: Table, columns: readonly string[]): string =>
   `INSERT INTO ${table} (${columns}) VALUES (${columns.map(() => '?')})`

@@ -5,12 +5,22 @@ import type {
   ManualScope,
   TransitionKind,
 } from '../protocol/fallback.js'
+import type {
+  Comparison,
+  ComparisonContent,
+  ComparisonQuery,
+  ComparisonSums,
+  KeptExecution,
+  Span,
+} from './comparison.js'
 
 /** One change of the override, as kept. Instants are wall-clock ms. */
 export interface Transition {
   readonly at: number
   /** what happened; where absent, it is told from the states (protocol/transition-text.ts) */
   readonly kind?: TransitionKind
+  /** seen in the flag store by a replica that did not do it: kept only while the one that did has not told of it */
+  readonly adopted?: true
   readonly from: FallbackStateName
   readonly to: FallbackStateName
   readonly manualFrom: ManualScope
@@ -54,17 +64,32 @@ export interface EvidenceSample {
 
 /** What is kept. Keeping never throws, never waits and is bounded: what cannot be kept is dropped, counted and logged once. */
 export interface Journal {
+  /**
+   * A change is known by its revision, replica and instant: an adopted one is not kept beside another of the same, and
+   * gives way to that of the replica that did it.
+   */
   keepTransition(transition: Transition): void
   keepSample(sample: EvidenceSample): void
+  keepComparison(comparison: Comparison): void
+  keepExecution(execution: KeptExecution): void
   /** Newest first. @throws JournalUnavailable */
   transitions(limit: number, beforeId?: number): Promise<readonly KeptTransition[]>
   /** The samples of one run, in order. @throws JournalUnavailable */
   samples(run: string): Promise<readonly EvidenceSample[]>
+  /** Times to 0.1 ms, similarities to 0.0001. @throws JournalUnavailable */
+  comparisonSums(query: ComparisonQuery): Promise<ComparisonSums>
+  /** Of comparisons whose content was kept; newest first, at most 100. @throws JournalUnavailable */
+  comparisonContents(query: ComparisonQuery, limit: number): Promise<readonly ComparisonContent[]>
+  /** Page by page; latencies to 0.1 ms. The iteration throws JournalUnavailable. */
+  executions(span: Span): AsyncIterable<readonly ExecutionFacts[]>
   /** Everything kept so far is on the disk, or its time is over. */
   close(): Promise<void>
   /** entries dropped since the start */
   readonly dropped: number
 }
+
+/** What is read of a kept execution. */
+export type ExecutionFacts = Pick<KeptExecution, 'mode' | 'result' | 'latencyMs' | 'firstContentMs'>
 
 /** The journal cannot be read right now. */
 export class JournalUnavailable extends Error {

@@ -1,5 +1,18 @@
 import type { Clock } from '../core/clock.js'
+import type {
+  Comparison,
+  ComparisonContent,
+  ComparisonQuery,
+  ComparisonSums,
+  KeptExecution,
+  Span,
+} from './comparison.js'
+import { ComparisonSummer } from './comparison-sums.js'
 import {
+  type ComparisonEntry,
+  comparisonEntry,
+  type ExecutionEntry,
+  executionEntry,
   given,
   jsonValue,
   type SampleEntry,
@@ -7,41 +20,51 @@ import {
   type TransitionEntry,
   transitionEntry,
 } from './entries.js'
+import { executionOf } from './facts.js'
 import {
   type EvidenceSample,
+  type ExecutionFacts,
   type Journal,
   JournalUnavailable,
   type KeptTransition,
   type Transition,
 } from './journal.js'
-import { type Bound, DEFAULT_RETENTION, type Retention } from './retention.js'
+import { MemoryEntries } from './memory-entries.js'
+import { type Retention, retentionInMemory } from './retention.js'
 
 export interface MemoryJournalOptions {
   readonly clock: Clock
   readonly retention?: Retention
 }
 
-// What a process keeps for itself alone: samples of some hours, about 5 MB.
-const IN_MEMORY: Retention = {
-  ...DEFAULT_RETENTION,
-  samples: { ...DEFAULT_RETENTION.samples, count: 10_000 },
-}
+type TransitionWithId = TransitionEntry & { readonly id: number }
+type ContentEntry = ComparisonContent & Pick<ComparisonEntry, 'controlMode'>
+
+/** entries looked at before the event loop has its turn */
+const PAGE = 1_000
+const MOST_CONTENTS = 100
 
 /** The journal of a service without a database file: forgotten at its end. */
 export function createMemoryJournal(options: MemoryJournalOptions): Journal {
-  return new MemoryJournal(options.clock, options.retention ?? IN_MEMORY)
+  return new MemoryJournal(options.clock, options.retention ?? retentionInMemory())
 }
 
 class MemoryJournal implements Journal {
-  readonly #transitions: Entries<TransitionEntry & { readonly id: number }>
-  readonly #samples: Entries<SampleEntry>
+  readonly #transitions: MemoryEntries<TransitionWithId>
+  readonly #samples: MemoryEntries<SampleEntry>
+  readonly #comparisons: MemoryEntries<ComparisonEntry>
+  readonly #contents: MemoryEntries<ContentEntry>
+  readonly #executions: MemoryEntries<ExecutionEntry>
   #lastId = 0
   #dropped = 0
   #closed = false
 
   constructor(clock: Clock, retention: Retention) {
-    this.#transitions = new Entries(clock, retention.transitions)
-    this.#samples = new Entries(clock, retention.samples)
+    this.#transitions = new MemoryEntries(clock, retention.transitions)
+    this.#samples = new MemoryEntries(clock, retention.samples)
+    this.#comparisons = new MemoryEntries(clock, retention.comparisons)
+    this.#contents = new MemoryEntries(clock, retention.contents)
+    this.#executions = new MemoryEntries(clock, retention.executions)
   }
 
   get dropped(): number {
@@ -53,14 +76,25 @@ class MemoryJournal implements Journal {
       this.#dropped += 1
       return
     }
+    const entry = transitionEntry(transition)
+    if (entry.adopted === true ? this.#isKnown(entry) : this.#replacesAdopted(entry)) return
     this.#lastId += 1
-    this.#transitions.add({ ...transitionEntry(transition), id: this.#lastId })
+    this.#transitions.add({ ...entry, id: this.#lastId })
   }
 
   keepSample(sample: EvidenceSample): void {
-    const entry = this.#closed ? undefined : sampleEntry(sample)
-    if (entry === undefined) this.#dropped += 1
-    else this.#samples.add(entry)
+    this.#keep(this.#samples, sampleEntry(sample))
+  }
+
+  keepComparison(comparison: Comparison): void {
+    const entry = comparisonEntry(comparison)
+    this.#keep(this.#comparisons, entry)
+    if (entry?.content !== undefined && !this.#closed)
+      this.#contents.add({ ...entry.content, controlMode: entry.controlMode })
+  }
+
+  keepExecution(execution: KeptExecution): void {
+    this.#keep(this.#executions, executionEntry(execution))
   }
 
   async transitions(limit: number, beforeId = Number.POSITIVE_INFINITY): Promise<readonly KeptTransition[]> {
@@ -80,8 +114,58 @@ class MemoryJournal implements Journal {
       .map((sample) => ({ ...sample, input: jsonValue(sample.input) }))
   }
 
+  async comparisonSums(query: ComparisonQuery): Promise<ComparisonSums> {
+    const summer = new ComparisonSummer()
+    for await (const page of this.#pages(this.#comparisons)) {
+      for (const comparison of page) if (isAsked(query, comparison)) summer.add(comparison.facts)
+    }
+    return summer.sums()
+  }
+
+  async comparisonContents(query: ComparisonQuery, limit: number): Promise<readonly ComparisonContent[]> {
+    this.#checkOpen()
+    const asked = this.#contents.all().filter((content) => isAsked(query, content))
+    return asked
+      .reverse()
+      .sort((a, b) => b.at - a.at)
+      .slice(0, Math.min(limit, MOST_CONTENTS))
+      .map(({ controlMode: _, ...content }) => content)
+  }
+
+  async *executions(span: Span): AsyncGenerator<readonly ExecutionFacts[]> {
+    for await (const page of this.#pages(this.#executions))
+      yield page
+        .filter((execution) => isWithin(span, execution))
+        .flatMap(({ facts }) => executionOf(facts) ?? [])
+  }
+
   async close(): Promise<void> {
     this.#closed = true
+  }
+
+  #isKnown(entry: TransitionEntry): boolean {
+    return this.#transitions.some((other) => isSameChange(entry, other))
+  }
+
+  #replacesAdopted(entry: TransitionEntry): boolean {
+    return this.#transitions.replace(
+      (other) => other.adopted === true && isSameChange(entry, other),
+      ({ id }) => ({ ...entry, id }),
+    )
+  }
+
+  #keep<T extends { readonly at: number }>(entries: MemoryEntries<T>, entry: T | undefined): void {
+    if (entry === undefined || this.#closed) this.#dropped += 1
+    else entries.add(entry)
+  }
+
+  async *#pages<T extends { readonly at: number }>(entries: MemoryEntries<T>): AsyncGenerator<readonly T[]> {
+    this.#checkOpen()
+    const all = entries.all()
+    for (let at = 0; at < all.length; at += PAGE) {
+      yield all.slice(at, at + PAGE)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
   }
 
   #checkOpen(): void {
@@ -89,29 +173,23 @@ class MemoryJournal implements Journal {
   }
 }
 
-/** Entries in the order they came. */
-class Entries<T extends { readonly at: number }> {
-  #entries: T[] = []
+const isSameChange = (a: TransitionEntry, b: TransitionEntry): boolean =>
+  a.revision === b.revision && a.replica === b.replica && a.at === b.at
 
-  constructor(
-    private readonly clock: Clock,
-    private readonly bound: Bound,
-  ) {}
+const isWithin = (
+  { from, to, orgId }: Span,
+  entry: { readonly at: number; readonly orgId: string },
+): boolean => entry.at >= from && entry.at < to && (orgId === undefined || entry.orgId === orgId)
 
-  add(entry: T): void {
-    this.#entries.push(entry)
-    // Cut by half at a time: moving all of them at each entry would cost as much as there are.
-    if (this.#entries.length >= 2 * this.bound.count) this.#entries = this.all()
-  }
+const isAsked = (
+  query: ComparisonQuery,
+  entry: Pick<ComparisonEntry, 'at' | 'orgId' | 'agentId' | 'controlMode'>,
+): boolean =>
+  isWithin(query, entry) &&
+  entry.controlMode === query.controlMode &&
+  (query.agentId === undefined || entry.agentId === query.agentId)
 
-  all(): T[] {
-    const oldest = this.clock.wall() - this.bound.maxAgeMs
-    const newest = this.#entries.slice(Math.max(this.#entries.length - this.bound.count, 0))
-    return newest.filter(({ at }) => at >= oldest)
-  }
-}
-
-function keptTransition(kept: TransitionEntry & { readonly id: number }): KeptTransition {
+function keptTransition(kept: TransitionWithId): KeptTransition {
   const { evidence, guardrails, ...rest } = kept
   return {
     ...rest,

@@ -7,12 +7,38 @@ export interface Bound {
 export interface Retention {
   readonly transitions: Bound
   readonly samples: Bound
+  readonly comparisons: Bound
+  /** what both sides of a comparison said, where that is kept at all */
+  readonly contents: Bound
+  readonly executions: Bound
 }
 
 const DAY_MS = 86_400_000
+const CONTENT_DAYS = 7
 
-/** A year of changes; of the evidence, what an incident of last week needs (at most one sample a tick and replica). */
-export const DEFAULT_RETENTION: Retention = {
-  transitions: { count: 10_000, maxAgeMs: 365 * DAY_MS },
-  samples: { count: 100_000, maxAgeMs: 7 * DAY_MS },
+/**
+ * A year of changes; of the evidence, what an incident of last week needs (at most one sample a tick and replica); of
+ * the comparisons a quarter, of the executions a month. Contents are at most 32 kB each.
+ * @param contentDays CHAT_SHADOW_CONTENT_DAYS
+ */
+export function retentionFor(contentDays = CONTENT_DAYS): Retention {
+  return {
+    transitions: { count: 10_000, maxAgeMs: 365 * DAY_MS },
+    samples: { count: 100_000, maxAgeMs: 7 * DAY_MS },
+    comparisons: { count: 200_000, maxAgeMs: 90 * DAY_MS },
+    contents: { count: 10_000, maxAgeMs: contentDays * DAY_MS },
+    executions: { count: 500_000, maxAgeMs: 30 * DAY_MS },
+  }
+}
+
+/** What a process keeps for itself alone: about 40 MB at most. */
+export function retentionInMemory(contentDays = CONTENT_DAYS): Retention {
+  const all = retentionFor(contentDays)
+  return {
+    ...all,
+    samples: { ...all.samples, count: 10_000 },
+    comparisons: { ...all.comparisons, count: 20_000 },
+    contents: { ...all.contents, count: 500 },
+    executions: { ...all.executions, count: 50_000 },
+  }
 }

@@ -40,5 +40,39 @@ export const JOURNAL_SCHEMA: SqliteSchema = {
     ) STRICT;
     CREATE INDEX samples_of_run ON samples (run, seq);
     `,
+    // `facts` is a JSON array (facts.ts): a report reads those of a thousand rows as one text.
+    `
+    ALTER TABLE transitions ADD COLUMN adopted INTEGER;
+    CREATE INDEX transitions_of_change ON transitions (revision, replica, at);
+    CREATE TABLE comparisons (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      at INTEGER NOT NULL,
+      control_mode TEXT NOT NULL,
+      org_id TEXT NOT NULL,
+      agent_id TEXT NOT NULL,
+      replica TEXT NOT NULL,
+      facts TEXT NOT NULL CHECK (json_valid(facts))
+    ) STRICT;
+    CREATE INDEX comparisons_of_span ON comparisons (control_mode, at);
+    CREATE TABLE contents (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      at INTEGER NOT NULL,
+      control_mode TEXT NOT NULL,
+      org_id TEXT NOT NULL,
+      agent_id TEXT NOT NULL,
+      kind TEXT NOT NULL,
+      text_similarity REAL,
+      control TEXT NOT NULL,
+      candidate TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX contents_of_span ON contents (control_mode, at, org_id, agent_id);
+    CREATE TABLE executions (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      at INTEGER NOT NULL,
+      org_id TEXT NOT NULL,
+      facts TEXT NOT NULL CHECK (json_valid(facts))
+    ) STRICT;
+    CREATE INDEX executions_of_span ON executions (at);
+    `,
   ],
 }

@@ -1,21 +1,36 @@
-import { BusyQueue } from '../core/busy-queue.js'
-import type { Clock, Timer } from '../core/clock.js'
+import type { Clock } from '../core/clock.js'
 import { errorCode, errorText } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
-import { openSqlite, type SqliteDatabase, type SqlRow } from '../core/sqlite.js'
+import { openSqlite, type SqliteDatabase } from '../core/sqlite.js'
 import { isBusy, isStorageFault } from '../core/sqlite-errors.js'
-import { type SampleEntry, sampleEntry, type TransitionEntry, transitionEntry } from './entries.js'
+import type {
+  Comparison,
+  ComparisonContent,
+  ComparisonQuery,
+  ComparisonSums,
+  KeptExecution,
+  Span,
+} from './comparison.js'
+import { ComparisonSummer } from './comparison-sums.js'
 import {
-  type EvidenceSample,
-  type Journal,
-  JournalUnavailable,
-  type KeptTransition,
-  type Transition,
-} from './journal.js'
-import { rowSample, rowTransition } from './journal-rows.js'
-import { JournalStatements } from './journal-statements.js'
-import { DEFAULT_RETENTION, type Retention } from './retention.js'
+  type ComparisonEntry,
+  comparisonEntry,
+  type ExecutionEntry,
+  executionEntry,
+  type SampleEntry,
+  sampleEntry,
+  type TransitionEntry,
+  transitionEntry,
+} from './entries.js'
+import { executionOf } from './facts.js'
+import type { EvidenceSample, ExecutionFacts, Journal, KeptTransition, Transition } from './journal.js'
+import { rowContent, rowSample, rowTransition } from './journal-rows.js'
+import { JournalStatements, TABLES, type Table } from './journal-statements.js'
+import { PAGE_ROWS, PagedReads } from './paged-reads.js'
+import { Pruning } from './pruning.js'
+import { type Retention, retentionFor } from './retention.js'
 import { JOURNAL_SCHEMA } from './schema.js'
+import { type Position, type SpanFilter, SpanPages } from './span-pages.js'
 import { WriteBehind } from './write-behind.js'
 
 export interface SqliteJournalOptions {
@@ -27,28 +42,22 @@ export interface SqliteJournalOptions {
 type Entry =
   | { readonly kind: 'transition'; readonly entry: TransitionEntry }
   | { readonly kind: 'sample'; readonly entry: SampleEntry }
+  | { readonly kind: 'comparison'; readonly entry: ComparisonEntry }
+  | { readonly kind: 'execution'; readonly entry: ExecutionEntry }
 
-/** Rows read a page at a time. */
-interface Pages<T> {
-  readonly start: number
-  readonly limit: number
-  page(cursor: number, size: number): SqlRow[]
-  /** the place behind which the next page begins */
-  cursor(row: SqlRow): number
-  /** undefined for a row to be passed over */
-  parse(row: SqlRow): T | undefined
-}
+/** Which entries make way for which where too many wait. */
+const RANK = { transition: 2, sample: 1, comparison: 0, execution: 0 } as const
 
 /** entries that may wait for a disk that takes none */
 const MAX_WAITING = 1_000
-/** rows of one read */
-const PAGE = 100
-const READ_DEADLINE_MS = 2_000
-const MAX_READS_WAITING = 100
-const PRUNE_EVERY_MS = 60_000
-/** oldest rows of each table one transaction may delete, and ms to the next while there is more to delete */
-const PRUNE_STEP = 200
-const PRUNE_PAUSE_MS = 100
+/** oldest rows of a table that one transaction may delete; those of contents are large */
+const PRUNE_STEPS: Readonly<Record<Table, number>> = {
+  transitions: 200,
+  samples: 200,
+  comparisons: 200,
+  contents: 20,
+  executions: 200,
+}
 
 /**
  * The journal in a SQLite file, which may be the one of the conversations; shared by all replicas of the machine.
@@ -66,18 +75,25 @@ class SqliteJournal implements Journal {
   readonly #logger: Logger
   readonly #retention: Retention
   readonly #writer: WriteBehind<Entry>
-  readonly #reads: BusyQueue
-  #pruning: Timer
-  #readable = true
+  readonly #reads: PagedReads
+  readonly #pruning: Pruning
+  readonly #comparisons: SpanPages
+  readonly #executions: SpanPages
   #closed = false
   #closing: Promise<void> | undefined
 
   constructor(database: SqliteDatabase, { clock, logger, retention }: SqliteJournalOptions) {
     this.#database = database
     this.#statements = new JournalStatements(database)
+    this.#comparisons = new SpanPages(database, {
+      table: 'comparisons',
+      fixed: ['control_mode'],
+      picked: ['org_id', 'agent_id'],
+    })
+    this.#executions = new SpanPages(database, { table: 'executions', fixed: [], picked: ['org_id'] })
     this.#clock = clock
     this.#logger = logger
-    this.#retention = retention ?? DEFAULT_RETENTION
+    this.#retention = retention ?? retentionFor()
     this.#writer = new WriteBehind({
       clock,
       maxWaiting: MAX_WAITING,
@@ -88,14 +104,11 @@ class SqliteJournal implements Journal {
       onOver: () => this.#logger.info({ dropped: this.dropped }, '[Journal] the journal is written again'),
       onImpossible: (error) => this.#tell('error', error, '[Journal] an entry cannot be kept'),
     })
-    this.#reads = new BusyQueue({
-      now: () => clock.monotonic(),
-      schedule: keepAlive,
-      isBusy,
-      deadlineMs: READ_DEADLINE_MS,
-      maxWaiting: MAX_READS_WAITING,
+    this.#reads = new PagedReads({
+      clock,
+      onFault: (error) => this.#tell('error', error, '[Journal] the journal cannot be read'),
     })
-    this.#pruning = this.#pruneIn(PRUNE_EVERY_MS)
+    this.#pruning = new Pruning({ clock, steps: TABLES.map((table) => () => this.#prune(table)) })
   }
 
   get dropped(): number {
@@ -103,17 +116,27 @@ class SqliteJournal implements Journal {
   }
 
   keepTransition(transition: Transition): void {
-    this.#writer.add({ kind: 'transition', entry: transitionEntry(transition) }, true)
+    this.#keep({ kind: 'transition', entry: transitionEntry(transition) })
   }
 
   keepSample(sample: EvidenceSample): void {
     const entry = sampleEntry(sample)
-    if (entry === undefined) this.#writer.drop()
-    else this.#writer.add({ kind: 'sample', entry }, false)
+    this.#keep(entry && { kind: 'sample', entry })
   }
 
-  transitions(limit: number, beforeId = Number.MAX_SAFE_INTEGER): Promise<readonly KeptTransition[]> {
-    return this.#pages({
+  keepComparison(comparison: Comparison): void {
+    const entry = comparisonEntry(comparison)
+    this.#keep(entry && { kind: 'comparison', entry })
+  }
+
+  keepExecution(execution: KeptExecution): void {
+    const entry = executionEntry(execution)
+    this.#keep(entry && { kind: 'execution', entry })
+  }
+
+  async transitions(limit: number, beforeId = Number.MAX_SAFE_INTEGER): Promise<readonly KeptTransition[]> {
+    await this.#catchUp()
+    return this.#reads.rows({
       start: beforeId,
       limit,
       page: (before, size) => this.#statements.transitionsBefore(before, size),
@@ -122,14 +145,36 @@ class SqliteJournal implements Journal {
     })
   }
 
-  samples(run: string): Promise<readonly EvidenceSample[]> {
-    return this.#pages({
+  async samples(run: string): Promise<readonly EvidenceSample[]> {
+    await this.#catchUp()
+    return this.#reads.rows({
       start: Number.MIN_SAFE_INTEGER,
       limit: Number.POSITIVE_INFINITY,
       page: (after, size) => this.#statements.samplesAfter(run, after, size),
       cursor: (row) => Number(row[SEQ]),
       parse: rowSample,
     })
+  }
+
+  async comparisonSums({ from, to, controlMode, orgId, agentId }: ComparisonQuery): Promise<ComparisonSums> {
+    const filter = { from, to, fixed: [controlMode], picked: [orgId, agentId] }
+    const summer = new ComparisonSummer()
+    for await (const page of this.#facts(this.#comparisons, filter))
+      for (const facts of page) summer.add(facts)
+    return summer.sums()
+  }
+
+  async comparisonContents(query: ComparisonQuery, limit: number): Promise<readonly ComparisonContent[]> {
+    await this.#catchUp()
+    const most = Math.min(limit, PAGE_ROWS)
+    const rows = await this.#reads.once(() => this.#statements.contents(query, most))
+    return rows.flatMap((row) => rowContent(row) ?? [])
+  }
+
+  async *executions({ from, to, orgId }: Span): AsyncGenerator<readonly ExecutionFacts[]> {
+    const filter = { from, to, fixed: [], picked: [orgId] }
+    for await (const page of this.#facts(this.#executions, filter))
+      yield page.flatMap((facts) => executionOf(facts) ?? [])
   }
 
   close(): Promise<void> {
@@ -139,7 +184,7 @@ class SqliteJournal implements Journal {
 
   async #close(): Promise<void> {
     this.#closed = true
-    this.#pruning.cancel()
+    this.#pruning.stop()
     this.#reads.close()
     const before = this.dropped
     await this.#writer.close()
@@ -149,59 +194,52 @@ class SqliteJournal implements Journal {
     this.#database.close()
   }
 
+  /** @param entry undefined for what could not be made one */
+  #keep(entry: Entry | undefined): void {
+    if (entry === undefined) this.#writer.drop()
+    else this.#writer.add(entry, RANK[entry.kind])
+  }
+
   #write(entries: readonly Entry[]): void {
     this.#database.transaction(() => {
-      for (const { kind, entry } of entries) {
-        if (kind === 'transition') this.#statements.insertTransition(entry)
-        else this.#statements.insertSample(entry)
-      }
+      for (const entry of entries) this.#writeOne(entry)
     })
   }
 
-  /** The event loop has its turn between two pages. */
-  async #pages<T>({ start, limit, page, cursor, parse }: Pages<T>): Promise<T[]> {
-    // Whoever asks sees what this process did before.
+  #writeOne({ kind, entry }: Entry): void {
+    switch (kind) {
+      case 'transition':
+        this.#statements.insertTransition(entry)
+        return
+      case 'sample':
+        this.#statements.insertSample(entry)
+        return
+      case 'comparison':
+        this.#statements.insertComparison(entry)
+        return
+      case 'execution':
+        this.#statements.insertExecution(entry)
+        return
+    }
+  }
+
+  async *#facts(pages: SpanPages, filter: SpanFilter): AsyncGenerator<readonly unknown[]> {
+    await this.#catchUp()
+    yield* this.#reads.lists((after: Position | undefined) => pages.page(filter, after))
+  }
+
+  /** Whoever asks sees what this process did before. */
+  async #catchUp(): Promise<void> {
     if (!this.#closed) await this.#writer.flush()
-    const all: T[] = []
-    for (let from = start, left = limit; ; ) {
-      const size = Math.min(PAGE, left)
-      const rows = await this.#read(() => page(from, size))
-      all.push(...rows.flatMap((row) => parse(row) ?? []))
-      left -= rows.length
-      const last = rows.at(-1)
-      if (last === undefined || rows.length < size || left <= 0) return all
-      from = cursor(last)
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-  }
-
-  async #read<T>(work: () => T): Promise<T> {
-    try {
-      const result = await this.#reads.run(work, true)
-      this.#readable = true
-      return result
-    } catch (error) {
-      if (this.#closed) throw new JournalUnavailable('the journal is closed', { cause: error })
-      if (this.#readable) this.#tell('error', error, '[Journal] the journal cannot be read')
-      this.#readable = false
-      throw new JournalUnavailable(`the journal cannot be read: ${errorText(error)}`, { cause: error })
-    }
-  }
-
-  #pruneIn(delayMs: number): Timer {
-    return this.#clock.schedule(delayMs, () => {
-      this.#pruning = this.#pruneIn(this.#pruneStep() ? PRUNE_PAUSE_MS : PRUNE_EVERY_MS)
-    })
   }
 
   /** Is there more to delete? A fault is the next step's: the writer tells those of the file. */
-  #pruneStep(): boolean {
+  #prune(table: Table): boolean {
+    const step = PRUNE_STEPS[table]
     const now = this.#clock.wall()
     try {
-      return this.#database.transaction(() =>
-        (['transitions', 'samples'] as const)
-          .map((table) => this.#statements.prune(table, this.#retention[table], now, PRUNE_STEP))
-          .includes(PRUNE_STEP),
+      return this.#database.transaction(
+        () => this.#statements.prune(table, this.#retention[table], now, step) === step,
       )
     } catch {
       return false
@@ -215,9 +253,3 @@ class SqliteJournal implements Journal {
 
 /** place of `seq` in a row of samples */
 const SEQ = 4
-
-/** Unlike the clock's timers: somebody waits for the read. */
-function keepAlive(delayMs: number, callback: () => void): Timer {
-  const timer = setTimeout(callback, delayMs)
-  return { cancel: () => clearTimeout(timer) }
-}

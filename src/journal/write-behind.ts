@@ -21,7 +21,7 @@ export interface WriteBehindOptions<T> {
 
 interface Waiting<T> {
   readonly entry: T
-  readonly precious: boolean
+  readonly rank: number
 }
 
 /** ms an entry waits for others to share its transaction */
@@ -35,7 +35,7 @@ const LAST_PAUSES_MS = [0, 10, 20, 50, 100, 200, 250, 300] as const
 
 /**
  * Entries on their way to a disk that may be locked, full or gone: `add` only remembers, a timer writes. Bounded: beyond
- * that entries are dropped and counted, a precious one taking the place of the newest that is not.
+ * that entries are dropped and counted; one of a higher rank takes the place of the newest of the lowest.
  */
 export class WriteBehind<T> {
   readonly #options: WriteBehindOptions<T>
@@ -62,12 +62,13 @@ export class WriteBehind<T> {
     this.#dropped += 1
   }
 
-  add(entry: T, precious: boolean): void {
-    if (this.#closed || (this.#waiting.length >= this.#options.maxWaiting && !this.#makeRoom(precious))) {
+  /** @param rank the higher, the dearer; 0 takes nobody's place */
+  add(entry: T, rank: number): void {
+    if (this.#closed || (this.#waiting.length >= this.#options.maxWaiting && !this.#makeRoom(rank))) {
       this.drop()
       return
     }
-    this.#waiting.push({ entry, precious })
+    this.#waiting.push({ entry, rank })
     this.#timer ??= this.#schedule()
   }
 
@@ -97,13 +98,26 @@ export class WriteBehind<T> {
     })
   }
 
-  #makeRoom(precious: boolean): boolean {
+  #makeRoom(rank: number): boolean {
     this.#tellTrouble(new Error('too many entries wait'))
-    const victim = precious ? this.#waiting.findLastIndex((waiting) => !waiting.precious) : -1
+    const victim = this.#cheapest(rank)
     if (victim < 0) return false
     this.#waiting.splice(victim, 1)
     this.drop()
     return true
+  }
+
+  /** The newest of the lowest rank below; -1 where there is none. */
+  #cheapest(rank: number): number {
+    let victim = -1
+    let lowest = rank
+    for (let at = this.#waiting.length - 1; at >= 0 && lowest > 0; at -= 1) {
+      const found = this.#waiting[at]?.rank ?? lowest
+      if (found >= lowest) continue
+      lowest = found
+      victim = at
+    }
+    return victim
   }
 
   /** One transaction. False where it is better to wait before the next. */

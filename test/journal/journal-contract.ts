@@ -12,6 +12,9 @@ import { rejection } from '../support/rejection.js'
 export const RETENTION: Retention = {
   transitions: { count: 300, maxAgeMs: 365 * 86_400_000 },
   samples: { count: 500, maxAgeMs: 7 * 86_400_000 },
+  comparisons: { count: 400, maxAgeMs: 90 * 86_400_000 },
+  contents: { count: 60, maxAgeMs: 86_400_000 },
+  executions: { count: 600, maxAgeMs: 30 * 86_400_000 },
 }
 
 export const trip = (revision: number, more: Partial<Transition> = {}): Transition => ({
@@ -42,6 +45,7 @@ const WHOLE: Transition = trip(7, {
   trips: 3,
   holdUntil: Date.UTC(2026, 0, 2),
   recoveringPercent: 12.5,
+  adopted: true,
   evidence: { runtime: { total: 50, errors: [1, 2] }, probes: [{ ok: false }], none: null },
   guardrails: { errorRate: 0.5, softFailures: ['I encountered an error:'] },
 })
@@ -55,10 +59,11 @@ export const sample = (seq: number, more: Partial<EvidenceSample> = {}): Evidenc
   ...more,
 })
 
-/** What every journal does; `open` gives a fresh one. */
-export function journalContract(
-  open: (options: { clock: ManualClock; retention: Retention }) => Journal,
-): void {
+/** Gives a fresh journal. */
+export type Open = (options: { clock: ManualClock; retention: Retention }) => Journal
+
+/** What every journal does. */
+export function journalContract(open: Open): void {
   let clock: ManualClock
   let journal: Journal
   /** ms by which the wall clock was put forward: no timer has to fire for each minute of a year */
@@ -80,7 +85,7 @@ export function journalContract(
     clock.advance(20)
     age += days * 86_400_000
     clock.advance(60_000)
-    for (let step = 0; step < 20; step += 1) clock.advance(100)
+    for (let step = 0; step < 50; step += 1) clock.advance(100)
   }
 
   it('begins empty', async () => {

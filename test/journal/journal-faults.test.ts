@@ -7,12 +7,13 @@ import { JOURNAL_SCHEMA } from '../../src/journal/schema.js'
 import { openSqliteJournal } from '../../src/journal/sqlite-journal.js'
 import { openSqliteSessionStore } from '../../src/sessions/sqlite-session-store.js'
 import { capturingLogger } from '../support/capturing-logger.js'
+import { sampleComparison, sampleExecution } from '../support/comparisons.js'
 import { type Forked, forked, killForked } from '../support/forked.js'
 import { manualClock } from '../support/manual-clock.js'
 import { rejection } from '../support/rejection.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { until } from '../support/until.js'
-import { sample, trip } from './journal-contract.js'
+import { RETENTION, sample, trip } from './journal-contract.js'
 
 const WAIT = '[Journal] the journal cannot be written; entries wait'
 const AGAIN = '[Journal] the journal is written again'
@@ -66,12 +67,12 @@ describe('the SQLite journal', () => {
   it('deletes what is beyond its bounds in small steps', async () => {
     const clock = manualClock()
     const bound = { count: 100, maxAgeMs: 86_400_000 }
-    const retention = { transitions: bound, samples: bound }
+    const retention = { ...RETENTION, transitions: bound, samples: bound }
     const kept = openSqliteJournal(directory.path('chat.db'), { clock, logger: silentLogger, retention })
     journal = kept
     for (let seq = 0; seq < 900; seq += 1) kept.keepSample(sample(seq))
     clock.advance(100)
-    clock.advance(59_899)
+    clock.advance(59_919)
     const left = [inFile('samples')]
     clock.advance(1)
     for (let step = 0; step < 5; step += 1) {
@@ -80,6 +81,60 @@ describe('the SQLite journal', () => {
     }
     expect(left).to.deep.equal([900, 700, 500, 300, 100, 100])
     expect((await kept.samples('run-1')).map(({ seq }) => seq)[0]).to.equal(800)
+  })
+
+  it('adds up pages of comparisons and gives pages of executions, each entry once', async () => {
+    const kept = open(manualClock())
+    const at = (index: number): number => Date.UTC(2026, 0, 1) + Math.floor(index / 3) * 10
+    for (let index = 0; index < 3_300; index += 1) {
+      kept.keepComparison(sampleComparison({ at: at(index), orgId: `org-${index % 2}` }))
+      kept.keepExecution(sampleExecution({ at: at(index), latencyMs: index }))
+      // Only so many may wait at once.
+      if (index % 400 === 0) await kept.transitions(1)
+    }
+    const span = { from: at(30), to: at(3_030) }
+    const latencies: number[] = []
+    for await (const page of kept.executions(span)) latencies.push(...page.map(({ latencyMs }) => latencyMs))
+    expect(latencies).to.deep.equal(Array.from({ length: 3_000 }, (_, index) => 30 + index))
+    const query = { ...span, controlMode: 'direct_llm' as const }
+    const pairs = async (orgId?: string): Promise<number> =>
+      (await kept.comparisonSums(orgId === undefined ? query : { ...query, orgId })).ab.pairs
+    expect([await pairs(), await pairs('org-1'), await pairs('org-2')]).to.deep.equal([3_000, 1_500, 0])
+    expect(kept.dropped).to.equal(0)
+  })
+
+  it('passes over facts that a newer version wrote, and refuses what is no JSON', async () => {
+    const kept = open()
+    for (let index = 0; index < 6; index += 1) {
+      kept.keepComparison(sampleComparison({ orgId: `org-${index}` }))
+      kept.keepExecution(sampleExecution({ orgId: `org-${index}` }))
+    }
+    const query = { from: 0, to: Date.UTC(2030), controlMode: 'direct_llm' as const }
+    expect((await kept.comparisonSums(query)).ab.pairs).to.equal(6)
+    const database = openSqlite(directory.path('chat.db'), JOURNAL_SCHEMA)
+    for (const [index, facts] of ['[9]', '{}', '[0,0,null,null,null,null,"x"]', '1'].entries())
+      for (const table of ['comparisons', 'executions'])
+        database.exec(`UPDATE ${table} SET facts = '${facts}' WHERE org_id = 'org-${index}'`)
+    expect(() => database.exec(`UPDATE comparisons SET facts = '[torn'`)).to.throw(/CHECK/)
+    database.close()
+    expect((await kept.comparisonSums(query)).ab.pairs).to.equal(2)
+    const executions: unknown[] = []
+    for await (const page of kept.executions(query)) executions.push(...page)
+    expect(executions).to.have.length(2)
+  })
+
+  it('goes on with a file of the version before', async () => {
+    const [first = ''] = JOURNAL_SCHEMA.migrations
+    const before = openSqlite(directory.path('chat.db'), { room: 'journal', migrations: [first] })
+    before.exec(
+      `INSERT INTO transitions (at, from_state, to_state, manual_from, manual_to, actor, replica, trips, revision)
+        VALUES (1, 'normal', 'fallback', 'none', 'none', 'auto', 'a', 1, 7)`,
+    )
+    before.close()
+    const kept = open()
+    kept.keepTransition(trip(7, { at: 1, adopted: true }))
+    kept.keepComparison(sampleComparison())
+    expect(await kept.transitions(10)).to.deep.equal([{ ...trip(7, { at: 1 }), id: 1 }])
   })
 
   it('loses only an entry that the file would not have', async () => {
@@ -138,16 +193,20 @@ describe('the SQLite journal', () => {
       const clock = manualClock()
       const kept = open(clock)
       await order('lock')
+      for (let entry = 0; entry < 300; entry += 1) {
+        kept.keepComparison(sampleComparison())
+        kept.keepExecution(sampleExecution())
+      }
       for (let seq = 0; seq < 1_200; seq += 1) kept.keepSample(sample(seq))
       for (let revision = 1; revision <= 5; revision += 1) kept.keepTransition(trip(revision))
       clock.advance(3_000)
       expect(words()).to.deep.equal([WAIT])
-      expect(kept.dropped).to.equal(205)
+      expect(kept.dropped).to.equal(805)
       await order('unlock')
       clock.advance(1_000)
       clock.advance(1_000)
       expect(words()).to.deep.equal([WAIT, AGAIN])
-      expect(lines[1]).to.include({ dropped: 205 })
+      expect(lines[1]).to.include({ dropped: 805 })
       expect(await kept.transitions(10)).to.have.length(5)
       expect(await kept.samples('run-1')).to.have.length(995)
     }).timeout(20_000)

@@ -2,15 +2,22 @@ import { silentLogger } from '../../src/core/logger.js'
 import { createMemoryJournal } from '../../src/journal/memory-journal.js'
 import { openSqliteJournal } from '../../src/journal/sqlite-journal.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
-import { journalContract } from './journal-contract.js'
+import { comparisonsContract } from './comparisons-contract.js'
+import { journalContract, type Open } from './journal-contract.js'
+import { transitionsContract } from './transitions-contract.js'
 
 describe('the journal in memory', () => {
-  journalContract((options) => createMemoryJournal(options))
+  const open: Open = (options) => createMemoryJournal(options)
+  journalContract(open)
+  transitionsContract(open)
+  comparisonsContract(open)
 })
 
 describe('the journal in a SQLite file', () => {
   const directory = temporaryDirectory()
-  journalContract((options) =>
-    openSqliteJournal(directory.path('chat.db'), { ...options, logger: silentLogger }),
-  )
+  const open: Open = (options) =>
+    openSqliteJournal(directory.path('chat.db'), { ...options, logger: silentLogger })
+  journalContract(open)
+  transitionsContract(open)
+  comparisonsContract(open)
 })

@@ -37,8 +37,8 @@ describe('entries on their way to the disk', () => {
       onOver: () => told.push('over'),
       onImpossible: () => told.push('impossible'),
     })
-  const add = (from: number, to: number, precious = false): void => {
-    for (let entry = from; entry <= to; entry += 1) behind.add(entry, precious)
+  const add = (from: number, to: number, rank = 0): void => {
+    for (let entry = from; entry <= to; entry += 1) behind.add(entry, rank)
   }
   const range = (from: number, to: number): number[] =>
     Array.from({ length: to - from + 1 }, (_, index) => from + index)
@@ -114,11 +114,11 @@ describe('entries on their way to the disk', () => {
     behind = make(4)
     disk = 'locked'
     add(1, 2)
-    add(3, 3, true)
+    add(3, 3, 1)
     add(4, 4)
-    add(5, 6, true)
+    add(5, 6, 1)
     add(7, 7)
-    add(8, 9, true)
+    add(8, 9, 1)
     clock.advance(10)
     disk = 'fine'
     clock.advance(2_000)
@@ -126,10 +126,22 @@ describe('entries on their way to the disk', () => {
     expect(behind.dropped).to.equal(5)
   })
 
+  it('of the lowest rank go first, whenever they came', () => {
+    behind = make(3)
+    add(1, 1)
+    add(2, 3, 1)
+    add(4, 5, 2)
+    add(6, 6, 1)
+    add(7, 7, 2)
+    clock.advance(10)
+    expect(written.flat()).to.deep.equal([4, 5, 7])
+    expect(behind.dropped).to.equal(4)
+  })
+
   it('give up the newest of the others for them', () => {
     behind = make(3)
     add(1, 3)
-    add(4, 4, true)
+    add(4, 4, 1)
     clock.advance(10)
     expect(written.flat()).to.deep.equal([1, 2, 4])
   })
@@ -205,7 +217,7 @@ describe('entries on their way to the disk', () => {
 
   it('are each written once, in order, or dropped and counted', () => {
     const step = fc.oneof(
-      fc.record({ kind: fc.constant('add' as const), count: fc.nat(30), precious: fc.boolean() }),
+      fc.record({ kind: fc.constant('add' as const), count: fc.nat(30), rank: fc.nat(2) }),
       fc.record({ kind: fc.constant('wrong' as const) }),
       fc.record({ kind: fc.constant('advance' as const), ms: fc.nat(3_000) }),
       fc.record({
@@ -224,10 +236,10 @@ describe('entries on their way to the disk', () => {
         let last = 0
         for (const next of steps) {
           if (next.kind === 'add') {
-            for (let count = 0; count < next.count; count += 1) behind.add(++last, next.precious)
+            for (let count = 0; count < next.count; count += 1) behind.add(++last, next.rank)
           } else if (next.kind === 'wrong') {
             wrong.add(++last)
-            behind.add(last, false)
+            behind.add(last, 0)
           } else if (next.kind === 'advance') clock.advance(next.ms)
           else disk = next.to
         }

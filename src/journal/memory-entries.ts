@@ -1,0 +1,37 @@
+import type { Clock } from '../core/clock.js'
+import type { Bound } from './retention.js'
+
+/** Entries in the order they came, within their bound. */
+export class MemoryEntries<T extends { readonly at: number }> {
+  #entries: T[] = []
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly bound: Bound,
+  ) {}
+
+  add(entry: T): void {
+    this.#entries.push(entry)
+    // Cut by half at a time: moving all of them at each entry would cost as much as there are.
+    if (this.#entries.length >= 2 * this.bound.count) this.#entries = this.all()
+  }
+
+  some(test: (entry: T) => boolean): boolean {
+    return this.#entries.some(test)
+  }
+
+  /** Puts another in the place of the newest that passes the test; false where none does. */
+  replace(test: (entry: T) => boolean, other: (entry: T) => T): boolean {
+    const at = this.#entries.findLastIndex(test)
+    const found = this.#entries[at]
+    if (found === undefined) return false
+    this.#entries[at] = other(found)
+    return true
+  }
+
+  all(): T[] {
+    const oldest = this.clock.wall() - this.bound.maxAgeMs
+    const newest = this.#entries.slice(Math.max(this.#entries.length - this.bound.count, 0))
+    return newest.filter(({ at }) => at >= oldest)
+  }
+}
