@@ -301,7 +301,8 @@ class FallbackLoop implements RunningFallback {
         return
       case 'adopted':
         adopted(logger, effect.transition)
-        journal.keepTransition(effect.transition)
+        // Replicas that share the journal all see the change: it is kept once.
+        journal.keepTransition({ ...effect.transition, adopted: true })
         this.#emit({ kind: 'transition', transition: effect.transition })
         return
       case 'write':
