@@ -4,8 +4,10 @@ import type { Turn } from '../execution/backend.js'
 import { executeTurn } from '../execution/execute-turn.js'
 import type { TurnResult } from '../execution/turn-result.js'
 import type { Decision } from '../protocol/modes.js'
+import type { ShadowWatch } from './app-deps.js'
 import { NOT_STARTED } from './end-turn.js'
 import { turnBroke } from './events.js'
+import { keptExecution } from './kept-execution.js'
 import type { RunningTurn } from './running-turn.js'
 import type { SseStream } from './sse-stream.js'
 
@@ -16,9 +18,10 @@ export async function relay(
   flags: TurnFlags,
   stream: SseStream,
   { who, place, text, outcomes, after, deps }: RunningTurn,
+  shadow?: ShadowWatch,
 ): Promise<TurnResult> {
   const { signal } = place
-  const { clock, logger, metrics, fallback, windows } = deps
+  const { clock, logger, metrics, fallback, windows, journal } = deps
   const execution = executeTurn(turn, decision.mode, deps.backends, flags.guardrails, {
     clock,
     logger,
@@ -28,6 +31,9 @@ export async function relay(
       metrics.recordOutcome(outcome)
       fallback.record(outcome)
       windows.record(outcome)
+      shadow?.ended(outcome)
+      const execution = keptExecution(outcome, clock.wall())
+      if (execution !== undefined) journal.keepExecution(execution)
     },
     after: (task) => after.push(task),
   })
@@ -45,6 +51,7 @@ export async function relay(
       // Given up: what still comes is neither shown nor kept.
       if (givenUp) continue
       text.add(step.value)
+      shadow?.saw(step.value)
       const blocked = stream.write(step.value)
       if (blocked !== undefined) await blocked
     }
@@ -55,5 +62,6 @@ export async function relay(
     return broken
   } finally {
     signal.removeEventListener('abort', onAbort)
+    shadow?.left()
   }
 }

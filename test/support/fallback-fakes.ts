@@ -1,6 +1,14 @@
+import { systemClock } from '../../src/core/clock.js'
 import type { Outcome } from '../../src/execution/outcome.js'
 import type { Command, Fallback, FallbackEvent, FallbackSnapshot } from '../../src/fallback/fallback.js'
-import { JournalUnavailable, type KeptTransition, type Transition } from '../../src/journal/journal.js'
+import type { KeptExecution } from '../../src/journal/comparison.js'
+import {
+  type Journal,
+  JournalUnavailable,
+  type KeptTransition,
+  type Transition,
+} from '../../src/journal/journal.js'
+import { createMemoryJournal } from '../../src/journal/memory-journal.js'
 import type { PublicWindows } from '../../src/metrics/windows.js'
 import type { WindowMetrics } from '../../src/protocol/fallback.js'
 import type { Decision, ExecutionMode } from '../../src/protocol/modes.js'
@@ -117,23 +125,50 @@ export function fakeWindows(): FakeWindows {
   }
 }
 
-export interface FakeJournal {
+/** What the edge has of the journal; what is kept through it, a journal in memory has. */
+export interface FakeJournal extends Omit<Journal, 'keepTransition' | 'keepSample' | 'samples' | 'close'> {
   /** oldest first */
   readonly kept: KeptTransition[]
+  /** of users' turns */
+  readonly executed: KeptExecution[]
   available: boolean
-  transitions(limit: number, beforeId?: number): Promise<readonly KeptTransition[]>
 }
 
 export function fakeJournal(): FakeJournal {
+  const all = { count: 1_000_000, maxAgeMs: Number.POSITIVE_INFINITY }
+  const retention = { transitions: all, samples: all, comparisons: all, contents: all, executions: all }
+  const memory = createMemoryJournal({ clock: systemClock, retention })
+  const check = (): void => {
+    if (!journal.available) throw new JournalUnavailable('the disk is away')
+  }
   const journal: FakeJournal = {
     kept: [],
+    executed: [],
     available: true,
+    dropped: 0,
+    keepComparison: (comparison) => memory.keepComparison(comparison),
+    keepExecution(execution) {
+      journal.executed.push(execution)
+      memory.keepExecution(execution)
+    },
     async transitions(limit, beforeId = Number.POSITIVE_INFINITY) {
-      if (!journal.available) throw new JournalUnavailable('the disk is away')
+      check()
       return journal.kept
         .filter(({ id }) => id < beforeId)
         .reverse()
         .slice(0, limit)
+    },
+    async comparisonSums(query) {
+      check()
+      return memory.comparisonSums(query)
+    },
+    async comparisonContents(query, limit) {
+      check()
+      return memory.comparisonContents(query, limit)
+    },
+    async *executions(span) {
+      check()
+      yield* memory.executions(span)
     },
   }
   return journal
