@@ -17,6 +17,7 @@ import { answerClientError } from './http/client-error.js'
 import { createTurnRegistry } from './http/turns.js'
 import type { Journal } from './journal/journal.js'
 import { createMemoryJournal } from './journal/memory-journal.js'
+import { retentionFor, retentionInMemory } from './journal/retention.js'
 import { openSqliteJournal } from './journal/sqlite-journal.js'
 import { createJudgedWindow } from './metrics/judged-window.js'
 import { createServiceMetrics } from './metrics/prometheus.js'
@@ -161,9 +162,10 @@ function openSessions(config: Config, logger: Logger, clock: Clock): SessionStor
 }
 
 function openJournal(config: Config, logger: Logger, clock: Clock): Journal {
+  const { contentDays } = config.shadow
   return config.database === ':memory:'
-    ? createMemoryJournal({ clock })
-    : openSqliteJournal(config.database, { clock, logger })
+    ? createMemoryJournal({ clock, retention: retentionInMemory(contentDays) })
+    : openSqliteJournal(config.database, { clock, logger, retention: retentionFor(contentDays) })
 }
 
 function openNotifier(config: Config, logger: Logger, clock: Clock): Notifier | undefined {
