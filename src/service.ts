@@ -10,6 +10,7 @@ import { defaultGuardrails } from './decision/code-defaults.js'
 import { createFlags } from './decision/open-feature-flags.js'
 import { createDirectLlm } from './execution/direct-llm.js'
 import { createRuntimeOrchestrator } from './execution/runtime-orchestrator.js'
+import type { FallbackSnapshot } from './fallback/fallback.js'
 import { createFallback, type LoopGuardrails } from './fallback/fallback-loop.js'
 import { createHealthProbe, type ProbeSettings } from './fallback/probe.js'
 import type { Lifecycle } from './http/app-deps.js'
@@ -22,11 +23,13 @@ import { openSqliteJournal } from './journal/sqlite-journal.js'
 import { createJudgedWindow } from './metrics/judged-window.js'
 import { createServiceMetrics } from './metrics/prometheus.js'
 import { createPublicWindows } from './metrics/public-windows.js'
+import type { JudgedWindow, Tally } from './metrics/windows.js'
 import { createNotifier, type Notifier } from './notifications/notifier.js'
 import { createMemorySessionStore } from './sessions/memory-session-store.js'
 import type { SessionStore } from './sessions/session-store.js'
 import { openSqliteSessionStore } from './sessions/sqlite-session-store.js'
 import { createRecoveryShadows } from './shadow/recovery-shadows.js'
+import { createShadowing } from './shadow/shadowing.js'
 import { createFileFlagStore } from './store/file-flag-store.js'
 
 /** A running service; `stop` drains as the protocol says and may be called at any time, also more than once. */
@@ -56,6 +59,7 @@ export function createService(config: Config, logger: Logger, clock: Clock = sys
     replica: config.replica,
     flagsStatus: () => flags.status(),
     fallback: () => fallback.snapshot(),
+    shadows: () => shadows.counts(),
     counts: () => ({
       chat_window_orgs_dropped_total: windows.droppedOrgs,
       chat_journal_dropped_total: journal.dropped,
@@ -70,6 +74,12 @@ export function createService(config: Config, logger: Logger, clock: Clock = sys
     logger,
     onConnectionTrouble: () => fallback.trouble(),
   })
+  // Connections of their own: a shadow takes none of a user's, and trouble on them wakes no probe.
+  const shadowBackends = {
+    direct_llm: createDirectLlm(config.llm, { clock }),
+    runtime_orchestrator: createRuntimeOrchestrator(config.runtime, { clock, logger }),
+  }
+  const judged = { runtime: createJudgedWindow(clock), direct: createJudgedWindow(clock) }
   const nonce = randomUUID()
   const fallback = createFallback({
     clock,
@@ -88,7 +98,7 @@ export function createService(config: Config, logger: Logger, clock: Clock = sys
         settings: () => probeSettings(wiring.guardrails()),
         onResult: (result) => wiring.onResult(result),
       }),
-    judged: { runtime: createJudgedWindow(clock), direct: createJudgedWindow(clock) },
+    judged,
     windows,
     journal,
     notify: (transition) => notifier?.notify(transition),
@@ -103,6 +113,22 @@ export function createService(config: Config, logger: Logger, clock: Clock = sys
     allowed: (subject) => fallback.maySpareShadow(subject),
     record: (outcome) => fallback.recordShadow(outcome),
   })
+  const shadows = createShadowing({
+    backends: shadowBackends,
+    clock,
+    logger,
+    ids: { newId: () => randomUUID() },
+    replica: config.replica,
+    settings: () => config.shadow,
+    maxConcurrent: config.shadow.maxConcurrent,
+    keep: (comparison) => journal.keepComparison(comparison),
+    control: {
+      fallbackNormal: () => isNormal(fallback.snapshot()),
+      tallies: (mode) =>
+        recentTallies(judged[mode === 'direct_llm' ? 'direct' : 'runtime'], fallback.guardrails),
+      guardrails: () => fallback.guardrails,
+    },
+  })
   fallback.subscribe((event) => {
     if (event.kind === 'transition') metrics.recordTransition(event.transition)
   })
@@ -113,6 +139,7 @@ export function createService(config: Config, logger: Logger, clock: Clock = sys
     flags,
     fallback,
     recoveryShadows,
+    shadows,
     windows,
     journal,
     sessions,
@@ -131,10 +158,11 @@ export function createService(config: Config, logger: Logger, clock: Clock = sys
   async function stop(): Promise<void> {
     state = 'draining'
     draining.abort()
-    await Promise.all([turns.drain(config.drainMs), recoveryShadows.stop()])
+    await Promise.all([turns.drain(config.drainMs), recoveryShadows.stop(), shadows.stop(config.drainMs)])
     await closeServer(server)
     await fallback.stop()
-    await Promise.all([flags.close(), directLlm.close(), runtime.close(), notifier?.close()])
+    for (const backend of [directLlm, runtime, ...Object.values(shadowBackends)]) backend.close()
+    await Promise.all([flags.close(), notifier?.close()])
     await Promise.all([journal.close(), sessions.close()])
     logger.info('stopped')
   }
@@ -142,6 +170,7 @@ export function createService(config: Config, logger: Logger, clock: Clock = sys
   return {
     async start() {
       await listen(server, config)
+      shadows.start()
       await flags.start()
       await fallback.start()
       if (state === 'starting') state = 'ready'
@@ -178,6 +207,16 @@ const probeSettings = (guardrails: LoopGuardrails): ProbeSettings => ({
   timeoutMs: guardrails.probeTimeoutMs,
   failures: guardrails.probeFailures,
 })
+
+const isNormal = ({ override, isolated }: FallbackSnapshot): boolean =>
+  override.auto.state === 'normal' && !isolated
+
+/** The newest executions of users, and all of the window. */
+function recentTallies(window: JudgedWindow, guardrails: LoopGuardrails): readonly Tally[] {
+  const windowMs = guardrails.windowSeconds * 1000
+  const fastMs = guardrails.fastWindowSeconds * 1000
+  return [window.newest(fastMs, guardrails.minSamples, windowMs), window.tally(windowMs)]
+}
 
 async function listen(server: Server, config: Config): Promise<void> {
   server.listen(config.port, config.host)

@@ -8,9 +8,10 @@ import type { Outcome } from '../execution/outcome.js'
 import type { Fallback } from '../fallback/fallback.js'
 import type { Journal } from '../journal/journal.js'
 import type { PublicWindows } from '../metrics/windows.js'
-import type { Failover, MessageBody } from '../protocol/events.js'
+import type { Failover } from '../protocol/events.js'
 import type { Decision, ExecutionMode } from '../protocol/modes.js'
 import type { SessionStore } from '../sessions/session-store.js'
+import type { ShadowRunner } from '../shadow/shadow-runner.js'
 import type { TurnRegistry } from './turns.js'
 
 /** What the request edge tells the metrics, and the exposition it serves. Recording never throws and never waits. */
@@ -70,27 +71,13 @@ export interface RecoveryShadowing {
   consider(turn: Turn, limits: ExecutionLimits): void
 }
 
-/** What is told of a user's turn that is shadowed, as it goes. Never throws, never waits. */
-export interface ShadowWatch {
-  saw(batch: readonly MessageBody[]): void
-  ended(outcome: Outcome): void
-  /** The turn is over, whether or not it had an outcome. */
-  left(): void
-}
-
-/** A silent run of some turns on another backend, to compare. Never throws, never waits. */
-export interface Shadowing {
-  /** Called before the turn's own request is made; undefined: nobody wants to know more of this turn. */
-  consider(turn: Turn, decision: Decision, limits: ExecutionLimits): ShadowWatch | undefined
-}
-
 /** Everything the request edge needs, made by the composition root. */
 export interface AppDeps {
   readonly config: Pick<Config, 'auth' | 'maxStreams' | 'turnsPerMinute' | 'historyBudget'>
   readonly flags: Flags
   readonly fallback: Fallback
   readonly recoveryShadows: RecoveryShadowing
-  readonly shadows: Shadowing
+  readonly shadows: Pick<ShadowRunner, 'consider' | 'counts'>
   readonly windows: PublicWindows
   readonly journal: Omit<Journal, 'keepTransition' | 'keepSample' | 'samples' | 'close'>
   readonly sessions: SessionStore

@@ -4,7 +4,7 @@ import type { Turn } from '../execution/backend.js'
 import { executeTurn } from '../execution/execute-turn.js'
 import type { TurnResult } from '../execution/turn-result.js'
 import type { Decision } from '../protocol/modes.js'
-import type { ShadowWatch } from './app-deps.js'
+import type { ShadowHandle } from '../shadow/shadow-runner.js'
 import { NOT_STARTED } from './end-turn.js'
 import { turnBroke } from './events.js'
 import { keptExecution } from './kept-execution.js'
@@ -18,7 +18,7 @@ export async function relay(
   flags: TurnFlags,
   stream: SseStream,
   { who, place, text, outcomes, after, deps }: RunningTurn,
-  shadow?: ShadowWatch,
+  shadow?: ShadowHandle,
 ): Promise<TurnResult> {
   const { signal } = place
   const { clock, logger, metrics, fallback, windows, journal } = deps

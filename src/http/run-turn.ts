@@ -70,7 +70,8 @@ async function answerTurn(
 
   const stream = openStream(ctx, running)
   const lease = keepTurnsLease(running)
-  const relaying = relay(turn, decision, flags, stream, running)
+  const shadow = deps.shadows.consider(turn, decision, flags.guardrails)
+  const relaying = relay(turn, decision, flags, stream, running, shadow)
   // The user's own request is on its way by now.
   if (decision.reason === 'fallback' && flags.mode.value === 'runtime_orchestrator')
     deps.recoveryShadows.consider(turn, flags.guardrails)

@@ -14,10 +14,22 @@ export interface ServiceMetricsOptions {
   readonly flagsStatus?: () => FlagsStatus
   /** asked at each exposition; absent: no `chat_fallback_*` and `chat_override_*` */
   readonly fallback?: () => FallbackSnapshot
+  /** asked at each exposition; absent: no `chat_shadow_*` */
+  readonly shadows?: () => ShadowFigures
   /** counts that others keep, by their metric's name; asked at each exposition */
   readonly counts?: () => Readonly<Record<CountName, number>>
   /** CPU, memory, garbage collection and event-loop lag of the process; default true */
   readonly processMetrics?: boolean
+}
+
+/** What the shadows have cost and given since the start; the keys of the records become labels. */
+export interface ShadowFigures {
+  readonly running: number
+  readonly compared: number
+  readonly dropped: Readonly<Record<string, number>>
+  readonly executions: Readonly<Record<ExecutionMode, Readonly<Record<string, number>>>>
+  readonly tokens: Readonly<Record<ExecutionMode, number>>
+  readonly fenceViolations: number
 }
 
 /**
@@ -49,6 +61,7 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
   registerReplica(registry, options.replica)
   if (options.flagsStatus !== undefined) registerFlagsState(registry, options.flagsStatus)
   if (options.fallback !== undefined) registerFallback(registry, options.fallback)
+  if (options.shadows !== undefined) registerShadows(registry, options.shadows)
   if (options.counts !== undefined) registerCounts(registry, options.counts)
   const openStreams = new Gauge({
     name: 'chat_open_streams',
@@ -179,6 +192,59 @@ function registerCounts(registry: Registry, counts: () => Readonly<Record<CountN
         this.inc(new Map(Object.entries(counts())).get(name) ?? 0)
       },
     })
+}
+
+/** Apart from `chat_executions_total` and all else that tells of users. */
+function registerShadows(registry: Registry, shadows: () => ShadowFigures): void {
+  new Gauge({
+    name: 'chat_shadow_running',
+    help: 'Shadows under way',
+    registers: [registry],
+    collect() {
+      this.set(shadows().running)
+    },
+  })
+  const counter = (
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    series: (figures: ShadowFigures) => readonly (readonly [labels: readonly string[], count: number])[],
+  ): void => {
+    new Counter({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [registry],
+      collect() {
+        this.reset()
+        for (const [labels, count] of series(shadows())) this.labels(...labels).inc(count)
+      },
+    })
+  }
+  const perMode = (of: (mode: ExecutionMode) => number) =>
+    EXECUTION_MODES.map((mode) => [[mode], of(mode)] as const)
+  counter(
+    'chat_shadow_executions_total',
+    'Executions of shadows by their outcome',
+    ['mode', 'result'],
+    (figures) =>
+      EXECUTION_MODES.flatMap((mode) =>
+        Object.entries(figures.executions[mode]).map(([result, count]) => [[mode, result], count] as const),
+      ),
+  )
+  counter('chat_shadow_tokens_total', 'Tokens spent on shadows, booked to nobody', ['mode'], ({ tokens }) =>
+    perMode((mode) => tokens[mode]),
+  )
+  counter('chat_shadow_dropped_total', 'Selected turns that gave no comparison', ['reason'], ({ dropped }) =>
+    Object.entries(dropped).map(([reason, count]) => [[reason], count] as const),
+  )
+  counter('chat_shadow_comparisons_total', 'Turns that were compared', [], ({ compared }) => [[[], compared]])
+  counter(
+    'chat_shadow_fence_violations_total',
+    'Mutating calls and files of a runtime that was told it ran as a shadow',
+    [],
+    ({ fenceViolations }) => [[[], fenceViolations]],
+  )
 }
 
 function registerFallback(registry: Registry, fallback: () => FallbackSnapshot): void {

@@ -6,6 +6,7 @@ import type { ChatBackend, Turn } from '../execution/backend.js'
 import { runtimeAllowance } from '../execution/deadlines.js'
 import { Execution, type ExecutionLimits } from '../execution/execution.js'
 import type { Outcome } from '../execution/outcome.js'
+import { drain } from './drain.js'
 import { shadowTurn } from './shadow-turn.js'
 
 /** Executions that no user sees, by which a runtime that nobody is sent to can show that it is well again. */
@@ -154,16 +155,4 @@ class Shadows implements RecoveryShadows {
   #broke(thrown: unknown): void {
     this.deps.logger.error({ error: errorText(thrown) }, 'recovery shadow broke')
   }
-}
-
-/**
- * Takes the answer as fast as it comes and keeps nothing of it. A place is free only when the cancel is through as well:
- * what a sick runtime can hold of ours stays bounded.
- */
-async function drain(execution: Execution, after: readonly Promise<void>[]): Promise<void> {
-  for (;;) {
-    const step = await execution.pull()
-    if (step.kind !== 'batch') break
-  }
-  await Promise.all(after)
 }

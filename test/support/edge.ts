@@ -11,13 +11,14 @@ import type { Flags, FlagsStatus, TurnFlags } from '../../src/decision/flags.js'
 import { guardrailsSchema, resolveGuardrails } from '../../src/decision/guardrails.js'
 import type { ChatBackend } from '../../src/execution/backend.js'
 import type { Outcome } from '../../src/execution/outcome.js'
-import type { EdgeMetrics, EdgeTiming } from '../../src/http/app-deps.js'
+import type { AppDeps, EdgeMetrics, EdgeTiming } from '../../src/http/app-deps.js'
 import { createTurnRegistry, type TurnRegistry } from '../../src/http/turns.js'
 import type { PublicWindows } from '../../src/metrics/windows.js'
 import type { Failover } from '../../src/protocol/events.js'
 import type { Decision, ExecutionMode } from '../../src/protocol/modes.js'
 import { createMemorySessionStore } from '../../src/sessions/memory-session-store.js'
 import type { SessionStore } from '../../src/sessions/session-store.js'
+import { countsOf, newTally } from '../../src/shadow/shadow-counts.js'
 import { capturingLogger } from './capturing-logger.js'
 import {
   type FakeFallback,
@@ -51,6 +52,7 @@ export interface EdgeOptions {
   readonly sessions?: SessionStore
   /** in place of the edge's own `windows` */
   readonly realWindows?: PublicWindows
+  readonly shadows?: AppDeps['shadows']
   readonly clock?: Clock
   readonly timing?: Partial<EdgeTiming>
 }
@@ -90,6 +92,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
   const flagListeners: Edge['flagListeners'] = new Set()
   const app = createApp({
     recoveryShadows: { consider: () => undefined },
+    shadows: options.shadows ?? { consider: () => undefined, counts: () => countsOf(newTally(), 0) },
     config: {
       auth: { keys: { kind: 'secret', secret: EDGE_SECRET }, operatorRole: 'admin', ...options.auth },
       maxStreams: options.maxStreams ?? 1000,

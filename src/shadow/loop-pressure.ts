@@ -1,0 +1,61 @@
+import { type EventLoopUtilization, performance } from 'node:perf_hooks'
+import type { Clock, Timer } from '../core/clock.js'
+
+export type Pressure = 'none' | 'some'
+
+/** Tells whether the event loop has time for work that nobody waits for. */
+export interface LoopPressure {
+  now(): Pressure
+  start(): void
+  stop(): void
+}
+
+/** ms between two looks */
+const SAMPLE_MS = 200
+/** ms a look may be late: what every user's event waits then, and more than a collection of garbage usually takes */
+const LATE_MS = 50
+/** share of the time the loop was at work: above it, waiting times grow without bound */
+const BUSY = 0.9
+/** ms without either before shadows run again */
+const CALM_MS = 1000
+
+/**
+ * `some` from a look that came more than 50 ms late, or found the loop at work for more than 90 % of the time since the last
+ * one, until a second went by without either. `none` while it is not started.
+ * @param utilization of the loop (0 to 1) since it was last asked
+ */
+export function watchLoopPressure(clock: Clock, utilization: () => number = loopUtilization()): LoopPressure {
+  let timer: Timer | undefined
+  let troubledAt = Number.NEGATIVE_INFINITY
+  const arm = (): void => {
+    const dueAt = clock.monotonic() + SAMPLE_MS
+    timer = clock.schedule(SAMPLE_MS, () => {
+      const now = clock.monotonic()
+      const busy = utilization() > BUSY
+      if (busy || now - dueAt > LATE_MS) troubledAt = now
+      arm()
+    })
+  }
+  return {
+    now: () => (clock.monotonic() - troubledAt < CALM_MS ? 'some' : 'none'),
+    start() {
+      if (timer !== undefined) return
+      utilization()
+      arm()
+    },
+    stop() {
+      timer?.cancel()
+      timer = undefined
+    },
+  }
+}
+
+function loopUtilization(): () => number {
+  let last: EventLoopUtilization = performance.eventLoopUtilization()
+  return () => {
+    const present = performance.eventLoopUtilization()
+    const { utilization } = performance.eventLoopUtilization(present, last)
+    last = present
+    return utilization
+  }
+}

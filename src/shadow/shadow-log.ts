@@ -1,0 +1,30 @@
+import type { Clock } from '../core/clock.js'
+import type { Logger } from '../core/logger.js'
+import type { CandidateEnd } from './candidate.js'
+import type { Pair } from './shadow-pair.js'
+
+/** ms between two warnings of broken fences: a runtime that breaks one breaks many */
+const WARN_MS = 60_000
+
+/** What the log hears of shadows: ids, codes and the names of calls, never content. */
+export function createShadowLog(
+  clock: Clock,
+  logger: Logger,
+): { ended(pair: Pair, end: CandidateEnd): void } {
+  let warnedAt = Number.NEGATIVE_INFINITY
+  return {
+    ended({ turn: { requestId }, kind }, { outcome, observer, fenceViolations }) {
+      const { mode, result, latencyMs } = outcome
+      const code = outcome.result === 'ok' ? undefined : outcome.code
+      logger.debug({ requestId, kind, mode, result, code, latencyMs: Math.round(latencyMs) }, 'shadow ended')
+      const now = clock.monotonic()
+      if (fenceViolations === 0 || now - warnedAt < WARN_MS) return
+      warnedAt = now
+      const calls = observer.calls.slice(0, 5)
+      logger.warn(
+        { requestId, fenceViolations, files: observer.files, calls },
+        'the runtime seems to change things in a shadow',
+      )
+    },
+  }
+}

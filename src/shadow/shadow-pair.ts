@@ -1,0 +1,39 @@
+import type { Turn } from '../execution/backend.js'
+import type { ExecutionLimits } from '../execution/execution.js'
+import type { Comparison } from '../journal/comparison.js'
+import type { ExecutionMode } from '../protocol/modes.js'
+import type { Candidate, CandidateEnd } from './candidate.js'
+import type { EndedOutcome } from './comparison-of.js'
+import type { Observer } from './observer.js'
+
+/** Where the candidate of a turn is. */
+export type Stage =
+  | { readonly kind: 'queued' }
+  /** `candidate` is absent only while it is being started */
+  | { readonly kind: 'running'; readonly candidate?: Candidate }
+  | { readonly kind: 'ended'; readonly end: CandidateEnd }
+  /** compared or dropped */
+  | { readonly kind: 'closed' }
+
+/** A turn on both its ways. */
+export interface Pair {
+  readonly turn: Turn
+  readonly limits: ExecutionLimits
+  /** mode of the user's side */
+  readonly control: ExecutionMode
+  readonly kind: Comparison['kind']
+  /** wall-clock ms */
+  readonly at: number
+  /** monotonic ms */
+  readonly consideredAt: number
+  /** of the control */
+  readonly observer: Observer
+  /** once the control ended by itself */
+  controlEnd: EndedOutcome | undefined
+  stage: Stage
+}
+
+export function candidateMode({ kind, control }: Pair): ExecutionMode {
+  if (kind === 'aa') return control
+  return control === 'direct_llm' ? 'runtime_orchestrator' : 'direct_llm'
+}

@@ -1,0 +1,29 @@
+import { type ControlHealthDeps, createControlHealth } from './control-health.js'
+import { watchLoopPressure } from './loop-pressure.js'
+import { createShadowRunner, type ShadowRunner, type ShadowRunnerDeps } from './shadow-runner.js'
+
+export interface ShadowingDeps extends Omit<ShadowRunnerDeps, 'pressure' | 'sick'> {
+  readonly control: Omit<ControlHealthDeps, 'clock'>
+}
+
+/** The shadow runner with what it watches: this process' event loop and the health of the controls. */
+export function createShadowing(deps: ShadowingDeps): ShadowRunner & { start(): void } {
+  const { clock, control, ...rest } = deps
+  const loop = watchLoopPressure(clock)
+  const health = createControlHealth({ clock, ...control })
+  const runner = createShadowRunner({
+    ...rest,
+    clock,
+    pressure: () => loop.now(),
+    sick: (mode) => health.sick(mode),
+  })
+  return {
+    start: () => loop.start(),
+    consider: (turn, decision, limits) => runner.consider(turn, decision, limits),
+    counts: () => runner.counts(),
+    async stop(drainMs) {
+      await runner.stop(drainMs)
+      loop.stop()
+    },
+  }
+}
