@@ -3,6 +3,7 @@ import Koa from 'koa'
 import { errorText } from './core/errors.js'
 import type { AppDeps } from './http/app-deps.js'
 import { createAuthenticate } from './http/auth.js'
+import { mountBaselineRoutes } from './http/baseline-routes.js'
 import { mountChatRoutes } from './http/chat-routes.js'
 import { answerErrors, isClientGone } from './http/error-handler.js'
 import { edgeFailed } from './http/events.js'
@@ -23,6 +24,7 @@ export function createApp(deps: AppDeps): Koa {
   mountChatRoutes(api, authenticate, deps)
   mountRuntimeRoutes(api, authenticate, deps)
   mountFallbackRoutes(api, authenticate, deps)
+  mountBaselineRoutes(api, authenticate, deps)
 
   const app = new Koa()
   app.use(requestId(deps.ids))

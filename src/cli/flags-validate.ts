@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { errorCode, errorText } from '../core/errors.js'
 import type { FlagFileKind } from '../decision/flags.js'
 import { checkFlagDocument, type FlagIssue } from '../decision/ops-file-check.js'
+import { type Output, processOutput } from './output.js'
 
 const HELP = `Finds what a flagd, its provider or this service would refuse in the flag files.
 
@@ -27,17 +28,6 @@ interface Report {
   readonly kind: FlagFileKind
   readonly issues: readonly FlagIssue[]
   readonly unreadable?: string
-}
-
-/** Where the words go; the process' own streams by default. */
-export interface Output {
-  out(text: string): void
-  err(text: string): void
-}
-
-const processOutput: Output = {
-  out: (text) => process.stdout.write(text),
-  err: (text) => process.stderr.write(text),
 }
 
 /** `chat-cutover flags validate`. @returns the exit code */

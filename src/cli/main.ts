@@ -7,6 +7,7 @@ Usage: chat-cutover <command> [options]
 
 Commands:
   demo                 the whole service on this machine, with simulated LLM and runtime
+  baseline             both execution modes beside their targets, from a running service
   flags validate       what a daemon or provider would refuse in the flag files
 
 Options:
@@ -38,6 +39,10 @@ async function run(argv: readonly string[]): Promise<number> {
     case 'demo': {
       const { runDemo } = await import('./demo.js')
       return runDemo(rest)
+    }
+    case 'baseline': {
+      const { runBaseline } = await import('./baseline.js')
+      return runBaseline(rest)
     }
     case 'flags': {
       const [verb, ...args] = rest
