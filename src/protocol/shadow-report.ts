@@ -1,0 +1,131 @@
+import { z } from 'zod'
+import { executionModeSchema } from './modes.js'
+
+/** `GET /runtime/shadow/report`: what would change if the control's users were switched to the candidate. */
+
+/** In the order of the report. */
+export const SHADOW_DIMENSIONS = [
+  'success_rate',
+  'error_rate',
+  'timeout_rate',
+  'latency',
+  'first_content',
+  'length',
+  'tokens',
+  'text_similarity',
+  'plan_similarity',
+  'call_set_similarity',
+  'call_order_similarity',
+] as const
+export const shadowDimensionSchema = z.enum(SHADOW_DIMENSIONS)
+export type ShadowDimension = z.infer<typeof shadowDimensionSchema>
+
+/**
+ * `better`, `worse`: proven, beyond what the control differs from itself. `same`: proven to lie within the margin.
+ * `insufficient_data`: neither.
+ */
+export const SHADOW_VERDICTS = ['better', 'same', 'worse', 'insufficient_data'] as const
+export const shadowVerdictSchema = z.enum(SHADOW_VERDICTS)
+export type ShadowVerdict = z.infer<typeof shadowVerdictSchema>
+
+/** Which way is better. `as_control`: any change is for the worse, for nobody knows better. */
+export const shadowDirectionSchema = z.enum(['more_is_better', 'less_is_better', 'as_control'])
+export type ShadowDirection = z.infer<typeof shadowDirectionSchema>
+
+export const SHADOW_SAMPLES_MAX = 20
+
+const count = z.number().int().min(0)
+const instant = z.string()
+
+/** A number and the interval that holds it at `confidence.interval`. */
+export const estimateSchema = z.strictObject({ value: z.number(), low: z.number(), high: z.number() })
+export type EstimateView = z.infer<typeof estimateSchema>
+
+export const bilingualSchema = z.strictObject({ 'zh-CN': z.string(), en: z.string() })
+export type Bilingual = z.infer<typeof bilingualSchema>
+
+export const shadowDimensionReportSchema = z.strictObject({
+  dimension: shadowDimensionSchema,
+  /** of `control`, `candidate`, `difference`, `floor`: rates and similarities are 0 to 1 */
+  unit: z.enum(['share', 'ms', 'characters', 'tokens', 'similarity']),
+  direction: shadowDirectionSchema,
+  /** means over the compared pairs; of a similarity: how alike the control's answers are among themselves */
+  control: z.number().nullable(),
+  /** ... of a similarity: how alike the candidate's answers are to the control's */
+  candidate: z.number().nullable(),
+  /** pairs behind it: of both backends, and of the control with itself */
+  samples: z.strictObject({ ab: count, aa: count }),
+  /** candidate − control; null where it has no interval yet */
+  difference: estimateSchema.nullable(),
+  /** of latencies: by how much the candidate takes longer, 0.2 = 20 %, from the mean of the log ratios */
+  relative: estimateSchema.nullable(),
+  /** noise floor: the control once more − control; of a similarity: that of the control with itself */
+  floor: estimateSchema.nullable(),
+  floorRelative: estimateSchema.nullable(),
+  /** the difference less the floor's, which the verdict is about; relative for latencies, else in `unit` */
+  net: estimateSchema.nullable(),
+  /** `same` means: `net` lies within ± this; null where nothing was measured */
+  margin: z.number().nullable(),
+  verdict: shadowVerdictSchema,
+  sentence: bilingualSchema,
+})
+export type ShadowDimensionReport = z.infer<typeof shadowDimensionReportSchema>
+
+const sideOutcomesSchema = z.strictObject({
+  ok: count,
+  error: count,
+  timeout: count,
+  /** how often each error code ended an execution */
+  codes: z.record(z.string(), count),
+})
+
+/** Redacted, and cut at 8 KiB a side. */
+export const shadowSampleSchema = z.strictObject({
+  at: instant,
+  orgId: z.string(),
+  agentId: z.string(),
+  /** `aa`: the candidate is the control's own backend once more */
+  kind: z.enum(['ab', 'aa']),
+  control: z.string(),
+  candidate: z.string(),
+  textSimilarity: z.number().nullable(),
+})
+
+export const shadowReportSchema = z.strictObject({
+  /** `from` belongs to the span, `to` does not */
+  from: instant,
+  to: instant,
+  /** null: all of them */
+  orgId: z.string().nullable(),
+  agentId: z.string().nullable(),
+  control: executionModeSchema,
+  candidate: executionModeSchema,
+  verdict: shadowVerdictSchema,
+  sentence: bilingualSchema,
+  /** of both backends, and of the control with itself */
+  pairs: z.strictObject({ ab: count, aa: count }),
+  dimensions: z.array(shadowDimensionReportSchema),
+  outcomes: z.strictObject({ control: sideOutcomesSchema, candidate: sideOutcomesSchema }),
+  /** mutating calls and files of a runtime that was told it ran as a shadow */
+  fenceViolations: count,
+  /** `failed`: candidates of the span that ended in an error or too late */
+  shadows: z.strictObject({
+    failed: count,
+    /** selected turns without a comparison, by reason: of this replica, since its start, whatever the span */
+    dropped: z.record(z.string(), count),
+  }),
+  /** of one interval, and of all verdicts of the report together */
+  confidence: z.strictObject({ interval: z.number(), report: z.number() }),
+  /** newest first; only where the service keeps content */
+  samples: z.array(shadowSampleSchema).optional(),
+})
+export type ShadowReport = z.infer<typeof shadowReportSchema>
+
+/** What is absent: the last 7 days, all orgs, all agents, the control that was compared more often. */
+export const shadowReportQuerySchema = z.strictObject({
+  from: z.string().optional(),
+  to: z.string().optional(),
+  orgId: z.string().min(1).optional(),
+  agentId: z.string().min(1).optional(),
+  control: executionModeSchema.optional(),
+})

@@ -1,0 +1,182 @@
+import type { ExecutionMode } from '../protocol/modes.js'
+import type { Bilingual, ShadowDimension, ShadowVerdict } from '../protocol/shadow-report.js'
+import type { MeasuredDimension } from './report-dimensions.js'
+import { LEAST_PAIRS } from './report-rules.js'
+
+const NAMES: Readonly<Record<ShadowDimension, Bilingual>> = {
+  success_rate: { 'zh-CN': '成功率', en: 'success rate' },
+  error_rate: { 'zh-CN': '错误率', en: 'error rate' },
+  timeout_rate: { 'zh-CN': '超时率', en: 'timeout rate' },
+  latency: { 'zh-CN': '延迟', en: 'latency' },
+  first_content: { 'zh-CN': '首个内容延迟', en: 'time to first content' },
+  length: { 'zh-CN': '回答长度', en: 'length' },
+  tokens: { 'zh-CN': '令牌数', en: 'tokens' },
+  text_similarity: { 'zh-CN': '文本相似度', en: 'text similarity' },
+  plan_similarity: { 'zh-CN': '计划相似度', en: 'plan similarity' },
+  call_set_similarity: { 'zh-CN': '调用集合相似度', en: 'similarity of calls' },
+  call_order_similarity: { 'zh-CN': '调用顺序相似度', en: 'similarity of the order of calls' },
+}
+
+const MODES: Readonly<Record<ExecutionMode, Bilingual>> = {
+  direct_llm: { 'zh-CN': '直连 LLM', en: 'the direct LLM' },
+  runtime_orchestrator: { 'zh-CN': 'Runtime', en: 'the runtime' },
+}
+
+/** What is known of a dimension, in one sentence. */
+export function dimensionSentence(measured: MeasuredDimension, verdict: ShadowVerdict): Bilingual {
+  const { control, candidate, dimension } = measured
+  const name = NAMES[dimension]
+  if (control === null || candidate === null) {
+    return {
+      'zh-CN': `${name['zh-CN']}：没有可比较的数据（${pairsText(measured)}）。`,
+      en: `${capital(name.en)}: nothing to compare (${pairsText(measured)}).`,
+    }
+  }
+  const values = `${amount(control, measured)} → ${amount(candidate, measured)}`
+  const rest = verdictText(measured, verdict)
+  return {
+    'zh-CN': `${name['zh-CN']}：${values}，${rest['zh-CN']}。`,
+    en: `${capital(name.en)}: ${values}, ${rest.en}.`,
+  }
+}
+
+function verdictText(measured: MeasuredDimension, verdict: ShadowVerdict): Bilingual {
+  const { samples, net, unit } = measured
+  if (Math.min(samples.ab, samples.aa) < LEAST_PAIRS || net === null) {
+    const have = pairsText(measured)
+    return {
+      'zh-CN': `数据不足：${have}，两者各需至少 ${LEAST_PAIRS}`,
+      en: `not enough data: ${have}, at least ${LEAST_PAIRS} of each are needed`,
+    }
+  }
+  const range = `${change(net.low, measured)} – ${change(net.high, measured)}`
+  const margin = change(measured.margin ?? 0, measured).replace('+', '±')
+  switch (verdict) {
+    case 'better':
+    case 'worse':
+      return {
+        'zh-CN': `${verdict === 'better' ? '更好' : worseWord(unit, measured)['zh-CN']}：扣除噪声基线后 ${range}`,
+        en: `${verdict === 'better' ? 'better' : worseWord(unit, measured).en}: ${range} beyond the noise floor`,
+      }
+    case 'same':
+      return {
+        'zh-CN': `相同：扣除噪声基线后 ${range}，在 ${margin} 以内`,
+        en: `the same: ${range} beyond the noise floor, within ${margin}`,
+      }
+    case 'insufficient_data':
+      return {
+        'zh-CN': `数据不足：扣除噪声基线后可能在 ${range} 之间，${margin} 以内才算相同`,
+        en: `not enough data: anything from ${range} beyond the noise floor is possible, the same means within ${margin}`,
+      }
+  }
+}
+
+/** A likeness that fell is a difference, not yet a fault. */
+function worseWord(unit: MeasuredDimension['unit'], { direction }: MeasuredDimension): Bilingual {
+  const differs = unit === 'similarity' || direction === 'as_control'
+  return differs
+    ? { 'zh-CN': '与对照不同', en: 'differs from the control' }
+    : { 'zh-CN': '更差', en: 'worse' }
+}
+
+/** The whole report in one or two sentences. */
+export function overallSentence(report: {
+  readonly control: ExecutionMode
+  readonly candidate: ExecutionMode
+  readonly verdict: ShadowVerdict
+  readonly dimensions: readonly { readonly dimension: ShadowDimension; readonly verdict: ShadowVerdict }[]
+  readonly pairs: { readonly ab: number; readonly aa: number }
+  readonly fenceViolations: number
+}): Bilingual {
+  const from = MODES[report.control]
+  const to = MODES[report.candidate]
+  const fence = report.fenceViolations
+  const parts = verdictParts(report.dimensions)
+  return {
+    'zh-CN':
+      `若将用户从${from['zh-CN']}切换到 ${to['zh-CN']}：${OVERALL[report.verdict]['zh-CN']}` +
+      `（${joined(
+        parts.map((part) => part['zh-CN']),
+        '；',
+      )}${report.pairs.ab} 对比较，${report.pairs.aa} 对噪声基线）。` +
+      (fence > 0 ? `影子执行中出现 ${fence} 次写操作：Runtime 未遵守隔离标记。` : ''),
+    en:
+      `Switching users from ${from.en} to ${to.en}: ${OVERALL[report.verdict].en} ` +
+      `(${joined(
+        parts.map((part) => part.en),
+        '; ',
+      )}${report.pairs.ab} pairs, ${report.pairs.aa} of the control with itself).` +
+      (fence > 0
+        ? ` Shadows were seen to change something ${fence} times: the runtime does not keep to the fence.`
+        : ''),
+  }
+}
+
+const OVERALL: Readonly<Record<ShadowVerdict, Bilingual>> = {
+  better: { 'zh-CN': '总体更好', en: 'better for users' },
+  same: { 'zh-CN': '用户不会察觉差别', en: 'the same for users' },
+  worse: { 'zh-CN': '总体更差', en: 'worse for users' },
+  insufficient_data: { 'zh-CN': '数据不足，尚无结论', en: 'not enough data to tell' },
+}
+
+const PARTS: readonly (readonly [verdict: ShadowVerdict, words: Bilingual])[] = [
+  ['worse', { 'zh-CN': '更差或不同', en: 'worse or different' }],
+  ['better', { 'zh-CN': '更好', en: 'better' }],
+  ['same', { 'zh-CN': '相同', en: 'the same' }],
+]
+
+/** `worse or different: latency, tokens`; the success rate says no more than the error rate. */
+function verdictParts(
+  dimensions: readonly { readonly dimension: ShadowDimension; readonly verdict: ShadowVerdict }[],
+): Bilingual[] {
+  return PARTS.flatMap(([verdict, words]) => {
+    const names = dimensions
+      .filter((one) => one.verdict === verdict && one.dimension !== 'success_rate')
+      .map(({ dimension }) => NAMES[dimension])
+    if (names.length === 0) return []
+    return [
+      {
+        'zh-CN': `${words['zh-CN']}：${names.map((name) => name['zh-CN']).join('、')}`,
+        en: `${words.en}: ${names.map((name) => name.en).join(', ')}`,
+      },
+    ]
+  })
+}
+
+const joined = (parts: readonly string[], mark: string): string => parts.map((part) => part + mark).join('')
+
+/** A mean in its unit. */
+function amount(value: number, { unit }: MeasuredDimension): string {
+  switch (unit) {
+    case 'share':
+      return `${(value * 100).toFixed(2)}%`
+    case 'similarity':
+      return value.toFixed(3)
+    case 'ms':
+      return `${Math.round(value)}ms`
+    case 'characters':
+    case 'tokens':
+      return value.toFixed(1)
+  }
+}
+
+/** A difference in the unit of `net`, with its sign. */
+function change(value: number, { unit }: MeasuredDimension): string {
+  const signed = (text: string): string => (value < 0 ? text : `+${text}`)
+  switch (unit) {
+    case 'share':
+      return signed(`${(value * 100).toFixed(2)}pp`)
+    case 'ms':
+      return signed(`${(value * 100).toFixed(1)}%`)
+    case 'similarity':
+      return signed(value.toFixed(3))
+    case 'characters':
+    case 'tokens':
+      return signed(value.toFixed(1))
+  }
+}
+
+const pairsText = ({ samples }: { readonly samples: { readonly ab: number; readonly aa: number } }): string =>
+  `A/B ${samples.ab}, A/A ${samples.aa}`
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

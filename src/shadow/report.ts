@@ -1,0 +1,69 @@
+import type { ComparisonContent, ComparisonSums, KindSums, SideCounts } from '../journal/comparison.js'
+import { instant } from '../protocol/instant.js'
+import type { ExecutionMode } from '../protocol/modes.js'
+import type { ShadowReport } from '../protocol/shadow-report.js'
+import { type MeasuredDimension, measureDimensions } from './report-dimensions.js'
+import { INTERVAL_CONFIDENCE, judge, overallVerdict, REPORT_CONFIDENCE } from './report-rules.js'
+import { dimensionSentence, overallSentence } from './report-text.js'
+
+/** What a report is made from beside the sums. Instants are wall-clock ms. */
+export interface ReportSubject {
+  readonly from: number
+  readonly to: number
+  readonly orgId?: string
+  readonly agentId?: string
+  /** the mode of the users' side */
+  readonly control: ExecutionMode
+  /** selected turns without a comparison, by reason */
+  readonly dropped: Readonly<Record<string, number>>
+  /** only where content is kept */
+  readonly contents?: readonly ComparisonContent[]
+}
+
+/** The report over all pairs that `sums` was made from. The rules of its verdicts: report-rules.ts. */
+export function shadowReport(sums: ComparisonSums, subject: ReportSubject): ShadowReport {
+  const { ab, aa } = sums
+  const dimensions = measureDimensions(ab, aa).map(judgedDimension)
+  const summary = {
+    control: subject.control,
+    candidate: otherMode(subject.control),
+    verdict: overallVerdict(dimensions),
+    pairs: { ab: ab.pairs, aa: aa.pairs },
+    dimensions,
+    fenceViolations: ab.fenceViolations + aa.fenceViolations,
+  }
+  return {
+    from: instant(subject.from),
+    to: instant(subject.to),
+    orgId: subject.orgId ?? null,
+    agentId: subject.agentId ?? null,
+    ...summary,
+    sentence: overallSentence(summary),
+    outcomes: outcomesOf(ab),
+    shadows: { failed: failedOf(ab.candidate) + failedOf(aa.candidate), dropped: subject.dropped },
+    confidence: { interval: INTERVAL_CONFIDENCE, report: REPORT_CONFIDENCE },
+    ...(subject.contents === undefined ? {} : { samples: subject.contents.map(sampleOf) }),
+  }
+}
+
+export const otherMode = (mode: ExecutionMode): ExecutionMode =>
+  mode === 'direct_llm' ? 'runtime_orchestrator' : 'direct_llm'
+
+function judgedDimension(measured: MeasuredDimension): ShadowReport['dimensions'][number] {
+  const { judged, ...rest } = measured
+  const verdict = judge(judged, rest.samples, rest.direction)
+  return { ...rest, verdict, sentence: dimensionSentence(measured, verdict) }
+}
+
+const outcomesOf = ({ control, candidate, codes }: KindSums): ShadowReport['outcomes'] => ({
+  control: { ...control, codes: codes.control },
+  candidate: { ...candidate, codes: codes.candidate },
+})
+
+const failedOf = ({ error, timeout }: SideCounts): number => error + timeout
+
+const sampleOf = ({ at, textSimilarity, ...rest }: ComparisonContent) => ({
+  ...rest,
+  at: instant(at),
+  textSimilarity: textSimilarity ?? null,
+})

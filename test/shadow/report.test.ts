@@ -1,0 +1,208 @@
+import { expect } from 'chai'
+import {
+  type ShadowDimension,
+  type ShadowReport,
+  shadowReportSchema,
+} from '../../src/protocol/shadow-report.js'
+import { type ReportSubject, shadowReport } from '../../src/shadow/report.js'
+import { type SimulatedSides, seeded, simulate } from './simulated-sides.js'
+
+const SUBJECT: ReportSubject = {
+  from: Date.UTC(2026, 0, 1),
+  to: Date.UTC(2026, 0, 8),
+  control: 'direct_llm',
+  dropped: { busy: 3, pressure: 1 },
+}
+
+const reportOf = (sides: SimulatedSides, seed = 1): ShadowReport =>
+  shadowReport(simulate(sides, seeded(seed)), SUBJECT)
+
+const verdictsOf = (report: ShadowReport): Partial<Record<ShadowDimension, string>> =>
+  Object.fromEntries(report.dimensions.map(({ dimension, verdict }) => [dimension, verdict]))
+
+const dimensionOf = (report: ShadowReport, name: ShadowDimension) => {
+  const found = report.dimensions.find(({ dimension }) => dimension === name)
+  if (found === undefined) throw new Error(`no ${name}`)
+  return found
+}
+
+/** Share of runs in which the report says this of a dimension. */
+function shareOf(runs: number, sides: SimulatedSides, name: ShadowDimension, verdict: string): number {
+  let found = 0
+  for (let seed = 1; seed <= runs; seed += 1)
+    if (dimensionOf(reportOf(sides, seed), name).verdict === verdict) found += 1
+  return found / runs
+}
+
+describe('the report on sides that are known', () => {
+  it('finds no difference where there is none, in at least 95 % of 1,000 runs', () => {
+    let quiet = 0
+    for (let seed = 1; seed <= 1_000; seed += 1) {
+      const random = seeded(seed)
+      const sides: SimulatedSides = {
+        ab: 40 + Math.floor(random() * 500),
+        aa: 30 + Math.floor(random() * 90),
+        spread: 0.2 + random() * 1.3,
+        correlation: random() * 0.9,
+        errorRate: 0.002 + random() ** 2 * 0.2,
+        otherCalls: 0.01 + random() * 0.3,
+        // What a second run does to everybody is no difference between backends.
+        secondRun: 0.8 + random() * 0.4,
+      }
+      const verdicts = shadowReport(simulate(sides, random), SUBJECT).dimensions.map(({ verdict }) => verdict)
+      if (verdicts.every((verdict) => verdict === 'same' || verdict === 'insufficient_data')) quiet += 1
+    }
+    expect(quiet).to.be.at.least(950)
+  })
+
+  it('finds a candidate that is 20 % slower in at least 90 % of runs of 1,700 pairs, a tenth of them A/A', () => {
+    // log ratios deviate by 0.5: docs/shadow.md
+    const sides = { ab: 1_530, aa: 170, spread: 0.5, correlation: 0.5, errorRate: 0, slower: 1.2 }
+    expect(shareOf(200, sides, 'latency', 'worse')).to.be.at.least(0.9)
+    expect(shareOf(50, { ...sides, slower: 1 / 1.2 }, 'latency', 'better')).to.be.at.least(0.9)
+  })
+
+  it('... of 600 pairs, half of them A/A', () => {
+    const sides = { ab: 300, aa: 300, spread: 0.5, correlation: 0.5, errorRate: 0, slower: 1.2 }
+    expect(shareOf(200, sides, 'latency', 'worse')).to.be.at.least(0.9)
+  })
+
+  it('finds errors, tokens, texts and calls that changed', () => {
+    const pairs = { ab: 1_440, aa: 160 }
+    expect(
+      shareOf(40, { ...pairs, candidateErrorRate: 0.1 }, 'error_rate', 'worse'),
+      'errors',
+    ).to.be.at.least(0.9)
+    expect(
+      shareOf(40, { ...pairs, errorRate: 0.16, candidateErrorRate: 0.01 }, 'success_rate', 'better'),
+      'fewer errors',
+    ).to.be.at.least(0.9)
+    expect(shareOf(20, { ...pairs, longer: 1.6 }, 'tokens', 'worse'), 'tokens').to.be.at.least(0.9)
+    expect(shareOf(20, { ...pairs, longer: 1 / 1.6 }, 'tokens', 'better'), 'fewer tokens').to.be.at.least(0.9)
+    expect(shareOf(20, { ...pairs, longer: 1 / 1.6 }, 'length', 'worse'), 'shorter').to.be.at.least(0.9)
+    expect(shareOf(20, { ...pairs, unlike: 0.12 }, 'text_similarity', 'worse'), 'text').to.be.at.least(0.9)
+    expect(
+      shareOf(20, { ...pairs, candidateOtherCalls: 0.5 }, 'call_set_similarity', 'worse'),
+      'calls',
+    ).to.be.at.least(0.9)
+  })
+
+  it('says `same` of all that is measured once there are pairs enough', () => {
+    const { plan_similarity: plan, ...measured } = verdictsOf(reportOf({ ab: 12_000, aa: 4_000 }))
+    expect(plan).to.equal('insufficient_data')
+    expect(new Set(Object.values(measured))).to.deep.equal(new Set(['same']))
+  })
+
+  it('reads a second run that is always faster against the control with itself', () => {
+    const report = reportOf({ ab: 6_000, aa: 2_000, secondRun: 0.85 })
+    const { relative, floorRelative, verdict } = dimensionOf(report, 'latency')
+    expect(relative?.high).to.be.below(-0.1)
+    expect(floorRelative?.high).to.be.below(-0.1)
+    expect(verdict).to.equal('same')
+  })
+})
+
+describe('the report', () => {
+  it('has its public shape, whatever there is', () => {
+    for (const sides of [
+      { ab: 0, aa: 0 },
+      { ab: 1, aa: 0 },
+      { ab: 20, aa: 15 },
+      { ab: 100, aa: 0 },
+      { ab: 300, aa: 40, candidateErrorRate: 1 },
+      { ab: 300, aa: 40, errorRate: 1 },
+      { ab: 300, aa: 40, spread: 0 },
+    ]) {
+      const report = reportOf(sides)
+      expect(() => shadowReportSchema.parse(JSON.parse(JSON.stringify(report)))).not.to.throw()
+      expect(report.pairs).to.deep.equal({ ab: sides.ab, aa: sides.aa })
+    }
+  })
+
+  it('tells what it is about, what failed and what was dropped', () => {
+    const sums = simulate({ ab: 200, aa: 40, candidateErrorRate: 0.3 }, seeded(1))
+    const coded = { ...sums.ab, codes: { control: {}, candidate: { runtime_error: 7 } }, fenceViolations: 2 }
+    const report = shadowReport(
+      { ...sums, ab: coded },
+      { ...SUBJECT, orgId: 'org-1', control: 'runtime_orchestrator' },
+    )
+    expect(report).to.include({
+      from: '2026-01-01T00:00:00.000Z',
+      to: '2026-01-08T00:00:00.000Z',
+      orgId: 'org-1',
+      agentId: null,
+      control: 'runtime_orchestrator',
+      candidate: 'direct_llm',
+      fenceViolations: 2,
+    })
+    const failed = (kind: 'ab' | 'aa') => sums[kind].candidate.error + sums[kind].candidate.timeout
+    expect(report.shadows).to.deep.equal({
+      failed: failed('ab') + failed('aa'),
+      dropped: { busy: 3, pressure: 1 },
+    })
+    expect(report.outcomes.candidate).to.deep.equal({ ...sums.ab.candidate, codes: { runtime_error: 7 } })
+    expect(report.confidence).to.deep.equal({ interval: 0.995, report: 0.95 })
+    expect(report).not.to.have.property('samples')
+    expect(report.sentence.en).to.contain('from the runtime to the direct LLM').and.to.contain('2 times')
+    expect(report.sentence['zh-CN']).to.contain('写操作')
+  })
+
+  it('gives the success rate as the error rate the other way round', () => {
+    const report = reportOf({ ab: 900, aa: 100, candidateErrorRate: 0.2 })
+    const [success, error] = [dimensionOf(report, 'success_rate'), dimensionOf(report, 'error_rate')]
+    expect((success.control ?? 0) + (error.control ?? 0)).to.be.closeTo(1, 1e-9)
+    expect(success.difference?.low).to.be.closeTo(-(error.difference?.high ?? 0), 1e-9)
+    expect([success.verdict, error.verdict]).to.deep.equal(['worse', 'worse'])
+  })
+
+  it('needs thirty pairs of both kinds', () => {
+    const changed = { slower: 5, spread: 0.2, errorRate: 0, otherCalls: 0 }
+    expect(dimensionOf(reportOf({ ...changed, ab: 29, aa: 100 }), 'latency').verdict).to.equal(
+      'insufficient_data',
+    )
+    const few = dimensionOf(reportOf({ ...changed, ab: 100, aa: 29 }), 'latency')
+    expect(few.verdict).to.equal('insufficient_data')
+    expect(few.sentence.en).to.contain('A/B 100, A/A 29').and.to.contain('at least 30')
+    expect(dimensionOf(reportOf({ ...changed, ab: 30, aa: 30 }), 'latency').verdict).to.equal('worse')
+  })
+
+  it('is worse for users when anything they feel is, and better when something is and nothing worse', () => {
+    const pairs = { ab: 1_440, aa: 160, spread: 0.4 }
+    const mixed = reportOf({ ...pairs, slower: 0.5, candidateErrorRate: 0.3 })
+    expect(mixed.verdict).to.equal('worse')
+    expect(mixed.sentence.en)
+      .to.contain('worse for users')
+      .and.to.match(/worse or different: error rate.*; better: latency/)
+    expect(mixed.sentence['zh-CN']).to.contain('总体更差').and.to.contain('更好：延迟')
+    expect(reportOf({ ...pairs, slower: 0.5 }).verdict).to.equal('better')
+    // What costs more, or reads otherwise, is for people to weigh.
+    const wordy = reportOf({ ab: 12_000, aa: 4_000, longer: 1.6 })
+    expect([dimensionOf(wordy, 'tokens').verdict, wordy.verdict]).to.deep.equal(['worse', 'same'])
+    expect(reportOf({ ab: 100, aa: 30 }).verdict).to.equal('insufficient_data')
+  })
+
+  it('says each dimension in a sentence of both languages', () => {
+    const report = reportOf({ ab: 1_440, aa: 160, slower: 1.5, candidateErrorRate: 0.05 })
+    const latency = dimensionOf(report, 'latency').sentence
+    expect(latency.en).to.match(
+      /^Latency: \d+ms → \d+ms, worse: \+[\d.]+% – \+[\d.]+% beyond the noise floor\.$/,
+    )
+    expect(latency['zh-CN']).to.match(/^延迟：\d+ms → \d+ms，更差：扣除噪声基线后 \+[\d.]+% – \+[\d.]+%。$/)
+    expect(dimensionOf(report, 'plan_similarity').sentence.en).to.equal(
+      'Plan similarity: nothing to compare (A/B 0, A/A 0).',
+    )
+    expect(dimensionOf(report, 'tokens').sentence.en).to.contain('within ±')
+    for (const { sentence } of report.dimensions)
+      expect(`${sentence.en}${sentence['zh-CN']}`).not.to.match(/NaN|undefined|null|Infinity/)
+  })
+
+  it('shows samples only where it is given any', () => {
+    const at = Date.UTC(2026, 0, 2)
+    const content = { at, orgId: 'o', agentId: 'a', kind: 'ab', control: 'x', candidate: 'y' } as const
+    const report = shadowReport(simulate({ ab: 1, aa: 0 }, seeded(1)), { ...SUBJECT, contents: [content] })
+    expect(report.samples).to.deep.equal([
+      { ...content, at: '2026-01-02T00:00:00.000Z', textSimilarity: null },
+    ])
+    expect(() => shadowReportSchema.parse(report)).not.to.throw()
+  })
+})
