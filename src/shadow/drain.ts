@@ -2,7 +2,7 @@ import type { Execution } from '../execution/execution.js'
 import type { MessageBody } from '../protocol/events.js'
 
 /** batches between two rounds of the event loop */
-const BATCHES_A_ROUND = 8
+const BATCHES_A_ROUND = 4
 
 /**
  * Takes a shadow's answer as fast as it comes, and lets everybody else run in between: one that floods must not hold the
