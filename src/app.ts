@@ -11,6 +11,7 @@ import { mountFallbackRoutes } from './http/fallback-routes.js'
 import { mountHealthRoutes } from './http/health-routes.js'
 import { requestId } from './http/request-id.js'
 import { mountRuntimeRoutes } from './http/runtime-routes.js'
+import { mountShadowRoutes } from './http/shadow-routes.js'
 import { createTokenVerifier } from './http/token-verifier.js'
 import { refuseUnmatched } from './http/unmatched.js'
 import { API_PREFIX } from './protocol/api.js'
@@ -25,6 +26,7 @@ export function createApp(deps: AppDeps): Koa {
   mountRuntimeRoutes(api, authenticate, deps)
   mountFallbackRoutes(api, authenticate, deps)
   mountBaselineRoutes(api, authenticate, deps)
+  mountShadowRoutes(api, authenticate, deps)
 
   const app = new Koa()
   app.use(requestId(deps.ids))

@@ -54,7 +54,7 @@ export const shadowDimensionReportSchema = z.strictObject({
   /** ... of a similarity: how alike the candidate's answers are to the control's */
   candidate: z.number().nullable(),
   /** pairs behind it: of both backends, and of the control with itself */
-  samples: z.strictObject({ ab: count, aa: count }),
+  pairs: z.strictObject({ ab: count, aa: count }),
   /** candidate − control; null where it has no interval yet */
   difference: estimateSchema.nullable(),
   /** of latencies: by how much the candidate takes longer, 0.2 = 20 %, from the mean of the log ratios */

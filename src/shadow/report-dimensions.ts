@@ -49,7 +49,7 @@ function shareDimension(
   ab: PairCounts,
   aa: PairCounts,
 ): MeasuredDimension {
-  const samples = { ab: totalOf(ab), aa: totalOf(aa) }
+  const pairs = { ab: totalOf(ab), aa: totalOf(aa) }
   const difference = pairedShareEstimate(ab, INTERVAL_CONFIDENCE)
   const floor = pairedShareEstimate(aa, INTERVAL_CONFIDENCE)
   const net = difference && floor && differenceOfEstimates(difference, floor)
@@ -57,9 +57,9 @@ function shareDimension(
     dimension,
     unit: 'share',
     direction,
-    control: ratio(ab.controlOnly + ab.both, samples.ab),
-    candidate: ratio(ab.candidateOnly + ab.both, samples.ab),
-    samples,
+    control: ratio(ab.controlOnly + ab.both, pairs.ab),
+    candidate: ratio(ab.candidateOnly + ab.both, pairs.ab),
+    pairs,
     difference: difference ?? null,
     relative: null,
     floor: floor ?? null,
@@ -85,7 +85,7 @@ function timeDimension(
     unit: 'ms',
     direction: 'less_is_better',
     ...meansOf(ab),
-    samples: { ab: ab.n, aa: aa.n },
+    pairs: { ab: ab.n, aa: aa.n },
     difference: pairedNumbers(ab, aa).difference ?? null,
     relative: asShare(difference),
     floor: pairedNumbers(aa, aa).difference ?? null,
@@ -117,7 +117,7 @@ function numberDimension(
     unit,
     direction,
     ...means,
-    samples: { ab: ab.n, aa: aa.n },
+    pairs: { ab: ab.n, aa: aa.n },
     difference: difference ?? null,
     relative: null,
     floor: floor ?? null,
@@ -151,7 +151,7 @@ function similarityDimension(
     direction: 'more_is_better',
     control,
     candidate,
-    samples: { ab: ours.n, aa: own.n },
+    pairs: { ab: ours.n, aa: own.n },
     difference: difference ?? null,
     relative: null,
     floor: floor ?? null,

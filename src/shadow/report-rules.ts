@@ -46,10 +46,10 @@ export interface Judged {
  */
 export function judge(
   judged: Judged | undefined,
-  samples: { readonly ab: number; readonly aa: number },
+  pairs: { readonly ab: number; readonly aa: number },
   direction: ShadowDirection,
 ): ShadowVerdict {
-  if (judged === undefined || Math.min(samples.ab, samples.aa) < LEAST_PAIRS) return 'insufficient_data'
+  if (judged === undefined || Math.min(pairs.ab, pairs.aa) < LEAST_PAIRS) return 'insufficient_data'
   const side = signOf(judged.difference)
   if (side !== 0 && signOf(judged.net) === side) return isBetter(side, direction) ? 'better' : 'worse'
   const { low, high } = judged.net

@@ -41,8 +41,8 @@ export function dimensionSentence(measured: MeasuredDimension, verdict: ShadowVe
 }
 
 function verdictText(measured: MeasuredDimension, verdict: ShadowVerdict): Bilingual {
-  const { samples, net, unit } = measured
-  if (Math.min(samples.ab, samples.aa) < LEAST_PAIRS || net === null) {
+  const { pairs, net, unit } = measured
+  if (Math.min(pairs.ab, pairs.aa) < LEAST_PAIRS || net === null) {
     const have = pairsText(measured)
     return {
       'zh-CN': `数据不足：${have}，两者各需至少 ${LEAST_PAIRS}`,
@@ -176,7 +176,7 @@ function change(value: number, { unit }: MeasuredDimension): string {
   }
 }
 
-const pairsText = ({ samples }: { readonly samples: { readonly ab: number; readonly aa: number } }): string =>
-  `A/B ${samples.ab}, A/A ${samples.aa}`
+const pairsText = ({ pairs }: { readonly pairs: { readonly ab: number; readonly aa: number } }): string =>
+  `A/B ${pairs.ab}, A/A ${pairs.aa}`
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

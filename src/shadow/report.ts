@@ -51,7 +51,7 @@ export const otherMode = (mode: ExecutionMode): ExecutionMode =>
 
 function judgedDimension(measured: MeasuredDimension): ShadowReport['dimensions'][number] {
   const { judged, ...rest } = measured
-  const verdict = judge(judged, rest.samples, rest.direction)
+  const verdict = judge(judged, rest.pairs, rest.direction)
   return { ...rest, verdict, sentence: dimensionSentence(measured, verdict) }
 }
 

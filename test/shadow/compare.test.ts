@@ -37,7 +37,7 @@ describe('the similarity of two texts', () => {
     ['The run-time is slow.', 'the run time IS slow', 1],
     ['Yes', 'Yes!', 1],
     ['Yes', 'No', 0],
-    // of three bigrams and three: two in common
+    // of three bigrams and four: two in common
     ['good day', 'good day you', 4 / 7],
     ['今天天气很好', '今天天气很好。', 1],
     // seven bigrams and seven: five in common

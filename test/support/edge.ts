@@ -53,6 +53,8 @@ export interface EdgeOptions {
   /** in place of the edge's own `windows` */
   readonly realWindows?: PublicWindows
   readonly shadows?: AppDeps['shadows']
+  /** CHAT_SHADOW_KEEP_CONTENT */
+  readonly keepContent?: boolean
   readonly clock?: Clock
   readonly timing?: Partial<EdgeTiming>
 }
@@ -98,6 +100,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
       maxStreams: options.maxStreams ?? 1000,
       turnsPerMinute: options.turnsPerMinute ?? 0,
       historyBudget: 32_000,
+      shadow: { keepContent: options.keepContent ?? false },
     },
     flags: fixedFlags(options, flagListeners),
     ...around,

@@ -1,0 +1,158 @@
+import { expect } from 'chai'
+import type { Comparison } from '../../src/journal/comparison.js'
+import { type ShadowReport, shadowReportSchema } from '../../src/protocol/shadow-report.js'
+import { countsOf, newTally } from '../../src/shadow/shadow-counts.js'
+import { dataOf, errorOf } from '../support/answers.js'
+import { sampleComparison, sampleSide } from '../support/comparisons.js'
+import { bearer, type Edge, type EdgeOptions, startEdge } from '../support/edge.js'
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+
+const ask = async (edge: Edge, query = '', claims = {}, language = 'en'): Promise<Response> =>
+  fetch(`${edge.url}/api/v1/runtime/shadow/report${query}`, {
+    headers: { authorization: await bearer({ role: 'admin', ...claims }), 'accept-language': language },
+  })
+
+describe('GET /runtime/shadow/report', () => {
+  let edge: Edge
+
+  const start = async (options: EdgeOptions = {}): Promise<void> => {
+    edge = await startEdge(options)
+  }
+  const keep = (times: number, more: Partial<Comparison> = {}): void => {
+    for (let time = 0; time < times; time += 1)
+      edge.journal.keepComparison(sampleComparison({ at: Date.now() - HOUR_MS, ...more }))
+  }
+  /** the control's own backend once more */
+  const own = sampleComparison({ kind: 'aa', candidate: sampleSide() })
+  const reversed = {
+    control: sampleSide({ mode: 'runtime_orchestrator' }),
+    candidate: sampleSide({ mode: 'direct_llm' }),
+  } as const
+  const report = async (query = ''): Promise<ShadowReport> =>
+    shadowReportSchema.parse(await dataOf(await ask(edge, query)))
+
+  afterEach(() => edge.close())
+
+  it('tells what would change over the last seven days', async () => {
+    await start()
+    keep(40)
+    keep(35, { kind: own.kind, candidate: own.candidate })
+    keep(10, { at: Date.now() - 8 * DAY_MS })
+    const told = await report()
+    expect(told.pairs).to.deep.equal({ ab: 40, aa: 35 })
+    expect(told).to.include({ control: 'direct_llm', candidate: 'runtime_orchestrator', orgId: null })
+    expect(Date.parse(told.to) - Date.parse(told.from)).to.equal(7 * DAY_MS)
+    const latency = told.dimensions.find(({ dimension }) => dimension === 'latency')
+    expect(latency).to.deep.include({ control: 1_000, candidate: 1_500, verdict: 'worse' })
+    expect(latency?.relative?.value).to.be.closeTo(0.5, 1e-6)
+    expect(told.verdict).to.equal('worse')
+    expect(told.sentence.en).to.contain('worse for users').and.to.contain('40 pairs')
+    expect(told.sentence['zh-CN']).to.contain('总体更差')
+  })
+
+  it('takes the control that was compared more often, or the one asked for', async () => {
+    await start()
+    expect((await report()).control).to.equal('direct_llm')
+    keep(2)
+    keep(3, reversed)
+    expect(await report()).to.deep.include({ control: 'runtime_orchestrator', pairs: { ab: 3, aa: 0 } })
+    expect(await report('?control=direct_llm')).to.deep.include({
+      control: 'direct_llm',
+      pairs: { ab: 2, aa: 0 },
+    })
+    expect((await report('?control=runtime_orchestrator')).pairs.ab).to.equal(3)
+  })
+
+  it('takes a span, an org and an agent', async () => {
+    await start()
+    keep(1, { at: Date.UTC(2026, 0, 1, 23, 59) })
+    keep(2, { at: Date.UTC(2026, 0, 2), orgId: 'org-2' })
+    keep(4, { at: Date.UTC(2026, 0, 2, 12), agentId: 'agent-2' })
+    keep(8, { at: Date.UTC(2026, 0, 3) })
+    const pairs = async (query: string): Promise<number> => (await report(query)).pairs.ab
+    const day = 'from=2026-01-02&to=2026-01-03T00:00:00Z'
+    expect(await pairs(`?${day}`)).to.equal(6)
+    expect(await pairs(`?${day}&orgId=org-2`)).to.equal(2)
+    expect(await pairs(`?${day}&agentId=agent-2`)).to.equal(4)
+    expect(await pairs(`?${day}&orgId=org-2&agentId=agent-2`)).to.equal(0)
+    expect(await pairs('?to=2026-01-03')).to.equal(7)
+    const one = await report(`?${day}&orgId=org-2&agentId=agent-1`)
+    expect(one).to.include({ orgId: 'org-2', agentId: 'agent-1', from: '2026-01-02T00:00:00.000Z' })
+  })
+
+  it('counts what failed, what was dropped and what passed the fence', async () => {
+    const tally = newTally()
+    tally.dropped.busy = 4
+    await start({ shadows: { consider: () => undefined, counts: () => countsOf(tally, 0) } })
+    const failing = (result: 'error' | 'timeout', code: string) =>
+      sampleSide({ mode: 'runtime_orchestrator', result, code })
+    keep(3, { candidate: failing('error', 'runtime_error'), fenceViolations: 1 })
+    keep(2, { candidate: failing('timeout', 'first_content_timeout') })
+    const { shadows, outcomes, fenceViolations, sentence } = await report()
+    expect(shadows.failed).to.equal(5)
+    expect(shadows.dropped).to.include({ busy: 4, pressure: 0 })
+    expect(outcomes.control).to.deep.equal({ ok: 5, error: 0, timeout: 0, codes: {} })
+    expect(outcomes.candidate).to.deep.equal({
+      ok: 0,
+      error: 3,
+      timeout: 2,
+      codes: { runtime_error: 3, first_content_timeout: 2 },
+    })
+    expect(fenceViolations).to.equal(3)
+    expect(sentence.en).to.contain('3 times')
+  })
+
+  it('never tells content, unless it is kept, and then a little', async () => {
+    const content = { control: 'the answer', candidate: 'another answer' }
+    await start()
+    keep(3, { content })
+    const response = await (await ask(edge)).text()
+    expect(response).not.to.contain('samples').and.not.to.contain('answer')
+    await edge.close()
+
+    await start({ keepContent: true })
+    keep(25, { content })
+    keep(1, { content, orgId: 'org-2', textSimilarity: 0.5 })
+    expect((await report()).samples).to.have.length(20)
+    const [only, ...more] = (await report('?orgId=org-2')).samples ?? []
+    expect(more).to.deep.equal([])
+    expect(only).to.include({ ...content, orgId: 'org-2', kind: 'ab', textSimilarity: 0.5 })
+    expect(Date.parse(only?.at ?? '')).to.be.below(Date.now())
+  })
+
+  it('refuses what is no span and no field, a line each, in both languages', async () => {
+    await start()
+    const details = async (query: string, language = 'en') => {
+      const response = await ask(edge, query, {}, language)
+      expect(response.status).to.equal(400)
+      return (await errorOf(response)).details
+    }
+    expect(await details('?from=yesterday&to=2026-13-01')).to.have.length(2)
+    expect((await details('?from=yesterday'))?.[0]).to.match(/^from: must be an instant as ISO 8601/)
+    expect((await details('?from=yesterday', 'zh-CN'))?.[0]).to.match(/^from: 必须是 ISO 8601/)
+    expect((await details('?from=2026-01-02&to=2026-01-02'))?.[0]).to.match(/^from: must be before to/)
+    expect(await details('?control=both&limit=3&orgId=')).to.have.members([
+      'control: is not valid',
+      'limit: is not a known field',
+      'orgId: must not be empty',
+    ])
+  })
+
+  it("needs the operators' role", async () => {
+    await start({ auth: { operatorRole: 'owner' } })
+    expect((await ask(edge, '', { role: 'member' })).status).to.equal(403)
+    expect((await ask(edge, '', { role: 'admin' })).status).to.equal(403)
+    expect((await ask(edge, '', { role: 'owner' })).status).to.equal(200)
+    expect((await fetch(`${edge.url}/api/v1/runtime/shadow/report`)).status).to.equal(401)
+  })
+
+  it('says when the journal cannot be read', async () => {
+    await start({ keepContent: true })
+    edge.journal.available = false
+    const response = await ask(edge)
+    expect([response.status, response.headers.get('retry-after')]).to.deep.equal([503, '1'])
+    expect((await errorOf(response)).code).to.equal('store_unavailable')
+  })
+})
