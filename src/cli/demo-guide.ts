@@ -6,6 +6,7 @@ export interface DemoFacts {
   /** the events of the demo's own first turn, as sent */
   readonly events: string
   readonly flagsFile: string
+  readonly overrideFile: string
   readonly llmUrl: string
   readonly runtimeUrl: string
   readonly runtimePid: number
@@ -41,6 +42,13 @@ See the mode flip without a restart: run this loop, then edit ${facts.flagsFile}
 and set "defaultVariant": "direct_llm", later "runtime_orchestrator", in chat-execution-mode (null leaves it to the environment):
   while sleep 1; do ${start} | grep -o '"executionMode":"[a-z_]*"'; done
 
+Take the runtime out by hand for a minute, see a turn go to the direct LLM ("reason":"fallback"), and let it back:
+  curl -s ${url}/api/v1/runtime/fallback/trigger ${admin} ${json} -d '{"reason":"a drill","ttlSeconds":60}'
+  ${start}
+  curl -s ${url}/api/v1/runtime/fallback/status ${admin}
+  curl -s -X POST ${url}/api/v1/runtime/fallback/reset ${admin}
+  curl -s ${url}/api/v1/runtime/fallback/history ${admin}
+
 Make the runtime sick and see the direct LLM answer in the same stream ("failover" in the done event); then well again:
   ${faults} '{"status":503}'
   ${start}
@@ -49,7 +57,11 @@ Make the runtime sick and see the direct LLM answer in the same stream ("failove
   ${faults} '{"softFailure":"I encountered an error: Planning failed."}'
   ${start}
   ${faults} '{}'
-Or stop it for good:
+How both did so far, as counted in the last five minutes and as kept:
+  curl -s ${url}/api/v1/runtime/metrics ${admin}
+  curl -s ${url}/api/v1/runtime/baseline ${admin}
+
+Or stop it for good: within a second all turns are the direct LLM's, and ${facts.overrideFile} says why:
   kill ${facts.runtimePid}
 
 Ctrl-C ends the demo; its flags and conversations stay beside ${facts.flagsFile} for the next run (--fresh empties them).

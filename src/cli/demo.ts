@@ -65,6 +65,7 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
         sessionId: first.sessionId,
         events: first.events,
         flagsFile: relative(process.cwd(), join(data, FLAG_FILES[0])) || FLAG_FILES[0],
+        overrideFile: relative(process.cwd(), join(data, FLAG_FILES[1])) || FLAG_FILES[1],
         llmUrl: llm.url,
         runtimeUrl: runtime.url,
         runtimePid: runtime.process.pid ?? 0,

@@ -215,6 +215,7 @@ describe('the demo', function () {
       for (const output of outputs)
         expect(output).not.to.contain('"success":false').and.not.to.contain('event: error')
       expect(outputs.filter((output) => output.includes('"failover"'))).to.have.length(3)
+      expect(outputs.filter((output) => output.includes('"reason":"fallback"'))).to.have.length(1)
     } finally {
       demo.removeAllListeners('exit')
       const ended = new Promise((resolve) => demo.once('exit', resolve))
