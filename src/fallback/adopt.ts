@@ -8,8 +8,8 @@ import { report } from './report.js'
  * The store, or the provider, has something newer: what was pending is dropped, except commands and a breach that still
  * holds. Who is in breach itself while the others begin to recover stays with the direct LLM, alone.
  */
-export function adopt(draft: Draft, override: Override): void {
-  const { known: before, commands, starting, store, isolated } = draft.state
+export function adopt(draft: Draft, override: Override, fromProvider = false): void {
+  const { known: before, commands, highest, starting, store, isolated } = draft.state
   const lostTrip = override.auto.state === 'fallback' ? null : store.tripped
   const wasReset = isReset(before, override)
   const isSick = draft.evidence !== undefined && breachOf(draft.evidence, draft.guardrails) !== undefined
@@ -17,17 +17,26 @@ export function adopt(draft: Draft, override: Override): void {
 
   draft.become(override)
   draft.set({
+    fromProvider,
     highest: Math.max(draft.state.highest, override.revision),
     reports: [],
     commands: [],
     isolated: override.auto.state !== 'fallback' && !wasReset && (isolated || isLeftBehind),
   })
-  draft.setStore({ dirtyAt: null, attempts: 0, rewrite: false, tripped: null, yieldUntilAt: null })
+  draft.setStore({
+    dirtyAt: null,
+    attempts: 0,
+    rewrite: false,
+    tripped: null,
+    edit: null,
+    yieldUntilAt: null,
+  })
   if (wasReset) draft.resetHealth()
   else if (lostTrip !== null) draft.recall(lostTrip)
-  if (!starting && isNewMeaning(before, override))
+  // The first that is seen at a start is no change.
+  if ((!starting || highest > 0) && isNewMeaning(before, override))
     draft.effects.push({ kind: 'adopted', transition: report(before, override, {}) })
-  for (const { command, at } of commands) applyCommand(draft, command, at)
+  for (const pending of commands) applyCommand(draft, pending)
 }
 
 /** Into or up the ramp, or from a fallback out of it; trips that are gone were ended by a person, for everybody. */

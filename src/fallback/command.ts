@@ -2,25 +2,27 @@ import { unreachable } from '../core/errors.js'
 import type { ManualLayer } from '../store/override.js'
 import type { Draft } from './draft.js'
 import type { Command } from './fallback.js'
+import type { PendingCommand } from './state.js'
 
 /** commands kept for another try after a lost race; a reset or a trigger of all makes the earlier ones moot */
 const MAX_COMMANDS = 100
 
-/** A person's command, given at that instant: acts at once, and stays remembered until it is in the store. */
-export function applyCommand(draft: Draft, command: Command, at: number): void {
+/** A person's command: acts at once, stays remembered until it is in the store, and is told once. */
+export function applyCommand(draft: Draft, pending: Omit<PendingCommand, 'version'>): void {
+  const { command, at, told } = pending
   switch (command.kind) {
     case 'reset':
-      reset(draft, { what: 'reset', userId: command.userId })
-      draft.set({ commands: [] })
-      remember(draft, command, at)
+      reset(draft, told ? {} : { what: 'reset', userId: command.userId })
+      forgetCommands(draft, () => true)
+      remember(draft, pending)
       return
     case 'trigger': {
       const { ttlSeconds, userId } = command
       const leftMs = (ttlSeconds ?? 0) * 1000 - (draft.at.now - at)
       const until = ttlSeconds === undefined ? undefined : Math.round(draft.at.wall + Math.max(0, leftMs))
       const manual = triggered(draft.manual, command, until)
-      draft.change({ manual }, { what: 'triggered', actor: 'manual', userId })
-      remember(draft, command, at)
+      draft.change({ manual }, { actor: 'manual', ...(told ? {} : { what: 'triggered', userId }) })
+      remember(draft, pending)
       return
     }
     default:
@@ -28,14 +30,25 @@ export function applyCommand(draft: Draft, command: Command, at: number): void {
   }
 }
 
-function remember(draft: Draft, command: Command, at: number): void {
+/** Commands that are moot, for something later took their place: they are not tried again, and told now if they were not. */
+export function forgetCommands(draft: Draft, isMoot: (command: Command) => boolean): void {
+  const { commands, reports } = draft.state
+  const moot = new Set(commands.filter(({ command }) => isMoot(command)).map(({ version }) => version))
+  for (const { version, transition } of reports)
+    if (moot.has(version)) draft.effects.push({ kind: 'report', transition })
+  draft.set({
+    commands: commands.filter(({ version }) => !moot.has(version)),
+    reports: reports.filter(({ version }) => !moot.has(version)),
+  })
+}
+
+function remember(draft: Draft, pending: Omit<PendingCommand, 'version'>): void {
   const { commands, store } = draft.state
-  const pending = { command, at, version: store.version }
-  draft.set({ commands: [...commands, pending].slice(-MAX_COMMANDS) })
+  draft.set({ commands: [...commands, { ...pending, version: store.version }].slice(-MAX_COMMANDS) })
 }
 
 /** Ends both layers, the hold, the trips, the evidence and the probe counts. */
-export function reset(draft: Draft, told: { what: 'hand_edit' | 'reset'; userId?: string }): void {
+export function reset(draft: Draft, told: { what?: 'hand_edit' | 'reset'; userId?: string }): void {
   draft.change(
     { auto: { state: 'normal' }, manual: { scope: 'none' }, trips: 0, evidenceSince: draft.at.wall },
     { ...told, actor: 'manual' },

@@ -1,19 +1,16 @@
 import { unreachable } from '../core/errors.js'
-import type { Override } from '../store/override.js'
-import { adopt } from './adopt.js'
 import { autoMove, breachOf, isQuiet } from './auto-layer.js'
-import { applyCommand } from './command.js'
+import { applyCommand, forgetCommands } from './command.js'
 import { Draft } from './draft.js'
 import { holdsLease, leaseMove, leaseMs, seeLease } from './lease.js'
-import { isUsableRevision, mayReplace, seeStore } from './see-store.js'
+import { prove, seeProvider } from './see-provider.js'
+import { mayReplace, seeStore } from './see-store.js'
 import type { FallbackInput, FallbackState, Step, StoreSeen } from './state.js'
 import { isRecovered } from './verdict.js'
 import { written } from './written.js'
 
 type Tick = Extract<FallbackInput, { kind: 'tick' }>
 
-/** ms for a written override to come back from a provider that is READY */
-const PROOF_MS = 3000
 const FIRST_RETRY_MS = 1000
 const MAX_RETRY_MS = 30_000
 
@@ -27,7 +24,7 @@ export function next(state: FallbackState, input: FallbackInput): Step {
       return tick(state, input)
     case 'command': {
       const draft = new Draft(state, input, input.guardrails)
-      applyCommand(draft, input.command, input.now)
+      applyCommand(draft, { command: input.command, at: input.now, told: false })
       draft.setStore({ retryAt: input.now })
       return draft.step
     }
@@ -82,34 +79,11 @@ function tick(state: FallbackState, input: Tick): Step {
   return draft.step
 }
 
-/** A revision that only the provider has: the file is away, or somebody feeds flagd something else. */
-function seeProvider(draft: Draft, { provider, store }: Tick): void {
-  const { override } = provider
-  const revision = override !== undefined && isUsableRevision(override.revision) ? override.revision : 0
-  if (revision !== draft.state.provided) draft.set({ provided: revision })
-  if (override === undefined || revision <= draft.state.highest) return
-  const { known } = draft.state
-  // The provider has the person's edit too; we know already what it means.
-  if (store.kind === 'hand_edit') {
-    draft.set({ highest: revision, known: { ...known, revision: revision + 1 } })
-    return
-  }
-  adopt(draft, withKnownTarget(override, known))
-  // What the file says is older now: the present state belongs into it.
-  draft.rewrite()
-}
-
-/** A provider's metadata do not tell whom a scoped manual layer covers. */
-function withKnownTarget(override: Override, { manual }: Override): Override {
-  if (override.manual.scope !== 'orgs' || manual.scope !== 'orgs') return override
-  return { ...override, manual: { ...override.manual, target: manual.target } }
-}
-
 /** Its time to live is over: a scoped one just goes, one for all hands over to the automatic layer, at the first step. */
 function expireManual(draft: Draft, { policy, now, wall, guardrails }: Tick): void {
-  const { known, timers, commands } = draft.state
+  const { known, timers } = draft.state
   if (known.manual.scope === 'none' || timers.manualUntilAt === null || now < timers.manualUntilAt) return
-  draft.set({ commands: commands.filter(({ command }) => command.kind !== 'trigger') })
+  forgetCommands(draft, (command) => command.kind === 'trigger')
   const manual = { scope: 'none' } as const
   const told = { what: 'manual_expired', actor: 'auto' } as const
   if (known.manual.scope === 'orgs' || known.auto.state === 'fallback' || policy === 'off') {
@@ -195,31 +169,6 @@ function keepHealth(draft: Draft, now: number): void {
   draft.set({ timers: { ...state.timers, goodSinceAt: isGood ? now : null } })
 }
 
-/** A written flag counts when it was seen again: one rewrite, then an alert. */
-function prove(draft: Draft, { provider, now }: Tick): void {
-  const { proof, provided, store, proposal } = draft.state
-  if (proof === null || proof.seenAt !== null) return
-  if (provided >= proof.revision) {
-    draft.set({ proof: { ...proof, seenAt: now, alerted: false } })
-    return
-  }
-  if (!provider.ready || store.dirtyAt !== null) {
-    if (proof.waitingSinceAt !== null) draft.set({ proof: { ...proof, waitingSinceAt: null } })
-    return
-  }
-  if (proof.waitingSinceAt === null) {
-    draft.set({ proof: { ...proof, waitingSinceAt: now } })
-    return
-  }
-  if (now - proof.waitingSinceAt < PROOF_MS || proof.alerted || proposal !== null) return
-  if (proof.rewritten) {
-    draft.set({ proof: { ...proof, alerted: true } })
-    return
-  }
-  draft.rewrite()
-  draft.setStore({ rewrite: true })
-}
-
 /** Compare-and-set on the bytes read; a retry writes the present state. */
 function write(draft: Draft, seen: StoreSeen): void {
   const { store, known, proposal } = draft.state
@@ -240,10 +189,10 @@ function write(draft: Draft, seen: StoreSeen): void {
 
 /** It acts here, and cannot get into the store for now: waiting would hide it. */
 function tellAll(draft: Draft): void {
-  const { reports } = draft.state
+  const { reports, commands } = draft.state
   if (reports.length === 0) return
   for (const { transition } of reports) draft.effects.push({ kind: 'report', transition })
-  draft.set({ reports: [] })
+  draft.set({ reports: [], commands: commands.map((pending) => ({ ...pending, told: true })) })
 }
 
 function keepLease(draft: Draft): void {

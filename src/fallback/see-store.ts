@@ -2,9 +2,9 @@ import { unreachable } from '../core/errors.js'
 import type { HandEdit, ManualLayer, Override } from '../store/override.js'
 import { handEditOf } from '../store/override-document.js'
 import { adopt } from './adopt.js'
-import { reset } from './command.js'
+import { forgetCommands, reset } from './command.js'
 import type { Draft } from './draft.js'
-import { isSameMeaning, isSameOverride } from './same-override.js'
+import { isSameOverride } from './same-override.js'
 import type { StoreSeen } from './state.js'
 import { written } from './written.js'
 
@@ -62,7 +62,7 @@ function take(draft: Draft, seen: Exclude<StoreSeen, { kind: 'failed' }>): void 
 }
 
 function takeOverride(draft: Draft, override: Override, hash: string): void {
-  const { known, highest, starting, store, proposal } = draft.state
+  const { known, highest, starting, store, proposal, fromProvider } = draft.state
   if (proposal !== null && isSameOverride(override, proposal.override)) {
     written(draft, hash, override.revision, proposal.version)
     return
@@ -72,31 +72,34 @@ function takeOverride(draft: Draft, override: Override, hash: string): void {
     return
   }
   // The revision of a pending write is one above the highest seen, so whoever got there first is at least equal.
-  const isNewer = starting ? override.revision >= highest : override.revision >= known.revision
-  // Only the provider was quicker to show it: there is nothing to be put right.
-  const isRepeated = store.dirtyAt !== null && override.revision === highest && isSameMeaning(override, known)
-  if (isNewer || isRepeated) adopt(draft, override)
-  else if (!starting && override.revision < highest) handEdit(draft, handEditOf(override))
+  const isNewer = override.revision >= (starting || fromProvider ? highest : known.revision)
+  if (isNewer) adopt(draft, override)
+  else if (!starting && !fromProvider && override.revision < highest) handEdit(draft, handEditOf(override))
 }
 
 function takeHandEdit(draft: Draft, seen: Extract<StoreSeen, { kind: 'hand_edit' }>): void {
   const { override, revision = 0, edit } = seen
-  if (override !== undefined && override.revision >= draft.state.highest) {
-    adopt(draft, override)
-    draft.change({}, { actor: 'manual' })
+  const { highest, starting, fromProvider } = draft.state
+  if (override !== undefined && override.revision >= highest) {
+    // Other words about what is known: what is pending goes on top of it.
+    if (override.revision > highest || starting || fromProvider) adopt(draft, override)
+    if (draft.state.store.dirtyAt === null) draft.change({}, { actor: 'manual' })
     return
   }
   if (isUsableRevision(revision) && revision > draft.state.highest) draft.set({ highest: revision })
   handEdit(draft, edit)
 }
 
-function handEdit(draft: Draft, edit: HandEdit): void {
-  if (edit.kind === 'manual') {
-    draft.change({ manual: withKnownEnd(draft, edit.manual) }, { what: 'hand_edit', actor: 'manual' })
-    return
-  }
-  reset(draft, { what: 'hand_edit' })
-  draft.set({ commands: [] })
+/** A person's word by the file: the latest there is. */
+export function handEdit(draft: Draft, edit: HandEdit): void {
+  forgetCommands(draft, () => true)
+  draft.setStore({ edit })
+  if (edit.kind === 'reset') reset(draft, { what: 'hand_edit' })
+  else draft.change({ manual: withKnownEnd(draft, edit.manual) }, { what: 'hand_edit', actor: 'manual' })
+}
+
+function isUnknownTarget(manual: ManualLayer): boolean {
+  return manual.scope === 'orgs' && manual.target.kind === 'orgs' && manual.target.orgIds.length === 0
 }
 
 /** An end that the person only left in the file is the one that this replica knows, told by its own wall clock. */
@@ -123,8 +126,13 @@ function replaceUnparsable(draft: Draft): void {
   if (dirtyAt === null) draft.rewrite()
 }
 
-/** May a pending write go out now, as far as an unreadable file and those who know more are concerned? */
+/**
+ * May a pending write go out now, as far as an unreadable file and those who know more are concerned? A scoped manual layer
+ * that only the provider has is a person's, and nobody here can say whom it covers: writing would end it.
+ */
 export function mayReplace(draft: Draft): boolean {
+  const { fromProvider, known } = draft.state
+  if (fromProvider && isUnknownTarget(known.manual)) return false
   const { unparsable, yieldUntilAt } = draft.state.store
   const { now } = draft.at
   if (yieldUntilAt !== null && now < yieldUntilAt) return false

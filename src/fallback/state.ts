@@ -23,6 +23,8 @@ export interface FallbackState {
   readonly lease: LeaseState
   /** the provider gave this revision back, most lately; 0: none */
   readonly provided: number
+  /** `known` is the provider's, which does not tell all: a file that is as new counts, an older one is written anew */
+  readonly fromProvider: boolean
   readonly proof: Proof | null
   /** in breach while others recover: direct for its own turns, writes nothing until it was healthy once */
   readonly isolated: boolean
@@ -51,6 +53,8 @@ export interface PendingCommand {
   /** given (monotonic): a time to live runs from here, however often it is tried */
   readonly at: number
   readonly version: number
+  /** it was known not to get into the store, and told */
+  readonly told: boolean
 }
 
 export interface PendingReport {
@@ -101,6 +105,8 @@ export interface StoreState {
     readonly detail: string
   } | null
   readonly missing: boolean
+  /** a person's edit of the file that was understood, and is not written back yet */
+  readonly edit: HandEdit | null
   /** nothing was ever read, and nothing is there: until then others, who know more, write first (monotonic) */
   readonly yieldUntilAt: number | null
 }
@@ -227,10 +233,12 @@ export function initialState(self: Self, now: number): FallbackState {
       fault: null,
       unparsable: null,
       missing: false,
+      edit: null,
       yieldUntilAt: null,
     },
     lease: { seen: null, changedAt: now, owner: null, counter: 0, askedAt: null, renewedAt: null },
     provided: 0,
+    fromProvider: false,
     proof: null,
     isolated: false,
     commands: [],

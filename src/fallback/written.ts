@@ -5,13 +5,14 @@ import type { Proposal } from './state.js'
 /** The file holds what we decided, as it was at that version. */
 export function written(draft: Draft, hash: string, revision: number, version: number): void {
   const { store, proof, proposal } = draft.state
-  draft.set({ highest: Math.max(draft.state.highest, revision) })
+  draft.set({ highest: Math.max(draft.state.highest, revision), fromProvider: false })
   draft.setStore({
     seen: hash,
     attempts: 0,
     fault: null,
     unparsable: null,
     missing: false,
+    edit: null,
     yieldUntilAt: null,
   })
   if (proposal !== null && proposal.version === version) {
@@ -62,7 +63,7 @@ function accept(draft: Draft, { override, transition }: Proposal): void {
     },
   })
   draft.setStore({ dirtyAt: null, rewrite: false, tripped: null })
-  for (const { command, at } of commands) applyCommand(draft, command, at)
+  for (const pending of commands) applyCommand(draft, pending)
 }
 
 function tellUpTo(draft: Draft, version: number): void {

@@ -1,0 +1,395 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Clock } from '../../../src/core/clock.js'
+import type { OutcomeResult } from '../../../src/execution/outcome.js'
+import type { Evidence } from '../../../src/fallback/evidence.js'
+import type { Command } from '../../../src/fallback/fallback.js'
+import { parseLease, renderLease } from '../../../src/fallback/lease-file.js'
+import { next } from '../../../src/fallback/machine.js'
+import { counted, NO_COUNTS, nextProbeAt, type ProbeCounts } from '../../../src/fallback/probe-counts.js'
+import {
+  type Effect,
+  type FallbackInput,
+  type FallbackState,
+  initialState,
+  type LeaseSeen,
+  type StoreSeen,
+} from '../../../src/fallback/state.js'
+import { recoveryReach } from '../../../src/fallback/verdict.js'
+import { createJudgedWindow } from '../../../src/metrics/judged-window.js'
+import type { JudgedWindow } from '../../../src/metrics/windows.js'
+import { renderOverride } from '../../../src/store/override-document.js'
+import type { Checks } from './checks.js'
+import { covers, isOn, parsedOf } from './content.js'
+import { SimProvider } from './provider.js'
+import type { Random } from './random.js'
+import { READ_FAULT, type RuntimeCondition, type World, WRITE_FAULT } from './world.js'
+
+/** A machine: its clocks run by their own rate, and its wall clock is off. */
+export interface Host {
+  readonly name: string
+  readonly origin: number
+  readonly rate: number
+  wallOffset: number
+  unreadable: boolean
+  unwritable: boolean
+  /** its own way to the runtime; null: as it truly is */
+  runtime: RuntimeCondition | null
+  /** true ms between two of its turns */
+  readonly turnMs: number
+}
+
+const PROBE_MS = 1000
+const MAX_ATTEMPTS = 5
+const LONGEST_MS = 86_400_000
+const PAUSE_MS = 20
+const SHADOW_EVERY_MS = 2500
+const SHADOW_SHARE = 0.3
+const ORGS = ['a', 'b', 'c'] as const
+
+/** One process of the service: the pure machine, driven as the loop drives it. */
+export class SimReplica {
+  state: FallbackState
+  alive = true
+  /** each input that changed anything, as JSON */
+  readonly inputs: string[] = []
+  readonly provider: SimProvider
+  readonly startedAt: number
+  /** true times: since then its own runtime has been as it is; the last thing that ended its fallback by hand */
+  disturbedAt: number
+  /** ticks that changed anything, and all */
+  changedTicks = 0
+  ticks = 0
+  /** monotonic: executions started before are forgotten */
+  restartedAt = Number.NEGATIVE_INFINITY
+  /** the file's content that the present tick works on */
+  reading: World['override']
+  readonly #clock: Clock
+  readonly #runtime: JudgedWindow
+  readonly #direct: JudgedWindow
+  readonly #initial: FallbackState
+  #counts: ProbeCounts = NO_COUNTS
+  #lastRuntimeTurnAt: number | undefined
+  #lastCandidateAt: number
+  #lastShadowAt = Number.NEGATIVE_INFINITY
+  #running = false
+  #nudged = false
+  #roundNumber = 0
+
+  constructor(
+    readonly world: World,
+    readonly host: Host,
+    readonly random: Random,
+    readonly checks: Checks,
+    nonce: string,
+  ) {
+    this.#clock = {
+      monotonic: () => this.monotonic,
+      wall: () => this.wall,
+      schedule: () => ({ cancel: () => undefined }),
+    }
+    this.#runtime = createJudgedWindow(this.#clock)
+    this.#direct = createJudgedWindow(this.#clock)
+    this.provider = new SimProvider(world, () => random.between(0, 500))
+    this.state = initialState({ replica: host.name, owner: `${host.name}#${nonce}` }, this.monotonic)
+    this.#initial = this.state
+    this.#lastCandidateAt = this.monotonic
+    this.startedAt = world.now
+    this.disturbedAt = world.now
+    this.#after(0, () => this.#begin())
+    this.#after(random.between(0, 100), () => this.#probe())
+    this.#after(random.between(0, host.turnMs), () => this.#turn())
+  }
+
+  get monotonic(): number {
+    return this.host.origin + this.world.now * this.host.rate
+  }
+
+  get wall(): number {
+    return Math.floor(Date.UTC(2026, 0, 1) + this.world.now + this.host.wallOffset)
+  }
+
+  get condition(): RuntimeCondition {
+    return this.host.runtime ?? this.world.runtime
+  }
+
+  get initial(): FallbackState {
+    return this.#initial
+  }
+
+  kill(): void {
+    this.alive = false
+    this.provider.stop()
+  }
+
+  command(command: Command): void {
+    const { guardrails } = this.world
+    this.#advance({ kind: 'command', ...this.#instant(), command, guardrails })
+    this.#nudge()
+  }
+
+  /** As the request edge decides it. */
+  isOn(orgId: string, session: number): boolean {
+    const { state, provider } = this
+    if (state.isolated) return true
+    const provided = provider.view?.on(orgId, session) ?? false
+    if (state.starting && state.store.dirtyAt === null) return provided
+    if ((provider.view?.revision ?? -1) >= state.known.revision) return provided
+    return isOn(state.known, orgId, session)
+  }
+
+  #after(delayMs: number, run: () => void): void {
+    this.world.scheduler.after(delayMs, () => {
+      if (this.alive) run()
+    })
+  }
+
+  #instant(): { now: number; wall: number } {
+    return { now: this.monotonic, wall: this.wall }
+  }
+
+  // -- the loop
+
+  #nudge(): void {
+    if (this.#running) this.#nudged = true
+    else this.#after(PAUSE_MS, () => this.#begin())
+  }
+
+  #begin(): void {
+    if (this.#running) return
+    this.#running = true
+    this.#nudged = false
+    this.#roundNumber += 1
+    const startedAt = this.world.now
+    this.#resume(this.#round(), () => {
+      this.#running = false
+      this.checks.roundEnded(this)
+      const number = this.#roundNumber
+      const late = this.random.chance(0.02) ? this.random.between(0, 2500) : this.random.between(0, 30)
+      const due = this.#nudged ? PAUSE_MS : startedAt + this.world.guardrails.tickMs + late - this.world.now
+      this.#after(due, () => {
+        if (number === this.#roundNumber) this.#begin()
+      })
+    })
+  }
+
+  #resume(round: Generator<number, void, void>, done: () => void): void {
+    const { done: isDone, value } = round.next()
+    if (isDone === true) done()
+    else this.#after(value ?? 0, () => this.#resume(round, done))
+  }
+
+  *#round(): Generator<number, void, void> {
+    const { world, random } = this
+    const { guardrails, policy } = world
+    const { ready, view } = this.provider
+    const override = view?.override
+    const provider = { ready, ...(override === undefined ? {} : { override }) }
+    const evidence = this.#evidence()
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      yield random.between(0, 20)
+      const store = this.#readStore()
+      const lease = this.#readLease()
+      yield random.between(0, 5)
+      const jitter = random.next()
+      const instant = this.#instant()
+      const effects = this.#advance({
+        kind: 'tick',
+        ...instant,
+        evidence,
+        guardrails,
+        policy,
+        store,
+        lease,
+        provider,
+        jitter,
+      })
+      this.ticks += 1
+      let isLost = false
+      for (const effect of effects) {
+        if (effect.kind === 'write') isLost = yield* this.#write(effect)
+        else if (effect.kind === 'write_lease') yield* this.#writeLease(effect)
+      }
+      if (!isLost) return
+    }
+  }
+
+  *#write(effect: Effect & { kind: 'write' }): Generator<number, boolean, void> {
+    const { world, random, host } = this
+    const { override, expected, version } = effect
+    const isProposal = this.state.proposal?.version === version
+    yield random.chance(0.03) ? random.between(0, 1200) : random.between(0, 30)
+    const before = world.override
+    const result = host.unwritable
+      ? ({ kind: 'failed', fault: WRITE_FAULT } as const)
+      : world.write(renderOverride(override, before?.text), expected)
+    if (result.kind === 'written') this.checks.landed(this, override, isProposal, before)
+    yield random.between(0, 10)
+    switch (result.kind) {
+      case 'conflict':
+        return true
+      case 'written':
+        // Rarely it cannot be told.
+        if (random.chance(0.03)) break
+        this.#advance({
+          kind: 'written',
+          ...this.#instant(),
+          hash: result.hash,
+          revision: override.revision,
+          version,
+        })
+        return false
+      case 'failed':
+        break
+    }
+    this.#advance({ kind: 'write_failed', ...this.#instant(), fault: WRITE_FAULT, jitter: random.next() })
+    return false
+  }
+
+  *#writeLease({ lease }: Effect & { kind: 'write_lease' }): Generator<number, void, void> {
+    const { world, random, host } = this
+    yield random.between(0, 30)
+    if (host.unwritable) return
+    const result = world.writeLease(renderLease(lease, this.wall), lease.expected)
+    yield random.between(0, 10)
+    if (result.kind !== 'written') return
+    this.#advance({ kind: 'lease_written', ...this.#instant(), hash: result.hash, owner: lease.owner })
+  }
+
+  #advance(input: FallbackInput): readonly Effect[] {
+    const before = this.state
+    const step = next(before, input)
+    if (step.effects.length === 0 && isDeepStrictEqual(step.state, before)) return []
+    this.changedTicks += 1
+    this.inputs.push(JSON.stringify(input))
+    this.state = step.state
+    this.checks.decided(this, before, step, input)
+    for (const { kind } of step.effects) {
+      if (kind === 'restart_evidence') {
+        this.restartedAt = this.monotonic
+        this.#runtime.restart(this.monotonic)
+      }
+      if (kind === 'reset_health') {
+        this.#counts = NO_COUNTS
+        this.disturbedAt = this.world.now
+      }
+    }
+    return step.effects
+  }
+
+  #readStore(): StoreSeen {
+    this.reading = this.world.override
+    if (this.host.unreadable) return { kind: 'failed', fault: READ_FAULT }
+    const stored = this.world.read()
+    if (stored.kind !== 'text') return stored
+    const { hash, text } = stored
+    const value = parsedOf(text)
+    return { ...value, hash }
+  }
+
+  #readLease(): LeaseSeen {
+    return this.host.unreadable ? { kind: 'failed' } : parseLease(this.world.readLease())
+  }
+
+  // -- what it knows
+
+  #evidence(): Evidence {
+    const { guardrails } = this.world
+    const now = this.monotonic
+    const windowMs = guardrails.windowSeconds * 1000
+    const fastMs = guardrails.fastWindowSeconds * 1000
+    const { failuresInARow, goodSince, healthy } = this.#counts
+    return {
+      at: now,
+      runtime: {
+        slow: this.#runtime.tally(windowMs),
+        fast: this.#runtime.newest(fastMs, 2 * guardrails.minSamples, windowMs),
+        recent: this.#runtime.newest(fastMs, recoveryReach(guardrails), LONGEST_MS),
+      },
+      direct: this.#direct.tally(60_000),
+      probe: {
+        failures: failuresInARow,
+        goodForMs: goodSince === undefined ? 0 : now - goodSince,
+        healthy: healthy === true,
+      },
+      runtimeTurnAgoMs: this.#lastRuntimeTurnAt === undefined ? null : now - this.#lastRuntimeTurnAt,
+      quietForMs: now - this.#lastCandidateAt,
+    }
+  }
+
+  #probe(): void {
+    const { random, world } = this
+    const startedAt = this.monotonic
+    const isGood = this.condition !== 'dead'
+    this.#after(isGood ? random.between(5, 60) : random.between(1, 10), () => {
+      const { probeFailures } = world.guardrails
+      this.#counts = counted(this.#counts, isGood, probeFailures, this.monotonic)
+      if (!isGood && this.#counts.failuresInARow === probeFailures) this.#nudge()
+      const last = { startedAt, endedAt: this.monotonic, timedOut: false }
+      const settings = { intervalMs: PROBE_MS, failures: probeFailures }
+      this.#after(nextProbeAt(last, this.#counts, settings, false) - this.monotonic, () => this.#probe())
+    })
+  }
+
+  // -- turns
+
+  #turn(): void {
+    const { world, random, host } = this
+    this.#after(random.between(0.5, 1.5) * host.turnMs, () => this.#turn())
+    if (!world.traffic) return
+    const orgId = random.pick(ORGS)
+    this.#lastCandidateAt = this.monotonic
+    if (this.isOn(orgId, random.whole(0, 99))) {
+      this.#execute('direct_llm', orgId)
+      if (this.#maySpareShadow(orgId)) this.#execute('runtime_orchestrator', orgId)
+    } else {
+      this.#lastRuntimeTurnAt = this.monotonic
+      this.#execute('runtime_orchestrator', orgId)
+    }
+  }
+
+  /** Of the turns that the override takes off the runtime a share, and one at least every so often. */
+  #maySpareShadow(orgId: string): boolean {
+    const { known, isolated } = this.state
+    if (this.world.policy === 'off' || covers(known.manual, orgId)) return false
+    if (known.auto.state === 'normal' && !isolated) return false
+    const isDue = this.monotonic - this.#lastShadowAt >= SHADOW_EVERY_MS
+    if (!isDue && !this.random.chance(SHADOW_SHARE)) return false
+    this.#lastShadowAt = this.monotonic
+    return true
+  }
+
+  #execute(mode: 'direct_llm' | 'runtime_orchestrator', orgId: string): void {
+    const startedAt = this.monotonic
+    const ended = this.#ended(mode)
+    this.#after(ended.latencyMs, () => {
+      const window = mode === 'direct_llm' ? this.#direct : this.#runtime
+      window.record({ ...ended, mode, orgId, startedAt })
+    })
+  }
+
+  #ended(mode: 'direct_llm' | 'runtime_orchestrator'): OutcomeResult & { latencyMs: number } {
+    const { random, world } = this
+    const ok = { result: 'ok', latencyMs: random.between(40, 200) } as const
+    const failed = {
+      result: 'error',
+      code: 'runtime_error',
+      phase: 'connect',
+      latencyMs: random.between(5, 3000),
+    } as const
+    if (mode === 'direct_llm') return world.directSick && random.chance(0.9) ? failed : ok
+    switch (this.condition) {
+      case 'well':
+        return random.chance(0.02) ? failed : ok
+      case 'dead':
+        return { ...failed, latencyMs: random.between(1, 20) }
+      case 'broken':
+        return failed
+      case 'half':
+        return random.chance(0.7) ? failed : ok
+      case 'slow':
+        return random.chance(0.5)
+          ? { ...ok, latencyMs: random.between(2500, 4000) }
+          : { result: 'timeout', code: 'total_timeout', phase: 'streaming', latencyMs: 4000 }
+    }
+  }
+}
