@@ -125,6 +125,34 @@ describe('the service metrics', () => {
     expect(found.get('chat_flags_state{state="stale"}')).to.equal(1)
   })
 
+  it('tell of shadows as they are at the scrape, apart from the executions of users', async () => {
+    const results = (ok: number) => ({ ok, error: 1, timeout: 0, aborted: 2 })
+    const shadows = {
+      running: 3,
+      compared: 5,
+      dropped: { busy: 4, pressure: 0 },
+      executions: { direct_llm: results(7), runtime_orchestrator: results(0) },
+      tokens: { direct_llm: 900, runtime_orchestrator: 0 },
+      fenceViolations: 6,
+    }
+    const metrics = createServiceMetrics({ replica: 'host-1', processMetrics: false, shadows: () => shadows })
+    await samples(metrics)
+    shadows.compared = 8
+    const found = await samples(metrics)
+    expect(found.get('chat_shadow_running')).to.equal(3)
+    expect(found.get('chat_shadow_comparisons_total')).to.equal(8)
+    expect(found.get('chat_shadow_dropped_total{reason="busy"}')).to.equal(4)
+    expect(found.get('chat_shadow_dropped_total{reason="pressure"}')).to.equal(0)
+    expect(found.get('chat_shadow_executions_total{mode="direct_llm",result="ok"}')).to.equal(7)
+    expect(found.get('chat_shadow_executions_total{mode="runtime_orchestrator",result="aborted"}')).to.equal(
+      2,
+    )
+    expect(found.get('chat_shadow_tokens_total{mode="direct_llm"}')).to.equal(900)
+    expect(found.get('chat_shadow_fence_violations_total')).to.equal(6)
+    expect(found.get('chat_executions_total{code="",mode="direct_llm",result="ok"}')).to.equal(0)
+    expect(await samples(make())).not.to.have.key('chat_shadow_running')
+  })
+
   it('name no org', async () => {
     const metrics = make()
     for (const outcome of [ok, failed, aborted]) metrics.recordOutcome(outcome)

@@ -322,7 +322,7 @@ describe('shadows', () => {
       const { consider, rounds, dropped, runner, kept } = shadowRig({ runtime_orchestrator: floods })
       const handle = consider()
       handle?.ended(controlOutcome())
-      await rounds(100)
+      await rounds(200)
       expect(dropped()).to.deep.equal({ flood: 1 })
       expect(runner.counts().running).to.equal(0)
       expect(sent).to.be.below(510)
