@@ -4,6 +4,7 @@ import { benchDecision } from './decision.js'
 import { benchLatency } from './latency.js'
 import { type MeasuredProcess, startBare } from './measured-process.js'
 import { benchRelay } from './relay.js'
+import { benchReport } from './report.js'
 import type { Row } from './statistics.js'
 import { benchStreams } from './streams.js'
 import { benchWindow } from './window.js'
@@ -14,6 +15,7 @@ const BENCHES = {
   decision: (_upstream: string, report: (text: string) => void) => benchDecision(report),
   streams: benchStreams,
   window: (_upstream: string, report: (text: string) => void) => benchWindow(report),
+  report: (_upstream: string, report: (text: string) => void) => benchReport(report),
 }
 type Name = keyof typeof BENCHES
 const NAMES = Object.keys(BENCHES) as Name[]

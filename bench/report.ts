@@ -1,0 +1,173 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock } from '../src/core/clock.js'
+import { silentLogger } from '../src/core/logger.js'
+import { openSqlite } from '../src/core/sqlite.js'
+import type { ComparedSide, Comparison, KeptExecution } from '../src/journal/comparison.js'
+import { comparisonEntry, executionEntry } from '../src/journal/entries.js'
+import type { Journal } from '../src/journal/journal.js'
+import { JournalStatements } from '../src/journal/journal-statements.js'
+import { JOURNAL_SCHEMA } from '../src/journal/schema.js'
+import { openSqliteJournal } from '../src/journal/sqlite-journal.js'
+import { baselineOf } from '../src/metrics/baseline.js'
+import type { ExecutionMode } from '../src/protocol/modes.js'
+import { median, type Row, row } from './statistics.js'
+
+/** What is read of the journal when it is full, and how long the event loop is held meanwhile. */
+const COMPARISONS = 100_000
+const EXECUTIONS = 500_000
+const RUNS = 9
+/** ms: what the report may take, and what may hold the loop */
+const REPORT_MS = 300
+const BASELINE_MS = 3_000
+const HELD_MS = 5
+/** µs a turn may pay for its execution to be kept */
+const KEEP_MICROS = 5
+
+const BEGIN = Date.UTC(2026, 0, 1)
+const SPAN = { from: 0, to: BEGIN * 2 }
+
+export async function benchReport(report: (text: string) => void): Promise<Row[]> {
+  const directory = mkdtempSync(join(tmpdir(), 'chat-cutover-bench-'))
+  const file = join(directory, 'journal.db')
+  fill(file)
+  const all = { count: Number.MAX_SAFE_INTEGER, maxAgeMs: Number.MAX_SAFE_INTEGER }
+  const retention = { transitions: all, samples: all, comparisons: all, contents: all, executions: all }
+  const journal = openSqliteJournal(file, { clock: systemClock, logger: silentLogger, retention })
+  try {
+    const sums = await measure(`sums of ${COMPARISONS} comparisons`, report, async () => {
+      const { ab, aa } = await journal.comparisonSums({ ...SPAN, controlMode: 'direct_llm' })
+      return ab.pairs + aa.pairs
+    })
+    const ofOrg = await measure(`sums of one org among them`, report, async () => {
+      const { ab, aa } = await journal.comparisonSums({
+        ...SPAN,
+        controlMode: 'direct_llm',
+        orgId: 'org-1',
+      })
+      return ab.pairs + aa.pairs
+    })
+    const baseline = await measure(`baseline of ${EXECUTIONS} executions`, report, async () => {
+      const modes = await baselineOf(journal.executions(SPAN))
+      return modes.direct_llm.total + modes.runtime_orchestrator.total
+    })
+    return [
+      row('report: 100,000 comparisons added up (floor: what it may take)', 'ms', REPORT_MS, sums.ms, 1),
+      row('report: of one org among them (floor: what it may take)', 'ms', REPORT_MS, ofOrg.ms, 1),
+      row('report: event loop held at most (floor: what it may)', 'ms', HELD_MS, sums.heldMs, 1),
+      row('baseline: 500,000 executions (floor: what it may take)', 'ms', BASELINE_MS, baseline.ms, 1),
+      row('baseline: event loop held at most (floor: what it may)', 'ms', HELD_MS, baseline.heldMs, 1),
+      row('an execution kept (floor: what a turn may pay)', 'µs', KEEP_MICROS, await keepMicros(journal), 1),
+    ]
+  } finally {
+    await journal.close()
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Of several runs after a first one: ms in all (median), and the longest time nothing else could run (of the best run:
+ * whatever else the machine does holds this process too).
+ */
+async function measure(
+  what: string,
+  report: (text: string) => void,
+  work: () => Promise<number>,
+): Promise<{ ms: number; heldMs: number }> {
+  const times: number[] = []
+  const helds: number[] = []
+  for (let run = 0; run <= RUNS; run += 1) {
+    const held = watchLoop()
+    const startedAt = performance.now()
+    const found = await work()
+    const ms = performance.now() - startedAt
+    const heldMs = held()
+    if (run === 0) continue // warm-up
+    times.push(ms)
+    helds.push(heldMs)
+    report(`${what}, run ${run}/${RUNS}: ${found} in ${ms.toFixed(0)} ms, loop held ${heldMs.toFixed(2)} ms`)
+  }
+  return { ms: median(times), heldMs: Math.min(...helds) }
+}
+
+/** The longest time between two turns of the event loop, from now until it is called. */
+function watchLoop(): () => number {
+  let longest = 0
+  let last = performance.now()
+  let on = true
+  const look = (): void => {
+    const now = performance.now()
+    longest = Math.max(longest, now - last)
+    last = now
+    if (on) setImmediate(look)
+  }
+  setImmediate(look)
+  return () => {
+    on = false
+    return longest
+  }
+}
+
+/** What the turn itself pays; the writing comes later, between turns. */
+async function keepMicros(journal: Journal): Promise<number> {
+  const times: number[] = []
+  for (let run = 0; run < 50; run += 1) {
+    const startedAt = performance.now()
+    for (let at = 0; at < 500; at += 1) journal.keepExecution(execution(at))
+    times.push(((performance.now() - startedAt) * 1000) / 500)
+    await journal.transitions(1)
+  }
+  return median(times)
+}
+
+/** Written as the journal writes, but in one transaction. */
+function fill(file: string): void {
+  const database = openSqlite(file, JOURNAL_SCHEMA)
+  const statements = new JournalStatements(database)
+  database.transaction(() => {
+    for (let at = 0; at < COMPARISONS; at += 1) {
+      const entry = comparisonEntry(comparison(at))
+      if (entry !== undefined) statements.insertComparison(entry)
+    }
+    for (let at = 0; at < EXECUTIONS; at += 1) {
+      const entry = executionEntry(execution(at))
+      if (entry !== undefined) statements.insertExecution(entry)
+    }
+  })
+  database.close()
+}
+
+function side(mode: ExecutionMode): ComparedSide {
+  const latencyMs = Math.exp(7 + Math.random() * 2)
+  const common = { mode, latencyMs, characters: Math.floor(latencyMs / 3), steps: 2, calls: 3 }
+  if (Math.random() < 0.03) return { ...common, result: 'error', code: 'upstream_error' }
+  return { ...common, result: 'ok', firstContentMs: latencyMs / 5, tokens: Math.floor(latencyMs / 9) }
+}
+
+function comparison(at: number): Comparison {
+  const kind = at % 10 === 0 ? 'aa' : 'ab'
+  return {
+    at: BEGIN + at * 1_000,
+    replica: 'replica-1',
+    orgId: `org-${at % 20}`,
+    agentId: `agent-${at % 3}`,
+    kind,
+    control: side('direct_llm'),
+    candidate: side(kind === 'aa' ? 'direct_llm' : 'runtime_orchestrator'),
+    textSimilarity: Math.random(),
+    planSimilarity: Math.random(),
+    callSetSimilarity: Math.random(),
+    callOrderSimilarity: Math.random(),
+    fenceViolations: 0,
+  }
+}
+
+const execution = (at: number): KeptExecution => ({
+  at: BEGIN + at * 100,
+  mode: at % 2 === 0 ? 'direct_llm' : 'runtime_orchestrator',
+  orgId: `org-${at % 20}`,
+  result: at % 30 === 0 ? 'error' : 'ok',
+  latencyMs: 1_000 + ((at * 7_919) % 5_000),
+  firstContentMs: 300 + ((at * 31) % 500),
+})
