@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import fc from 'fast-check'
 import {
   type ShadowDimension,
   type ShadowReport,
@@ -117,6 +118,37 @@ describe('the report', () => {
       expect(() => shadowReportSchema.parse(JSON.parse(JSON.stringify(report)))).not.to.throw()
       expect(report.pairs).to.deep.equal({ ab: sides.ab, aa: sides.aa })
     }
+  })
+
+  it('keeps its shape and its words for any sides', () => {
+    const share = fc.constantFrom(0, 0.001, 0.1, 1)
+    const sides = fc.record({
+      ab: fc.nat(120),
+      aa: fc.nat(60),
+      slower: fc.constantFrom(1e-6, 1, 1e6),
+      spread: fc.constantFrom(0, 0.5, 5),
+      correlation: fc.constantFrom(0, 1),
+      errorRate: share,
+      candidateErrorRate: share,
+      longer: fc.constantFrom(0, 1, 1e4),
+      unlike: share,
+      otherCalls: share,
+    })
+    fc.assert(
+      fc.property(sides, fc.nat(), (given, seed) => {
+        const report = reportOf(given, seed)
+        shadowReportSchema.parse(report)
+        for (const { sentence, difference, floor, net } of [
+          ...report.dimensions,
+          { ...report, difference: null, floor: null, net: null },
+        ]) {
+          expect(`${sentence.en}${sentence['zh-CN']}`).not.to.match(/NaN|undefined|null|Infinity/)
+          for (const estimate of [difference, floor, net])
+            if (estimate !== null) expect(estimate.low).to.be.at.most(estimate.high)
+        }
+      }),
+      { numRuns: 100 },
+    )
   })
 
   it('tells what it is about, what failed and what was dropped', () => {
