@@ -5,6 +5,7 @@ import { benchLatency } from './latency.js'
 import { type MeasuredProcess, startBare } from './measured-process.js'
 import { benchRelay } from './relay.js'
 import { benchReport } from './report.js'
+import { benchShadow } from './shadow.js'
 import type { Row } from './statistics.js'
 import { benchStreams } from './streams.js'
 import { benchWindow } from './window.js'
@@ -14,6 +15,7 @@ const BENCHES = {
   latency: benchLatency,
   decision: (_upstream: string, report: (text: string) => void) => benchDecision(report),
   streams: benchStreams,
+  shadow: benchShadow,
   window: (_upstream: string, report: (text: string) => void) => benchWindow(report),
   report: (_upstream: string, report: (text: string) => void) => benchReport(report),
 }

@@ -6,8 +6,11 @@ import { type MeasuredProcess, startService } from './measured-process.js'
 const SECRET = 'bench-secret-bench-secret-bench-secret'
 const ORG = 'bench'
 
-/** The service as deployed by default: resolver `file`, SQLite, auth, metrics, one log line a turn. */
-export async function startOurs(upstream: string): Promise<MeasuredProcess & { bearer: string }> {
+/** The service as deployed by default (but for `env`): resolver `file`, SQLite, auth, metrics, one log line a turn. */
+export async function startOurs(
+  upstream: string,
+  env: Record<string, string> = {},
+): Promise<MeasuredProcess & { bearer: string }> {
   mkdirSync('data', { recursive: true })
   const folder = mkdtempSync(join('data', 'bench-'))
   for (const file of ['chat.flagd.json', 'auto-fallback.flagd.json'])
@@ -21,6 +24,7 @@ export async function startOurs(upstream: string): Promise<MeasuredProcess & { b
     CHAT_FLAGS_FILE: join(folder, 'chat.flagd.json'),
     CHAT_FALLBACK_FLAGS_FILE: join(folder, 'auto-fallback.flagd.json'),
     CHAT_DATABASE: join(folder, 'chat.db'),
+    ...env,
   })
   const bearer = await new SignJWT({ org_id: ORG, role: 'member' })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })

@@ -1,8 +1,8 @@
 import { createServer, type ServerResponse } from 'node:http'
 
 /**
- * The upstream of every measured process: a runtime that costs as little as it can. The user message says what to
- * send: `{"events": n, "everyMs": 0 | ms, "firstAfterMs": ms, "hold": true}`; 0 = as fast as the reader takes it.
+ * The upstream of every measured process: a runtime, and an LLM, that cost as little as they can. The user message says what
+ * to send: `{"events": n, "everyMs": 0 | ms, "firstAfterMs": ms, "hold": true}`; 0 = as fast as the reader takes it.
  */
 interface Order {
   readonly events: number
@@ -17,40 +17,48 @@ const frame = (event: string, data: object): string =>
 const TEXT = frame('text_chunk', { content: 'twenty-four characters. ' })
 const END = `${frame('execution_complete', { final_response: '' })}data: [DONE]\r\n\r\n`
 
+const LLM_TEXT = `data: ${JSON.stringify({ choices: [{ delta: { content: 'twenty-four characters. ' } }] })}\n\n`
+const LLM_END = `data: ${JSON.stringify({ choices: [{ delta: {}, finish_reason: 'stop' }] })}\n\ndata: [DONE]\n\n`
+
+/** What is sent for a piece of text, and at the end. */
+interface Wire {
+  readonly text: string
+  readonly end: string
+}
+const RUNTIME: Wire = { text: TEXT, end: END }
+const LLM: Wire = { text: LLM_TEXT, end: LLM_END }
+
 function orderOf(body: string): Order {
-  const request: unknown = JSON.parse(body)
-  const message =
-    typeof request === 'object' && request !== null && 'user_message' in request
-      ? String(request.user_message)
-      : '{}'
+  const request: { user_message?: string; messages?: { content: string }[] } = JSON.parse(body)
+  const message = request.user_message ?? request.messages?.at(-1)?.content ?? '{}'
   return { events: 10, everyMs: 0, firstAfterMs: 0, hold: false, ...JSON.parse(message) }
 }
 
-function sendFast(response: ServerResponse, events: number): void {
+function sendFast(response: ServerResponse, events: number, wire: Wire): void {
   let left = events
   const more = (): void => {
     while (left > 0) {
       left--
-      if (!response.write(TEXT)) {
+      if (!response.write(wire.text)) {
         response.once('drain', more)
         return
       }
     }
-    response.end(END)
+    response.end(wire.end)
   }
   more()
 }
 
-function sendPaced(response: ServerResponse, order: Order): void {
+function sendPaced(response: ServerResponse, order: Order, wire: Wire): void {
   let left = order.events
   const timer = setInterval(() => {
     if (left-- > 0) {
-      response.write(TEXT)
+      response.write(wire.text)
       return
     }
     if (order.hold) return
     clearInterval(timer)
-    response.end(END)
+    response.end(wire.end)
   }, order.everyMs)
   response.on('close', () => clearInterval(timer))
 }
@@ -70,8 +78,9 @@ const server = createServer((request, response) => {
     const order = orderOf(body)
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     response.flushHeaders()
+    const wire = request.url?.endsWith('/chat/completions') ? LLM : RUNTIME
     const begin = (): void =>
-      order.everyMs === 0 ? sendFast(response, order.events) : sendPaced(response, order)
+      order.everyMs === 0 ? sendFast(response, order.events, wire) : sendPaced(response, order, wire)
     if (order.firstAfterMs > 0) setTimeout(begin, order.firstAfterMs)
     else begin()
   })
