@@ -4,6 +4,8 @@ export interface WriteBehindOptions<T> {
   readonly clock: Clock
   /** entries that may wait at once; what comes beyond is dropped */
   readonly maxWaiting: number
+  /** 1 for an entry of usual size: so many times that one it costs to write */
+  weight?(entry: T): number
   /** Writes all of them or none. Throws what `verdict` understands. */
   write(entries: readonly T[]): void
   /**
@@ -26,6 +28,7 @@ interface Waiting<T> {
 
 /** ms an entry waits for others to share its transaction */
 const GATHER_MS = 10
+/** weight of one transaction, beside that of its last entry */
 const BATCH = 100
 const MAX_PAUSE_MS = 1_000
 /** a lock held for shorter than this is nobody's trouble */
@@ -122,7 +125,7 @@ export class WriteBehind<T> {
 
   /** One transaction. False where it is better to wait before the next. */
   #round(): boolean {
-    const batch = this.#waiting.slice(0, this.#singly > 0 ? 1 : BATCH)
+    const batch = this.#waiting.slice(0, this.#singly > 0 ? 1 : this.#batchSize())
     try {
       this.#options.write(batch.map(({ entry }) => entry))
     } catch (error) {
@@ -132,6 +135,17 @@ export class WriteBehind<T> {
     this.#singly = Math.max(this.#singly - 1, 0)
     this.#passed()
     return true
+  }
+
+  #batchSize(): number {
+    const { weight } = this.#options
+    if (weight === undefined) return BATCH
+    let left = BATCH
+    const end = this.#waiting.findIndex(({ entry }) => {
+      left -= weight(entry)
+      return left <= 0
+    })
+    return end < 0 ? this.#waiting.length : end + 1
   }
 
   #passed(): void {

@@ -20,12 +20,15 @@ describe('entries on their way to the disk', () => {
   let disk: Fault | 'fine'
   /** entries that can never be written */
   let wrong: Set<number>
+  /** entries that cost forty times as much */
+  let heavy: Set<number>
   let told: string[]
 
   const make = (maxWaiting = 1_000): WriteBehind<number> =>
     new WriteBehind<number>({
       clock,
       maxWaiting,
+      weight: (entry) => (heavy.has(entry) ? 40 : 1),
       write(entries) {
         tries += 1
         if (disk !== 'fine') throw new Refused(disk)
@@ -49,6 +52,7 @@ describe('entries on their way to the disk', () => {
     tries = 0
     disk = 'fine'
     wrong = new Set()
+    heavy = new Set()
     told = []
     behind = make()
   })
@@ -68,6 +72,14 @@ describe('entries on their way to the disk', () => {
     clock.advance(20)
     expect(written.map(({ length }) => length)).to.deep.equal([100, 100, 50])
     expect(written.flat()).to.deep.equal(range(1, 250))
+  })
+
+  it('go fewer at a time where they are heavy', () => {
+    heavy = new Set([1, 2, 3, 4, 60])
+    add(1, 130)
+    clock.advance(30)
+    expect(written.map(({ length }) => length)).to.deep.equal([3, 57, 70])
+    expect(written.flat()).to.deep.equal(range(1, 130))
   })
 
   it('wait while it is locked, tried less and less often, and nobody hears of a short time', () => {
