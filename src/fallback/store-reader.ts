@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js'
+import { scheduleDeadline } from '../core/deadline.js'
 import type { FlagStore, Stored } from '../store/flag-store.js'
 import { type ParsedOverride, parseOverride } from '../store/override-document.js'
 import { parseLease } from './lease-file.js'
@@ -46,7 +47,7 @@ export class StoreReader {
 
   #inTime(reading: Promise<StoreView>): Promise<StoreView> {
     return new Promise((resolve) => {
-      const timer = this.clock.schedule(READ_MS, () => resolve(LATE))
+      const timer = scheduleDeadline(this.clock, READ_MS, () => resolve(LATE))
       void reading.then((view) => {
         timer.cancel()
         resolve(view)

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js'
+import { scheduleDeadline } from '../core/deadline.js'
 
 /** calls that may wait for their turn */
 const MAX_WAITING = 64
@@ -22,7 +23,7 @@ export class Lane {
     this.#waiting += 1
     let isLate = false
     return new Promise<T>((resolve) => {
-      const timer = this.clock.schedule(this.deadlineMs, () => {
+      const timer = scheduleDeadline(this.clock, this.deadlineMs, () => {
         isLate = true
         resolve(late())
       })
