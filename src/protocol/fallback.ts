@@ -29,7 +29,7 @@ export type Actor = z.infer<typeof actorSchema>
 const instant = z.string()
 const count = z.number().int().min(0)
 
-/** One mode's window. Times in ms, rates 0 to 1; null where nothing was measured. A timeout is also an error. */
+/** One mode's window. Times in ms, rates 0 to 1, all 0 where nothing was measured. A timeout is also an error. */
 export const windowMetricsSchema = z.strictObject({
   total: count,
   success: count,
