@@ -28,7 +28,7 @@ export function seeStore(draft: Draft, seen: StoreSeen): void {
   if (isFaultOver) draft.setStore({ fault: null })
   const content = seen.kind === 'missing' ? 'missing' : seen.hash
   if (starting || content !== store.seen) {
-    draft.setStore({ seen: content, unparsable: null, missing: false })
+    draft.setStore({ seen: content, unparsable: null, missing: false, edit: null })
     take(draft, seen)
   }
   replaceUnparsable(draft)

@@ -42,6 +42,7 @@ type Fault = (stage: Stage) => string
 /** Faults, each as likely as it stands here often; what lasts is healed by itself. */
 const FAULTS: readonly [Fault, ...Fault[]] = [
   runtimeFault,
+  runtimeAgain,
   runtimeFault,
   partition,
   partition,
@@ -59,6 +60,7 @@ const FAULTS: readonly [Fault, ...Fault[]] = [
   reset,
   restart,
   restart,
+  restartIntoNothing,
   providerFault,
   policy,
   guardrails,
@@ -76,6 +78,7 @@ export function plan(stage: Stage, lengthMs: number): void {
 /** All faults end; what a person set without an end, a person ends. */
 export function heal({ world, hosts, replicas, start, checks }: Stage): void {
   checks.note('all is well')
+  world.isHealed = true
   world.runtime = 'well'
   world.directSick = false
   world.traffic = true
@@ -115,6 +118,22 @@ function runtimeFault(stage: Stage): string {
     stage.checks.note('runtime well')
   })
   return `runtime ${condition}`
+}
+
+/** Well for about as long as a hold, and sick again. */
+function runtimeAgain(stage: Stage): string {
+  const { world, random, checks } = stage
+  const set = (condition: 'well' | 'dead' | 'broken'): void => {
+    world.runtime = world.isHealed ? 'well' : condition
+    disturb(stage)
+    checks.note(`runtime ${world.runtime}`)
+  }
+  world.scheduler.after(3000, () => set('well'))
+  const pauseMs = random.between(5000, 16_000)
+  world.scheduler.after(pauseMs, () => set(random.pick(['dead', 'broken'])))
+  world.scheduler.after(pauseMs + random.between(2000, 16_000), () => set('well'))
+  set('dead')
+  return 'again and again'
 }
 
 function partition(stage: Stage): string {
@@ -262,6 +281,23 @@ function restart(stage: Stage): string {
     if (!replicas.has(replica.host)) start(replica.host)
   })
   return `${replica.host.name} killed`
+}
+
+/** The file is away, or torn, when a process starts that knows nothing yet. */
+function restartIntoNothing(stage: Stage): string {
+  const { replicas, random, world, start } = stage
+  const replica = someReplica(stage)
+  if (replica === undefined) return ''
+  const downMs = random.between(1000, 8000)
+  const told = restart(stage)
+  world.scheduler.after(downMs, () => {
+    for (const host of stage.hosts) {
+      if (replicas.has(host)) continue
+      stage.checks.note(random.chance(0.5) ? deleted(stage) : torn(stage))
+      start(host)
+    }
+  })
+  return told
 }
 
 function providerFault(stage: Stage): string {

@@ -140,7 +140,8 @@ export class Checks {
   roundEnded(replica: SimReplica): void {
     this.#deadIsDirect(replica)
     const { world } = this
-    const { known, isolated } = replica.state
+    const { known, isolated, highest } = replica.state
+    if (highest < replica.providedAtStart) this.#fail('(g) what the provider shows is not followed')
     const since = Math.max(world.policyAt, replica.startedAt)
     if (world.policy === 'off' && world.now - since > OFF_MS && (known.auto.state !== 'normal' || isolated))
       this.#fail('(d) a fallback goes on under policy off')
@@ -178,6 +179,8 @@ export class Checks {
       if (kind === 'trip' && policy !== 'auto') this.#fail(`(d) a trip under ${policy}`)
       if (!isBreach(evidence, transition, guardrails)) this.#fail(`(j) ${kind} without a breach`)
       this.#leftovers(replica, transition, evidence)
+      if (kind === 'relapse' && before.known.auto.state === 'fallback' && isIdle(before))
+        this.#fail('(f) who never was well again ended the recovery of the others')
       const { holdUntil, at, trips } = transition
       if (holdUntil === undefined) return
       this.#holds.set(`${at}:${trips}`, { at: world.now, holdMs: holdUntil - at })
@@ -186,8 +189,13 @@ export class Checks {
       if (!evidence.probe.healthy) this.#fail(`(j) ${kind} with bad probes`)
       if (!mayRecover(evidence, guardrails)) this.#fail(`(j) ${kind} without evidence`)
     }
-    // One that a person's edit brought has its end by whoever's wall clock.
-    if (kind === 'manual_expired' && input.store.kind !== 'hand_edit' && replica.reading?.author !== 'person')
+    // One that a person's edit brought has its end by whoever's wall clock; one that is tried again may be over at once.
+    if (
+      kind === 'manual_expired' &&
+      before.commands.length === 0 &&
+      input.store.kind !== 'hand_edit' &&
+      replica.reading?.author !== 'person'
+    )
       this.#ttlOver(before)
   }
 
@@ -378,6 +386,11 @@ function share(auto: Override['auto']): number {
 /** A reset that lost its race is tried again; it was told before. */
 function isRepeatedReset({ commands }: FallbackState): boolean {
   return commands.some(({ command }) => command.kind === 'reset')
+}
+
+/** Nothing towards either side was decided here and is not settled yet. */
+function isIdle({ store, proposal }: FallbackState): boolean {
+  return store.tripped === null && proposal === null
 }
 
 function sharedBy({ to, recoveringPercent = 0 }: Transition): number {

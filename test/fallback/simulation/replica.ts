@@ -61,6 +61,8 @@ export class SimReplica {
   ticks = 0
   /** monotonic: executions started before are forgotten */
   restartedAt = Number.NEGATIVE_INFINITY
+  /** the revision that its provider showed when the present round began */
+  providedAtStart = 0
   /** the file's content that the present tick works on */
   reading: World['override']
   readonly #clock: Clock
@@ -183,6 +185,7 @@ export class SimReplica {
     const { guardrails, policy } = world
     const { ready, view } = this.provider
     const override = view?.override
+    this.providedAtStart = view?.revision ?? 0
     const provider = { ready, ...(override === undefined ? {} : { override }) }
     const evidence = this.#evidence()
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {

@@ -20,6 +20,8 @@ export class World {
   runtime: RuntimeCondition = 'well'
   directSick = false
   traffic = true
+  /** all faults are over, for good */
+  isHealed = false
   /** true time of the last thing that may rightly end a fallback, or begin one anew */
   disturbedAt = 0
   /** older contents of ours, for a person to put back */
