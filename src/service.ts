@@ -158,9 +158,11 @@ export function createService(config: Config, logger: Logger, clock: Clock = sys
   async function stop(): Promise<void> {
     state = 'draining'
     draining.abort()
+    // A replica that goes away may lose its own way to the runtime first: it trips nobody, and lets the lease go.
+    const fallbackStopped = fallback.stop()
     await Promise.all([turns.drain(config.drainMs), recoveryShadows.stop(), shadows.stop(config.drainMs)])
     await closeServer(server)
-    await fallback.stop()
+    await fallbackStopped
     for (const backend of [directLlm, runtime, ...Object.values(shadowBackends)]) backend.close()
     await Promise.all([flags.close(), notifier?.close()])
     await Promise.all([journal.close(), sessions.close()])

@@ -1,6 +1,8 @@
 import type { Logger } from '../core/logger.js'
 import type { Transition } from '../journal/journal.js'
+import { tripReason } from '../protocol/fallback-reason.js'
 import { transitionKind, transitionReason } from '../protocol/transition-text.js'
+import type { Trip } from '../store/override.js'
 import type { Alert } from './fallback.js'
 
 /** One function for each business event of the fallback in the log. */
@@ -26,6 +28,23 @@ export function alertRaised(logger: Logger, alert: Alert): void {
 
 export function alertOver(logger: Logger, alert: Alert): void {
   logger.info({ kind: alert.kind }, `[Fallback] over: ${alert.kind}`)
+}
+
+/** In breach while the others recover: direct for its own turns, until it was healthy once. */
+export function isolationBegan(logger: Logger): void {
+  logger.warn(
+    {},
+    '[Fallback] isolated: this replica alone stays with the direct LLM, for it is in breach itself',
+  )
+}
+
+export function isolationOver(logger: Logger): void {
+  logger.info({}, '[Fallback] no longer isolated')
+}
+
+/** Policy `observe`: a trip that was not made. */
+export function wouldHaveTripped(logger: Logger, trip: Trip): void {
+  logger.warn({ ...trip, why: tripReason(trip, 'zh-CN') }, '[Fallback] would trip, but the policy is observe')
 }
 
 /** A round of the loop failed; it goes on. Told once for each fault. */

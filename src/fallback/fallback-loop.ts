@@ -12,7 +12,16 @@ import type { FlagStore } from '../store/flag-store.js'
 import { overrideOfMetadata } from '../store/override-document.js'
 import { createOverrideEvaluator } from '../store/override-evaluator.js'
 import { renderOverride } from '../store/override-rendering.js'
-import { adopted, alertOver, alertRaised, roundFailed, transitioned } from './events.js'
+import {
+  adopted,
+  alertOver,
+  alertRaised,
+  isolationBegan,
+  isolationOver,
+  roundFailed,
+  transitioned,
+  wouldHaveTripped,
+} from './events.js'
 import type { Evidence, FallbackGuardrails } from './evidence.js'
 import type {
   Alert,
@@ -278,9 +287,14 @@ class FallbackLoop implements RunningFallback {
   }
 
   #take({ state }: Step): void {
-    const isNew = state.known !== this.#state.known
+    const before = this.#state
     this.#state = state
-    if (isNew) this.#evaluator = createOverrideEvaluator(state.known)
+    if (state.known !== before.known) this.#evaluator = createOverrideEvaluator(state.known)
+    const { logger } = this.deps
+    if (state.isolated && !before.isolated) isolationBegan(logger)
+    if (!state.isolated && before.isolated) isolationOver(logger)
+    // Its value moves with each tick: the beginning is what matters.
+    if (state.wouldTrip !== null && before.wouldTrip === null) wouldHaveTripped(logger, state.wouldTrip)
   }
 
   #apply(effect: Effect): void {

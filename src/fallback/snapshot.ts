@@ -52,7 +52,11 @@ function alertsOf({ state, loopFault }: SnapshotParts): Alert[] {
   const { store, proof } = state
   const alerts: Alert[] = []
   if (store.fault !== null)
-    alerts.push({ kind: 'not_persisted', code: store.fault.code, detail: store.fault.message })
+    alerts.push({
+      kind: store.dirtyAt === null ? 'store_unreadable' : 'not_persisted',
+      code: store.fault.code,
+      detail: store.fault.message,
+    })
   if (store.unparsable !== null) alerts.push({ kind: 'override_unparsable', detail: store.unparsable.detail })
   if (store.missing) alerts.push({ kind: 'override_missing' })
   if (proof?.alerted === true) alerts.push({ kind: 'not_propagated', revision: proof.revision })

@@ -56,6 +56,7 @@ function mountCommands(router: Router, authenticate: Authenticate, deps: AppDeps
   router.post('/runtime/fallback/reset', async (ctx) => {
     const { userId } = await authenticate(ctx, operatorRole)
     ignoreBody(ctx, bodyLimits)
+    refuseDraining(deps)
     answerStatus(ctx, await fallback.command({ kind: 'reset', userId }))
   })
 
@@ -67,6 +68,7 @@ function mountCommands(router: Router, authenticate: Authenticate, deps: AppDeps
     const orgIds = request.orgIds === undefined ? undefined : [...new Set(request.orgIds)]
     const ownOrgAlone = orgIds?.length === 1 && orgIds[0] === identity.orgId
     if (!forAll && !ownOrgAlone) throw new Problem('own_org_only')
+    refuseDraining(deps)
     const snapshot = await fallback.command({
       kind: 'trigger',
       userId: identity.userId,
@@ -76,6 +78,11 @@ function mountCommands(router: Router, authenticate: Authenticate, deps: AppDeps
     })
     answerStatus(ctx, forAll ? snapshot : snapshotForOrg(snapshot, identity.orgId))
   })
+}
+
+/** A replica that goes away decides nothing any more; another one takes the command. */
+function refuseDraining({ lifecycle }: AppDeps): void {
+  if (lifecycle.state() === 'draining') throw retryLater('draining', 1)
 }
 
 function mountHistory(router: Router, authenticate: Authenticate, { config, journal }: AppDeps): void {

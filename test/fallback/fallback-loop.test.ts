@@ -78,6 +78,37 @@ describe('the fallback loop', () => {
     await loop.fallback.stop()
   })
 
+  it('says that the store cannot be read, where nothing waits to be written', async () => {
+    let hanging = false
+    const loop = setUpLoop({
+      wrap: (store) => ({
+        ...store,
+        read: () => (hanging ? new Promise(() => undefined) : store.read()),
+      }),
+    })
+    await loop.start()
+    hanging = true
+    await loop.pass(3000)
+    expect(loop.fallback.snapshot()).to.deep.include({ persisted: true })
+    expect(loop.fallback.snapshot().alerts.map(({ kind }) => kind)).to.deep.equal(['store_unreadable'])
+    await loop.fallback.stop()
+  })
+
+  it('reports once what it would have done under observe', async () => {
+    const loop = setUpLoop()
+    loop.knobs.policy = 'observe'
+    await loop.start()
+    for (let second = 0; second < 5; second += 1) {
+      loop.record('error', 10)
+      await loop.pass(1000)
+    }
+    expect(state(loop)).to.equal('normal')
+    expect(loop.fallback.snapshot().wouldTrip).to.deep.include({ cause: 'error_rate', value: 1 })
+    const told = loop.lines.filter(({ msg }) => String(msg).includes('would trip'))
+    expect(told).to.have.length(1)
+    await loop.fallback.stop()
+  })
+
   it('survives a failing round and says so in the status', async () => {
     const loop = setUpLoop()
     await loop.start()

@@ -461,3 +461,16 @@ describe('GET /runtime/fallback/history', () => {
     await edge.close()
   })
 })
+
+describe('a replica that drains', () => {
+  it('takes no command any more, and still tells how it is', async () => {
+    const edge = await startEdge()
+    edge.state = 'draining'
+    for (const response of [await trigger(edge), await ask(edge, 'fallback/reset', { method: 'POST' })]) {
+      expect(response.status).to.equal(503)
+      expect(response.headers.get('retry-after')).to.equal('1')
+    }
+    expect((await ask(edge, 'fallback/status')).status).to.equal(200)
+    await edge.close()
+  })
+})

@@ -219,6 +219,7 @@ describe('the status', () => {
 describe('alerts', () => {
   const alerts: Alert[] = [
     { kind: 'not_persisted', code: 'EROFS', detail: 'read-only' },
+    { kind: 'store_unreadable', code: 'EIO', detail: 'a bad disk' },
     { kind: 'not_propagated', revision: 41 },
     { kind: 'override_unparsable', detail: 'line 3' },
     { kind: 'override_missing' },
