@@ -7,7 +7,7 @@ export function alertText(alert: Alert): Sentence {
     case 'store_unreadable':
       return {
         'zh-CN': `无法读取回退标志的存储 (${alert.code}): ${alert.detail}。沿用最近一次读到的状态，暂时看不到其他副本和人工的修改；请检查该文件及其文件系统`,
-        en: `The flag store cannot be read (${alert.code}): ${alert.detail}. What was read last holds; changes by other replicas and by hand are not seen meanwhile. Check the file and its file system`,
+        en: `The flag store cannot be read (${alert.code}): ${alert.detail}. What was read last holds; changes by other replicas and by hand are not seen meanwhile; check the file and its file system`,
       }
     case 'not_persisted':
       return {
