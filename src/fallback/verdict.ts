@@ -140,7 +140,8 @@ export function wilson(
   const z2 = (z * z) / total
   const centre = (p + z2 / 2) / (1 + z2)
   const half = (z / (1 + z2)) * Math.sqrt((p * (1 - p)) / total + z2 / (4 * total))
-  return { lower: Math.max(0, centre - half), upper: Math.min(1, centre + half) }
+  // Rounding puts no bound on the wrong side of the share itself.
+  return { lower: Math.max(0, Math.min(p, centre - half)), upper: Math.min(1, Math.max(p, centre + half)) }
 }
 
 /** Quantile of the standard normal distribution by bisection; p between 0.5 and 1. */

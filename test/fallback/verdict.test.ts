@@ -1,0 +1,215 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import type { FallbackGuardrails } from '../../src/fallback/evidence.js'
+import {
+  isDirectAsSick,
+  isDoubtful,
+  isRecovered,
+  judge,
+  judgeRuntime,
+  recoveryReach,
+  wilson,
+} from '../../src/fallback/verdict.js'
+import type { Tally } from '../../src/metrics/windows.js'
+import { CALM, GUARDRAILS, over, tally } from './driven.js'
+
+const SURE: FallbackGuardrails = { ...GUARDRAILS, confidence: 0.95 }
+
+describe('the verdict over some executions', () => {
+  it('is a breach where more than the threshold failed', () => {
+    expect(judge(tally(20, 11), GUARDRAILS)).to.deep.equal({
+      kind: 'breach',
+      trip: { cause: 'error_rate', value: 0.55, threshold: 0.5 },
+    })
+    expect(judge(tally(20, 10), GUARDRAILS).kind).to.equal('healthy')
+  })
+
+  it('is a breach where more than the threshold timed out, though few failed', () => {
+    expect(judge(tally(20, 7, 7), GUARDRAILS)).to.deep.equal({
+      kind: 'breach',
+      trip: { cause: 'timeout_rate', value: 0.35, threshold: 0.3 },
+    })
+  })
+
+  it('is a breach where the mean takes longer than its share of the whole time', () => {
+    expect(judge(tally(20, 0, 0, 250_000), GUARDRAILS)).to.deep.equal({
+      kind: 'breach',
+      trip: { cause: 'latency', value: 250_000, threshold: 240_000 },
+    })
+    expect(judge(tally(20, 0, 0, 240_000), GUARDRAILS).kind).to.equal('healthy')
+  })
+
+  it('is open below the fewest samples, whatever they show', () => {
+    expect(judge(tally(9, 9, 9, 299_000), GUARDRAILS).kind).to.equal('insufficient_data')
+    expect(judge(tally(0), GUARDRAILS).kind).to.equal('insufficient_data')
+    expect(judge(tally(10, 10), GUARDRAILS).kind).to.equal('breach')
+  })
+
+  it('is a breach in the newest executions alone, whatever the long window says', () => {
+    const runtime = { slow: tally(3000, 30), fast: tally(20, 20), recent: tally(5, 5) }
+    expect(judgeRuntime({ ...CALM, runtime }, GUARDRAILS)).to.deep.include({ kind: 'breach' })
+    const old = { slow: tally(40, 30), fast: tally(20, 0), recent: tally(5, 0) }
+    expect(judgeRuntime({ ...CALM, runtime: old }, GUARDRAILS).kind).to.equal('breach')
+  })
+})
+
+describe('the verdict with a confidence', () => {
+  it('knows the Wilson interval', () => {
+    const known = [
+      [10, 20, 0.95, 0.2993, 0.7007],
+      [0, 10, 0.95, 0, 0.2775],
+      [1, 10, 0.95, 0.0179, 0.4042],
+      [8, 10, 0.95, 0.4902, 0.9433],
+      [50, 100, 0.99, 0.3753, 0.6247],
+      [0, 10, 0.9999, 0, 0.6022],
+    ] as const
+    for (const [count, total, confidence, lower, upper] of known) {
+      const bounds = wilson(count, total, confidence)
+      expect(bounds.lower).to.be.closeTo(lower, 5e-5)
+      expect(bounds.upper).to.be.closeTo(upper, 5e-5)
+    }
+  })
+
+  it('trips on few executions where they leave no doubt', () => {
+    expect(judge(tally(4, 4), SURE).kind).to.equal('breach')
+    expect(judge(tally(3, 3), SURE).kind).to.equal('insufficient_data')
+  })
+
+  it('trips on no small excess, though there were samples enough without it', () => {
+    expect(judge(tally(20, 11), GUARDRAILS).kind).to.equal('breach')
+    expect(judge(tally(20, 11), SURE).kind).to.equal('insufficient_data')
+  })
+
+  it('is healthy only where the upper bounds are under the thresholds', () => {
+    expect(judge(tally(9, 0), SURE).kind).to.equal('healthy')
+    expect(judge(tally(8, 0), SURE).kind).to.equal('insufficient_data')
+  })
+
+  it('asks for as many good executions to recover as it takes, and no more', () => {
+    expect(recoveryReach(GUARDRAILS)).to.equal(5)
+    expect(recoveryReach(SURE)).to.equal(9)
+    expect(isRecovered(tally(9), SURE)).to.equal(true)
+    expect(isRecovered(tally(8), SURE)).to.equal(false)
+  })
+})
+
+describe('the evidence of a recovery', () => {
+  it('takes enough executions, rates of at most half the thresholds, and a mean under its own', () => {
+    expect(isRecovered(tally(5), GUARDRAILS)).to.equal(true)
+    expect(isRecovered(tally(4), GUARDRAILS)).to.equal(false)
+    expect(isRecovered(tally(20, 5), GUARDRAILS)).to.equal(true)
+    expect(isRecovered(tally(20, 6), GUARDRAILS)).to.equal(false)
+    expect(isRecovered(tally(20, 3, 3), GUARDRAILS)).to.equal(true)
+    expect(isRecovered(tally(20, 4, 4), GUARDRAILS)).to.equal(false)
+    expect(isRecovered(tally(20, 0, 0, 241_000), GUARDRAILS)).to.equal(false)
+  })
+
+  it('is in doubt only where there are enough', () => {
+    expect(isDoubtful(tally(4, 4), GUARDRAILS)).to.equal(false)
+    expect(isDoubtful(tally(5, 4), GUARDRAILS)).to.equal(true)
+    expect(isDoubtful(tally(5), GUARDRAILS)).to.equal(false)
+  })
+})
+
+describe('a direct LLM that is as sick', () => {
+  const runtime = over(tally(20, 12))
+
+  it('breaches itself, and fails at least as often', () => {
+    expect(isDirectAsSick({ ...CALM, runtime, direct: tally(20, 12) }, GUARDRAILS)).to.equal(true)
+    expect(isDirectAsSick({ ...CALM, runtime, direct: tally(20, 11) }, GUARDRAILS)).to.equal(false)
+    expect(
+      isDirectAsSick({ ...CALM, runtime: over(tally(20, 4)), direct: tally(20, 8) }, GUARDRAILS),
+    ).to.equal(false)
+  })
+
+  it('is none where too little is known of it', () => {
+    expect(isDirectAsSick({ ...CALM, runtime, direct: tally(9, 9) }, GUARDRAILS)).to.equal(false)
+  })
+
+  it('is compared with the window of the runtime that is in breach', () => {
+    const newest = { slow: tally(3000, 30), fast: tally(20, 20), recent: tally(5, 5) }
+    expect(isDirectAsSick({ ...CALM, runtime: newest, direct: tally(20, 15) }, GUARDRAILS)).to.equal(false)
+  })
+})
+
+describe('verdicts over any executions', () => {
+  const anyTally = fc
+    .tuple(
+      fc.nat(200),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+    )
+    .map(([total, e, t]): Tally => {
+      const errors = Math.round(total * e)
+      return { total, errors, timeouts: Math.round(errors * t), latencySumMs: total * 1000 * e }
+    })
+  const anyGuardrails = fc.record({
+    errorRate: fc.double({ min: 0, max: 1, noNaN: true }),
+    timeoutRate: fc.double({ min: 0, max: 1, noNaN: true }),
+    minSamples: fc.integer({ min: 1, max: 50 }),
+    recoverySamples: fc.integer({ min: 1, max: 50 }),
+    confidence: fc.constantFrom(0, 0.5, 0.9, 0.95, 0.999),
+    totalMs: fc.integer({ min: 1, max: 2000 }),
+  })
+  const both = fc.tuple(anyTally, anyGuardrails)
+
+  it('never call the same executions a breach and recovered', () => {
+    fc.assert(
+      fc.property(both, ([some, part]) => {
+        const guardrails = { ...GUARDRAILS, ...part }
+        expect(judge(some, guardrails).kind === 'breach' && isRecovered(some, guardrails)).to.equal(false)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('name a value over its threshold for each breach', () => {
+    fc.assert(
+      fc.property(both, ([some, part]) => {
+        const verdict = judge(some, { ...GUARDRAILS, ...part })
+        if (verdict.kind === 'breach') expect(verdict.trip.value).to.be.above(verdict.trip.threshold)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('never get better by one more failure', () => {
+    const rank = { healthy: 0, insufficient_data: 1, breach: 2 } as const
+    fc.assert(
+      fc.property(both, ([some, part]) => {
+        fc.pre(some.errors < some.total)
+        const guardrails = { ...GUARDRAILS, ...part }
+        const worse = { ...some, errors: some.errors + 1 }
+        expect(rank[judge(worse, guardrails).kind]).to.be.at.least(rank[judge(some, guardrails).kind])
+        if (isRecovered(worse, guardrails)) expect(isRecovered(some, guardrails)).to.equal(true)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('recover by as many good executions as the reach says, whatever the thresholds', () => {
+    fc.assert(
+      fc.property(anyGuardrails, (part) => {
+        const { errorRate, timeoutRate } = part
+        const least = { errorRate: Math.max(0.001, errorRate), timeoutRate: Math.max(0.001, timeoutRate) }
+        const guardrails = { ...GUARDRAILS, ...part, ...least }
+        const reach = recoveryReach(guardrails)
+        expect(isRecovered(tally(reach, 0, 0, 0), guardrails)).to.equal(true)
+        expect(reach).to.be.at.least(guardrails.recoverySamples)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('bound each share from both sides', () => {
+    fc.assert(
+      fc.property(fc.nat(300), fc.integer({ min: 1, max: 300 }), (count, more) => {
+        const total = count + more
+        const { lower, upper } = wilson(count, total, 0.95)
+        expect(lower).to.be.within(0, count / total)
+        expect(upper).to.be.within(count / total, 1)
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
