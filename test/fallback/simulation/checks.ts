@@ -18,6 +18,8 @@ export class Violation extends Error {
 /** A clock runs at most 1 % fast, and instants are whole ms. */
 const DRIFT = 0.985
 const ROUNDING_MS = 20
+/** true ms in which a process knows nothing yet, where nothing can be read */
+const NEW_MS = 500
 /** the policy `off` is obeyed by everyone's next tick */
 const OFF_MS = 6000
 /** true ms within which a replica whose runtime is dead answers by the direct LLM: two probes, a tick, a slow one before it */
@@ -123,6 +125,8 @@ export class Checks {
     const replaced = before === undefined ? undefined : revisionOf(before.text)
     if (replaced !== undefined && override.revision <= replaced)
       this.#fail(`(b) revision ${override.revision} over ${replaced}`)
+    if (replaced === undefined && override.revision === 1 && world.now - replica.startedAt < NEW_MS)
+      this.#fail('(c) who has just started wrote before those who know more')
     const { auto, manual } = override
     if (manual.scope === 'orgs' && manual.target.kind === 'orgs' && manual.target.orgIds.length === 0)
       this.#fail('(c) the orgs of a manual layer are lost')

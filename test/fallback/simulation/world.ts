@@ -72,8 +72,8 @@ export class World {
 
   put(text: string, by: Content['author']): void {
     const revision = revisionOf(text) ?? 0
-    // Who knew no better than what a person put back carries that on: the others take it for the person's edit, rightly.
-    const isCarried = this.override?.author === 'person' && revision <= this.#highest
+    // Who knew no better than what a person put back, or took away, carries that on: to the others it is the person's edit.
+    const isCarried = this.override?.author !== 'machine' && revision <= this.#highest
     const author = by === 'machine' && isCarried ? 'person' : by
     if (by === 'person') {
       this.wasEdited = true

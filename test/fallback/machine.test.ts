@@ -1,0 +1,280 @@
+import { expect } from 'chai'
+import { next } from '../../src/fallback/machine.js'
+import { initialState } from '../../src/fallback/state.js'
+import {
+  CALM,
+  DEAD,
+  Driven,
+  FAILED,
+  FAILING,
+  Files,
+  fallen,
+  GUARDRAILS,
+  over,
+  QUIET,
+  recovering,
+  tally,
+  WELL,
+} from './driven.js'
+
+describe('the fallback machine, tripping', () => {
+  it('acts in memory at once, and writes one revision above the highest it has seen', () => {
+    const replica = new Driven().round().pass(1000)
+    const effects = replica.tick({ evidence: FAILING })
+    expect(replica.auto).to.equal('fallback')
+    expect(effects.map(({ kind }) => kind)).to.deep.equal(['restart_evidence', 'write', 'write_lease'])
+    expect(replica.known).to.deep.include({ revision: 1, replica: 'r1', actor: 'auto', trips: 1 })
+    expect(replica.known.updatedAt).to.equal(replica.wall)
+    expect(replica.known.evidenceSince).to.equal(replica.wall)
+  })
+
+  it('tells of it once it is in the store, with what it was judged by', () => {
+    const replica = new Driven().round().pass(1000)
+    const effects = replica.tick({ evidence: FAILING })
+    expect(replica.kinds).to.deep.equal([])
+    replica.write(effects)
+    expect(replica.kinds).to.deep.equal(['trip'])
+    expect(replica.reports[0]).to.deep.include({
+      from: 'normal',
+      to: 'fallback',
+      cause: 'error_rate',
+      value: 0.75,
+    })
+    expect(replica.reports[0]).to.have.nested.property('evidence.runtime.slow.errors', 15)
+    expect(replica.reports[0]?.guardrails).to.deep.equal(GUARDRAILS)
+  })
+
+  it('is judged anew from there on: what it tripped by does not count any more', () => {
+    const replica = fallen()
+    expect(replica.state.forgotten.executionsAt).to.equal(replica.now)
+  })
+
+  it('waits with an alert while the direct LLM is as sick, and trips when that is over', () => {
+    const replica = new Driven().round().round({ evidence: { ...FAILING, direct: tally(20, 20) } })
+    expect(replica.state.bothSick).to.equal(true)
+    expect(replica.auto).to.equal('normal')
+    replica.round({ evidence: FAILING })
+    expect(replica.state.bothSick).to.equal(false)
+    expect(replica.auto).to.equal('fallback')
+  })
+
+  it('says under `observe` what would have tripped, while it holds', () => {
+    const replica = new Driven().round().round({ evidence: FAILING, policy: 'observe' })
+    expect(replica.state.wouldTrip).to.deep.equal({ cause: 'error_rate', value: 0.75, threshold: 0.5 })
+    expect(replica.auto).to.equal('normal')
+    replica.round({ policy: 'observe' })
+    expect(replica.state.wouldTrip).to.equal(null)
+  })
+
+  it('goes to normal at once where the policy is off, also without the lease', () => {
+    const files = new Files()
+    fallen(files)
+    const other = new Driven(files, 'r2').round().round({ policy: 'off', evidence: DEAD })
+    expect(other.auto).to.equal('normal')
+    expect(files.stored.auto.state).to.equal('normal')
+    expect(other.kinds).to.deep.equal(['policy_off'])
+  })
+
+  it('does not move on insufficient data, in any state', () => {
+    const little = { ...CALM, runtime: over(tally(4, 4)) }
+    for (const replica of [new Driven().round(), fallen(), recovering()]) {
+      const before = replica.auto
+      replica.rounds(60, { evidence: little })
+      expect(replica.auto).to.equal(before)
+    }
+  })
+})
+
+describe('the fallback machine, coming back', () => {
+  it('takes the hold, and then each step of the ramp its time', () => {
+    const replica = fallen()
+    const since = replica.now
+    const seen: [string, number][] = []
+    for (let second = 0; second < 200; second += 1) {
+      replica.pass(999).round()
+      if (seen.at(-1)?.[0] !== replica.auto)
+        seen.push([replica.auto, Math.round((replica.now - since) / 1000)])
+    }
+    expect(seen).to.deep.equal([
+      ['fallback', 1],
+      ['recovering 5', 30],
+      ['recovering 25', 60],
+      ['recovering 100', 90],
+      ['normal', 120],
+    ])
+    expect(replica.kinds).to.deep.equal(['trip', 'recovery_begun', 'ramp_step', 'ramp_step', 'recovered'])
+  })
+
+  it('moves only when the move is in the store', () => {
+    const replica = fallen().rounds(29)
+    const effects = replica.pass(1000).tick()
+    expect(effects.map(({ kind }) => kind)).to.include('write')
+    expect(replica.auto).to.equal('fallback')
+    expect(replica.kinds).to.deep.equal(['trip'])
+    replica.write(effects)
+    expect(replica.auto).to.equal('recovering 5')
+    expect(replica.state.forgotten.executionsAt).to.equal(replica.now)
+    expect(replica.kinds).to.deep.equal(['trip', 'recovery_begun'])
+  })
+
+  it('leaves nothing of a move that could not be written, and tries again with a pause', () => {
+    const replica = fallen().rounds(29)
+    replica.pass(1000).tick()
+    replica.fail()
+    expect(replica.state.store.dirtyAt).to.equal(null)
+    replica.pass(100).tick()
+    expect(replica.has('write')).to.equal(false)
+    expect(replica.auto).to.equal('fallback')
+    expect(replica.state.store.fault).to.equal(null)
+    replica.pass(1000).round()
+    expect(replica.auto).to.equal('recovering 5')
+  })
+
+  it('recognises a move that got into the store though the write seemed to fail', () => {
+    const replica = fallen().rounds(29)
+    const write = replica
+      .pass(1000)
+      .tick()
+      .find((effect) => effect.kind === 'write')
+    if (write?.kind !== 'write') throw new Error('no write')
+    replica.files.put(write.override)
+    replica.fail().pass(100).tick()
+    expect(replica.auto).to.equal('recovering 5')
+    expect(replica.kinds).to.deep.equal(['trip', 'recovery_begun'])
+  })
+
+  it('puts a command on top of a move that was being written', () => {
+    const replica = fallen().rounds(29)
+    const effects = replica.pass(1000).tick()
+    replica.command({ kind: 'trigger', userId: 'admin', reason: 'drill' })
+    replica.write(effects)
+    expect(replica.known).to.deep.include({ revision: 3 })
+    expect(replica.auto).to.equal('recovering 5')
+    expect(replica.known.manual).to.deep.equal({ scope: 'all', reason: 'drill' })
+    replica.round()
+    expect(replica.files.stored).to.deep.include({ revision: 3, manual: { scope: 'all', reason: 'drill' } })
+  })
+
+  it('begins in a quiet time by the probes alone, and ends the ramp so only where health was the cause', () => {
+    const byHealth = new Driven().round().round({ evidence: DEAD })
+    byHealth.rounds(130, { evidence: QUIET })
+    expect(byHealth.auto).to.equal('normal')
+    const byErrors = fallen().rounds(130, { evidence: QUIET })
+    expect(byErrors.auto).to.equal('recovering 5')
+  })
+
+  it('relapses by a breach, held twice as long', () => {
+    const replica = recovering()
+    replica.pass(1000).round({ evidence: FAILING })
+    const { auto } = replica.known
+    expect(auto).to.deep.include({ state: 'fallback', holdUntil: replica.wall + 60_000 })
+    expect(replica.known.trips).to.equal(2)
+    expect(replica.kinds.at(-1)).to.equal('relapse')
+  })
+
+  it('keeps its trips in normal, and forgets them after the longest hold in good health', () => {
+    const replica = fallen().rounds(125)
+    expect(replica.auto).to.equal('normal')
+    replica.rounds(800)
+    expect(replica.known.trips).to.equal(1)
+    replica.rounds(110)
+    expect(replica.known.trips).to.equal(0)
+    expect(replica.files.stored.trips).to.equal(0)
+  })
+
+  it('counts the good health anew from each time something was wrong', () => {
+    const replica = fallen().rounds(125).rounds(800)
+    replica.round({ evidence: { ...DEAD, runtimeTurnAgoMs: null } }).rounds(800)
+    expect(replica.known.trips).to.equal(1)
+    replica.rounds(110)
+    expect(replica.known.trips).to.equal(0)
+  })
+})
+
+describe('the fallback machine and its evidence', () => {
+  it('does not judge what was gathered before it was forgotten, in the next try of the same round', () => {
+    const replica = recovering()
+    const gathered = { ...FAILING, at: replica.now }
+    // Another replica has gone on meanwhile: the step is new, and the evidence is not of it.
+    replica.files.put({
+      ...replica.files.stored,
+      auto: { state: 'recovering', trip: { cause: 'health', value: 2, threshold: 2 }, since: 5, percent: 25 },
+      evidenceSince: replica.wall,
+      revision: 9,
+      replica: 'r2',
+    })
+    replica.pass(1).tick({ evidence: gathered })
+    expect(replica.auto).to.equal('recovering 25')
+    replica.pass(1).tick({ evidence: gathered })
+    expect(replica.auto).to.equal('recovering 25')
+    replica.pass(1000).tick({ evidence: FAILING })
+    expect(replica.auto).to.equal('fallback')
+  })
+
+  it('forgets the probes too where it is reset', () => {
+    const replica = new Driven().round().round({ evidence: DEAD })
+    const gathered = { ...DEAD, at: replica.now }
+    replica.pass(10).command({ kind: 'reset', userId: 'admin' })
+    replica.pass(10).tick({ evidence: gathered })
+    expect(replica.auto).to.equal('normal')
+    replica.pass(1000).tick({ evidence: DEAD })
+    expect(replica.auto).to.equal('fallback')
+  })
+
+  it('tells two restarts apart that fall into the same instant of the wall clock', () => {
+    const replica = new Driven().round()
+    replica.command({ kind: 'reset', userId: 'admin' })
+    const first = replica.known.evidenceSince
+    replica.command({ kind: 'reset', userId: 'admin' })
+    expect(replica.known.evidenceSince).to.not.equal(first)
+    expect(replica.has('restart_evidence')).to.equal(true)
+  })
+})
+
+describe('the fallback machine as a function', () => {
+  it('changes nothing and does nothing where nothing is new, so that nothing is kept of it', () => {
+    for (const replica of [new Driven().rounds(2), fallen().rounds(2), new Driven(new Files()).rounds(3)]) {
+      const before = JSON.stringify(replica.state)
+      replica.pass(200).tick({ evidence: CALM })
+      expect(replica.effects).to.deep.equal([])
+      expect(JSON.stringify(replica.state)).to.equal(before)
+    }
+  })
+
+  it('is quiet too while the store cannot be read for long', () => {
+    const replica = fallen().rounds(2)
+    replica.tick({ store: FAILED, lease: { kind: 'failed' } })
+    const before = JSON.stringify(replica.state)
+    for (let second = 0; second < 20; second += 1) {
+      replica.pass(999).tick({ store: FAILED, lease: { kind: 'failed' }, evidence: CALM })
+      expect(replica.effects).to.deep.equal([])
+    }
+    expect(JSON.stringify(replica.state)).to.equal(before)
+  })
+
+  it('leaves what it is given as it is, and gives the same for the same', () => {
+    const state = Object.freeze(initialState({ replica: 'r1', owner: 'r1#n' }, 0))
+    const text = JSON.stringify(state)
+    const input = {
+      kind: 'tick',
+      now: 1000,
+      wall: 5000,
+      evidence: FAILING,
+      guardrails: GUARDRAILS,
+      policy: 'auto',
+      store: new Files().override,
+      lease: { kind: 'missing' },
+      provider: { ready: true },
+      jitter: 0.5,
+    } as const
+    expect(next(state, input)).to.deep.equal(next(JSON.parse(text), JSON.parse(JSON.stringify(input))))
+    expect(JSON.stringify(state)).to.equal(text)
+  })
+
+  it('has a state that is JSON', () => {
+    const replica = recovering().command({ kind: 'trigger', userId: 'admin', reason: '', ttlSeconds: 5 })
+    replica.pass(1000).tick({ evidence: FAILING })
+    expect(JSON.parse(JSON.stringify(replica.state))).to.deep.equal(replica.state)
+    expect(WELL.at).to.equal(0)
+  })
+})
