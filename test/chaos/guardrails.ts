@@ -14,7 +14,7 @@ export const DRILL = {
   quietSeconds: 2,
   recoveryShadowPercent: 100,
   rampStepSeconds: 1,
-  leaseSeconds: 2,
+  leaseSeconds: 5,
   connectMs: 3000,
   headersMs: 3000,
   firstContentMs: 4000,

@@ -1,18 +1,109 @@
-import { runRow } from './row.js'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { cpus, loadavg } from 'node:os'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { measureNumbers, type Numbers } from './numbers.js'
+import { type Row, type RowResult, runRow } from './row.js'
 import { FILE_ROWS } from './rows-files.js'
 import { FLAGD_ROWS } from './rows-flagd.js'
 import { KILL_ROWS } from './rows-kill.js'
 import { RACE_ROWS } from './rows-race.js'
+import { RAMP_ROWS } from './rows-ramp.js'
 import { REPLICA_ROWS } from './rows-replicas.js'
 import { RUNTIME_ROWS } from './rows-runtime.js'
+import { isMet } from './statistics.js'
+import { numberTable, rowTable } from './table.js'
 
-for (const row of [
+/** `npm run chaos`: breaks everything there is, and prints what the users saw of it. */
+
+const DOCUMENT = 'docs/reliability.md'
+const BEGIN = '<!-- chaos: begin -->'
+const END = '<!-- chaos: end -->'
+/** drills side by side; they mostly wait */
+const LANES = 2
+const ROWS = [
+  ...RUNTIME_ROWS,
+  ...FLAGD_ROWS,
+  ...FILE_ROWS,
   ...RACE_ROWS,
   ...KILL_ROWS,
   ...REPLICA_ROWS,
-  ...FILE_ROWS,
-  ...RUNTIME_ROWS,
-  ...FLAGD_ROWS,
-].filter(({ name }) => process.argv.slice(2).some((a) => name.includes(a))))
-  console.log(JSON.stringify(await runRow(row), null, 1))
-process.exit(0)
+  ...RAMP_ROWS,
+]
+const USAGE = `npm run chaos                     every drill and every number, in about six minutes
+npm run chaos -- killed flagd     the drills whose name has one of these words, one after another
+npm run chaos -- --numbers        the numbers alone
+npm run chaos -- --write          puts the tables into ${DOCUMENT}
+`
+
+const say = (text: string): void => void process.stderr.write(`\u2022 ${text}\n`)
+
+// Processes and mounts of the drills are freed at every exit.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+process.exit(await main(process.argv.slice(2)))
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = argv.filter((word) => word.startsWith('--'))
+  const words = argv.filter((word) => !word.startsWith('--'))
+  if (options.some((option) => option !== '--write' && option !== '--numbers')) {
+    process.stderr.write(USAGE)
+    return 2
+  }
+  const loadBefore = loadavg()[0] ?? 0
+  const lateness = monitorEventLoopDelay({ resolution: 10 })
+  lateness.enable()
+  const isAll = words.length === 0
+  const onlyNumbers = options.includes('--numbers')
+  const numbers: Numbers = isAll || onlyNumbers ? await measureNumbers(say) : { measures: [], faults: [] }
+  const rows = onlyNumbers
+    ? []
+    : ROWS.filter(({ name }) => isAll || words.some((word) => name.includes(word)))
+  const results = await runAll(rows, isAll ? LANES : 1)
+  const machine = [
+    `Node ${process.version}`,
+    `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}`,
+    `load average ${loadBefore.toFixed(1)} before`,
+    `the harness itself at most ${Math.round(lateness.max / 1e6)} ms late`,
+  ].join(', ')
+  const text = textOf(results, numbers, machine)
+  process.stdout.write(`\n${text}\n`)
+  if (options.includes('--write')) writeDocument(text)
+  const isGood =
+    results.every(({ faults }) => faults.length === 0) &&
+    numbers.faults.length === 0 &&
+    numbers.measures.every(isMet)
+  return isGood ? 0 : 1
+}
+
+/** The longest first, so that the lanes end together; results in the order of the table. */
+async function runAll(rows: readonly Row[], lanes: number): Promise<RowResult[]> {
+  const results = new Map<Row, RowResult>()
+  const waiting = rows.toSorted((a, b) => (b.patienceMs ?? 0) - (a.patienceMs ?? 0))
+  const lane = async (): Promise<void> => {
+    for (let row = waiting.shift(); row !== undefined; row = waiting.shift()) {
+      const result = await runRow(row)
+      results.set(row, result)
+      const how = result.skipped ?? (result.faults.join('; ') || 'passed')
+      say(`${results.size}/${rows.length} ${row.name} (${result.resolver}): ${how}`)
+    }
+  }
+  await Promise.all(Array.from({ length: lanes }, lane))
+  return rows.flatMap((row) => results.get(row) ?? [])
+}
+
+function textOf(results: readonly RowResult[], { measures, faults }: Numbers, machine: string): string {
+  return [
+    `Measured ${new Date().toISOString().slice(0, 10)}. ${machine}.`,
+    ...(results.length > 0 ? [rowTable(results)] : []),
+    ...(measures.length > 0 ? [numberTable(measures)] : []),
+    ...faults.map((fault) => `FAILED: ${fault}`),
+  ].join('\n\n')
+}
+
+function writeDocument(text: string): void {
+  const document = readFileSync(DOCUMENT, 'utf8')
+  const begin = document.indexOf(BEGIN)
+  const end = document.indexOf(END)
+  if (begin < 0 || end < begin) throw new Error(`${DOCUMENT} has no ${BEGIN} … ${END}`)
+  writeFileSync(DOCUMENT, `${document.slice(0, begin + BEGIN.length)}\n\n${text}\n\n${document.slice(end)}`)
+  say(`written into ${DOCUMENT}`)
+}

@@ -23,6 +23,12 @@ export function mountTmpfs(): Place | { readonly refused: string } {
     return { refused: `needs the right to mount a tmpfs (${refused})` }
   }
   const filler = join(folder, 'filler')
+  const release = (): void => {
+    process.off('exit', release)
+    run('umount', ['--lazy', folder])
+    rmSync(folder, { recursive: true, force: true })
+  }
+  process.once('exit', release)
   return {
     folder,
     fill() {
@@ -34,10 +40,7 @@ export function mountTmpfs(): Place | { readonly refused: string } {
       const failed = run('mount', ['-o', `remount,${isReadOnly ? 'ro' : 'rw'}`, folder])
       if (failed !== '') throw new Error(`remount: ${failed}`)
     },
-    release() {
-      run('umount', ['--lazy', folder])
-      rmSync(folder, { recursive: true, force: true })
-    },
+    release,
   }
 }
 

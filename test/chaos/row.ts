@@ -8,6 +8,8 @@ import { waitFor } from './wait-for.js'
 export interface Row {
   readonly name: string
   readonly stage: StageOptions
+  /** ms it may take by itself to come back; where it is long the row begins first */
+  readonly patienceMs?: number
   /** the flag files are on a file system of their own, which the drill can fill or make read-only */
   readonly onTmpfs?: boolean
   /**
@@ -30,6 +32,7 @@ export interface RowResult {
   readonly slowestMs: number
   /** contents of the override's file that were seen */
   readonly contents: number
+  readonly isOpsKept: boolean
   /** s from the mending to `normal` everywhere */
   readonly backSeconds: number
   readonly told: readonly string[]
@@ -55,7 +58,12 @@ export async function runRow(row: Row): Promise<RowResult> {
 
 async function runOn(row: Row, place: Place | undefined): Promise<RowResult> {
   let stage: Stage | undefined
-  const ended = { faults: [] as string[], told: [] as readonly string[], backSeconds: Number.NaN }
+  const ended = {
+    faults: [] as string[],
+    told: [] as readonly string[],
+    backSeconds: Number.NaN,
+    isOpsKept: true,
+  }
   try {
     stage = await Stage.open({ ...row.stage, ...(place === undefined ? {} : { flagsFolder: place.folder }) })
     ended.told = await row.drill(stage, place)
@@ -73,12 +81,13 @@ async function runOn(row: Row, place: Place | undefined): Promise<RowResult> {
   } catch (thrown) {
     ended.faults.push(errorText(thrown))
   }
-  if (stage?.human.isKept === false) ended.faults.push('an edit of the operators was lost')
+  ended.isOpsKept = stage?.human.isKept ?? true
+  if (!ended.isOpsKept) ended.faults.push('an edit of the operators was lost')
   await stage?.close()
   return resultOf(row, stage, ended)
 }
 
-const NOTHING = { faults: [], told: [], backSeconds: Number.NaN } as const
+const NOTHING = { faults: [], told: [], backSeconds: Number.NaN, isOpsKept: true } as const
 
 async function runtimeAnswers({ traffic, replicas, parts }: Stage): Promise<void> {
   if (parts.options.perSecond === 0) return
@@ -126,7 +135,7 @@ async function stopped(stage: Stage): Promise<string[]> {
 function resultOf(
   row: Row,
   stage: Stage | undefined,
-  ended: Pick<RowResult, 'faults' | 'told' | 'backSeconds'>,
+  ended: Pick<RowResult, 'faults' | 'told' | 'backSeconds' | 'isOpsKept'>,
 ): RowResult {
   const turns = stage?.traffic.ended ?? []
   const of = (kind: string) => turns.filter((turn) => turn.kind === kind)

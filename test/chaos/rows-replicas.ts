@@ -41,7 +41,9 @@ const holderKilled: Row = {
       ({ replica }) => replica !== holder,
     )
     await stage.restartReplica(holder)
-    return [`taken over, and the next step made, after ${seconds(at - killedAt)} s (lease 2 s)`]
+    return [
+      `taken over, and the next step made, after ${seconds(at - killedAt)} s (lease ${DRILL.leaseSeconds} s)`,
+    ]
   },
 }
 

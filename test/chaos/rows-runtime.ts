@@ -70,8 +70,8 @@ const flapping: Row = {
       await sleep(FLAP_MS)
     }
     await stage.fileIs('fallback', since)
-    const history = await stage.replicas[0]?.operator.history()
-    const of = (kind: string) => history?.filter((one) => one.kind === kind).length ?? 0
+    const history = (await stage.replicas[0]?.operator.history()) ?? []
+    const of = (kind: string) => history.filter((one) => one.kind === kind).length
     return [`${FLAPS} outages: ${of('trip')} trips, ${of('relapse')} relapses`]
   },
 }

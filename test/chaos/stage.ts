@@ -136,8 +136,8 @@ export class Stage {
   }
 
   /** Every running replica and the file say the same, in `normal`, written and seen again; the runtime is well. */
-  async backToNormal(): Promise<void> {
-    await waitFor('everything to be back to normal', () => this.disagreement())
+  async backToNormal(patienceMs?: number): Promise<void> {
+    await waitFor('everything to be back to normal', () => this.disagreement(), patienceMs)
   }
 
   /** What is not as in quiet times; `""` where all is. */

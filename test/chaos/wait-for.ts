@@ -1,4 +1,5 @@
-const PATIENCE_MS = 40_000
+/** long enough for a very busy machine; a drill that passes waits for a few seconds */
+const PATIENCE_MS = 60_000
 const LOOK_MS = 20
 
 /**
