@@ -125,7 +125,8 @@ export class Checks {
     const replaced = before === undefined ? undefined : revisionOf(before.text)
     if (replaced !== undefined && override.revision <= replaced)
       this.#fail(`(b) revision ${override.revision} over ${replaced}`)
-    if (replaced === undefined && override.revision === 1 && world.now - replica.startedAt < NEW_MS)
+    const isBlind = before === undefined || parsedOf(before.text).kind === 'unparsable'
+    if (isBlind && override.revision === 1 && world.now - replica.startedAt < NEW_MS)
       this.#fail('(c) who has just started wrote before those who know more')
     const { auto, manual } = override
     if (manual.scope === 'orgs' && manual.target.kind === 'orgs' && manual.target.orgIds.length === 0)

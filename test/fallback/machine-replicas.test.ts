@@ -1,0 +1,269 @@
+import { expect } from 'chai'
+import { CALM, DEAD, Driven, FAILED, FAILING, Files, fallen, GUARDRAILS, QUIET, WELL } from './driven.js'
+
+/** Two replicas on the same files; the first has tripped, and both have seen it. */
+function pair(): { readonly files: Files; readonly first: Driven; readonly second: Driven } {
+  const files = new Files()
+  const second = new Driven(files, 'r2', { origin: 9e6, wallOffset: -86_400_000 })
+  second.round()
+  const first = fallen(files, 'r1')
+  second.pass(1500).round()
+  return { files, first, second }
+}
+
+describe('replicas on one store', () => {
+  it('follow each other, and tell of it as another’s', () => {
+    const { files, second } = pair()
+    expect(second.auto).to.equal('fallback')
+    expect(second.known).to.deep.equal(files.stored)
+    expect(second.adopted.map(({ from, to, replica }) => [from, to, replica])).to.deep.equal([
+      ['normal', 'fallback', 'r1'],
+    ])
+    expect(second.reports).to.deep.equal([])
+  })
+
+  it('judge the same: a new state forgets the executions everywhere', () => {
+    const { second } = pair()
+    expect(second.state.forgotten.executionsAt).to.equal(second.now)
+  })
+
+  it('let the holder of the lease recover, and nobody else', () => {
+    const { first, second } = pair()
+    for (let second_ = 0; second_ < 40; second_ += 1) {
+      first.pass(999).round()
+      second.pass(999).round()
+    }
+    expect(first.kinds).to.include('recovery_begun')
+    expect(second.kinds).to.not.include('recovery_begun')
+    expect(second.auto).to.equal('recovering 5')
+  })
+
+  it('take over from a holder that is gone, when its lease has expired', () => {
+    const { second } = pair()
+    second.rounds(14)
+    expect(second.state.lease.owner).to.equal('r1#n')
+    second.rounds(2)
+    expect(second.state.lease.owner).to.equal('r2#n')
+    second.rounds(30)
+    expect(second.auto).to.equal('recovering 5')
+  })
+
+  it('take over from a holder that stays sick after its hold, only when they are well', () => {
+    const { first, second } = pair()
+    for (let count = 0; count < 50; count += 1) {
+      first.pass(999).round({ evidence: DEAD })
+      second.pass(999).round({ evidence: DEAD })
+    }
+    expect(second.state.lease.owner).to.equal('r1#n')
+    second.rounds(2, { evidence: CALM })
+    expect(second.state.lease.owner).to.equal('r2#n')
+  })
+
+  it('let the lease go in normal', () => {
+    const { first, files } = pair()
+    first.rounds(130)
+    expect(first.auto).to.equal('normal')
+    expect(files.lease).to.deep.include({ owner: null })
+  })
+
+  it('hold back one that believes in its lease for less than others wait', () => {
+    const { first, second } = pair()
+    // It sleeps over the end of its lease; the next thing it does is a tick.
+    second.rounds(60)
+    first.pass(60_000).tick()
+    expect(first.kinds).to.not.include('recovery_begun')
+    expect(first.has('write')).to.equal(false)
+  })
+})
+
+describe('a replica that alone lost the runtime', () => {
+  const recoverWithout = () => {
+    const both = pair()
+    both.second.rounds(31, { evidence: DEAD })
+    both.first.rounds(32)
+    expect(both.first.auto).to.equal('recovering 5')
+    both.second.pass(1000).round({ evidence: DEAD })
+    return both
+  }
+
+  it('stays direct for its own turns, and writes nothing', () => {
+    const { second, files } = recoverWithout()
+    expect(second.state.isolated).to.equal(true)
+    expect(second.known.auto.state).to.equal('recovering')
+    second.rounds(100, { evidence: DEAD })
+    expect(files.stored).to.deep.include({ replica: 'r1', revision: 2 })
+  })
+
+  it('keeps so when the others are normal', () => {
+    const { first, second } = recoverWithout()
+    first.rounds(100)
+    second.rounds(2, { evidence: DEAD })
+    expect(second.auto).to.equal('normal')
+    expect(second.state.isolated).to.equal(true)
+  })
+
+  it('joins them when it was healthy once', () => {
+    const { second } = recoverWithout()
+    second.rounds(1, { evidence: CALM })
+    expect(second.state.isolated).to.equal(true)
+    second.rounds(1, { evidence: { ...WELL, probe: DEAD.probe } })
+    expect(second.state.isolated).to.equal(true)
+    second.rounds(1, { evidence: WELL })
+    expect(second.state.isolated).to.equal(false)
+  })
+
+  it('joins them in a quiet time too', () => {
+    const { second } = recoverWithout()
+    second.rounds(1, { evidence: QUIET })
+    expect(second.state.isolated).to.equal(false)
+  })
+
+  it('may trip for all again when it has joined them', () => {
+    const { second, files } = recoverWithout()
+    second.rounds(1, { evidence: WELL }).rounds(1, { evidence: DEAD })
+    expect(files.stored).to.deep.include({ replica: 'r2', trips: 2 })
+  })
+
+  it('is with the others again in the next fallback, a reset, or under policy off', () => {
+    const fallback = recoverWithout()
+    fallback.first.pass(1000).round({ evidence: FAILING })
+    fallback.second.rounds(1, { evidence: DEAD })
+    expect(fallback.second.state.isolated).to.equal(false)
+    const reset = recoverWithout()
+    reset.first.command({ kind: 'reset', userId: 'admin' }).round({ evidence: CALM })
+    reset.second.pass(1000).tick({ evidence: DEAD })
+    expect(reset.second.state.isolated).to.equal(false)
+    const off = recoverWithout()
+    off.second.pass(1000).tick({ evidence: DEAD, policy: 'off' })
+    expect(off.second.state.isolated).to.equal(false)
+  })
+
+  it('is told by its failing executions as well as by its probes', () => {
+    const both = pair()
+    both.second.rounds(31, { evidence: FAILING })
+    both.first.rounds(32)
+    both.second.pass(1000).round({ evidence: FAILING })
+    expect(both.second.state.isolated).to.equal(true)
+  })
+
+  it('is not sent along by a manual fallback whose time is over', () => {
+    const files = new Files()
+    const first = new Driven(files, 'r1').round()
+    const second = new Driven(files, 'r2').round()
+    first.command({ kind: 'trigger', userId: 'a', reason: '', ttlSeconds: 20 }).round()
+    const dead = { ...DEAD, runtimeTurnAgoMs: null }
+    second.rounds(2, { evidence: dead })
+    first.rounds(21)
+    expect(first.auto).to.equal('recovering 5')
+    second.rounds(1, { evidence: dead })
+    expect(second.state.isolated).to.equal(true)
+  })
+})
+
+describe('a lost race', () => {
+  it('drops what was pending, and trips again where the breach still holds', () => {
+    const files = new Files()
+    const first = new Driven(files, 'r1').round()
+    const second = new Driven(files, 'r2').round()
+    const gathered = { ...FAILING, at: first.now + 1000 }
+    const effects = first.pass(1001).tick({ evidence: gathered })
+    second.command({ kind: 'trigger', userId: 'a', reason: 'by hand', orgIds: ['a'] }).round()
+    expect(first.write(effects)).to.equal(false)
+    first.round({ evidence: gathered })
+    expect(files.stored).to.deep.include({ revision: 2, trips: 1, replica: 'r1' })
+    expect(files.stored.manual.scope).to.equal('orgs')
+    expect(first.kinds).to.deep.equal(['trip'])
+  })
+
+  it('drops a trip whose breach is over', () => {
+    const files = new Files()
+    const first = new Driven(files, 'r1').round().pass(1000)
+    first.tick({ evidence: FAILING })
+    files.put({ ...files.stored, trips: 2, revision: 1, replica: 'r2', evidenceSince: 7 })
+    first.pass(1000).round({ evidence: CALM })
+    expect(first.auto).to.equal('normal')
+    expect(files.stored.revision).to.equal(1)
+  })
+
+  it('drops a trip that a reset came before', () => {
+    const files = new Files()
+    const first = new Driven(files, 'r1').round()
+    const second = new Driven(files, 'r2').round()
+    const gathered = { ...FAILING, at: first.now + 1000 }
+    const effects = first.pass(1001).tick({ evidence: gathered })
+    second.command({ kind: 'reset', userId: 'a' }).round({ evidence: CALM })
+    expect(first.write(effects)).to.equal(false)
+    first.round({ evidence: gathered })
+    expect(first.auto).to.equal('normal')
+    expect(first.has('reset_health') || first.state.forgotten.healthAt !== null).to.equal(true)
+  })
+
+  it('adopts the other’s trip where both tripped', () => {
+    const files = new Files()
+    const first = new Driven(files, 'r1').round()
+    const second = new Driven(files, 'r2').round()
+    const effects = first.pass(1000).tick({ evidence: FAILING })
+    second.pass(1000).round({ evidence: DEAD })
+    expect(first.write(effects)).to.equal(false)
+    first.round({ evidence: FAILING })
+    expect(first.known).to.deep.equal(files.stored)
+    expect(files.stored).to.deep.include({ revision: 1, trips: 1, replica: 'r2' })
+  })
+
+  it('gives a move towards the runtime up', () => {
+    const { files, first, second } = pair()
+    first.rounds(29)
+    const effects = first.pass(1000).tick()
+    second.command({ kind: 'trigger', userId: 'a', reason: 'by hand' }).round()
+    expect(first.write(effects)).to.equal(false)
+    first.round({ evidence: CALM })
+    expect(first.auto).to.equal('fallback')
+    expect(files.stored).to.deep.include({ revision: 2, replica: 'r2' })
+  })
+
+  it('is told of by nobody but who won it', () => {
+    const files = new Files()
+    const first = new Driven(files, 'r1').round()
+    const second = new Driven(files, 'r2').round()
+    const effects = first.pass(1000).tick({ evidence: FAILING })
+    second.pass(1000).round({ evidence: FAILING })
+    first.write(effects)
+    first.round()
+    expect(first.kinds).to.deep.equal([])
+    expect(second.kinds).to.deep.equal(['trip'])
+  })
+})
+
+describe('clocks that disagree', () => {
+  it('leave the hold as long as it was decided, on each replica', () => {
+    const { second } = pair()
+    const { holdUntilAt } = second.state.timers
+    expect(Math.round(((holdUntilAt ?? 0) - second.now) / 1000)).to.equal(30)
+  })
+
+  it('leave it so for who starts later, after another replica wrote', () => {
+    const { files, second } = pair()
+    second.rounds(10, { evidence: CALM })
+    second.command({ kind: 'trigger', userId: 'a', reason: 'by hand' }).round({ evidence: CALM })
+    expect(files.stored.replica).to.equal('r2')
+    const third = new Driven(files, 'r3', { origin: 3, wallOffset: 5e7 }).round()
+    expect(Math.round(((third.state.timers.holdUntilAt ?? 0) - third.now) / 1000)).to.equal(20)
+  })
+
+  it('let a step of the ramp that waited for the store count from when all could see it', () => {
+    const replica = new Driven()
+      .round()
+      .command({ kind: 'trigger', userId: 'a', reason: '', ttlSeconds: 5 })
+      .round()
+    replica.pass(5000).tick({ evidence: CALM })
+    replica.fail()
+    replica.pass(20_000).round({ evidence: CALM })
+    expect(replica.auto).to.equal('recovering 5')
+    replica.rounds(28)
+    expect(replica.auto).to.equal('recovering 5')
+    replica.rounds(4)
+    expect(replica.auto).to.equal('recovering 25')
+    expect(GUARDRAILS.rampStepSeconds).to.equal(30)
+    expect(FAILED.kind).to.equal('failed')
+  })
+})
