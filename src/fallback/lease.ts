@@ -1,4 +1,5 @@
 import type { Expected } from '../store/flag-store.js'
+import { isQuiet } from './auto-layer.js'
 import type { Evidence, FallbackGuardrails } from './evidence.js'
 import type { FallbackState, LeaseSeen, LeaseState } from './state.js'
 import { isDoubtful } from './verdict.js'
@@ -43,7 +44,8 @@ export function holdsLease(
 /**
  * Takes, renews or releases the lease, or leaves it. Wanted while the automatic layer is not `normal`. Only a healthy
  * replica takes it over, beside the one that has just tripped; a holder that is unhealthy after its hold lets it expire,
- * and so does one whose own executions fail: it would never recover, and keep the others from it.
+ * and so does one whose own executions fail (but in a quiet time, when no others come): it would never recover, and keep
+ * the others from it.
  */
 export function leaseMove(
   state: FallbackState,
@@ -65,7 +67,8 @@ export function leaseMove(
   if (known.auto.state === 'normal') return isMine ? write(null) : undefined
   const { holdUntilAt } = state.timers
   const isHeld = known.auto.state === 'fallback' && holdUntilAt !== null && now < holdUntilAt
-  const isWell = evidence.probe.healthy && !isDoubtful(evidence.runtime.recent, guardrails)
+  const isCleared = !isDoubtful(evidence.runtime.recent, guardrails) || isQuiet(evidence, guardrails)
+  const isWell = evidence.probe.healthy && isCleared
   const isFit = !state.isolated && (isWell || (isHeld && known.replica === self.replica))
   if (isMine) {
     const isDue = lease.renewedAt === null || now - lease.renewedAt >= lastsMs / 3

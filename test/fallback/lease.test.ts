@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { holdsLease, leaseMove, leaseMs, seeLease } from '../../src/fallback/lease.js'
 import { type FallbackState, initialState, type LeaseState } from '../../src/fallback/state.js'
 import type { AutoLayer } from '../../src/store/override.js'
-import { CALM, DEAD, FAILING, GUARDRAILS, tally } from './driven.js'
+import { CALM, DEAD, FAILING, GUARDRAILS, QUIET, tally } from './driven.js'
 
 const NOW = 1_000_000
 const LEASE_MS = 15_000
@@ -94,6 +94,12 @@ describe('the lease', () => {
     expect(ownerAfter({ lease: OURS, holdUntilAt: NOW }, failing)).to.equal(undefined)
     const fewer = { ...CALM, runtime: { ...CALM.runtime, recent: tally(4, 4) } }
     expect(ownerAfter({ lease: OURS, holdUntilAt: NOW }, fewer)).to.equal('r1#n')
+  })
+
+  it('is kept in a quiet time, when the last executions are of no use any more', () => {
+    const failing = { ...QUIET, runtime: { ...CALM.runtime, recent: tally(5, 5) } }
+    expect(ownerAfter({ lease: OURS }, failing)).to.equal('r1#n')
+    expect(ownerAfter({ lease: EXPIRED }, failing)).to.equal('r1#n')
   })
 
   it('is asked for again only after a pause where nothing came of it', () => {

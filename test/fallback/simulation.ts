@@ -28,15 +28,36 @@ const DAY_MS = 86_400_000
 
 /** @throws Violation whose message names the rule, the seed and the instant */
 export function play(seed: number, options: { readonly trace?: boolean } = {}): Played {
+  return watched(seed, options.trace === true, (world, random, checks) =>
+    run(stageOf(world, random, checks, random.whole(1, 4))),
+  )
+}
+
+/** The same world, with faults by the test's own hand; the rules are held as ever. */
+export function playScene(
+  seed: number,
+  hosts: number,
+  act: (stage: Stage, pass: (ms: number) => void) => void,
+): void {
+  watched(seed, false, (world, random, checks) => {
+    act(stageOf(world, random, checks, hosts), (ms) => world.scheduler.runUntil(world.now + ms))
+  })
+}
+
+function watched<T>(
+  seed: number,
+  tracing: boolean,
+  run: (world: World, random: Random, checks: Checks) => T,
+): T {
   const random = new Random(seed)
   const scheduler = new Scheduler()
   const world = new World(scheduler, random, GUARDRAILS)
   const checks = new Checks(world)
-  checks.tracing = options.trace === true
+  checks.tracing = tracing
   try {
-    return run(stageOf(world, random, checks))
+    return run(world, random, checks)
   } catch (thrown) {
-    if (!(thrown instanceof Error)) throw thrown
+    if (!(thrown instanceof Error) || thrown.name === 'AssertionError') throw thrown
     const trace = checks.trace.length === 0 ? '' : `\n${checks.trace.join('\n')}`
     const told = thrown instanceof Violation ? thrown.message : (thrown.stack ?? thrown.message)
     throw new Violation(`seed ${seed} at ${(scheduler.now / 1000).toFixed(3)} s: ${told}${trace}`)
@@ -94,9 +115,9 @@ function endManual({ replicas, checks, world }: Stage): void {
   }
 }
 
-function stageOf(world: World, random: Random, checks: Checks): Stage {
+function stageOf(world: World, random: Random, checks: Checks, count: number): Stage {
   const replicas = new Map<Host, SimReplica>()
-  const hosts = Array.from({ length: random.whole(1, 4) }, (_, at) => hostOf(random, at))
+  const hosts = Array.from({ length: count }, (_, at) => hostOf(random, at))
   let nonce = 0
   const start = (host: Host): void => {
     nonce += 1

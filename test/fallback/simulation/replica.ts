@@ -35,7 +35,7 @@ export interface Host {
   /** its own way to the runtime; null: as it truly is */
   runtime: RuntimeCondition | null
   /** true ms between two of its turns */
-  readonly turnMs: number
+  turnMs: number
 }
 
 const PROBE_MS = 1000

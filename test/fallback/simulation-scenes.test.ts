@@ -1,0 +1,108 @@
+import { expect } from 'chai'
+import { GUARDRAILS, type Stage } from './simulation/chaos.js'
+import type { RuntimeCondition } from './simulation/world.js'
+import { playScene } from './simulation.js'
+
+/** Timelines in the simulated world, each under several seeds. */
+function scene(title: string, hosts: number, act: (stage: Stage, pass: (ms: number) => void) => void): void {
+  it(title, () => {
+    for (let seed = 1; seed <= 8; seed += 1) playScene(seed, hosts, act)
+  })
+}
+
+const statesOf = ({ replicas }: Stage): string[] =>
+  [...replicas.values()].map(({ state }) => state.known.auto.state)
+
+function loseAlone({ hosts, world }: Stage, condition: RuntimeCondition | null): void {
+  for (const host of hosts.slice(0, 1)) host.runtime = condition
+  for (const host of hosts) host.turnMs = 300
+  world.disturbedAt = world.now
+}
+
+describe('replicas on one store, on timelines of their own', () => {
+  for (const condition of ['dead', 'broken'] as const) {
+    scene(
+      `recover though one of them alone has a runtime that is ${condition}, which joins them later`,
+      3,
+      (stage, pass) => {
+        pass(3000)
+        loseAlone(stage, condition)
+        pass(120_000)
+        expect(statesOf(stage)).to.deep.equal(['normal', 'normal', 'normal'])
+        expect([...stage.replicas.values()].map(({ state }) => state.isolated)).to.deep.equal([
+          true,
+          false,
+          false,
+        ])
+        loseAlone(stage, null)
+        pass(20_000)
+        expect([...stage.replicas.values()].some(({ state }) => state.isolated)).to.equal(false)
+      },
+    )
+  }
+
+  scene(
+    'fall back together within seconds of the runtime’s death, and stay so while it is dead',
+    3,
+    (stage, pass) => {
+      pass(3000)
+      stage.world.runtime = 'dead'
+      stage.world.disturbedAt = stage.world.now
+      pass(6500)
+      expect(statesOf(stage)).to.deep.equal(['fallback', 'fallback', 'fallback'])
+      for (let second = 0; second < 60; second += 1) {
+        pass(1000)
+        expect(statesOf(stage)).to.deep.equal(['fallback', 'fallback', 'fallback'])
+      }
+    },
+  )
+
+  scene('come back where turns are so few that no window ever holds enough of them', 1, (stage, pass) => {
+    const { world, hosts } = stage
+    world.runtime = 'dead'
+    pass(20_000)
+    expect(statesOf(stage)).to.deep.equal(['fallback'])
+    world.runtime = 'well'
+    for (const host of hosts) host.turnMs = 10_000
+    world.guardrails = { ...GUARDRAILS, windowSeconds: 5, recoverySamples: 3, quietSeconds: 60 }
+    pass(400_000)
+    expect(statesOf(stage)).to.deep.equal(['normal'])
+  })
+
+  scene(
+    'come back with a confidence, which takes more executions than a window may hold',
+    2,
+    (stage, pass) => {
+      const { world, hosts } = stage
+      world.guardrails = { ...GUARDRAILS, confidence: 0.95 }
+      world.runtime = 'dead'
+      pass(20_000)
+      expect(statesOf(stage)).to.deep.equal(['fallback', 'fallback'])
+      world.runtime = 'well'
+      for (const host of hosts) host.turnMs = 3000
+      pass(300_000)
+      expect(statesOf(stage)).to.deep.equal(['normal', 'normal'])
+    },
+  )
+
+  scene('come back overnight, when nobody asks anything', 2, (stage, pass) => {
+    const { world } = stage
+    pass(3000)
+    world.runtime = 'dead'
+    pass(6000)
+    world.traffic = false
+    world.runtime = 'well'
+    pass(200_000)
+    expect(new Set(statesOf(stage)).size).to.equal(1)
+    // By the probes alone only where the probes were the cause.
+    expect(statesOf(stage)[0]).to.be.oneOf(['normal', 'recovering'])
+  })
+
+  scene('keep nothing of an idle hour', 2, (stage, pass) => {
+    stage.world.traffic = false
+    pass(10_000)
+    const kept = [...stage.replicas.values()].map(({ inputs }) => inputs.length)
+    pass(120_000)
+    expect([...stage.replicas.values()].map(({ inputs }) => inputs.length)).to.deep.equal(kept)
+  })
+})
