@@ -62,6 +62,8 @@ describe('a turn through the running service', function () {
         firstContentMs: 600,
         gapMs: 600,
       })
+      // So many faults in a row are a fallback; here each turn is to meet its own.
+      Object.assign(document.flags['chat-runtime-fallback-policy'] ?? {}, { defaultVariant: 'observe' })
     })
     service = await startServiceProcess({
       llmUrl: llm.url,
