@@ -241,6 +241,16 @@ describe('a command whose race was lost', () => {
     expect(replica.kinds).to.deep.equal(['triggered'])
   })
 
+  it('is a reset that is told once too, and ends what the other wrote', () => {
+    const replica = fallen().command(RESET)
+    replica.tick({ evidence: CALM })
+    replica.fail()
+    replica.files.put({ ...replica.files.stored, trips: 4, revision: 8, replica: 'r2' })
+    replica.pass(2000).round({ evidence: CALM })
+    expect(replica.files.stored).to.deep.include({ revision: 9, trips: 0, auto: { state: 'normal' } })
+    expect(replica.kinds).to.deep.equal(['trip', 'reset'])
+  })
+
   it('is not tried once more when it was in the store', () => {
     const replica = new Driven().round().command(RESET)
     const effects = replica.tick()

@@ -38,6 +38,24 @@ describe('replicas on one store', () => {
     expect(second.auto).to.equal('recovering 5')
   })
 
+  it('wait for as long as the holder renews its lease, though it does not move', () => {
+    const { second, files } = pair()
+    for (let count = 0; count < 20; count += 1) {
+      files.lease = { kind: 'lease', hash: files.hash(), owner: 'r1#n' }
+      second.rounds(5)
+    }
+    expect(second.auto).to.equal('fallback')
+    expect(second.has('write')).to.equal(false)
+  })
+
+  it('count a lease from when it was asked for, not from when they hear that it was written', () => {
+    const replica = new Driven().round().pass(1000)
+    const effects = replica.tick({ evidence: FAILING })
+    const askedAt = replica.now
+    replica.pass(4000).write(effects)
+    expect(replica.state.lease.renewedAt).to.equal(askedAt)
+  })
+
   it('take over from a holder that is gone, when its lease has expired', () => {
     const { second } = pair()
     second.rounds(14)
