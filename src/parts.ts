@@ -1,0 +1,235 @@
+import { randomUUID } from 'node:crypto'
+import type { Config } from './config.js'
+import type { Clock } from './core/clock.js'
+import type { Logger } from './core/logger.js'
+import { defaultGuardrails } from './decision/code-defaults.js'
+import type { Flags } from './decision/flags.js'
+import type { Guardrails } from './decision/guardrails.js'
+import { createFlags } from './decision/open-feature-flags.js'
+import { createDirectLlm } from './execution/direct-llm.js'
+import { createRuntimeOrchestrator } from './execution/runtime-orchestrator.js'
+import type { FallbackSnapshot } from './fallback/fallback.js'
+import { createFallback, type LoopGuardrails, type RunningFallback } from './fallback/fallback-loop.js'
+import { createHealthProbe, type ProbeSettings } from './fallback/probe.js'
+import type { Journal } from './journal/journal.js'
+import { createMemoryJournal } from './journal/memory-journal.js'
+import { retentionFor, retentionInMemory } from './journal/retention.js'
+import { openSqliteJournal } from './journal/sqlite-journal.js'
+import { createJudgedWindow } from './metrics/judged-window.js'
+import { createServiceMetrics, type ServiceMetrics } from './metrics/prometheus.js'
+import { createPublicWindows } from './metrics/public-windows.js'
+import type { JudgedWindow, PublicWindows, Tally } from './metrics/windows.js'
+import { createNotifier, type Notifier } from './notifications/notifier.js'
+import { createMemorySessionStore } from './sessions/memory-session-store.js'
+import type { SessionStore } from './sessions/session-store.js'
+import { openSqliteSessionStore } from './sessions/sqlite-session-store.js'
+import { createRecoveryShadows, type RecoveryShadows } from './shadow/recovery-shadows.js'
+import { createShadowing } from './shadow/shadowing.js'
+import { createFileFlagStore } from './store/file-flag-store.js'
+
+/** What every part is made from. */
+export interface Surroundings {
+  readonly config: Config
+  readonly logger: Logger
+  readonly clock: Clock
+}
+
+/** Everything below the request edge; nothing runs yet. */
+export type Parts = ReturnType<typeof createParts>
+
+const ids = { newId: (): string => randomUUID() }
+
+/** @throws when the database cannot be opened */
+export function createParts(around: Surroundings) {
+  const { config, clock, logger } = around
+  const guardrails = defaultGuardrails(config.codeDefaults)
+  const sessions = openSessions(around)
+  const journal = openJournal(around)
+  const notifier = openNotifier(around)
+  const flags = createFlags(config.flags, config.codeDefaults, { clock, logger })
+  const windows = createPublicWindows(clock, { windowSeconds: guardrails.windowSeconds })
+  const judged = { runtime: createJudgedWindow(clock), direct: createJudgedWindow(clock) }
+  const fallback = openFallback({ flags, guardrails, judged, windows, journal, notifier }, around)
+  const backends = openBackends(around, () => fallback.trouble())
+  // Connections of their own: a shadow takes none of a user's, and trouble on them wakes no probe.
+  const shadowBackends = openBackends(around)
+  const recoveryShadows = openRecoveryShadows(backends, fallback, around)
+  const shadows = openShadows(shadowBackends, judged, fallback, journal, around)
+  const metrics = openMetrics(
+    { flags, fallback, shadows, windows, journal, notifier, recoveryShadows },
+    around,
+  )
+  return {
+    sessions,
+    journal,
+    notifier,
+    flags,
+    windows,
+    fallback,
+    backends,
+    shadowBackends,
+    recoveryShadows,
+    shadows,
+    metrics,
+    ids,
+  }
+}
+
+function openSessions({ config, clock, logger }: Surroundings): SessionStore {
+  const options = { clock, replica: config.replica, historyBudget: config.historyBudget }
+  return config.database === ':memory:'
+    ? createMemorySessionStore(options)
+    : openSqliteSessionStore(config.database, { ...options, logger })
+}
+
+function openJournal({ config, clock, logger }: Surroundings): Journal {
+  const { contentDays } = config.shadow
+  return config.database === ':memory:'
+    ? createMemoryJournal({ clock, retention: retentionInMemory(contentDays) })
+    : openSqliteJournal(config.database, { clock, logger, retention: retentionFor(contentDays) })
+}
+
+function openNotifier({ config, clock, logger }: Surroundings): Notifier | undefined {
+  const { notify, replica } = config
+  return notify === undefined ? undefined : createNotifier({ ...notify, clock, logger, replica })
+}
+
+type Backends = ReturnType<typeof openBackends>
+
+function openBackends({ config, clock, logger }: Surroundings, onConnectionTrouble?: () => void) {
+  const trouble = onConnectionTrouble === undefined ? {} : { onConnectionTrouble }
+  return {
+    direct_llm: createDirectLlm(config.llm, { clock }),
+    runtime_orchestrator: createRuntimeOrchestrator(config.runtime, { clock, logger, ...trouble }),
+  }
+}
+
+interface Judged {
+  readonly runtime: JudgedWindow
+  readonly direct: JudgedWindow
+}
+
+interface FallbackParts {
+  readonly flags: Flags
+  readonly guardrails: Guardrails
+  readonly judged: Judged
+  readonly windows: PublicWindows
+  readonly journal: Journal
+  readonly notifier: Notifier | undefined
+}
+
+function openFallback(parts: FallbackParts, { config, clock, logger }: Surroundings): RunningFallback {
+  const { flags, judged, windows, journal, notifier } = parts
+  const nonce = randomUUID()
+  return createFallback({
+    clock,
+    logger,
+    replica: config.replica,
+    nonce,
+    random: Math.random,
+    codeDefaults: { guardrails: parts.guardrails, policy: 'auto' },
+    flags,
+    store: createFileFlagStore(config.flags.overrideFile, { clock, nonce }),
+    probe: ({ guardrails, onResult }) =>
+      createHealthProbe({
+        url: config.runtime.url,
+        clock,
+        logger,
+        settings: () => probeSettings(guardrails()),
+        onResult,
+      }),
+    judged,
+    windows,
+    journal,
+    notify: (transition) => notifier?.notify(transition),
+  })
+}
+
+const probeSettings = (guardrails: LoopGuardrails): ProbeSettings => ({
+  intervalMs: guardrails.probeIntervalMs,
+  timeoutMs: guardrails.probeTimeoutMs,
+  failures: guardrails.probeFailures,
+})
+
+function openRecoveryShadows(
+  backends: Backends,
+  fallback: RunningFallback,
+  { clock, logger }: Surroundings,
+): RecoveryShadows {
+  return createRecoveryShadows({
+    runtime: backends.runtime_orchestrator,
+    clock,
+    logger,
+    ids,
+    random: Math.random,
+    settings: () => ({ percent: fallback.guardrails.recoveryShadowPercent }),
+    allowed: (subject) => fallback.maySpareShadow(subject),
+    record: (outcome) => fallback.recordShadow(outcome),
+  })
+}
+
+function openShadows(
+  backends: Backends,
+  judged: Judged,
+  fallback: RunningFallback,
+  journal: Journal,
+  { config, clock, logger }: Surroundings,
+) {
+  return createShadowing({
+    backends,
+    clock,
+    logger,
+    ids,
+    replica: config.replica,
+    settings: () => config.shadow,
+    maxConcurrent: config.shadow.maxConcurrent,
+    keep: (comparison) => journal.keepComparison(comparison),
+    control: {
+      fallbackNormal: () => isNormal(fallback.snapshot()),
+      tallies: (mode) =>
+        recentTallies(judged[mode === 'direct_llm' ? 'direct' : 'runtime'], fallback.guardrails),
+      guardrails: () => fallback.guardrails,
+    },
+  })
+}
+
+const isNormal = ({ override, isolated }: FallbackSnapshot): boolean =>
+  override.auto.state === 'normal' && !isolated
+
+/** The newest executions of users, and all of the window. */
+function recentTallies(window: JudgedWindow, guardrails: LoopGuardrails): readonly Tally[] {
+  const windowMs = guardrails.windowSeconds * 1000
+  const fastMs = guardrails.fastWindowSeconds * 1000
+  return [window.newest(fastMs, guardrails.minSamples, windowMs), window.tally(windowMs)]
+}
+
+interface Counted {
+  readonly flags: Flags
+  readonly fallback: RunningFallback
+  readonly shadows: ReturnType<typeof openShadows>
+  readonly windows: PublicWindows
+  readonly journal: Journal
+  readonly notifier: Notifier | undefined
+  readonly recoveryShadows: RecoveryShadows
+}
+
+function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
+  const { flags, fallback, shadows, windows, journal, notifier, recoveryShadows } = parts
+  const metrics = createServiceMetrics({
+    replica: config.replica,
+    flagsStatus: () => flags.status(),
+    fallback: () => fallback.snapshot(),
+    shadows: () => shadows.counts(),
+    counts: () => ({
+      chat_window_orgs_dropped_total: windows.droppedOrgs,
+      chat_journal_dropped_total: journal.dropped,
+      chat_notifications_dropped_total: notifier === undefined ? 0 : notifier.dropped + notifier.givenUp,
+      chat_recovery_shadows_total: recoveryShadows.counts().started,
+      chat_recovery_shadows_dropped_total: recoveryShadows.counts().dropped,
+    }),
+  })
+  fallback.subscribe((event) => {
+    if (event.kind === 'transition') metrics.recordTransition(event.transition)
+  })
+  return metrics
+}
