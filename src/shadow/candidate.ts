@@ -8,6 +8,7 @@ import type { AbortCode } from '../protocol/execution-codes.js'
 import { drain } from './drain.js'
 import { fenceViolations } from './fence-violations.js'
 import { Observer } from './observer.js'
+import type { Turnstile } from './turnstile.js'
 
 /** The silent side of a shadow run: an execution of its own, watched, its events thrown away. */
 export interface Candidate {
@@ -29,6 +30,8 @@ export interface CandidateEnd {
 export interface CandidateDeps {
   readonly clock: Clock
   readonly logger: Logger
+  /** of all candidates */
+  readonly turnstile: Turnstile
   /** Called exactly once, when the execution ended. */
   onEnd(end: CandidateEnd): void
   /** It sent more than anybody would read. Called before the end, once. */
@@ -63,7 +66,7 @@ export function runCandidate(
       }),
     after: (task) => void after.push(task),
   })
-  const gone = drain(execution, after, (batch) => {
+  const gone = drain(execution, after, deps.turnstile, (batch) => {
     observer.saw(batch)
     if (flooded || (observer.characters <= MOST_CHARACTERS && observer.events <= MOST_EVENTS)) return
     flooded = true

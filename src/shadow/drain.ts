@@ -1,24 +1,38 @@
 import type { Execution } from '../execution/execution.js'
 import type { MessageBody } from '../protocol/events.js'
+import type { Turnstile } from './turnstile.js'
 
-/** batches between two rounds of the event loop */
-const BATCHES_A_ROUND = 4
+/** batches a shadow takes before it waits at the turnstile; a batch of so much more text counts as one more */
+const BATCHES_A_PASS = 4
+/** UTF-16 units */
+const TEXT_A_BATCH = 4096
 
 /**
- * Takes a shadow's answer as fast as it comes, and lets everybody else run in between: one that floods must not hold the
- * loop. Ends when the execution did and its cancel is through as well: what a sick backend can hold of ours stays bounded.
- * The rounds in between are not counted as time of the execution.
+ * Takes a shadow's answer as fast as it comes, and lets everybody else run in between: those that flood must not hold the
+ * loop, however many they are. Ends when the execution did and its cancel is through as well: what a sick backend can hold of
+ * ours stays bounded. The rounds in between are not counted as time of the execution.
+ * @param turnstile of all shadows that may run at a time
  */
 export async function drain(
   execution: Execution,
   after: readonly Promise<void>[],
+  turnstile: Turnstile,
   onBatch: (batch: readonly MessageBody[]) => void = () => {},
 ): Promise<void> {
-  for (let batches = 1; ; batches += 1) {
+  for (let taken = 0; ; ) {
     const step = await execution.pull()
     if (step.kind !== 'batch') break
     onBatch(step.events)
-    if (batches % BATCHES_A_ROUND === 0) await new Promise((resolve) => setImmediate(resolve))
+    taken += 1 + textOf(step.events) / TEXT_A_BATCH
+    if (taken < BATCHES_A_PASS) continue
+    taken = 0
+    await turnstile.pass()
   }
   await Promise.all(after)
+}
+
+function textOf(events: readonly MessageBody[]): number {
+  let units = 0
+  for (const event of events) if (event.type === 'text') units += event.data.content.length
+  return units
 }

@@ -8,6 +8,7 @@ import { Execution, type ExecutionLimits } from '../execution/execution.js'
 import type { Outcome } from '../execution/outcome.js'
 import { drain } from './drain.js'
 import { shadowTurn } from './shadow-turn.js'
+import { Turnstile } from './turnstile.js'
 
 /** Executions that no user sees, by which a runtime that nobody is sent to can show that it is well again. */
 export interface RecoveryShadows {
@@ -68,6 +69,7 @@ interface Running {
 
 class Shadows implements RecoveryShadows {
   readonly #running = new Set<Running>()
+  readonly #turnstile = new Turnstile()
   readonly #maxConcurrent: number
   #lastStartedAt = Number.NEGATIVE_INFINITY
   #stopped = false
@@ -130,7 +132,7 @@ class Shadows implements RecoveryShadows {
     })
     this.#lastStartedAt = clock.monotonic()
     this.#started += 1
-    const ended = drain(execution, after).then(() => {
+    const ended = drain(execution, after, this.#turnstile).then(() => {
       this.#running.delete(running)
     })
     const running = { execution, ended }

@@ -17,6 +17,7 @@ import { countsOf, newTally, type ShadowCounts, type ShadowDropReason } from './
 import { createShadowLog } from './shadow-log.js'
 import { candidateMode, type Pair } from './shadow-pair.js'
 import { shadowTurn } from './shadow-turn.js'
+import { Turnstile } from './turnstile.js'
 
 /** What the turn's way tells of the control while it runs. Nothing here throws, waits, or does more than look. */
 export interface ShadowHandle {
@@ -79,6 +80,7 @@ export function createShadowRunner(deps: ShadowRunnerDeps): ShadowRunner {
 class Runner implements ShadowRunner {
   readonly #tally = newTally()
   readonly #pairs = new OpenPairs()
+  readonly #turnstile = new Turnstile()
   readonly #log: ReturnType<typeof createShadowLog>
   readonly #most: { readonly running: number; readonly queued: number; readonly open: number }
   #stopped = false
@@ -210,6 +212,7 @@ class Runner implements ShadowRunner {
     const candidate = runCandidate(backends[candidateMode(pair)], shadowTurn(pair.turn, ids), pair.limits, {
       clock,
       logger,
+      turnstile: this.#turnstile,
       onEnd: (end) => this.#candidateEnded(pair, end),
       onFlood: () => this.#drop(pair, 'flood'),
     })

@@ -322,7 +322,7 @@ describe('shadows', () => {
       const { consider, rounds, dropped, runner, kept } = shadowRig({ runtime_orchestrator: floods })
       const handle = consider()
       handle?.ended(controlOutcome())
-      await rounds(200)
+      await rounds(400)
       expect(dropped()).to.deep.equal({ flood: 1 })
       expect(runner.counts().running).to.equal(0)
       expect(sent).to.be.below(510)
@@ -346,6 +346,26 @@ describe('shadows', () => {
     expect(taken - before).to.be.within(1, 30)
     handle?.left()
     await rounds()
+    expect(runner.counts().running).to.equal(0)
+  })
+
+  it('let everybody else run while many candidates flood', async () => {
+    const candidates = 16
+    let taken = 0
+    const floods = scripted(RUNTIME, async function* () {
+      for (;;) {
+        taken += 1
+        yield [text('x'.repeat(16_384))]
+      }
+    })
+    const { consider, rounds, runner } = shadowRig({ runtime_orchestrator: floods })
+    const handles = Array.from({ length: candidates }, () => consider())
+    await rounds(1)
+    const before = taken
+    for (let round = 0; round < 20; round += 1) await new Promise((resolve) => setImmediate(resolve))
+    expect(taken - before).to.be.within(10, 40)
+    for (const handle of handles) handle?.left()
+    await rounds(candidates)
     expect(runner.counts().running).to.equal(0)
   })
 

@@ -1,0 +1,16 @@
+/** Lets one waiter through a round of the event loop, in the order they came: whatever they then do, others run in between. */
+export class Turnstile {
+  readonly #waiting: (() => void)[] = []
+
+  pass(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+      if (this.#waiting.length === 1) setImmediate(this.#letOne)
+    })
+  }
+
+  readonly #letOne = (): void => {
+    this.#waiting.shift()?.()
+    if (this.#waiting.length > 0) setImmediate(this.#letOne)
+  }
+}
