@@ -27,6 +27,11 @@ describe('redaction', () => {
     ['6222021234567890128', '[card]'],
     ['4111 1111 1111 1111 13812345678', '[card] [phone]'],
     ['13812345678 13912345678', '[phone] [phone]'],
+    ['138\u20111234\u20115678 or 138\u00a01234\u00a05678', '[phone] or [phone]'],
+    ['4111\u20131111\u20131111\u20131111', '[card]'],
+    ['010-8888 8888', '[phone]'],
+    ['0044 20 7946 0958', '[phone]'],
+    ['zhang＠example．com', '[email]'],
   ]
   for (const [text, expected] of cases)
     it(`makes ${expected} of ${text}`, () => {
@@ -40,6 +45,7 @@ describe('redaction', () => {
     '4111 1111 1111 1112',
     'a @ b, @ada, foo@bar',
     'order 20260131',
+    'number 0012345678, 1 2 3 4 5 6 7 8 9',
     '全角（括号）不变，！',
   ]
   for (const text of harmless)
