@@ -126,7 +126,7 @@ export class Checks {
     if (replaced !== undefined && override.revision <= replaced)
       this.#fail(`(b) revision ${override.revision} over ${replaced}`)
     const isBlind = before === undefined || parsedOf(before.text).kind === 'unparsable'
-    if (isBlind && override.revision === 1 && world.now - replica.startedAt < NEW_MS)
+    if (isBlind && override.revision < world.highest && world.now - replica.startedAt < NEW_MS)
       this.#fail('(c) who has just started wrote before those who know more')
     const { auto, manual } = override
     if (manual.scope === 'orgs' && manual.target.kind === 'orgs' && manual.target.orgIds.length === 0)

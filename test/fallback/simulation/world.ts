@@ -47,6 +47,11 @@ export class World {
     this.put(renderOverride(NEUTRAL), 'machine')
   }
 
+  /** that was ever in the file */
+  get highest(): number {
+    return this.#highest
+  }
+
   get policy(): FallbackPolicy {
     return this.#policy
   }
