@@ -17,6 +17,8 @@ export interface Row {
    * for by the runner. Tells what it measured. Rejects with what it missed.
    */
   drill(stage: Stage, place: Place | undefined): Promise<readonly string[]>
+  /** What there is to tell once it is back to normal. */
+  after?(stage: Stage): Promise<readonly string[]>
 }
 
 export interface RowResult {
@@ -68,9 +70,10 @@ async function runOn(row: Row, place: Place | undefined): Promise<RowResult> {
     stage = await Stage.open({ ...row.stage, ...(place === undefined ? {} : { flagsFolder: place.folder }) })
     ended.told = await row.drill(stage, place)
     const mendedAt = performance.now()
-    await stage.backToNormal()
+    await stage.backToNormal(row.patienceMs)
     const backAt = performance.now()
     ended.backSeconds = (backAt - mendedAt) / 1000
+    ended.told = [...ended.told, ...((await row.after?.(stage)) ?? [])]
     await runtimeAnswers(stage)
     await stage.backToNormal()
     // A state that only passed by is not "back to normal".

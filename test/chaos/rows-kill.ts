@@ -18,7 +18,7 @@ const NEXT_WRITE_MS = 5000
 export const KILL_ROWS: readonly Row[] = [
   {
     name: 'a replica killed (SIGKILL) before each step of its write',
-    stage: { replicas: 2, perSecond: 40, guardrails: DRILL },
+    stage: { replicas: 2, perSecond: 50, guardrails: DRILL },
     async drill(stage) {
       stage.traffic.leave('a')
       let worstMs = 0

@@ -20,17 +20,18 @@ const MOST_SAVES = 5
 
 const race: Row = {
   name: '8 writing processes and a person, while the runtime dies',
-  stage: { replicas: 3, perSecond: 40, guardrails: DRILL },
+  stage: { replicas: 3, perSecond: 50, guardrails: DRILL },
   async drill(stage) {
     const writers = await startWriters(stage, WRITES)
     const since = stage.runtime.kill()
     await busy(stage, Promise.all(writers.map(({ ended }) => ended)))
-    await stage.fileIs('fallback', since)
+    const { at } = await stage.fileIs('fallback', since)
     await stage.runtime.restart()
     const counted = countsOf(writers)
     expectAll(stage, counted.written)
     const saves = await handEdit(stage)
     return [
+      `override in the midst of it after ${Math.round(at - since)} ms`,
       `${counted.written} writes of theirs kept, ${counted.conflicts} lost races tried again`,
       `hand edit under fire taken over (saved ${saves} ×)`,
     ]

@@ -6,7 +6,7 @@ import { waitFor } from './wait-for.js'
 
 /** Three replicas on the same files. */
 
-const STAGE = { replicas: 3, perSecond: 60, guardrails: DRILL } as const
+const STAGE = { replicas: 3, perSecond: 50, guardrails: DRILL } as const
 const SICK_MS = 1500
 
 const together: Row = {

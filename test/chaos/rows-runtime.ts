@@ -6,7 +6,7 @@ import type { Stage } from './stage.js'
 
 /** What can be wrong with the runtime. */
 
-const STAGE = { replicas: 2, perSecond: 60, guardrails: DRILL } as const
+const STAGE = { replicas: 2, perSecond: 50, guardrails: DRILL } as const
 /** ms that it stays sick once the fallback is there */
 const SICK_MS = 1500
 

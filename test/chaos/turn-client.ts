@@ -31,8 +31,8 @@ export interface TurnCall {
   readonly message: string
 }
 
-/** ms; longer than any deadline of a drill */
-const TURN_MS = 30_000
+/** ms; far longer than any deadline of a drill */
+const TURN_MS = 60_000
 
 type Answer =
   | { readonly kind: 'answer'; readonly status: number; readonly body: string; readonly cut: string }

@@ -6,15 +6,23 @@ import { saveText } from '../chaos/human.js'
 import { Stage } from '../chaos/stage.js'
 import { waitFor } from '../chaos/wait-for.js'
 
-/**
- * The fallback with real processes: two replicas on the same files under 100 turns/s. `npm run chaos` breaks far more.
- */
+/** Nothing hangs here: deadlines are for the machine alone, which may be busy. */
+const PATIENT = {
+  ...DRILL,
+  probeTimeoutMs: 2000,
+  headersMs: 10_000,
+  firstContentMs: 15_000,
+  gapMs: 15_000,
+  totalMs: 60_000,
+} as const
+
+/** The fallback with real processes: two replicas on the same files under 100 turns/s. `npm run chaos` breaks far more. */
 describe('the fallback under load', function () {
-  this.timeout(60_000)
+  this.timeout(90_000)
   let stage: Stage
 
   before(async () => {
-    stage = await Stage.open({ replicas: 2, perSecond: 100, guardrails: DRILL })
+    stage = await Stage.open({ replicas: 2, perSecond: 100, guardrails: PATIENT })
   })
 
   afterEach(() => {

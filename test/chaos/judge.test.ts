@@ -1,0 +1,78 @@
+import { writeFileSync } from 'node:fs'
+import { expect } from 'chai'
+import { NEUTRAL } from '../../src/store/override.js'
+import { renderOverride } from '../../src/store/override-document.js'
+import { temporaryDirectory } from '../support/temporary-directory.js'
+import { OverrideWatch } from './override-watch.js'
+import { classify } from './turn-client.js'
+
+/** Who judges the drills must be able to find fault. */
+
+const MESSAGE = 'm-1-end'
+const event = (id: number, name: string, data: object): string =>
+  `id: ${id}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+const text = (id: number, content: string): string =>
+  event(id, 'message', { type: 'text', data: { content } })
+const done = (id: number): string =>
+  event(id, 'done', {
+    executionMode: 'direct_llm',
+    decision: { mode: 'direct_llm', reason: 'fallback', shadow: false },
+  })
+const error = (id: number): string => event(id, 'error', { code: 'gap_timeout' })
+const ANSWER = `[direct] Answer 1 to: ${MESSAGE}`
+
+describe('the judge of turns', () => {
+  const cases: readonly [what: string, body: string, kind: string][] = [
+    ['takes the whole answer of one backend for good', text(1, ANSWER) + done(2), 'ok'],
+    ['does not mind heartbeats', `event: heartbeat\ndata: null\n\n${text(1, ANSWER)}${done(2)}`, 'ok'],
+    ['knows an error before the first text', error(1), 'failed_before'],
+    ['knows an error after it', text(1, '[direct] ') + error(2), 'failed_after'],
+    ['knows a stream that ends with nothing', '', 'failed_before'],
+    ['knows a stream that breaks off', text(1, '[direct] '), 'broken'],
+    ['knows a false done', text(1, '[direct] Answer') + done(2), 'broken'],
+    ['knows an answer of two backends', text(1, '[runtime] ') + text(2, ANSWER) + done(3), 'broken'],
+    ['knows two ends', text(1, ANSWER) + done(2) + done(3), 'broken'],
+    ['knows an event after the end', text(1, ANSWER) + done(2) + text(3, 'x'), 'broken'],
+    ['knows a torn frame', `${text(1, ANSWER)}event: done\ndata: {"exec`, 'broken'],
+  ]
+  for (const [what, body, kind] of cases)
+    it(what, () => {
+      expect(classify(body, '', MESSAGE).kind).to.equal(kind)
+    })
+})
+
+describe('the watch over the override', () => {
+  const directory = temporaryDirectory()
+
+  const watchOver = (...contents: string[]): OverrideWatch => {
+    const path = directory.path('auto-fallback.flagd.json')
+    writeFileSync(path, renderOverride(NEUTRAL))
+    const watch = new OverrideWatch(path)
+    watch.look()
+    for (const content of contents) {
+      writeFileSync(path, content)
+      watch.look()
+    }
+    return watch
+  }
+  const good = renderOverride({ ...NEUTRAL, revision: 7 })
+
+  it('takes what a replica wrote for good, and knows when it was there', () => {
+    const watch = watchOver(good)
+    expect(watch.faults).to.deep.equal([])
+    expect(watch.first(0, ({ revision }) => revision === 7)?.text).to.equal(good)
+  })
+
+  it('knows a torn file, an empty one, and one that was changed after it was signed', () => {
+    for (const bad of [good.slice(0, 100), '', good.replace('"revision": 7', '"revision": 8')])
+      expect(watchOver(bad).faults, bad.slice(0, 20)).to.have.length.greaterThan(0)
+  })
+
+  it('lets a drill put there what it says beforehand', () => {
+    const watch = watchOver()
+    watch.expect('')
+    writeFileSync(directory.path('auto-fallback.flagd.json'), '')
+    watch.look()
+    expect(watch.faults).to.deep.equal([])
+  })
+})
