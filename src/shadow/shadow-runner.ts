@@ -181,20 +181,26 @@ class Runner implements ShadowRunner {
     this.#pumpTimer ??= this.deps.clock.schedule(0, this.#pump)
   }
 
-  /** Fills every free place; one comparison a round. */
+  /** At most one start and one comparison a round: each costs about a millisecond, which a burst would add up for the users. */
   readonly #pump = (): void => {
     this.#pumpTimer = undefined
     this.#expire()
-    while (this.#pairs.running < this.#most.running) {
-      const pair = this.#pairs.dequeue()
-      if (pair === undefined) break
-      const reason = this.#trouble(pair.control)
-      if (reason === undefined) this.#start(pair)
-      else this.#drop(pair, reason)
-    }
+    if (this.#hasPlace()) this.#startNext()
     const pair = this.#pairs.nextComparable()
     if (pair !== undefined) this.#compare(pair)
-    if (this.#pairs.comparable > 0) this.#pumpSoon()
+    if (this.#pairs.comparable > 0 || (this.#pairs.queued > 0 && this.#hasPlace())) this.#pumpSoon()
+  }
+
+  #hasPlace(): boolean {
+    return this.#pairs.running < this.#most.running
+  }
+
+  #startNext(): void {
+    const pair = this.#pairs.dequeue()
+    if (pair === undefined) return
+    const reason = this.#trouble(pair.control)
+    if (reason === undefined) this.#start(pair)
+    else this.#drop(pair, reason)
   }
 
   #start(pair: Pair): void {

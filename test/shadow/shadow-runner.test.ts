@@ -152,6 +152,18 @@ describe('shadows', () => {
     handle?.left()
   })
 
+  it('start one a round of the event loop, however many are selected at once', async () => {
+    const runtime = answering(RUNTIME, 'a')
+    const { consider, clock, rounds } = shadowRig({ runtime_orchestrator: runtime })
+    for (let n = 0; n < 10; n += 1) consider()
+    for (let started = 1; started <= 3; started += 1) {
+      const jump = clock.step()
+      expect([jump, runtime.turns.length]).to.deep.equal([true, started])
+    }
+    await rounds()
+    expect(runtime.turns).to.have.length(10)
+  })
+
   it('are only run for turns that are selected, and never for a shadow', () => {
     const { runner, consider } = shadowRig()
     const decision = { mode: DIRECT, reason: 'default', shadow: false } as const

@@ -75,7 +75,7 @@ export function shadowRig(
     dropped: () =>
       Object.fromEntries(Object.entries(runner.counts().dropped).filter(([, count]) => count > 0)),
     /** Everything that is due now happens, and what follows from it. */
-    async rounds(count = 5): Promise<void> {
+    async rounds(count = 10): Promise<void> {
       for (let round = 0; round < count; round += 1) {
         clock.advance(0)
         await settled()
