@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { StoreSeen } from '../../src/fallback/state.js'
 import { NEUTRAL, type Override } from '../../src/store/override.js'
-import { CALM, DEAD, Driven, FAILED, FAILING, Files, fallen, recovering } from './driven.js'
+import { CALM, DEAD, Driven, FAILED, FAILING, Files, fallen } from './driven.js'
 
 const FALLEN: Override = fallen().files.stored
 const unparsable = (hash: string): StoreSeen => ({ kind: 'unparsable', hash, detail: 'line 3: no JSON' })
@@ -407,6 +407,5 @@ describe('the proof that a written override acts', () => {
     const { auto, updatedAt = 0 } = replica.files.stored
     expect(replica.files.stored.revision).to.equal(2)
     expect(auto.state === 'fallback' && Math.round((auto.holdUntil - updatedAt) / 1000)).to.be.within(24, 28)
-    expect(recovering().auto).to.equal('recovering 5')
   })
 })
