@@ -15,6 +15,8 @@ const tell = (message: string): void => void process.send?.(message)
 
 async function fill(): Promise<void> {
   journal.keepTransition(trip(1, { replica: name }))
+  // A read writes first what waits: this one is in the file before the large ones, which share a transaction, come.
+  await journal.transitions(10)
   for (let seq = 0; journal.dropped === 0; seq += 1) {
     journal.keepSample(sample(seq, { input: 'x'.repeat(50_000) }))
     if (seq % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
