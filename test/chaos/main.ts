@@ -16,8 +16,7 @@ import { numberTable, rowTable } from './table.js'
 /** `npm run chaos`: breaks everything there is, and prints what the users saw of it. */
 
 const DOCUMENT = 'docs/reliability.md'
-const BEGIN = '<!-- chaos: begin -->'
-const END = '<!-- chaos: end -->'
+const PARTS = ['drills', 'numbers'] as const
 /** drills side by side; they mostly wait */
 const LANES = 2
 const ROWS = [
@@ -32,7 +31,7 @@ const ROWS = [
 const USAGE = `npm run chaos                     every drill and every number, in about six minutes
 npm run chaos -- killed flagd     the drills whose name has one of these words, one after another
 npm run chaos -- --numbers        the numbers alone
-npm run chaos -- --write          puts the tables into ${DOCUMENT}
+npm run chaos -- --write          puts what was run into ${DOCUMENT}; also with --numbers
 `
 
 const say = (text: string): void => void process.stderr.write(`\u2022 ${text}\n`)
@@ -59,14 +58,16 @@ async function main(argv: readonly string[]): Promise<number> {
     : ROWS.filter(({ name }) => isAll || words.some((word) => name.includes(word)))
   const results = await runAll(rows, isAll ? LANES : 1)
   const machine = [
+    `Measured ${new Date().toISOString().slice(0, 10)}`,
     `Node ${process.version}`,
     `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}`,
     `load average ${loadBefore.toFixed(1)} before`,
-    `the harness itself at most ${Math.round(lateness.max / 1e6)} ms late`,
+    `the harness itself at most ${Math.round(lateness.max / 1e6)} ms late.`,
   ].join(', ')
-  const text = textOf(results, numbers, machine)
-  process.stdout.write(`\n${text}\n`)
-  if (options.includes('--write')) writeDocument(text)
+  const tables = { drills: drillsText(results), numbers: numbersText(numbers) }
+  for (const part of PARTS) if (tables[part] !== '') process.stdout.write(`\n${machine}\n\n${tables[part]}\n`)
+  if (options.includes('--write'))
+    for (const part of PARTS) if (tables[part] !== '') writeDocument(part, `${machine}\n\n${tables[part]}`)
   const isGood =
     results.every(({ faults }) => faults.length === 0) &&
     numbers.faults.length === 0 &&
@@ -90,20 +91,21 @@ async function runAll(rows: readonly Row[], lanes: number): Promise<RowResult[]>
   return rows.flatMap((row) => results.get(row) ?? [])
 }
 
-function textOf(results: readonly RowResult[], { measures, faults }: Numbers, machine: string): string {
-  return [
-    `Measured ${new Date().toISOString().slice(0, 10)}. ${machine}.`,
-    ...(results.length > 0 ? [rowTable(results)] : []),
-    ...(measures.length > 0 ? [numberTable(measures)] : []),
-    ...faults.map((fault) => `FAILED: ${fault}`),
-  ].join('\n\n')
+function drillsText(results: readonly RowResult[]): string {
+  return results.length > 0 ? rowTable(results) : ''
 }
 
-function writeDocument(text: string): void {
+function numbersText({ measures, faults }: Numbers): string {
+  const table = measures.length > 0 ? [numberTable(measures)] : []
+  return [...table, ...faults.map((fault) => `FAILED: ${fault}`)].join('\n\n')
+}
+
+function writeDocument(part: (typeof PARTS)[number], text: string): void {
+  const [first, last] = [`<!-- chaos: ${part} -->`, `<!-- chaos: end of ${part} -->`]
   const document = readFileSync(DOCUMENT, 'utf8')
-  const begin = document.indexOf(BEGIN)
-  const end = document.indexOf(END)
-  if (begin < 0 || end < begin) throw new Error(`${DOCUMENT} has no ${BEGIN} … ${END}`)
-  writeFileSync(DOCUMENT, `${document.slice(0, begin + BEGIN.length)}\n\n${text}\n\n${document.slice(end)}`)
-  say(`written into ${DOCUMENT}`)
+  const begin = document.indexOf(first)
+  const end = document.indexOf(last)
+  if (begin < 0 || end < begin) throw new Error(`${DOCUMENT} has no ${first} … ${last}`)
+  writeFileSync(DOCUMENT, `${document.slice(0, begin + first.length)}\n\n${text}\n\n${document.slice(end)}`)
+  say(`the ${part} are written into ${DOCUMENT}`)
 }
