@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { Clock, Timer } from '../core/clock.js'
 import { errorCode, errorText } from '../core/errors.js'
@@ -125,10 +126,12 @@ function isSame(a: FlagFileContent, b: FlagFileContent): boolean {
 
 async function readContent(path: string): Promise<FlagFileContent> {
   try {
-    const file = await open(path, 'r')
+    // Without waiting: opening a pipe that nobody writes to would hang, and the end of the service with it.
+    const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     try {
-      const { size } = await file.stat()
-      if (size > MAX_BYTES) return { kind: 'unreadable', message: `larger than ${MAX_BYTES} bytes` }
+      const found = await file.stat()
+      if (!found.isFile()) return { kind: 'unreadable', message: 'it is no file' }
+      if (found.size > MAX_BYTES) return { kind: 'unreadable', message: `larger than ${MAX_BYTES} bytes` }
       return { kind: 'text', text: await file.readFile('utf8') }
     } finally {
       await file.close()

@@ -1,5 +1,6 @@
 import { unreachable } from '../core/errors.js'
 import type { ManualLayer } from '../store/override.js'
+import { type Json, readCoverage } from '../store/override-flag.js'
 import type { Draft } from './draft.js'
 import type { Command } from './fallback.js'
 import type { PendingCommand } from './state.js'
@@ -88,12 +89,22 @@ function triggered(
   }
 }
 
-/** A person's own rule, with some orgs put before it. */
-const withOrgs = (
+/**
+ * A person's own rule, with some orgs put before it. Where orgs stand before it already, these join them: the rule is in
+ * the new one twice, and would double with every trigger.
+ */
+function withOrgs(
   orgIds: readonly string[],
   { rule, otherwise }: { rule: unknown; otherwise: 'on' | 'off' },
-) => ({
-  if: [{ in: [{ var: 'orgId' }, unique(orgIds)] }, 'on', { if: [{ '==': [rule, null] }, otherwise, rule] }],
+): unknown {
+  const present = readCoverage(rule as Json)
+  if (present?.target.kind === 'orgs')
+    return forOrgs([...present.target.orgIds, ...orgIds], present.else === undefined ? [] : [present.else])
+  return forOrgs(orgIds, [{ if: [{ '==': [rule, null] }, otherwise, rule] }])
+}
+
+const forOrgs = (orgIds: readonly string[], others: readonly unknown[]) => ({
+  if: [{ in: [{ var: 'orgId' }, unique(orgIds)] }, 'on', ...others],
 })
 
 const unique = (values: readonly string[]): string[] => [...new Set(values)].sort()

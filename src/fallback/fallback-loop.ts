@@ -133,6 +133,8 @@ class FallbackLoop implements RunningFallback {
   #loopFault: string | undefined
   #alerts: { readonly present: readonly Alert[]; readonly told: readonly Alert[] } = { present: [], told: [] }
   #seq = 0
+  /** the state's first instant: a replay begins there */
+  readonly #createdAt: number
   readonly #owner: string
   readonly #reader: StoreReader
   readonly #probe: HealthProbe
@@ -144,8 +146,9 @@ class FallbackLoop implements RunningFallback {
     const { clock, replica, nonce } = deps
     this.#flags = deps.codeDefaults
     this.#owner = `${replica}#${nonce}`
-    this.#state = initialState({ replica, owner: this.#owner }, clock.monotonic())
-    this.#lastCandidateAt = clock.monotonic()
+    this.#createdAt = clock.monotonic()
+    this.#state = initialState({ replica, owner: this.#owner }, this.#createdAt)
+    this.#lastCandidateAt = this.#createdAt
     this.#evaluator = createOverrideEvaluator(this.#state.known)
     this.#reader = new StoreReader(deps.store, clock)
     this.#probe = deps.probe({
@@ -163,7 +166,7 @@ class FallbackLoop implements RunningFallback {
 
   async start(): Promise<void> {
     const { self } = this.#state
-    this.#keepSample({ kind: 'start', self, now: this.deps.clock.monotonic() })
+    this.#keepSample({ kind: 'start', self, now: this.#createdAt })
     this.#forgetFlags = this.deps.flags.onChange(() => void this.#loop.nudge())
     this.#probe.start()
     await this.#loop.start()
@@ -347,6 +350,7 @@ class FallbackLoop implements RunningFallback {
           hash: result.hash,
           revision: override.revision,
           version,
+          guardrails: this.#flags.guardrails,
         })
         return false
       case 'conflict':

@@ -29,7 +29,7 @@ export function next(state: FallbackState, input: FallbackInput): Step {
       return draft.step
     }
     case 'written': {
-      const draft = new Draft(state, input, NO_GUARDRAILS)
+      const draft = new Draft(state, input, input.guardrails)
       written(draft, input.hash, input.revision, input.version)
       return draft.step
     }
@@ -42,7 +42,7 @@ export function next(state: FallbackState, input: FallbackInput): Step {
   }
 }
 
-/** Never read: a write's end changes no state that a guardrail rules. */
+/** Never read: a write that failed changes no state that a guardrail rules. */
 const NO_GUARDRAILS = {
   errorRate: 1,
   timeoutRate: 1,

@@ -80,14 +80,25 @@ function takeOverride(draft: Draft, override: Override, hash: string): void {
 function takeHandEdit(draft: Draft, seen: Extract<StoreSeen, { kind: 'hand_edit' }>): void {
   const { override, revision = 0, edit } = seen
   const { highest, starting, fromProvider } = draft.state
-  if (override !== undefined && override.revision >= highest) {
-    // Other words about what is known: what is pending goes on top of it.
+  if (override !== undefined && override.revision >= highest && isUsableRevision(override.revision)) {
     if (override.revision > highest || starting || fromProvider) adopt(draft, override)
-    if (draft.state.store.dirtyAt === null) draft.change({}, { actor: 'manual' })
+    if (draft.state.store.dirtyAt === null) takeWords(draft, override)
     return
   }
   if (isUsableRevision(revision) && revision > draft.state.highest) draft.set({ highest: revision })
   handEdit(draft, edit)
+}
+
+/**
+ * Other words about what is known; what is pending goes on top of it. Those about a manual layer, its end among them, are a
+ * person's word; any others change nothing.
+ */
+function takeWords(draft: Draft, { manual }: Override): void {
+  const { known } = draft.state
+  const isManual = manual.scope !== 'none' && known.manual.scope !== 'none'
+  const isSame = isManual && manual.reason === known.manual.reason && manual.until === known.manual.until
+  if (isManual && !isSame) handEdit(draft, { kind: 'manual', manual })
+  else draft.change({}, { actor: 'manual' })
 }
 
 /** A person's word by the file: the latest there is. */

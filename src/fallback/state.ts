@@ -211,6 +211,8 @@ export type FallbackInput =
       readonly hash: ContentHash
       readonly revision: number
       readonly version: number
+      /** told with a command that goes on top of it */
+      readonly guardrails: FallbackGuardrails
     })
   | (Instant & { readonly kind: 'write_failed'; readonly fault: StoreFault; readonly jitter: number })
   | (Instant & { readonly kind: 'lease_written'; readonly hash: ContentHash; readonly owner: string | null })

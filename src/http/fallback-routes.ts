@@ -10,6 +10,7 @@ import { hasRole } from './claims.js'
 import { metricsView, snapshotForOrg, statusView } from './fallback-view.js'
 import { guard } from './guard.js'
 import { languageOf } from './language.js'
+import { guardManualOrgs } from './manual-orgs.js'
 import { createOperatorEvents } from './operator-events.js'
 import { Problem, retryLater } from './problems.js'
 import { type BodyLimits, ignoreBody, readOptionalJson } from './read-body.js'
@@ -68,6 +69,7 @@ function mountCommands(router: Router, authenticate: Authenticate, deps: AppDeps
     const orgIds = request.orgIds === undefined ? undefined : [...new Set(request.orgIds)]
     const ownOrgAlone = orgIds?.length === 1 && orgIds[0] === identity.orgId
     if (!forAll && !ownOrgAlone) throw new Problem('own_org_only')
+    if (orgIds !== undefined) guardManualOrgs(orgIds, fallback.snapshot().override.manual)
     refuseDraining(deps)
     const snapshot = await fallback.command({
       kind: 'trigger',

@@ -62,6 +62,13 @@ export const PROBLEMS = {
     'zh-CN': '您只能为本组织触发回退，请将 orgIds 设为仅含您所在的组织；如需影响更多组织，请联系 owner',
     en: 'You may trigger a fallback for your own organisation only. Send orgIds with your organisation alone, or ask an owner',
   },
+  too_many_orgs: {
+    status: 400,
+    code: 'bad_request',
+    'zh-CN':
+      '手动回退涉及的组织过多（连同已有的最多 1000 个，编号总长不超过 50000 个字符），请去掉 orgIds 以对全部组织生效，或先重置',
+    en: 'The manual fallback would name too many organisations (at most 1,000 with those it names already, 50,000 characters in all). Leave orgIds out to cover everybody, or reset first',
+  },
   path_unknown: {
     status: 404,
     code: 'not_found',

@@ -6,6 +6,8 @@ import type { EvidenceSample, Transition } from './journal.js'
 
 /** characters of one JSON value; a larger one is left out, so that what waits in memory stays bounded */
 export const MAX_JSON = 65_536
+/** the same of a sample: an input may hold the override twice, and one for many orgs is large */
+export const MAX_SAMPLE_JSON = 2 * MAX_JSON
 /** characters of a name or of a person's words (the API takes 500, a file edited by hand may have more) */
 const MAX_TEXT = 2_000
 /** characters of what one side of a comparison said; a longer one is cut */
@@ -59,7 +61,7 @@ export function transitionEntry(transition: Transition): TransitionEntry {
 
 /** Undefined where the input is no JSON, or too much of it: without its input a sample says nothing. */
 export function sampleEntry(sample: EvidenceSample): SampleEntry | undefined {
-  const input = jsonText(sample.input)
+  const input = jsonText(sample.input, MAX_SAMPLE_JSON)
   if (input === undefined) return undefined
   return {
     at: Math.round(sample.at),
@@ -118,10 +120,10 @@ export function given<K extends string, V>(name: K, value: V | null | undefined)
 
 const text = (value: string): string => storableText(value.slice(0, MAX_TEXT))
 
-function jsonText(value: unknown): string | undefined {
+function jsonText(value: unknown, most = MAX_JSON): string | undefined {
   try {
     const json: string | undefined = JSON.stringify(value)
-    return json === undefined || json.length > MAX_JSON ? undefined : json
+    return json === undefined || json.length > most ? undefined : json
   } catch {
     return undefined
   }

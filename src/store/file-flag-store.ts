@@ -4,10 +4,10 @@ import { FileLock, type HeldLock } from './file-lock.js'
 import type { Expected, FlagStore, Stored, WriteResult } from './flag-store.js'
 import { Lane } from './lane.js'
 import { asidePath, removeLeftovers, temporaryPath } from './leftovers.js'
-import { hashOf, readStored } from './read-file.js'
+import { hashOf, MAX_WRITTEN_BYTES, readStored } from './read-file.js'
 import { isExpected, replaceFile } from './replace-file.js'
 import { type Gate, GivenUp, type StepFaults, type StoreStep } from './steps.js'
-import { noAnswer, storeClosed, storeFault } from './store-fault.js'
+import { noAnswer, storeClosed, storeFault, tooLargeToWrite } from './store-fault.js'
 import { type StoreFiles, storeFiles } from './store-files.js'
 
 export interface FileFlagStoreOptions {
@@ -102,6 +102,8 @@ class FileFlagStore implements FlagStore {
 
   #write(which: WhichFile, text: string, expected: Expected, keepAside: boolean): Promise<WriteResult> {
     if (this.#isClosed) return Promise.resolve({ kind: 'failed', fault: storeClosed(this.path) })
+    if (Buffer.byteLength(text) > MAX_WRITTEN_BYTES)
+      return Promise.resolve({ kind: 'failed', fault: tooLargeToWrite(this.path, MAX_WRITTEN_BYTES) })
     return this.#writes.run<WriteResult>(
       async (isLate) => {
         try {

@@ -58,8 +58,8 @@ export class FileLock {
       await writeFile(ticket.path, ticket.content, { flag: 'wx' })
       await this.#wait(path, ticket, gate)
     } catch (thrown) {
-      await remove(ticket.path)
       markFree(owner)
+      await remove(ticket.path)
       throw thrown
     }
     this.#unchanged.clear()

@@ -1,7 +1,7 @@
 import type { Expected, FlagStore, Stored, StoreFault, WriteResult } from './flag-store.js'
-import { hashOf } from './read-file.js'
+import { hashOf, MAX_WRITTEN_BYTES } from './read-file.js'
 import { isExpected } from './replace-file.js'
-import { storeClosed } from './store-fault.js'
+import { storeClosed, tooLargeToWrite } from './store-fault.js'
 
 /** Both files in memory, shared by the stores made over them; a test writes into them as a person would. */
 export interface MemoryFiles {
@@ -38,6 +38,8 @@ export function createMemoryFlagStore(files: MemoryFiles, options: MemoryFlagSto
   ): WriteResult => {
     const fault = faultOf('write', file)
     if (fault !== undefined) return { kind: 'failed', fault }
+    if (Buffer.byteLength(text) > MAX_WRITTEN_BYTES)
+      return { kind: 'failed', fault: tooLargeToWrite('memory', MAX_WRITTEN_BYTES) }
     const present = stored(files[file])
     if (!isExpected(present, expected)) return { kind: 'conflict', stored: present }
     if (keepAside && present.kind === 'text') files.keptAside.push(present.text)

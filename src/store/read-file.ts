@@ -7,6 +7,8 @@ import { StoreFailure, storeFault, tooLarge } from './store-fault.js'
 
 /** what flagd sends in one message at most; a real document is a thousandth of it */
 export const MAX_FILE_BYTES = 4 * 1024 * 1024
+/** what is written at most: what could not be read again could never be replaced, and the operators' flags go along */
+export const MAX_WRITTEN_BYTES = 1024 * 1024
 
 export function hashOf(content: string | Uint8Array): ContentHash {
   return createHash('sha256').update(content).digest('hex')

@@ -60,6 +60,12 @@ export function tooLarge(path: string, limit: number): StoreFault {
   return { code: 'EFBIG', message }
 }
 
+/** The content is ours: nothing was written. */
+export function tooLargeToWrite(path: string, limit: number): StoreFault {
+  const message = `cannot write ${path}: the override would be larger than ${limit} bytes; reset it, or name fewer orgs (EFBIG)`
+  return { code: 'EFBIG', message }
+}
+
 export function noAnswer(action: StoreAction, path: string, deadlineMs: number): StoreFault {
   const message = `cannot ${action} ${path}: the file system did not answer within ${deadlineMs} ms; look at its mount (ETIMEDOUT)`
   return { code: 'ETIMEDOUT', message }

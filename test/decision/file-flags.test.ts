@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { expect } from 'chai'
 import type { CodeDefaults } from '../../src/config.js'
@@ -278,6 +279,16 @@ describe('flags by resolver file', () => {
     expect(values.override.on).to.equal(false)
     expect(values.mode.value).to.equal('runtime_orchestrator')
     expect(flags.status().faults[0]?.message).to.match(/belongs into the service's file/)
+  })
+
+  it('does not wait at a pipe that nobody writes to, and picks up the file in its place', async function () {
+    if (process.platform === 'win32') return this.skip()
+    execFileSync('mkfifo', [opsFile()])
+    writeFileSync(overrideFile(), overrideDocument('off'))
+    const flags = await start()
+    expect(flags.status().faults[0]?.message).to.include('it is no file')
+    saveByRename(opsFile(), RUNTIME)
+    await turnUntil(flags, isMode('runtime_orchestrator'))
   })
 
   it('starts without files on code defaults, and picks them up when they appear', async () => {

@@ -236,6 +236,7 @@ export class Driven {
       hash: this.files.content,
       revision: override.revision,
       version,
+      guardrails: GUARDRAILS,
     })
     return true
   }

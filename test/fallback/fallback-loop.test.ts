@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'chai'
 import { next } from '../../src/fallback/machine.js'
-import { type FallbackInput, initialState } from '../../src/fallback/state.js'
+import { type FallbackInput, type FallbackState, initialState } from '../../src/fallback/state.js'
 import { transitionKind } from '../../src/protocol/transition-text.js'
 import { createMemoryFiles } from '../../src/store/memory-flag-store.js'
 import { NEUTRAL } from '../../src/store/override.js'
@@ -239,6 +239,8 @@ describe('the fallback loop', () => {
 
   it('keeps what a replay needs: the same inputs give the same transitions', async () => {
     const loop = setUpLoop()
+    // the flags take their time before the loop starts
+    loop.clock.advance(5000)
     await loop.start()
     loop.useRuntime()
     loop.record('error', 10)
@@ -268,6 +270,7 @@ describe('the fallback loop', () => {
 
   it('keeps its whole state now and then, so that a replay can begin there', async () => {
     const loop = setUpLoop()
+    loop.clock.advance(5000)
     await loop.start()
     for (let n = 0; n < 300; n += 1) {
       void loop.fallback.command({ kind: 'trigger', userId: 'ann', reason: String(n) })
@@ -276,9 +279,15 @@ describe('the fallback loop', () => {
     await loop.fallback.stop()
     const at = loop.samples.findIndex(({ input }) => kindOf(input) === 'checkpoint')
     expect(at).to.be.greaterThan(0)
-    const [checkpoint, ...inputs] = JSON.parse(
-      JSON.stringify(loop.samples.slice(at).map(({ input }) => input)),
+    const all = JSON.parse(JSON.stringify(loop.samples.map(({ input }) => input)))
+    const [checkpoint, ...inputs] = all.slice(at)
+    const [start, ...before] = all.slice(0, at)
+    const first = initialState(start.self, start.now)
+    const until = before.reduce(
+      (state: FallbackState, input: FallbackInput) => next(state, input).state,
+      first,
     )
+    expect(JSON.parse(JSON.stringify(until))).to.deep.equal(checkpoint.state)
     let replay = checkpoint.state
     for (const input of inputs) if (kindOf(input) !== 'checkpoint') replay = next(replay, input).state
     expect(replay.known).to.deep.equal(JSON.parse(JSON.stringify(loop.fallback.snapshot().override)))

@@ -1,5 +1,7 @@
 import { expect } from 'chai'
 import type { Command } from '../../src/fallback/fallback.js'
+import { NEUTRAL } from '../../src/store/override.js'
+import { createOverrideEvaluator } from '../../src/store/override-evaluator.js'
 import { CALM, Driven, FAILED, FAILING, Files, fallen, recovering } from './driven.js'
 
 const all = (part: Partial<Extract<Command, { kind: 'trigger' }>> = {}): Command => ({
@@ -43,6 +45,24 @@ describe('a person’s trigger', () => {
     })
     replica.command(all()).command(all({ orgIds: ['d'] }))
     expect(replica.known.manual.scope).to.equal('all')
+  })
+
+  it('adds orgs to a person’s rule, which does not grow by it, however often', () => {
+    const files = new Files()
+    const rule = {
+      if: [{ ends_with: [{ var: 'orgId' }, 'me'] }, 'on', { '==': [{ var: 'orgId' }, 'x'] }, 'off'],
+    }
+    const manual = { scope: 'orgs', target: { kind: 'rule', rule, otherwise: 'on' }, reason: '' } as const
+    files.put({ ...NEUTRAL, manual, revision: 1 })
+    const replica = new Driven(files).round()
+    const orgIds = Array.from({ length: 40 }, (_, at) => `org-${at}`)
+    for (const orgId of orgIds) replica.command(all({ orgIds: [orgId] })).round()
+    const isOn = createOverrideEvaluator(files.stored)
+    const onFor = (orgId: string) => isOn({ orgId, userId: 'u', agentId: 'a', sessionId: 's' })
+    expect(orgIds.filter((orgId) => !onFor(orgId))).to.deep.equal([])
+    // as the rule says: yes, no, and nothing (then `otherwise` counts)
+    expect([onFor('acme'), onFor('x'), onFor('none')]).to.deep.equal([true, false, true])
+    expect(JSON.stringify(files.stored.manual)).to.have.length.below(1500)
   })
 
   it('works under each policy', () => {

@@ -238,6 +238,23 @@ describe('a person’s edit of the file', () => {
     expect(replica.kinds).to.deep.equal(['trip'])
   })
 
+  it('of the words about a manual layer is taken over: its reason, and when it ends', () => {
+    const replica = new Driven().round().command({ kind: 'trigger', userId: 'a', reason: 'drill' }).round()
+    const manual = { scope: 'all', reason: 'for a minute', until: replica.wall + 60_000 } as const
+    const override = { ...replica.known, manual }
+    edited(replica.pass(86_400_000), {
+      edit: { kind: 'reset' },
+      revision: 1,
+      override: { ...override, manual: { ...manual, until: replica.wall + 60_000 } },
+    })
+    expect(replica.files.stored.manual).to.deep.include({ scope: 'all', reason: 'for a minute' })
+    expect(replica.kinds).to.deep.equal(['triggered', 'hand_edit'])
+    replica.rounds(58)
+    expect(replica.known.manual.scope).to.equal('all')
+    replica.rounds(3)
+    expect(replica.known.manual.scope).to.equal('none')
+  })
+
   it('of texts alone does not drop what is pending', () => {
     const replica = new Driven().round().pass(1000)
     replica.tick({ evidence: FAILING })
@@ -296,8 +313,12 @@ describe('a person’s edit of the file', () => {
   })
 
   it('with a revision beyond all measure is counted on from the highest', () => {
-    const replica = edited(fallen(), { edit: { kind: 'reset' }, revision: Number.MAX_SAFE_INTEGER })
+    const revision = Number.MAX_SAFE_INTEGER
+    const replica = edited(fallen(), { edit: { kind: 'reset' }, revision })
     expect(replica.files.stored.revision).to.equal(2)
+    const override = { ...FALLEN, revision }
+    edited(replica, { edit: { kind: 'reset' }, revision, override })
+    expect(replica.files.stored.revision).to.equal(3)
   })
 })
 

@@ -152,6 +152,7 @@ describe('the fallback machine, coming back', () => {
     expect(replica.known.manual).to.deep.equal({ scope: 'all', reason: 'drill' })
     replica.round()
     expect(replica.files.stored).to.deep.include({ revision: 3, manual: { scope: 'all', reason: 'drill' } })
+    expect(replica.reports.at(-1)).to.deep.include({ kind: 'triggered', guardrails: GUARDRAILS })
   })
 
   it('begins in a quiet time by the probes alone, and ends the ramp so only where health was the cause', () => {

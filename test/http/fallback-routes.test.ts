@@ -342,6 +342,20 @@ describe('POST /runtime/fallback/trigger', () => {
     expect(edge.fallback.commands).to.deep.equal([])
   })
 
+  it('names at most a thousand orgs in all, those of before among them', async () => {
+    const orgs = (from: number, count: number, length = 0) =>
+      Array.from({ length: count }, (_, at) => `org-${from + at}`.padEnd(length, 'x'))
+    const asked = async (orgIds: string[]) => (await trigger(edge, { orgIds })).status
+    expect(await asked(orgs(0, 300, 200))).to.equal(400)
+    expect(await asked(orgs(0, 900))).to.equal(200)
+    expect(await asked(orgs(200, 900))).to.equal(400)
+    expect(await asked(orgs(500, 400))).to.equal(200)
+    const error = await errorOf(await trigger(edge, { orgIds: orgs(0, 300, 200) }))
+    expect(error.message).to.include('reset first')
+    expect(edge.fallback.commands).to.have.length(2)
+    await ask(edge, 'fallback/reset', { method: 'POST' })
+  })
+
   it('tells an admin of one org among many what to send, and answers nothing of the others', async () => {
     const shared = await startEdge({ auth: { operatorRole: 'owner' } })
     const refused = await trigger(shared)

@@ -132,6 +132,12 @@ export function journalContract(open: Open): void {
     expect(await journal.samples('run-3')).to.deep.equal([])
   })
 
+  it('keeps a sample with the override twice in it, for as many orgs as a person may name', async () => {
+    const input = { one: 'x'.repeat(50_000), other: 'x'.repeat(50_000), evidence: 'x'.repeat(5000) }
+    journal.keepSample(sample(0, { input }))
+    expect(await journal.samples('run-1')).to.deep.equal([sample(0, { input })])
+  })
+
   it('gives more samples than one page holds', async () => {
     for (let seq = 0; seq < 350; seq += 1) journal.keepSample(sample(seq))
     expect(await sequence('run-1')).to.deep.equal(Array.from({ length: 350 }, (_, index) => index))
@@ -166,7 +172,7 @@ export function journalContract(open: Open): void {
   })
 
   it('drops and counts a sample whose input is no JSON or too much', async () => {
-    for (const input of [1n, undefined, 'x'.repeat(70_000)]) journal.keepSample(sample(0, { input }))
+    for (const input of [1n, undefined, 'x'.repeat(140_000)]) journal.keepSample(sample(0, { input }))
     expect(journal.dropped).to.equal(3)
     expect(await sequence('run-1')).to.deep.equal([])
   })

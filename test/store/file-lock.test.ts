@@ -3,10 +3,11 @@ import { existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSyn
 import { hostname } from 'node:os'
 import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
+import { errorCode } from '../../src/core/errors.js'
 import { createFileFlagStore } from '../../src/store/file-flag-store.js'
-import { claimPath } from '../../src/store/file-lock.js'
+import { claimPath, FileLock } from '../../src/store/file-lock.js'
 import type { FlagStore, WriteResult } from '../../src/store/flag-store.js'
-import { type LockOwner, newOwner } from '../../src/store/lock-owner.js'
+import { isAbandoned, type LockOwner, newOwner } from '../../src/store/lock-owner.js'
 import { type ManualClock, manualClock } from '../support/manual-clock.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
@@ -69,6 +70,14 @@ describe('the lock beside the override', () => {
   it('is broken at once where an earlier process had our number', async () => {
     leave({ pid: process.pid })
     expect(await msUntilWritten(0)).to.be.lessThan(100)
+  })
+
+  it('is not taken for ours where it could not be taken', async () => {
+    writeFileSync(directory.path('no-directory'), '')
+    const options = { clock, nonce: 'me', random: Math.random }
+    const taking = new FileLock(options).acquire(directory.path('no-directory/lock'), async () => undefined)
+    expect(errorCode(await taking.catch((thrown: unknown) => thrown))).to.equal('ENOTDIR')
+    expect(isAbandoned(newOwner('me', 'me-1'), 0)).to.equal(true)
   })
 
   it('is broken within a second where a container of this name was restarted', async () => {

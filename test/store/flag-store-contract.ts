@@ -52,6 +52,16 @@ export function flagStoreContract(house: () => StoreHouse): void {
     expect(house().get('override')).to.equal('two')
   })
 
+  it('writes nothing that could not be read again, and goes on', async () => {
+    const store = house().open()
+    house().put('override', 'one')
+    const expected = await hashOf(store)
+    const result = await store.write('机'.repeat(400_000), expected)
+    expect(result.kind === 'failed' ? result.fault.code : result.kind).to.equal('EFBIG')
+    expect(house().get('override')).to.equal('one')
+    expect((await store.write('two', expected)).kind).to.equal('written')
+  })
+
   it('writes nothing over what it did not expect, and says what is there', async () => {
     const store = house().open()
     house().put('override', 'one')

@@ -239,6 +239,7 @@ export class SimReplica {
           hash: result.hash,
           revision: override.revision,
           version,
+          guardrails: world.guardrails,
         })
         return false
       case 'failed':
