@@ -78,8 +78,5 @@ export class Replica {
   }
 }
 
-/** pino's number of level `error` */
-const ERROR_LEVEL = 50
-
 const errorsIn = (log: readonly Record<string, unknown>[]): string[] =>
-  log.filter(({ level }) => Number(level) >= ERROR_LEVEL).map((line) => JSON.stringify(line).slice(0, 200))
+  log.filter(({ level }) => level === 'error').map((line) => JSON.stringify(line).slice(0, 200))
