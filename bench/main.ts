@@ -17,7 +17,7 @@ const BENCHES = {
   streams: benchStreams,
   shadow: benchShadow,
   window: (_upstream: string, report: (text: string) => void) => benchWindow(report),
-  report: (_upstream: string, report: (text: string) => void) => benchReport(report),
+  report: benchReport,
 }
 type Name = keyof typeof BENCHES
 const NAMES = Object.keys(BENCHES) as Name[]

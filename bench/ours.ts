@@ -26,7 +26,7 @@ export async function startOurs(
     CHAT_DATABASE: join(folder, 'chat.db'),
     ...env,
   })
-  const bearer = await new SignJWT({ org_id: ORG, role: 'member' })
+  const bearer = await new SignJWT({ org_id: ORG, role: 'admin' })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setSubject('bench')
     .setExpirationTime('1h')
