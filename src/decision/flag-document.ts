@@ -6,6 +6,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser'
+import { MAX_JSON_DEPTH, tooDeepAt } from '../core/json-depth.js'
 
 /** One thing wrong in a flag file. */
 export interface FlagIssue {
@@ -73,18 +74,15 @@ export class IssueList {
   }
 }
 
-/** levels of brackets a document may have: readers of trees go down by calls, and no flag needs a tenth of it */
-const MAX_DEPTH = 256
-
 /** `undefined` when the text is no strict JSON; `issues` says why. */
 export function parseFlagDocument(text: string, issues: IssueList): FlagDocument | undefined {
   if (text.trim() === '') {
     issues.add(0, [], 'the file is empty')
     return undefined
   }
-  const tooDeep = offsetBelow(text, MAX_DEPTH)
+  const tooDeep = tooDeepAt(text)
   if (tooDeep !== undefined) {
-    issues.add(tooDeep, [], `nested deeper than ${MAX_DEPTH} levels`)
+    issues.add(tooDeep, [], `nested deeper than ${MAX_JSON_DEPTH} levels`)
     return undefined
   }
   const errors: ParseError[] = []
@@ -117,21 +115,6 @@ export function propertiesOf(node: Node | undefined): { key: string; keyNode: No
       ? [{ key: String(keyNode.value), keyNode, value }]
       : []
   })
-}
-
-/** Where the text goes deeper than `levels` of brackets; what stands in a string is no bracket. */
-function offsetBelow(text: string, levels: number): number | undefined {
-  let depth = 0
-  let quoted = false
-  for (let at = 0; at < text.length; at += 1) {
-    const character = text[at]
-    if (quoted && character === '\\') at += 1
-    else if (character === '"') quoted = !quoted
-    else if (!quoted && (character === '[' || character === '{')) depth += 1
-    else if (!quoted && (character === ']' || character === '}')) depth -= 1
-    if (depth > levels) return at
-  }
-  return undefined
 }
 
 function syntaxMessage(text: string, error: ParseError): string {

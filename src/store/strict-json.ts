@@ -1,8 +1,6 @@
 import { findNodeAtLocation, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
+import { MAX_JSON_DEPTH, tooDeepAt } from '../core/json-depth.js'
 import type { Json } from './override-flag.js'
-
-/** levels of brackets a document may have, as in the operators' file: what goes down by calls stays safe */
-const MAX_DEPTH = 256
 
 export type ParsedJson =
   | { readonly kind: 'json'; readonly value: Json }
@@ -13,9 +11,9 @@ export function parseStrictJson(text: string): ParsedJson {
   const fault = (detail: string): ParsedJson => ({ kind: 'fault', detail })
   if (text.trim() === '') return fault('the file is empty')
   if (text.startsWith('\ufeff')) return fault('line 1: not JSON: it begins with a byte order mark')
-  const tooDeep = offsetBelow(text, MAX_DEPTH)
+  const tooDeep = tooDeepAt(text)
   if (tooDeep !== undefined)
-    return fault(`line ${lineOf(text, tooDeep)}: nested deeper than ${MAX_DEPTH} levels`)
+    return fault(`line ${lineOf(text, tooDeep)}: nested deeper than ${MAX_JSON_DEPTH} levels`)
   try {
     return { kind: 'json', value: JSON.parse(text) }
   } catch {
@@ -47,19 +45,4 @@ function lineOf(text: string, offset: number): number {
   let line = 1
   for (let at = text.indexOf('\n'); at !== -1 && at < offset; at = text.indexOf('\n', at + 1)) line += 1
   return line
-}
-
-/** Where the text goes deeper than `levels` of brackets; what stands in a string is no bracket. */
-function offsetBelow(text: string, levels: number): number | undefined {
-  let depth = 0
-  let quoted = false
-  for (let at = 0; at < text.length; at += 1) {
-    const character = text[at]
-    if (quoted && character === '\\') at += 1
-    else if (character === '"') quoted = !quoted
-    else if (!quoted && (character === '[' || character === '{')) depth += 1
-    else if (!quoted && (character === ']' || character === '}')) depth -= 1
-    if (depth > levels) return at
-  }
-  return undefined
 }
