@@ -66,7 +66,7 @@ function shareDimension(
     floorRelative: null,
     net: net ?? null,
     margin: MARGINS[dimension],
-    judged: difference && net && { difference, net, margin: MARGINS[dimension] },
+    judged: difference && net && { difference, net, margin: MARGINS[dimension], isRate: true },
   }
 }
 

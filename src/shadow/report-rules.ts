@@ -31,18 +31,27 @@ export const MARGINS: Readonly<Record<ShadowDimension, number>> = {
   call_order_similarity: 0.1,
 }
 
+/**
+ * What nobody would notice, as a part of the margin: 2 % of a latency. With very many pairs a difference of half a per cent
+ * is proven too, and would make a report `worse` for nothing that anybody feels. Of rates there is no such part: each
+ * failure is somebody's.
+ */
+const NEGLIGIBLE = 0.1
+
 /** What a verdict rests on: the difference, the difference less the noise floor's, and what is still the same. */
 export interface Judged {
   readonly difference: Estimate
   /** in the margin's unit */
   readonly net: Estimate
   readonly margin: number
+  readonly isRate?: true
 }
 
 /**
  * `better` or `worse` when the interval of the difference excludes zero *and* that of the difference less the noise
  * floor's does, on the same side: what a second run does to the control itself is no difference between backends. `same` when
- * the latter lies within the margin (equivalence as D. J. Schuirmann, 1987). Else there is not enough data.
+ * the latter lies within the margin (equivalence as D. J. Schuirmann, 1987), and in any case when it lies within what is
+ * negligible. Else there is not enough data.
  */
 export function judge(
   judged: Judged | undefined,
@@ -50,11 +59,14 @@ export function judge(
   direction: ShadowDirection,
 ): ShadowVerdict {
   if (judged === undefined || Math.min(pairs.ab, pairs.aa) < LEAST_PAIRS) return 'insufficient_data'
+  const { net, margin, isRate } = judged
+  if (isRate === undefined && isWithin(net, margin * NEGLIGIBLE)) return 'same'
   const side = signOf(judged.difference)
-  if (side !== 0 && signOf(judged.net) === side) return isBetter(side, direction) ? 'better' : 'worse'
-  const { low, high } = judged.net
-  return low >= -judged.margin && high <= judged.margin ? 'same' : 'insufficient_data'
+  if (side !== 0 && signOf(net) === side) return isBetter(side, direction) ? 'better' : 'worse'
+  return isWithin(net, margin) ? 'same' : 'insufficient_data'
 }
+
+const isWithin = ({ low, high }: Estimate, most: number): boolean => low >= -most && high <= most
 
 function isBetter(side: -1 | 1, direction: ShadowDirection): boolean {
   switch (direction) {

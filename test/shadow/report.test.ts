@@ -94,6 +94,17 @@ describe('the report on sides that are known', () => {
     expect(new Set(Object.values(measured))).to.deep.equal(new Set(['same']))
   })
 
+  it('calls what nobody would notice the same, however surely it is there, but no failure', () => {
+    const many = { ab: 150_000, aa: 30_000, spread: 0.3, correlation: 0.8, errorRate: 0 }
+    const trifle = dimensionOf(reportOf({ ...many, slower: 1.008 }), 'latency')
+    expect(trifle.net?.low).to.be.above(0)
+    expect(trifle.verdict).to.equal('same')
+    expect(dimensionOf(reportOf({ ...many, slower: 1.05 }), 'latency').verdict).to.equal('worse')
+    const failing = dimensionOf(reportOf({ ...many, candidateErrorRate: 0.001 }), 'error_rate')
+    expect(failing.net?.high).to.be.below(0.003)
+    expect(failing.verdict).to.equal('worse')
+  })
+
   it('reads a second run that is always faster against the control with itself', () => {
     const report = reportOf({ ab: 6_000, aa: 2_000, secondRun: 0.85 })
     const { relative, floorRelative, verdict } = dimensionOf(report, 'latency')
