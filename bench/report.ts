@@ -38,7 +38,14 @@ export async function benchReport(upstream: string, report: (text: string) => vo
   const file = join(directory, 'journal.db')
   fill(file)
   const all = { count: Number.MAX_SAFE_INTEGER, maxAgeMs: Number.MAX_SAFE_INTEGER }
-  const retention = { transitions: all, samples: all, comparisons: all, contents: all, executions: all }
+  const retention = {
+    transitions: all,
+    samples: all,
+    comparisons: all,
+    contents: all,
+    executions: all,
+    drops: all,
+  }
   const journal = openSqliteJournal(file, { clock: systemClock, logger: silentLogger, retention })
   try {
     const sums = await measure(`sums of ${COMPARISONS} comparisons`, report, async () => {

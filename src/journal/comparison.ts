@@ -37,6 +37,18 @@ export interface Comparison {
   readonly content?: { readonly control: string; readonly candidate: string }
 }
 
+/** A turn that was selected for a shadow and gave no comparison. */
+export interface DroppedShadow {
+  /** wall-clock ms of the turn's start, as of a comparison */
+  readonly at: number
+  readonly replica: string
+  readonly orgId: string
+  readonly agentId: string
+  readonly controlMode: ExecutionMode
+  /** a word of the shadow runner's */
+  readonly reason: string
+}
+
 /** One execution of a user's turn, for the baseline. Aborted ones are not kept. */
 export interface KeptExecution {
   readonly at: number

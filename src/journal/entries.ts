@@ -1,6 +1,6 @@
 import { storableText } from '../core/text.js'
 import type { ExecutionMode } from '../protocol/modes.js'
-import type { Comparison, ComparisonContent, KeptExecution } from './comparison.js'
+import type { Comparison, ComparisonContent, DroppedShadow, KeptExecution } from './comparison.js'
 import { comparisonFacts, executionFacts, type Facts } from './facts.js'
 import type { EvidenceSample, Transition } from './journal.js'
 
@@ -12,6 +12,13 @@ export const MAX_SAMPLE_JSON = 2 * MAX_JSON
 const MAX_TEXT = 2_000
 /** characters of what one side of a comparison said; a longer one is cut */
 const MAX_CONTENT = 16_384
+
+/** Dropped shadows of one minute, ready to be kept; without org and agent: of those that are not told apart. */
+export interface DropEntry extends Omit<DroppedShadow, 'orgId' | 'agentId'> {
+  readonly orgId: string | null
+  readonly agentId: string | null
+  readonly turns: number
+}
 
 /** A transition ready to be kept: every text storable, evidence and guardrails as JSON text. */
 export interface TransitionEntry extends Omit<Transition, 'evidence' | 'guardrails'> {
@@ -109,6 +116,21 @@ export function executionEntry(execution: KeptExecution): ExecutionEntry | undef
   const at = Math.round(execution.at)
   if (facts === undefined || !Number.isSafeInteger(at)) return undefined
   return { at, orgId: text(execution.orgId), facts }
+}
+
+/** One turn, under the beginning of its minute. Undefined where the instant is none. */
+export function dropEntry(drop: DroppedShadow, minuteMs: number): DropEntry | undefined {
+  const at = Math.floor(drop.at / minuteMs) * minuteMs
+  if (!Number.isSafeInteger(at)) return undefined
+  return {
+    at,
+    replica: text(drop.replica),
+    orgId: text(drop.orgId),
+    agentId: text(drop.agentId),
+    controlMode: drop.controlMode,
+    reason: text(drop.reason),
+    turns: 1,
+  }
 }
 
 /** `{ [name]: value }`, or nothing where there is none. */

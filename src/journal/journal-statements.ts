@@ -1,6 +1,6 @@
 import type { SqliteDatabase, SqlRow, SqlStatement, SqlValue } from '../core/sqlite.js'
 import type { ComparisonContent, ComparisonQuery } from './comparison.js'
-import type { ComparisonEntry, ExecutionEntry, SampleEntry, TransitionEntry } from './entries.js'
+import type { ComparisonEntry, DropEntry, ExecutionEntry, SampleEntry, TransitionEntry } from './entries.js'
 import {
   CONTENT_COLUMNS,
   SAMPLE_COLUMNS,
@@ -18,6 +18,7 @@ export const TABLES = [
   'comparisons',
   'contents',
   'executions',
+  'drops',
 ] as const satisfies Table[]
 
 /** a change, whoever tells of it */
@@ -32,6 +33,8 @@ export class JournalStatements {
   readonly #insertComparison: SqlStatement
   readonly #insertContent: SqlStatement
   readonly #insertExecution: SqlStatement
+  readonly #addDrops: SqlStatement
+  readonly #insertDrops: SqlStatement
   readonly #transitionsBefore: SqlStatement
   readonly #samplesAfter: SqlStatement
   readonly #contents: SqlStatement
@@ -54,6 +57,13 @@ export class JournalStatements {
     )
     this.#insertContent = database.prepare(insert('contents', ['control_mode', ...CONTENT_COLUMNS]))
     this.#insertExecution = database.prepare(insert('executions', ['at', 'org_id', 'facts']))
+    this.#addDrops = database.prepare(
+      `UPDATE drops SET turns = turns + ? WHERE control_mode = ? AND at = ? AND org_id IS ? AND agent_id IS ?
+        AND replica = ? AND reason = ?`,
+    )
+    this.#insertDrops = database.prepare(
+      insert('drops', ['turns', 'control_mode', 'at', 'org_id', 'agent_id', 'replica', 'reason']),
+    )
     this.#transitionsBefore = database.prepare(
       `SELECT id, ${TRANSITION_COLUMNS} FROM transitions WHERE id < ? ORDER BY id DESC LIMIT ?`,
     )
@@ -73,6 +83,7 @@ export class JournalStatements {
       comparisons: database.prepare(sql('comparisons')),
       contents: database.prepare(sql('contents')),
       executions: database.prepare(sql('executions')),
+      drops: database.prepare(sql('drops')),
     })
     this.#newestId = ofEach((table) => `SELECT max(id) FROM ${table}`)
     // Only the oldest rows are looked at: nothing here ever reads the whole table.
@@ -102,6 +113,12 @@ export class JournalStatements {
 
   insertExecution({ at, orgId, facts }: ExecutionEntry): void {
     this.#insertExecution.run(at, orgId, JSON.stringify(facts))
+  }
+
+  /** Added to what is kept of the same minute already. */
+  insertDrops({ turns, controlMode, at, orgId, agentId, replica, reason }: DropEntry): void {
+    const values = [turns, controlMode, at, orgId, agentId, replica, reason]
+    if (this.#addDrops.run(...values) === 0) this.#insertDrops.run(...values)
   }
 
   /** Newest first; each row begins with its id. */

@@ -10,6 +10,7 @@ import type {
   ComparisonContent,
   ComparisonQuery,
   ComparisonSums,
+  DroppedShadow,
   KeptExecution,
   Span,
 } from './comparison.js'
@@ -72,12 +73,22 @@ export interface Journal {
   keepSample(sample: EvidenceSample): void
   keepComparison(comparison: Comparison): void
   keepExecution(execution: KeptExecution): void
+  /**
+   * Kept as counts of a minute, written at its end. In each minute the first 100 orgs, agents, modes and reasons are told
+   * apart; further ones count for no org and agent.
+   */
+  keepDrop(drop: DroppedShadow): void
   /** Newest first. @throws JournalUnavailable */
   transitions(limit: number, beforeId?: number): Promise<readonly KeptTransition[]>
   /** The samples of one run, in order. @throws JournalUnavailable */
   samples(run: string): Promise<readonly EvidenceSample[]>
   /** Times to 0.1 ms, similarities to 0.0001. @throws JournalUnavailable */
   comparisonSums(query: ComparisonQuery): Promise<ComparisonSums>
+  /**
+   * Selected turns without a comparison, by reason; a minute belongs to the span in which it begins. Those of the running
+   * minute are known to the replica that keeps them alone. @throws JournalUnavailable
+   */
+  drops(query: ComparisonQuery): Promise<Readonly<Record<string, number>>>
   /** Of comparisons whose content was kept; newest first, at most 100. @throws JournalUnavailable */
   comparisonContents(query: ComparisonQuery, limit: number): Promise<readonly ComparisonContent[]>
   /** Page by page; latencies to 0.1 ms. The iteration throws JournalUnavailable. */

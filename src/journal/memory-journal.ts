@@ -4,13 +4,17 @@ import type {
   ComparisonContent,
   ComparisonQuery,
   ComparisonSums,
+  DroppedShadow,
   KeptExecution,
   Span,
 } from './comparison.js'
 import { ComparisonSummer } from './comparison-sums.js'
+import { DropMinutes } from './drop-minutes.js'
+import { DropSummer } from './drop-sums.js'
 import {
   type ComparisonEntry,
   comparisonEntry,
+  type DropEntry,
   type ExecutionEntry,
   executionEntry,
   given,
@@ -55,6 +59,8 @@ class MemoryJournal implements Journal {
   readonly #comparisons: MemoryEntries<ComparisonEntry>
   readonly #contents: MemoryEntries<ContentEntry>
   readonly #executions: MemoryEntries<ExecutionEntry>
+  readonly #drops: MemoryEntries<DropEntry>
+  readonly #minute: DropMinutes
   #lastId = 0
   #dropped = 0
   #closed = false
@@ -65,6 +71,10 @@ class MemoryJournal implements Journal {
     this.#comparisons = new MemoryEntries(clock, retention.comparisons)
     this.#contents = new MemoryEntries(clock, retention.contents)
     this.#executions = new MemoryEntries(clock, retention.executions)
+    this.#drops = new MemoryEntries(clock, retention.drops)
+    this.#minute = new DropMinutes(clock, () => {
+      for (const drops of this.#minute.take()) this.#drops.add(drops)
+    })
   }
 
   get dropped(): number {
@@ -97,6 +107,10 @@ class MemoryJournal implements Journal {
     this.#keep(this.#executions, executionEntry(execution))
   }
 
+  keepDrop(drop: DroppedShadow): void {
+    if (this.#closed || !this.#minute.add(drop)) this.#dropped += 1
+  }
+
   async transitions(limit: number, beforeId = Number.POSITIVE_INFINITY): Promise<readonly KeptTransition[]> {
     this.#checkOpen()
     const before = this.#transitions.all().filter(({ id }) => id < beforeId)
@@ -122,6 +136,15 @@ class MemoryJournal implements Journal {
     return summer.sums()
   }
 
+  async drops(query: ComparisonQuery): Promise<Readonly<Record<string, number>>> {
+    const summer = new DropSummer()
+    const running = this.#minute.rows()
+    for await (const page of this.#pages(this.#drops, running)) {
+      for (const drops of page) if (isAsked(query, drops)) summer.add([drops.reason, drops.turns])
+    }
+    return summer.sums()
+  }
+
   async comparisonContents(query: ComparisonQuery, limit: number): Promise<readonly ComparisonContent[]> {
     this.#checkOpen()
     const asked = this.#contents.all().filter((content) => isAsked(query, content))
@@ -141,6 +164,7 @@ class MemoryJournal implements Journal {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#minute.stop()
   }
 
   #isKnown(entry: TransitionEntry): boolean {
@@ -159,9 +183,12 @@ class MemoryJournal implements Journal {
     else entries.add(entry)
   }
 
-  async *#pages<T extends { readonly at: number }>(entries: MemoryEntries<T>): AsyncGenerator<readonly T[]> {
+  async *#pages<T extends { readonly at: number }>(
+    entries: MemoryEntries<T>,
+    more: readonly T[] = [],
+  ): AsyncGenerator<readonly T[]> {
     this.#checkOpen()
-    const all = entries.all()
+    const all = [...entries.all(), ...more]
     for (let at = 0; at < all.length; at += PAGE) {
       yield all.slice(at, at + PAGE)
       await new Promise((resolve) => setImmediate(resolve))
@@ -178,12 +205,12 @@ const isSameChange = (a: TransitionEntry, b: TransitionEntry): boolean =>
 
 const isWithin = (
   { from, to, orgId }: Span,
-  entry: { readonly at: number; readonly orgId: string },
+  entry: { readonly at: number; readonly orgId: string | null },
 ): boolean => entry.at >= from && entry.at < to && (orgId === undefined || entry.orgId === orgId)
 
 const isAsked = (
   query: ComparisonQuery,
-  entry: Pick<ComparisonEntry, 'at' | 'orgId' | 'agentId' | 'controlMode'>,
+  entry: Pick<DropEntry, 'at' | 'orgId' | 'agentId' | 'controlMode'>,
 ): boolean =>
   isWithin(query, entry) &&
   entry.controlMode === query.controlMode &&

@@ -11,6 +11,8 @@ export interface Retention {
   /** what both sides of a comparison said, where that is kept at all */
   readonly contents: Bound
   readonly executions: Bound
+  /** counts of a minute: at most 112 a minute and replica */
+  readonly drops: Bound
 }
 
 const DAY_MS = 86_400_000
@@ -18,7 +20,7 @@ const CONTENT_DAYS = 7
 
 /**
  * A year of changes; of the evidence, what an incident of last week needs (at most one sample a tick and replica); of
- * the comparisons a quarter, of the executions a month. Contents are at most 32 kB each.
+ * the comparisons, and of what gave none, a quarter, of the executions a month. Contents are at most 32 kB each.
  * @param contentDays CHAT_SHADOW_CONTENT_DAYS
  */
 export function retentionFor(contentDays = CONTENT_DAYS): Retention {
@@ -28,6 +30,7 @@ export function retentionFor(contentDays = CONTENT_DAYS): Retention {
     comparisons: { count: 200_000, maxAgeMs: 90 * DAY_MS },
     contents: { count: 10_000, maxAgeMs: contentDays * DAY_MS },
     executions: { count: 500_000, maxAgeMs: 30 * DAY_MS },
+    drops: { count: 500_000, maxAgeMs: 90 * DAY_MS },
   }
 }
 
@@ -40,5 +43,6 @@ export function retentionInMemory(contentDays = CONTENT_DAYS): Retention {
     comparisons: { ...all.comparisons, count: 20_000 },
     contents: { ...all.contents, count: 500 },
     executions: { ...all.executions, count: 50_000 },
+    drops: { ...all.drops, count: 20_000 },
   }
 }

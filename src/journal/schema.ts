@@ -74,5 +74,19 @@ export const JOURNAL_SCHEMA: SqliteSchema = {
     ) STRICT;
     CREATE INDEX executions_of_span ON executions (at);
     `,
+    // Of each minute and replica a row for each mode, org, agent and reason; without org and agent: those of further ones.
+    `
+    CREATE TABLE drops (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      at INTEGER NOT NULL,
+      control_mode TEXT NOT NULL,
+      org_id TEXT,
+      agent_id TEXT,
+      replica TEXT NOT NULL,
+      reason TEXT NOT NULL,
+      turns INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX drops_of_span ON drops (control_mode, at);
+    `,
   ],
 }

@@ -17,10 +17,12 @@ export interface SpanFilter {
 }
 
 export interface SpanTable {
-  readonly table: 'comparisons' | 'executions'
+  readonly table: 'comparisons' | 'executions' | 'drops'
   /** columns of its index on spans before `at` */
   readonly fixed: readonly string[]
   readonly picked: readonly string[]
+  /** SQL of an entry's facts as JSON, where they are no column */
+  readonly facts?: string
 }
 
 /** entries of one page: about a millisecond of the event loop's time */
@@ -34,7 +36,7 @@ export class SpanPages {
   readonly #end: SqlStatement
   readonly #facts: SqlStatement
 
-  constructor(database: SqliteDatabase, { table, fixed, picked }: SpanTable) {
+  constructor(database: SqliteDatabase, { table, fixed, picked, facts = 'facts' }: SpanTable) {
     const within = fixed.map((column) => `${column} = ? AND `).join('')
     const among = picked.map((column) => ` AND (? IS NULL OR ${column} = ?)`).join('')
     this.#end = database.prepare(
@@ -42,7 +44,7 @@ export class SpanPages {
         ORDER BY at, id LIMIT 1 OFFSET ${PAGE - 1}`,
     )
     this.#facts = database.prepare(
-      `SELECT '[' || group_concat(facts) || ']' FROM ${table}
+      `SELECT '[' || group_concat(${facts}) || ']' FROM ${table}
         WHERE ${within} at >= ? AND at <= ? AND (at, id) > (?, ?) AND (at, id) <= (?, ?)${among}`,
     )
   }

@@ -8,13 +8,17 @@ import type {
   ComparisonContent,
   ComparisonQuery,
   ComparisonSums,
+  DroppedShadow,
   KeptExecution,
   Span,
 } from './comparison.js'
 import { ComparisonSummer } from './comparison-sums.js'
+import { DropMinutes } from './drop-minutes.js'
+import { DropSummer } from './drop-sums.js'
 import {
   type ComparisonEntry,
   comparisonEntry,
+  type DropEntry,
   type ExecutionEntry,
   executionEntry,
   type SampleEntry,
@@ -44,14 +48,17 @@ type Entry =
   | { readonly kind: 'sample'; readonly entry: SampleEntry }
   | { readonly kind: 'comparison'; readonly entry: ComparisonEntry }
   | { readonly kind: 'execution'; readonly entry: ExecutionEntry }
+  | { readonly kind: 'drops'; readonly entry: DropEntry }
 
 /** Which entries make way for which where too many wait. */
-const RANK = { transition: 2, sample: 1, comparison: 0, execution: 0 } as const
+const RANK = { transition: 2, sample: 1, comparison: 0, execution: 0, drops: 0 } as const
 
 /** entries that may wait for a disk that takes none */
 const MAX_WAITING = 1_000
 /** a comparison with its content takes so many times as long to write as one without: up to 0.3 ms */
 const CONTENT_WEIGHT = 20
+/** its row is looked for among those of the same minute, of all replicas */
+const DROPS_WEIGHT = 5
 /** oldest rows of a table that one transaction may delete; those of contents are large */
 const PRUNE_STEPS: Readonly<Record<Table, number>> = {
   transitions: 200,
@@ -59,6 +66,7 @@ const PRUNE_STEPS: Readonly<Record<Table, number>> = {
   comparisons: 200,
   contents: 20,
   executions: 200,
+  drops: 200,
 }
 
 /**
@@ -81,6 +89,8 @@ class SqliteJournal implements Journal {
   readonly #pruning: Pruning
   readonly #comparisons: SpanPages
   readonly #executions: SpanPages
+  readonly #drops: SpanPages
+  readonly #minute: DropMinutes
   #closed = false
   #closing: Promise<void> | undefined
 
@@ -93,14 +103,20 @@ class SqliteJournal implements Journal {
       picked: ['org_id', 'agent_id'],
     })
     this.#executions = new SpanPages(database, { table: 'executions', fixed: [], picked: ['org_id'] })
+    this.#drops = new SpanPages(database, {
+      table: 'drops',
+      fixed: ['control_mode'],
+      picked: ['org_id', 'agent_id'],
+      facts: 'json_array(reason, turns)',
+    })
+    this.#minute = new DropMinutes(clock, () => this.#keepMinute())
     this.#clock = clock
     this.#logger = logger
     this.#retention = retention ?? retentionFor()
     this.#writer = new WriteBehind({
       clock,
       maxWaiting: MAX_WAITING,
-      weight: (entry) =>
-        entry.kind === 'comparison' && entry.entry.content !== undefined ? CONTENT_WEIGHT : 1,
+      weight,
       write: (entries) => this.#write(entries),
       verdict: (error) => (isBusy(error) ? 'locked' : isStorageFault(error) ? 'unwritable' : 'impossible'),
       onTrouble: (error) =>
@@ -138,6 +154,10 @@ class SqliteJournal implements Journal {
     this.#keep(entry && { kind: 'execution', entry })
   }
 
+  keepDrop(drop: DroppedShadow): void {
+    if (this.#closed || !this.#minute.add(drop)) this.#writer.drop()
+  }
+
   async transitions(limit: number, beforeId = Number.MAX_SAFE_INTEGER): Promise<readonly KeptTransition[]> {
     await this.#catchUp()
     return this.#reads.rows({
@@ -168,6 +188,20 @@ class SqliteJournal implements Journal {
     return summer.sums()
   }
 
+  async drops({
+    from,
+    to,
+    controlMode,
+    orgId,
+    agentId,
+  }: ComparisonQuery): Promise<Readonly<Record<string, number>>> {
+    this.#keepMinute()
+    const filter = { from, to, fixed: [controlMode], picked: [orgId, agentId] }
+    const summer = new DropSummer()
+    for await (const page of this.#facts(this.#drops, filter)) for (const drops of page) summer.add(drops)
+    return summer.sums()
+  }
+
   async comparisonContents(query: ComparisonQuery, limit: number): Promise<readonly ComparisonContent[]> {
     await this.#catchUp()
     const most = Math.min(limit, PAGE_ROWS)
@@ -189,6 +223,8 @@ class SqliteJournal implements Journal {
   async #close(): Promise<void> {
     this.#closed = true
     this.#pruning.stop()
+    this.#minute.stop()
+    this.#keepMinute()
     this.#reads.close()
     const before = this.dropped
     await this.#writer.close()
@@ -202,6 +238,11 @@ class SqliteJournal implements Journal {
   #keep(entry: Entry | undefined): void {
     if (entry === undefined) this.#writer.drop()
     else this.#writer.add(entry, RANK[entry.kind])
+  }
+
+  /** What was counted goes its way, before its minute is over if somebody asks or the journal is closed. */
+  #keepMinute(): void {
+    for (const entry of this.#minute.take()) this.#keep({ kind: 'drops', entry })
   }
 
   #write(entries: readonly Entry[]): void {
@@ -223,6 +264,9 @@ class SqliteJournal implements Journal {
         return
       case 'execution':
         this.#statements.insertExecution(entry)
+        return
+      case 'drops':
+        this.#statements.insertDrops(entry)
         return
     }
   }
@@ -253,6 +297,11 @@ class SqliteJournal implements Journal {
   #tell(level: 'warn' | 'error', error: unknown, message: string): void {
     this.#logger[level]({ code: errorCode(error), error: errorText(error), dropped: this.dropped }, message)
   }
+}
+
+function weight({ kind, entry }: Entry): number {
+  if (kind === 'drops') return DROPS_WEIGHT
+  return kind === 'comparison' && entry.content !== undefined ? CONTENT_WEIGHT : 1
 }
 
 /** place of `seq` in a row of samples */

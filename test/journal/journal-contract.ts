@@ -15,6 +15,7 @@ export const RETENTION: Retention = {
   comparisons: { count: 400, maxAgeMs: 90 * 86_400_000 },
   contents: { count: 60, maxAgeMs: 86_400_000 },
   executions: { count: 600, maxAgeMs: 30 * 86_400_000 },
+  drops: { count: 300, maxAgeMs: 90 * 86_400_000 },
 }
 
 export const trip = (revision: number, more: Partial<Transition> = {}): Transition => ({

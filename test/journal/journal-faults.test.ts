@@ -3,11 +3,12 @@ import { systemClock } from '../../src/core/clock.js'
 import { silentLogger } from '../../src/core/logger.js'
 import { openSqlite } from '../../src/core/sqlite.js'
 import { type Journal, JournalUnavailable } from '../../src/journal/journal.js'
+import { TABLES } from '../../src/journal/journal-statements.js'
 import { JOURNAL_SCHEMA } from '../../src/journal/schema.js'
 import { openSqliteJournal } from '../../src/journal/sqlite-journal.js'
 import { openSqliteSessionStore } from '../../src/sessions/sqlite-session-store.js'
 import { capturingLogger } from '../support/capturing-logger.js'
-import { sampleComparison, sampleExecution } from '../support/comparisons.js'
+import { sampleComparison, sampleDrop, sampleExecution } from '../support/comparisons.js'
 import { type Forked, forked, killForked } from '../support/forked.js'
 import { manualClock } from '../support/manual-clock.js'
 import { rejection } from '../support/rejection.js'
@@ -30,7 +31,7 @@ describe('the SQLite journal', () => {
     return journal
   }
   const words = (): unknown[] => lines.map(({ msg }) => msg)
-  const inFile = (table: 'transitions' | 'samples'): number => {
+  const inFile = (table: 'transitions' | 'samples' | 'drops'): number => {
     const database = openSqlite(directory.path('chat.db'), JOURNAL_SCHEMA)
     const row = database.prepare(`SELECT count(*) FROM ${table}`).get()
     database.close()
@@ -77,7 +78,8 @@ describe('the SQLite journal', () => {
     clock.advance(1)
     for (let step = 0; step < 5; step += 1) {
       left.push(inFile('samples'))
-      clock.advance(100)
+      // a round: one step of each table
+      clock.advance(TABLES.length * 20)
     }
     expect(left).to.deep.equal([900, 700, 500, 300, 100, 100])
     expect((await kept.samples('run-1')).map(({ seq }) => seq)[0]).to.equal(800)
@@ -137,6 +139,20 @@ describe('the SQLite journal', () => {
     expect(await kept.transitions(10)).to.deep.equal([{ ...trip(7, { at: 1 }), id: 1 }])
   })
 
+  it('goes on with a file of the version before dropped shadows', async () => {
+    const [first = '', second = ''] = JOURNAL_SCHEMA.migrations
+    const before = openSqlite(directory.path('chat.db'), { room: 'journal', migrations: [first, second] })
+    before.exec("INSERT INTO executions (at, org_id, facts) VALUES (1, 'org-1', '[0,0,10,null]')")
+    before.close()
+    const kept = open()
+    kept.keepDrop(sampleDrop())
+    const query = { from: 0, to: Date.now(), controlMode: 'direct_llm' as const }
+    expect(await kept.drops(query)).to.deep.equal({ busy: 1 })
+    const executions: unknown[] = []
+    for await (const page of kept.executions(query)) executions.push(...page)
+    expect(executions).to.have.length(1)
+  })
+
   it('loses only an entry that the file would not have', async () => {
     const kept = open()
     kept.keepTransition(trip(1))
@@ -145,6 +161,62 @@ describe('the SQLite journal', () => {
     expect((await kept.transitions(10)).map(({ revision }) => revision)).to.deep.equal([3, 1])
     expect(kept.dropped).to.equal(1)
     expect(words()).to.deep.equal(['[Journal] an entry cannot be kept'])
+  })
+
+  describe('of dropped shadows', () => {
+    const AT = Date.UTC(2026, 0, 1)
+    const ALL = { from: 0, to: AT * 2, controlMode: 'direct_llm' } as const
+
+    it('writes those of a minute at its end, a row for each mode, org, agent and reason', async () => {
+      const clock = manualClock(AT + 15_000)
+      const kept = open(clock)
+      for (let time = 0; time < 5; time += 1) {
+        kept.keepDrop(sampleDrop({ at: clock.wall() }))
+        kept.keepDrop(sampleDrop({ at: clock.wall(), orgId: 'org-2', reason: 'sick' }))
+        clock.advance(5_000)
+      }
+      clock.advance(19_999)
+      expect(inFile('drops')).to.equal(0)
+      clock.advance(50)
+      expect(inFile('drops')).to.equal(2)
+      expect(await kept.drops(ALL)).to.deep.equal({ busy: 5, sick: 5 })
+    })
+
+    it('keeps one row of a minute however often somebody asks meanwhile', async () => {
+      const kept = open(manualClock())
+      for (let time = 1; time <= 5; time += 1) {
+        kept.keepDrop(sampleDrop())
+        for (let org = 0; org < 150; org += 1)
+          kept.keepDrop(sampleDrop({ reason: 'sick', orgId: `org-${org}` }))
+        expect(await kept.drops(ALL)).to.deep.equal({ busy: time, sick: 150 * time })
+      }
+      // 100 that are told apart, and one of the others
+      expect(inFile('drops')).to.equal(101)
+    })
+
+    it('writes what is left at the end of the process, and counts those of all replicas', async () => {
+      const one = open(manualClock())
+      const other = openSqliteJournal(directory.path('chat.db'), {
+        clock: manualClock(),
+        logger: silentLogger,
+      })
+      one.keepDrop(sampleDrop())
+      other.keepDrop(sampleDrop({ replica: 'replica-b' }))
+      expect(await one.drops(ALL)).to.deep.equal({ busy: 1 })
+      await other.close()
+      expect(await one.drops(ALL)).to.deep.equal({ busy: 2 })
+      expect(inFile('drops')).to.equal(2)
+    })
+
+    it('counts more than one page, and passes over nothing but what is asked for', async () => {
+      const kept = open(manualClock())
+      for (let round = 0; round < 30; round += 1) {
+        for (let minute = 0; minute < 90; minute += 1)
+          kept.keepDrop(sampleDrop({ at: AT + minute * 60_000, orgId: `org-${round}` }))
+        await kept.drops(ALL)
+      }
+      expect(await kept.drops(ALL)).to.deep.equal({ busy: 2_700 })
+    })
   })
 
   it('passes over rows that a newer version wrote', async () => {

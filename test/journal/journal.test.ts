@@ -3,6 +3,7 @@ import { createMemoryJournal } from '../../src/journal/memory-journal.js'
 import { openSqliteJournal } from '../../src/journal/sqlite-journal.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { comparisonsContract } from './comparisons-contract.js'
+import { dropsContract } from './drops-contract.js'
 import { journalContract, type Open } from './journal-contract.js'
 import { transitionsContract } from './transitions-contract.js'
 
@@ -11,6 +12,7 @@ describe('the journal in memory', () => {
   journalContract(open)
   transitionsContract(open)
   comparisonsContract(open)
+  dropsContract(open)
 })
 
 describe('the journal in a SQLite file', () => {
@@ -20,4 +22,5 @@ describe('the journal in a SQLite file', () => {
   journalContract(open)
   transitionsContract(open)
   comparisonsContract(open)
+  dropsContract(open)
 })

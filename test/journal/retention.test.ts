@@ -5,9 +5,10 @@ const DAY_MS = 86_400_000
 
 describe('what the journal keeps', () => {
   it('of comparisons and executions is a quarter and a month, of contents a week or as the environment says', () => {
-    const { comparisons, contents, executions } = retentionFor()
+    const { comparisons, contents, executions, drops } = retentionFor()
     expect(comparisons).to.deep.equal({ count: 200_000, maxAgeMs: 90 * DAY_MS })
     expect(executions).to.deep.equal({ count: 500_000, maxAgeMs: 30 * DAY_MS })
+    expect(drops.maxAgeMs).to.equal(comparisons.maxAgeMs)
     expect(contents.maxAgeMs).to.equal(7 * DAY_MS)
     for (const retention of [retentionFor(2), retentionInMemory(2)])
       expect(retention.contents.maxAgeMs).to.equal(2 * DAY_MS)

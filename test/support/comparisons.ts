@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { ComparedSide, Comparison, KeptExecution } from '../../src/journal/comparison.js'
+import type { ComparedSide, Comparison, DroppedShadow, KeptExecution } from '../../src/journal/comparison.js'
 import { EXECUTION_MODES } from '../../src/protocol/modes.js'
 
 const AT = Date.UTC(2026, 0, 1)
@@ -34,6 +34,26 @@ export const sampleExecution = (more: Partial<KeptExecution> = {}): KeptExecutio
   result: 'ok',
   latencyMs: 1_000,
   ...more,
+})
+
+export const sampleDrop = (more: Partial<DroppedShadow> = {}): DroppedShadow => ({
+  at: AT,
+  replica: 'replica-a',
+  orgId: 'org-1',
+  agentId: 'agent-1',
+  controlMode: 'direct_llm',
+  reason: 'busy',
+  ...more,
+})
+
+/** Within an hour of `sampleDrop`. */
+export const anyDrop: fc.Arbitrary<DroppedShadow> = fc.record({
+  at: fc.nat(3_600_000).map((after) => AT + after),
+  replica: fc.constantFrom('replica-a', 'replica-b'),
+  orgId: fc.constantFrom('org-1', 'org-2', "'; DROP TABLE drops; --"),
+  agentId: fc.constantFrom('agent-1', 'agent-2'),
+  controlMode: fc.constantFrom(...EXECUTION_MODES),
+  reason: fc.constantFrom('busy', 'sick', 'aborted'),
 })
 
 /** Multiples of 0.1 ms, up to 24 h. */

@@ -136,7 +136,14 @@ export interface FakeJournal extends Omit<Journal, 'keepTransition' | 'keepSampl
 
 export function fakeJournal(): FakeJournal {
   const all = { count: 1_000_000, maxAgeMs: Number.POSITIVE_INFINITY }
-  const retention = { transitions: all, samples: all, comparisons: all, contents: all, executions: all }
+  const retention = {
+    transitions: all,
+    samples: all,
+    comparisons: all,
+    contents: all,
+    executions: all,
+    drops: all,
+  }
   const memory = createMemoryJournal({ clock: systemClock, retention })
   const check = (): void => {
     if (!journal.available) throw new JournalUnavailable('the disk is away')
@@ -147,6 +154,7 @@ export function fakeJournal(): FakeJournal {
     available: true,
     dropped: 0,
     keepComparison: (comparison) => memory.keepComparison(comparison),
+    keepDrop: (drop) => memory.keepDrop(drop),
     keepExecution(execution) {
       journal.executed.push(execution)
       memory.keepExecution(execution)
@@ -165,6 +173,10 @@ export function fakeJournal(): FakeJournal {
     async comparisonContents(query, limit) {
       check()
       return memory.comparisonContents(query, limit)
+    },
+    async drops(query) {
+      check()
+      return memory.drops(query)
     },
     async *executions(span) {
       check()

@@ -1,0 +1,194 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import type { ComparisonQuery, DroppedShadow } from '../../src/journal/comparison.js'
+import { type Journal, JournalUnavailable } from '../../src/journal/journal.js'
+import { anyDrop, sampleDrop } from '../support/comparisons.js'
+import { type ManualClock, manualClock } from '../support/manual-clock.js'
+import { rejection } from '../support/rejection.js'
+import { type Open, RETENTION } from './journal-contract.js'
+
+const AT = Date.UTC(2026, 0, 1)
+const MINUTE_MS = 60_000
+const DAY_MS = 86_400_000
+const ALL: ComparisonQuery = { from: 0, to: AT * 2, controlMode: 'direct_llm' }
+
+/** What a journal does with dropped shadows. */
+export function dropsContract(open: Open): void {
+  let clock: ManualClock
+  let journal: Journal
+  /** ms by which the wall clock was put forward */
+  let age: number
+
+  const fresh = (): void => {
+    clock = manualClock()
+    age = 0
+    journal = open({ clock: { ...clock, wall: () => clock.wall() + age }, retention: RETENTION })
+  }
+  beforeEach(fresh)
+  afterEach(() => journal.close())
+
+  const keep = (times: number, more: Partial<DroppedShadow> = {}): void => {
+    for (let time = 0; time < times; time += 1) journal.keepDrop(sampleDrop(more))
+  }
+  const counted = async (more: Partial<ComparisonQuery> = {}) => journal.drops({ ...ALL, ...more })
+  /** Time for whatever a journal does by itself. */
+  const pass = (days: number): void => {
+    clock.advance(MINUTE_MS)
+    age += days * DAY_MS
+    clock.advance(MINUTE_MS)
+    for (let step = 0; step < 50; step += 1) clock.advance(100)
+  }
+
+  describe('of dropped shadows', () => {
+    it('begins with nothing', async () => {
+      expect(await counted()).to.deep.equal({})
+    })
+
+    it('counts them by reason, those of the running minute too', async () => {
+      keep(3)
+      keep(2, { reason: 'sick' })
+      expect(await counted()).to.deep.equal({ busy: 3, sick: 2 })
+      clock.advance(MINUTE_MS + 100)
+      keep(1)
+      expect(await counted()).to.deep.equal({ busy: 4, sick: 2 })
+      expect(await counted()).to.deep.equal({ busy: 4, sick: 2 })
+    })
+
+    it('takes a span, an org, an agent and a control', async () => {
+      keep(1, { at: AT - 1 })
+      keep(2, { at: AT, orgId: 'org-2' })
+      keep(4, { at: AT + MINUTE_MS - 1, agentId: 'agent-2' })
+      keep(8, { at: AT + MINUTE_MS })
+      keep(16, { controlMode: 'runtime_orchestrator' })
+      const busy = async (more: Partial<ComparisonQuery>): Promise<number> => (await counted(more)).busy ?? 0
+      const expectAll = async (): Promise<void> => {
+        const minute = { from: AT, to: AT + MINUTE_MS }
+        expect(await busy({})).to.equal(15)
+        expect(await busy(minute)).to.equal(6)
+        expect(await busy({ to: AT })).to.equal(1)
+        expect(await busy({ from: AT + MINUTE_MS })).to.equal(8)
+        expect(await busy({ ...minute, orgId: 'org-1' })).to.equal(4)
+        expect(await busy({ orgId: 'org-2' })).to.equal(2)
+        expect(await busy({ orgId: 'org-2', agentId: 'agent-2' })).to.equal(0)
+        expect(await busy({ agentId: 'agent-2' })).to.equal(4)
+        expect(await busy({ controlMode: 'runtime_orchestrator' })).to.equal(16)
+        expect(await counted({ orgId: 'org-3' })).to.deep.equal({})
+      }
+      await expectAll()
+      clock.advance(2 * MINUTE_MS)
+      await expectAll()
+    })
+
+    it('counts a minute in the span in which it begins, so that spans add up', async () => {
+      keep(1, { at: AT + MINUTE_MS + 30_000 })
+      const middle = AT + MINUTE_MS + 45_000
+      expect(await counted({ to: middle })).to.deep.equal({ busy: 1 })
+      expect(await counted({ from: middle })).to.deep.equal({})
+    })
+
+    it('counts whatever is kept as somebody would who goes through all of it', async () => {
+      const query = fc.record(
+        {
+          from: fc.nat(60).map((minutes) => AT + minutes * MINUTE_MS),
+          to: fc.nat(60).map((minutes) => AT + minutes * MINUTE_MS),
+          controlMode: fc.constantFrom('direct_llm' as const, 'runtime_orchestrator' as const),
+          orgId: fc.constantFrom('org-1', 'org-2', "'; DROP TABLE drops; --"),
+          agentId: fc.constantFrom('agent-1', 'agent-2'),
+        },
+        { requiredKeys: ['from', 'to', 'controlMode'] },
+      )
+      const steps = fc.array(
+        fc.oneof({ weight: 5, arbitrary: anyDrop }, fc.constant('asks' as const), fc.nat(100_000)),
+        { maxLength: 60 },
+      )
+      let runs = 0
+      await fc.assert(
+        fc.asyncProperty(steps, query, async (all, asked) => {
+          await journal.close()
+          fresh()
+          // A span of its own for each run: the file stays.
+          runs += 1
+          const shift = runs * 10_000 * MINUTE_MS
+          const span = { ...asked, from: asked.from + shift, to: asked.to + shift }
+          for (const step of all) {
+            if (step === 'asks') await journal.drops(span)
+            else if (typeof step === 'number') clock.advance(step)
+            else journal.keepDrop({ ...step, at: step.at + shift })
+          }
+          const drops = all.filter((step) => typeof step === 'object')
+          expect(await journal.drops(span)).to.deep.equal(naive(drops, asked))
+        }),
+        { numRuns: 40 },
+      )
+    })
+
+    it('tells a hundred orgs apart in a minute, and counts the rest together', async () => {
+      for (let org = 0; org < 250; org += 1)
+        keep(2, { orgId: `org-${org}`, reason: org % 2 ? 'sick' : 'busy' })
+      const expectAll = async (): Promise<void> => {
+        expect(await counted()).to.deep.equal({ busy: 250, sick: 250 })
+        expect(await counted({ orgId: 'org-99' })).to.deep.equal({ sick: 2 })
+        expect(await counted({ orgId: 'org-100' })).to.deep.equal({})
+        expect(await counted({ agentId: 'agent-1' })).to.deep.equal({ busy: 100, sick: 100 })
+      }
+      await expectAll()
+      keep(1, { orgId: 'org-100' })
+      keep(1, { orgId: 'org-99' })
+      expect(await counted({ orgId: 'org-100' })).to.deep.equal({})
+      // another reason is another row
+      expect(await counted({ orgId: 'org-99' })).to.deep.equal({ sick: 2 })
+      clock.advance(MINUTE_MS)
+      keep(1, { orgId: 'org-100' })
+      expect(await counted({ orgId: 'org-100' })).to.deep.equal({ busy: 1 })
+      expect(journal.dropped).to.equal(0)
+    })
+
+    it('drops and counts what has no instant, and what has too many', async () => {
+      keep(1, { at: Number.NaN })
+      keep(1, { at: Number.POSITIVE_INFINITY })
+      expect(journal.dropped).to.equal(2)
+      for (let minute = 0; minute < 1_500; minute += 1) keep(1, { at: AT + minute * MINUTE_MS })
+      expect(journal.dropped).to.equal(502)
+    })
+
+    it('keeps any text that somebody writes', async () => {
+      for (const orgId of ['', 'a\nb', '\u{1f9ef}', 'a\0b\ud800c', 'x'.repeat(5_000)]) keep(1, { orgId })
+      expect(await counted()).to.deep.equal({ busy: 5 })
+      expect(await counted({ orgId: '' })).to.deep.equal({ busy: 1 })
+      expect(await counted({ orgId: 'a\nb' })).to.deep.equal({ busy: 1 })
+    })
+
+    it('keeps the newest, so many, for a quarter', async () => {
+      const { count } = RETENTION.drops
+      for (let minute = 0; minute < count + 100; minute += 1) keep(1, { at: AT + minute * MINUTE_MS })
+      pass(0)
+      expect(await counted()).to.deep.equal({ busy: count })
+      expect(await counted({ to: AT + 100 * MINUTE_MS })).to.deep.equal({})
+      pass(89)
+      expect(await counted()).to.deep.equal({ busy: count })
+      pass(2)
+      expect(await counted()).to.deep.equal({})
+    })
+
+    it('says when it is closed, and drops what comes later', async () => {
+      keep(1)
+      await journal.close()
+      keep(1)
+      expect(journal.dropped).to.equal(1)
+      expect(clock.pending()).to.equal(0)
+      expect(await rejection(counted())).to.be.instanceOf(JournalUnavailable)
+    })
+  })
+}
+
+function naive(drops: readonly DroppedShadow[], query: ComparisonQuery): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { at, controlMode, orgId, agentId, reason } of drops) {
+    const minute = at - (at % MINUTE_MS)
+    if (minute < query.from || minute >= query.to || controlMode !== query.controlMode) continue
+    if (query.orgId !== undefined && query.orgId !== orgId) continue
+    if (query.agentId !== undefined && query.agentId !== agentId) continue
+    counts[reason] = (counts[reason] ?? 0) + 1
+  }
+  return counts
+}
