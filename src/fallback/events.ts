@@ -42,9 +42,14 @@ export function isolationOver(logger: Logger): void {
   logger.info({}, '[Fallback] no longer isolated')
 }
 
-/** Policy `observe`: a trip that was not made. */
+/** Policy `observe`: a trip that was not made. Once for each cause, however long it lasts. */
 export function wouldHaveTripped(logger: Logger, trip: Trip): void {
   logger.warn({ ...trip, why: tripReason(trip, 'zh-CN') }, '[Fallback] would trip, but the policy is observe')
+}
+
+/** What would have tripped is over, or the policy lets it trip by now. */
+export function wouldTripNoMore(logger: Logger): void {
+  logger.info({}, '[Fallback] over: would trip')
 }
 
 /** A round of the loop failed; it goes on. Told once for each fault. */

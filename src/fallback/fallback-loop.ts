@@ -21,6 +21,7 @@ import {
   roundFailed,
   transitioned,
   wouldHaveTripped,
+  wouldTripNoMore,
 } from './events.js'
 import type { Evidence, FallbackGuardrails } from './evidence.js'
 import type {
@@ -296,8 +297,9 @@ class FallbackLoop implements RunningFallback {
     const { logger } = this.deps
     if (state.isolated && !before.isolated) isolationBegan(logger)
     if (!state.isolated && before.isolated) isolationOver(logger)
-    // Its value moves with each tick: the beginning is what matters.
-    if (state.wouldTrip !== null && before.wouldTrip === null) wouldHaveTripped(logger, state.wouldTrip)
+    if (state.wouldTrip === before.wouldTrip) return
+    if (state.wouldTrip === null) wouldTripNoMore(logger)
+    else wouldHaveTripped(logger, state.wouldTrip)
   }
 
   #apply(effect: Effect): void {

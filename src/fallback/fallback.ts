@@ -32,7 +32,7 @@ export interface FallbackSnapshot {
   readonly propagated: boolean
   readonly propagationMs?: number
   readonly policy: FallbackPolicy
-  /** policy `observe`: what would have tripped, while it holds */
+  /** policy `observe`: what would have tripped, as it was found, while it holds */
   readonly wouldTrip?: Trip
   readonly probe: { readonly healthy?: boolean; readonly failures: number; readonly at?: number }
   readonly lease: { readonly holder?: string; readonly mine: boolean }

@@ -1,4 +1,5 @@
 import { unreachable } from '../core/errors.js'
+import type { Trip } from '../store/override.js'
 import { autoMove, breachOf, isQuiet } from './auto-layer.js'
 import { applyCommand, forgetCommands } from './command.js'
 import { Draft } from './draft.js'
@@ -122,8 +123,8 @@ function moveAuto(draft: Draft, input: Tick): void {
   const move = state.isolated
     ? ({ kind: 'stay' } as const)
     : autoMove({ auto, trips, timers, evidence, guardrails, policy, holder, jitter, now, wall })
-  const wouldTrip = move.kind === 'would_trip' ? move.trip : null
-  if (JSON.stringify(wouldTrip) !== JSON.stringify(state.wouldTrip)) draft.set({ wouldTrip })
+  const wouldTrip = move.kind === 'would_trip' ? sameBreach(state.wouldTrip, move.trip) : null
+  if (wouldTrip !== state.wouldTrip) draft.set({ wouldTrip })
   if (state.bothSick !== (move.kind === 'both_sick')) draft.set({ bothSick: move.kind === 'both_sick' })
   keepHealth(draft, now)
   switch (move.kind) {
@@ -152,6 +153,12 @@ function moveAuto(draft: Draft, input: Tick): void {
     default:
       unreachable(move)
   }
+}
+
+/** One that lasts stays as it was found, whatever its value since: it is new when its cause or threshold is another. */
+function sameBreach(before: Trip | null, now: Trip): Trip {
+  const isSame = before !== null && before.cause === now.cause && before.threshold === now.threshold
+  return isSame ? before : now
 }
 
 /** May a move towards the runtime be tried: nothing of ours is on its way, and the store is there and as it should be. */

@@ -35,7 +35,7 @@ export interface FallbackState {
   /** a move towards the runtime on its way to the store; it acts when it is there */
   readonly proposal: Proposal | null
   readonly forgotten: Forgotten
-  /** policy `observe`: what would have tripped */
+  /** policy `observe`: what would have tripped, as it was found; a lasting breach is told and kept once */
   readonly wouldTrip: Trip | null
   /** a breach, and no trip: the direct LLM is as sick */
   readonly bothSick: boolean

@@ -104,8 +104,28 @@ describe('the fallback loop', () => {
     }
     expect(state(loop)).to.equal('normal')
     expect(loop.fallback.snapshot().wouldTrip).to.deep.include({ cause: 'error_rate', value: 1 })
-    const told = loop.lines.filter(({ msg }) => String(msg).includes('would trip'))
-    expect(told).to.have.length(1)
+    const told = () =>
+      loop.lines.filter(({ msg }) => String(msg).includes('would trip')).map(({ msg }) => msg)
+    expect(told()).to.have.length(1)
+    loop.knobs.policy = 'auto'
+    await loop.pass(1000)
+    expect(told()[1]).to.equal('[Fallback] over: would trip')
+    await loop.fallback.stop()
+  })
+
+  it('keeps a breach that lasts under observe once', async () => {
+    const loop = setUpLoop()
+    loop.knobs.policy = 'observe'
+    await loop.start()
+    loop.record('error', 10)
+    await loop.pass(1000)
+    const kept = loop.samples.length
+    for (let second = 0; second < 10; second += 1) {
+      loop.record(second % 3 === 0 ? 'ok' : 'error', 2)
+      await loop.pass(1000)
+    }
+    expect(loop.fallback.snapshot().wouldTrip).to.deep.include({ cause: 'error_rate' })
+    expect(loop.samples.length).to.equal(kept)
     await loop.fallback.stop()
   })
 

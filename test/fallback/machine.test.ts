@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import type { Evidence } from '../../src/fallback/evidence.js'
 import { next } from '../../src/fallback/machine.js'
 import { initialState } from '../../src/fallback/state.js'
 import {
@@ -63,6 +64,25 @@ describe('the fallback machine, tripping', () => {
     expect(replica.auto).to.equal('normal')
     replica.round({ policy: 'observe' })
     expect(replica.state.wouldTrip).to.equal(null)
+  })
+
+  it('says it once under `observe` while it lasts, and anew when cause or threshold change', () => {
+    const replica = new Driven().round()
+    const under = (evidence: Evidence, guardrails = GUARDRAILS) => {
+      const before = JSON.stringify(replica.state)
+      replica.pass(999).round({ evidence, guardrails, policy: 'observe' })
+      return { isNew: JSON.stringify(replica.state) !== before, ...replica.state.wouldTrip }
+    }
+    const failing = (errors: number) => ({ ...CALM, runtime: over(tally(20, errors)) })
+    expect(under(failing(15))).to.deep.include({ isNew: true, cause: 'error_rate', value: 0.75 })
+    for (const errors of [16, 19, 12])
+      expect(under(failing(errors))).to.deep.include({ isNew: false, value: 0.75 })
+    expect(under({ ...DEAD, runtime: failing(12).runtime })).to.deep.include({ isNew: true, cause: 'health' })
+    expect(under(failing(12))).to.deep.include({ isNew: true, cause: 'error_rate', value: 0.6 })
+    const tighter = { ...GUARDRAILS, errorRate: 0.25 }
+    expect(under(failing(12), tighter)).to.deep.include({ isNew: true, threshold: 0.25 })
+    expect(under(CALM)).to.deep.equal({ isNew: true })
+    expect(under(CALM)).to.deep.equal({ isNew: false })
   })
 
   it('goes to normal at once where the policy is off, also without the lease', () => {

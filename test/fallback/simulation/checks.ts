@@ -108,6 +108,7 @@ export class Checks {
     const isSettled = state.store.dirtyAt === null
     if (input.kind === 'tick' && input.policy === 'off' && told.some(({ kind }) => kind === 'relapse'))
       this.#fail('a trip under policy off')
+    this.#breachKeptOnce(before, state)
     this.#manualKept(before, step, told)
     this.#towardsRuntime(before, step, told)
     if (isSettled) pending.clear()
@@ -219,6 +220,13 @@ export class Checks {
     const age = this.world.now - known.at
     if (age < (known.ttlMs ?? 0) * DRIFT - ROUNDING_MS)
       this.#fail(`(c) a manual layer expired after ${age} ms`)
+  }
+
+  /** (n): under `observe` a breach that lasts is one, whatever its value. */
+  #breachKeptOnce({ wouldTrip: before }: FallbackState, { wouldTrip: after }: FallbackState): void {
+    if (before === null || after === null || isDeepStrictEqual(before, after)) return
+    if (before.cause === after.cause && before.threshold === after.threshold)
+      this.#fail('(n) a lasting breach is kept again')
   }
 
   // -- (c), (e): what this replica decided itself
