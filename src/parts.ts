@@ -184,6 +184,7 @@ function openShadows(
     settings: () => config.shadow,
     maxConcurrent: config.shadow.maxConcurrent,
     keep: (comparison) => journal.keepComparison(comparison),
+    keepDrop: (drop) => journal.keepDrop(drop),
     control: {
       fallbackNormal: () => isNormal(fallback.snapshot()),
       tallies: (mode) =>

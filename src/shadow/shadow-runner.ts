@@ -4,7 +4,7 @@ import type { Logger } from '../core/logger.js'
 import type { ChatBackend, Turn } from '../execution/backend.js'
 import type { ExecutionLimits } from '../execution/execution.js'
 import type { Outcome } from '../execution/outcome.js'
-import type { Comparison } from '../journal/comparison.js'
+import type { Comparison, DroppedShadow } from '../journal/comparison.js'
 import type { MessageBody } from '../protocol/events.js'
 import type { Decision, ExecutionMode } from '../protocol/modes.js'
 import { isAa } from './aa-share.js'
@@ -58,6 +58,8 @@ export interface ShadowRunnerDeps {
   sick(control: ExecutionMode): boolean
   /** Never waits. */
   keep(comparison: Comparison): void
+  /** Never waits. */
+  keepDrop(drop: DroppedShadow): void
   /** candidates at a time; default 32 */
   readonly maxConcurrent?: number
   /** turns waiting for a place; default 64 */
@@ -99,7 +101,7 @@ class Runner implements ShadowRunner {
     try {
       const reason = this.#refusal(decision.mode)
       if (reason === undefined) return this.#take(turn, decision.mode, limits)
-      this.#tally.dropped[reason] += 1
+      this.#countDrop(turn, decision.mode, this.deps.clock.wall(), reason)
     } catch (thrown) {
       this.#broke(thrown)
     }
@@ -291,10 +293,20 @@ class Runner implements ShadowRunner {
   #drop(pair: Pair, reason: ShadowDropReason): void {
     const { stage } = pair
     if (stage.kind === 'closed') return
-    this.#tally.dropped[reason] += 1
     this.#pairs.close(pair)
     if (stage.kind === 'running')
       stage.candidate?.abort(reason === 'aborted' ? 'client_gone' : 'shutting_down')
+    this.#countDrop(pair.turn, pair.control, pair.at, reason)
+  }
+
+  #countDrop({ caller }: Turn, controlMode: ExecutionMode, at: number, reason: ShadowDropReason): void {
+    this.#tally.dropped[reason] += 1
+    const { replica, keepDrop } = this.deps
+    try {
+      keepDrop({ at, replica, orgId: caller.orgId, agentId: caller.agentId, controlMode, reason })
+    } catch (thrown) {
+      this.#broke(thrown)
+    }
   }
 
   #broke(thrown: unknown): void {

@@ -121,6 +121,7 @@ async function play(run: Run, shadow: boolean) {
     pressure: () => 'none',
     sick: () => false,
     keep: (comparison) => kept.push(comparison),
+    keepDrop: () => undefined,
   })
   let leave = (): void => {}
   const acts = (plan: Plan) => (messageId: string) => {

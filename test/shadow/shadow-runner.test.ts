@@ -323,6 +323,37 @@ describe('shadows', () => {
       expect(runner.counts().running).to.equal(2)
     })
 
+    it('and each is told with its turn, under the instant at which that began', async () => {
+      const { consider, drops, rounds, runner, knobs, clock, kept } = shadowRig(
+        { direct_llm: hanging(DIRECT, 'a'), runtime_orchestrator: answering(RUNTIME, 'a') },
+        { maxConcurrent: 2, maxQueue: 1 },
+      )
+      const at = clock.wall()
+      const told = { at, replica: 'replica-1', orgId: 'org-1', agentId: 'agent-1' }
+      const callerOf = (orgId: string) => ({ ...sampleTurn().caller, orgId })
+      knobs.sick.add(DIRECT)
+      consider(DIRECT, { caller: callerOf('org-2') })
+      knobs.sick.clear()
+      const sick = { ...told, orgId: 'org-2', controlMode: DIRECT, reason: 'sick' }
+      expect(drops).to.deep.equal([sick])
+      const left = consider(RUNTIME, { caller: { ...callerOf('org-1'), agentId: 'agent-2' } })
+      await rounds()
+      clock.advance(100)
+      left?.left()
+      const aborted = { ...told, agentId: 'agent-2', controlMode: RUNTIME, reason: 'aborted' }
+      expect(drops).to.deep.equal([sick, aborted])
+      consider(DIRECT)?.ended(controlOutcome())
+      await rounds()
+      expect([kept.length, drops.length]).to.deep.equal([1, 2])
+      consider(DIRECT)
+      const stopping = runner.stop(0)
+      consider(DIRECT)
+      clock.advance(0)
+      await stopping
+      const draining = { ...told, at: at + 100, controlMode: DIRECT, reason: 'draining' }
+      expect(drops.slice(2)).to.deep.equal([draining, draining])
+    })
+
     it('when the candidate never stops talking', async () => {
       let sent = 0
       const floods = scripted(RUNTIME, async function* () {
@@ -437,12 +468,26 @@ describe('shadows', () => {
     idsFail.consider()?.ended(controlOutcome())
     await idsFail.rounds()
     expect(idsFail.runner.counts()).to.include({ running: 0, compared: 0 })
+    const dropFails = shadowRig(
+      {},
+      {
+        keepDrop: () => {
+          throw new Error('no journal for drops')
+        },
+      },
+    )
+    dropFails.knobs.pressure = 'some'
+    expect(dropFails.consider()).to.equal(undefined)
+    dropFails.knobs.pressure = 'none'
+    dropFails.consider()?.left()
+    expect(dropFails.dropped()).to.deep.equal({ pressure: 1, aborted: 1 })
+    expect(dropFails.lines.at(-1)).to.include({ msg: 'a shadow broke', error: 'no journal for drops' })
     const backendThrows = shadowRig({ runtime_orchestrator: throws })
     backendThrows.consider()?.ended(controlOutcome())
     await backendThrows.rounds()
     expect(backendThrows.kept[0]?.candidate).to.include({ result: 'error', code: 'internal_error' })
     expect(JSON.stringify(backendThrows.lines)).not.to.contain('secret')
-    for (const { runner, clock } of [keepFails, idsFail, backendThrows]) {
+    for (const { runner, clock } of [keepFails, idsFail, dropFails, backendThrows]) {
       await runner.stop(0)
       expect(clock.pending()).to.equal(0)
     }

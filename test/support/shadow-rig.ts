@@ -1,7 +1,7 @@
 import type { ChatBackend, Turn } from '../../src/execution/backend.js'
 import type { ExecutionLimits } from '../../src/execution/execution.js'
 import type { Outcome } from '../../src/execution/outcome.js'
-import type { Comparison } from '../../src/journal/comparison.js'
+import type { Comparison, DroppedShadow } from '../../src/journal/comparison.js'
 import type { ExecutionMode } from '../../src/protocol/modes.js'
 import type { Pressure } from '../../src/shadow/loop-pressure.js'
 import {
@@ -23,6 +23,7 @@ export function shadowRig(
   const clock = manualClock()
   const { logger, lines } = capturingLogger()
   const kept: Comparison[] = []
+  const drops: DroppedShadow[] = []
   const knobs = {
     pressure: 'none' as Pressure,
     sick: new Set<ExecutionMode>(),
@@ -49,6 +50,7 @@ export function shadowRig(
     pressure: () => knobs.pressure,
     sick: (mode) => knobs.sick.has(mode),
     keep: (comparison) => kept.push(comparison),
+    keepDrop: (drop) => drops.push(drop),
     ...overrides,
   })
   let turns = 0
@@ -70,6 +72,7 @@ export function shadowRig(
     clock,
     lines,
     kept,
+    drops,
     knobs,
     consider,
     dropped: () =>
