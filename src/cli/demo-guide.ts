@@ -5,49 +5,63 @@ export interface DemoFacts {
   readonly sessionId: string
   /** the events of the demo's own first turn, as sent */
   readonly events: string
-  readonly flagsFile: string
-  readonly overrideFile: string
+  /** of flags, conversations and the shell file, as seen from where the demo runs */
+  readonly folder: string
   readonly llmUrl: string
   readonly runtimeUrl: string
   readonly runtimePid: number
 }
 
-/** What the demo prints: each line under a heading can be pasted into another terminal as it is. */
+/** What another terminal needs, as a file it reads by `.`; the guide, docs/runbook.md and docs/shadow.md go by its names. */
+export function demoShell({ url, tokens, folder, llmUrl, runtimeUrl }: DemoFacts): string {
+  return `# Made by the demo at each start, for bash and zsh: . ${shellFile(folder)}
+export CHAT_URL=${url} RUNTIME=${runtimeUrl} LLM=${llmUrl} FLAGS=${quoted(folder)}
+# An admin's and a member's token, good for a week; then headers for curl.
+export CHAT_TOKEN=${tokens.admin}
+export MEMBER_TOKEN=${tokens.member}
+ADMIN="Authorization: Bearer $CHAT_TOKEN"
+MEMBER="Authorization: Bearer $MEMBER_TOKEN"
+JSON='Content-Type: application/json'
+`
+}
+
+/** What the demo prints: each line under a heading can be pasted into another terminal as it is, once that read the shell file. */
 export function demoGuide(facts: DemoFacts): string {
-  const { url, runtimeUrl } = facts
-  const member = `-H 'Authorization: Bearer ${facts.tokens.member}'`
-  const admin = `-H 'Authorization: Bearer ${facts.tokens.admin}'`
-  const json = `-H 'Content-Type: application/json'`
-  const start = `curl -sN ${url}/api/v1/chat/start ${member} ${json} -d '{"agentId":"assistant","message":"Hello"}'`
-  const faults = `curl -s -X PUT ${runtimeUrl}/_faults ${json} -d`
+  const { url, llmUrl, runtimeUrl, folder } = facts
+  const flagsFile = inFolder(folder, 'chat.flagd.json')
+  const start = `curl -sN $CHAT_URL/api/v1/chat/start -H "$MEMBER" -H "$JSON" -d '{"agentId":"assistant","message":"Hello"}'`
+  const session = `$CHAT_URL/api/v1/chat/sessions/${facts.sessionId}`
+  const ask = (path: string, options = ''): string =>
+    `curl -sw '\\n' ${options}"$CHAT_URL/api/v1/runtime/${path}" -H "$ADMIN" -H 'Accept-Language: en'`
+  const faults = `curl -sw '\\n' -X PUT $RUNTIME/_faults -H "$JSON" -d`
   return `
-The service listens on ${url} (runtime ${runtimeUrl}, LLM ${facts.llmUrl}).
+The service listens on ${url} (runtime ${runtimeUrl}, LLM ${llmUrl}).
 Org "${facts.org}" is on the runtime, every other one on the direct LLM. A first turn, as a client sees it:
 
 ${lastEvents(facts.events)}
-Member token:  ${facts.tokens.member}
-Admin token:   ${facts.tokens.admin}
+In another terminal (bash or zsh, in this folder) read addresses and tokens first; all lines below go by them:
+  . ${shellFile(folder)}
 
 A turn in a new session, the next one in the session above, its history:
   ${start}
-  curl -sN ${url}/api/v1/chat/sessions/${facts.sessionId} ${member} ${json} -d '{"message":"And use a tool"}'
-  curl -s ${url}/api/v1/chat/sessions/${facts.sessionId} ${member}
+  curl -sN ${session} -H "$MEMBER" -H "$JSON" -d '{"message":"And use a tool"}'
+  curl -sw '\\n' ${session} -H "$MEMBER"
 
-What an admin sees: the flags in force, why a caller gets its mode; then Prometheus:
-  curl -s ${url}/api/v1/runtime/flags ${admin}
-  curl -s '${url}/api/v1/runtime/explain?orgId=${facts.org}&userId=u1&sessionId=${facts.sessionId}&agentId=assistant' ${admin}
-  curl -s ${url}/metrics
+What an admin sees: faults of the flags, which mode a caller gets and why; then Prometheus:
+  ${ask('flags')}
+  ${ask(`explain?orgId=${facts.org}&agentId=assistant`)}
+  curl -s $CHAT_URL/metrics
 
-See the mode flip without a restart: run this loop, then edit ${facts.flagsFile}
+See the mode flip without a restart: run this loop, then edit ${flagsFile}
 and set "defaultVariant": "direct_llm", later "runtime_orchestrator", in chat-execution-mode (null leaves it to the environment):
   while sleep 1; do ${start} | grep -o '"executionMode":"[a-z_]*"'; done
 
 Take the runtime out by hand for a minute, see a turn go to the direct LLM ("reason":"fallback"), and let it back:
-  curl -s ${url}/api/v1/runtime/fallback/trigger ${admin} ${json} -d '{"reason":"a drill","ttlSeconds":60}'
+  ${ask('fallback/trigger', `-d '{"reason":"a drill","ttlSeconds":60}' -H "$JSON" `)}
   ${start}
-  curl -s ${url}/api/v1/runtime/fallback/status ${admin}
-  curl -s -X POST ${url}/api/v1/runtime/fallback/reset ${admin}
-  curl -s ${url}/api/v1/runtime/fallback/history ${admin}
+  ${ask('fallback/status')}
+  ${ask('fallback/reset', '-X POST ')}
+  ${ask('fallback/history')}
 
 Make the runtime sick and see the direct LLM answer in the same stream ("failover" in the done event); then well again:
   ${faults} '{"status":503}'
@@ -57,16 +71,28 @@ Make the runtime sick and see the direct LLM answer in the same stream ("failove
   ${faults} '{"softFailure":"I encountered an error: Planning failed."}'
   ${start}
   ${faults} '{}'
+
 How both did so far, as counted in the last five minutes and as kept:
-  curl -s ${url}/api/v1/runtime/metrics ${admin}
-  curl -s ${url}/api/v1/runtime/baseline ${admin}
+  ${ask('metrics')}
+  npx chat-cutover baseline
 
-Or stop it for good: within a second all turns are the direct LLM's, and ${facts.overrideFile} says why:
+Or kill it: within a second all turns are the direct LLM's, and ${inFolder(folder, 'auto-fallback.flagd.json')} says why:
   kill ${facts.runtimePid}
+Started again, it gets its sessions back by itself: 5 % of them after half a minute, all of them two minutes after the kill:
+  node dist/simulator/main.js runtime --port ${new URL(runtimeUrl).port}
 
-Ctrl-C ends the demo; its flags and conversations stay beside ${facts.flagsFile} for the next run (--fresh empties them).
+More to paste: a share of the sessions on both backends and the report on them in docs/shadow.md, every fault and alert in docs/runbook.md.
+Ctrl-C ends the demo; flags and conversations stay in ${folder} for the next run (npm run demo -- --fresh empties it first).
 `
 }
+
+const inFolder = (folder: string, file: string): string => (folder === '.' ? file : `${folder}/${file}`)
+
+/** With a slash in it: `.` looks for a bare name in the PATH. */
+const shellFile = (folder: string): string => quoted(`${folder}/env`)
+
+const quoted = (text: string): string =>
+  /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 
 const SHOWN_EVENTS = 4
 

@@ -1,31 +1,47 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { SignJWT } from 'jose'
-import { demoGuide } from './demo-guide.js'
+import { errorText } from '../core/errors.js'
+import { type DemoFacts, demoGuide, demoShell } from './demo-guide.js'
+import { type Output, processOutput } from './output.js'
 
 const HELP = `chat-cutover demo: the whole service on this machine, with simulated LLM and runtime. No key, no daemon, no Docker.
 
 Usage: chat-cutover demo [options]
 
 Options:
-  --data DIR     where flags, conversations and the secret live (default data/demo); kept between runs
-  --fresh        empties DIR first
-  --port P       the service's port (default 3001, or a free one when that is taken)
+  --data DIR     where flags, conversations, the secret and DIR/env live (default data/demo); kept between runs
+  --fresh        takes away first what an earlier demo left in DIR
+  --port P       the service's port (default 3001, or a free one when that is taken); 0 takes a free one
   -h, --help     this text
 
-Ctrl-C ends everything.
+Prints lines to paste into another terminal, where \`. DIR/env\` sets what they need. Ctrl-C ends everything.
+
+Exit code: 0 ended, 1 could not start, 2 wrong usage.
 `
 
 const DIST = fileURLToPath(new URL('..', import.meta.url))
 const SHIPPED_FLAGS = fileURLToPath(new URL('../../flags', import.meta.url))
 const FLAG_FILES = ['chat.flagd.json', 'auto-fallback.flagd.json'] as const
 const DEMO_ORG = 'acme'
+/** With what the service keeps beside them, what was kept aside, and copies made by way of the runbook. */
+const DEMO_FILES = /^(\.?(chat\.flagd|auto-fallback)\.|chat\.(db|before)|\.override|jwt-secret$|env$)/
+/** Addresses and tokens for another terminal. */
+const SHELL_FILE = 'env'
 const START_TIMEOUT_MS = 15_000
 
 interface Child {
@@ -35,11 +51,11 @@ interface Child {
 }
 
 /** Starts simulators and service as processes of their own and prints what to paste. Resolves when all have ended. */
-export async function runDemo(argv: readonly string[]): Promise<number> {
-  const options = demoOptions(argv)
+export async function runDemo(argv: readonly string[], output: Output = processOutput): Promise<number> {
+  const options = demoOptions(argv, output)
   if (typeof options === 'number') return options
   const { data } = options
-  if (options.fresh) rmSync(data, { recursive: true, force: true })
+  if (options.fresh) emptyData(data)
   prepareData(data)
   const secret = demoSecret(join(data, 'jwt-secret'))
   const children: Child[] = []
@@ -57,25 +73,22 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
     children.push(service)
     const tokens = { member: await token(secret, 'member'), admin: await token(secret, 'admin') }
     const first = await firstTurn(service.url, tokens.member)
-    process.stdout.write(
-      demoGuide({
-        url: service.url,
-        tokens,
-        org: DEMO_ORG,
-        sessionId: first.sessionId,
-        events: first.events,
-        flagsFile: relative(process.cwd(), join(data, FLAG_FILES[0])) || FLAG_FILES[0],
-        overrideFile: relative(process.cwd(), join(data, FLAG_FILES[1])) || FLAG_FILES[1],
-        llmUrl: llm.url,
-        runtimeUrl: runtime.url,
-        runtimePid: runtime.process.pid ?? 0,
-      }),
-    )
+    const facts: DemoFacts = {
+      url: service.url,
+      tokens,
+      org: DEMO_ORG,
+      sessionId: first.sessionId,
+      events: first.events,
+      folder: relative(process.cwd(), data) || '.',
+      llmUrl: llm.url,
+      runtimeUrl: runtime.url,
+      runtimePid: runtime.process.pid ?? 0,
+    }
+    writeFileSync(join(data, SHELL_FILE), demoShell(facts), { mode: 0o600 })
+    output.out(demoGuide(facts))
     await ended(service.process)
   } catch (error) {
-    process.stderr.write(
-      `The demo could not start: ${error instanceof Error ? error.message : String(error)}\n`,
-    )
+    output.err(`The demo could not start: ${errorText(error)}\n`)
     return 1
   } finally {
     stop()
@@ -90,7 +103,8 @@ interface DemoOptions {
   readonly port: number
 }
 
-function demoOptions(argv: readonly string[]): DemoOptions | number {
+/** The options, or the exit code where there is nothing to start. */
+function demoOptions(argv: readonly string[], output: Output): DemoOptions | number {
   try {
     const { values } = parseArgs({
       args: [...argv],
@@ -102,15 +116,23 @@ function demoOptions(argv: readonly string[]): DemoOptions | number {
       },
     })
     if (values.help) {
-      process.stdout.write(HELP)
+      output.out(HELP)
       return 0
     }
-    if (!/^\d{1,5}$/.test(values.port)) throw new Error(`--port ${values.port} is not a port`)
+    if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > 65_535)
+      throw new Error(`--port must be a number from 0 to 65535, not ${values.port}`)
     return { data: values.data, fresh: values.fresh, port: Number(values.port) }
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`)
+    output.err(`${errorText(error)}\nTry: chat-cutover demo --help\n`)
     return 2
   }
+}
+
+/** Takes away what a demo left there, and nothing else: DIR may be a folder with more in it. */
+function emptyData(data: string): void {
+  if (!existsSync(data)) return
+  for (const name of readdirSync(data))
+    if (DEMO_FILES.test(name)) rmSync(join(data, name), { force: true, recursive: true })
 }
 
 /** The flag files are copied once: edits survive the next run, and the repository's own stay as they are. */

@@ -202,10 +202,12 @@ describe('the demo', function () {
         })
         demo.once('exit', (code) => reject(new Error(`the demo ended with ${code}: ${text}`)))
       })
-      const lines = guide.split('\n').filter((line) => line.startsWith('  curl '))
-      expect(lines.length).to.be.greaterThan(8)
-      const outputs = lines.map((line) => {
-        const { status, stdout, stderr } = spawnSync('sh', ['-c', line], {
+      const lines = guide.split('\n')
+      const setUp = lines.find((line) => line.startsWith('  . '))
+      const toPaste = lines.filter((line) => /^ {2}(curl|npx) /.test(line))
+      expect(toPaste.length).to.be.greaterThan(15)
+      const outputs = toPaste.map((line) => {
+        const { status, stdout, stderr } = spawnSync('sh', ['-c', `${setUp}\n${line}`], {
           encoding: 'utf8',
           timeout: 20_000,
         })
