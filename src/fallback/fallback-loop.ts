@@ -127,6 +127,7 @@ export function createFallback(deps: FallbackDeps): RunningFallback {
 class FallbackLoop implements RunningFallback {
   #state: FallbackState
   #flags: Pick<LoopFlags, 'guardrails' | 'policy'>
+  /** the file's, as read or written last: of `store.seen` */
   #text: string | undefined
   #lastRuntimeTurnAt: number | undefined
   #lastCandidateAt: number
@@ -259,7 +260,8 @@ class FallbackLoop implements RunningFallback {
     const evidence = this.#evidence(said.guardrails)
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const seen = await this.#reader.read()
-      this.#text = seen.text
+      // What was read last is what a late read leaves to be written upon, other flags and all.
+      if (seen.override.kind !== 'failed') this.#text = seen.text
       const { guardrails, policy } = said
       const jitter = this.deps.random()
       const effects = this.#advance({

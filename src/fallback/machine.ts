@@ -176,15 +176,18 @@ function keepHealth(draft: Draft, now: number): void {
   draft.set({ timers: { ...state.timers, goodSinceAt: isGood ? now : null } })
 }
 
-/** Compare-and-set on the bytes read; a retry writes the present state. */
+/**
+ * Compare-and-set on the bytes read last; a retry writes the present state. A read that is late holds nothing back: the
+ * store looks again under its lock, and refuses where those bytes are there no more.
+ */
 function write(draft: Draft, seen: StoreSeen): void {
   const { store, known, proposal } = draft.state
-  if (seen.kind === 'failed') {
-    tellAll(draft)
+  const isPending = store.dirtyAt !== null || proposal !== null
+  const mayWrite = seen.kind !== 'failed' || seen.isLate === true
+  if (!isPending || !mayWrite || store.seen === null || draft.at.now < store.retryAt || !mayReplace(draft)) {
+    if (seen.kind === 'failed') tellAll(draft)
     return
   }
-  if ((store.dirtyAt === null && proposal === null) || store.seen === null) return
-  if (draft.at.now < store.retryAt || !mayReplace(draft)) return
   draft.effects.push({
     kind: 'write',
     override: proposal?.override ?? known,

@@ -149,7 +149,12 @@ export type StoreSeen =
     }
   | { readonly kind: 'unparsable'; readonly hash: ContentHash; readonly detail: string }
   | { readonly kind: 'missing' }
-  | { readonly kind: 'failed'; readonly fault: StoreFault }
+  | {
+      readonly kind: 'failed'
+      readonly fault: StoreFault
+      /** this read took too long, and none before it is still under way: the store is slow, and may well be written */
+      readonly isLate?: true
+    }
 
 export type LeaseSeen =
   /** `owner` null: released, or unreadable */

@@ -15,16 +15,16 @@ export interface StoreView {
 /** ms: a breach must not wait for a file system that hangs */
 const READ_MS = 250
 
+const FAULT = {
+  code: 'timeout',
+  message: `the flag store was not read within ${READ_MS} ms; is its file system hanging?`,
+} as const
 const LATE: StoreView = {
-  override: {
-    kind: 'failed',
-    fault: {
-      code: 'timeout',
-      message: `the flag store was not read within ${READ_MS} ms; is its file system hanging?`,
-    },
-  },
+  override: { kind: 'failed', fault: FAULT, isLate: true },
   lease: { kind: 'failed' },
 }
+/** The read before is still under way: a write would hang as well, and the loop with it. */
+const HANGING: StoreView = { override: { kind: 'failed', fault: FAULT }, lease: { kind: 'failed' } }
 
 /** Reads the store, one read at a time and each bounded. An override is parsed once for each content. */
 export class StoreReader {
@@ -42,7 +42,7 @@ export class StoreReader {
     this.#reading ??= this.#readBoth().finally(() => {
       this.#reading = undefined
     })
-    return isHanging ? Promise.resolve(LATE) : this.#inTime(this.#reading)
+    return isHanging ? Promise.resolve(HANGING) : this.#inTime(this.#reading)
   }
 
   #inTime(reading: Promise<StoreView>): Promise<StoreView> {

@@ -105,6 +105,8 @@ export interface TickPart {
 
 const FAULT = { code: 'EROFS', message: 'read-only' } as const
 export const FAILED: StoreSeen = { kind: 'failed', fault: { code: 'EIO', message: 'unreadable' } }
+/** The store took too long to read. */
+export const LATE: StoreSeen = { kind: 'failed', fault: { code: 'timeout', message: 'late' }, isLate: true }
 
 export class Driven {
   state: FallbackState

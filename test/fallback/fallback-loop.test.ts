@@ -78,6 +78,54 @@ describe('the fallback loop', () => {
     await loop.fallback.stop()
   })
 
+  it('writes without waiting for a read that is late, and keeps what else is in the file', async () => {
+    let isLate = false
+    const other = { state: 'ENABLED', variants: { on: true, off: false }, defaultVariant: 'off' } as const
+    const document = JSON.parse(renderOverride(NEUTRAL))
+    document.flags['of-somebody-else'] = other
+    const files = createMemoryFiles(JSON.stringify(document))
+    const loop = setUpLoop({
+      files,
+      wrap: (store) => ({
+        ...store,
+        read: () =>
+          isLate ? new Promise((done) => loop.clock.schedule(600, () => done(store.read()))) : store.read(),
+      }),
+    })
+    await loop.start()
+    isLate = true
+    loop.record('error', 10)
+    await loop.pass(1300)
+    const parsed = loop.parsed()
+    expect(parsed.kind === 'override' && parsed.override.auto.state).to.equal('fallback')
+    expect(JSON.parse(files.override ?? '').flags['of-somebody-else']).to.deep.equal(other)
+    expect(loop.notified.map(transitionKind)).to.deep.equal(['trip'])
+    await loop.fallback.stop()
+  })
+
+  it('does not write into a store whose read hangs: the loop would hang with it', async () => {
+    let hanging = false
+    let writes = 0
+    const loop = setUpLoop({
+      wrap: (store) => ({
+        ...store,
+        read: () => (hanging ? new Promise(() => undefined) : store.read()),
+        write: (...call) => {
+          writes += 1
+          return store.write(...call)
+        },
+      }),
+    })
+    await loop.start()
+    hanging = true
+    await loop.pass(2000)
+    loop.record('error', 10)
+    await loop.pass(3000)
+    expect(isDirect(loop)).to.equal(true)
+    expect(writes).to.equal(0)
+    await loop.fallback.stop()
+  })
+
   it('says that the store cannot be read, where nothing waits to be written', async () => {
     let hanging = false
     const loop = setUpLoop({

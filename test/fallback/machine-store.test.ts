@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { StoreSeen } from '../../src/fallback/state.js'
 import { NEUTRAL, type Override } from '../../src/store/override.js'
-import { CALM, DEAD, Driven, FAILED, FAILING, Files, fallen } from './driven.js'
+import { CALM, DEAD, Driven, FAILED, FAILING, Files, fallen, LATE } from './driven.js'
 
 const FALLEN: Override = fallen().files.stored
 const unparsable = (hash: string): StoreSeen => ({ kind: 'unparsable', hash, detail: 'line 3: no JSON' })
@@ -161,6 +161,61 @@ describe('a store that fails', () => {
     expect(replica.state.proof).to.deep.include({ revision: 1 })
     expect(isWriting(replica)).to.equal(false)
     expect(replica.kinds).to.deep.equal(['trip'])
+  })
+})
+
+describe('a store whose read is late', () => {
+  const late = { store: LATE, lease: { kind: 'failed' } } as const
+
+  it('is written all the same, upon what was read last', () => {
+    const replica = new Driven().round().pass(1000)
+    const effects = replica.tick({ ...late, evidence: FAILING })
+    expect(effects.find(({ kind }) => kind === 'write')).to.deep.include({ expected: 'h0' })
+    expect(replica.kinds, 'told when it is there').to.deep.equal([])
+    replica.write(effects)
+    expect(replica.files.stored).to.deep.include({ revision: 1, trips: 1 })
+    expect(replica.state.store).to.deep.include({ dirtyAt: null, fault: null })
+    expect(replica.kinds).to.deep.equal(['trip'])
+  })
+
+  it('takes no write where something else is there by now, which is read first', () => {
+    const replica = new Driven().round().pass(1000)
+    replica.files.put({ ...NEUTRAL, revision: 1, manual: orgs, replica: 'r2' })
+    expect(replica.write(replica.tick({ ...late, evidence: FAILING }))).to.equal(false)
+    expect(replica.auto).to.equal('fallback')
+    replica.round({ evidence: FAILING })
+    expect(replica.files.stored).to.deep.include({ revision: 2, manual: orgs, trips: 1 })
+  })
+
+  it('is not written before it was read once, nor during a pause, and tells of it then', () => {
+    const unread = new Driven().pass(1000)
+    unread.tick({ ...late, evidence: DEAD })
+    expect(isWriting(unread)).to.equal(false)
+    expect(unread.kinds).to.deep.equal(['trip'])
+    const paused = new Driven().round().pass(1000)
+    paused.tick({ evidence: FAILING })
+    paused.fail(1).tick(late)
+    expect(isWriting(paused)).to.equal(false)
+  })
+
+  it('moves nothing towards the runtime', () => {
+    const replica = fallen().rounds(29)
+    for (let second = 0; second < 30; second += 1) {
+      replica.pass(999).tick(late)
+      expect(isWriting(replica)).to.equal(false)
+    }
+  })
+
+  it('replaces no unreadable file sooner than one that was read', () => {
+    const replica = new Driven().round().pass(1000)
+    replica.tick({ store: unparsable('a'), evidence: FAILING })
+    replica.pass(1000).tick(late)
+    expect(isWriting(replica)).to.equal(false)
+    replica.pass(1100).tick(late)
+    expect(replica.effects.find(({ kind }) => kind === 'write')).to.deep.include({
+      expected: 'a',
+      keepAside: true,
+    })
   })
 })
 

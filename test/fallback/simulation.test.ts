@@ -46,6 +46,7 @@ describe('replicas on one store, in simulated worlds', () => {
       'hand_edit',
       'isolated',
       'lost trip',
+      'written late',
     ])
   })
 })

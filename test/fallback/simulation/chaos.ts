@@ -50,6 +50,7 @@ const FAULTS: readonly [Fault, ...Fault[]] = [
   noTraffic,
   unreadable,
   unwritable,
+  slowStore,
   torn,
   deleted,
   handEdit,
@@ -83,6 +84,7 @@ export function heal({ world, hosts, replicas, start, checks }: Stage): void {
   world.directSick = false
   world.traffic = true
   world.policy = 'auto'
+  world.lateShare = 0
   world.guardrails = GUARDRAILS
   for (const host of hosts) {
     Object.assign(host, { runtime: null, unreadable: false, unwritable: false })
@@ -189,6 +191,16 @@ function unwritable(stage: Stage): string {
     stage.checks.note(`${host.name} writes again`)
   })
   return `${host.name} cannot write`
+}
+
+function slowStore(stage: Stage): string {
+  const { world, random } = stage
+  world.lateShare = random.pick([0.2, 0.6])
+  lasting(stage, () => {
+    world.lateShare = 0
+    stage.checks.note('the store is quick again')
+  })
+  return 'the store is slow'
 }
 
 function torn({ world, random }: Stage): string {

@@ -229,6 +229,15 @@ export class Checks {
       this.#fail('(n) a lasting breach is kept again')
   }
 
+  /** (o): what waits for the store goes there in each round that may reach it, also where its read was late. */
+  ticked({ state, effects }: Step, { store, now }: FallbackInput & { kind: 'tick' }): void {
+    const { dirtyAt, seen, retryAt, unparsable, yieldUntilAt } = state.store
+    if (dirtyAt === null || seen === null || (store.kind === 'failed' && store.isLate !== true)) return
+    if (now < retryAt || unparsable !== null || yieldUntilAt !== null || state.fromProvider) return
+    if (!effects.some(({ kind }) => kind === 'write')) this.#fail('(o) a write is held back')
+    if (store.kind === 'failed') this.#count('written late')
+  }
+
   // -- (c), (e): what this replica decided itself
 
   #manualKept(before: FallbackState, step: Step, told: readonly Transition[]): void {

@@ -22,7 +22,7 @@ import type { Checks } from './checks.js'
 import { covers, isOn, parsedOf } from './content.js'
 import { SimProvider } from './provider.js'
 import type { Random } from './random.js'
-import { READ_FAULT, type RuntimeCondition, type World, WRITE_FAULT } from './world.js'
+import { LATE_FAULT, READ_FAULT, type RuntimeCondition, type World, WRITE_FAULT } from './world.js'
 
 /** A machine: its clocks run by their own rate, and its wall clock is off. */
 export interface Host {
@@ -190,8 +190,12 @@ export class SimReplica {
     const evidence = this.#evidence()
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       yield random.between(0, 20)
-      const store = this.#readStore()
-      const lease = this.#readLease()
+      // A slow store: what was read last is all there is, and may be another replica's by now.
+      const isLate = world.lateShare > 0 && random.chance(world.lateShare)
+      const store: StoreSeen = isLate
+        ? { kind: 'failed', fault: LATE_FAULT, isLate: true }
+        : this.#readStore()
+      const lease: LeaseSeen = isLate ? { kind: 'failed' } : this.#readLease()
       yield random.between(0, 5)
       const jitter = random.next()
       const instant = this.#instant()
@@ -262,6 +266,7 @@ export class SimReplica {
   #advance(input: FallbackInput): readonly Effect[] {
     const before = this.state
     const step = next(before, input)
+    if (input.kind === 'tick') this.checks.ticked(step, input)
     if (step.effects.length === 0 && isDeepStrictEqual(step.state, before)) return []
     this.changedTicks += 1
     this.inputs.push(JSON.stringify(input))

@@ -11,6 +11,7 @@ import type { Scheduler } from './scheduler.js'
 export type RuntimeCondition = 'well' | 'dead' | 'slow' | 'broken' | 'half'
 
 export const READ_FAULT: StoreFault = { code: 'EIO', message: 'cannot be read' }
+export const LATE_FAULT: StoreFault = { code: 'timeout', message: 'not read in time' }
 export const WRITE_FAULT: StoreFault = { code: 'EROFS', message: 'cannot be written' }
 
 /** What the replicas share, as it truly is. */
@@ -19,6 +20,8 @@ export class World {
   policyAt = 0
   runtime: RuntimeCondition = 'well'
   directSick = false
+  /** of the reads of the store that come too late */
+  lateShare = 0
   traffic = true
   /** all faults are over, for good */
   isHealed = false
