@@ -27,6 +27,8 @@ export interface ExecutionLimits extends Deadlines {
 export interface ExecutionDeps {
   readonly clock: Clock
   readonly logger: Logger
+  /** Its connection stands, and the request goes out on it. */
+  onConnected?(): void
   /** Called exactly once, when the execution ended. */
   record(outcome: Outcome): void
   /** Work that outlives the execution; bounded, never rejects. */
@@ -124,6 +126,7 @@ export class Execution {
       softFailures: this.limits.softFailures,
       onConnected: () => {
         this.#progress.connected = true
+        this.deps.onConnected?.()
       },
       onHeaders: () => this.#headersCame(),
       onComplete: () => {

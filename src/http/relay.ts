@@ -26,6 +26,7 @@ export async function relay(
     clock,
     logger,
     signal,
+    onConnected: () => shadow?.underWay(),
     record(outcome) {
       outcomes.push(outcome)
       metrics.recordOutcome(outcome)

@@ -4,7 +4,7 @@ import type { Pair } from './shadow-pair.js'
 /** The pairs that are neither compared nor dropped, and the candidates of which something is left. */
 export class OpenPairs {
   readonly #all = new Set<Pair>()
-  /** in the order of arrival */
+  /** longest waiting first */
   readonly #queued: Pair[] = []
   readonly #comparable: Pair[] = []
   readonly #running = new Set<Promise<void>>()
@@ -31,8 +31,13 @@ export class OpenPairs {
     return [...this.#all]
   }
 
-  enqueue(pair: Pair): void {
+  add(pair: Pair): void {
     this.#all.add(pair)
+  }
+
+  /** @param since monotonic ms, never before those of others */
+  enqueue(pair: Pair, since: number): void {
+    pair.stage = { kind: 'queued', since }
     this.#queued.push(pair)
   }
 

@@ -8,7 +8,10 @@ import type { Observer } from './observer.js'
 
 /** Where the candidate of a turn is. */
 export type Stage =
-  | { readonly kind: 'queued' }
+  /** for the control's own request to be on its way */
+  | { readonly kind: 'waiting' }
+  /** for a place */
+  | { readonly kind: 'queued' /** monotonic ms */; readonly since: number }
   /** `candidate` is absent only while it is being started */
   | { readonly kind: 'running'; readonly candidate?: Candidate }
   | { readonly kind: 'ended'; readonly end: CandidateEnd }
@@ -24,8 +27,6 @@ export interface Pair {
   readonly kind: Comparison['kind']
   /** wall-clock ms */
   readonly at: number
-  /** monotonic ms */
-  readonly consideredAt: number
   /** of the control */
   readonly observer: Observer
   /** once the control ended by itself */

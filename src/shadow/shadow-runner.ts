@@ -21,6 +21,8 @@ import { Turnstile } from './turnstile.js'
 
 /** What the turn's way tells of the control while it runs. Nothing here throws, waits, or does more than look. */
 export interface ShadowHandle {
+  /** The control's request goes out to its backend. The first one counts. */
+  underWay(): void
   saw(batch: readonly MessageBody[]): void
   /** The first one counts: what follows a failover is no more of the control. */
   ended(outcome: Outcome): void
@@ -31,8 +33,9 @@ export interface ShadowHandle {
 /** Runs a share of the turns on another backend too, silently, and compares. */
 export interface ShadowRunner {
   /**
-   * To be called just before the turn's own request is made. The candidate starts in a later round of the event loop, so
-   * behind it. Undefined where the turn is not selected, or is dropped at once. Never throws.
+   * To be called before the turn's own request is made. The candidate starts in a later round of the event loop than the one
+   * in which that was told to be on its way, or to have failed. Undefined where the turn is not selected, or is dropped at
+   * once. Never throws.
    * @param limits of the turn; they bind its candidate too
    */
   consider(turn: Turn, decision: Decision, limits: ExecutionLimits): ShadowHandle | undefined
@@ -114,7 +117,7 @@ class Runner implements ShadowRunner {
 
   async stop(drainMs: number): Promise<void> {
     this.#stopped = true
-    for (const pair of this.#pairs.all()) if (pair.stage.kind === 'queued') this.#drop(pair, 'draining')
+    for (const pair of this.#pairs.all()) if (isUnstarted(pair)) this.#drop(pair, 'draining')
     await this.#pairs.idle(drainMs, this.deps.clock)
     for (const pair of this.#pairs.all()) this.#drop(pair, 'draining')
     await this.#pairs.idle(STOP_MS, this.deps.clock)
@@ -124,8 +127,12 @@ class Runner implements ShadowRunner {
 
   #refusal(control: ExecutionMode): ShadowDropReason | undefined {
     if (this.#stopped) return 'draining'
-    const isFull = this.#pairs.queued >= this.#most.queued || this.#pairs.size >= this.#most.open
+    const isFull = this.#isQueueFull() || this.#pairs.size >= this.#most.open
     return this.#trouble(control) ?? (isFull ? 'busy' : undefined)
+  }
+
+  #isQueueFull(): boolean {
+    return this.#pairs.queued >= this.#most.queued
   }
 
   #trouble(control: ExecutionMode): ShadowDropReason | undefined {
@@ -141,13 +148,11 @@ class Runner implements ShadowRunner {
       control,
       kind: isAa(turn.messageId, settings().aaPercent) ? 'aa' : 'ab',
       at: clock.wall(),
-      consideredAt: clock.monotonic(),
       observer: new Observer(),
       controlEnd: undefined,
-      stage: { kind: 'queued' },
+      stage: { kind: 'waiting' },
     }
-    this.#pairs.enqueue(pair)
-    this.#pumpSoon()
+    this.#pairs.add(pair)
     this.#tickTimer ??= clock.schedule(TICK_MS, this.#tick)
     return this.#handleOf(pair)
   }
@@ -155,6 +160,7 @@ class Runner implements ShadowRunner {
   #handleOf(pair: Pair): ShadowHandle {
     const isWatched = (): boolean => pair.controlEnd === undefined && pair.stage.kind !== 'closed'
     return {
+      underWay: () => this.#controlUnderWay(pair),
       saw(batch) {
         if (isWatched()) pair.observer.saw(batch)
       },
@@ -163,6 +169,8 @@ class Runner implements ShadowRunner {
         if (outcome.result === 'aborted') this.#drop(pair, 'aborted')
         else {
           pair.controlEnd = outcome
+          // A control that found no connection is compared like any other.
+          this.#controlUnderWay(pair)
           this.#sideEnded(pair)
         }
       },
@@ -170,6 +178,16 @@ class Runner implements ShadowRunner {
         if (isWatched()) this.#drop(pair, 'aborted')
       },
     }
+  }
+
+  #controlUnderWay(pair: Pair): void {
+    if (pair.stage.kind !== 'waiting') return
+    if (this.#isQueueFull()) {
+      this.#drop(pair, 'busy')
+      return
+    }
+    this.#pairs.enqueue(pair, this.deps.clock.monotonic())
+    this.#pumpSoon()
   }
 
   /** Compared in a later round: the user's turn may be on the way just now, and must not pay for it. */
@@ -271,10 +289,9 @@ class Runner implements ShadowRunner {
       runtime_orchestrator: this.deps.sick('runtime_orchestrator'),
     }
     for (const pair of this.#pairs.all()) {
-      const { kind } = pair.stage
-      if (kind !== 'queued' && kind !== 'running') continue
+      if (!isUnstarted(pair) && pair.stage.kind !== 'running') continue
       if (sick[pair.control]) this.#drop(pair, 'sick')
-      else if (lasts || (isPressed && kind === 'queued')) this.#drop(pair, 'pressure')
+      else if (lasts || (isPressed && isUnstarted(pair))) this.#drop(pair, 'pressure')
     }
     if (this.#pairs.size > 0) this.#tickTimer = this.deps.clock.schedule(TICK_MS, this.#tick)
     else this.#wasPressed = false
@@ -284,7 +301,7 @@ class Runner implements ShadowRunner {
     const edge = this.deps.clock.monotonic() - MAX_WAIT_MS
     for (
       let pair = this.#pairs.head();
-      pair !== undefined && pair.consideredAt < edge;
+      pair?.stage.kind === 'queued' && pair.stage.since < edge;
       pair = this.#pairs.head()
     )
       this.#drop(pair, 'busy')
@@ -313,3 +330,5 @@ class Runner implements ShadowRunner {
     this.deps.logger.error({ error: errorText(thrown) }, 'a shadow broke')
   }
 }
+
+const isUnstarted = ({ stage }: Pair): boolean => stage.kind === 'waiting' || stage.kind === 'queued'

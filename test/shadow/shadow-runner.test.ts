@@ -152,6 +152,54 @@ describe('shadows', () => {
     handle?.left()
   })
 
+  it('wait for the request of their control, or for its failure, and not for a place meanwhile', async () => {
+    const runtime = answering(RUNTIME, 'a')
+    const { consider, rounds, knobs, clock, kept } = shadowRig({ runtime_orchestrator: runtime })
+    knobs.connecting = true
+    const [connected, failing] = [consider(), consider()]
+    clock.advance(2500)
+    await rounds()
+    expect(runtime.turns).to.have.length(0)
+    connected?.underWay()
+    expect(runtime.turns).to.have.length(0)
+    await rounds()
+    expect(runtime.turns).to.have.length(1)
+    connected?.underWay()
+    connected?.ended(controlOutcome())
+    failing?.ended(controlOutcome({ result: 'timeout', code: 'connect_timeout', phase: 'connect' }))
+    await rounds()
+    expect(runtime.turns).to.have.length(2)
+    expect(kept.map(({ control }) => control.result)).to.deep.equal(['ok', 'timeout'])
+  })
+
+  it('are dropped while they wait for that, like those that wait for a place', async () => {
+    const runtime = answering(RUNTIME, 'a')
+    const { consider, rounds, knobs, clock, dropped, runner } = shadowRig(
+      { runtime_orchestrator: runtime },
+      { maxQueue: 1 },
+    )
+    knobs.connecting = true
+    const handles = [consider(), consider(), consider(), consider()]
+    handles[0]?.left()
+    handles[1]?.underWay()
+    handles[2]?.underWay()
+    handles[0]?.underWay()
+    expect(dropped()).to.deep.equal({ aborted: 1, busy: 1 })
+    knobs.pressure = 'some'
+    clock.advance(250)
+    expect(dropped()).to.deep.equal({ aborted: 1, busy: 1, pressure: 2 })
+    knobs.pressure = 'none'
+    const last = consider()
+    await runner.stop(0)
+    expect(dropped()).to.deep.equal({ aborted: 1, busy: 1, pressure: 2, draining: 1 })
+    for (const handle of [...handles, last]) {
+      handle?.underWay()
+      handle?.ended(controlOutcome())
+    }
+    await rounds()
+    expect(runtime.turns).to.have.length(0)
+  })
+
   it('start one a round of the event loop, however many are selected at once', async () => {
     const runtime = answering(RUNTIME, 'a')
     const { consider, clock, rounds } = shadowRig({ runtime_orchestrator: runtime })

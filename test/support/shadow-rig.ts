@@ -29,6 +29,8 @@ export function shadowRig(
     sick: new Set<ExecutionMode>(),
     aaPercent: 0,
     keepContent: false,
+    /** the requests of controls are not on their way yet */
+    connecting: false,
   }
   let ids = 0
   const runner = createShadowRunner({
@@ -61,11 +63,13 @@ export function shadowRig(
   ): ShadowHandle | undefined => {
     turns += 1
     const messageId = `message-${turns}`
-    return runner.consider(
+    const handle = runner.consider(
       sampleTurn({ messageId, ...turn }),
       { mode, reason: 'default', shadow: true },
       limits,
     )
+    if (!knobs.connecting) handle?.underWay()
+    return handle
   }
   return {
     runner,
