@@ -9,6 +9,7 @@ import { answerErrors, isClientGone } from './http/error-handler.js'
 import { edgeFailed } from './http/events.js'
 import { mountFallbackRoutes } from './http/fallback-routes.js'
 import { mountHealthRoutes } from './http/health-routes.js'
+import { createReports } from './http/reports.js'
 import { requestId } from './http/request-id.js'
 import { mountRuntimeRoutes } from './http/runtime-routes.js'
 import { mountShadowRoutes } from './http/shadow-routes.js'
@@ -19,14 +20,15 @@ import { API_PREFIX } from './protocol/api.js'
 /** The request edge, in the order a request meets it. Owns no timer of its own beside those of open requests. */
 export function createApp(deps: AppDeps): Koa {
   const authenticate = createAuthenticate(createTokenVerifier(deps.config.auth, deps))
+  const reports = createReports(deps.clock)
   const open = new Router()
   const api = new Router({ prefix: API_PREFIX })
   mountHealthRoutes(open, deps)
   mountChatRoutes(api, authenticate, deps)
   mountRuntimeRoutes(api, authenticate, deps)
   mountFallbackRoutes(api, authenticate, deps)
-  mountBaselineRoutes(api, authenticate, deps)
-  mountShadowRoutes(api, authenticate, deps)
+  mountBaselineRoutes(api, authenticate, reports, deps)
+  mountShadowRoutes(api, authenticate, reports, deps)
 
   const app = new Koa()
   app.use(requestId(deps.ids))

@@ -79,7 +79,7 @@ export interface AppDeps {
   readonly flags: Flags
   readonly fallback: Fallback
   readonly recoveryShadows: RecoveryShadowing
-  readonly shadows: Pick<ShadowRunner, 'consider' | 'counts'>
+  readonly shadows: Pick<ShadowRunner, 'consider'>
   readonly windows: PublicWindows
   readonly journal: Omit<Journal, 'keepTransition' | 'keepSample' | 'samples' | 'close'>
   readonly sessions: SessionStore

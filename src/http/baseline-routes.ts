@@ -20,17 +20,22 @@ import { instant } from '../protocol/instant.js'
 import { answer } from './answer.js'
 import type { AppDeps } from './app-deps.js'
 import type { Authenticate } from './auth.js'
+import type { Few } from './few.js'
 import { guard } from './guard.js'
 import { type Language, languageOf } from './language.js'
-import { retryLater } from './problems.js'
+import { readJournal } from './read-journal.js'
 import { spanOfQuery } from './span-query.js'
 
 const DAY_MS = 86_400_000
 
-/** Both execution modes beside the operators' targets. */
+/**
+ * Both execution modes beside the operators' targets.
+ * @param reports made at a time
+ */
 export function mountBaselineRoutes(
   router: Router,
   authenticate: Authenticate,
+  reports: Few,
   { config, journal, clock }: AppDeps,
 ): void {
   router.get('/runtime/baseline', async (ctx) => {
@@ -40,9 +45,10 @@ export function mountBaselineRoutes(
       ...spanOfQuery(instants, clock.wall(), DAY_MS),
       ...(orgId === undefined ? {} : { orgId }),
     }
-    const modes = await baselineOf(journal.executions(span)).catch((thrown: unknown) => {
-      throw isJournalUnavailable(thrown) ? retryLater('journal_unavailable', 1, thrown) : thrown
-    })
+    const modes = await reports.run(
+      () => readJournal(baselineOf(journal.executions(span))),
+      () => ctx.writable,
+    )
     answer(ctx, baselineView(span, modes.direct_llm, modes.runtime_orchestrator, languageOf(ctx)))
   })
 }
@@ -86,7 +92,3 @@ function cellsOf(metrics: WindowMetrics): BaselineCells {
     timeoutRate: cell('timeoutRate'),
   }
 }
-
-/** By name: of the journal only its types are known here. */
-const isJournalUnavailable = (thrown: unknown): boolean =>
-  thrown instanceof Error && thrown.name === 'JournalUnavailable'

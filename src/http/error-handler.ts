@@ -42,7 +42,7 @@ function toProblem(thrown: unknown): Problem {
 }
 
 /** Refusals under load and during a drain are expected and counted elsewhere: no line for each. */
-const EXPECTED = new Set(['starting', 'draining', 'overloaded', 'events_overloaded'])
+const EXPECTED = new Set(['starting', 'draining', 'overloaded', 'events_overloaded', 'reports_overloaded'])
 
 function logFault(logger: Logger, ctx: Context, problem: Problem, thrown: unknown): void {
   if (EXPECTED.has(problem.problem)) return

@@ -14,6 +14,7 @@ import { guardManualOrgs } from './manual-orgs.js'
 import { createOperatorEvents } from './operator-events.js'
 import { Problem, retryLater } from './problems.js'
 import { type BodyLimits, ignoreBody, readOptionalJson } from './read-body.js'
+import { readJournal } from './read-journal.js'
 
 /** Watching the fallback, and steering it by hand. What reaches beyond one org needs the operators' role. */
 export function mountFallbackRoutes(router: Router, authenticate: Authenticate, deps: AppDeps): void {
@@ -92,9 +93,7 @@ function mountHistory(router: Router, authenticate: Authenticate, { config, jour
     await authenticate(ctx, config.auth.operatorRole)
     const { limit, before } = guard(historyQuerySchema, ctx.query)
     const language = languageOf(ctx)
-    const kept = await journal.transitions(limit, before).catch((thrown: unknown) => {
-      throw isJournalUnavailable(thrown) ? retryLater('journal_unavailable', 1, thrown) : thrown
-    })
+    const kept = await readJournal(journal.transitions(limit, before))
     answer(
       ctx,
       kept.map((transition) => ({ id: transition.id, ...transitionView(transition, language) })),
@@ -121,7 +120,3 @@ function mountEvents(router: Router, authenticate: Authenticate, deps: AppDeps):
 function answerStatus(ctx: Context, snapshot: FallbackSnapshot): void {
   answer(ctx, statusView(snapshot, languageOf(ctx)))
 }
-
-/** By name: of the journal only its types are known here. */
-const isJournalUnavailable = (thrown: unknown): boolean =>
-  thrown instanceof Error && thrown.name === 'JournalUnavailable'

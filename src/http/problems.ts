@@ -195,6 +195,12 @@ export const PROBLEMS = {
     'zh-CN': '打开的运维事件流过多，请关闭不用的页面后重试',
     en: "Too many operators' event streams are open. Close those nobody looks at and try again",
   },
+  reports_overloaded: {
+    status: 503,
+    code: 'overloaded',
+    'zh-CN': '正在生成的报告过多，请稍后重试',
+    en: 'Too many reports are being made. Try again in a moment',
+  },
   journal_unavailable: {
     status: 503,
     code: 'store_unavailable',

@@ -1,22 +1,27 @@
 import type Router from '@koa/router'
-import type { ComparisonQuery, ComparisonSums } from '../journal/comparison.js'
+import type { ComparisonContent, ComparisonQuery, ComparisonSums } from '../journal/comparison.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import { SHADOW_SAMPLES_MAX, shadowReportQuerySchema } from '../protocol/shadow-report.js'
 import { shadowReport } from '../shadow/report.js'
 import { answer } from './answer.js'
 import type { AppDeps } from './app-deps.js'
 import type { Authenticate } from './auth.js'
+import type { Few } from './few.js'
 import { guard } from './guard.js'
 import { readJournal } from './read-journal.js'
 import { spanOfQuery } from './span-query.js'
 
 const WEEK_MS = 7 * 86_400_000
 
-/** What would change if users were switched to the other backend. */
+/**
+ * What would change if users were switched to the other backend.
+ * @param reports made at a time
+ */
 export function mountShadowRoutes(
   router: Router,
   authenticate: Authenticate,
-  { config, journal, shadows, clock }: AppDeps,
+  reports: Few,
+  { config, journal, clock }: AppDeps,
 ): void {
   router.get('/runtime/shadow/report', async (ctx) => {
     await authenticate(ctx, config.auth.operatorRole)
@@ -26,38 +31,59 @@ export function mountShadowRoutes(
       ...(orgId === undefined ? {} : { orgId }),
       ...(agentId === undefined ? {} : { agentId }),
     }
-    const { sums, query } = await readJournal(sumsOf(journal, about, control))
-    const contents = config.shadow.keepContent
-      ? await readJournal(journal.comparisonContents(query, SHADOW_SAMPLES_MAX))
-      : undefined
+    const { query, sums, dropped, contents } = await reports.run(
+      () => readJournal(materialOf(journal, about, control, config.shadow.keepContent)),
+      () => ctx.writable,
+    )
     answer(
       ctx,
       shadowReport(sums, {
         ...about,
         control: query.controlMode,
-        dropped: shadows.counts().dropped,
+        dropped,
         ...(contents === undefined ? {} : { contents }),
       }),
     )
   })
 }
 
-interface Summed {
+/** What the journal has of one control. */
+interface Material {
   readonly query: ComparisonQuery
   readonly sums: ComparisonSums
+  readonly dropped: Readonly<Record<string, number>>
+  readonly contents?: readonly ComparisonContent[]
 }
 
-/** Of the control asked for; else of the one that was compared more often, the direct LLM first. */
-async function sumsOf(
+async function materialOf(
   journal: AppDeps['journal'],
   about: Omit<ComparisonQuery, 'controlMode'>,
   control: ExecutionMode | undefined,
-): Promise<Summed> {
-  const summed = async (controlMode: ExecutionMode): Promise<Summed> => {
-    const query = { ...about, controlMode }
-    return { query, sums: await journal.comparisonSums(query) }
-  }
-  if (control !== undefined) return summed(control)
-  const [direct, runtime] = [await summed('direct_llm'), await summed('runtime_orchestrator')]
-  return runtime.sums.ab.pairs > direct.sums.ab.pairs ? runtime : direct
+  withContents: boolean,
+): Promise<Material> {
+  const material = await countsOf(journal, about, control)
+  if (!withContents) return material
+  return { ...material, contents: await journal.comparisonContents(material.query, SHADOW_SAMPLES_MAX) }
 }
+
+/**
+ * Of the control asked for; else of the one that was compared more often, where neither was of the one of which more was
+ * dropped, the direct LLM first.
+ */
+async function countsOf(
+  journal: AppDeps['journal'],
+  about: Omit<ComparisonQuery, 'controlMode'>,
+  control: ExecutionMode | undefined,
+): Promise<Material> {
+  const counted = async (controlMode: ExecutionMode): Promise<Material> => {
+    const query = { ...about, controlMode }
+    return { query, sums: await journal.comparisonSums(query), dropped: await journal.drops(query) }
+  }
+  if (control !== undefined) return counted(control)
+  const [direct, runtime] = [await counted('direct_llm'), await counted('runtime_orchestrator')]
+  const more = runtime.sums.ab.pairs - direct.sums.ab.pairs || total(runtime.dropped) - total(direct.dropped)
+  return more > 0 ? runtime : direct
+}
+
+const total = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((sum, count) => sum + count, 0)

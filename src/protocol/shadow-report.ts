@@ -111,7 +111,10 @@ export const shadowReportSchema = z.strictObject({
   /** `failed`: candidates of the span that ended in an error or too late */
   shadows: z.strictObject({
     failed: count,
-    /** selected turns without a comparison, by reason: of this replica, since its start, whatever the span */
+    /**
+     * selected turns without a comparison, by reason: of the same span (to the minute in which a turn began), org, agent and
+     * control as the pairs, of all replicas that share the journal (of the others, what they wrote: at most a minute late)
+     */
     dropped: z.record(z.string(), count),
   }),
   /** of one interval, and of all verdicts of the report together */
@@ -121,7 +124,10 @@ export const shadowReportSchema = z.strictObject({
 })
 export type ShadowReport = z.infer<typeof shadowReportSchema>
 
-/** What is absent: the last 7 days, all orgs, all agents, the control that was compared more often. */
+/**
+ * What is absent: the last 7 days, all orgs, all agents, the control that was compared more often; where neither was, the
+ * one of which more shadows were dropped.
+ */
 export const shadowReportQuerySchema = z.strictObject({
   from: z.string().optional(),
   to: z.string().optional(),

@@ -2,6 +2,7 @@ import type { ExecutionMode } from '../protocol/modes.js'
 import type { Bilingual, ShadowDimension, ShadowVerdict } from '../protocol/shadow-report.js'
 import type { MeasuredDimension } from './report-dimensions.js'
 import { LEAST_PAIRS } from './report-rules.js'
+import type { ShadowDropReason } from './shadow-counts.js'
 
 const NAMES: Readonly<Record<ShadowDimension, Bilingual>> = {
   success_rate: { 'zh-CN': '成功率', en: 'success rate' },
@@ -87,7 +88,10 @@ export function overallSentence(report: {
   readonly dimensions: readonly { readonly dimension: ShadowDimension; readonly verdict: ShadowVerdict }[]
   readonly pairs: { readonly ab: number; readonly aa: number }
   readonly fenceViolations: number
+  /** selected turns without a comparison, by reason */
+  readonly dropped: Readonly<Record<string, number>>
 }): Bilingual {
+  const dropped = droppedText(report)
   const from = MODES[report.control]
   const to = MODES[report.candidate]
   const fence = report.fenceViolations
@@ -99,7 +103,8 @@ export function overallSentence(report: {
         parts.map((part) => part['zh-CN']),
         '；',
       )}${report.pairs.ab} 对比较，${report.pairs.aa} 对噪声基线）。` +
-      (fence > 0 ? `影子执行中出现 ${fence} 次写操作：Runtime 未遵守隔离标记。` : ''),
+      (fence > 0 ? `影子执行中出现 ${fence} 次写操作：Runtime 未遵守隔离标记。` : '') +
+      dropped['zh-CN'],
     en:
       `Switching users from ${from.en} to ${to.en}: ${OVERALL[report.verdict].en} ` +
       `(${joined(
@@ -108,9 +113,38 @@ export function overallSentence(report: {
       )}${report.pairs.ab} pairs, ${report.pairs.aa} of the control with itself).` +
       (fence > 0
         ? ` Shadows were seen to change something ${fence} times: the runtime does not keep to the fence.`
-        : ''),
+        : '') +
+      dropped.en,
   }
 }
+
+/** Said only where more turns were dropped than compared: then the pairs are a choice, and by what they were chosen. */
+function droppedText({
+  pairs,
+  dropped,
+}: {
+  readonly pairs: { readonly ab: number; readonly aa: number }
+  readonly dropped: Readonly<Record<string, number>>
+}): Bilingual {
+  const lost = sumOf(dropped, Object.keys(dropped))
+  const compared = pairs.ab + pairs.aa
+  if (lost <= compared) return { 'zh-CN': '', en: '' }
+  const quiet = sumOf(dropped, OF_BUSY_HOURS) > lost / 2
+  return {
+    'zh-CN':
+      `选中的回合有 ${lost} 个未能比较，多于完成比较的 ${compared} 个：` +
+      (quiet ? '结果只反映空闲且正常的时段。' : '结果未必能代表全部回合。'),
+    en:
+      ` More of the selected turns were dropped (${lost}) than compared (${compared}): ` +
+      (quiet ? 'the pairs come from quiet hours only.' : 'the pairs may not stand for all turns.'),
+  }
+}
+
+/** Shadows gave way to what went on around them. */
+const OF_BUSY_HOURS: readonly ShadowDropReason[] = ['busy', 'pressure', 'sick']
+
+const sumOf = (counts: Readonly<Record<string, number>>, names: readonly string[]): number =>
+  names.reduce((sum, name) => sum + (counts[name] ?? 0), 0)
 
 const OVERALL: Readonly<Record<ShadowVerdict, Bilingual>> = {
   better: { 'zh-CN': '总体更好', en: 'better for users' },

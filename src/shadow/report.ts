@@ -5,6 +5,7 @@ import type { ShadowReport } from '../protocol/shadow-report.js'
 import { type MeasuredDimension, measureDimensions } from './report-dimensions.js'
 import { INTERVAL_CONFIDENCE, judge, overallVerdict, REPORT_CONFIDENCE } from './report-rules.js'
 import { dimensionSentence, overallSentence } from './report-text.js'
+import { newTally } from './shadow-counts.js'
 
 /** What a report is made from beside the sums. Instants are wall-clock ms. */
 export interface ReportSubject {
@@ -14,7 +15,7 @@ export interface ReportSubject {
   readonly agentId?: string
   /** the mode of the users' side */
   readonly control: ExecutionMode
-  /** selected turns without a comparison, by reason */
+  /** selected turns without a comparison, by reason; what is absent is none */
   readonly dropped: Readonly<Record<string, number>>
   /** only where content is kept */
   readonly contents?: readonly ComparisonContent[]
@@ -38,9 +39,9 @@ export function shadowReport(sums: ComparisonSums, subject: ReportSubject): Shad
     orgId: subject.orgId ?? null,
     agentId: subject.agentId ?? null,
     ...summary,
-    sentence: overallSentence(summary),
+    sentence: overallSentence({ ...summary, dropped: subject.dropped }),
     outcomes: outcomesOf(ab),
-    shadows: { failed: failedOf(ab.candidate) + failedOf(aa.candidate), dropped: subject.dropped },
+    shadows: { failed: failedOf(ab.candidate) + failedOf(aa.candidate), dropped: droppedOf(subject) },
     confidence: { interval: INTERVAL_CONFIDENCE, report: REPORT_CONFIDENCE },
     ...(subject.contents === undefined ? {} : { samples: subject.contents.map(sampleOf) }),
   }
@@ -58,6 +59,12 @@ function judgedDimension(measured: MeasuredDimension): ShadowReport['dimensions'
 const outcomesOf = ({ control, candidate, codes }: KindSums): ShadowReport['outcomes'] => ({
   control: { ...control, codes: codes.control },
   candidate: { ...candidate, codes: codes.candidate },
+})
+
+/** Every reason, so that a reader sees which did not occur; and those of a newer version. */
+const droppedOf = ({ dropped }: ReportSubject): ShadowReport['shadows']['dropped'] => ({
+  ...newTally().dropped,
+  ...dropped,
 })
 
 const failedOf = ({ error, timeout }: SideCounts): number => error + timeout

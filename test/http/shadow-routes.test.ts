@@ -1,10 +1,12 @@
+import { promisify } from 'node:util'
 import { expect } from 'chai'
-import type { Comparison } from '../../src/journal/comparison.js'
+import type { Comparison, DroppedShadow } from '../../src/journal/comparison.js'
 import { type ShadowReport, shadowReportSchema } from '../../src/protocol/shadow-report.js'
-import { countsOf, newTally } from '../../src/shadow/shadow-counts.js'
 import { dataOf, errorOf } from '../support/answers.js'
-import { sampleComparison, sampleSide } from '../support/comparisons.js'
+import { sampleComparison, sampleDrop, sampleSide } from '../support/comparisons.js'
 import { bearer, type Edge, type EdgeOptions, startEdge } from '../support/edge.js'
+import { rejection } from '../support/rejection.js'
+import { until } from '../support/until.js'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -23,6 +25,10 @@ describe('GET /runtime/shadow/report', () => {
   const keep = (times: number, more: Partial<Comparison> = {}): void => {
     for (let time = 0; time < times; time += 1)
       edge.journal.keepComparison(sampleComparison({ at: Date.now() - HOUR_MS, ...more }))
+  }
+  const drop = (times: number, more: Partial<DroppedShadow> = {}): void => {
+    for (let time = 0; time < times; time += 1)
+      edge.journal.keepDrop(sampleDrop({ at: Date.now() - HOUR_MS, ...more }))
   }
   /** the control's own backend once more */
   const own = sampleComparison({ kind: 'aa', candidate: sampleSide() })
@@ -83,16 +89,22 @@ describe('GET /runtime/shadow/report', () => {
   })
 
   it('counts what failed, what was dropped and what passed the fence', async () => {
-    const tally = newTally()
-    tally.dropped.busy = 4
-    await start({ shadows: { consider: () => undefined, counts: () => countsOf(tally, 0) } })
+    await start()
+    drop(4)
     const failing = (result: 'error' | 'timeout', code: string) =>
       sampleSide({ mode: 'runtime_orchestrator', result, code })
     keep(3, { candidate: failing('error', 'runtime_error'), fenceViolations: 1 })
     keep(2, { candidate: failing('timeout', 'first_content_timeout') })
     const { shadows, outcomes, fenceViolations, sentence } = await report()
     expect(shadows.failed).to.equal(5)
-    expect(shadows.dropped).to.include({ busy: 4, pressure: 0 })
+    expect(shadows.dropped).to.deep.equal({
+      busy: 4,
+      pressure: 0,
+      sick: 0,
+      draining: 0,
+      aborted: 0,
+      flood: 0,
+    })
     expect(outcomes.control).to.deep.equal({ ok: 5, error: 0, timeout: 0, codes: {} })
     expect(outcomes.candidate).to.deep.equal({
       ok: 0,
@@ -102,6 +114,55 @@ describe('GET /runtime/shadow/report', () => {
     })
     expect(fenceViolations).to.equal(3)
     expect(sentence.en).to.contain('3 times')
+  })
+
+  it('counts what was dropped of its span, org, agent and control alone', async () => {
+    await start()
+    const at = Date.UTC(2026, 0, 2, 12)
+    keep(1, { at })
+    drop(1, { at: Date.UTC(2026, 0, 1, 23, 59, 59) })
+    drop(2, { at })
+    drop(4, { at, orgId: 'org-2', reason: 'sick' })
+    drop(8, { at, agentId: 'agent-2' })
+    drop(16, { at, controlMode: 'runtime_orchestrator' })
+    drop(32, { at: Date.UTC(2026, 0, 3) })
+    const dropped = async (query: string): Promise<Record<string, number>> => {
+      const all = Object.entries((await report(query)).shadows.dropped)
+      return Object.fromEntries(all.filter(([, count]) => count > 0))
+    }
+    const day = 'from=2026-01-02&to=2026-01-03'
+    expect(await dropped(`?${day}`)).to.deep.equal({ busy: 10, sick: 4 })
+    expect(await dropped(`?${day}&orgId=org-2`)).to.deep.equal({ sick: 4 })
+    expect(await dropped(`?${day}&orgId=org-1&agentId=agent-2`)).to.deep.equal({ busy: 8 })
+    expect(await dropped(`?${day}&control=runtime_orchestrator`)).to.deep.equal({ busy: 16 })
+    expect(await dropped('?from=2026-01-01&to=2026-01-02')).to.deep.equal({ busy: 1 })
+    expect(await dropped('?from=2026-02-01&to=2026-02-02')).to.deep.equal({})
+  })
+
+  it('takes the control of which more was dropped where neither was compared', async () => {
+    await start()
+    drop(1)
+    drop(2, { controlMode: 'runtime_orchestrator' })
+    expect((await report()).control).to.equal('runtime_orchestrator')
+    drop(1)
+    expect((await report()).control).to.equal('direct_llm')
+    keep(1, reversed)
+    expect((await report()).control).to.equal('runtime_orchestrator')
+  })
+
+  it('says when more was dropped than compared', async () => {
+    await start()
+    keep(3)
+    drop(3)
+    expect((await report()).sentence.en).not.to.contain('dropped')
+    drop(1, { reason: 'aborted' })
+    const { sentence } = await report()
+    expect(sentence.en).to.contain('dropped (4) than compared (3): the pairs come from quiet hours only')
+    expect(sentence['zh-CN']).to.contain('4 个未能比较，多于完成比较的 3 个：结果只反映空闲且正常的时段')
+    drop(3, { reason: 'aborted' })
+    const mixed = (await report()).sentence
+    expect(mixed.en).to.contain('dropped (7) than compared (3): the pairs may not stand for all turns')
+    expect(mixed['zh-CN']).to.contain('未必能代表全部回合')
   })
 
   it('never tells content, unless it is kept, and then a little', async () => {
@@ -146,6 +207,52 @@ describe('GET /runtime/shadow/report', () => {
     expect((await ask(edge, '', { role: 'admin' })).status).to.equal(403)
     expect((await ask(edge, '', { role: 'owner' })).status).to.equal(200)
     expect((await fetch(`${edge.url}/api/v1/runtime/shadow/report`)).status).to.equal(401)
+  })
+
+  it('makes a few at a time, lets a few wait, and refuses the rest', async () => {
+    await start()
+    const { comparisonSums } = edge.journal
+    let asked = 0
+    let release: () => void = () => undefined
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    edge.journal.comparisonSums = async (query) => {
+      asked += 1
+      await held
+      return comparisonSums(query)
+    }
+    const authorization = await bearer({ role: 'admin' })
+    const get = (path: string, signal?: AbortSignal): Promise<Response> =>
+      fetch(`${edge.url}/api/v1/runtime/${path}`, {
+        headers: { authorization },
+        ...(signal === undefined ? {} : { signal }),
+      })
+    const path = 'shadow/report?control=direct_llm'
+    const running = [get(path), get(path)]
+    await until('two to be made', () => asked === 2)
+    const more = Array.from({ length: 9 }, () => {
+      const leave = new AbortController()
+      return { leave, response: get(path, leave.signal) }
+    })
+    const refused = await Promise.race(more.map(async (one) => ({ ...one, response: await one.response })))
+    expect([refused.response.status, refused.response.headers.get('retry-after')]).to.deep.equal([503, '1'])
+    expect((await errorOf(refused.response)).code).to.equal('overloaded')
+    // The baseline reads as long.
+    expect((await get('baseline')).status).to.equal(503)
+
+    const [leaving, ...waiting] = more.filter(({ leave }) => leave !== refused.leave)
+    const connections = () => promisify(edge.server.getConnections.bind(edge.server))()
+    const before = await connections()
+    leaving?.leave.abort()
+    expect(await rejection(leaving?.response ?? Promise.resolve())).to.include({ name: 'AbortError' })
+    await until('the one that leaves to be gone', async () => (await connections()) < before)
+    release()
+    const answered = await Promise.all([...running, ...waiting.map(({ response }) => response)])
+    expect(answered.map(({ status }) => status)).to.deep.equal(Array(9).fill(200))
+    expect(asked).to.equal(9)
+    expect((await get(path)).status).to.equal(200)
+    expect(edge.log.filter(({ level }) => level === 50)).to.deep.equal([])
   })
 
   it('says when the journal cannot be read', async () => {

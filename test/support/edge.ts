@@ -13,12 +13,12 @@ import type { ChatBackend } from '../../src/execution/backend.js'
 import type { Outcome } from '../../src/execution/outcome.js'
 import type { AppDeps, EdgeMetrics, EdgeTiming } from '../../src/http/app-deps.js'
 import { createTurnRegistry, type TurnRegistry } from '../../src/http/turns.js'
+import type { Journal } from '../../src/journal/journal.js'
 import type { PublicWindows } from '../../src/metrics/windows.js'
 import type { Failover } from '../../src/protocol/events.js'
 import type { Decision, ExecutionMode } from '../../src/protocol/modes.js'
 import { createMemorySessionStore } from '../../src/sessions/memory-session-store.js'
 import type { SessionStore } from '../../src/sessions/session-store.js'
-import { countsOf, newTally } from '../../src/shadow/shadow-counts.js'
 import { capturingLogger } from './capturing-logger.js'
 import {
   type FakeFallback,
@@ -53,6 +53,8 @@ export interface EdgeOptions {
   /** in place of the edge's own `windows` */
   readonly realWindows?: PublicWindows
   readonly shadows?: AppDeps['shadows']
+  /** in place of the edge's own `journal` */
+  readonly realJournal?: Journal
   /** CHAT_SHADOW_KEEP_CONTENT */
   readonly keepContent?: boolean
   readonly clock?: Clock
@@ -94,7 +96,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
   const flagListeners: Edge['flagListeners'] = new Set()
   const app = createApp({
     recoveryShadows: { consider: () => undefined },
-    shadows: options.shadows ?? { consider: () => undefined, counts: () => countsOf(newTally(), 0) },
+    shadows: options.shadows ?? { consider: () => undefined },
     config: {
       auth: { keys: { kind: 'secret', secret: EDGE_SECRET }, operatorRole: 'admin', ...options.auth },
       maxStreams: options.maxStreams ?? 1000,
@@ -105,6 +107,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     flags: fixedFlags(options, flagListeners),
     ...around,
     windows: options.realWindows ?? around.windows,
+    journal: options.realJournal ?? around.journal,
     sessions,
     backends: {
       direct_llm: answering('direct_llm', 'Hello from direct'),
