@@ -126,6 +126,7 @@ describe('shadows on loopback', () => {
       pressure: () => 'none',
       sick: () => false,
       keep: (comparison) => kept.push(comparison),
+      keepDrop: () => undefined,
     })
     edge = await startEdge({
       shadows,
@@ -195,6 +196,7 @@ describe('shadows on loopback', () => {
       Object.assign(knobs, { mode, aaPercent: mode === 'runtime_orchestrator' ? 100 : 0 })
       await start()
       const counts = () => shadows.counts()
+      const executions = () => arrived.filter(({ isCancel }) => !isCancel).length
       const answered = async (message: string): Promise<void> => {
         expect((await startTurn(edge.url, member, message)).terminal?.event).to.equal('done')
       }
@@ -204,13 +206,14 @@ describe('shadows on loopback', () => {
       await until('the flood to be given up', () => counts().dropped.flood === 1)
       await answered('shadows talk nonsense')
       await until('the failure', () => counts().executions.runtime_orchestrator.error === 1)
+      await until('its cancel', () => counts().running === 1)
       for (const how of ['stop', 'leave'] as const) {
-        const before = arrived.length
+        const before = executions()
         const { aborted } = counts().dropped
         const response = await postTurn(edge.url, member, 'start', { agentId: 'a', message: 'all hang' })
         const sessionId = response.headers.get('x-chat-session-id') ?? ''
         if (mode === 'runtime_orchestrator') leftByUsers.push(sessionId)
-        await until('both requests', () => arrived.length === before + 2)
+        await until('both requests', () => executions() === before + 2)
         if (how === 'stop') await postTurn(edge.url, member, `sessions/${sessionId}/stop`, {})
         await response.body?.cancel()
         await until('the drop', () => counts().dropped.aborted === aborted + 1)
