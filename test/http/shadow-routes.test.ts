@@ -1,11 +1,19 @@
-import { promisify } from 'node:util'
 import { expect } from 'chai'
+import { systemClock } from '../../src/core/clock.js'
+import { silentLogger } from '../../src/core/logger.js'
 import type { Comparison, DroppedShadow } from '../../src/journal/comparison.js'
+import type { Journal } from '../../src/journal/journal.js'
+import { openSqliteJournal } from '../../src/journal/sqlite-journal.js'
 import { type ShadowReport, shadowReportSchema } from '../../src/protocol/shadow-report.js'
+import type { ShadowRunner } from '../../src/shadow/shadow-runner.js'
 import { dataOf, errorOf } from '../support/answers.js'
+import { startTurn } from '../support/chat-client.js'
 import { sampleComparison, sampleDrop, sampleSide } from '../support/comparisons.js'
 import { bearer, type Edge, type EdgeOptions, startEdge } from '../support/edge.js'
 import { rejection } from '../support/rejection.js'
+import { sampleLimits, sampleTurn } from '../support/sample-turn.js'
+import { shadowRig } from '../support/shadow-rig.js'
+import { temporaryDirectory } from '../support/temporary-directory.js'
 import { until } from '../support/until.js'
 
 const HOUR_MS = 3_600_000
@@ -211,6 +219,12 @@ describe('GET /runtime/shadow/report', () => {
 
   it('makes a few at a time, lets a few wait, and refuses the rest', async () => {
     await start()
+    let gone = 0
+    edge.server.on('request', (_, response) =>
+      response.on('close', () => {
+        if (!response.writableFinished) gone += 1
+      }),
+    )
     const { comparisonSums } = edge.journal
     let asked = 0
     let release: () => void = () => undefined
@@ -242,11 +256,9 @@ describe('GET /runtime/shadow/report', () => {
     expect((await get('baseline')).status).to.equal(503)
 
     const [leaving, ...waiting] = more.filter(({ leave }) => leave !== refused.leave)
-    const connections = () => promisify(edge.server.getConnections.bind(edge.server))()
-    const before = await connections()
     leaving?.leave.abort()
     expect(await rejection(leaving?.response ?? Promise.resolve())).to.include({ name: 'AbortError' })
-    await until('the one that leaves to be gone', async () => (await connections()) < before)
+    await until('the one that leaves to be gone', () => gone === 1)
     release()
     const answered = await Promise.all([...running, ...waiting.map(({ response }) => response)])
     expect(answered.map(({ status }) => status)).to.deep.equal(Array(9).fill(200))
@@ -263,3 +275,77 @@ describe('GET /runtime/shadow/report', () => {
     expect((await errorOf(response)).code).to.equal('store_unavailable')
   })
 })
+
+describe('dropped shadows of real turns on two replicas with one journal', () => {
+  const directory = temporaryDirectory()
+  const open: Replica[] = []
+
+  const start = async (replica: string, sick: boolean): Promise<Replica> => {
+    const journal = openSqliteJournal(directory.path('chat.db'), { clock: systemClock, logger: silentLogger })
+    const { runner } = shadowRig(
+      {},
+      { replica, clock: systemClock, sick: () => sick, keepDrop: (drop) => journal.keepDrop(drop) },
+    )
+    const edge = await startEdge({ realJournal: journal, shadows: runner, flags: { shadow: true } })
+    const started = { edge, journal, runner }
+    open.push(started)
+    return started
+  }
+  const stop = async ({ edge, journal, runner }: Replica): Promise<void> => {
+    await runner.stop(0)
+    await edge.close()
+    await journal.close()
+  }
+  const stopNow = async (replica: Replica): Promise<void> => {
+    open.splice(open.indexOf(replica), 1)
+    await stop(replica)
+  }
+  afterEach(async () => {
+    for (const replica of open.splice(0)) await stop(replica)
+  })
+
+  const chat = async ({ edge }: Replica, turns: number, orgId = 'org-1'): Promise<void> => {
+    const authorization = await bearer({ org_id: orgId })
+    for (let turn = 0; turn < turns; turn += 1)
+      expect((await startTurn(edge.url, authorization)).terminal?.event).to.equal('done')
+  }
+  const dropped = async ({ edge }: Replica, query = ''): Promise<Record<string, number>> => {
+    const { shadows } = shadowReportSchema.parse(await dataOf(await ask(edge, query)))
+    return Object.fromEntries(Object.entries(shadows.dropped).filter(([, count]) => count > 0))
+  }
+
+  it('count on both, for their span and org, and outlive whoever counted them', async () => {
+    const one = await start('replica-a', true)
+    const other = await start('replica-b', true)
+    await chat(one, 2)
+    await chat(one, 1, 'org-2')
+    expect(await dropped(one)).to.deep.equal({ sick: 3 })
+    await chat(other, 4)
+    expect(await dropped(other)).to.deep.equal({ sick: 7 })
+    await stopNow(other)
+    expect(await dropped(one)).to.deep.equal({ sick: 7 })
+    expect(await dropped(one, '?orgId=org-1')).to.deep.equal({ sick: 6 })
+    expect(await dropped(one, '?orgId=org-2&agentId=assistant')).to.deep.equal({ sick: 1 })
+    expect(await dropped(one, '?orgId=org-3')).to.deep.equal({})
+    expect(await dropped(one, '?agentId=nobody')).to.deep.equal({})
+    expect(await dropped(one, '?control=runtime_orchestrator')).to.deep.equal({})
+    expect(await dropped(one, '?from=2026-01-01&to=2026-01-02')).to.deep.equal({})
+    const again = await start('replica-b', false)
+    expect(await dropped(again)).to.deep.equal({ sick: 7 })
+  })
+
+  it('of a process that stops are kept', async () => {
+    const one = await start('replica-a', false)
+    const decision = { mode: 'direct_llm', reason: 'default', shadow: true } as const
+    expect(one.runner.consider(sampleTurn(), decision, sampleLimits)).not.to.equal(undefined)
+    await stopNow(one)
+    const next = await start('replica-b', false)
+    expect(await dropped(next)).to.deep.equal({ draining: 1 })
+  })
+})
+
+interface Replica {
+  readonly edge: Edge
+  readonly journal: Journal
+  readonly runner: ShadowRunner
+}
