@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { systemClock } from '../src/core/clock.js'
 import { silentLogger } from '../src/core/logger.js'
 import { openSqlite } from '../src/core/sqlite.js'
-import type { ComparedSide, Comparison, KeptExecution } from '../src/journal/comparison.js'
-import { comparisonEntry, executionEntry } from '../src/journal/entries.js'
+import type { ComparedSide, Comparison, DroppedShadow, KeptExecution } from '../src/journal/comparison.js'
+import { comparisonEntry, dropEntry, executionEntry } from '../src/journal/entries.js'
 import type { Journal } from '../src/journal/journal.js'
 import { JournalStatements } from '../src/journal/journal-statements.js'
 import { JOURNAL_SCHEMA } from '../src/journal/schema.js'
@@ -21,6 +21,9 @@ import { median, type Row, row } from './statistics.js'
  */
 const COMPARISONS = 100_000
 const EXECUTIONS = 500_000
+const MINUTE_MS = 60_000
+/** rows: ten orgs that lost shadows in each minute of two days */
+const DROPS = 10 * 2 * 24 * 60
 const RUNS = 9
 /** ms: what the report may take, and what may hold the loop */
 const REPORT_MS = 300
@@ -48,10 +51,16 @@ export async function benchReport(upstream: string, report: (text: string) => vo
   }
   const journal = openSqliteJournal(file, { clock: systemClock, logger: silentLogger, retention })
   try {
-    const sums = await measure(`sums of ${COMPARISONS} comparisons`, report, async () => {
-      const { ab, aa } = await journal.comparisonSums({ ...SPAN, controlMode: 'direct_llm' })
-      return ab.pairs + aa.pairs
-    })
+    const sums = await measure(
+      `sums of ${COMPARISONS} comparisons and ${DROPS} rows of dropped shadows`,
+      report,
+      async () => {
+        const query = { ...SPAN, controlMode: 'direct_llm' as const }
+        const { ab, aa } = await journal.comparisonSums(query)
+        const { busy = 0 } = await journal.drops(query)
+        return ab.pairs + aa.pairs + busy
+      },
+    )
     const ofOrg = await measure(`sums of one org among them`, report, async () => {
       const { ab, aa } = await journal.comparisonSums({
         ...SPAN,
@@ -67,7 +76,13 @@ export async function benchReport(upstream: string, report: (text: string) => vo
     const overHttp = await askService(file, upstream, report)
     return [
       row('report: 100,000 comparisons over HTTP (floor: what it may take)', 'ms', REPORT_MS, overHttp, 1),
-      row('report: 100,000 comparisons added up (floor: what it may take)', 'ms', REPORT_MS, sums.ms, 1),
+      row(
+        'report: 100,000 comparisons and what was dropped added up (floor: what it may take)',
+        'ms',
+        REPORT_MS,
+        sums.ms,
+        1,
+      ),
       row('report: of one org among them (floor: what it may take)', 'ms', REPORT_MS, ofOrg.ms, 1),
       row('report: event loop held at most (floor: what it may)', 'ms', HELD_MS, sums.heldMs, 1),
       row('baseline: 500,000 executions (floor: what it may take)', 'ms', BASELINE_MS, baseline.ms, 1),
@@ -174,6 +189,10 @@ function fill(file: string): void {
       const entry = comparisonEntry(comparison(at))
       if (entry !== undefined) statements.insertComparison(entry)
     }
+    for (let row = 0; row < DROPS; row += 1) {
+      const entry = dropEntry(drop(row), MINUTE_MS)
+      if (entry !== undefined) statements.insertDrops(entry)
+    }
     for (let at = 0; at < EXECUTIONS; at += 1) {
       const entry = executionEntry(execution(at))
       if (entry !== undefined) statements.insertExecution(entry)
@@ -206,6 +225,15 @@ function comparison(at: number): Comparison {
     fenceViolations: 0,
   }
 }
+
+const drop = (row: number): DroppedShadow => ({
+  at: BEGIN + Math.floor(row / 10) * MINUTE_MS,
+  replica: 'replica-1',
+  orgId: `org-${row % 10}`,
+  agentId: 'agent-1',
+  controlMode: 'direct_llm',
+  reason: 'busy',
+})
 
 const execution = (at: number): KeptExecution => ({
   at: BEGIN + at * 100,
