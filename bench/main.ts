@@ -8,6 +8,7 @@ import { benchReport } from './report.js'
 import { benchShadow } from './shadow.js'
 import type { Row } from './statistics.js'
 import { benchStreams } from './streams.js'
+import { askedOf, type BenchName, USAGE } from './usage.js'
 import { benchWindow } from './window.js'
 
 const BENCHES = {
@@ -18,17 +19,21 @@ const BENCHES = {
   shadow: benchShadow,
   window: (_upstream: string, report: (text: string) => void) => benchWindow(report),
   report: benchReport,
-}
-type Name = keyof typeof BENCHES
-const NAMES = Object.keys(BENCHES) as Name[]
+} satisfies Record<BenchName, unknown>
 
-function wanted(argv: readonly string[]): Name[] {
-  const unknown = argv.filter((name) => !NAMES.some((known) => known === name))
-  if (unknown.length > 0) {
-    process.stderr.write(`Unknown bench: ${unknown.join(', ')}. There are: ${NAMES.join(', ')}.\n`)
-    process.exit(2)
+/** Nothing to measure where help was asked for, or the wrong thing. */
+function wanted(argv: readonly string[]): readonly BenchName[] {
+  const asked = askedOf(argv)
+  switch (asked.kind) {
+    case 'run':
+      return asked.names
+    case 'help':
+      process.stdout.write(USAGE)
+      return process.exit(0)
+    case 'wrong':
+      process.stderr.write(`${asked.fault}\n\n${USAGE}`)
+      return process.exit(2)
   }
-  return argv.length === 0 ? NAMES : NAMES.filter((name) => argv.includes(name))
 }
 
 function table(rows: readonly Row[]): string {

@@ -1,4 +1,4 @@
-// npm run bench: sets everything up and measures; `npm run bench -- relay` runs one of relay, latency, decision, streams, shadow, window, report.
+// npm run bench: sets everything up and measures; `npm run bench -- --help` tells what.
 import { build, install, run } from './lib/prepare.mjs'
 
 install()

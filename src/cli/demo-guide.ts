@@ -78,11 +78,11 @@ How both did so far, as counted in the last five minutes and as kept:
 
 Or kill it: within a second all turns are the direct LLM's, and ${inFolder(folder, 'auto-fallback.flagd.json')} says why:
   kill ${facts.runtimePid}
-Started again, it gets its sessions back by itself: 5 % of them after half a minute, all of them two minutes after the kill:
+Started again, and with the loop from above running, it gets its sessions back by itself, all of them after some two minutes:
   node dist/simulator/main.js runtime --port ${new URL(runtimeUrl).port}
 
 More to paste: a share of the sessions on both backends and the report on them in docs/shadow.md, every fault and alert in docs/runbook.md.
-Ctrl-C ends the demo; flags and conversations stay in ${folder} for the next run (npm run demo -- --fresh empties it first).
+Ctrl-C ends the demo; flags and conversations stay in ${folder} for the next run (npm run demo -- --fresh begins anew).
 `
 }
 

@@ -12,6 +12,7 @@ import { REPLICA_ROWS } from './rows-replicas.js'
 import { RUNTIME_ROWS } from './rows-runtime.js'
 import { isMet } from './statistics.js'
 import { numberTable, rowTable } from './table.js'
+import { type Asked, askedOf, USAGE } from './usage.js'
 
 /** `npm run chaos`: breaks everything there is, and prints what the users saw of it. */
 
@@ -28,12 +29,6 @@ const ROWS = [
   ...REPLICA_ROWS,
   ...RAMP_ROWS,
 ]
-const USAGE = `npm run chaos                     every drill and every number, in about six minutes
-npm run chaos -- killed flagd     the drills whose name has one of these words, one after another
-npm run chaos -- --numbers        the numbers alone
-npm run chaos -- --write          puts what was run into ${DOCUMENT}; also with --numbers
-`
-
 const say = (text: string): void => void process.stderr.write(`\u2022 ${text}\n`)
 
 // Processes and mounts of the drills are freed at every exit.
@@ -41,21 +36,36 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 process.exit(await main(process.argv.slice(2)))
 
 async function main(argv: readonly string[]): Promise<number> {
-  const options = argv.filter((word) => word.startsWith('--'))
-  const words = argv.filter((word) => !word.startsWith('--'))
-  if (options.some((option) => option !== '--write' && option !== '--numbers')) {
-    process.stderr.write(USAGE)
-    return 2
+  const asked = askedOf(
+    argv,
+    ROWS.map(({ name }) => name),
+  )
+  switch (asked.kind) {
+    case 'wrong':
+      process.stderr.write(`${asked.fault}\n\n${USAGE}`)
+      return 2
+    case 'help':
+      process.stdout.write(USAGE)
+      return 0
+    case 'list':
+      process.stdout.write([...new Set(ROWS.map(({ name }) => `${name}\n`))].join(''))
+      return 0
+    case 'run':
+      return runAsked(asked)
   }
+}
+
+async function runAsked({
+  names,
+  isAll,
+  numbers: areNumbersAsked,
+  write,
+}: Extract<Asked, { kind: 'run' }>): Promise<number> {
   const loadBefore = loadavg()[0] ?? 0
   const lateness = monitorEventLoopDelay({ resolution: 10 })
   lateness.enable()
-  const isAll = words.length === 0
-  const onlyNumbers = options.includes('--numbers')
-  const numbers: Numbers = isAll || onlyNumbers ? await measureNumbers(say) : { measures: [], faults: [] }
-  const rows = onlyNumbers
-    ? []
-    : ROWS.filter(({ name }) => isAll || words.some((word) => name.includes(word)))
+  const numbers: Numbers = areNumbersAsked ? await measureNumbers(say) : { measures: [], faults: [] }
+  const rows = ROWS.filter(({ name }) => names.includes(name))
   const results = await runAll(rows, isAll ? LANES : 1)
   const machine = [
     `Measured ${new Date().toISOString().slice(0, 10)}`,
@@ -66,7 +76,7 @@ async function main(argv: readonly string[]): Promise<number> {
   ].join(', ')
   const tables = { drills: drillsText(results), numbers: numbersText(numbers) }
   for (const part of PARTS) if (tables[part] !== '') process.stdout.write(`\n${machine}\n\n${tables[part]}\n`)
-  if (options.includes('--write'))
+  if (write)
     for (const part of PARTS) if (tables[part] !== '') writeDocument(part, `${machine}\n\n${tables[part]}`)
   const isGood =
     results.every(({ faults }) => faults.length === 0) &&

@@ -1,0 +1,41 @@
+/** What each bench measures, by its name. */
+export const BENCH_NAMES = {
+  relay: 'CPU of an event on its way through us, beside the same without us',
+  latency: 'what we add to the time to first content',
+  decision: 'what the decision of a turn costs',
+  streams: 'memory of open streams',
+  shadow: 'what shadows cost the users, and memory over many of them',
+  window: 'recording and reading of the windows',
+  report: 'the shadow report over 100,000 comparisons',
+} as const
+export type BenchName = keyof typeof BENCH_NAMES
+
+export const USAGE = `Measures the service beside a floor measured in the same run, and keeps the numbers in bench/results/.
+
+Usage: npm run bench -- [name...]
+
+Without a name all of them, in some minutes; on a machine with nothing else to do.
+
+${Object.entries(BENCH_NAMES)
+  .map(([name, what]) => `  ${name.padEnd(10)} ${what}`)
+  .join('\n')}
+  -h, --help this text
+
+Exit code: 0 measured, whether the targets are met or not; 2 wrong usage.
+`
+
+export type Asked =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'wrong'; readonly fault: string }
+  | { readonly kind: 'run'; readonly names: readonly BenchName[] }
+
+const isBench = (name: string): name is BenchName => Object.hasOwn(BENCH_NAMES, name)
+
+/** What a command line asks for; pure. */
+export function askedOf(argv: readonly string[]): Asked {
+  if (argv.includes('--help') || argv.includes('-h')) return { kind: 'help' }
+  const unknown = argv.filter((name) => !isBench(name))
+  if (unknown.length > 0) return { kind: 'wrong', fault: `Unknown bench: ${unknown.join(', ')}` }
+  const all = Object.keys(BENCH_NAMES).filter(isBench)
+  return { kind: 'run', names: all.filter((name) => argv.length === 0 || argv.includes(name)) }
+}
