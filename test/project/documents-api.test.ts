@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto'
+import { expect } from 'chai'
+import { type DemoFacts, demoGuide, demoShell } from '../../src/cli/demo-guide.js'
+import { PROBLEMS } from '../../src/http/problems.js'
+import { callsInShell, type DocumentedCall, documentedCalls } from '../support/documented-calls.js'
+import { bearer, type Edge, startEdge } from '../support/edge.js'
+import { documentPages } from '../support/markdown.js'
+
+/** The calls the documents and the demo name, made. */
+
+const FACTS: DemoFacts = {
+  url: 'http://127.0.0.1:3001',
+  tokens: { member: 'a-member-token', admin: 'an-admin-token' },
+  org: 'acme',
+  sessionId: randomUUID(),
+  events: 'event: done\ndata: {}\n\n',
+  folder: 'data/demo',
+  llmUrl: 'http://127.0.0.1:8001',
+  runtimeUrl: 'http://127.0.0.1:8000',
+  runtimePid: 42,
+}
+
+const SAMPLES: Readonly<Record<string, string>> = {
+  from: '2026-01-01',
+  to: '2026-01-02',
+  orgId: 'acme',
+  agentId: 'assistant',
+  control: 'direct_llm',
+  limit: '1',
+  before: '1',
+}
+
+/** `from&to=…` with a value for each that has none. */
+function filled(query: string): string {
+  const pairs = query.split('&').map((part): [string, string] => {
+    const [name = '', value = SAMPLES[name]] = part.split('=')
+    if (value === undefined) throw new Error(`no sample for the parameter ${name}`)
+    return [name, value]
+  })
+  return String(new URLSearchParams(pairs))
+}
+
+const path = (call: DocumentedCall): string =>
+  call.path.replace(':sessionId', randomUUID()).replace(':orgId', 'acme')
+
+describe('the API in the documents', () => {
+  const inDocuments = documentPages().flatMap(documentedCalls)
+  const inDemo = callsInShell(demoGuide(FACTS), 'the demo')
+  let edge: Edge
+
+  before(async () => {
+    edge = await startEdge()
+  })
+  after(() => edge.close())
+
+  it('is found before it is judged', () => {
+    const paths = new Set(inDocuments.map((call) => call.path))
+    expect(paths.size).to.be.greaterThan(15)
+    expect(inDemo.length).to.be.greaterThan(10)
+  })
+
+  it('is there, path and method', async () => {
+    for (const call of [...inDocuments, ...inDemo]) {
+      const response = await fetch(`${edge.url}${path(call)}`, { method: call.method })
+      await response.body?.cancel()
+      const what = `${call.where} ${call.method} ${call.path}`
+      expect(response.status, what).to.be.oneOf(/^\/(health|metrics)/.test(call.path) ? [200, 503] : [401])
+    }
+  })
+
+  it('takes the parameters and bodies that are shown', async () => {
+    const shown = [...inDocuments, ...inDemo].filter(
+      ({ query, body }) => query !== undefined || body !== undefined,
+    )
+    expect(shown.length).to.be.greaterThan(10)
+    for (const call of shown) {
+      const search = call.query === undefined ? '' : `?${filled(call.query)}`
+      const response = await fetch(`${edge.url}${path(call)}${search}`, {
+        method: call.method,
+        headers: {
+          authorization: await bearer({ role: 'admin', org_id: 'acme' }),
+          'content-type': 'application/json',
+          'accept-language': 'en',
+        },
+        ...(call.body === undefined ? {} : { body: call.body }),
+      })
+      const answer = await response.text()
+      const what = `${call.where} ${call.method} ${call.path}${search} ${call.body ?? ''}: ${answer}`
+      // The session of an example is nobody's.
+      if (answer.includes(PROBLEMS.session_unknown.en)) continue
+      expect(response.status, what).to.be.lessThan(400)
+    }
+  })
+})
+
+describe("the demo's shell file", () => {
+  it('sets every name its guide goes by', () => {
+    const set = new Set([...demoShell(FACTS).matchAll(/\b([A-Z_]+)=/g)].map((match) => match[1]))
+    const used = [...demoGuide(FACTS).matchAll(/\$([A-Z_]+)/g)].map((match) => match[1])
+    expect(used.length).to.be.greaterThan(20)
+    for (const name of used) expect(set.has(name), name).to.equal(true)
+  })
+})
