@@ -177,10 +177,13 @@ describe('shadows of the running service', function () {
       expect(sessions.has(sessionId)).to.equal(true)
       expect([sessionId.startsWith('shadow:'), shadow]).to.deep.equal([true, '1'])
     }
-    await until(
-      'the drop',
-      async () => (await metric(service, 'chat_shadow_dropped_total{reason="aborted"}')) > 0,
-    )
+    const dropped = () => metric(service, 'chat_shadow_dropped_total{reason="aborted"}')
+    await until('the drop', async () => (await dropped()) > 0)
+    await until('the report to count it', async () => {
+      const url = `${service.url}/api/v1/runtime/shadow/report`
+      const report = JSON.parse(await (await fetch(url, { headers: { authorization: admin } })).text())
+      return report.data.shadows.dropped.aborted === (await dropped())
+    })
   })
 
   it('end with the service, within its drain time', async () => {

@@ -1,0 +1,12 @@
+import { createHash } from 'node:crypto'
+import { expect } from 'chai'
+import { JOURNAL_SCHEMA } from '../../src/journal/schema.js'
+
+describe("the journal's migrations", () => {
+  it('stay as they are once files were made by them: a change is one more', () => {
+    const digests = JOURNAL_SCHEMA.migrations.map((script) =>
+      createHash('sha256').update(script.replace(/\s+/g, ' ').trim()).digest('hex').slice(0, 16),
+    )
+    expect(digests).to.deep.equal(['2e1b661e1ca34f28', '2b8ec759a461fabb', '2e74f74af5937e31'])
+  })
+})
