@@ -3,6 +3,7 @@ import { breachOf } from './auto-layer.js'
 import { applyCommand } from './command.js'
 import type { Draft } from './draft.js'
 import { report } from './report.js'
+import type { PendingTrip } from './state.js'
 
 /**
  * The store, or the provider, has something newer: what was pending is dropped, except commands and a breach that still
@@ -11,11 +12,13 @@ import { report } from './report.js'
 export function adopt(draft: Draft, override: Override, fromProvider = false): void {
   const { known: before, commands, highest, starting, store, isolated } = draft.state
   const lostTrip = override.auto.state === 'fallback' ? null : store.tripped
-  const wasReset = isReset(before, override)
+  const { judgedSince } = draft
+  const wasReset =
+    isReset(override, judgedSince) || (store.tripped !== null && isResetSince(store.tripped, override))
   const isSick = draft.evidence !== undefined && breachOf(draft.evidence, draft.guardrails) !== undefined
   const isLeftBehind = isSick && lostTrip === null && isTowardsRuntime(before, override)
 
-  draft.become(override)
+  draft.become(override, judgedSince)
   draft.set({
     fromProvider,
     highest: Math.max(draft.state.highest, override.revision),
@@ -45,12 +48,19 @@ function isTowardsRuntime(before: Override, after: Override): boolean {
   return before.auto.state === 'fallback' && after.auto.state === 'normal' && after.trips > 0
 }
 
-const isReset = (before: Override, { auto, manual, trips, actor, evidenceSince }: Override): boolean =>
+/** A reset since the trip, though something else was written over it: no trips, and evidence that began anew. */
+const isResetSince = ({ evidenceSince: before }: PendingTrip, { auto, trips, evidenceSince }: Override) =>
+  auto.state === 'normal' && trips === 0 && before !== undefined && evidenceSince !== before
+
+const isReset = (
+  { auto, manual, trips, actor, evidenceSince }: Override,
+  judgedSince: number | undefined,
+): boolean =>
   actor === 'manual' &&
   auto.state === 'normal' &&
   manual.scope === 'none' &&
   trips === 0 &&
-  evidenceSince !== before.evidenceSince
+  evidenceSince !== judgedSince
 
 function isNewMeaning(before: Override, after: Override): boolean {
   return (

@@ -59,13 +59,27 @@ export class Draft {
     this.set({ store: { ...this.state.store, ...part } })
   }
 
-  /** A change of this replica's making: acts at once, and is on its way to the store. */
-  change(change: Change, { what, actor, userId }: ChangeContext): void {
+  /** A change of this replica's making: acts at once, and is on its way to the store. Whatever ends a fallback ends its trip. */
+  change(change: Change, context: ChangeContext): void {
+    const after = this.#decided(change, context.actor)
+    this.#change(after, context, this.state.known.evidenceSince)
+    if (after.auto.state !== 'fallback') this.setStore({ tripped: null })
+  }
+
+  /** A trip: what it was judged by counts on until it is in the store. */
+  trip(change: Change, context: ChangeContext): void {
+    const { evidenceSince } = this.state.known
+    const { executionsAt } = this.#forgotten
+    const after = this.#decided(change, context.actor)
+    this.#change(after, context, after.evidenceSince)
+    this.setStore({ tripped: { executionsAt, ...(evidenceSince === undefined ? {} : { evidenceSince }) } })
+  }
+
+  #change(after: Override, { what, userId }: ChangeContext, judgedSince: number | undefined): void {
     const { evidence, guardrails } = this
     const before = this.state.known
-    const after = this.#decided(change, actor)
     const version = this.state.store.version + 1
-    this.become(after)
+    this.become(after, judgedSince)
     this.setStore({
       dirtyAt: this.state.store.dirtyAt ?? this.at.now,
       version,
@@ -101,11 +115,24 @@ export class Draft {
     this.change({}, { actor: this.state.known.actor })
   }
 
-  /** Takes over an override, with the instants that run from its first sight. */
-  become(after: Override): void {
+  /**
+   * Takes over an override, with the instants that run from its first sight. `judgedSince`: the `evidenceSince` by which
+   * this replica judges so far; where the new one differs, the evidence begins anew.
+   */
+  become(after: Override, judgedSince: number | undefined): void {
     const before = this.state.known
     this.set({ known: after, timers: timersOf(before, after, this.state.timers, this.at, this.guardrails) })
-    if (after.evidenceSince === before.evidenceSince) return
+    if (after.evidenceSince !== judgedSince) this.restartEvidence()
+  }
+
+  /** By which `evidenceSince` the executions are judged: a trip that is not in the store yet leaves them as they were. */
+  get judgedSince(): number | undefined {
+    const { known, store } = this.state
+    return store.tripped === null ? known.evidenceSince : store.tripped.evidenceSince
+  }
+
+  /** Only executions started from now on are judged. */
+  restartEvidence(): void {
     this.effects.push({ kind: 'restart_evidence' })
     this.#forget({ executionsAt: this.at.now })
   }

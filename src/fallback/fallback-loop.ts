@@ -8,7 +8,7 @@ import type { Journal, Transition } from '../journal/journal.js'
 import type { JudgedWindow, PublicWindows } from '../metrics/windows.js'
 import type { FallbackPolicy } from '../protocol/fallback.js'
 import type { ExecutionMode } from '../protocol/modes.js'
-import type { FlagStore } from '../store/flag-store.js'
+import type { FlagStore, Stored } from '../store/flag-store.js'
 import { overrideOfMetadata } from '../store/override-document.js'
 import { createOverrideEvaluator } from '../store/override-evaluator.js'
 import { renderOverride } from '../store/override-rendering.js'
@@ -108,7 +108,7 @@ const DIRECT_WINDOW_MS = 60_000
 const LONGEST_MS = 86_400_000
 /** ms between rounds that were asked for: a burst of flag changes is one round */
 const PAUSE_MS = 20
-/** rounds on what a lost race left, within one tick */
+/** on what a lost race left, within one round; the lock itself has them wait by chance. The next round follows at once */
 const MAX_ATTEMPTS = 5
 /** samples between two of the whole state */
 const CHECKPOINT_EVERY = 500
@@ -183,6 +183,8 @@ class FallbackLoop implements RunningFallback {
 
   overrideFor(subject: Subject, provided: ProvidedOverride): { readonly on: boolean } {
     if (this.#state.isolated) return ON
+    // Memory first: others may be writing the override without pause, and none of them knows of this trip yet.
+    if (this.#state.store.tripped !== null) return ON
     // Nothing was read yet, and nothing decided either.
     if (this.#state.starting && this.#state.store.dirtyAt === null) return provided
     // Ties go to the provider: it has the file.
@@ -258,8 +260,8 @@ class FallbackLoop implements RunningFallback {
     const provider = { ready: said.ready, ...(override === undefined ? {} : { override }) }
     // Once for all attempts: a breach that lost its race still holds.
     const evidence = this.#evidence(said.guardrails)
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-      const seen = await this.#reader.read()
+    let seen = await this.#reader.read()
+    for (let attempt = 1; ; attempt += 1) {
       // What was read last is what a late read leaves to be written upon, other flags and all.
       if (seen.override.kind !== 'failed') this.#text = seen.text
       const { guardrails, policy } = said
@@ -275,7 +277,13 @@ class FallbackLoop implements RunningFallback {
         provider,
         jitter,
       })
-      if (!(await this.#writeAll(effects))) break
+      const found = await this.#writeAll(effects)
+      if (found === undefined) break
+      if (attempt === MAX_ATTEMPTS) {
+        void this.#loop.nudge()
+        break
+      }
+      seen = this.#reader.found(found)
     }
     this.#loopFault = undefined
     this.#tellAlerts()
@@ -332,17 +340,18 @@ class FallbackLoop implements RunningFallback {
     }
   }
 
-  /** Writes what is to be written; true when the override's race was lost and the store has to be read again. */
-  async #writeAll(effects: readonly Effect[]): Promise<boolean> {
-    let lost = false
+  /** Writes what is to be written; where the override's race was lost, what is there now. */
+  async #writeAll(effects: readonly Effect[]): Promise<Stored | undefined> {
+    let found: Stored | undefined
     for (const effect of effects) {
-      if (effect.kind === 'write') lost = await this.#write(effect)
+      if (effect.kind === 'write') found = await this.#write(effect)
       else if (effect.kind === 'write_lease') await this.#writeLease(effect)
     }
-    return lost
+    return found
   }
 
-  async #write({ override, expected, keepAside, version }: Effect & { kind: 'write' }): Promise<boolean> {
+  async #write(effect: Effect & { kind: 'write' }): Promise<Stored | undefined> {
+    const { override, expected, keepAside, version } = effect
     const text = renderOverride(override, this.#text)
     const result = await this.deps.store.write(text, expected, { keepAside })
     switch (result.kind) {
@@ -356,13 +365,13 @@ class FallbackLoop implements RunningFallback {
           version,
           guardrails: this.#flags.guardrails,
         })
-        return false
+        return undefined
       case 'conflict':
-        return true
+        return result.stored
       case 'failed': {
         const jitter = this.deps.random()
         this.#advance({ kind: 'write_failed', ...this.#instant(), fault: result.fault, jitter })
-        return false
+        return undefined
       }
     }
   }

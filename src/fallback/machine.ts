@@ -128,15 +128,12 @@ function moveAuto(draft: Draft, input: Tick): void {
   if (state.bothSick !== (move.kind === 'both_sick')) draft.set({ bothSick: move.kind === 'both_sick' })
   keepHealth(draft, now)
   switch (move.kind) {
-    case 'trip': {
-      const tripped = { executionsAt: draft.forgotten.executionsAt }
-      draft.change(
+    case 'trip':
+      draft.trip(
         { auto: move.auto, trips: move.trips, evidenceSince: wall },
         { what: move.what, actor: 'auto' },
       )
-      draft.setStore({ tripped })
       return
-    }
     case 'towards_runtime':
       draft.propose({ auto: move.auto, evidenceSince: wall }, move.what)
       return

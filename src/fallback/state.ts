@@ -75,6 +75,15 @@ export interface Forgotten {
   readonly healthAt: number | null
 }
 
+/**
+ * What a trip was judged by, as long as it is not in the store: the race may be lost, and then it is judged again by the
+ * same executions and those that came since. The evidence begins anew when the trip is in the store.
+ */
+export interface PendingTrip extends Pick<Forgotten, 'executionsAt'> {
+  /** of the override that it was decided upon */
+  readonly evidenceSince?: number
+}
+
 export interface Timers {
   /** the present state or ramp step began (or was first seen) */
   readonly autoSinceAt: number
@@ -93,8 +102,8 @@ export interface StoreState {
   readonly version: number
   /** the pending write only repeats what the provider did not give back */
   readonly rewrite: boolean
-  /** the pending write holds a trip; the executions that were forgotten before it */
-  readonly tripped: Pick<Forgotten, 'executionsAt'> | null
+  /** the pending write holds a trip: it acts here whatever the provider says, and its evidence counts on */
+  readonly tripped: PendingTrip | null
   readonly attempts: number
   readonly retryAt: number
   readonly fault: StoreFault | null

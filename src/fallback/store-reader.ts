@@ -45,6 +45,15 @@ export class StoreReader {
     return isHanging ? Promise.resolve(HANGING) : this.#inTime(this.#reading)
   }
 
+  /** What a write that lost its race found there, read under the lock; the lease stays as it was seen. */
+  found(stored: Stored): StoreView {
+    return {
+      override: this.#seen(stored),
+      lease: { kind: 'failed' },
+      ...(stored.kind === 'text' ? { text: stored.text } : {}),
+    }
+  }
+
   #inTime(reading: Promise<StoreView>): Promise<StoreView> {
     return new Promise((resolve) => {
       const timer = scheduleDeadline(this.clock, READ_MS, () => resolve(LATE))

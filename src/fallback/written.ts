@@ -20,6 +20,7 @@ export function written(draft: Draft, hash: string, revision: number, version: n
     return
   }
   tellUpTo(draft, version)
+  if (store.tripped !== null) draft.restartEvidence()
   if (version !== store.version) {
     // Something was decided meanwhile: it goes on top of what was written.
     draft.set({ known: { ...draft.state.known, revision: draft.state.highest + 1 } })
@@ -48,7 +49,7 @@ export function written(draft: Draft, hash: string, revision: number, version: n
 function accept(draft: Draft, { override, transition }: Proposal): void {
   const { commands } = draft.state
   draft.effects.push({ kind: 'report', transition })
-  draft.become(override)
+  draft.become(override, draft.judgedSince)
   draft.set({
     proposal: null,
     reports: [],

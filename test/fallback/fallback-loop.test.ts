@@ -5,6 +5,7 @@ import { type FallbackInput, type FallbackState, initialState } from '../../src/
 import { transitionKind } from '../../src/protocol/transition-text.js'
 import { createMemoryFiles } from '../../src/store/memory-flag-store.js'
 import { NEUTRAL } from '../../src/store/override.js'
+import { parseOverride } from '../../src/store/override-document.js'
 import { renderOverride } from '../../src/store/override-rendering.js'
 import { SUBJECT, setUpLoop } from './loop-setup.js'
 
@@ -15,6 +16,28 @@ const isDirect = ({ fallback }: Loop, revision = 0) =>
 
 const kindOf = (input: unknown): unknown =>
   typeof input === 'object' && input !== null && 'kind' in input ? input.kind : undefined
+
+/** Somebody else writes a new revision just before each of the loop's own writes, so often. */
+function losing(times: number) {
+  const others = { left: times }
+  const files = createMemoryFiles(renderOverride(NEUTRAL))
+  const loop = setUpLoop({
+    files,
+    wrap: (store) => ({
+      ...store,
+      write: (...call) => {
+        const parsed = parseOverride(files.override ?? '')
+        if (others.left > 0 && parsed.kind === 'override') {
+          others.left -= 1
+          const revision = parsed.override.revision + 1
+          files.override = renderOverride({ ...parsed.override, revision, replica: 'other' })
+        }
+        return store.write(...call)
+      },
+    }),
+  })
+  return { loop, others }
+}
 
 describe('the fallback loop', () => {
   it('trips on health at the failure that completes the row, not at the next tick', async () => {
@@ -39,6 +62,57 @@ describe('the fallback loop', () => {
     await loop.pass(1000)
     expect(loop.fallback.snapshot().override.auto).to.deep.include({ state: 'fallback' })
     expect(loop.kept[0]).to.deep.include({ cause: 'error_rate', value: 1, threshold: 0.5 })
+    await loop.fallback.stop()
+  })
+
+  it('tries again at once what lost its race, upon what the race left', async () => {
+    const { loop } = losing(12)
+    await loop.start()
+    loop.record('error', 10)
+    await loop.pass(1200)
+    const parsed = loop.parsed()
+    expect(parsed.kind === 'override' && parsed.override.auto.state).to.equal('fallback')
+    expect(loop.fallback.snapshot()).to.deep.include({ persisted: true })
+    expect(loop.notified.map(transitionKind)).to.deep.equal(['trip'])
+    await loop.fallback.stop()
+  })
+
+  it('keeps its own trip, whatever the provider says, while others win every race', async () => {
+    const { loop, others } = losing(1e6)
+    await loop.start()
+    loop.record('error', 10)
+    await loop.pass(1000)
+    for (let step = 0; step < 60; step += 1) {
+      await loop.pass(50)
+      expect(state(loop)).to.equal('fallback')
+      expect(isDirect(loop, 1e9), 'the provider is ahead').to.equal(true)
+    }
+    others.left = 0
+    await loop.pass(100)
+    expect(loop.fallback.snapshot()).to.deep.include({ persisted: true })
+    expect(isDirect(loop, 1e9), 'written: the provider counts again').to.equal(false)
+    await loop.fallback.stop()
+  })
+
+  it('gives its own trip up for a person’s reset, though it was not written yet', async () => {
+    const { loop, others } = losing(1e6)
+    await loop.start()
+    loop.record('error', 10)
+    await loop.pass(1500)
+    expect(isDirect(loop)).to.equal(true)
+    others.left = 0
+    const revision = loop.fallback.snapshot().override.revision + 50
+    loop.files.override = renderOverride({
+      ...NEUTRAL,
+      revision,
+      replica: 'other',
+      actor: 'manual',
+      evidenceSince: loop.clock.wall(),
+    })
+    loop.flagsChanged()
+    await loop.pass(50)
+    expect(state(loop)).to.equal('normal')
+    expect(isDirect(loop, revision)).to.equal(false)
     await loop.fallback.stop()
   })
 

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { NEUTRAL } from '../../src/store/override.js'
 import { CALM, DEAD, Driven, FAILING, Files, fallen, QUIET, WELL } from './driven.js'
 
 /** Two replicas on the same files; the first has tripped, and both have seen it. */
@@ -178,6 +179,9 @@ describe('a replica that alone lost the runtime', () => {
   })
 })
 
+const orgs = (n: number) =>
+  ({ scope: 'orgs', target: { kind: 'orgs', orgIds: [`org-${n}`] }, reason: 'race' }) as const
+
 describe('a lost race', () => {
   it('drops what was pending, and trips again where the breach still holds', () => {
     const files = new Files()
@@ -191,6 +195,78 @@ describe('a lost race', () => {
     expect(files.stored).to.deep.include({ revision: 2, trips: 1, replica: 'r1' })
     expect(files.stored.manual.scope).to.equal('orgs')
     expect(first.kinds).to.deep.equal(['trip'])
+  })
+
+  it('is judged by the executions that it was decided by, for as long as others win', () => {
+    const files = new Files()
+    files.put({ ...NEUTRAL, evidenceSince: 7, revision: 4 })
+    const replica = new Driven(files, 'r1').round().pass(1000)
+    replica.tick({ evidence: FAILING })
+    for (let revision = 5; revision < 40; revision += 1) {
+      files.put({ ...files.stored, revision, replica: 'r2', actor: 'manual', manual: orgs(revision) })
+      const effects = replica.pass(1000).tick({ evidence: FAILING })
+      expect(replica.auto).to.equal('fallback')
+      expect(replica.known.manual).to.deep.equal(orgs(revision))
+      expect(effects.map(({ kind }) => kind)).to.not.include('restart_evidence')
+    }
+    replica.round({ evidence: FAILING })
+    expect(files.stored).to.deep.include({ revision: 40, trips: 1, replica: 'r1', manual: orgs(39) })
+    expect(replica.has('restart_evidence')).to.equal(true)
+    expect(replica.kinds).to.deep.equal(['trip'])
+  })
+
+  it('leaves the evidence as the others have it: begun anew where their state is new', () => {
+    const files = new Files()
+    files.put({ ...NEUTRAL, evidenceSince: 7, revision: 4 })
+    const replica = new Driven(files, 'r1').round().pass(1000)
+    replica.tick({ evidence: FAILING })
+    files.put({ ...files.stored, revision: 5, replica: 'r2', trips: 1, evidenceSince: 9 })
+    expect(replica.pass(1000).tick({ evidence: CALM })[0]).to.deep.equal({ kind: 'restart_evidence' })
+    expect(replica.auto).to.equal('normal')
+  })
+
+  it('ends the trip where it is found that it was written after all', () => {
+    const files = new Files()
+    const replica = new Driven(files, 'r1').round().pass(1000)
+    const write = replica.tick({ evidence: FAILING }).find(({ kind }) => kind === 'write')
+    if (write?.kind !== 'write') throw new Error('no write')
+    replica.fail()
+    files.put({ ...write.override, revision: 2, replica: 'r2', actor: 'manual', manual: orgs(1) })
+    replica.pass(1000).tick({ evidence: FAILING })
+    expect(replica.auto).to.equal('fallback')
+    expect(replica.state.store).to.deep.include({ tripped: null, dirtyAt: null })
+    expect(replica.has('restart_evidence')).to.equal(true)
+  })
+
+  it('drops a trip that a reset came before, also where somebody wrote over the reset', () => {
+    const files = new Files()
+    files.put({ ...NEUTRAL, evidenceSince: 7, revision: 4 })
+    const replica = new Driven(files, 'r1').round().pass(1000)
+    replica.tick({ evidence: FAILING })
+    const reset = { ...NEUTRAL, revision: 6, replica: 'r2', actor: 'manual', evidenceSince: 9 } as const
+    files.put({ ...reset, manual: orgs(1) })
+    const gathered = { ...FAILING, at: replica.now }
+    replica.pass(1000).round({ evidence: gathered })
+    expect(replica.auto).to.equal('normal')
+    expect(files.stored.revision).to.equal(6)
+    replica.pass(1000).round({ evidence: FAILING })
+    expect(replica.auto, 'by fresh evidence').to.equal('fallback')
+  })
+
+  it('drops a trip over which a person wrote by hand, or that a reset of its own ended', () => {
+    const byHand = new Driven(new Files(), 'r1').round().pass(1000)
+    byHand.tick({ evidence: FAILING })
+    byHand.files.override = { kind: 'hand_edit', hash: 'edit', edit: { kind: 'reset' }, revision: 0 }
+    byHand.pass(1000).tick({ evidence: CALM })
+    expect(byHand.state.store.tripped).to.equal(null)
+    expect(byHand.auto).to.equal('normal')
+    const byCommand = new Driven(new Files(), 'r1').round().pass(1000)
+    byCommand.tick({ evidence: FAILING })
+    byCommand.command({ kind: 'reset', userId: 'admin' })
+    expect(byCommand.state.store.tripped).to.equal(null)
+    byCommand.files.put({ ...NEUTRAL, revision: 5, replica: 'r2', manual: orgs(1) })
+    byCommand.pass(1000).round({ evidence: CALM })
+    expect(byCommand.auto).to.equal('normal')
   })
 
   it('drops a trip whose breach is over', () => {

@@ -22,7 +22,7 @@ describe('the fallback machine, tripping', () => {
     const replica = new Driven().round().pass(1000)
     const effects = replica.tick({ evidence: FAILING })
     expect(replica.auto).to.equal('fallback')
-    expect(effects.map(({ kind }) => kind)).to.deep.equal(['restart_evidence', 'write', 'write_lease'])
+    expect(effects.map(({ kind }) => kind)).to.deep.equal(['write', 'write_lease'])
     expect(replica.known).to.deep.include({ revision: 1, replica: 'r1', actor: 'auto', trips: 1 })
     expect(replica.known.updatedAt).to.equal(replica.wall)
     expect(replica.known.evidenceSince).to.equal(replica.wall)
@@ -44,9 +44,13 @@ describe('the fallback machine, tripping', () => {
     expect(replica.reports[0]?.guardrails).to.deep.equal(GUARDRAILS)
   })
 
-  it('is judged anew from there on: what it tripped by does not count any more', () => {
-    const replica = fallen()
+  it('is judged anew from when it is in the store: what it tripped by does not count any more', () => {
+    const replica = new Driven().round().pass(1000)
+    const effects = replica.tick({ evidence: FAILING })
+    expect(replica.state.forgotten.executionsAt).to.equal(null)
+    replica.write(effects)
     expect(replica.state.forgotten.executionsAt).to.equal(replica.now)
+    expect(replica.state.store.tripped).to.equal(null)
   })
 
   it('waits with an alert while the direct LLM is as sick, and trips when that is over', () => {

@@ -1,5 +1,7 @@
 import { expect } from 'chai'
+import { renderOverride } from '../../src/store/override-document.js'
 import { GUARDRAILS, type Stage } from './simulation/chaos.js'
+import { parsedOf } from './simulation/content.js'
 import type { RuntimeCondition } from './simulation/world.js'
 import { playScene } from './simulation.js'
 
@@ -17,6 +19,34 @@ function loseAlone({ hosts, world }: Stage, condition: RuntimeCondition | null):
   for (const host of hosts.slice(0, 1)) host.runtime = condition
   for (const host of hosts) host.turnMs = 300
   world.disturbedAt = world.now
+}
+
+/** Somebody else names a new org again and again, and wins every race. */
+function writeWithoutPause({ world, checks }: Stage, everyMs: number): () => void {
+  let isOver = false
+  checks.triggered('race', undefined)
+  const write = (): void => {
+    if (isOver) return
+    world.scheduler.after(everyMs, write)
+    const { override } = world
+    const parsed = override === undefined ? undefined : parsedOf(override.text)
+    if (override === undefined || parsed?.kind !== 'override') return
+    const { revision } = parsed.override
+    const target = { kind: 'orgs', orgIds: ['b', `org-${revision}`] } as const
+    const manual = { scope: 'orgs', target, reason: 'race' } as const
+    const next = {
+      ...parsed.override,
+      manual,
+      revision: revision + 1,
+      replica: 'writer',
+      actor: 'manual',
+    } as const
+    world.write(renderOverride(next, override.text), override.hash)
+  }
+  write()
+  return () => {
+    isOver = true
+  }
 }
 
 describe('replicas on one store, on timelines of their own', () => {
@@ -56,6 +86,26 @@ describe('replicas on one store, on timelines of their own', () => {
       }
     },
   )
+
+  scene('keep their own turns on the direct LLM though others win every race', 2, (stage, pass) => {
+    const { world, hosts } = stage
+    for (const host of hosts) host.turnMs = 200
+    pass(3000)
+    world.runtime = 'broken'
+    world.disturbedAt = world.now
+    const stop = writeWithoutPause(stage, 12)
+    pass(8000)
+    for (let ms = 0; ms < 4000; ms += 50) {
+      pass(50)
+      expect(statesOf(stage)).to.deep.equal(['fallback', 'fallback'])
+      for (const replica of stage.replicas.values())
+        expect([0, 50, 99].map((session) => replica.isOn('a', session))).to.deep.equal([true, true, true])
+    }
+    stop()
+    pass(3000)
+    const parsed = parsedOf(world.override?.text ?? '')
+    expect(parsed.kind === 'override' && parsed.override.auto.state).to.equal('fallback')
+  })
 
   scene('come back where turns are so few that no window ever holds enough of them', 1, (stage, pass) => {
     const { world, hosts } = stage

@@ -109,6 +109,7 @@ export class Checks {
     if (input.kind === 'tick' && input.policy === 'off' && told.some(({ kind }) => kind === 'relapse'))
       this.#fail('a trip under policy off')
     this.#breachKeptOnce(before, state)
+    if (input.kind === 'tick') this.#tripKept(before, step, input, told)
     this.#manualKept(before, step, told)
     this.#towardsRuntime(before, step, told)
     if (isSettled) pending.clear()
@@ -220,6 +221,22 @@ export class Checks {
     const age = this.world.now - known.at
     if (age < (known.ttlMs ?? 0) * DRIFT - ROUNDING_MS)
       this.#fail(`(c) a manual layer expired after ${age} ms`)
+  }
+
+  /** (p): a trip that is not in the store is given up only for a person, or when its executions breach no more. */
+  #tripKept(
+    { store: { tripped } }: FallbackState,
+    { state, effects }: Step,
+    { evidence, guardrails, policy }: FallbackInput & { kind: 'tick' },
+    told: readonly Transition[],
+  ): void {
+    if (tripped === null || state.known.auto.state === 'fallback') return
+    const isPerson =
+      effects.some(({ kind }) => kind === 'reset_health') || told.some(({ kind = '' }) => PERSON.has(kind))
+    const isForgotten = tripped.executionsAt !== null && evidence.at <= tripped.executionsAt
+    if (isPerson || isForgotten || policy !== 'auto' || state.bothSick) return
+    for (const cause of ['error_rate', 'timeout_rate', 'latency'] as const)
+      if (isBreach(evidence, { cause }, guardrails)) this.#fail('(p) its own trip is given up')
   }
 
   /** (n): under `observe` a breach that lasts is one, whatever its value. */
@@ -427,7 +444,11 @@ const stepKey = ({ since, percent }: Extract<Override['auto'], { state: 'recover
   `${since}:${percent}`
 
 /** By the letter of the rules, without a confidence. */
-function isBreach(evidence: Evidence, { cause }: Transition, guardrails: FallbackGuardrails): boolean {
+function isBreach(
+  evidence: Evidence,
+  { cause }: Pick<Transition, 'cause'>,
+  guardrails: FallbackGuardrails,
+): boolean {
   if (cause === 'health') return evidence.probe.failures >= guardrails.probeFailures
   const { slow, fast } = evidence.runtime
   return [slow, fast].some(

@@ -17,6 +17,7 @@ import {
 import { recoveryReach } from '../../../src/fallback/verdict.js'
 import { createJudgedWindow } from '../../../src/metrics/judged-window.js'
 import type { JudgedWindow } from '../../../src/metrics/windows.js'
+import type { Stored } from '../../../src/store/flag-store.js'
 import { renderOverride } from '../../../src/store/override-document.js'
 import type { Checks } from './checks.js'
 import { covers, isOn, parsedOf } from './content.js'
@@ -132,7 +133,7 @@ export class SimReplica {
   /** As the request edge decides it. */
   isOn(orgId: string, session: number): boolean {
     const { state, provider } = this
-    if (state.isolated) return true
+    if (state.isolated || state.store.tripped !== null) return true
     const provided = provider.view?.on(orgId, session) ?? false
     if (state.starting && state.store.dirtyAt === null) return provided
     if ((provider.view?.revision ?? -1) >= state.known.revision) return provided
@@ -188,14 +189,15 @@ export class SimReplica {
     this.providedAtStart = view?.revision ?? 0
     const provider = { ready, ...(override === undefined ? {} : { override }) }
     const evidence = this.#evidence()
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+    let found: Stored | undefined
+    for (let attempt = 1; ; attempt += 1) {
       yield random.between(0, 20)
       // A slow store: what was read last is all there is, and may be another replica's by now.
-      const isLate = world.lateShare > 0 && random.chance(world.lateShare)
+      const isLate = found === undefined && world.lateShare > 0 && random.chance(world.lateShare)
       const store: StoreSeen = isLate
         ? { kind: 'failed', fault: LATE_FAULT, isLate: true }
-        : this.#readStore()
-      const lease: LeaseSeen = isLate ? { kind: 'failed' } : this.#readLease()
+        : this.#seen(found)
+      const lease: LeaseSeen = isLate || found !== undefined ? { kind: 'failed' } : this.#readLease()
       yield random.between(0, 5)
       const jitter = random.next()
       const instant = this.#instant()
@@ -211,16 +213,21 @@ export class SimReplica {
         jitter,
       })
       this.ticks += 1
-      let isLost = false
+      found = undefined
       for (const effect of effects) {
-        if (effect.kind === 'write') isLost = yield* this.#write(effect)
+        if (effect.kind === 'write') found = yield* this.#write(effect)
         else if (effect.kind === 'write_lease') yield* this.#writeLease(effect)
       }
-      if (!isLost) return
+      if (found === undefined) return
+      if (attempt === MAX_ATTEMPTS) {
+        this.#nudge()
+        return
+      }
     }
   }
 
-  *#write(effect: Effect & { kind: 'write' }): Generator<number, boolean, void> {
+  /** What is there now, where the race was lost. */
+  *#write(effect: Effect & { kind: 'write' }): Generator<number, Stored | undefined, void> {
     const { world, random, host } = this
     const { override, expected, version } = effect
     const isProposal = this.state.proposal?.version === version
@@ -229,11 +236,12 @@ export class SimReplica {
     const result = host.unwritable
       ? ({ kind: 'failed', fault: WRITE_FAULT } as const)
       : world.write(renderOverride(override, before?.text), expected)
+    if (result.kind === 'conflict') this.reading = world.override
     if (result.kind === 'written') this.checks.landed(this, override, isProposal, before)
     yield random.between(0, 10)
     switch (result.kind) {
       case 'conflict':
-        return true
+        return result.stored
       case 'written':
         // Rarely it cannot be told.
         if (random.chance(0.03)) break
@@ -245,12 +253,12 @@ export class SimReplica {
           version,
           guardrails: world.guardrails,
         })
-        return false
+        return undefined
       case 'failed':
         break
     }
     this.#advance({ kind: 'write_failed', ...this.#instant(), fault: WRITE_FAULT, jitter: random.next() })
-    return false
+    return undefined
   }
 
   *#writeLease({ lease }: Effect & { kind: 'write_lease' }): Generator<number, void, void> {
@@ -285,10 +293,11 @@ export class SimReplica {
     return step.effects
   }
 
-  #readStore(): StoreSeen {
-    this.reading = this.world.override
-    if (this.host.unreadable) return { kind: 'failed', fault: READ_FAULT }
-    const stored = this.world.read()
+  /** The store as read, or as a lost race found it. */
+  #seen(found: Stored | undefined): StoreSeen {
+    if (found === undefined) this.reading = this.world.override
+    if (found === undefined && this.host.unreadable) return { kind: 'failed', fault: READ_FAULT }
+    const stored = found ?? this.world.read()
     if (stored.kind !== 'text') return stored
     const { hash, text } = stored
     const value = parsedOf(text)
