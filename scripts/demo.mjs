@@ -17,4 +17,9 @@ const demo = spawn(
 // Ctrl-C reaches the whole process group by itself; a plain kill has to be passed on.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => demo.kill('SIGTERM'))
+// npm, when it is killed, takes its shell with it and leaves us behind: whoever lost its parent ends.
+const parent = process.ppid
+setInterval(() => {
+  if (process.ppid !== parent) demo.kill('SIGTERM')
+}, 500)
 demo.on('exit', (code) => process.exit(code ?? 0))

@@ -55,6 +55,11 @@ export async function runDemo(argv: readonly string[], output: Output = processO
   const options = demoOptions(argv, output)
   if (typeof options === 'number') return options
   const { data } = options
+  const running = await runningDemo(data)
+  if (running !== undefined) {
+    output.err(`A demo runs on ${data} already, at ${running}: end that one first, or give another --data\n`)
+    return 1
+  }
   if (options.fresh) emptyData(data)
   prepareData(data)
   const secret = demoSecret(join(data, 'jwt-secret'))
@@ -125,6 +130,23 @@ function demoOptions(argv: readonly string[], output: Output): DemoOptions | num
   } catch (error) {
     output.err(`${errorText(error)}\nTry: chat-cutover demo --help\n`)
     return 2
+  }
+}
+
+/** The address of a demo that works on this folder now: it takes the token that its shell file has. */
+async function runningDemo(data: string): Promise<string | undefined> {
+  const file = join(data, SHELL_FILE)
+  const shell = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  const [url, bearer] = [/\bCHAT_URL=(\S+)/, /\bCHAT_TOKEN=(\S+)/].map((value) => value.exec(shell)?.[1])
+  if (url === undefined || bearer === undefined) return undefined
+  try {
+    const { ok } = await fetch(`${url}/api/v1/runtime/flags`, {
+      headers: { authorization: `Bearer ${bearer}` },
+      signal: AbortSignal.timeout(1000),
+    })
+    return ok ? url : undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, posix, relative } from 'node:path'
 import { expect } from 'chai'
+import { markdownPage } from '../support/markdown.js'
 
 /** The rooms of src/ and what each may import from; the picture is in docs/architecture.md. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
@@ -8,8 +9,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   config: ['core', 'protocol'],
   decision: ['config', 'core', 'protocol'],
-  execution: ['config', 'core', 'decision', 'protocol'],
-  sessions: ['config', 'core', 'execution', 'protocol'],
+  execution: ['core', 'decision', 'protocol'],
+  sessions: ['core', 'execution', 'protocol'],
   metrics: ['core', 'decision', 'execution', 'fallback', 'journal', 'protocol'],
   store: ['core', 'protocol'],
   journal: ['core', 'protocol'],
@@ -29,7 +30,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'shadow',
     'store',
   ],
-  app: ['config', 'core', 'http', 'protocol'],
+  app: ['core', 'http', 'protocol'],
   listening: ['core'],
   parts: [
     'config',
@@ -47,7 +48,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ],
   service: ['app', 'config', 'core', 'http', 'listening', 'parts'],
   main: ['config', 'core', 'service'],
-  cli: ['config', 'core', 'decision', 'protocol'],
+  cli: ['core', 'decision', 'protocol'],
   simulator: ['core', 'protocol'],
 }
 
@@ -61,9 +62,13 @@ const TYPES_ONLY: readonly (readonly [from: string, to: string])[] = [
   ['metrics', 'journal'],
   ['fallback', 'execution'],
   ['fallback', 'journal'],
+  ['fallback', 'metrics'],
   ['notifications', 'journal'],
   ['shadow', 'decision'],
+  ['shadow', 'journal'],
+  ['http', 'fallback'],
   ['http', 'journal'],
+  ['http', 'store'],
 ]
 
 interface Arrow {
@@ -109,5 +114,40 @@ describe('the rooms of src/', () => {
       (arrow) => !arrow.typeOnly && TYPES_ONLY.some(([from, to]) => from === arrow.from && to === arrow.to),
     )
     expect(wrong.map((arrow) => `${arrow.file} → ${arrow.to}`)).to.deep.equal([])
+  })
+
+  it('use every arrow there is', () => {
+    const used = new Set(arrows.map(({ from, to }) => `${from} → ${to}`))
+    const drawn = Object.entries(ARROWS).flatMap(([from, targets]) => targets.map((to) => `${from} → ${to}`))
+    expect(drawn.filter((arrow) => !used.has(arrow) && !EVERYBODYS.test(arrow))).to.deep.equal([])
+  })
+})
+
+/** Anything may import these. */
+const EVERYBODYS = / → (core|protocol)$/
+
+describe('docs/architecture.md', () => {
+  const [rooms = '', picture = ''] = markdownPage(
+    'docs/architecture.md',
+    readFileSync('docs/architecture.md', 'utf8'),
+  ).fences.map(({ text }) => text)
+
+  it('names every room of src/, and none that is not there', () => {
+    const named = [...rooms.matchAll(/^ {2}([\w-]+(?:\/|\.ts)) /gm)].map((match) => match[1] ?? '')
+    const there = readdirSync('src', { withFileTypes: true }).map((entry) =>
+      entry.isDirectory() ? `${entry.name}/` : entry.name,
+    )
+    expect(named.sort()).to.deep.equal(there.sort())
+  })
+
+  it('draws the arrows', () => {
+    const drawn = picture.split(/\n| {2,}/).flatMap((chain) => {
+      const steps = chain.split(' → ').map((step) => step.replaceAll(/[{}]/g, '').split(', '))
+      return steps.flatMap((froms, at) =>
+        froms.flatMap((from) => (steps[at + 1] ?? []).map((to) => `${from.trim()} → ${to.trim()}`)),
+      )
+    })
+    const held = Object.entries(ARROWS).flatMap(([from, targets]) => targets.map((to) => `${from} → ${to}`))
+    expect(drawn.sort()).to.deep.equal(held.filter((arrow) => !EVERYBODYS.test(arrow)).sort())
   })
 })

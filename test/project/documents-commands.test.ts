@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { expect } from 'chai'
+import { USAGE as BENCH_USAGE } from '../../bench/usage.js'
 import { runCommand } from '../../src/cli/commands.js'
 import { faultsSchema } from '../../src/simulator/faults.js'
 import { flagdFaultsSchema } from '../../src/simulator/flagd-faults.js'
@@ -52,6 +53,7 @@ describe('the commands in the documents', () => {
       demo: (await helpOf(['demo'])).text,
       'flags:validate': (await helpOf(['flags', 'validate'])).text,
       chaos: CHAOS_USAGE,
+      bench: BENCH_USAGE,
     }
     const named = found(/\bnpm run (?:-s )?([\w:]+) -- ([^`\n]*)/g)
     expect(named.length).to.be.greaterThan(3)
@@ -74,8 +76,11 @@ describe('the commands in the documents', () => {
   })
 
   it('set faults the simulators have', () => {
-    const named = found(/\bfaults (\$RUNTIME|\$LLM|http:\/\/127\.0\.0\.1:\d+) '(\{[^']*\})'/g)
-    expect(named.length).to.be.greaterThan(10)
+    const named = [
+      ...found(/\bfaults (\S+) '(\{[^']*\})'/g),
+      ...found(/(\S+)\/_faults [^;\n]*?-d '(\{[^']*\})'/g),
+    ]
+    expect(named.length).to.be.greaterThan(20)
     for (const {
       path,
       match: [whole, url = '', json = ''],
