@@ -99,6 +99,8 @@ function configure(connection: Connection, path: string, inMemory: boolean): voi
   // loses nothing, a power cut or a crashed kernel may take back the last commits (never half of one, never the file).
   // FULL would cost an fsync of the event loop's time at each step of each turn.
   connection.exec('PRAGMA synchronous = NORMAL')
+  // What is deleted is overwritten: answers whose days are over are not to be found in the file's free pages.
+  connection.exec('PRAGMA secure_delete = ON')
 }
 
 /**
