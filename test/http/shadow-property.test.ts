@@ -6,7 +6,7 @@ import type { BackendEvent } from '../../src/execution/backend.js'
 import { ExecutionError } from '../../src/execution/execution-error.js'
 import type { Comparison } from '../../src/journal/comparison.js'
 import { createPublicWindows } from '../../src/metrics/public-windows.js'
-import type { ExecutionMode } from '../../src/protocol/modes.js'
+import { EXECUTION_MODES, type ExecutionMode } from '../../src/protocol/modes.js'
 import { createShadowRunner } from '../../src/shadow/shadow-runner.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
 import { type ManualClock, manualClock } from '../support/manual-clock.js'
@@ -25,6 +25,18 @@ interface Plan {
 /** What is run beside it. */
 const CANDIDATES = ['answers', 'fails', 'throws', 'hangs', 'floods', 'changes', 'late', 'deaf'] as const
 type CandidateKind = (typeof CANDIDATES)[number]
+const DOES: Readonly<Record<CandidateKind, string>> = {
+  answers: 'answers',
+  fails: 'fails',
+  throws: 'throws what nobody expects',
+  hangs: 'hangs until it is given up',
+  floods: 'floods',
+  changes: 'makes a file in spite of the fence',
+  late: 'answers once the user is gone',
+  deaf: 'hangs and hears of no end',
+}
+/** beside every ending with every side */
+const RANDOM_RUNS = 8
 
 interface Run {
   readonly mode: ExecutionMode
@@ -41,16 +53,16 @@ const plan = fc.record({
   steps,
   ending: fc.constantFrom<Ending>('complete', 'complete', 'fail', 'stop', 'leave'),
 })
-const anyRun: fc.Arbitrary<Run> = fc.record({
+const anyRun: fc.Arbitrary<Omit<Run, 'candidate'>> = fc.record({
   mode: fc.constantFrom<ExecutionMode>('runtime_orchestrator', 'direct_llm'),
   runtime: plan,
   direct: plan,
-  candidate: fc.constantFrom(...CANDIDATES),
   aaPercent: fc.constantFrom(0, 100),
 })
 
+const SAID = 'from the control '
 const EVENTS: Readonly<Record<Exclude<Step, 'wait'>, BackendEvent>> = {
-  text: { type: 'text', data: { content: 'from the control ' } },
+  text: { type: 'text', data: { content: SAID } },
   thinking: { type: 'thinking', data: { content: 'hm' } },
   tool: { type: 'tool_call', data: { toolName: 'send', arguments: {}, status: 'calling' } },
   plan: { type: 'plan', data: { steps: [{ id: '1', title: 'one', status: 'pending' }], currentStep: 0 } },
@@ -104,6 +116,7 @@ async function play(run: Run, shadow: boolean) {
   const clock = manualClock()
   const windows = createPublicWindows(clock, { windowSeconds: 300 })
   const kept: Comparison[] = []
+  const drops: unknown[] = []
   let controlIsOver = (): void => {}
   const controlOver = new Promise<void>((resolve) => {
     controlIsOver = resolve
@@ -121,7 +134,7 @@ async function play(run: Run, shadow: boolean) {
     pressure: () => 'none',
     sick: () => false,
     keep: (comparison) => kept.push(comparison),
-    keepDrop: () => undefined,
+    keepDrop: (drop) => drops.push(drop),
   })
   let leave = (): void => {}
   const acts = (plan: Plan) => (messageId: string) => {
@@ -157,6 +170,7 @@ async function play(run: Run, shadow: boolean) {
     history: await historyOf(edge, String(endings()[0]?.sessionId), authorization),
     outcomes: edge.outcomes,
     judged: edge.fallback.outcomes,
+    executed: edge.journal.executed,
     decided: edge.fallback.decided.map(({ decision }) => ({ ...decision, shadow: undefined })),
     failovers: edge.failovers,
     windows: [windows.overall('direct_llm'), windows.overall('runtime_orchestrator')],
@@ -173,7 +187,7 @@ async function play(run: Run, shadow: boolean) {
   client.socket.destroy()
   await edge.close()
   await stopped(runner.stop(0), clock)
-  return { seen, kept, running, after: runner.counts() }
+  return { seen, kept, drops, running, after: runner.counts() }
 }
 
 async function stopped(stopping: Promise<void>, clock: ManualClock): Promise<void> {
@@ -217,33 +231,72 @@ async function historyOf(edge: Edge, sessionId: string, authorization: string): 
   return data.messages.map((message) => ({ ...message, id: undefined, messageId: undefined }))
 }
 
-describe('whatever a shadow does', () => {
-  it('users, history, windows and latency are the same as without it', async () => {
-    await fc.assert(
-      fc.asyncProperty(anyRun, async (run) => {
-        const without = await play(run, false)
-        const beside = await play(run, true)
-        expect(beside.seen).to.deep.equal(without.seen)
-        expect(JSON.stringify(beside.seen)).not.to.contain('silent')
-        expect(without.kept).to.deep.equal([])
-        expect(beside.after.running).to.be.at.most(run.candidate === 'deaf' ? 1 : 0)
+const ENDINGS: readonly Ending[] = ['complete', 'fail', 'stop', 'leave']
 
-        const { dropped, compared } = beside.after
-        const drops = Object.values(dropped).reduce((sum, count) => sum + count, 0)
-        expect([compared + drops, compared]).to.deep.equal([1, beside.kept.length])
-        const [first] = beside.seen.judged
-        if (first?.result === 'aborted') expect(dropped.aborted).to.equal(1)
-        for (const { control, candidate } of beside.kept) {
-          expect(control).to.include({
-            mode: first?.mode,
-            result: first?.result,
-            latencyMs: first?.latencyMs,
-          })
-          expect(candidate.code === 'internal_error').to.equal(run.candidate === 'throws')
-          expect(candidate.mode === control.mode).to.equal(run.aaPercent === 100)
-        }
-      }),
-      { numRuns: 60 },
-    )
+/** Each way of a turn to end, on each side, with the other backend and with its own as the candidate. */
+function everyEnding(candidate: CandidateKind): Run[] {
+  const plan = (ending: Ending): Plan => ({
+    steps: [['thinking', 'wait'], ['text', 'wait', 'tool'], ['text']],
+    ending,
   })
+  return EXECUTION_MODES.flatMap((mode) =>
+    ENDINGS.flatMap((ending) =>
+      [0, 100].map((aaPercent) => ({
+        mode,
+        runtime: plan(ending),
+        direct: plan(ending),
+        candidate,
+        aaPercent,
+      })),
+    ),
+  )
+}
+
+/** UTF-16 units of text in what the user got. */
+const textIn = (events: unknown[]): number => JSON.stringify(events).split(SAID).slice(1).length * SAID.length
+
+describe('whatever a shadow does', () => {
+  for (const kind of CANDIDATES)
+    it(`users, history, windows and latency are the same as without it: it ${DOES[kind]}`, async () => {
+      const examples = everyEnding(kind)
+      const runs = anyRun.map((run) => ({ ...run, candidate: kind }))
+      let begun = 0
+      const property = fc.asyncProperty(runs, async (run) => {
+        begun += await holds(run)
+      })
+      await fc.assert(property, {
+        examples: examples.map((run): [Run] => [run]),
+        numRuns: examples.length + RANDOM_RUNS,
+      })
+      // Nothing is shown by candidates that never ran.
+      expect(begun).to.be.at.least(examples.length)
+    })
 })
+
+/** @returns candidates begun */
+async function holds(run: Run): Promise<number> {
+  const without = await play(run, false)
+  const beside = await play(run, true)
+  expect(beside.seen).to.deep.equal(without.seen)
+  expect(JSON.stringify(beside.seen)).not.to.contain('silent')
+  expect([without.kept, without.drops]).to.deep.equal([[], []])
+  expect(beside.after.running).to.be.at.most(run.candidate === 'deaf' ? 1 : 0)
+
+  const { dropped, compared } = beside.after
+  const drops = Object.values(dropped).reduce((sum, count) => sum + count, 0)
+  expect([compared + drops, compared]).to.deep.equal([1, beside.kept.length])
+  expect(beside.drops.length).to.equal(drops)
+  const [first] = beside.seen.judged
+  if (first?.result === 'aborted') expect(dropped.aborted).to.equal(1)
+  for (const { control, candidate } of beside.kept) {
+    expect(control).to.include({ mode: first?.mode, result: first?.result, latencyMs: first?.latencyMs })
+    if (beside.seen.failovers.length === 0 && typeof beside.seen.events !== 'string')
+      expect(control.characters).to.equal(textIn(beside.seen.events))
+    expect(candidate.code === 'internal_error').to.equal(run.candidate === 'throws')
+    expect(candidate.mode === control.mode).to.equal(run.aaPercent === 100)
+  }
+  return EXECUTION_MODES.flatMap((mode) => Object.values(beside.after.executions[mode])).reduce(
+    (sum, count) => sum + count,
+    0,
+  )
+}
