@@ -43,7 +43,7 @@ describe('the commands in the documents', () => {
     } of named) {
       const { code, text } = await helpOf(words.trim().split(' '))
       expect(code, `${path}: ${whole}`).to.equal(0)
-      for (const [option] of rest.matchAll(/--[a-z]+/g))
+      for (const [option] of rest.matchAll(/--[A-Za-z-]+/g))
         expect(text, `${path}: ${whole}`).to.contain(` ${option} `)
     }
   })
@@ -61,7 +61,7 @@ describe('the commands in the documents', () => {
       path,
       match: [whole, script = '', rest = ''],
     } of named)
-      for (const [option] of rest.split('#')[0]?.matchAll(/--[a-z]+/g) ?? [])
+      for (const [option] of rest.split('#')[0]?.matchAll(/--[A-Za-z-]+/g) ?? [])
         expect(texts[script] ?? '', `${path}: ${whole}`).to.contain(option)
   })
 
