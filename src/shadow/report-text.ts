@@ -19,7 +19,7 @@ const NAMES: Readonly<Record<ShadowDimension, Bilingual>> = {
 }
 
 const MODES: Readonly<Record<ExecutionMode, Bilingual>> = {
-  direct_llm: { 'zh-CN': '直连 LLM', en: 'the direct LLM' },
+  direct_llm: { 'zh-CN': 'direct LLM', en: 'the direct LLM' },
   runtime_orchestrator: { 'zh-CN': 'Runtime', en: 'the runtime' },
 }
 
@@ -50,26 +50,31 @@ function verdictText(measured: MeasuredDimension, verdict: ShadowVerdict): Bilin
       en: `not enough data: ${have}, at least ${LEAST_PAIRS} of each are needed`,
     }
   }
-  const range = `${change(net.low, measured)} – ${change(net.high, measured)}`
+  const range = rangeText(change(net.low, measured), change(net.high, measured))
   const margin = change(measured.margin ?? 0, measured).replace('+', '±')
   switch (verdict) {
     case 'better':
     case 'worse':
       return {
-        'zh-CN': `${verdict === 'better' ? '更好' : worseWord(unit, measured)['zh-CN']}：扣除噪声基线后 ${range}`,
-        en: `${verdict === 'better' ? 'better' : worseWord(unit, measured).en}: ${range} beyond the noise floor`,
+        'zh-CN': `${verdict === 'better' ? '更好' : worseWord(unit, measured)['zh-CN']}：扣除噪声基线后 ${range['zh-CN']}`,
+        en: `${verdict === 'better' ? 'better' : worseWord(unit, measured).en}: ${range.en} beyond the noise floor`,
       }
     case 'same':
       return {
-        'zh-CN': `相同：扣除噪声基线后 ${range}，在 ${margin} 以内`,
-        en: `the same: ${range} beyond the noise floor, within ${margin}`,
+        'zh-CN': `相同：扣除噪声基线后 ${range['zh-CN']}，在 ${margin} 以内`,
+        en: `the same: ${range.en} beyond the noise floor, within ${margin}`,
       }
     case 'insufficient_data':
       return {
-        'zh-CN': `数据不足：扣除噪声基线后可能在 ${range} 之间，${margin} 以内才算相同`,
-        en: `not enough data: anything from ${range} beyond the noise floor is possible, the same means within ${margin}`,
+        'zh-CN': `数据不足：扣除噪声基线后可能为 ${range['zh-CN']}，${margin} 以内才算相同`,
+        en: `not enough data: it may be ${range.en} beyond the noise floor, the same means within ${margin}`,
       }
   }
+}
+
+function rangeText(low: string, high: string): Bilingual {
+  if (low === high) return { 'zh-CN': low, en: low }
+  return { 'zh-CN': `${low} 至 ${high}`, en: `${low} to ${high}` }
 }
 
 /** A likeness that fell is a difference, not yet a fault. */
@@ -98,7 +103,7 @@ export function overallSentence(report: {
   const parts = verdictParts(report.dimensions)
   return {
     'zh-CN':
-      `若将用户从${from['zh-CN']}切换到 ${to['zh-CN']}：${OVERALL[report.verdict]['zh-CN']}` +
+      `若将用户从 ${from['zh-CN']} 切换到 ${to['zh-CN']}：${OVERALL[report.verdict]['zh-CN']}` +
       `（${joined(
         parts.map((part) => part['zh-CN']),
         '；',

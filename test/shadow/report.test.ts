@@ -187,7 +187,7 @@ describe('the report', () => {
     expect(report.confidence).to.deep.equal({ interval: 0.995, report: 0.95 })
     expect(report).not.to.have.property('samples')
     expect(report.sentence.en).to.contain('from the runtime to the direct LLM').and.to.contain('2 times')
-    expect(report.sentence['zh-CN']).to.contain('写操作')
+    expect(report.sentence['zh-CN']).to.contain('从 Runtime 切换到 direct LLM：').and.to.contain('写操作')
   })
 
   it('gives the success rate as the error rate the other way round', () => {
@@ -228,9 +228,9 @@ describe('the report', () => {
     const report = reportOf({ ab: 1_440, aa: 160, slower: 1.5, candidateErrorRate: 0.05 })
     const latency = dimensionOf(report, 'latency').sentence
     expect(latency.en).to.match(
-      /^Latency: \d+ms → \d+ms, worse: \+[\d.]+% – \+[\d.]+% beyond the noise floor\.$/,
+      /^Latency: \d+ms → \d+ms, worse: \+[\d.]+% to \+[\d.]+% beyond the noise floor\.$/,
     )
-    expect(latency['zh-CN']).to.match(/^延迟：\d+ms → \d+ms，更差：扣除噪声基线后 \+[\d.]+% – \+[\d.]+%。$/)
+    expect(latency['zh-CN']).to.match(/^延迟：\d+ms → \d+ms，更差：扣除噪声基线后 \+[\d.]+% 至 \+[\d.]+%。$/)
     expect(dimensionOf(report, 'plan_similarity').sentence.en).to.equal(
       'Plan similarity: nothing to compare (A/B 0, A/A 0).',
     )
