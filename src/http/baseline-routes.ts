@@ -20,7 +20,7 @@ import { instant } from '../protocol/instant.js'
 import { answer } from './answer.js'
 import type { AppDeps } from './app-deps.js'
 import type { Authenticate } from './auth.js'
-import type { Few } from './few.js'
+import type { Bulkhead } from './bulkhead.js'
 import { guard } from './guard.js'
 import { type Language, languageOf } from './language.js'
 import { readJournal } from './read-journal.js'
@@ -35,7 +35,7 @@ const DAY_MS = 86_400_000
 export function mountBaselineRoutes(
   router: Router,
   authenticate: Authenticate,
-  reports: Few,
+  reports: Bulkhead,
   { config, journal, clock }: AppDeps,
 ): void {
   router.get('/runtime/baseline', async (ctx) => {

@@ -6,7 +6,7 @@ import { shadowReport } from '../shadow/report.js'
 import { answer } from './answer.js'
 import type { AppDeps } from './app-deps.js'
 import type { Authenticate } from './auth.js'
-import type { Few } from './few.js'
+import type { Bulkhead } from './bulkhead.js'
 import { guard } from './guard.js'
 import { readJournal } from './read-journal.js'
 import { spanOfQuery } from './span-query.js'
@@ -20,7 +20,7 @@ const WEEK_MS = 7 * 86_400_000
 export function mountShadowRoutes(
   router: Router,
   authenticate: Authenticate,
-  reports: Few,
+  reports: Bulkhead,
   { config, journal, clock }: AppDeps,
 ): void {
   router.get('/runtime/shadow/report', async (ctx) => {

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../core/clock.js'
 
-/** Lets a few works run at a time, so many wait for their turn, and refuses what is beyond. */
-export interface Few {
+/** Bulkhead: a few works run at a time, so many wait for their turn, and what is beyond is refused. */
+export interface Bulkhead {
   /**
    * What `work` gives, in order of arrival. Rejects as it does, and with what `refusal` makes where too many wait, where its
    * turn does not come in time, or where nobody wants it any more when it comes.
@@ -10,7 +10,7 @@ export interface Few {
   run<T>(work: () => Promise<T>, isWanted: () => boolean): Promise<T>
 }
 
-export interface FewOptions {
+export interface BulkheadOptions {
   readonly clock: Clock
   readonly running: number
   readonly waiting: number
@@ -26,15 +26,15 @@ interface Waiting {
   readonly timer: Timer
 }
 
-export function createFew(options: FewOptions): Few {
-  return new Lane(options)
+export function createBulkhead(options: BulkheadOptions): Bulkhead {
+  return new Semaphore(options)
 }
 
-class Lane implements Few {
+class Semaphore implements Bulkhead {
   readonly #waiting: Waiting[] = []
   #running = 0
 
-  constructor(private readonly options: FewOptions) {}
+  constructor(private readonly options: BulkheadOptions) {}
 
   async run<T>(work: () => Promise<T>, isWanted: () => boolean): Promise<T> {
     const { running, waiting, refusal } = this.options

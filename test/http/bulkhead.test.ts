@@ -1,18 +1,18 @@
 import { expect } from 'chai'
-import { createFew } from '../../src/http/few.js'
+import { createBulkhead } from '../../src/http/bulkhead.js'
 import { manualClock } from '../support/manual-clock.js'
 import { rejection } from '../support/rejection.js'
 import { settled } from '../support/turn-runner.js'
 
-describe('a few works at a time', () => {
+describe('a bulkhead', () => {
   const rig = () => {
     const clock = manualClock()
     const refusal = new Error('too many')
-    const few = createFew({ clock, running: 2, waiting: 2, waitMs: 1_000, refusal: () => refusal })
+    const bulkhead = createBulkhead({ clock, running: 2, waiting: 2, waitMs: 1_000, refusal: () => refusal })
     const begun: number[] = []
     const ends = new Map<number, (error?: Error) => void>()
     const run = (id: number, isWanted = () => true): Promise<number> => {
-      const ran = few.run(() => {
+      const ran = bulkhead.run(() => {
         begun.push(id)
         return new Promise<number>((resolve, reject) => {
           ends.set(id, (error) => (error === undefined ? resolve(id) : reject(error)))
@@ -25,7 +25,7 @@ describe('a few works at a time', () => {
       ends.get(id)?.(error)
       await settled()
     }
-    return { clock, refusal, few, begun, run, end }
+    return { clock, refusal, bulkhead, begun, run, end }
   }
 
   it('run, the next ones wait in order, and what is beyond is refused', async () => {
@@ -47,14 +47,14 @@ describe('a few works at a time', () => {
   })
 
   it('give their place on when they fail', async () => {
-    const { begun, run, end, few } = rig()
+    const { begun, run, end, bulkhead } = rig()
     const failing = [run(1), run(2)]
     run(3)
     await end(1, new Error('broke'))
     expect(begun).to.deep.equal([1, 2, 3])
     expect(await rejection(failing[0] ?? Promise.resolve())).to.include({ message: 'broke' })
     await end(2)
-    const thrown = few.run(
+    const thrown = bulkhead.run(
       () => {
         throw new TypeError('at once')
       },
