@@ -80,7 +80,7 @@ function isBetter(side: -1 | 1, direction: ShadowDirection): boolean {
 }
 
 /** What users feel; tokens are a matter of money, and how alike answers are is for people to weigh. */
-const DECISIVE: readonly ShadowDimension[] = ['error_rate', 'timeout_rate', 'latency', 'first_content']
+export const DECISIVE: readonly ShadowDimension[] = ['error_rate', 'timeout_rate', 'latency', 'first_content']
 
 /**
  * Of all dimensions, by those that users feel: one that is worse makes it `worse`, else one that is better `better`;

@@ -1,7 +1,7 @@
 import type { ExecutionMode } from '../protocol/modes.js'
 import type { Bilingual, ShadowDimension, ShadowVerdict } from '../protocol/shadow-report.js'
 import type { MeasuredDimension } from './report-dimensions.js'
-import { LEAST_PAIRS } from './report-rules.js'
+import { DECISIVE, LEAST_PAIRS } from './report-rules.js'
 import type { ShadowDropReason } from './shadow-counts.js'
 
 const NAMES: Readonly<Record<ShadowDimension, Bilingual>> = {
@@ -85,12 +85,17 @@ function worseWord(unit: MeasuredDimension['unit'], { direction }: MeasuredDimen
     : { 'zh-CN': '更差', en: 'worse' }
 }
 
+interface DimensionVerdict {
+  readonly dimension: ShadowDimension
+  readonly verdict: ShadowVerdict
+}
+
 /** The whole report in one or two sentences. */
 export function overallSentence(report: {
   readonly control: ExecutionMode
   readonly candidate: ExecutionMode
   readonly verdict: ShadowVerdict
-  readonly dimensions: readonly { readonly dimension: ShadowDimension; readonly verdict: ShadowVerdict }[]
+  readonly dimensions: readonly DimensionVerdict[]
   readonly pairs: { readonly ab: number; readonly aa: number }
   readonly fenceViolations: number
   /** selected turns without a comparison, by reason */
@@ -101,23 +106,25 @@ export function overallSentence(report: {
   const to = MODES[report.candidate]
   const fence = report.fenceViolations
   const parts = verdictParts(report.dimensions)
+  const isPartial = report.verdict === 'better' && report.dimensions.some(isUndecided)
+  const overall = isPartial ? BETTER_SO_FAR : OVERALL[report.verdict]
   return {
     'zh-CN':
-      `若将用户从 ${from['zh-CN']} 切换到 ${to['zh-CN']}：${OVERALL[report.verdict]['zh-CN']}` +
+      `若将用户从 ${from['zh-CN']} 切换到 ${to['zh-CN']}：${overall['zh-CN']}` +
       `（${joined(
         parts.map((part) => part['zh-CN']),
         '；',
       )}${report.pairs.ab} 对比较，${report.pairs.aa} 对噪声基线）。` +
-      (fence > 0 ? `影子执行中出现 ${fence} 次写操作：Runtime 未遵守隔离标记。` : '') +
+      (fence > 0 ? `影子执行中疑似出现 ${fence} 次写操作：请核实 Runtime 是否遵守隔离标记。` : '') +
       dropped['zh-CN'],
     en:
-      `Switching users from ${from.en} to ${to.en}: ${OVERALL[report.verdict].en} ` +
+      `Switching users from ${from.en} to ${to.en}: ${overall.en} ` +
       `(${joined(
         parts.map((part) => part.en),
         '; ',
-      )}${report.pairs.ab} pairs, ${report.pairs.aa} of the control with itself).` +
+      )}${counted(report.pairs.ab, 'pair')}, ${report.pairs.aa} of the control with itself).` +
       (fence > 0
-        ? ` Shadows were seen to change something ${fence} times: the runtime does not keep to the fence.`
+        ? ` Shadows seem to have changed something ${counted(fence, 'time')}: check that the runtime keeps to the fence.`
         : '') +
       dropped.en,
   }
@@ -153,24 +160,33 @@ const sumOf = (counts: Readonly<Record<string, number>>, names: readonly string[
 
 const OVERALL: Readonly<Record<ShadowVerdict, Bilingual>> = {
   better: { 'zh-CN': '总体更好', en: 'better for users' },
-  same: { 'zh-CN': '用户不会察觉差别', en: 'the same for users' },
+  same: { 'zh-CN': '对用户而言相同（差别在容差以内）', en: 'the same for users, within the margins' },
   worse: { 'zh-CN': '总体更差', en: 'worse for users' },
   insufficient_data: { 'zh-CN': '数据不足，尚无结论', en: 'not enough data to tell' },
 }
+
+/** Something that users feel may still be worse. */
+const BETTER_SO_FAR: Bilingual = { 'zh-CN': '就目前已知而言更好', en: 'better for users as far as is known' }
+
+const isUndecided = ({ dimension, verdict }: DimensionVerdict): boolean =>
+  verdict === 'insufficient_data' && DECISIVE.includes(dimension)
 
 const PARTS: readonly (readonly [verdict: ShadowVerdict, words: Bilingual])[] = [
   ['worse', { 'zh-CN': '更差或不同', en: 'worse or different' }],
   ['better', { 'zh-CN': '更好', en: 'better' }],
   ['same', { 'zh-CN': '相同', en: 'the same' }],
+  ['insufficient_data', { 'zh-CN': '尚不清楚', en: 'not known yet' }],
 ]
 
-/** `worse or different: latency, tokens`; the success rate says no more than the error rate. */
-function verdictParts(
-  dimensions: readonly { readonly dimension: ShadowDimension; readonly verdict: ShadowVerdict }[],
-): Bilingual[] {
+/**
+ * `worse or different: latency, tokens`; the success rate says no more than the error rate, and what is not known yet is
+ * named where users would feel it.
+ */
+function verdictParts(dimensions: readonly DimensionVerdict[]): Bilingual[] {
   return PARTS.flatMap(([verdict, words]) => {
     const names = dimensions
       .filter((one) => one.verdict === verdict && one.dimension !== 'success_rate')
+      .filter((one) => verdict !== 'insufficient_data' || isUndecided(one))
       .map(({ dimension }) => NAMES[dimension])
     if (names.length === 0) return []
     return [
@@ -201,7 +217,9 @@ function amount(value: number, { unit }: MeasuredDimension): string {
 
 /** A difference in the unit of `net`, with its sign. */
 function change(value: number, { unit }: MeasuredDimension): string {
-  const signed = (text: string): string => (value < 0 ? text : `+${text}`)
+  // What rounds to nothing is never `-0.0%`.
+  const signed = (text: string): string =>
+    value < 0 && /[1-9]/.test(text) ? text : `+${text.replace('-', '')}`
   switch (unit) {
     case 'share':
       return signed(`${(value * 100).toFixed(2)}pp`)
@@ -214,6 +232,8 @@ function change(value: number, { unit }: MeasuredDimension): string {
       return signed(value.toFixed(1))
   }
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
 const pairsText = ({ pairs }: { readonly pairs: { readonly ab: number; readonly aa: number } }): string =>
   `A/B ${pairs.ab}, A/A ${pairs.aa}`

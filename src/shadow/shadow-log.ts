@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/logger.js'
 import type { CandidateEnd } from './candidate.js'
+import { isMutating } from './fence-violations.js'
 import type { Pair } from './shadow-pair.js'
 
 /** ms between two warnings of broken fences: a runtime that breaks one breaks many */
@@ -20,7 +21,7 @@ export function createShadowLog(
       const now = clock.monotonic()
       if (fenceViolations === 0 || now - warnedAt < WARN_MS) return
       warnedAt = now
-      const calls = observer.calls.slice(0, 5)
+      const calls = observer.calls.filter(isMutating).slice(0, 5)
       logger.warn(
         { requestId, fenceViolations, files: observer.files, calls },
         'the runtime seems to change things in a shadow',

@@ -217,7 +217,17 @@ describe('the report', () => {
       .to.contain('worse for users')
       .and.to.match(/worse or different: error rate.*; better: latency/)
     expect(mixed.sentence['zh-CN']).to.contain('总体更差').and.to.contain('更好：延迟')
-    expect(reportOf({ ...pairs, slower: 0.5 }).verdict).to.equal('better')
+    const quicker = reportOf({ ...pairs, slower: 0.5 })
+    expect(quicker.verdict).to.equal('better')
+    // Of the errors too little is known to promise anything.
+    expect(quicker.sentence.en)
+      .to.contain('better for users as far as is known')
+      .and.to.contain('not known yet: error rate, timeout rate; ')
+    expect(quicker.sentence['zh-CN'])
+      .to.contain('就目前已知而言更好')
+      .and.to.contain('尚不清楚：错误率、超时率；')
+    const surely = reportOf({ ab: 12_000, aa: 4_000, slower: 0.5 })
+    expect(surely.sentence.en).to.contain('better for users (').and.not.to.contain('not known yet')
     // What costs more, or reads otherwise, is for people to weigh.
     const wordy = reportOf({ ab: 12_000, aa: 4_000, longer: 1.6 })
     expect([dimensionOf(wordy, 'tokens').verdict, wordy.verdict]).to.deep.equal(['worse', 'same'])
@@ -237,6 +247,19 @@ describe('the report', () => {
     expect(dimensionOf(report, 'tokens').sentence.en).to.contain('within ±')
     for (const { sentence } of report.dimensions)
       expect(`${sentence.en}${sentence['zh-CN']}`).not.to.match(/NaN|undefined|null|Infinity/)
+  })
+
+  it('accuses nobody on the name of a call alone, counts one as one, and gives nothing no sign', () => {
+    const sums = simulate({ ab: 1, aa: 0 }, seeded(1))
+    const { sentence } = shadowReport({ ...sums, ab: { ...sums.ab, fenceViolations: 1 } }, SUBJECT)
+    expect(sentence.en).to.contain('(not known yet: ').and.to.contain('1 pair, ')
+    expect(sentence.en).to.contain('seem to have changed something 1 time: check that')
+    expect(sentence['zh-CN']).to.contain('疑似出现 1 次写操作')
+    const equal = reportOf({ ab: 50_000, aa: 50_000, spread: 0.0001, slower: 0.9999, errorRate: 0 })
+    const said = equal.dimensions.map((dimension) => Object.values(dimension.sentence).join(' ')).join(' ')
+    expect(said)
+      .to.match(/[+]0\.0%/)
+      .and.not.to.match(/-0\.0+(?!\d)/)
   })
 
   it('shows samples only where it is given any', () => {

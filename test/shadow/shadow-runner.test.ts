@@ -228,13 +228,11 @@ describe('shadows', () => {
   })
 
   it('tell what a runtime changed in spite of the fence', async () => {
+    const call = (toolName: string) =>
+      ({ type: 'tool_call', data: { toolName, arguments: { to: 'secret' }, status: 'calling' } }) as const
     const runtime = scripted(RUNTIME, async function* () {
-      yield [
-        {
-          type: 'tool_call',
-          data: { toolName: 'send_mail', arguments: { to: 'secret' }, status: 'calling' },
-        },
-      ]
+      for (let n = 0; n < 9; n += 1) yield [call('search')]
+      yield [call('send_mail')]
       yield [{ type: 'file', data: { url: 'http://x', filename: 'secret', mimeType: 'text/plain' } }]
       yield [text('done')]
     })
