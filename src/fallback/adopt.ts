@@ -3,18 +3,24 @@ import { breachOf } from './auto-layer.js'
 import { applyCommand } from './command.js'
 import type { Draft } from './draft.js'
 import { report } from './report.js'
-import type { PendingTrip } from './state.js'
 
 /**
  * The store, or the provider, has something newer: what was pending is dropped, except commands and a breach that still
- * holds. Who is in breach itself while the others begin to recover stays with the direct LLM, alone.
+ * holds. It does not where others have tripped since, and are perhaps well again: what it was judged by is the leftovers of
+ * that outage. Who is in breach itself while the others begin to recover stays with the direct LLM, alone.
  */
 export function adopt(draft: Draft, override: Override, fromProvider = false): void {
   const { known: before, commands, highest, starting, store, isolated } = draft.state
-  const lostTrip = override.auto.state === 'fallback' ? null : store.tripped
   const { judgedSince } = draft
+  // The first that is seen is no change: nobody here can say what it came after.
+  const isFirst = starting && highest === 0
+  const { tripped } = store
+  const isOvertaken = override.auto.state === 'fallback' || (!isFirst && override.trips >= before.trips)
+  const lostTrip = isOvertaken ? null : tripped
+  const isKnown = judgedSince !== undefined || highest > 0
   const wasReset =
-    isReset(override, judgedSince) || (store.tripped !== null && isResetSince(store.tripped, override))
+    !isFirst &&
+    (isReset(override, judgedSince) || (tripped !== null && isKnown && isResetSince(override, judgedSince)))
   const isSick = draft.evidence !== undefined && breachOf(draft.evidence, draft.guardrails) !== undefined
   const isLeftBehind = isSick && lostTrip === null && isTowardsRuntime(before, override)
 
@@ -36,8 +42,7 @@ export function adopt(draft: Draft, override: Override, fromProvider = false): v
   })
   if (wasReset) draft.resetHealth()
   else if (lostTrip !== null) draft.recall(lostTrip)
-  // The first that is seen at a start is no change.
-  if ((!starting || highest > 0) && isNewMeaning(before, override))
+  if (!isFirst && isNewMeaning(before, override))
     draft.effects.push({ kind: 'adopted', transition: report(before, override, {}) })
   for (const pending of commands) applyCommand(draft, pending)
 }
@@ -49,8 +54,8 @@ function isTowardsRuntime(before: Override, after: Override): boolean {
 }
 
 /** A reset since the trip, though something else was written over it: no trips, and evidence that began anew. */
-const isResetSince = ({ evidenceSince: before }: PendingTrip, { auto, trips, evidenceSince }: Override) =>
-  auto.state === 'normal' && trips === 0 && before !== undefined && evidenceSince !== before
+const isResetSince = ({ auto, trips, evidenceSince }: Override, judgedSince: number | undefined): boolean =>
+  auto.state === 'normal' && trips === 0 && evidenceSince !== judgedSince
 
 const isReset = (
   { auto, manual, trips, actor, evidenceSince }: Override,

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { NEUTRAL } from '../../src/store/override.js'
-import { CALM, DEAD, Driven, FAILING, Files, fallen, QUIET, WELL } from './driven.js'
+import { CALM, DEAD, Driven, FAILED, FAILING, Files, fallen, QUIET, WELL } from './driven.js'
 
 /** Two replicas on the same files; the first has tripped, and both have seen it. */
 function pair(): { readonly files: Files; readonly first: Driven; readonly second: Driven } {
@@ -252,6 +252,51 @@ describe('a lost race', () => {
     replica.pass(1000).round({ evidence: FAILING })
     expect(replica.auto, 'by fresh evidence').to.equal('fallback')
   })
+
+  it('drops a trip that such a reset came before where none was before that', () => {
+    const files = new Files()
+    files.put({ ...NEUTRAL, revision: 4 })
+    const replica = new Driven(files, 'r1').round().pass(1000)
+    replica.tick({ evidence: FAILING })
+    const gathered = { ...FAILING, at: replica.now }
+    files.put({ ...NEUTRAL, revision: 6, replica: 'r2', actor: 'manual', evidenceSince: 9, manual: orgs(1) })
+    replica.pass(1000).round({ evidence: gathered })
+    expect(replica.auto).to.equal('normal')
+  })
+
+  it('leaves the others’ recovery alone where they fell back and recovered meanwhile', () => {
+    const files = new Files()
+    const cutOff = new Driven(files, 'r1').round()
+    const other = new Driven(files, 'r2').round()
+    cutOff.pass(1000).tick({ evidence: FAILING })
+    cutOff.fail()
+    other.pass(1000).round({ evidence: FAILING }).rounds(31)
+    expect(other.auto).to.equal('recovering 5')
+    cutOff.pass(31_000).tick({ evidence: FAILING, store: FAILED, provider: { ready: false } })
+    expect(cutOff.auto).to.equal('fallback')
+    // The outage's leftovers are in its window still.
+    cutOff.pass(1000).round({ evidence: FAILING })
+    expect(files.stored).to.deep.include({ replica: 'r2', trips: 1 })
+    expect(cutOff.state.isolated).to.equal(true)
+    expect(cutOff.has('restart_evidence')).to.equal(true)
+    cutOff.rounds(1, { evidence: WELL })
+    expect(cutOff.state.isolated).to.equal(false)
+  })
+
+  for (const [by, evidence] of [
+    ['executions', FAILING],
+    ['probes', DEAD],
+  ] as const)
+    it(`trips by ${by} on what is read first, though the last that was written there was a reset`, () => {
+      const files = new Files()
+      files.put({ ...NEUTRAL, revision: 6, replica: 'r2', actor: 'manual', evidenceSince: 9 })
+      const replica = new Driven(files, 'r1').pass(1000)
+      const gathered = { ...evidence, at: replica.now + 0.5 }
+      replica.tick({ evidence: gathered, store: FAILED, provider: { ready: false } })
+      expect(replica.auto).to.equal('fallback')
+      replica.pass(1000).round({ evidence: gathered, provider: { ready: false } })
+      expect(files.stored).to.deep.include({ replica: 'r1', revision: 7, trips: 1 })
+    })
 
   it('drops a trip over which a person wrote by hand, or that a reset of its own ended', () => {
     const byHand = new Driven(new Files(), 'r1').round().pass(1000)

@@ -107,6 +107,32 @@ describe('replicas on one store, on timelines of their own', () => {
     expect(parsed.kind === 'override' && parsed.override.auto.state).to.equal('fallback')
   })
 
+  scene('end nobody’s recovery by an outage that one of them could not tell of in time', 2, (stage, pass) => {
+    const { world, hosts, replicas } = stage
+    const [cutOff] = hosts
+    const replica = cutOff === undefined ? undefined : replicas.get(cutOff)
+    if (cutOff === undefined || replica === undefined) throw new Error('no host')
+    for (const host of hosts) host.turnMs = 200
+    pass(3000)
+    const setCutOff = (is: boolean): void => {
+      Object.assign(cutOff, { unreadable: is, unwritable: is })
+      replica.provider.condition = is ? 'lost' : 'well'
+    }
+    setCutOff(true)
+    world.runtime = 'broken'
+    world.disturbedAt = world.now
+    pass(5000)
+    expect(statesOf(stage)).to.deep.equal(['fallback', 'fallback'])
+    world.runtime = 'well'
+    world.disturbedAt = world.now
+    for (let ms = 0; ms < 20_000 && statesOf(stage)[1] === 'fallback'; ms += 200) pass(200)
+    expect(statesOf(stage)).to.deep.equal(['fallback', 'recovering'])
+    setCutOff(false)
+    pass(30_000)
+    expect(statesOf(stage)).to.deep.equal(['normal', 'normal'])
+    expect(stage.checks.kinds.get('relapse')).to.equal(undefined)
+  })
+
   scene('come back where turns are so few that no window ever holds enough of them', 1, (stage, pass) => {
     const { world, hosts } = stage
     world.runtime = 'dead'

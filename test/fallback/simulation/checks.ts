@@ -223,7 +223,7 @@ export class Checks {
       this.#fail(`(c) a manual layer expired after ${age} ms`)
   }
 
-  /** (p): a trip that is not in the store is given up only for a person, or when its executions breach no more. */
+  /** (p): a trip that is not in the store is given up only for a person, when its executions breach no more, or alone. */
   #tripKept(
     { store: { tripped } }: FallbackState,
     { state, effects }: Step,
@@ -234,7 +234,7 @@ export class Checks {
     const isPerson =
       effects.some(({ kind }) => kind === 'reset_health') || told.some(({ kind = '' }) => PERSON.has(kind))
     const isForgotten = tripped.executionsAt !== null && evidence.at <= tripped.executionsAt
-    if (isPerson || isForgotten || policy !== 'auto' || state.bothSick) return
+    if (isPerson || isForgotten || policy !== 'auto' || state.bothSick || state.isolated) return
     for (const cause of ['error_rate', 'timeout_rate', 'latency'] as const)
       if (isBreach(evidence, { cause }, guardrails)) this.#fail('(p) its own trip is given up')
   }
@@ -349,10 +349,11 @@ export class Checks {
     if (auto.state !== 'fallback') return
     const key = `${auto.since}:${trips}`
     const last = this.#lastFallback
-    if (last?.key === key) return
+    const hold = this.#holds.get(key)
+    // One of before is none again: somebody was cut off, and knew of nothing else.
+    if (last?.key === key || (last !== undefined && hold !== undefined && hold.at < last.at)) return
     if (last !== undefined && !this.#wasCutShort && world.now - last.at < last.holdMs * DRIFT - ROUNDING_MS)
       this.#fail(`(h) tripped again after ${world.now - last.at} ms of ${last.holdMs}`)
-    const hold = this.#holds.get(key)
     this.#lastFallback = hold === undefined ? undefined : { key, ...hold }
     this.#wasCutShort = false
   }
