@@ -3,6 +3,7 @@ import { breachOf } from './auto-layer.js'
 import { applyCommand } from './command.js'
 import type { Draft } from './draft.js'
 import { report } from './report.js'
+import type { FallbackState } from './state.js'
 
 /**
  * The store, or the provider, has something newer: what was pending is dropped, except commands and a breach that still
@@ -11,6 +12,7 @@ import { report } from './report.js'
  */
 export function adopt(draft: Draft, override: Override, fromProvider = false): void {
   const { known: before, commands, highest, starting, store, isolated } = draft.state
+  const told = withoutUntold(draft.state)
   const { judgedSince } = draft
   // The first that is seen is no change: nobody here can say what it came after.
   const isFirst = starting && highest === 0
@@ -42,9 +44,15 @@ export function adopt(draft: Draft, override: Override, fromProvider = false): v
   })
   if (wasReset) draft.resetHealth()
   else if (lostTrip !== null) draft.recall(lostTrip)
-  if (!isFirst && isNewMeaning(before, override))
-    draft.effects.push({ kind: 'adopted', transition: report(before, override, {}) })
+  if (!isFirst && isNewMeaning(told, override))
+    draft.effects.push({ kind: 'adopted', transition: report(told, override, {}) })
   for (const pending of commands) applyCommand(draft, pending)
+}
+
+/** As far as anybody was told: a trip that never came into the store is not what somebody else ended. */
+function withoutUntold({ known, store: { tripped }, reports }: FallbackState): Override {
+  const isUntold = reports.some(({ transition: { kind } }) => kind === 'trip' || kind === 'relapse')
+  return tripped === null || !isUntold ? known : { ...known, auto: tripped.auto, trips: tripped.trips }
 }
 
 /** Into or up the ramp, or from a fallback out of it; trips that are gone were ended by a person, for everybody. */

@@ -68,11 +68,12 @@ export class Draft {
 
   /** A trip: what it was judged by counts on until it is in the store. */
   trip(change: Change, context: ChangeContext): void {
-    const { evidenceSince } = this.state.known
+    const { auto, trips, evidenceSince } = this.state.known
     const { executionsAt } = this.#forgotten
     const after = this.#decided(change, context.actor)
     this.#change(after, context, after.evidenceSince)
-    this.setStore({ tripped: { executionsAt, ...(evidenceSince === undefined ? {} : { evidenceSince }) } })
+    const upon = { auto, trips, ...(evidenceSince === undefined ? {} : { evidenceSince }) }
+    this.setStore({ tripped: { executionsAt, ...upon } })
   }
 
   #change(after: Override, { what, userId }: ChangeContext, judgedSince: number | undefined): void {

@@ -80,8 +80,10 @@ export interface Forgotten {
  * same executions and those that came since. The evidence begins anew when the trip is in the store.
  */
 export interface PendingTrip extends Pick<Forgotten, 'executionsAt'> {
-  /** of the override that it was decided upon */
+  /** of the override that it was decided upon, as all three */
   readonly evidenceSince?: number
+  readonly auto: Override['auto']
+  readonly trips: number
 }
 
 export interface Timers {

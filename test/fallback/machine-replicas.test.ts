@@ -215,6 +215,26 @@ describe('a lost race', () => {
     expect(replica.kinds).to.deep.equal(['trip'])
   })
 
+  it('tells of what the others changed, and not that they ended a trip that nobody was told of', () => {
+    const files = new Files()
+    files.put({ ...NEUTRAL, evidenceSince: 7, revision: 4 })
+    const replica = new Driven(files, 'r1').round().pass(1000)
+    replica.tick({ evidence: FAILING })
+    files.put({ ...files.stored, revision: 5, replica: 'r2' })
+    replica.pass(1000).tick({ evidence: FAILING })
+    expect(replica.adopted).to.deep.equal([])
+    files.put({ ...files.stored, revision: 6, replica: 'r2', actor: 'manual', manual: orgs(6) })
+    replica.pass(1000).tick({ evidence: FAILING })
+    expect(replica.adopted.map(({ from, to, manualTo }) => [from, to, manualTo])).to.deep.equal([
+      ['normal', 'normal', 'orgs'],
+    ])
+    replica.fail()
+    expect(replica.kinds).to.deep.equal(['trip'])
+    files.put({ ...files.stored, revision: 7, replica: 'r2' })
+    replica.pass(1000).tick({ evidence: CALM })
+    expect(replica.adopted.slice(1).map(({ from, to }) => [from, to])).to.deep.equal([['fallback', 'normal']])
+  })
+
   it('leaves the evidence as the others have it: begun anew where their state is new', () => {
     const files = new Files()
     files.put({ ...NEUTRAL, evidenceSince: 7, revision: 4 })
