@@ -59,12 +59,12 @@ const MAX_WAITING = 1_000
 const CONTENT_WEIGHT = 20
 /** its row is looked for among those of the same minute, of all replicas */
 const DROPS_WEIGHT = 5
-/** oldest rows of a table that one transaction may delete; those of contents are large */
+/** oldest rows of a table that one transaction may delete; those of contents are large, and overwritten */
 const PRUNE_STEPS: Readonly<Record<Table, number>> = {
   transitions: 200,
   samples: 200,
   comparisons: 200,
-  contents: 20,
+  contents: 5,
   executions: 200,
   drops: 200,
 }
@@ -205,7 +205,10 @@ class SqliteJournal implements Journal {
   async comparisonContents(query: ComparisonQuery, limit: number): Promise<readonly ComparisonContent[]> {
     await this.#catchUp()
     const most = Math.min(limit, PAGE_ROWS)
-    const rows = await this.#reads.once(() => this.#statements.contents(query, most))
+    // What is older is about to be deleted, and shown to nobody until then.
+    const oldest = this.#clock.wall() - this.#retention.contents.maxAgeMs
+    const kept = { ...query, from: Math.max(query.from, oldest) }
+    const rows = await this.#reads.once(() => this.#statements.contents(kept, most))
     return rows.flatMap((row) => rowContent(row) ?? [])
   }
 

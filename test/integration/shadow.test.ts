@@ -53,7 +53,12 @@ describe('shadows of the running service', function () {
 
   before(async () => {
     ;[llm, runtime] = await Promise.all([startSimulator('llm'), startSimulator('runtime')])
-    const env = { CHAT_RUNTIME_SHADOW_PERCENT: '100', CHAT_SHADOW_AA_PERCENT: '0', CHAT_DRAIN_MS: '1500' }
+    const env = {
+      CHAT_RUNTIME_SHADOW_PERCENT: '100',
+      CHAT_SHADOW_AA_PERCENT: '0',
+      CHAT_DRAIN_MS: '1500',
+      NODE_OPTIONS: `--import ${new URL('../support/lagging.mjs', import.meta.url).href}`,
+    }
     service = await startServiceProcess({ llmUrl: llm.url, runtimeUrl: runtime.url, flags, env })
     ;[member, admin] = await Promise.all([bearer(), bearer({ role: 'admin' })])
   })
@@ -184,6 +189,29 @@ describe('shadows of the running service', function () {
       const report = JSON.parse(await (await fetch(url, { headers: { authorization: admin } })).text())
       return report.data.shadows.dropped.aborted === (await dropped())
     })
+  })
+
+  it('give way when the event loop is late, the running ones too, and come back when it is calm', async () => {
+    const dropped = () => metric(service, 'chat_shadow_dropped_total{reason="pressure"}')
+    const executed = async () => (await received(runtime, EXECUTE)).length
+    // The answer comes when it is over: the next one never adds to it.
+    const holdLoop = () => {
+      process.kill(service.pid, 'SIGUSR2')
+      return metric(service, 'chat_shadow_running')
+    }
+    await setFaults(runtime, { hang: 'body' })
+    await turnsUntil('a shadow that hangs', async () => (await metric(service, 'chat_shadow_running')) > 0)
+    const cancels = (await received(runtime, CANCEL)).length
+    await until('the running one to be given up', async () => {
+      await holdLoop()
+      return (await received(runtime, CANCEL)).length > cancels
+    })
+    await setFaults(runtime, {})
+
+    const [atFirst, before] = [await dropped(), await executed()]
+    await holdLoop()
+    expectUntouched(await turnsUntil('a turn without a shadow', async () => (await dropped()) > atFirst))
+    expectUntouched(await turnsUntil('shadows again', async () => (await executed()) > before))
   })
 
   it('end with the service, within its drain time', async () => {

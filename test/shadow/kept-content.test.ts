@@ -76,6 +76,18 @@ describe('kept answers', () => {
       expect(samples.map(({ control }) => control)).to.deep.equal([said('control', PAIRS)])
     })
 
+  it('are shown to nobody when their days went by while nobody ran', async () => {
+    const [path, retention] = [directory.path('chat.db'), retentionFor(DAYS)]
+    const open = (): Journal => openSqliteJournal(path, { clock, logger: silentLogger, retention })
+    journal = open()
+    keep()
+    expect((await report()).samples).to.have.length(20)
+    await journal.close()
+    clock.advance(DAYS * DAY_MS + 1)
+    journal = open()
+    expect(await report()).to.deep.include({ samples: [], pairs: { ab: PAIRS, aa: 0 } })
+  })
+
   it('go from the file itself', async () => {
     const path = directory.path('chat.db')
     const rows = (table: string): unknown => {
