@@ -177,11 +177,9 @@ describe('shadows of the running service', function () {
       20_000,
     )
     await setFaults(llm, {})
-    const sessions = new Set((await received(runtime, EXECUTE)).map(({ sessionId }) => sessionId))
-    for (const { sessionId = '', shadow } of await received(runtime, CANCEL)) {
-      expect(sessions.has(sessionId)).to.equal(true)
+    // One that was given up on its way may be cancelled though the runtime never saw it whole.
+    for (const { sessionId = '', shadow } of await received(runtime, CANCEL))
       expect([sessionId.startsWith('shadow:'), shadow]).to.deep.equal([true, '1'])
-    }
     const dropped = () => metric(service, 'chat_shadow_dropped_total{reason="aborted"}')
     await until('the drop', async () => (await dropped()) > 0)
     await until('the report to count it', async () => {
