@@ -64,7 +64,7 @@ const PRUNE_STEPS: Readonly<Record<Table, number>> = {
   transitions: 200,
   samples: 200,
   comparisons: 200,
-  contents: 5,
+  contents: 20,
   executions: 200,
   drops: 200,
 }
