@@ -1,3 +1,4 @@
+import { freePort } from '../support/free-port.js'
 import { type RunningProcess, startProcess } from '../support/processes.js'
 
 /** Processes around the service on which anything can happen. */
@@ -25,7 +26,8 @@ export class SimulatedService {
   readonly url: string
 
   static async start(which: 'llm' | 'runtime', pace: Faults): Promise<SimulatedService> {
-    const service = new SimulatedService(which, await startProcess([SIMULATOR, which, '--port', '0']), pace)
+    const port = String(await freePort())
+    const service = new SimulatedService(which, await startProcess([SIMULATOR, which, '--port', port]), pace)
     await service.set({})
     return service
   }
@@ -77,9 +79,8 @@ export class FlagDaemon {
   ) {}
 
   static async start(files: readonly string[]): Promise<FlagDaemon> {
-    const started = await startProcess(daemonArguments(files, '0'))
-    const listening = started.log.find(({ msg }) => msg === 'listening')
-    return new FlagDaemon(Number(listening?.port), files, started)
+    const port = await freePort()
+    return new FlagDaemon(port, files, await startProcess(daemonArguments(files, String(port))))
   }
 
   async kill(): Promise<void> {

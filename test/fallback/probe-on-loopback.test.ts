@@ -12,6 +12,7 @@ import {
   type ProbeSettings,
 } from '../../src/fallback/probe.js'
 import { startRuntimeSimulator } from '../../src/simulator/runtime.js'
+import { freePort } from '../support/free-port.js'
 import { until } from '../support/until.js'
 
 const SETTINGS: ProbeSettings = { intervalMs: 20_000, timeoutMs: 1000, failures: 2 }
@@ -233,7 +234,7 @@ describe('the health probe on loopback', () => {
   })
 
   it('knows soon of a runtime that died, and of its return', async () => {
-    const runtime = await startRuntimeSimulator()
+    const runtime = await startRuntimeSimulator({ port: await freePort() })
     const running = watch(runtime.url, { intervalMs: 200 })
     await until('a good result', () => results.length > 0)
     const at = performance.now()

@@ -13,7 +13,8 @@ import {
   overrideDocument,
   saveByRename,
 } from '../support/flag-files.js'
-import { flagdKind, freePort, startTestFlagd, type TestFlagd } from '../support/flagd.js'
+import { flagdKind, startTestFlagd, type TestFlagd } from '../support/flagd.js'
+import { freePort } from '../support/free-port.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { until } from '../support/until.js'
 

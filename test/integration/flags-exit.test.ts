@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { expect } from 'chai'
 import { opsDocument, overrideDocument, saveByRename } from '../support/flag-files.js'
-import { freePort, startTestFlagd } from '../support/flagd.js'
+import { startTestFlagd } from '../support/flagd.js'
+import { freePort } from '../support/free-port.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
 /** ms from the close of the flags to the end of the process */

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { type FlagdSimulator, startFlagdSimulator } from '../../src/simulator/flagd.js'
+import { freePort } from './free-port.js'
 
 const BINARY = process.env.FLAGD_BIN ?? 'flagd'
 const READY_MS = 10_000
@@ -105,14 +105,4 @@ async function answers(url: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   throw new Error(`flagd was not ready after ${READY_MS} ms`)
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

@@ -1,0 +1,31 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+
+/**
+ * Below what systems hand out by themselves (Linux from 32768, others from 49152): whoever is killed and started again on its
+ * port must not find there what somebody else was given meanwhile, be it for a connection.
+ */
+const [FIRST, LAST] = [20_000, 32_000]
+const TRIES = 100
+
+/** A port that nobody listens on, nor on the one above it (a simulated flagd's control port). */
+export async function freePort(): Promise<number> {
+  for (let tried = 0; tried < TRIES; tried += 1) {
+    const port = FIRST + 2 * Math.floor((Math.random() * (LAST - FIRST)) / 2)
+    if ((await isFree(port)) && (await isFree(port + 1))) return port
+  }
+  throw new Error(`no free port from ${FIRST} to ${LAST} in ${TRIES} tries`)
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer()
+  try {
+    server.listen(port, '127.0.0.1')
+    await once(server, 'listening')
+    server.close()
+    await once(server, 'close')
+    return true
+  } catch {
+    return false
+  }
+}
