@@ -9,7 +9,7 @@ import { median, quantile, type Row } from './statistics.js'
  */
 const TURNS_PER_SECOND = 100
 const FIRST_AFTER_MS = 20
-const SEGMENTS = 6
+const SEGMENTS = 16
 const SEGMENT_SECONDS = 6
 /** at the begin of a segment, when connections are made anew; not looked at */
 const WARM_SECONDS = 1
