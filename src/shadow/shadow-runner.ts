@@ -107,6 +107,7 @@ class Runner implements ShadowRunner {
       this.#countDrop(turn, decision.mode, this.deps.clock.wall(), reason)
     } catch (thrown) {
       this.#broke(thrown)
+      this.#countDrop(turn, decision.mode, this.deps.clock.wall(), 'fault')
     }
     return undefined
   }
@@ -227,8 +228,8 @@ class Runner implements ShadowRunner {
     try {
       this.#run(pair)
     } catch (thrown) {
-      this.#pairs.close(pair)
       this.#broke(thrown)
+      this.#drop(pair, 'fault')
     }
   }
 
@@ -274,6 +275,7 @@ class Runner implements ShadowRunner {
       this.#tally.compared += 1
     } catch (thrown) {
       this.#broke(thrown)
+      this.#countDrop(turn, pair.control, at, 'fault')
     }
   }
 

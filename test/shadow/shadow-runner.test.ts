@@ -224,6 +224,7 @@ describe('shadows', () => {
       draining: 0,
       aborted: 0,
       flood: 0,
+      fault: 0,
     })
   })
 
@@ -501,6 +502,7 @@ describe('shadows', () => {
     keepFails.consider()?.ended(controlOutcome())
     await keepFails.rounds()
     expect(keepFails.lines.at(-1)).to.include({ msg: 'a shadow broke', error: 'no journal' })
+    expect(keepFails.dropped()).to.deep.equal({ fault: 1 })
     const idsFail = shadowRig(
       {},
       {
@@ -514,6 +516,17 @@ describe('shadows', () => {
     idsFail.consider()?.ended(controlOutcome())
     await idsFail.rounds()
     expect(idsFail.runner.counts()).to.include({ running: 0, compared: 0 })
+    expect(idsFail.dropped()).to.deep.equal({ fault: 1 })
+    const pressureFails = shadowRig(
+      {},
+      {
+        pressure: () => {
+          throw new Error('no pressure')
+        },
+      },
+    )
+    expect(pressureFails.consider()).to.equal(undefined)
+    expect(pressureFails.dropped()).to.deep.equal({ fault: 1 })
     const dropFails = shadowRig(
       {},
       {
