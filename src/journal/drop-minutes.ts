@@ -28,10 +28,8 @@ export class DropMinutes {
   add(drop: DroppedShadow): boolean {
     const entry = dropEntry(drop, MINUTE_MS)
     if (entry === undefined) return false
-    const key = keyOf(entry)
-    const counted = this.#isNamed(key)
-      ? this.#count(key, entry)
-      : this.#countUnnamed({ ...entry, orgId: null, agentId: null })
+    const isNamed = this.#isNamed(keyOf(entry))
+    const counted = this.#count(isNamed ? entry : { ...entry, orgId: null, agentId: null })
     if (counted) this.#timer ??= this.#schedule()
     return counted
   }
@@ -60,11 +58,8 @@ export class DropMinutes {
     return true
   }
 
-  #countUnnamed(entry: DropEntry): boolean {
-    return this.#count(keyOf(entry), entry)
-  }
-
-  #count(key: string, entry: DropEntry): boolean {
+  #count(entry: DropEntry): boolean {
+    const key = keyOf(entry)
     const turns = (this.#rows.get(key)?.turns ?? 0) + entry.turns
     if (turns === entry.turns && this.#rows.size >= MOST_ROWS) return false
     this.#rows.set(key, { ...entry, turns })

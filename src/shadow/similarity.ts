@@ -18,18 +18,23 @@ const TOKEN = new RegExp(`${UNSPACED}\\p{M}*|(?:(?!${UNSPACED})[\\p{L}\\p{M}\\p{
  * Which part of the longer text need not be edited to make one of the other: one less the word error rate (in unspaced scripts
  * the character error rate), the Levenshtein distance of the token sequences over the longer one's length. Tokens are
  * words, characters of unspaced scripts, numbers and symbols, without regard to case, width (NFKC) and punctuation. Symmetric; 1
- * for equal texts, 0 for texts without a common token. About 0.3 ms for two texts of 4 KiB, 3 ms at the most.
+ * for equal texts, 0 for texts without a common token. About 0.3 ms for two texts of 4 KiB, 2 ms for the dearest.
  */
 export function textSimilarity(a: string, b: string): number {
   if (a === b) return 1
   const ofA = tokensOf(a)
   const ofB = tokensOf(b)
-  return ofA.length === 0 || ofB.length === 0 ? 0 : sequenceSimilarity(ofA, ofB)
+  return ofA.length === 0 || ofB.length === 0 ? 0 : orderSimilarity(ofA, ofB)
 }
 
-/** The same of two lists of calls: what was called in the same order. 1 where both are empty. */
+/** The same of any two lists: of calls, what was called in the same order. 1 where both are empty. */
 export function orderSimilarity(a: readonly string[], b: readonly string[]): number {
-  return sequenceSimilarity(a, b)
+  const ofA = a.slice(0, COMPARED_TOKENS)
+  const ofB = b.slice(0, COMPARED_TOKENS)
+  const longer = Math.max(ofA.length, ofB.length)
+  if (longer === 0) return 1
+  const units = new Map<string, string>()
+  return 1 - distance(asUnits(ofA, units), asUnits(ofB, units)) / longer
 }
 
 /** Sørensen–Dice coefficient of two sets: what was called at all, however often. 1 where both are empty. */
@@ -38,15 +43,6 @@ export function setSimilarity(a: readonly string[], b: readonly string[]): numbe
   const ofB = new Set(b)
   const both = ofA.size + ofB.size
   return both === 0 ? 1 : (2 * [...ofA].filter((item) => ofB.has(item)).length) / both
-}
-
-function sequenceSimilarity(a: readonly string[], b: readonly string[]): number {
-  const ofA = a.slice(0, COMPARED_TOKENS)
-  const ofB = b.slice(0, COMPARED_TOKENS)
-  const longer = Math.max(ofA.length, ofB.length)
-  if (longer === 0) return 1
-  const units = new Map<string, string>()
-  return 1 - distance(asUnits(ofA, units), asUnits(ofB, units)) / longer
 }
 
 /** One UTF-16 unit an item, the same for the same item: the library compares units, whatever they stand for. */
