@@ -12,6 +12,7 @@ import { JOURNAL_SCHEMA } from '../src/journal/schema.js'
 import { openSqliteJournal } from '../src/journal/sqlite-journal.js'
 import { baselineOf } from '../src/metrics/baseline.js'
 import type { ExecutionMode } from '../src/protocol/modes.js'
+import { UNBOUNDED_RETENTION } from '../test/support/unbounded-retention.js'
 import { startOurs } from './ours.js'
 import { median, type Row, row } from './statistics.js'
 
@@ -40,16 +41,11 @@ export async function benchReport(upstream: string, report: (text: string) => vo
   const directory = mkdtempSync(join(tmpdir(), 'chat-cutover-bench-'))
   const file = join(directory, 'journal.db')
   fill(file)
-  const all = { count: Number.MAX_SAFE_INTEGER, maxAgeMs: Number.MAX_SAFE_INTEGER }
-  const retention = {
-    transitions: all,
-    samples: all,
-    comparisons: all,
-    contents: all,
-    executions: all,
-    drops: all,
-  }
-  const journal = openSqliteJournal(file, { clock: systemClock, logger: silentLogger, retention })
+  const journal = openSqliteJournal(file, {
+    clock: systemClock,
+    logger: silentLogger,
+    retention: UNBOUNDED_RETENTION,
+  })
   try {
     const sums = await measure(
       `sums of ${COMPARISONS} comparisons and ${DROPS} rows of dropped shadows`,

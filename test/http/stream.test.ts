@@ -230,6 +230,7 @@ describe('a slow reader', () => {
     const startedAt = performance.now()
     while (performance.now() - startedAt < 1_600) {
       await sip(client)
+      // The pace of the reader: the sockets are real, and so is the time in which one is too slow.
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
     expect(edge.outcomes).to.deep.equal([])

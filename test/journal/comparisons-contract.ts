@@ -1,11 +1,10 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import type { ComparisonQuery, ComparisonSums, KindSums, Span } from '../../src/journal/comparison.js'
-import { type ExecutionFacts, type Journal, JournalUnavailable } from '../../src/journal/journal.js'
+import { type ExecutionFacts, JournalUnavailable } from '../../src/journal/journal.js'
 import { anyComparison, sampleComparison, sampleExecution, sampleSide } from '../support/comparisons.js'
-import { type ManualClock, manualClock } from '../support/manual-clock.js'
 import { rejection } from '../support/rejection.js'
-import { type Open, RETENTION } from './journal-contract.js'
+import { journalRig, type Open, RETENTION } from './journal-rig.js'
 import { naiveSums } from './naive-sums.js'
 
 const AT = Date.UTC(2026, 0, 1)
@@ -14,40 +13,22 @@ const DAY_MS = 86_400_000
 
 /** What a journal does with comparisons and executions. */
 export function comparisonsContract(open: Open): void {
-  let clock: ManualClock
-  let journal: Journal
-  /** ms by which the wall clock was put forward */
-  let age: number
-
-  const fresh = (): void => {
-    clock = manualClock()
-    age = 0
-    journal = open({ clock: { ...clock, wall: () => clock.wall() + age }, retention: RETENTION })
-  }
-  beforeEach(fresh)
-  afterEach(() => journal.close())
+  const rig = journalRig(open)
 
   const executions = async (span: Span): Promise<ExecutionFacts[]> => {
     const all: ExecutionFacts[] = []
-    for await (const page of journal.executions(span)) all.push(...page)
+    for await (const page of rig.journal.executions(span)) all.push(...page)
     return all
-  }
-  /** Time for whatever a journal does by itself. */
-  const pass = (days: number): void => {
-    clock.advance(20)
-    age += days * DAY_MS
-    clock.advance(60_000)
-    for (let step = 0; step < 50; step += 1) clock.advance(100)
   }
 
   describe('of comparisons', () => {
     it('begins with nothing', async () => {
-      expect(await journal.comparisonSums(ALL)).to.deep.equal(naiveSums([], ALL))
-      expect(await journal.comparisonContents(ALL, 10)).to.deep.equal([])
+      expect(await rig.journal.comparisonSums(ALL)).to.deep.equal(naiveSums([], ALL))
+      expect(await rig.journal.comparisonContents(ALL, 10)).to.deep.equal([])
     })
 
     it('adds up a pair', async () => {
-      journal.keepComparison(
+      rig.journal.keepComparison(
         sampleComparison({
           control: sampleSide({ latencyMs: 1_000, firstContentMs: 200, tokens: 50, characters: 100 }),
           candidate: sampleSide({
@@ -61,7 +42,7 @@ export function comparisonsContract(open: Open): void {
           fenceViolations: 2,
         }),
       )
-      const { ab, aa } = await journal.comparisonSums(ALL)
+      const { ab, aa } = await rig.journal.comparisonSums(ALL)
       expect(aa.pairs).to.equal(0)
       expect(ab).to.deep.include({ pairs: 1, fenceViolations: 2 })
       const squares = { control: 1_000, candidate: 1_500.5, difference: 500.5, differenceSquares: 250_500.25 }
@@ -75,11 +56,11 @@ export function comparisonsContract(open: Open): void {
     it('counts ends and codes, and measures only where both sides are well', async () => {
       const failing = sampleSide({ result: 'error', code: 'runtime_error' })
       const late = sampleSide({ result: 'timeout', code: 'first_content_timeout' })
-      journal.keepComparison(sampleComparison())
-      journal.keepComparison(sampleComparison({ control: late, candidate: failing, textSimilarity: 1 }))
-      journal.keepComparison(sampleComparison({ control: late }))
-      journal.keepComparison(sampleComparison({ candidate: late }))
-      const { ab } = await journal.comparisonSums(ALL)
+      rig.journal.keepComparison(sampleComparison())
+      rig.journal.keepComparison(sampleComparison({ control: late, candidate: failing, textSimilarity: 1 }))
+      rig.journal.keepComparison(sampleComparison({ control: late }))
+      rig.journal.keepComparison(sampleComparison({ candidate: late }))
+      const { ab } = await rig.journal.comparisonSums(ALL)
       expect(ab.control).to.deep.equal({ ok: 2, error: 0, timeout: 2 })
       expect(ab.candidate).to.deep.equal({ ok: 2, error: 1, timeout: 1 })
       expect(ab.failed).to.deep.equal({ neither: 1, controlOnly: 1, candidateOnly: 1, both: 1 })
@@ -105,14 +86,14 @@ export function comparisonsContract(open: Open): void {
       )
       await fc.assert(
         fc.asyncProperty(fc.array(anyComparison, { maxLength: 30 }), query, async (comparisons, asked) => {
-          await journal.close()
-          fresh()
+          await rig.journal.close()
+          rig.fresh()
           // A span of its own for each run: the file stays.
           const shift = ++runs * 10_000_000
           for (const comparison of comparisons)
-            journal.keepComparison({ ...comparison, at: comparison.at + shift })
+            rig.journal.keepComparison({ ...comparison, at: comparison.at + shift })
           const span = { ...asked, from: asked.from + shift, to: asked.to + shift }
-          expectSums(await journal.comparisonSums(span), naiveSums(comparisons, asked))
+          expectSums(await rig.journal.comparisonSums(span), naiveSums(comparisons, asked))
         }),
         { numRuns: 40 },
       )
@@ -124,33 +105,35 @@ export function comparisonsContract(open: Open): void {
       const kept = Array.from({ length: count }, (_, at) =>
         sampleComparison({ at: AT + ((at * 7) % 5), orgId: `org-${at % 3}` }),
       )
-      for (const comparison of kept) journal.keepComparison(comparison)
+      for (const comparison of kept) rig.journal.keepComparison(comparison)
       const query = { ...ALL, from: AT + 1, to: AT + 4 }
       for (const asked of [ALL, query, { ...query, orgId: 'org-1' }])
-        expectSums(await journal.comparisonSums(asked), naiveSums(kept, asked))
+        expectSums(await rig.journal.comparisonSums(asked), naiveSums(kept, asked))
     })
 
     it('drops and counts one with a number that is none', async () => {
-      journal.keepComparison(sampleComparison({ control: sampleSide({ latencyMs: Number.NaN }) }))
-      journal.keepComparison(sampleComparison({ textSimilarity: Number.NaN }))
-      journal.keepComparison(sampleComparison({ at: Number.POSITIVE_INFINITY }))
-      expect(journal.dropped).to.equal(3)
-      expect((await journal.comparisonSums(ALL)).ab.pairs).to.equal(0)
+      rig.journal.keepComparison(sampleComparison({ control: sampleSide({ latencyMs: Number.NaN }) }))
+      rig.journal.keepComparison(sampleComparison({ textSimilarity: Number.NaN }))
+      rig.journal.keepComparison(sampleComparison({ at: Number.POSITIVE_INFINITY }))
+      expect(rig.journal.dropped).to.equal(3)
+      expect((await rig.journal.comparisonSums(ALL)).ab.pairs).to.equal(0)
     })
 
     it('bounds absurd numbers', async () => {
       const absurd = { latencyMs: Number.POSITIVE_INFINITY, firstContentMs: -1, characters: 1e300 }
-      journal.keepComparison(sampleComparison({ control: sampleSide(absurd), textSimilarity: 7 }))
-      const { ab } = await journal.comparisonSums(ALL)
+      rig.journal.keepComparison(sampleComparison({ control: sampleSide(absurd), textSimilarity: 7 }))
+      const { ab } = await rig.journal.comparisonSums(ALL)
       expect(ab.paired.latency.control).to.equal(DAY_MS)
       expect(ab.paired.characters.control).to.equal(1_000_000_000)
       expect(ab.similar.text.sum).to.equal(1)
     })
 
     it('gives the contents of those that have any, newest first', async () => {
-      journal.keepComparison(sampleComparison({ at: AT + 1, content: { control: '甲', candidate: 'a\0b' } }))
-      journal.keepComparison(sampleComparison({ at: AT + 2 }))
-      journal.keepComparison(
+      rig.journal.keepComparison(
+        sampleComparison({ at: AT + 1, content: { control: '甲', candidate: 'a\0b' } }),
+      )
+      rig.journal.keepComparison(sampleComparison({ at: AT + 2 }))
+      rig.journal.keepComparison(
         sampleComparison({
           at: AT + 3,
           kind: 'aa',
@@ -161,12 +144,12 @@ export function comparisonsContract(open: Open): void {
       )
       const newest = { at: AT + 3, orgId: 'org-2', agentId: 'agent-1', kind: 'aa', textSimilarity: 0.25 }
       const older = { at: AT + 1, orgId: 'org-1', agentId: 'agent-1', kind: 'ab' }
-      expect(await journal.comparisonContents(ALL, 10)).to.deep.equal([
+      expect(await rig.journal.comparisonContents(ALL, 10)).to.deep.equal([
         { ...newest, control: '', candidate: 'x'.repeat(16_384) },
         { ...older, control: '甲', candidate: 'a\ufffdb' },
       ])
       const instants = async (more: Partial<ComparisonQuery>, limit = 10): Promise<number[]> =>
-        (await journal.comparisonContents({ ...ALL, ...more }, limit)).map(({ at }) => at - AT)
+        (await rig.journal.comparisonContents({ ...ALL, ...more }, limit)).map(({ at }) => at - AT)
       expect(await instants({}, 1)).to.deep.equal([3])
       expect(await instants({ orgId: 'org-1' })).to.deep.equal([1])
       expect(await instants({ agentId: 'agent-2' })).to.deep.equal([])
@@ -179,17 +162,17 @@ export function comparisonsContract(open: Open): void {
       const { comparisons, contents } = RETENTION
       const content = { control: 'a', candidate: 'b' }
       for (let at = 0; at < comparisons.count + 100; at += 1)
-        journal.keepComparison(sampleComparison({ at: AT + at, content }))
-      pass(0)
+        rig.journal.keepComparison(sampleComparison({ at: AT + at, content }))
+      rig.pass(0)
       const first = { ...ALL, to: AT + 100 }
-      expect((await journal.comparisonSums(first)).ab.pairs).to.equal(0)
-      expect((await journal.comparisonSums(ALL)).ab.pairs).to.equal(comparisons.count)
-      expect(await journal.comparisonContents(ALL, 100)).to.have.length(contents.count)
-      pass(2)
-      expect(await journal.comparisonContents(ALL, 100)).to.deep.equal([])
-      expect((await journal.comparisonSums(ALL)).ab.pairs).to.equal(comparisons.count)
-      pass(89)
-      expect((await journal.comparisonSums(ALL)).ab.pairs).to.equal(0)
+      expect((await rig.journal.comparisonSums(first)).ab.pairs).to.equal(0)
+      expect((await rig.journal.comparisonSums(ALL)).ab.pairs).to.equal(comparisons.count)
+      expect(await rig.journal.comparisonContents(ALL, 100)).to.have.length(contents.count)
+      rig.pass(2)
+      expect(await rig.journal.comparisonContents(ALL, 100)).to.deep.equal([])
+      expect((await rig.journal.comparisonSums(ALL)).ab.pairs).to.equal(comparisons.count)
+      rig.pass(89)
+      expect((await rig.journal.comparisonSums(ALL)).ab.pairs).to.equal(0)
     })
   })
 
@@ -197,8 +180,8 @@ export function comparisonsContract(open: Open): void {
     it('gives them back', async () => {
       const { at, orgId, ...facts } = sampleExecution({ firstContentMs: 250.26 })
       const late = sampleExecution({ mode: 'runtime_orchestrator', result: 'timeout', latencyMs: 0.04 })
-      journal.keepExecution({ at, orgId, ...facts })
-      journal.keepExecution(late)
+      rig.journal.keepExecution({ at, orgId, ...facts })
+      rig.journal.keepExecution(late)
       expect(await executions(ALL)).to.deep.equal([
         { ...facts, firstContentMs: 250.3 },
         { mode: 'runtime_orchestrator', result: 'timeout', latencyMs: 0 },
@@ -207,7 +190,7 @@ export function comparisonsContract(open: Open): void {
 
     it('of a span and an org', async () => {
       for (let at = 0; at < 10; at += 1)
-        journal.keepExecution(sampleExecution({ at: AT + at, orgId: `org-${at % 2}`, latencyMs: at }))
+        rig.journal.keepExecution(sampleExecution({ at: AT + at, orgId: `org-${at % 2}`, latencyMs: at }))
       const latencies = async (span: Span): Promise<number[]> =>
         (await executions(span)).map(({ latencyMs }) => latencyMs)
       expect(await latencies({ from: AT + 2, to: AT + 5 })).to.deep.equal([2, 3, 4])
@@ -217,30 +200,30 @@ export function comparisonsContract(open: Open): void {
     })
 
     it('drops and counts one with a number that is none', async () => {
-      journal.keepExecution(sampleExecution({ latencyMs: Number.NaN }))
-      journal.keepExecution(sampleExecution({ at: Number.NaN }))
-      expect(journal.dropped).to.equal(2)
+      rig.journal.keepExecution(sampleExecution({ latencyMs: Number.NaN }))
+      rig.journal.keepExecution(sampleExecution({ at: Number.NaN }))
+      expect(rig.journal.dropped).to.equal(2)
       expect(await executions(ALL)).to.deep.equal([])
     })
 
     it('keeps the newest, so many, for a month', async () => {
       for (let at = 0; at < RETENTION.executions.count + 50; at += 1)
-        journal.keepExecution(sampleExecution({ at: AT + at, latencyMs: at }))
-      pass(0)
+        rig.journal.keepExecution(sampleExecution({ at: AT + at, latencyMs: at }))
+      rig.pass(0)
       const kept = (await executions(ALL)).map(({ latencyMs }) => latencyMs)
       expect([kept.length, kept[0]]).to.deep.equal([RETENTION.executions.count, 50])
-      pass(31)
+      rig.pass(31)
       expect(await executions(ALL)).to.deep.equal([])
     })
   })
 
   it('says when it is closed, and drops what comes later', async () => {
-    await journal.close()
-    journal.keepComparison(sampleComparison({ content: { control: 'a', candidate: 'b' } }))
-    journal.keepExecution(sampleExecution())
-    expect(journal.dropped).to.equal(2)
-    expect(await rejection(journal.comparisonSums(ALL))).to.be.instanceOf(JournalUnavailable)
-    expect(await rejection(journal.comparisonContents(ALL, 1))).to.be.instanceOf(JournalUnavailable)
+    await rig.journal.close()
+    rig.journal.keepComparison(sampleComparison({ content: { control: 'a', candidate: 'b' } }))
+    rig.journal.keepExecution(sampleExecution())
+    expect(rig.journal.dropped).to.equal(2)
+    expect(await rejection(rig.journal.comparisonSums(ALL))).to.be.instanceOf(JournalUnavailable)
+    expect(await rejection(rig.journal.comparisonContents(ALL, 1))).to.be.instanceOf(JournalUnavailable)
     expect(await rejection(executions(ALL))).to.be.instanceOf(JournalUnavailable)
   })
 }

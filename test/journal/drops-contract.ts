@@ -1,43 +1,23 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import type { ComparisonQuery, DroppedShadow } from '../../src/journal/comparison.js'
-import { type Journal, JournalUnavailable } from '../../src/journal/journal.js'
+import { JournalUnavailable } from '../../src/journal/journal.js'
 import { anyDrop, sampleDrop } from '../support/comparisons.js'
-import { type ManualClock, manualClock } from '../support/manual-clock.js'
 import { rejection } from '../support/rejection.js'
-import { type Open, RETENTION } from './journal-contract.js'
+import { journalRig, type Open, RETENTION } from './journal-rig.js'
 
 const AT = Date.UTC(2026, 0, 1)
 const MINUTE_MS = 60_000
-const DAY_MS = 86_400_000
 const ALL: ComparisonQuery = { from: 0, to: AT * 2, controlMode: 'direct_llm' }
 
 /** What a journal does with dropped shadows. */
 export function dropsContract(open: Open): void {
-  let clock: ManualClock
-  let journal: Journal
-  /** ms by which the wall clock was put forward */
-  let age: number
-
-  const fresh = (): void => {
-    clock = manualClock()
-    age = 0
-    journal = open({ clock: { ...clock, wall: () => clock.wall() + age }, retention: RETENTION })
-  }
-  beforeEach(fresh)
-  afterEach(() => journal.close())
+  const rig = journalRig(open)
 
   const keep = (times: number, more: Partial<DroppedShadow> = {}): void => {
-    for (let time = 0; time < times; time += 1) journal.keepDrop(sampleDrop(more))
+    for (let time = 0; time < times; time += 1) rig.journal.keepDrop(sampleDrop(more))
   }
-  const counted = async (more: Partial<ComparisonQuery> = {}) => journal.drops({ ...ALL, ...more })
-  /** Time for whatever a journal does by itself. */
-  const pass = (days: number): void => {
-    clock.advance(MINUTE_MS)
-    age += days * DAY_MS
-    clock.advance(MINUTE_MS)
-    for (let step = 0; step < 50; step += 1) clock.advance(100)
-  }
+  const counted = async (more: Partial<ComparisonQuery> = {}) => rig.journal.drops({ ...ALL, ...more })
 
   describe('of dropped shadows', () => {
     it('begins with nothing', async () => {
@@ -48,7 +28,7 @@ export function dropsContract(open: Open): void {
       keep(3)
       keep(2, { reason: 'sick' })
       expect(await counted()).to.deep.equal({ busy: 3, sick: 2 })
-      clock.advance(MINUTE_MS + 100)
+      rig.clock.advance(MINUTE_MS + 100)
       keep(1)
       expect(await counted()).to.deep.equal({ busy: 4, sick: 2 })
       expect(await counted()).to.deep.equal({ busy: 4, sick: 2 })
@@ -75,7 +55,7 @@ export function dropsContract(open: Open): void {
         expect(await counted({ orgId: 'org-3' })).to.deep.equal({})
       }
       await expectAll()
-      clock.advance(2 * MINUTE_MS)
+      rig.clock.advance(2 * MINUTE_MS)
       await expectAll()
     })
 
@@ -104,19 +84,19 @@ export function dropsContract(open: Open): void {
       let runs = 0
       await fc.assert(
         fc.asyncProperty(steps, query, async (all, asked) => {
-          await journal.close()
-          fresh()
+          await rig.journal.close()
+          rig.fresh()
           // A span of its own for each run: the file stays.
           runs += 1
           const shift = runs * 10_000 * MINUTE_MS
           const span = { ...asked, from: asked.from + shift, to: asked.to + shift }
           for (const step of all) {
-            if (step === 'asks') await journal.drops(span)
-            else if (typeof step === 'number') clock.advance(step)
-            else journal.keepDrop({ ...step, at: step.at + shift })
+            if (step === 'asks') await rig.journal.drops(span)
+            else if (typeof step === 'number') rig.clock.advance(step)
+            else rig.journal.keepDrop({ ...step, at: step.at + shift })
           }
           const drops = all.filter((step) => typeof step === 'object')
-          expect(await journal.drops(span)).to.deep.equal(naive(drops, asked))
+          expect(await rig.journal.drops(span)).to.deep.equal(naive(drops, asked))
         }),
         { numRuns: 40 },
       )
@@ -137,18 +117,18 @@ export function dropsContract(open: Open): void {
       expect(await counted({ orgId: 'org-100' })).to.deep.equal({})
       // another reason is another row
       expect(await counted({ orgId: 'org-99' })).to.deep.equal({ sick: 2 })
-      clock.advance(MINUTE_MS)
+      rig.clock.advance(MINUTE_MS)
       keep(1, { orgId: 'org-100' })
       expect(await counted({ orgId: 'org-100' })).to.deep.equal({ busy: 1 })
-      expect(journal.dropped).to.equal(0)
+      expect(rig.journal.dropped).to.equal(0)
     })
 
     it('drops and counts what has no instant, and what has too many', async () => {
       keep(1, { at: Number.NaN })
       keep(1, { at: Number.POSITIVE_INFINITY })
-      expect(journal.dropped).to.equal(2)
+      expect(rig.journal.dropped).to.equal(2)
       for (let minute = 0; minute < 1_500; minute += 1) keep(1, { at: AT + minute * MINUTE_MS })
-      expect(journal.dropped).to.equal(502)
+      expect(rig.journal.dropped).to.equal(502)
     })
 
     it('keeps any text that somebody writes', async () => {
@@ -161,21 +141,21 @@ export function dropsContract(open: Open): void {
     it('keeps the newest, so many, for a quarter', async () => {
       const { count } = RETENTION.drops
       for (let minute = 0; minute < count + 100; minute += 1) keep(1, { at: AT + minute * MINUTE_MS })
-      pass(0)
+      rig.pass(0)
       expect(await counted()).to.deep.equal({ busy: count })
       expect(await counted({ to: AT + 100 * MINUTE_MS })).to.deep.equal({})
-      pass(89)
+      rig.pass(89)
       expect(await counted()).to.deep.equal({ busy: count })
-      pass(2)
+      rig.pass(2)
       expect(await counted()).to.deep.equal({})
     })
 
     it('says when it is closed, and drops what comes later', async () => {
       keep(1)
-      await journal.close()
+      await rig.journal.close()
       keep(1)
-      expect(journal.dropped).to.equal(1)
-      expect(clock.pending()).to.equal(0)
+      expect(rig.journal.dropped).to.equal(1)
+      expect(rig.clock.pending()).to.equal(0)
       expect(await rejection(counted())).to.be.instanceOf(JournalUnavailable)
     })
   })

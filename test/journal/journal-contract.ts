@@ -1,22 +1,7 @@
 import { expect } from 'chai'
-import {
-  type EvidenceSample,
-  type Journal,
-  JournalUnavailable,
-  type Transition,
-} from '../../src/journal/journal.js'
-import type { Retention } from '../../src/journal/retention.js'
-import { type ManualClock, manualClock } from '../support/manual-clock.js'
+import { type EvidenceSample, JournalUnavailable, type Transition } from '../../src/journal/journal.js'
 import { rejection } from '../support/rejection.js'
-
-export const RETENTION: Retention = {
-  transitions: { count: 300, maxAgeMs: 365 * 86_400_000 },
-  samples: { count: 500, maxAgeMs: 7 * 86_400_000 },
-  comparisons: { count: 400, maxAgeMs: 90 * 86_400_000 },
-  contents: { count: 60, maxAgeMs: 86_400_000 },
-  executions: { count: 600, maxAgeMs: 30 * 86_400_000 },
-  drops: { count: 300, maxAgeMs: 90 * 86_400_000 },
-}
+import { journalRig, type Open } from './journal-rig.js'
 
 export const trip = (revision: number, more: Partial<Transition> = {}): Transition => ({
   at: Date.UTC(2026, 0, 1) + revision,
@@ -60,54 +45,34 @@ export const sample = (seq: number, more: Partial<EvidenceSample> = {}): Evidenc
   ...more,
 })
 
-/** Gives a fresh journal. */
-export type Open = (options: { clock: ManualClock; retention: Retention }) => Journal
-
 /** What every journal does. */
 export function journalContract(open: Open): void {
-  let clock: ManualClock
-  let journal: Journal
-  /** ms by which the wall clock was put forward: no timer has to fire for each minute of a year */
-  let age: number
-
-  beforeEach(() => {
-    clock = manualClock()
-    age = 0
-    journal = open({ clock: { ...clock, wall: () => clock.wall() + age }, retention: RETENTION })
-  })
-  afterEach(() => journal.close())
+  const rig = journalRig(open)
 
   const revisions = async (limit: number, before?: number): Promise<number[]> =>
-    (await journal.transitions(limit, before)).map(({ revision }) => revision)
+    (await rig.journal.transitions(limit, before)).map(({ revision }) => revision)
   const sequence = async (run: string): Promise<number[]> =>
-    (await journal.samples(run)).map(({ seq }) => seq)
-  /** Time for whatever a journal does by itself. */
-  const pass = (days: number): void => {
-    clock.advance(20)
-    age += days * 86_400_000
-    clock.advance(60_000)
-    for (let step = 0; step < 50; step += 1) clock.advance(100)
-  }
+    (await rig.journal.samples(run)).map(({ seq }) => seq)
 
   it('begins empty', async () => {
-    expect(await journal.transitions(10)).to.deep.equal([])
-    expect(await journal.samples('run-1')).to.deep.equal([])
-    expect(journal.dropped).to.equal(0)
+    expect(await rig.journal.transitions(10)).to.deep.equal([])
+    expect(await rig.journal.samples('run-1')).to.deep.equal([])
+    expect(rig.journal.dropped).to.equal(0)
   })
 
   it('gives a transition back as it was, with an id', async () => {
-    journal.keepTransition(WHOLE)
-    expect(await journal.transitions(10)).to.deep.equal([{ ...WHOLE, id: 1 }])
+    rig.journal.keepTransition(WHOLE)
+    expect(await rig.journal.transitions(10)).to.deep.equal([{ ...WHOLE, id: 1 }])
   })
 
   it('gives one with nothing optional back without it', async () => {
-    journal.keepTransition(trip(1))
-    expect(await journal.transitions(10)).to.deep.equal([{ ...trip(1), id: 1 }])
+    rig.journal.keepTransition(trip(1))
+    expect(await rig.journal.transitions(10)).to.deep.equal([{ ...trip(1), id: 1 }])
   })
 
   it('tells the newest first, page by page', async () => {
-    for (let revision = 1; revision <= 250; revision += 1) journal.keepTransition(trip(revision))
-    const newest = await journal.transitions(3)
+    for (let revision = 1; revision <= 250; revision += 1) rig.journal.keepTransition(trip(revision))
+    const newest = await rig.journal.transitions(3)
     expect(newest.map(({ revision }) => revision)).to.deep.equal([250, 249, 248])
     expect(await revisions(2, newest.at(-1)?.id)).to.deep.equal([247, 246])
     const all = await revisions(500)
@@ -118,39 +83,39 @@ export function journalContract(open: Open): void {
 
   it('keeps what it was told, not what became of it', async () => {
     const evidence = { errors: 1 }
-    journal.keepTransition(trip(1, { evidence }))
+    rig.journal.keepTransition(trip(1, { evidence }))
     evidence.errors = 2
-    expect((await journal.transitions(1))[0]?.evidence).to.deep.equal({ errors: 1 })
+    expect((await rig.journal.transitions(1))[0]?.evidence).to.deep.equal({ errors: 1 })
   })
 
   it('gives the samples of one run in order', async () => {
-    for (const seq of [2, 0, 1]) journal.keepSample(sample(seq))
-    journal.keepSample(sample(0, { run: 'run-2', replica: 'b', input: [1, null, 'x'] }))
-    expect(await journal.samples('run-1')).to.deep.equal([sample(0), sample(1), sample(2)])
-    expect(await journal.samples('run-2')).to.deep.equal([
+    for (const seq of [2, 0, 1]) rig.journal.keepSample(sample(seq))
+    rig.journal.keepSample(sample(0, { run: 'run-2', replica: 'b', input: [1, null, 'x'] }))
+    expect(await rig.journal.samples('run-1')).to.deep.equal([sample(0), sample(1), sample(2)])
+    expect(await rig.journal.samples('run-2')).to.deep.equal([
       sample(0, { run: 'run-2', replica: 'b', input: [1, null, 'x'] }),
     ])
-    expect(await journal.samples('run-3')).to.deep.equal([])
+    expect(await rig.journal.samples('run-3')).to.deep.equal([])
   })
 
   it('keeps a sample with the override twice in it, for as many orgs as a person may name', async () => {
     const input = { one: 'x'.repeat(50_000), other: 'x'.repeat(50_000), evidence: 'x'.repeat(5000) }
-    journal.keepSample(sample(0, { input }))
-    expect(await journal.samples('run-1')).to.deep.equal([sample(0, { input })])
+    rig.journal.keepSample(sample(0, { input }))
+    expect(await rig.journal.samples('run-1')).to.deep.equal([sample(0, { input })])
   })
 
   it('gives more samples than one page holds', async () => {
-    for (let seq = 0; seq < 350; seq += 1) journal.keepSample(sample(seq))
+    for (let seq = 0; seq < 350; seq += 1) rig.journal.keepSample(sample(seq))
     expect(await sequence('run-1')).to.deep.equal(Array.from({ length: 350 }, (_, index) => index))
   })
 
   it('keeps any text that somebody writes', async () => {
     for (const reason of ['', 'a\nb', '\u{1f9ef}', "'; DROP TABLE transitions; --"]) {
-      journal.keepTransition(trip(1, { reason }))
-      expect((await journal.transitions(1))[0]?.reason).to.equal(reason)
+      rig.journal.keepTransition(trip(1, { reason }))
+      expect((await rig.journal.transitions(1))[0]?.reason).to.equal(reason)
     }
-    journal.keepTransition(trip(1, { reason: 'a\0b\ud800c', userId: 'x'.repeat(5_000) }))
-    const [odd] = await journal.transitions(1)
+    rig.journal.keepTransition(trip(1, { reason: 'a\0b\ud800c', userId: 'x'.repeat(5_000) }))
+    const [odd] = await rig.journal.transitions(1)
     expect(odd?.reason).to.equal('a\ufffdb\ufffdc')
     expect(odd?.userId).to.have.length(2_000)
   })
@@ -159,22 +124,22 @@ export function journalContract(open: Open): void {
     const circular: Record<string, unknown> = {}
     circular.self = circular
     for (const evidence of [circular, 1n, () => 1, 'x'.repeat(70_000), undefined, null]) {
-      journal.keepTransition(trip(1, { evidence, guardrails: { errorRate: 0.5 } }))
-      const [kept] = await journal.transitions(1)
+      rig.journal.keepTransition(trip(1, { evidence, guardrails: { errorRate: 0.5 } }))
+      const [kept] = await rig.journal.transitions(1)
       expect(kept).to.not.have.property('evidence')
       expect(kept?.guardrails).to.deep.equal({ errorRate: 0.5 })
     }
-    expect(journal.dropped).to.equal(0)
+    expect(rig.journal.dropped).to.equal(0)
   })
 
   it('leaves a value out that is no number', async () => {
-    journal.keepTransition(trip(1, { value: Number.NaN, threshold: Number.POSITIVE_INFINITY }))
-    expect(await journal.transitions(1)).to.deep.equal([{ ...trip(1), id: 1 }])
+    rig.journal.keepTransition(trip(1, { value: Number.NaN, threshold: Number.POSITIVE_INFINITY }))
+    expect(await rig.journal.transitions(1)).to.deep.equal([{ ...trip(1), id: 1 }])
   })
 
   it('drops and counts a sample whose input is no JSON or too much', async () => {
-    for (const input of [1n, undefined, 'x'.repeat(140_000)]) journal.keepSample(sample(0, { input }))
-    expect(journal.dropped).to.equal(3)
+    for (const input of [1n, undefined, 'x'.repeat(140_000)]) rig.journal.keepSample(sample(0, { input }))
+    expect(rig.journal.dropped).to.equal(3)
     expect(await sequence('run-1')).to.deep.equal([])
   })
 
@@ -182,10 +147,10 @@ export function journalContract(open: Open): void {
     for (let round = 0; round < 10; round += 1) {
       for (let index = 0; index < 90; index += 1) {
         const number = round * 90 + index
-        journal.keepTransition(trip(number))
-        journal.keepSample(sample(number))
+        rig.journal.keepTransition(trip(number))
+        rig.journal.keepSample(sample(number))
       }
-      pass(0)
+      rig.pass(0)
     }
     const kept = await revisions(1_000)
     expect([kept.length, kept[0], kept.at(-1)]).to.deep.equal([300, 899, 600])
@@ -194,25 +159,25 @@ export function journalContract(open: Open): void {
   })
 
   it('keeps nothing beyond its time, and goes on counting', async () => {
-    journal.keepTransition(trip(1))
-    journal.keepSample(sample(1))
-    pass(8)
+    rig.journal.keepTransition(trip(1))
+    rig.journal.keepSample(sample(1))
+    rig.pass(8)
     expect(await sequence('run-1')).to.deep.equal([])
     expect(await revisions(10)).to.deep.equal([1])
-    pass(360)
+    rig.pass(360)
     expect(await revisions(10)).to.deep.equal([])
-    journal.keepTransition(trip(2, { at: clock.wall() + age }))
-    expect((await journal.transitions(1))[0]).to.include({ id: 2, revision: 2 })
+    rig.journal.keepTransition(trip(2, { at: rig.wall() }))
+    expect((await rig.journal.transitions(1))[0]).to.include({ id: 2, revision: 2 })
   })
 
   it('says when it is closed, drops what comes later and may be closed again', async () => {
-    await Promise.all([journal.close(), journal.close()])
-    await journal.close()
-    journal.keepTransition(trip(1))
-    journal.keepSample(sample(1))
-    expect(journal.dropped).to.equal(2)
-    expect(await rejection(journal.transitions(1))).to.be.instanceOf(JournalUnavailable)
-    expect(await rejection(journal.samples('run-1'))).to.be.instanceOf(JournalUnavailable)
-    expect(clock.pending()).to.equal(0)
+    await Promise.all([rig.journal.close(), rig.journal.close()])
+    await rig.journal.close()
+    rig.journal.keepTransition(trip(1))
+    rig.journal.keepSample(sample(1))
+    expect(rig.journal.dropped).to.equal(2)
+    expect(await rejection(rig.journal.transitions(1))).to.be.instanceOf(JournalUnavailable)
+    expect(await rejection(rig.journal.samples('run-1'))).to.be.instanceOf(JournalUnavailable)
+    expect(rig.clock.pending()).to.equal(0)
   })
 }

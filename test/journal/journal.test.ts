@@ -4,7 +4,8 @@ import { openSqliteJournal } from '../../src/journal/sqlite-journal.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { comparisonsContract } from './comparisons-contract.js'
 import { dropsContract } from './drops-contract.js'
-import { journalContract, type Open } from './journal-contract.js'
+import { journalContract } from './journal-contract.js'
+import type { Open } from './journal-rig.js'
 import { transitionsContract } from './transitions-contract.js'
 
 describe('the journal in memory', () => {

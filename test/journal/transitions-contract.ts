@@ -1,49 +1,44 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import type { Journal, Transition } from '../../src/journal/journal.js'
-import { manualClock } from '../support/manual-clock.js'
-import { type Open, RETENTION, trip } from './journal-contract.js'
+import type { Transition } from '../../src/journal/journal.js'
+import { trip } from './journal-contract.js'
+import { journalRig, type Open } from './journal-rig.js'
 
 /** Changes that several replicas tell of, each known by its revision, replica and instant. */
 export function transitionsContract(open: Open): void {
   describe('of a change that others adopted', () => {
-    let journal: Journal
-
-    beforeEach(() => {
-      journal = open({ clock: manualClock(), retention: RETENTION })
-    })
-    afterEach(() => journal.close())
+    const rig = journalRig(open)
 
     const own = (revision: number, more: Partial<Transition> = {}) =>
       trip(revision, { kind: 'trip', evidence: { total: 9 }, ...more })
     const adopted = (revision: number, more: Partial<Transition> = {}) =>
       trip(revision, { adopted: true, ...more })
     const kept = async (): Promise<unknown[]> =>
-      (await journal.transitions(100)).map(({ id, revision, kind }) => [id, revision, kind ?? 'adopted'])
+      (await rig.journal.transitions(100)).map(({ id, revision, kind }) => [id, revision, kind ?? 'adopted'])
 
     it('keeps the word of the replica that did it, whoever tells first', async () => {
-      journal.keepTransition(own(1))
-      journal.keepTransition(adopted(1))
-      journal.keepTransition(adopted(2))
-      journal.keepTransition(own(2))
+      rig.journal.keepTransition(own(1))
+      rig.journal.keepTransition(adopted(1))
+      rig.journal.keepTransition(adopted(2))
+      rig.journal.keepTransition(own(2))
       expect(await kept()).to.deep.equal([
         [2, 2, 'trip'],
         [1, 1, 'trip'],
       ])
-      expect(await journal.transitions(1)).to.deep.equal([{ ...own(2), id: 2 }])
+      expect(await rig.journal.transitions(1)).to.deep.equal([{ ...own(2), id: 2 }])
     })
 
     it('keeps what only others tell of, once', async () => {
-      journal.keepTransition(adopted(1))
-      journal.keepTransition(adopted(1))
-      expect(await journal.transitions(10)).to.deep.equal([{ ...adopted(1), id: 1 }])
+      rig.journal.keepTransition(adopted(1))
+      rig.journal.keepTransition(adopted(1))
+      expect(await rig.journal.transitions(10)).to.deep.equal([{ ...adopted(1), id: 1 }])
     })
 
     it('keeps the place of the one it replaces', async () => {
-      journal.keepTransition(adopted(1))
-      journal.keepTransition(own(2))
-      journal.keepTransition(own(1))
-      journal.keepTransition(own(3))
+      rig.journal.keepTransition(adopted(1))
+      rig.journal.keepTransition(own(2))
+      rig.journal.keepTransition(own(1))
+      rig.journal.keepTransition(own(3))
       expect(await kept()).to.deep.equal([
         [3, 3, 'trip'],
         [2, 2, 'trip'],
@@ -53,17 +48,17 @@ export function transitionsContract(open: Open): void {
 
     it('tells changes apart by revision, replica and instant', async () => {
       const base = adopted(5)
-      journal.keepTransition(base)
-      journal.keepTransition(adopted(6, { at: base.at }))
-      journal.keepTransition(adopted(5, { replica: 'b' }))
-      journal.keepTransition(adopted(5, { at: base.at + 1 }))
-      journal.keepTransition(own(5, { at: base.at + 2 }))
+      rig.journal.keepTransition(base)
+      rig.journal.keepTransition(adopted(6, { at: base.at }))
+      rig.journal.keepTransition(adopted(5, { replica: 'b' }))
+      rig.journal.keepTransition(adopted(5, { at: base.at + 1 }))
+      rig.journal.keepTransition(own(5, { at: base.at + 2 }))
       expect(await kept()).to.have.length(5)
     })
 
     it('keeps all that a replica tells of its own', async () => {
-      journal.keepTransition(own(1))
-      journal.keepTransition(own(1))
+      rig.journal.keepTransition(own(1))
+      rig.journal.keepTransition(own(1))
       expect(await kept()).to.have.length(2)
     })
 
@@ -82,9 +77,9 @@ export function transitionsContract(open: Open): void {
             // A replica tells of each of its own changes once.
             if (!change.adopted && mine.has(revision)) continue
             if (!change.adopted) mine.add(revision)
-            journal.keepTransition(change.adopted ? adopted(revision) : own(revision))
+            rig.journal.keepTransition(change.adopted ? adopted(revision) : own(revision))
           }
-          const seen = (await journal.transitions(5)).filter(({ revision }) => revision > base)
+          const seen = (await rig.journal.transitions(5)).filter(({ revision }) => revision > base)
           const expected = new Set(changes.map(({ revision }) => base + revision))
           expect(seen.map(({ revision }) => revision).sort()).to.deep.equal([...expected].sort())
           for (const { revision, kind } of seen)

@@ -59,6 +59,7 @@ describe('the SQLite session store in trouble', () => {
       ]
       // Readers go on meanwhile.
       expect(await sessions.stopRequested('m0')).to.equal(false)
+      // Nothing to wait for: what the loop does in that time is what is measured.
       await new Promise((resolve) => setTimeout(resolve, 300))
       // 5 ms of each 37 at the end; a blocking lock wait, or a try for each waiting call, would take it all.
       expect(performance.eventLoopUtilization(before).utilization).to.be.lessThan(0.7)

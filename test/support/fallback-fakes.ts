@@ -13,6 +13,7 @@ import type { PublicWindows } from '../../src/metrics/windows.js'
 import type { WindowMetrics } from '../../src/protocol/fallback.js'
 import type { Decision, ExecutionMode } from '../../src/protocol/modes.js'
 import { NEUTRAL, type Override } from '../../src/store/override.js'
+import { UNBOUNDED_RETENTION } from './unbounded-retention.js'
 
 /** Neighbours of the request edge around the fallback, as small as they can be; the test turns the knobs. */
 
@@ -135,16 +136,7 @@ export interface FakeJournal extends Omit<Journal, 'keepTransition' | 'keepSampl
 }
 
 export function fakeJournal(): FakeJournal {
-  const all = { count: 1_000_000, maxAgeMs: Number.POSITIVE_INFINITY }
-  const retention = {
-    transitions: all,
-    samples: all,
-    comparisons: all,
-    contents: all,
-    executions: all,
-    drops: all,
-  }
-  const memory = createMemoryJournal({ clock: systemClock, retention })
+  const memory = createMemoryJournal({ clock: systemClock, retention: UNBOUNDED_RETENTION })
   const check = (): void => {
     if (!journal.available) throw new JournalUnavailable('the disk is away')
   }

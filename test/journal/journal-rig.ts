@@ -1,0 +1,63 @@
+import type { Journal } from '../../src/journal/journal.js'
+import type { Retention } from '../../src/journal/retention.js'
+import { type ManualClock, manualClock } from '../support/manual-clock.js'
+
+export const RETENTION: Retention = {
+  transitions: { count: 300, maxAgeMs: 365 * 86_400_000 },
+  samples: { count: 500, maxAgeMs: 7 * 86_400_000 },
+  comparisons: { count: 400, maxAgeMs: 90 * 86_400_000 },
+  contents: { count: 60, maxAgeMs: 86_400_000 },
+  executions: { count: 600, maxAgeMs: 30 * 86_400_000 },
+  drops: { count: 300, maxAgeMs: 90 * 86_400_000 },
+}
+
+/** Gives a fresh journal. */
+export type Open = (options: { clock: ManualClock; retention: Retention }) => Journal
+
+/** A journal for each test of the suite that asks for it, closed behind it, on a clock of its own. */
+export interface JournalRig {
+  readonly journal: Journal
+  readonly clock: ManualClock
+  /** as the journal sees it: `pass` puts it forward */
+  wall(): number
+  /** Another one; the one before is the caller's to close. */
+  fresh(): void
+  /** Time for whatever a journal does by itself, in the end of so many days. */
+  pass(days: number): void
+}
+
+const MINUTE_MS = 60_000
+
+export function journalRig(open: Open): JournalRig {
+  let clock: ManualClock
+  let journal: Journal
+  /** ms by which the wall clock was put forward: no timer has to fire for each minute of a year */
+  let age: number
+
+  const wall = (): number => clock.wall() + age
+  const fresh = (): void => {
+    clock = manualClock()
+    age = 0
+    journal = open({ clock: { ...clock, wall }, retention: RETENTION })
+  }
+  beforeEach(fresh)
+  afterEach(() => journal.close())
+
+  return {
+    get journal() {
+      return journal
+    },
+    get clock() {
+      return clock
+    },
+    wall,
+    fresh,
+    pass(days) {
+      // What counts by the minute ends its own first.
+      clock.advance(MINUTE_MS)
+      age += days * 86_400_000
+      clock.advance(MINUTE_MS)
+      for (let step = 0; step < 50; step += 1) clock.advance(100)
+    },
+  }
+}
