@@ -1,6 +1,6 @@
 import type { AgentProfile } from '../decision/agent-profile.js'
 import type { Caller } from '../decision/caller.js'
-import type { MessageBody } from '../protocol/events.js'
+import type { FinishReason, MessageBody } from '../protocol/events.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 
 /** One message of the conversation so far, as backends get it. */
@@ -31,8 +31,20 @@ export interface Usage {
   readonly estimated: boolean
 }
 
-/** What a backend yields: what the client gets to see, and the usage once it is known. */
-export type BackendEvent = MessageBody | { readonly type: 'usage'; readonly data: Usage }
+/** What a backend tells of an answer beside its content; each field as soon as it is known, the latest counts. */
+export interface AnswerFacts {
+  readonly finishReason?: FinishReason
+  /** requests sent upstream for this execution, the first included; absent: 1 */
+  readonly attempts?: number
+  /** the history was cut because the model's context is too small */
+  readonly trimmed?: true
+}
+
+/** What a backend yields: what the client gets to see, the usage once it is known, and facts of the answer. */
+export type BackendEvent =
+  | MessageBody
+  | { readonly type: 'usage'; readonly data: Usage }
+  | { readonly type: 'facts'; readonly data: AnswerFacts }
 
 /** What the caller of a backend hands to one execution. */
 export interface ExecutionCall {

@@ -32,6 +32,7 @@ export async function* executeTurn(
   const startedAt = clock.monotonic()
   let execution = startExecution(mode, 0)
   let first: FailedOver | undefined
+  let earlierAttempts = 0
   const onAbort = (): void => execution.abort(abortCode(signal))
   signal.addEventListener('abort', onAbort, { once: true })
   try {
@@ -43,7 +44,7 @@ export async function* executeTurn(
       }
       if (step.kind !== 'failed' || !mayFailOver(execution)) {
         if (step.kind === 'failed') logFailure(turn, execution, step.error, deps)
-        return resultOf(step, execution, first)
+        return resultOf(step, execution, first, earlierAttempts)
       }
       if (signal.aborted) return { ...abortedBeforeStart(mode, signal), usage: execution.usage }
       first = failOver(step.error, clock.monotonic() - startedAt)
@@ -56,6 +57,7 @@ export async function* executeTurn(
           failover: first.failover,
           usage: execution.usage,
         }
+      earlierAttempts += execution.facts.attempts
       execution = startExecution('direct_llm', execution.activeMs)
     }
   } finally {
@@ -88,13 +90,20 @@ function failOver(error: ExecutionError, afterMs: number): FailedOver {
   }
 }
 
-function resultOf(end: ExecutionEnd, execution: Execution, first: FailedOver | undefined): TurnResult {
+function resultOf(
+  end: ExecutionEnd,
+  execution: Execution,
+  first: FailedOver | undefined,
+  earlierAttempts: number,
+): TurnResult {
   const shared = {
     executionMode: execution.mode,
     ...(first === undefined ? {} : { failover: first.failover }),
   }
-  if (end.kind === 'ended') return { kind: 'answered', ...shared, usage: execution.usage }
-  if (end.kind === 'aborted') return { kind: 'aborted', ...shared, code: end.code, usage: execution.usage }
+  const { facts: own, usage } = execution
+  const facts = { ...own, attempts: own.attempts + earlierAttempts }
+  if (end.kind === 'ended') return { kind: 'answered', ...shared, usage, facts }
+  if (end.kind === 'aborted') return { kind: 'aborted', ...shared, code: end.code, usage, facts }
   const { code, phase, details } = end.error
   const runtime = first === undefined ? {} : { runtime: { code: first.error.code, phase: first.error.phase } }
   return { kind: 'failed', ...shared, code, phase, details, ...runtime }

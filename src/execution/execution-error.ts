@@ -5,6 +5,8 @@ export interface ExecutionErrorDetails {
   readonly httpStatus?: number
   readonly upstreamCode?: string
   readonly traceId?: string
+  /** The upstream refused what the user sent: no fault of the backend. */
+  readonly rejected?: true
 }
 
 /** The one error that crosses the edge of a backend. `message` is for the log, never for the client. */

@@ -3,7 +3,7 @@ import type { Logger } from '../core/logger.js'
 import type { MessageBody } from '../protocol/events.js'
 import type { AbortCode, ExecutionPhase } from '../protocol/execution-codes.js'
 import type { ExecutionMode } from '../protocol/modes.js'
-import type { BackendEvent, ChatBackend, Turn, Usage } from './backend.js'
+import type { AnswerFacts, BackendEvent, ChatBackend, Turn, Usage } from './backend.js'
 import { commits } from './commit-point.js'
 import { type Allowance, type Deadlines, dueAt, missed, type Progress, phaseOf } from './deadlines.js'
 import { estimatePrompt, TokenMeter } from './estimate-tokens.js'
@@ -61,6 +61,7 @@ export class Execution {
   #heldSince: number | undefined
   #firstContentMs: number | undefined
   #usage: Usage | undefined
+  #facts: AnswerFacts = {}
   #end: ExecutionEnd | undefined
   #endedMs = 0
   #resolve: ((step: Step) => void) | undefined
@@ -95,6 +96,11 @@ export class Execution {
   /** The backend's count, or an estimate from the text that passed. */
   get usage(): Usage {
     return this.#usage ?? { tokens: estimatePrompt(this.turn) + this.#meter.tokens, estimated: true }
+  }
+
+  /** What the backend told of its answer; `attempts` counts at least the one request. */
+  get facts(): AnswerFacts & { readonly attempts: number } {
+    return { attempts: 1, ...this.#facts }
   }
 
   /** Events that close what the client still sees as an open plan. */
@@ -175,6 +181,9 @@ export class Execution {
       if (event.type === 'text') this.#meter.add(event.data.content)
       else if (event.type === 'usage') {
         this.#usage = event.data
+        messages = events.filter(isMessage)
+      } else if (event.type === 'facts') {
+        this.#facts = { ...this.#facts, ...event.data }
         messages = events.filter(isMessage)
       }
       if (!progress.committed) this.#beforeCommit(event, active)
@@ -286,7 +295,7 @@ export class Execution {
 }
 
 function isMessage(event: BackendEvent): event is MessageBody {
-  return event.type !== 'usage'
+  return event.type !== 'usage' && event.type !== 'facts'
 }
 
 // A backend need not know the commit point: the phase after the response head is ours to tell.

@@ -1,7 +1,7 @@
 import type { Failover } from '../protocol/events.js'
 import type { AbortCode, ExecutionErrorCode, ExecutionPhase } from '../protocol/execution-codes.js'
 import type { ExecutionMode } from '../protocol/modes.js'
-import type { Usage } from './backend.js'
+import type { AnswerFacts, Usage } from './backend.js'
 import type { ExecutionErrorDetails } from './execution-error.js'
 
 /**
@@ -22,6 +22,8 @@ export type TurnResult =
       readonly kind: 'answered'
       readonly executionMode: ExecutionMode
       readonly usage: Usage
+      /** of the execution that answered; `attempts` of all executions of the turn */
+      readonly facts?: AnswerFacts
       readonly failover?: Failover
     }
   | {
@@ -39,5 +41,7 @@ export type TurnResult =
       readonly executionMode: ExecutionMode
       readonly code: AbortCode
       readonly usage: Usage
+      /** of the execution that answered; `attempts` of all executions of the turn */
+      readonly facts?: AnswerFacts
       readonly failover?: Failover
     }

@@ -91,6 +91,16 @@ export const STREAM_FAILURES: Readonly<Record<StreamErrorCode, Failure>> = {
   llm_timeout: slow,
   llm_protocol_error: garbled,
   llm_frame_too_large: garbled,
+  llm_content_filtered: failure(
+    false,
+    '该消息或其回答被 AI 服务的内容过滤拦截，请修改消息后再发送',
+    "The AI service's content filter blocked this message or its answer. Change the message and send it again",
+  ),
+  llm_context_too_long: failure(
+    false,
+    '对话过长，超出了 AI 服务的处理上限，请缩短消息或开始新的会话',
+    'The conversation is too long for the AI service. Shorten the message or start a new session',
+  ),
   internal_error: failure(
     true,
     '服务内部错误，请重试；如持续出现，请将 X-Request-ID 提供给管理员',

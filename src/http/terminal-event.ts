@@ -75,6 +75,7 @@ function done(
     decision: facts.decision,
     ...(result.failover === undefined ? {} : { failover: result.failover }),
     ...(stopped ? { stopped } : {}),
+    ...result.facts,
   }
   return { event: 'done', data }
 }

@@ -149,6 +149,11 @@ export const failoverSchema = z.strictObject({
 })
 export type Failover = z.infer<typeof failoverSchema>
 
+/** Why the answer ended, in one vocabulary for every server; `other` for a reason that is none of these. */
+export const FINISH_REASONS = ['stop', 'length', 'content_filter', 'tool_calls', 'refusal', 'other'] as const
+export const finishReasonSchema = z.enum(FINISH_REASONS)
+export type FinishReason = z.infer<typeof finishReasonSchema>
+
 /** Data of the terminal `done` event. `executionMode` is who answered; `decision` what the flags said. */
 export const doneEventSchema = z.strictObject({
   sessionId: z.string(),
@@ -158,6 +163,12 @@ export const doneEventSchema = z.strictObject({
   decision: decisionSchema,
   failover: failoverSchema.optional(),
   stopped: z.boolean().optional(),
+  /** absent where the backend told none */
+  finishReason: finishReasonSchema.optional(),
+  /** requests sent to backends for this turn: 1 without retry and failover */
+  attempts: z.number().int().optional(),
+  /** the model's context was too small: half of the history was left out */
+  trimmed: z.boolean().optional(),
 })
 export type DoneEvent = z.infer<typeof doneEventSchema>
 

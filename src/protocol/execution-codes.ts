@@ -58,6 +58,10 @@ export const EXECUTION_ERROR_CODES = [
   'llm_timeout',
   'llm_protocol_error',
   'llm_frame_too_large',
+  /** Nothing but a content filter's word came, or the request was refused for its content. */
+  'llm_content_filtered',
+  /** The conversation does not fit the model's context, also with half its history. */
+  'llm_context_too_long',
   /** A fault of ours; the log has the cause. */
   'internal_error',
 ] as const
