@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js'
+import { decodedBody } from './decoded-body.js'
 import type { UpstreamResponse } from './upstream-response.js'
 
 /** Enough for any error body worth reading. */
@@ -11,7 +12,8 @@ export async function readErrorBody(response: UpstreamResponse, clock: Clock): P
   const chunks: Buffer[] = []
   let bytes = 0
   try {
-    for (let chunk = await response.read(); chunk !== undefined; chunk = await response.read()) {
+    const body = decodedBody(response)
+    for (let chunk = await body.read(); chunk !== undefined; chunk = await body.read()) {
       bytes += chunk.length
       if (bytes > MAX_BYTES) return undefined
       chunks.push(chunk)

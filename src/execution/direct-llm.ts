@@ -1,14 +1,11 @@
 import { type Clock, systemClock } from '../core/clock.js'
 import type { BackendEvent, ChatBackend, ExecutionCall, Turn } from './backend.js'
-import { readErrorBody } from './bounded-body.js'
-import { ExecutionError } from './execution-error.js'
-import { isForeign } from './foreign.js'
 import { createHttpClient } from './http-client.js'
-import { LlmTranslator, llmErrorCode } from './llm-events.js'
+import { readLlmAnswer } from './llm-answer.js'
 import { completionsUrl, llmRequestBody } from './llm-request.js'
+import { llmStatusFailure } from './llm-status.js'
 import { fenceHeaders } from './shadow-fence.js'
-import { SseReader } from './sse-reader.js'
-import { httpFailure, transportFailure } from './upstream-failure.js'
+import { transportFailure } from './upstream-failure.js'
 import type { UpstreamResponse } from './upstream-response.js'
 
 export interface DirectLlmOptions {
@@ -18,9 +15,6 @@ export interface DirectLlmOptions {
   /** where the profile names none */
   readonly model: string
 }
-
-/** ms to wait for the usage once a `finish_reason` came. */
-const USAGE_MS = 1000
 
 /** Any OpenAI-compatible server as a backend. `close()` ends everything still open. */
 export function createDirectLlm(
@@ -54,18 +48,9 @@ export function createDirectLlm(
         headersMs: call.headersMs,
         onConnected: () => call.onConnected(),
       })
-      await checkHead(response, clock)
+      if (response.status < 200 || response.status > 299) throw await llmStatusFailure(response, url, clock)
       call.onHeaders()
-      const translator = new LlmTranslator()
-      const reader = new SseReader(response)
-      while (!translator.settled && !translator.done) {
-        const batch = translator.translate(await mustRead(reader))
-        if (batch.length > 0) yield batch
-        if (translator.error !== undefined) throw translator.error
-      }
-      call.onComplete()
-      if (!translator.done && !translator.counted) await readUsage(translator, reader, clock)
-      if (translator.usage !== undefined) yield [{ type: 'usage', data: translator.usage }]
+      yield* readLlmAnswer(response, call, clock)
       complete = true
     } catch (thrown) {
       throw transportFailure('llm', thrown)
@@ -76,38 +61,4 @@ export function createDirectLlm(
   }
 
   return { mode: 'direct_llm', execute, close: () => client.close() }
-}
-
-async function checkHead(response: UpstreamResponse, clock: Clock): Promise<void> {
-  if (response.status < 200 || response.status > 299) {
-    const body = await readErrorBody(response, clock)
-    const code = isForeign(body) ? llmErrorCode(body.error) : undefined
-    throw httpFailure('llm', response.status, code ?? '', code === undefined ? {} : { upstreamCode: code })
-  }
-  if (!response.contentType.toLowerCase().startsWith('text/event-stream')) {
-    throw new ExecutionError('llm_protocol_error', 'headers', 'the answer is not an event stream')
-  }
-}
-
-async function mustRead(reader: SseReader): Promise<readonly string[]> {
-  const chunks = await reader.read()
-  if (chunks === undefined) throw new ExecutionError('llm_disconnected', 'streaming', 'ended early')
-  return chunks
-}
-
-/** The answer is complete; whatever happens now, it stays so. */
-async function readUsage(translator: LlmTranslator, reader: SseReader, clock: Clock): Promise<void> {
-  let timer: ReturnType<Clock['schedule']> | undefined
-  const late = new Promise<undefined>((resolve) => {
-    timer = clock.schedule(USAGE_MS, () => resolve(undefined))
-  })
-  try {
-    while (!translator.done && !translator.counted) {
-      const chunks = await Promise.race([reader.read().catch(() => undefined), late])
-      if (chunks === undefined) return
-      translator.translate(chunks)
-    }
-  } finally {
-    timer?.cancel()
-  }
 }

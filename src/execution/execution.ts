@@ -178,8 +178,11 @@ export class Execution {
     progress.lastEventAt = active
     let messages = events as readonly MessageBody[]
     for (const event of events) {
-      if (event.type === 'text') this.#meter.add(event.data.content)
-      else if (event.type === 'usage') {
+      if (event.type === 'text') {
+        this.#meter.add(event.data.content)
+        // More came where the end was thought to be: deadlines count again.
+        this.#complete = false
+      } else if (event.type === 'usage') {
         this.#usage = event.data
         messages = events.filter(isMessage)
       } else if (event.type === 'facts') {

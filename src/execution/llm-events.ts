@@ -1,71 +1,161 @@
+import { isBlank } from '../core/text.js'
+import type { FinishReason } from '../protocol/events.js'
 import type { BackendEvent, Usage } from './backend.js'
 import { ExecutionError } from './execution-error.js'
-import { type Foreign, isForeign, namesTimeout, parseObject, token } from './foreign.js'
-import { splitText } from './split-text.js'
+import { finishSaid } from './finish-reason.js'
+import { type Foreign, isForeign, parseObject } from './foreign.js'
+import { LlmContent } from './llm-content.js'
+import { contentFiltered, errorIn, streamError } from './llm-error.js'
+import type { ThinkTags } from './think-tags.js'
 
 /** In a row; then it is no chat completion. */
 const MAX_UNPARSABLE = 10
+/** `[DONE]` with blanks around it, and a keep-alive, are no longer. */
+const MAX_SIGN = 64
+
+export interface LlmTranslatorOptions {
+  /** default `auto` */
+  readonly thinkTags?: ThinkTags
+}
 
 /** Turns the chunks of one chat completion into events. Pure: no IO, no time. */
 export class LlmTranslator {
   /** `[DONE]` came: nothing follows. */
   done = false
-  /** A `finish_reason` came: the answer is complete, the usage may follow. */
-  settled = false
+  /** Text came after a `finish_reason`: the server sends one with every chunk, so it says nothing about the end. */
+  wentOn = false
   error: ExecutionError | undefined
   usage: Usage | undefined
   /** The usage is the final one: some servers send a running count with every chunk. */
   counted = false
+  /** a chunk with `choices`, or an error, came */
+  spoke = false
+  #finish: FinishReason | undefined
+  #visible = false
   #unparsable = 0
+  readonly #content: LlmContent
+
+  constructor(options: LlmTranslatorOptions = {}) {
+    this.#content = new LlmContent(options.thinkTags ?? 'auto')
+  }
+
+  /** A `finish_reason` came: the answer is complete unless more of it follows. */
+  get settled(): boolean {
+    return this.#finish !== undefined
+  }
+
+  get finishReason(): FinishReason | undefined {
+    return this.#content.refused && this.#finish === 'stop' ? 'refusal' : this.#finish
+  }
 
   translate(chunks: readonly string[]): readonly BackendEvent[] {
     const out: BackendEvent[] = []
     for (const chunk of chunks) {
       if (this.done || this.error !== undefined) break
-      if (chunk === '[DONE]') this.done = true
-      else this.#take(parseObject(chunk), out)
+      this.#read(chunk, out)
     }
     return out
   }
 
-  #take(chunk: Foreign | undefined, out: BackendEvent[]): void {
-    if (chunk === undefined) {
-      this.#unparsable += 1
-      if (this.#unparsable < MAX_UNPARSABLE) return
-      const said = `${MAX_UNPARSABLE} unparsable chunks in a row`
-      this.#fail(new ExecutionError('llm_protocol_error', 'streaming', said))
-      return
+  /** Nothing more comes: what was held, and whether it was an answer at all. */
+  end(): readonly BackendEvent[] {
+    const out: BackendEvent[] = []
+    if (this.error !== undefined) return out
+    this.#content.end(out)
+    this.#look(out, 0)
+    if (!this.#visible && this.#finish === 'content_filter') this.error = contentFiltered()
+    return out
+  }
+
+  #read(chunk: string, out: BackendEvent[]): void {
+    if (chunk.length <= MAX_SIGN) {
+      const sign = chunk.trim()
+      if (sign === '[DONE]') {
+        this.done = true
+        return
+      }
+      if (isKeepAlive(sign)) return
     }
+    const parsed = parseObject(chunk)
+    if (parsed !== undefined) this.#take(parsed, out)
+    else if (!this.#readLines(chunk, out)) this.#countUnparsable()
+  }
+
+  /** Some servers put one line end where there should be two: a chunk is then several. */
+  #readLines(chunk: string, out: BackendEvent[]): boolean {
+    if (!chunk.includes('\n')) return false
+    const lines = chunk.split('\n')
+    if (!lines.some((line) => parseObject(line) !== undefined)) return false
+    out.push(...this.translate(lines))
+    return true
+  }
+
+  #countUnparsable(): void {
+    this.#unparsable += 1
+    // A complete answer stays complete, whatever noise follows it.
+    if (this.#unparsable < MAX_UNPARSABLE || this.settled) return
+    const said = `${MAX_UNPARSABLE} unparsable chunks in a row`
+    this.error = new ExecutionError('llm_protocol_error', 'streaming', said)
+  }
+
+  #take(chunk: Foreign, out: BackendEvent[]): void {
     this.#unparsable = 0
-    if (chunk.error !== undefined && chunk.error !== null) {
-      this.#fail(errorOf(chunk.error))
+    const error = errorIn(chunk)
+    if (error !== undefined) {
+      this.spoke = true
+      this.error = streamError(error)
       return
     }
-    const choice: unknown = Array.isArray(chunk.choices) ? chunk.choices[0] : undefined
-    if (isForeign(choice)) this.#choice(choice, out)
+    const choice = Array.isArray(chunk.choices) ? firstChoice(chunk.choices) : undefined
+    if (choice !== undefined) this.#choice(choice, out)
     const usage = isForeign(chunk.usage) ? usageOf(chunk.usage) : undefined
     if (usage === undefined) return
     this.usage = usage
     this.counted = this.settled
   }
 
-  // A complete answer stays complete, whatever follows it.
-  #fail(error: ExecutionError): void {
-    if (!this.settled) this.error = error
+  #choice(choice: Foreign, out: BackendEvent[]): void {
+    this.spoke = true
+    const before = out.length
+    const delta = isForeign(choice.delta) ? choice.delta : choice.message
+    if (isForeign(delta)) this.#content.take(delta, out)
+    if (out.length > before) this.#look(out, before)
+    if (choice.error) {
+      this.error = streamError(choice.error)
+      return
+    }
+    const said = finishSaid(choice.finish_reason)
+    if (said === undefined) return
+    if (said === 'failed') this.error = streamError({ code: choice.finish_reason })
+    // A server that sends `stop` with every chunk tells of a cut once.
+    else if (this.#finish === undefined || said !== 'stop') this.#finish = said
   }
 
-  #choice(choice: Foreign, out: BackendEvent[]): void {
-    if (isForeign(choice.delta)) {
-      const { content, reasoning_content: reasoning } = choice.delta
-      if (typeof reasoning === 'string' && reasoning !== '') {
-        out.push({ type: 'thinking', data: { content: reasoning } })
-      }
-      if (typeof content === 'string') {
-        for (const piece of splitText(content)) out.push({ type: 'text', data: { content: piece } })
-      }
+  #look(out: readonly BackendEvent[], from: number): void {
+    if (this.#visible && !this.settled) return
+    for (let at = from; at < out.length; at += 1) {
+      const event = out[at]
+      if (event?.type !== 'text') continue
+      if (this.settled) this.wentOn = true
+      this.#visible ||= !isBlank(event.data.content)
     }
-    if (typeof choice.finish_reason === 'string') this.settled = true
   }
+}
+
+/** The choice we asked for; servers that send more put them anywhere. */
+function firstChoice(choices: readonly unknown[]): Foreign | undefined {
+  for (const choice of choices) {
+    if (isForeign(choice) && (typeof choice.index !== 'number' || choice.index === 0)) return choice
+  }
+  return undefined
+}
+
+const KEEP_ALIVE = /^(?:|:.*|null|\{\}|-?ping|pong|keep-?alive|heartbeat)$/i
+
+function isKeepAlive(sign: string): boolean {
+  const first = sign.charCodeAt(0)
+  // The usual chunk begins with `{` and is longer than an empty object.
+  return (first !== 0x7b || sign === '{}') && KEEP_ALIVE.test(sign)
 }
 
 function usageOf(usage: Foreign): Usage | undefined {
@@ -74,17 +164,4 @@ function usageOf(usage: Foreign): Usage | undefined {
   const { prompt_tokens: prompt, completion_tokens: completion } = usage
   if (typeof prompt !== 'number' || typeof completion !== 'number') return undefined
   return { tokens: prompt + completion, estimated: false }
-}
-
-/** The code of an `error` object; its message may quote the prompt and stays out. */
-export function llmErrorCode(error: unknown): string | undefined {
-  return isForeign(error) ? (token(error.code, 64) ?? token(error.type, 64)) : undefined
-}
-
-function errorOf(error: unknown): ExecutionError {
-  const code = llmErrorCode(error)
-  const timeout = namesTimeout(code)
-  const said = `error ${code ?? 'without a code'} in the stream`
-  const details = code === undefined ? {} : { upstreamCode: code }
-  return new ExecutionError(timeout ? 'llm_timeout' : 'llm_error', 'streaming', said, timeout, details)
 }

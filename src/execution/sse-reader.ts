@@ -1,5 +1,6 @@
 import { StringDecoder } from 'node:string_decoder'
 import { createParser, type EventSourceParser } from 'eventsource-parser'
+import { parseObject } from './foreign.js'
 import { TransportError } from './transport-error.js'
 
 /** Characters one SSE frame may have; a frame without an end must not eat the memory. */
@@ -8,6 +9,16 @@ export const MAX_FRAME = 1_048_576
 export interface ChunkSource {
   /** Undefined at the end; rejects with a `TransportError` when the connection broke. */
   read(): Promise<Buffer | undefined>
+}
+
+export interface SseReaderOptions {
+  /** characters one frame may have; default `MAX_FRAME` */
+  readonly maxFrame?: number
+  /**
+   * Errors told by the frame and not by its data (an event named `error`, a line `error: …`, a line of bare JSON) come as
+   * data `{"error": …}` in their place.
+   */
+  readonly namedErrors?: boolean
 }
 
 /** The `data` of SSE events, one array a network read. Takes LF, CRLF, comments, a BOM, and UTF-8 split anywhere. */
@@ -20,14 +31,21 @@ export class SseReader {
   #fault: unknown
   #over = false
 
-  constructor(private readonly source: ChunkSource) {
+  constructor(
+    private readonly source: ChunkSource,
+    { maxFrame = MAX_FRAME, namedErrors = false }: SseReaderOptions = {},
+  ) {
     this.#parser = createParser({
-      maxBufferSize: MAX_FRAME,
+      maxBufferSize: maxFrame,
       onEvent: (event) => {
-        this.#events.push(event.data)
+        const named = namedErrors && event.event === 'error'
+        this.#events.push(named ? errorData(event.data) : event.data)
       },
       onError: (error) => {
         if (error.type === 'max-buffer-size-exceeded') this.#tooLarge = true
+        else if (!namedErrors || error.type !== 'unknown-field') return
+        else if (error.field === 'error') this.#events.push(errorData(error.value ?? ''))
+        else if (isErrorLine(error.line)) this.#events.push(error.line)
       },
     })
   }
@@ -61,4 +79,16 @@ export class SseReader {
     this.#over = true
     this.#feed(`${this.#decoder.end()}\n\n`)
   }
+}
+
+/** An error whatever its data: as it is where that has an `error`, as the value of one where not. */
+function errorData(data: string): string {
+  const told = parseObject(data)
+  if (told === undefined) return JSON.stringify({ error: data === '' ? 'error' : data })
+  if (told.error) return data
+  return Object.keys(told).length === 0 ? '{"error":"error"}' : `{"error":${data}}`
+}
+
+function isErrorLine(line: string | undefined): line is string {
+  return line?.startsWith('{') === true && Boolean(parseObject(line)?.error)
 }

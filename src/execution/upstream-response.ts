@@ -15,6 +15,9 @@ type Waiter = { resolve(chunk: Buffer | undefined): void; reject(error: Transpor
 export class UpstreamResponse {
   readonly status: number
   readonly contentType: string
+  readonly contentEncoding: string
+  /** where a redirect points, as the server wrote it */
+  readonly location: string | undefined
   #waiter: Waiter | undefined
   #fault: TransportError | undefined
   #ended = false
@@ -28,6 +31,8 @@ export class UpstreamResponse {
   ) {
     this.status = response.statusCode ?? 0
     this.contentType = response.headers['content-type'] ?? ''
+    this.contentEncoding = response.headers['content-encoding'] ?? ''
+    this.location = response.headers.location
     response.on('readable', this.#onReadable)
     response.once('end', this.#onEnd)
     response.on('error', this.#onBroken)

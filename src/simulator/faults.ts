@@ -3,7 +3,7 @@ import { z } from 'zod'
 /** Faults of the simulated LLM and runtime, as `PUT /_faults` takes them. What is left out is off. */
 
 const ms = z.number().int().min(0).max(86_400_000)
-const count = z.number().int().min(0).max(10_000_000)
+const count = z.number().int().min(0).max(20_000_000)
 const code = z.string().max(200)
 
 export const faultsSchema = z

@@ -7,7 +7,7 @@ const step = { stepId: '1', title: 't', status: 'running' } as const
 
 describe('commit point', () => {
   const committing: BackendEvent[] = [
-    { type: 'text', data: { content: ' ' } },
+    { type: 'text', data: { content: ' a' } },
     { type: 'file', data: { url: 'http://h/f', filename: 'f', mimeType: 'text/plain' } },
     { type: 'tool_call', data: { toolName: 't', arguments: {}, status: 'calling' } },
     { type: 'tool_result', data: { toolName: 't', ...result } },
@@ -23,6 +23,7 @@ describe('commit point', () => {
 
   const harmless: BackendEvent[] = [
     { type: 'text', data: { content: '' } },
+    { type: 'text', data: { content: ' \r\n\t\u00a0\u3000\u200b\u2060\ufeff' } },
     { type: 'thinking', data: { content: 'hm' } },
     { type: 'plan', data: { steps: [], currentStep: 0 } },
     { type: 'plan_step', data: step },

@@ -90,7 +90,7 @@ describe('direct LLM', () => {
     [{ dropAfterEvents: 3 }, 'llm_disconnected', 'streaming'],
     [{ noTerminal: true }, 'llm_disconnected', 'streaming'],
     [{ garbage: true }, 'llm_protocol_error', 'streaming'],
-    [{ oversizedFrame: true }, 'llm_frame_too_large', 'streaming'],
+    [{ oversizedFrame: 17_000_000 }, 'llm_frame_too_large', 'streaming'],
   ]
   for (const [faults, code, phase] of cases) {
     it(`${JSON.stringify(faults)} → ${code}`, async () => {

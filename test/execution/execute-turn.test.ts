@@ -24,6 +24,7 @@ describe('executeTurn', () => {
       kind: 'answered',
       executionMode: 'runtime_orchestrator',
       usage: { tokens: 3, estimated: true },
+      facts: { attempts: 1 },
     })
     expect(under.outcomes).to.deep.equal([
       {

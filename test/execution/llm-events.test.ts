@@ -70,10 +70,17 @@ describe('chat completion chunks', () => {
     expect(translator.error?.message).not.to.contain('secret')
   })
 
-  it('keeps an answer that is complete, whatever follows', () => {
-    const after = [chunk({ error: { code: 'late' } }), ...Array.from({ length: 12 }, () => '{'), '[DONE]']
+  it('keeps an answer that is complete, whatever noise follows', () => {
+    const after = [...Array.from({ length: 12 }, () => '{'), '[DONE]']
     const { translator } = translate(delta({ content: 'a' }, 'stop'), ...after)
     expect(translator).to.include({ settled: true, done: true, error: undefined })
+  })
+
+  it('fails by an error also after a finish_reason: some servers send one with every chunk', () => {
+    const late = chunk({ error: { code: 'late' } })
+    const { translator } = translate(delta({ content: 'a' }, 'stop'), late, '[DONE]')
+    expect(translator.error?.details).to.deep.equal({ upstreamCode: 'late' })
+    expect(translator.done).to.equal(false)
   })
 
   it('fails as a time-out where the error names one', () => {

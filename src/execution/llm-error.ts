@@ -1,0 +1,59 @@
+import { ExecutionError } from './execution-error.js'
+import { type Foreign, isForeign, namesTimeout, token } from './foreign.js'
+
+/** The code of an `error` object; its message may quote the prompt and stays out. */
+export function llmErrorCode(error: unknown): string | undefined {
+  return isForeign(error) ? (token(error.code, 64) ?? token(error.type, 64)) : undefined
+}
+
+const CONTENT_CODES = new Set([
+  'content_filter',
+  'content_filtered',
+  'content_policy_violation',
+  'data_inspection_failed',
+  'moderation_blocked',
+])
+
+/** Whether the code says that what the user sent, or the answer to it, was not let through. */
+export function namesContent(code: string | undefined): boolean {
+  return code !== undefined && CONTENT_CODES.has(code.toLowerCase())
+}
+
+/**
+ * What a chunk says went wrong, whichever way its server says it; undefined where it says nothing. `""` and `null`
+ * are no errors.
+ */
+export function errorIn(chunk: Foreign): unknown {
+  if (chunk.error) return chunk.error
+  if (chunk.x_groq !== undefined && isForeign(chunk.x_groq) && chunk.x_groq.error) return chunk.x_groq.error
+  if (chunk.object === 'error') return chunk
+  if (chunk.choices !== undefined) return undefined
+  if (chunk.detail) return chunk
+  return typeof chunk.message === 'string' && chunk.code !== undefined && chunk.code !== null
+    ? chunk
+    : undefined
+}
+
+/** An error told inside an answer, as ours. */
+export function streamError(error: unknown): ExecutionError {
+  const code = llmErrorCode(error)
+  if (namesContent(code)) return contentFiltered(code)
+  const timeout = namesTimeout(code)
+  const said = `error ${code ?? 'without a code'} in the stream`
+  return new ExecutionError(timeout ? 'llm_timeout' : 'llm_error', 'streaming', said, timeout, codeOf(code))
+}
+
+/** Not let through: no fault of the backend, and sending it again will not help. */
+export function contentFiltered(code?: string, httpStatus?: number): ExecutionError {
+  const said = 'the content was filtered'
+  const phase = httpStatus === undefined ? 'streaming' : 'headers'
+  return new ExecutionError('llm_content_filtered', phase, said, false, {
+    ...(httpStatus === undefined ? {} : { httpStatus }),
+    ...codeOf(code),
+    rejected: true,
+  })
+}
+
+function codeOf(code: string | undefined): { readonly upstreamCode?: string } {
+  return code === undefined ? {} : { upstreamCode: code }
+}

@@ -1,0 +1,25 @@
+import type { Clock } from '../core/clock.js'
+import { readErrorBody } from './bounded-body.js'
+import { ExecutionError } from './execution-error.js'
+import { isForeign } from './foreign.js'
+import { contentFiltered, llmErrorCode, namesContent } from './llm-error.js'
+import { pointedTo } from './redirect.js'
+import { httpFailure } from './upstream-failure.js'
+import type { UpstreamResponse } from './upstream-response.js'
+
+/** What a status that is not 2xx means; its body is read as far as it helps. */
+export async function llmStatusFailure(
+  response: UpstreamResponse,
+  url: string,
+  clock: Clock,
+): Promise<ExecutionError> {
+  const { status } = response
+  if (status >= 300 && status <= 399) {
+    const said = `redirected to ${pointedTo(response.location, url)}`
+    return new ExecutionError('llm_http_error', 'headers', said, false, { httpStatus: status })
+  }
+  const body = await readErrorBody(response, clock)
+  const code = isForeign(body) ? llmErrorCode(body.error) : undefined
+  if (namesContent(code)) return contentFiltered(code, status)
+  return httpFailure('llm', status, code ?? '', code === undefined ? {} : { upstreamCode: code })
+}
