@@ -28,7 +28,13 @@ export async function keepTurn(
 ): Promise<boolean> {
   const { executionMode } = result
   const release = after.length === 0
-  const end = { status: statusOf(result), text: text.value, executionMode }
+  const finishReason = result.kind === 'failed' ? undefined : result.facts?.finishReason
+  const end = {
+    status: statusOf(result),
+    text: text.value,
+    executionMode,
+    ...(finishReason === undefined ? {} : { finishReason }),
+  }
   try {
     const done = await bounded(deps.sessions.finish(who.messageId, end, release), timing.finishMs, deps.clock)
     if (done !== 'late') return true

@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import { errorText } from '../core/errors.js'
+import { wellFormed } from '../core/text.js'
 import { decide } from '../decision/decide.js'
 import type { Turn } from '../execution/backend.js'
 import { trimHistory } from '../sessions/trim-history.js'
@@ -61,7 +62,8 @@ async function answerTurn(
     messageId: who.messageId,
     requestId: who.requestId,
     caller,
-    message,
+    // Half a surrogate pair: some servers refuse the whole body for it.
+    message: wellFormed(message),
     history: trimHistory(begun.history, deps.config.historyBudget),
     profile: flags.profile,
   }

@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
 import type { Clock } from '../core/clock.js'
 import type { MessageBody, TerminalEvent } from '../protocol/events.js'
-import { createIsoTime, messageJson } from './message-json.js'
+import { createIsoTime, messageJson, oneLine } from './message-json.js'
 import { openSseChannel, type ReaderLost } from './sse-channel.js'
 
 export interface SseStreamOptions {
@@ -76,7 +76,7 @@ export function openSseStream(ctx: Context, options: SseStreamOptions): SseStrea
     },
     end(terminal) {
       if (terminal === undefined) return channel.cut()
-      channel.end({ event: terminal.event, id: lastId + 1, data: JSON.stringify(terminal.data) })
+      channel.end({ event: terminal.event, id: lastId + 1, data: oneLine(JSON.stringify(terminal.data)) })
     },
   }
 }

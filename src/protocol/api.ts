@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { finishReasonSchema } from './events.js'
 import { decisionReasonSchema, decisionSchema, executionModeSchema } from './modes.js'
 
 /** Requests and answers of the HTTP API; protocol of the SSE events: events.ts. */
@@ -72,6 +73,8 @@ export const sessionSchema = z.strictObject({
         content: z.string(),
         status: turnStatusSchema,
         executionMode: executionModeSchema.optional(),
+        /** why the answer ended, where the backend told it: `length` was cut */
+        finishReason: finishReasonSchema.optional(),
         createdAt: z.string(),
       }),
     ]),

@@ -112,6 +112,7 @@ class MemorySessionStore implements SessionStore {
       turn.status = end.status
       turn.text = storableText(end.text)
       turn.executionMode = end.executionMode
+      if (end.finishReason !== undefined) turn.finishReason = end.finishReason
       turn.endedAt = now
     }
     if (running === undefined) return

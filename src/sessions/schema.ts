@@ -1,9 +1,9 @@
 import type { SqliteSchema } from '../core/sqlite.js'
 
 /**
- * Times are wall ms. `turns.seq` orders all turns. A turn's `status`, `mode` and `ended` are NULL until its own replica
+ * Times are wall ms. `turns.seq` orders all turns. A turn's `status`, `mode`, `finish` and `ended` are NULL until its own replica
  * tells the end: before that it is running while `running` has it with an unexpired lease, aborted otherwise.
- * `turns.size` is what the turn takes of the history budget (trim-history.ts), 0 without text; it stands before the
+ * `turns.size` is what the turn takes of the history budget (trim-history.ts), 0 without text to see; it stands before the
  * texts, so that choosing the history reads no text that is not sent.
  * Each index costs a page a write, and each page of a turn its share of the relay: a turn is found by its `seq`, which
  * its own process remembers, so `message_id` (a new UUID) needs none.
@@ -43,5 +43,6 @@ export const SESSIONS_SCHEMA: SqliteSchema = {
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX stop_marks ON running (replica) WHERE stop_requested = 1;
     `,
+    'ALTER TABLE turns ADD COLUMN finish TEXT;',
   ],
 }

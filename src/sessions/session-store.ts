@@ -1,4 +1,5 @@
 import type { SessionView, TurnStatus } from '../protocol/api.js'
+import type { FinishReason } from '../protocol/events.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 
 /** ms a running turn's lease lasts without a renewal (protocols: 15 s) */
@@ -38,6 +39,7 @@ export interface TurnEnd {
   readonly status: Exclude<TurnStatus, 'running'>
   readonly text: string
   readonly executionMode: ExecutionMode
+  readonly finishReason?: FinishReason
 }
 
 /** What a lease renewal finds: go on, somebody pressed stop, or another replica took the session over. */
@@ -54,7 +56,7 @@ export interface SessionStore {
   /** Creates the session with its first turn running. */
   create(turn: NewTurn, agentId: string): Promise<void>
   /**
-   * Starts the next turn; an expired lease is taken over. `history` is oldest first, the turns without an answer's text
+   * Starts the next turn; an expired lease is taken over. `history` is oldest first, the turns without a visible answer
    * left out, and no more of it than the store's `historyBudget` lets through (trim-history.ts).
    */
   begin(turn: NewTurn): Promise<BeginResult>

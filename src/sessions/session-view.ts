@@ -1,4 +1,5 @@
 import type { SessionView, TurnStatus } from '../protocol/api.js'
+import type { FinishReason } from '../protocol/events.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 
 /** A session as it is kept; times in wall ms. */
@@ -17,6 +18,7 @@ export interface TurnRecord {
   /** the end its own replica told; absent before that and for ever after a kill */
   readonly status?: Exclude<TurnStatus, 'running'>
   readonly executionMode?: ExecutionMode
+  readonly finishReason?: FinishReason
   readonly startedAt: number
   readonly endedAt?: number
 }
@@ -54,6 +56,7 @@ function turnMessages(turn: TurnRecord, live: boolean): SessionView['messages'] 
       content: turn.text,
       status: turn.status ?? (live ? 'running' : 'aborted'),
       ...(turn.executionMode === undefined ? {} : { executionMode: turn.executionMode }),
+      ...(turn.finishReason === undefined ? {} : { finishReason: turn.finishReason }),
       createdAt,
     },
   ]

@@ -1,5 +1,7 @@
 import type { SqliteDatabase, SqlRow, SqlStatement } from '../core/sqlite.js'
+import { isBlank } from '../core/text.js'
 import { turnStatusSchema } from '../protocol/api.js'
+import { finishReasonSchema } from '../protocol/events.js'
 import { executionModeSchema } from '../protocol/modes.js'
 import type { PastTurn, SessionOwner, TurnEnd } from './session-store.js'
 import type { SessionRecord, TurnRecord } from './session-view.js'
@@ -69,20 +71,20 @@ export class SessionStatements {
       'UPDATE running SET lease_until = ? WHERE session = ? AND message_id = ? AND releasing = 0 RETURNING stop_requested',
     )
     this.#keepText = prepare(`
-      UPDATE turns SET text = ?1, size = CASE WHEN ?1 = '' THEN 0 ELSE message_size + ?2 END
+      UPDATE turns SET text = ?1, size = CASE WHEN ?2 = 0 THEN 0 ELSE message_size + ?2 END
       WHERE seq = ?3 AND status IS NULL`)
     this.#stopMarks = prepare('SELECT message_id FROM running WHERE stop_requested = 1 AND replica = ?')
     this.#markStop = prepare('UPDATE running SET stop_requested = 1 WHERE session = ? AND message_id = ?')
     this.#end = prepare(`
-      UPDATE turns SET text = ?1, size = CASE WHEN ?1 = '' THEN 0 ELSE message_size + ?2 END,
-        status = ?3, mode = ?4, ended = ?5
-      WHERE seq = ?6 AND status IS NULL`)
+      UPDATE turns SET text = ?1, size = CASE WHEN ?2 = 0 THEN 0 ELSE message_size + ?2 END,
+        status = ?3, mode = ?4, finish = ?5, ended = ?6
+      WHERE seq = ?7 AND status IS NULL`)
     this.#startReleasing = prepare(
       'UPDATE running SET releasing = 1, lease_until = ? WHERE session = ? AND message_id = ?',
     )
     this.#release = prepare('DELETE FROM running WHERE session = ? AND message_id = ?')
     this.#turnsAfter = prepare(`
-      SELECT seq, message_id, message, text, started, ended, status, mode FROM turns
+      SELECT seq, message_id, message, text, started, ended, status, mode, finish FROM turns
       WHERE session = ? AND seq > ? ORDER BY seq LIMIT ?`)
   }
 
@@ -130,7 +132,7 @@ export class SessionStatements {
   }
 
   keepText(turn: TurnPlace, text: string): void {
-    this.#keepText.run(text, text.length, turn.seq)
+    this.#keepText.run(text, visibleSize(text), turn.seq)
   }
 
   /** The turns of a replica that somebody wants stopped. */
@@ -144,7 +146,8 @@ export class SessionStatements {
 
   /** Nothing when the turn had ended before. */
   end(turn: TurnPlace, end: TurnEnd, now: number): void {
-    this.#end.run(end.text, end.text.length, end.status, end.executionMode, now, turn.seq)
+    const { text, status, executionMode, finishReason } = end
+    this.#end.run(text, visibleSize(text), status, executionMode, finishReason ?? null, now, turn.seq)
   }
 
   startReleasing(turn: TurnPlace, leaseUntil: number): void {
@@ -168,9 +171,12 @@ export class SessionStatements {
   }
 }
 
+/** What the answer takes of the history: 0 where nobody can see it, so that its turn is left out. */
+const visibleSize = (text: string): number => (isBlank(text) ? 0 : text.length)
+
 const endStatusSchema = turnStatusSchema.exclude(['running'])
 
-function turnRecord([, messageId, message, text, started, ended, status, mode]: SqlRow): TurnRecord {
+function turnRecord([, messageId, message, text, started, ended, status, mode, finish]: SqlRow): TurnRecord {
   return {
     messageId: String(messageId),
     message: String(message),
@@ -179,5 +185,6 @@ function turnRecord([, messageId, message, text, started, ended, status, mode]: 
     ...(ended === null ? {} : { endedAt: Number(ended) }),
     ...(status === null ? {} : { status: endStatusSchema.parse(status) }),
     ...(mode === null ? {} : { executionMode: executionModeSchema.parse(mode) }),
+    ...(finish === null ? {} : { finishReason: finishReasonSchema.parse(finish) }),
   }
 }

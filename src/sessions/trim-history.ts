@@ -1,3 +1,4 @@
+import { isBlank } from '../core/text.js'
 import type { HistoryMessage } from '../execution/backend.js'
 import type { PastTurn } from './session-store.js'
 
@@ -9,7 +10,8 @@ export const turnSize = (turn: PastTurn): number => turn.message.length + turn.t
 
 /**
  * The newest turns that fit into the budget, oldest first. Rules, which the SQLite store repeats in its query:
- * a turn without text is left out whole (a question nobody answered misleads a model); a turn that could never fit
+ * a turn without visible text is left out whole (a question nobody answered misleads a model, and some servers refuse
+ * an empty answer); a turn that could never fit
  * is left out too, for half a message is worse than none; the first other turn that does not fit any more ends the
  * history, so that it has no holes but those.
  */
@@ -18,7 +20,7 @@ export function newestWithin(past: readonly PastTurn[], budgetCharacters: number
   let room = budgetCharacters
   for (let index = past.length - 1; index >= 0 && kept.length < MAX_HISTORY_TURNS; index -= 1) {
     const turn = past[index]
-    if (turn === undefined || turn.text === '') continue
+    if (turn === undefined || isBlank(turn.text)) continue
     const size = turnSize(turn)
     if (size > budgetCharacters) continue
     if (size > room) break

@@ -73,6 +73,40 @@ describe('a conversation', () => {
     await edge.close()
   })
 
+  it('tells in done and in the history why an answer ended', async () => {
+    const direct_llm = scripted('direct_llm', async function* () {
+      yield [text('Hel')]
+      yield [{ type: 'facts', data: { finishReason: 'length' } }]
+    })
+    const edge = await startEdge({ backends: { direct_llm } })
+    const authorization = await bearer()
+    const { sessionId, terminal } = await startTurn(edge.url, authorization, 'Hi')
+    expect(terminal?.data).to.include({ finishReason: 'length' })
+    const { messages } = await historyOf(edge, authorization, sessionId)
+    expect(messages[1]).to.include({ status: 'answered', finishReason: 'length' })
+    await edge.close()
+  })
+
+  it('takes an answer of white space for none, and leaves it out of the next request', async () => {
+    const blank = answering('direct_llm', '\n\n', ' ')
+    const edge = await startEdge({ backends: { direct_llm: blank } })
+    const authorization = await bearer()
+    const first = await startTurn(edge.url, authorization, 'Hi')
+    expect(first.terminal).to.deep.include({ event: 'error' })
+    expect(first.terminal?.data).to.include({ code: 'empty_answer' })
+    await nextTurn(edge.url, authorization, first.sessionId, 'And?')
+    expect(blank.turns[1]).to.deep.include({ message: 'And?', history: [] })
+    await edge.close()
+  })
+
+  it('sends no half of a surrogate pair upstream', async () => {
+    const backend = answering('direct_llm', 'ok')
+    const edge = await startEdge({ backends: { direct_llm: backend } })
+    await startTurn(edge.url, await bearer(), 'a\ud83d b🦊')
+    expect(backend.turns[0]?.message).to.equal('a\ufffd b🦊')
+    await edge.close()
+  })
+
   it('belongs to one user of one org; to everybody else it does not exist', async () => {
     const edge = await startEdge()
     const { sessionId } = await startTurn(edge.url, await bearer())

@@ -130,6 +130,15 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
       expect(await statuses()).to.deep.equal(['stopped', 'failed', 'aborted'])
     })
 
+    it('keeps why an answer ended, where that was told', async () => {
+      await store.create(newTurn('m1'), 'agent-1')
+      await store.finish('m1', { ...answered('a'), finishReason: 'length' }, true)
+      await turnTakenAndEnded('m2', answered('b'))
+      const view = await store.read('session-1', OWNER)
+      const told = view?.messages.map((message) => 'finishReason' in message && message.finishReason)
+      expect(told).to.deep.equal([false, 'length', false, false])
+    })
+
     it('keeps any text there is', async () => {
       const text = '你好 🦊 "quotes" \\ \u2028 line\r\nend '.repeat(500)
       await store.create(newTurn('m1', text), 'agent-1')
@@ -297,6 +306,11 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
         { message: 'q', text: 'a' },
         { message: 'question m2', text: 'part' },
       ])
+    })
+
+    it('leaves out an answer nobody can see', async () => {
+      await turnTakenAndEnded('m1', { status: 'stopped', text: '\n\n \u200b', executionMode: 'direct_llm' })
+      expect(await history('m2')).to.deep.equal([{ message: 'q', text: 'a' }])
     })
 
     it('keeps the newest turns within the budget and steps over one that never fits', async () => {
