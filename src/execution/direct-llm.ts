@@ -22,7 +22,7 @@ export function createDirectLlm(
   deps: { readonly clock?: Clock } = {},
 ): ChatBackend & { close(): void } {
   const clock = deps.clock ?? systemClock
-  const client = createHttpClient(clock)
+  const client = createHttpClient(clock, { outward: true })
   const authorization: Record<string, string> =
     options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` }
   const url = completionsUrl(options.baseUrl)

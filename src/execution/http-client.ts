@@ -4,6 +4,8 @@ import type { Socket } from 'node:net'
 import got, { type Got, type Request } from 'got'
 import type { Clock, Timer } from '../core/clock.js'
 import { errorCode } from '../core/errors.js'
+import { type ProxyAgent, ProxyAgents } from './proxy-agents.js'
+import { sameOriginTarget } from './redirect.js'
 import { TransportError, type TransportFault } from './transport-error.js'
 import { UpstreamResponse } from './upstream-response.js'
 
@@ -30,8 +32,16 @@ export interface HttpClient {
 // Below the 5 s after which uvicorn closes an idle connection, so that we seldom meet it closing.
 const IDLE_SOCKET_MS = 4000
 
-/** A client with connections of its own. No retries, no redirects, no proxies, no decompression. */
-export function createHttpClient(clock: Clock): HttpClient {
+export interface HttpClientOptions {
+  /**
+   * To servers that are not ours to set up: by way of the environment's proxy, and where one redirects with 307 or 308
+   * within its own origin, once along.
+   */
+  readonly outward?: boolean
+}
+
+/** A client with connections of its own. No retries, no decompression; neither redirects nor proxies unless `outward`. */
+export function createHttpClient(clock: Clock, { outward = false }: HttpClientOptions = {}): HttpClient {
   const agents = {
     http: new http.Agent({ keepAlive: true, timeout: IDLE_SOCKET_MS }),
     https: new https.Agent({ keepAlive: true, timeout: IDLE_SOCKET_MS }),
@@ -46,18 +56,45 @@ export function createHttpClient(clock: Clock): HttpClient {
   })
   const single = { http: new http.Agent(), https: new https.Agent() }
   const fresh = client.extend({ agent: single })
+  const proxies = new ProxyAgents({ keepAlive: true, timeout: IDLE_SOCKET_MS })
+  const singleProxies = new ProxyAgents({})
+
+  async function post(request: PostRequest): Promise<UpstreamResponse> {
+    try {
+      return await new Attempt(through(client, proxies, request.url), clock, request).response
+    } catch (error) {
+      if (!(error instanceof ReusedSocketClosed)) throw error
+      return await new Attempt(through(fresh, singleProxies, request.url), clock, request).response
+    }
+  }
+
+  function through(direct: Got, by: ProxyAgents, url: string): Got {
+    const proxy = outward ? proxyFor(by, url) : undefined
+    return proxy === undefined ? direct : direct.extend({ agent: { [proxy.protocol]: proxy.agent } })
+  }
+
   return {
     async post(request) {
-      try {
-        return await new Attempt(client, clock, request).response
-      } catch (error) {
-        if (!(error instanceof ReusedSocketClosed)) throw error
-        return await new Attempt(fresh, clock, request).response
-      }
+      const response = await post(request)
+      if (!outward) return response
+      const target = sameOriginTarget(response.status, response.location, request.url)
+      if (target === undefined) return response
+      response.release()
+      return await post({ ...request, url: target })
     },
     close() {
       for (const agent of [agents.http, agents.https, single.http, single.https]) agent.destroy()
+      proxies.destroy()
+      singleProxies.destroy()
     },
+  }
+}
+
+function proxyFor(proxies: ProxyAgents, url: string): ProxyAgent | undefined {
+  try {
+    return proxies.for(url)
+  } catch (error) {
+    throw new TransportError('unreachable', false, { cause: error })
   }
 }
 
