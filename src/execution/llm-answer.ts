@@ -30,6 +30,11 @@ export async function* readLlmAnswer(
     const { kind, source } = await knownBody(body, response.contentType)
     if (kind === 'json') yield* readWhole(source, translator)
     else yield* readStream(source, translator, call, clock)
+  } catch (thrown) {
+    // What was held because more might have come is part of what the user got.
+    const rest = translator.end()
+    if (rest.length > 0) yield rest
+    throw thrown
   } finally {
     body.close()
   }

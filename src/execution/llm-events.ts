@@ -60,10 +60,9 @@ export class LlmTranslator {
   /** Nothing more comes: what was held, and whether it was an answer at all. */
   end(): readonly BackendEvent[] {
     const out: BackendEvent[] = []
-    if (this.error !== undefined) return out
     this.#content.end(out)
     this.#look(out, 0)
-    if (!this.#visible && this.#finish === 'content_filter') this.error = contentFiltered()
+    if (!this.#visible && this.#finish === 'content_filter') this.error ??= contentFiltered()
     return out
   }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { llmFaults } from './llm-faults.js'
 
 /** Faults of the simulated LLM and runtime, as `PUT /_faults` takes them. What is left out is off. */
 
@@ -58,11 +59,12 @@ export const faultsSchema = z
     bom: z.boolean().describe('begin the stream with a byte order mark'),
     usageDelayMs: ms.describe('LLM: ms between the finish_reason and the usage'),
     noUsage: z.boolean().describe('LLM: no usage, asked for or not'),
+    ...llmFaults,
     refuse: z.boolean().describe('reset every connection unanswered, but for /_faults'),
     healthDelayMs: ms.describe('runtime: ms before /health answers'),
     healthStatus: z.number().int().min(200).max(599).describe('runtime: HTTP status of /health'),
     events: count.describe('number of text events of an answer'),
-    textBytes: z.number().int().min(1).max(1_000_000).describe('bytes of each text event'),
+    textBytes: z.number().int().min(1).max(16_000_000).describe('bytes of each text event'),
   })
   .partial()
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
+import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Faults } from './faults.js'
 
@@ -17,6 +18,8 @@ export interface Dialect {
   readonly newline: 'lf' | 'crlf'
   readonly ping: string
   readonly errorFrame: (faults: Exclude<Faults['errorEvent'], undefined>) => string
+  /** an error as a whole frame, where it is told by more than data */
+  readonly errorWire?: (faults: Exclude<Faults['errorEvent'], undefined>) => string | undefined
   /** a text event of about so many characters */
   readonly textFrame: (text: string) => string
 }
@@ -36,7 +39,7 @@ export class FaultyStream {
   #texts = 0
 
   constructor(
-    private readonly response: ServerResponse,
+    private readonly response: Writable,
     private readonly faults: Faults,
     private readonly dialect: Dialect,
     private readonly stop: AbortSignal,
@@ -117,7 +120,8 @@ export class FaultyStream {
   }
 
   async #error(): Promise<boolean> {
-    this.#pending += this.#wire(this.dialect.errorFrame(this.faults.errorEvent ?? true))
+    const fault = this.faults.errorEvent ?? true
+    this.#pending += this.dialect.errorWire?.(fault) ?? this.#wire(this.dialect.errorFrame(fault))
     this.#pending += this.#wire('[DONE]')
     await this.#end()
     return false

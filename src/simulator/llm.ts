@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { answerPieces } from './answers.js'
 import type { Faults } from './faults.js'
 import { awaitHead, type Dialect, FaultyStream, type Frame, leavingOf } from './faulty-stream.js'
+import { choicesOf, deltasOf, encoded, encodingName, errorWire } from './llm-habits.js'
 import {
   type ReceivedRequest,
   type Simulator,
@@ -34,50 +35,82 @@ async function complete(request: ReceivedRequest, response: ServerResponse, faul
   const leaving = leavingOf(response)
   if (!(await awaitHead(faults, leaving.signal))) return
   if (faults.status !== undefined) return sendError(response, faults.status, 'simulated_error')
+  if (faults.errorWith200 !== undefined) return sendError(response, 200, faults.errorWith200)
+  if (faults.html === true) return sendPage(response)
+  const { redirect } = faults
+  if (redirect !== undefined && !redirect.location.endsWith(request.path)) {
+    response.writeHead(redirect.status, { location: redirect.location }).end()
+    return
+  }
   const body = parseChat(request.body)
   if (body === undefined) return sendError(response, 400, 'invalid_request_error')
   const pieces = piecesOf(body, faults)
-  if (body.stream !== true) return send(response, 200, wholeCompletion(body, pieces))
-  response.writeHead(200, {
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-cache',
-  })
+  if (body.stream !== true || faults.unstreamed === true)
+    return send(response, 200, wholeCompletion(body, pieces, faults))
+  response.writeHead(200, headOf(faults))
   response.flushHeaders()
-  const stream = new FaultyStream(response, faults, dialect(body), leaving.signal)
+  const stream = new FaultyStream(
+    encoded(response, faults.encoding),
+    faults,
+    dialect(body, faults),
+    leaving.signal,
+  )
   await stream.send(completionFrames(body, pieces, faults))
 }
 
 function* completionFrames(body: ChatBody, pieces: readonly string[], faults: Faults): Generator<Frame> {
   yield { kind: 'event', data: chunk(body, [{ index: 0, delta: { role: 'assistant', content: '' } }]) }
-  for (const content of pieces) yield { kind: 'text', data: textChunk(body, content) }
+  if (faults.leadingText !== undefined)
+    yield { kind: 'event', data: textChunk(body, { content: faults.leadingText }, faults) }
+  for (const [at, content] of pieces.entries()) {
+    if (faults.keepAliveData !== undefined) yield { kind: 'event', data: faults.keepAliveData }
+    for (const delta of deltasOf(content, faults, at === 0))
+      yield { kind: 'text', data: textChunk(body, delta, faults) }
+  }
   if (faults.noTerminal === true) return
   if (faults.endless !== true) {
-    yield { kind: 'event', data: chunk(body, [{ index: 0, delta: {}, finish_reason: 'stop' }]) }
+    const finish = faults.finishReason ?? faults.finishEveryChunk ?? 'stop'
+    yield { kind: 'event', data: chunk(body, [{ index: 0, delta: {}, finish_reason: finish }]) }
     if (body.stream_options?.include_usage === true && faults.noUsage !== true) {
       const delay = faults.usageDelayMs === undefined ? {} : { delayMs: faults.usageDelayMs }
       yield { kind: 'event', data: chunk(body, [], usageOf(body, pieces)), ...delay }
     }
   }
-  yield { kind: 'done', data: '[DONE]' }
+  yield { kind: 'done', data: faults.doneText ?? '[DONE]' }
 }
 
-function dialect(body: ChatBody): Dialect {
+function dialect(body: ChatBody, faults: Faults): Dialect {
   return {
     newline: 'lf',
     ping: ': ping\n\n',
-    textFrame: (content) => textChunk(body, content),
+    textFrame: (content) => textChunk(body, { content }, faults),
     errorFrame(fault) {
-      const told = fault === true ? {} : fault
-      const code = told.code ?? 'simulated_error'
-      return JSON.stringify({
-        error: { message: told.error ?? 'simulated failure', type: 'server_error', code },
-      })
+      const { code, message } = toldError(fault)
+      return JSON.stringify({ error: { message, type: 'server_error', code } })
+    },
+    errorWire(fault) {
+      const { code, message } = toldError(fault)
+      return errorWire(faults.errorForm, code, message)
     },
   }
 }
 
-function textChunk(body: ChatBody, content: string): string {
-  return chunk(body, [{ index: 0, delta: { content }, finish_reason: null }])
+function toldError(fault: Exclude<Faults['errorEvent'], undefined>): { code: string; message: string } {
+  const told = fault === true ? {} : fault
+  return { code: told.code ?? 'simulated_error', message: told.error ?? 'simulated failure' }
+}
+
+function headOf({ contentType, encoding }: Faults): Record<string, string> {
+  const type = contentType ?? 'text/event-stream; charset=utf-8'
+  return {
+    ...(type === '' ? {} : { 'content-type': type }),
+    ...(encoding === undefined ? {} : { 'content-encoding': encodingName(encoding) }),
+    'cache-control': 'no-cache',
+  }
+}
+
+function textChunk(body: ChatBody, delta: object, faults: Faults): string {
+  return chunk(body, choicesOf(delta, faults.finishEveryChunk ?? null, faults))
 }
 
 function chunk(body: ChatBody, choices: readonly unknown[], usage?: unknown): string {
@@ -91,14 +124,14 @@ function chunk(body: ChatBody, choices: readonly unknown[], usage?: unknown): st
   })
 }
 
-function wholeCompletion(body: ChatBody, pieces: readonly string[]) {
+function wholeCompletion(body: ChatBody, pieces: readonly string[], { finishReason }: Faults) {
   const message = { role: 'assistant', content: pieces.join('') }
   return {
     id: 'chatcmpl-simulated',
     object: 'chat.completion',
     created: 0,
     model: body.model,
-    choices: [{ index: 0, message, finish_reason: 'stop' }],
+    choices: [{ index: 0, message, finish_reason: finishReason ?? 'stop' }],
     usage: usageOf(body, pieces),
   }
 }
@@ -122,6 +155,10 @@ function parseChat(text: string): ChatBody | undefined {
   } catch {
     return undefined
   }
+}
+
+function sendPage(response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>simulated</title>')
 }
 
 function sendError(response: ServerResponse, status: number, code: string): void {

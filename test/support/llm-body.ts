@@ -24,7 +24,7 @@ export interface ReadAnswer {
 }
 
 /** A response of these reads; undefined in it breaks the connection there, in place of an end. */
-function responseOf(reads: readonly (Buffer | undefined)[], head: Head): UpstreamResponse {
+export function responseOf(reads: readonly (Buffer | undefined)[], head: Head = {}): UpstreamResponse {
   const left = [...reads]
   const response = {
     status: 200,

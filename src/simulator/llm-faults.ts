@@ -1,0 +1,53 @@
+import { z } from 'zod'
+
+/** Habits of real LLM servers, as `PUT /_faults` takes them. */
+
+const short = z.string().max(200)
+
+export const ERROR_FORMS = [
+  'field',
+  'text',
+  'event',
+  'line',
+  'bare',
+  'object',
+  'detail',
+  'message',
+  'choice',
+  'groq',
+  'finish',
+] as const
+
+export const CONTENT_FORMS = [
+  'parts',
+  'message',
+  'refusal',
+  'reasoning',
+  'reasoning_content',
+  'thinking',
+  'think_tags',
+  'split_pairs',
+  'second_choice',
+] as const
+
+export const ENCODINGS = ['gzip', 'deflate', 'deflate-raw', 'br', 'unknown'] as const
+
+export const llmFaults = {
+  finishReason: short.describe('LLM: the finish_reason at the end; "" sends an empty one'),
+  finishEveryChunk: short.describe('LLM: this finish_reason with every chunk, "" too'),
+  errorForm: z.enum(ERROR_FORMS).describe(`LLM: how errorEvent is told: ${ERROR_FORMS.join(', ')}`),
+  contentForm: z
+    .enum(CONTENT_FORMS)
+    .describe(`LLM: how content is sent (the three of reasoning before it): ${CONTENT_FORMS.join(', ')}`),
+  keepAliveData: short.describe('LLM: data sent before every text, such as ": keepalive"'),
+  doneText: short.describe('LLM: in place of [DONE], such as " [DONE] "'),
+  leadingText: short.describe('LLM: a text before all others, such as "\\n\\n"'),
+  contentType: short.describe('LLM: content type of the answer; "" sends none'),
+  unstreamed: z.boolean().describe('LLM: the whole completion as JSON though a stream was asked for'),
+  errorWith200: short.describe('LLM: an error body of this code with status 200'),
+  html: z.boolean().describe('LLM: a page of HTML with status 200'),
+  encoding: z.enum(ENCODINGS).describe(`LLM: content encoding of the stream: ${ENCODINGS.join(', ')}`),
+  redirect: z
+    .strictObject({ status: z.number().int().min(300).max(399), location: z.string().max(2000) })
+    .describe('LLM: {status, location}: a redirect, but at the location itself'),
+}
