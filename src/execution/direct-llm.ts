@@ -1,10 +1,11 @@
 import { type Clock, systemClock } from '../core/clock.js'
 import type { BackendEvent, ChatBackend, ExecutionCall, Turn } from './backend.js'
 import { createHttpClient } from './http-client.js'
-import { readLlmAnswer } from './llm-answer.js'
+import { LlmAnswer } from './llm-answer.js'
 import { completionsUrl, llmRequestBody } from './llm-request.js'
 import { llmStatusFailure } from './llm-status.js'
 import { fenceHeaders } from './shadow-fence.js'
+import type { ThinkTags } from './think-tags.js'
 import { transportFailure } from './upstream-failure.js'
 import type { UpstreamResponse } from './upstream-response.js'
 
@@ -14,6 +15,8 @@ export interface DirectLlmOptions {
   readonly apiKey?: string
   /** where the profile names none */
   readonly model: string
+  /** what becomes of a `<think>` block at the start of an answer; default `auto` */
+  readonly thinkTags?: ThinkTags
 }
 
 /** Any OpenAI-compatible server as a backend. `close()` ends everything still open. */
@@ -32,6 +35,7 @@ export function createDirectLlm(
     call: ExecutionCall,
   ): AsyncGenerator<readonly BackendEvent[], void, undefined> {
     let response: UpstreamResponse | undefined
+    let answer: LlmAnswer | undefined
     let complete = false
     try {
       response = await client.post({
@@ -50,11 +54,13 @@ export function createDirectLlm(
       })
       if (response.status < 200 || response.status > 299) throw await llmStatusFailure(response, url, clock)
       call.onHeaders()
-      yield* readLlmAnswer(response, call, clock)
+      answer = new LlmAnswer(response, call, clock, { thinkTags: options.thinkTags ?? 'auto' })
+      for (let batch = await answer.next(); batch !== undefined; batch = await answer.next()) yield batch
       complete = true
     } catch (thrown) {
       throw transportFailure('llm', thrown)
     } finally {
+      answer?.close()
       if (complete) response?.release()
       else response?.destroy()
     }

@@ -1,10 +1,11 @@
 import type { Clock } from '../core/clock.js'
 import { knownBody } from './answer-head.js'
 import type { BackendEvent, ExecutionCall } from './backend.js'
-import { decodedBody } from './decoded-body.js'
+import { type BodySource, decodedBody } from './decoded-body.js'
 import { ExecutionError } from './execution-error.js'
 import { parseObject } from './foreign.js'
 import { LlmTranslator, type LlmTranslatorOptions } from './llm-events.js'
+import { FRAME_SHARE } from './memory-share.js'
 import { type ChunkSource, SseReader } from './sse-reader.js'
 import { TransportError } from './transport-error.js'
 import type { UpstreamResponse } from './upstream-response.js'
@@ -15,100 +16,140 @@ export const MAX_LLM_FRAME = 16_777_216
 /** ms without anything more after a `finish_reason`; then the answer is over, whatever the server forgot. */
 const LINGER_MS = 1000
 
-type Batches = AsyncGenerator<readonly BackendEvent[], void, undefined>
+type Batch = readonly BackendEvent[]
 
-/** The body of a good response as an answer: one batch a network read, at last its facts and its usage. */
-export async function* readLlmAnswer(
-  response: UpstreamResponse,
-  call: Pick<ExecutionCall, 'onComplete'>,
-  clock: Clock,
-  options: LlmTranslatorOptions = {},
-): Batches {
-  const translator = new LlmTranslator(options)
-  const body = decodedBody(response)
-  try {
-    const { kind, source } = await knownBody(body, response.contentType)
-    if (kind === 'json') yield* readWhole(source, translator)
-    else yield* readStream(source, translator, call, clock)
-  } catch (thrown) {
-    // What was held because more might have come is part of what the user got.
-    const rest = translator.end()
-    if (rest.length > 0) yield rest
-    throw thrown
-  } finally {
-    body.close()
+/**
+ * The body of a good response as an answer, pulled batch by batch: one a network read, at last its facts and its usage.
+ * No generator: each layer of those costs every batch a few turns of the microtask queue.
+ */
+export class LlmAnswer {
+  readonly #translator: LlmTranslator
+  #body: BodySource | undefined
+  #reader: SseReader | undefined
+  #json: ChunkSource | undefined
+  #over = false
+  #failure: unknown
+  /** monotonic ms; once a `finish_reason` came */
+  #until: number | undefined
+
+  constructor(
+    private readonly response: UpstreamResponse,
+    private readonly call: Pick<ExecutionCall, 'onComplete'>,
+    private readonly clock: Clock,
+    options: LlmTranslatorOptions = {},
+  ) {
+    this.#translator = new LlmTranslator(options)
   }
-  const rest = translator.end()
-  if (rest.length > 0) yield rest
-  if (translator.error !== undefined) throw translator.error
-  call.onComplete()
-  const last = factsOf(translator)
-  if (last.length > 0) yield last
-}
 
-async function* readStream(
-  source: ChunkSource,
-  translator: LlmTranslator,
-  call: Pick<ExecutionCall, 'onComplete'>,
-  clock: Clock,
-): Batches {
-  const reader = new SseReader(source, { maxFrame: MAX_LLM_FRAME, namedErrors: true })
-  while (!translator.settled) {
-    const chunks = await reader.read()
-    if (chunks === undefined) throw new ExecutionError('llm_disconnected', 'streaming', 'ended early')
-    const batch = translator.translate(chunks)
-    if (batch.length > 0) yield batch
+  /** The next batch, never an empty one; undefined at its good end; rejects where it failed. One pull at a time. */
+  async next(): Promise<Batch | undefined> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure
+      if (this.#over) return undefined
+      let batch: Batch | undefined
+      try {
+        batch = await this.#pull()
+      } catch (thrown) {
+        this.#failure = thrown
+      }
+      batch ??= this.#end()
+      if (batch.length > 0) return batch
+    }
+  }
+
+  /** Frees what is held; nothing more is pulled. */
+  close(): void {
+    this.#over = true
+    this.#reader?.close()
+    this.#body?.close()
+  }
+
+  /** What one read brings; undefined at the end. */
+  async #pull(): Promise<Batch | undefined> {
+    const translator = this.#translator
     if (translator.error !== undefined) throw translator.error
-    if (translator.done) return
+    if (translator.done) return undefined
+    if (this.#reader === undefined) return this.#json === undefined ? this.#open() : this.#whole(this.#json)
+    if (translator.settled) return this.#readOn(this.#reader)
+    const chunks = await this.#reader.read()
+    if (chunks === undefined) throw endedEarly()
+    return translator.translate(chunks)
   }
-  yield* readOn(reader, translator, call, clock)
-}
 
-/** A `finish_reason` came: usage may follow, and on servers that send one with every chunk the rest of the text. */
-async function* readOn(
-  reader: SseReader,
-  translator: LlmTranslator,
-  call: Pick<ExecutionCall, 'onComplete'>,
-  clock: Clock,
-): Batches {
-  let until = clock.monotonic() + LINGER_MS
-  while (!translator.done) {
+  async #open(): Promise<Batch> {
+    this.#body = decodedBody(this.response)
+    const { kind, source } = await knownBody(this.#body, this.response.contentType)
+    if (kind === 'json') this.#json = source
+    else {
+      const options = { maxFrame: MAX_LLM_FRAME, namedErrors: true, share: FRAME_SHARE }
+      this.#reader = new SseReader(source, options)
+    }
+    return []
+  }
+
+  /** Usage may follow a `finish_reason`, and on servers that send one with every chunk the rest of the text. */
+  async #readOn(reader: SseReader): Promise<Batch | undefined> {
+    const translator = this.#translator
     // Complete as far as anybody can tell: late is only the usage now.
-    if (!translator.wentOn) call.onComplete()
-    const chunks = await readBefore(until, reader, translator, clock)
-    if (chunks === undefined) return
+    if (!translator.wentOn) this.call.onComplete()
+    this.#until ??= this.clock.monotonic() + LINGER_MS
+    const chunks = await this.#readBefore(this.#until, reader)
+    if (chunks === undefined) return undefined
     const { usage } = translator
     const batch = translator.translate(chunks)
-    if (batch.length > 0) yield batch
-    if (translator.error !== undefined) throw translator.error
     // Keep-alives are nothing: they must not hold up the end.
-    if (batch.length > 0 || translator.usage !== usage) until = clock.monotonic() + LINGER_MS
+    if (batch.length > 0 || translator.usage !== usage) this.#until = undefined
+    return batch
+  }
+
+  async #readBefore(until: number, reader: SseReader): Promise<readonly string[] | undefined> {
+    let timer: ReturnType<Clock['schedule']> | undefined
+    const late = new Promise<undefined>((resolve) => {
+      timer = this.clock.schedule(Math.max(0, until - this.clock.monotonic()), () => resolve(undefined))
+    })
+    try {
+      return await Promise.race([reader.read(), late])
+    } catch (thrown) {
+      // Only where its `finish_reason` meant the end was the answer complete before it broke.
+      if (this.#translator.wentOn || !(thrown instanceof TransportError)) throw thrown
+      return undefined
+    } finally {
+      timer?.cancel()
+    }
+  }
+
+  /** A server that did not stream, though it was asked to: the whole completion as one JSON, or a chunk a line. */
+  async #whole(source: ChunkSource): Promise<Batch | undefined> {
+    const translator = this.#translator
+    if (translator.spoke) return undefined
+    const text = await textOf(source)
+    const batch = translator.translate([text])
+    if (translator.error !== undefined || translator.settled || translator.done) return batch
+    // One completion needs no reason for its end; of several lines the last may be missing.
+    if (translator.spoke && parseObject(text) === undefined) this.#failure = endedEarly()
+    if (!translator.spoke)
+      throw new ExecutionError('llm_protocol_error', 'headers', 'the JSON is no chat completion')
+    return batch
+  }
+
+  /** Over, for better or worse: what was held because more might have come is part of what the user got. */
+  #end(): Batch {
+    const translator = this.#translator
+    const rest = translator.end()
+    this.close()
+    this.#failure ??= translator.error
+    if (this.#failure !== undefined) return rest
+    this.call.onComplete()
+    const { finishReason, usage } = translator
+    return [
+      ...rest,
+      ...(finishReason === undefined ? [] : [{ type: 'facts' as const, data: { finishReason } }]),
+      ...(usage === undefined ? [] : [{ type: 'usage' as const, data: usage }]),
+    ]
   }
 }
 
-async function readBefore(
-  until: number,
-  reader: SseReader,
-  translator: LlmTranslator,
-  clock: Clock,
-): Promise<readonly string[] | undefined> {
-  let timer: ReturnType<Clock['schedule']> | undefined
-  const late = new Promise<undefined>((resolve) => {
-    timer = clock.schedule(Math.max(0, until - clock.monotonic()), () => resolve(undefined))
-  })
-  try {
-    return await Promise.race([reader.read(), late])
-  } catch (thrown) {
-    // Only where its `finish_reason` meant the end was the answer complete before it broke.
-    if (translator.wentOn || !(thrown instanceof TransportError)) throw thrown
-    return undefined
-  } finally {
-    timer?.cancel()
-  }
-}
-
-/** A server that did not stream, though it was asked to: the whole completion as one JSON, or one a line. */
-async function* readWhole(source: ChunkSource, translator: LlmTranslator): Batches {
+async function textOf(source: ChunkSource): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
   for (let chunk = await source.read(); chunk !== undefined; chunk = await source.read()) {
@@ -116,20 +157,9 @@ async function* readWhole(source: ChunkSource, translator: LlmTranslator): Batch
     if (bytes > MAX_LLM_FRAME) throw new TransportError('frame_too_large', true)
     chunks.push(chunk)
   }
-  const text = new TextDecoder().decode(Buffer.concat(chunks))
-  const batch = translator.translate([text])
-  if (batch.length > 0) yield batch
-  if (translator.error !== undefined || translator.settled || translator.done) return
-  // One completion needs no reason for its end; of several lines the last may be missing.
-  const whole = parseObject(text) !== undefined
-  if (translator.spoke && whole) return
-  if (translator.spoke) throw new ExecutionError('llm_disconnected', 'streaming', 'ended early')
-  throw new ExecutionError('llm_protocol_error', 'headers', 'the JSON is no chat completion')
+  return new TextDecoder().decode(Buffer.concat(chunks))
 }
 
-function factsOf({ finishReason, usage }: LlmTranslator): readonly BackendEvent[] {
-  const out: BackendEvent[] = []
-  if (finishReason !== undefined) out.push({ type: 'facts', data: { finishReason } })
-  if (usage !== undefined) out.push({ type: 'usage', data: usage })
-  return out
+function endedEarly(): ExecutionError {
+  return new ExecutionError('llm_disconnected', 'streaming', 'ended early')
 }

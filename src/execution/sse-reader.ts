@@ -1,6 +1,7 @@
 import { StringDecoder } from 'node:string_decoder'
 import { createParser, type EventSourceParser } from 'eventsource-parser'
 import { parseObject } from './foreign.js'
+import type { MemoryShare } from './memory-share.js'
 import { TransportError } from './transport-error.js'
 
 /** Characters one SSE frame may have; a frame without an end must not eat the memory. */
@@ -19,6 +20,8 @@ export interface SseReaderOptions {
    * data `{"error": …}` in their place.
    */
   readonly namedErrors?: boolean
+  /** what all readers together may hold of frames longer than `MAX_FRAME` */
+  readonly share?: MemoryShare
 }
 
 /** The `data` of SSE events, one array a network read. Takes LF, CRLF, comments, a BOM, and UTF-8 split anywhere. */
@@ -30,11 +33,17 @@ export class SseReader {
   #tooLarge = false
   #fault: unknown
   #over = false
+  /** characters since the last frame was whole */
+  #unfinished = 0
+  /** of them those taken from the share */
+  #shared = 0
+  readonly #share: MemoryShare | undefined
 
   constructor(
     private readonly source: ChunkSource,
-    { maxFrame = MAX_FRAME, namedErrors = false }: SseReaderOptions = {},
+    { maxFrame = MAX_FRAME, namedErrors = false, share }: SseReaderOptions = {},
   ) {
+    this.#share = share
     this.#parser = createParser({
       maxBufferSize: maxFrame,
       onEvent: (event) => {
@@ -63,8 +72,33 @@ export class SseReader {
     this.#events = []
     if (chunk === undefined) this.#flush()
     else this.#feed(this.#decoder.write(chunk))
+    this.#weigh(chunk?.length ?? 0)
     if (this.#tooLarge) this.#fault = new TransportError('frame_too_large', true)
     return this.#events
+  }
+
+  /** Nothing more is read: what was held is given back. */
+  close(): void {
+    this.#giveBack()
+  }
+
+  // Bytes stand for characters: they are never fewer.
+  #weigh(bytes: number): void {
+    if (this.#share === undefined) return
+    if (this.#events.length > 0) {
+      this.#unfinished = 0
+      if (this.#shared > 0) this.#giveBack()
+      return
+    }
+    this.#unfinished += bytes
+    if (this.#unfinished <= MAX_FRAME) return
+    if (this.#share.take(bytes)) this.#shared += bytes
+    else this.#tooLarge = true
+  }
+
+  #giveBack(): void {
+    this.#share?.give(this.#shared)
+    this.#shared = 0
   }
 
   #feed(text: string): void {

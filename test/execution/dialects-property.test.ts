@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { silentLogger } from '../../src/core/logger.js'
 import type { BackendEvent } from '../../src/execution/backend.js'
 import { executeTurn } from '../../src/execution/execute-turn.js'
-import { readLlmAnswer } from '../../src/execution/llm-answer.js'
+import { LlmAnswer } from '../../src/execution/llm-answer.js'
 import { transportFailure } from '../../src/execution/upstream-failure.js'
 import { terminalEvent } from '../../src/http/terminal-event.js'
 import type { MessageBody } from '../../src/protocol/events.js'
@@ -134,7 +134,8 @@ async function seenBy(reads: readonly (Buffer | undefined)[]) {
     call.onConnected()
     call.onHeaders()
     try {
-      yield* readLlmAnswer(responseOf(reads), call, clock)
+      const answer = new LlmAnswer(responseOf(reads), call, clock)
+      for (let batch = await answer.next(); batch !== undefined; batch = await answer.next()) yield batch
     } catch (thrown) {
       throw transportFailure('llm', thrown)
     }

@@ -1,6 +1,6 @@
 import type { BackendEvent } from '../../src/execution/backend.js'
 import { ExecutionError } from '../../src/execution/execution-error.js'
-import { readLlmAnswer } from '../../src/execution/llm-answer.js'
+import { LlmAnswer } from '../../src/execution/llm-answer.js'
 import type { LlmTranslatorOptions } from '../../src/execution/llm-events.js'
 import { TransportError } from '../../src/execution/transport-error.js'
 import { transportFailure } from '../../src/execution/upstream-failure.js'
@@ -48,8 +48,9 @@ export async function readAnswer(
   const seen: BackendEvent[] = []
   let error: ExecutionError | undefined
   try {
-    const answer = readLlmAnswer(responseOf(reads, head), { onComplete() {} }, manualClock(), options)
-    for await (const batch of answer) seen.push(...batch)
+    const answer = new LlmAnswer(responseOf(reads, head), { onComplete() {} }, manualClock(), options)
+    for (let batch = await answer.next(); batch !== undefined; batch = await answer.next())
+      seen.push(...batch)
   } catch (thrown) {
     const failure = transportFailure('llm', thrown)
     if (!(failure instanceof ExecutionError)) throw thrown
