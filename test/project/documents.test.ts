@@ -157,8 +157,10 @@ describe('the environment in the documents', () => {
   })
 
   it('is in .env.example', () => {
-    // What is no variable of the service: of the command line, of the tests, of a shell set up by the page itself.
-    const others = new Set(['CHAT_URL', 'CHAT_TOKEN', 'FLAGD_BIN', 'MEMBER_TOKEN'])
+    // What is no variable of the service: of the command line, of the tests, of a shell set up by the page itself, and of
+    // the machine, which the agent of the proxy reads.
+    const proxies = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY']
+    const others = new Set(['CHAT_URL', 'CHAT_TOKEN', 'FLAGD_BIN', 'MEMBER_TOKEN', ...proxies])
     const wrong = PAGES.flatMap((one) =>
       [...one.text.matchAll(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g)]
         .map(([name]) => name)
