@@ -135,6 +135,16 @@ describe('the head of an answer of the direct LLM', () => {
     expect(asked).to.deep.equal([])
   })
 
+  it('tells a filter by its code, also where its body is encoded, as no fault of the server', async () => {
+    const { url } = await serve((_request, response) => {
+      const body = zlib.gzipSync(JSON.stringify({ error: { code: 'content_filter', message: 'secret' } }))
+      response.writeHead(400, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(body)
+    })
+    const { error } = await ask(url)
+    expect(error).to.include({ code: 'llm_content_filtered', phase: 'headers' })
+    expect(error?.details).to.deep.equal({ httpStatus: 400, upstreamCode: 'content_filter', rejected: true })
+  })
+
   describe('by way of a proxy', () => {
     const NAMES = [
       'HTTP_PROXY',
