@@ -138,6 +138,7 @@ export class Execution {
       onComplete: () => {
         this.#complete = true
         this.#timer?.cancel()
+        this.#timer = undefined
       },
       after: (task) => {
         this.#tasks.push(task)

@@ -117,6 +117,25 @@ describe('executeTurn', () => {
     })
   })
 
+  it('fails over after white space, which nobody reads as an answer', async () => {
+    const under = setUpTurn({ runtime: [...head, send('\n\n', ' '), fails('runtime_error')], direct: good })
+    const { events, result } = await runTurn(under)
+    expect(events).to.deep.equal([text('\n\n'), text(' '), text('ok')])
+    expect(result).to.deep.include({ kind: 'answered', executionMode: 'direct_llm' })
+  })
+
+  it('takes white space alone for no answer', async () => {
+    const under = setUpTurn({ runtime: [...head, send('\n')], direct: [...head, send('\n\n', '\u200b')] })
+    const { result } = await runTurn(under)
+    expect(result).to.deep.include({ kind: 'failed', code: 'empty_answer', executionMode: 'direct_llm' })
+  })
+
+  it('holds deadlines against text that goes on after the answer seemed complete', async () => {
+    const goesOn: Action[] = [...head, send('a'), { do: 'complete' }, send('b'), hang]
+    const { result } = await runTurn(setUpTurn({ runtime: goesOn }))
+    expect(result).to.deep.include({ kind: 'failed', code: 'gap_timeout' })
+  })
+
   it('does not fail over after the commit point', async () => {
     const under = setUpTurn({ runtime: [...good, fails('runtime_error')], direct: good })
     const { events, result } = await runTurn(under)
