@@ -229,8 +229,7 @@ const content: Dialect[] = [
   },
   {
     habit: 'half a surrogate pair',
-    body:
-      'data: {"choices":[{"delta":{"content":"\\ude00a\\ud83d"}}]}\n\n' + C({ content: 'b\ud83d' }) + DONE,
+    body: `data: {"choices":[{"delta":{"content":"\\ude00a\\ud83d"}}]}\n\n${C({ content: 'b\ud83d' })}${DONE}`,
     comes: { text: '\ufffda\ufffdb\ufffd' },
   },
   {
