@@ -25,6 +25,8 @@ export interface BackendDeps {
   onConnectionTrouble?(): void
 }
 
+/** Characters of one frame: a tool's result may be large, and is cut afterwards. */
+const MAX_RUNTIME_FRAME = 16 * 1_048_576
 /** ms a cancel may take in all. */
 const CANCEL_MS = 1000
 
@@ -98,7 +100,7 @@ async function* execute(
     }
     call.onHeaders()
     const translator = new RuntimeTranslator(context.url, call.softFailures)
-    const reader = new SseReader(response)
+    const reader = new SseReader(response, MAX_RUNTIME_FRAME)
     while (translator.end === undefined) {
       const frames = await reader.read()
       if (frames === undefined) {

@@ -20,9 +20,12 @@ export class SseReader {
   #fault: unknown
   #over = false
 
-  constructor(private readonly source: ChunkSource) {
+  constructor(
+    private readonly source: ChunkSource,
+    maxFrame = MAX_FRAME,
+  ) {
     this.#parser = createParser({
-      maxBufferSize: MAX_FRAME,
+      maxBufferSize: maxFrame,
       onEvent: (event) => {
         this.#events.push(event.data)
       },

@@ -51,7 +51,7 @@ export const faultsSchema = z
     noDone: z.boolean().describe('end without [DONE]'),
     noTerminal: z.boolean().describe('end the response cleanly without any terminal event'),
     oversizedFrame: z
-      .union([z.literal(true), count])
+      .union([z.literal(true), z.number().int().min(0).max(40_000_000)])
       .describe('characters of one frame sent first; true = 2 MiB'),
     chunkBytes: z.number().int().min(1).max(65_536).describe('write the stream in pieces of n bytes'),
     newline: z.enum(['lf', 'crlf']).describe('line end of the frames (runtime: crlf, LLM: lf by default)'),

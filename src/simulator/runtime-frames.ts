@@ -29,12 +29,17 @@ function piecesOf(body: ExecuteBody, { softFailure, ...faults }: Faults): string
   if (softFailure === true) return [SOFT_FAILURE]
   if (typeof softFailure === 'string') return [softFailure]
   if (softFailure !== undefined) return [softFailure.after, softFailure.text]
-  const turn = (body.history_messages ?? []).filter((message) => message.role === 'user').length + 1
-  return answerPieces('runtime', body.user_message, turn, faults)
+  const asked = (body.history_messages ?? []).filter((message) => message.role === 'user').length
+  return answerPieces('runtime', questionOf(body), Math.max(1, asked), faults)
 }
 
-function usesTools({ agent_id, user_message }: ExecuteBody): boolean {
-  return agent_id === 'tools' || /tool|工具/i.test(user_message)
+/** As the real one: with a history its last message is answered, whatever `user_message` says. */
+function questionOf({ history_messages, user_message }: ExecuteBody): string {
+  return history_messages?.at(-1)?.content ?? user_message
+}
+
+function usesTools(body: ExecuteBody): boolean {
+  return body.agent_id === 'tools' || /tool|工具/i.test(questionOf(body))
 }
 
 function* toolFrames(body: ExecuteBody): Generator<Frame> {
@@ -43,7 +48,7 @@ function* toolFrames(body: ExecuteBody): Generator<Frame> {
     { id: 'step-2', title: 'Summarise' },
   ]
   const result = { success: true, error: null, duration: 12 }
-  const args = { query: body.user_message }
+  const args = { query: questionOf(body) }
   yield event('plan_created', { steps })
   yield event('plan_step_start', { step_id: 'step-1', title: 'Search', tool: 'search', params: args })
   yield event('tool_call_start', { tool_name: 'search', arguments: args })

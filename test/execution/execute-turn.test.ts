@@ -16,6 +16,37 @@ const thinking: Action = { do: 'send', events: [{ type: 'thinking', data: { cont
 const good: Action[] = [...head, send('ok')]
 
 describe('executeTurn', () => {
+  const working: Action = {
+    do: 'send',
+    events: [
+      { type: 'plan', data: { steps: [{ id: 'a', title: 'A', status: 'pending' }], currentStep: 0 } },
+      { type: 'tool_call', data: { toolName: 'done', arguments: {}, status: 'calling' } },
+      { type: 'tool_result', data: { toolName: 'done', result: 1, success: true } },
+      { type: 'tool_call', data: { toolName: 'open', arguments: {}, status: 'calling' } },
+    ],
+  }
+  const closing = [
+    {
+      type: 'tool_result',
+      data: { toolName: 'open', result: null, success: false, error: 'interrupted' },
+    },
+    { type: 'plan_step', data: { stepId: 'a', title: 'A', status: 'skipped' } },
+  ]
+
+  it('tells what closes the open steps and calls after an error inside a tool', async () => {
+    const { result } = await runTurn(setUpTurn({ runtime: [...head, working, fails('runtime_error')] }))
+    expect(result).to.deep.include({ kind: 'failed', closing })
+  })
+
+  it('does not fail over once work began that could not be shown', async () => {
+    const unread: Action = { do: 'send', events: [{ type: 'committed', data: null }] }
+    const { events, result } = await runTurn(
+      setUpTurn({ runtime: [...head, unread, fails('runtime_error')] }),
+    )
+    expect(events).to.deep.equal([])
+    expect(result).to.include({ kind: 'failed', executionMode: 'runtime_orchestrator' })
+  })
+
   it('answers on the backend of its mode', async () => {
     const under = setUpTurn({ runtime: [...head, send('a'), wait(50), send('b')] })
     const { events, result } = await runTurn(under)
@@ -24,6 +55,7 @@ describe('executeTurn', () => {
       kind: 'answered',
       executionMode: 'runtime_orchestrator',
       usage: { tokens: 3, estimated: true },
+      facts: { attempts: 1 },
     })
     expect(under.outcomes).to.deep.equal([
       {

@@ -48,6 +48,7 @@ describe('requests to the backends', () => {
       history_messages: [
         { role: 'user', content: 'hi' },
         { role: 'assistant', content: 'hello' },
+        { role: 'user', content: 'and now?' },
       ],
       agent_config: {
         system_prompt: 'Be kind.',
@@ -65,7 +66,16 @@ describe('requests to the backends', () => {
   it('to the runtime leave out what the turn has not', async () => {
     const backend = createRuntimeOrchestrator({ url: 'http://upstream:8000' })
     const { body } = await sent('/api/v1/execute/stream', done, () => executed(backend))
-    expect(body).to.have.all.keys('session_id', 'agent_id', 'org_id', 'user_message', 'metadata')
+    expect(body).to.have.all.keys(
+      'session_id',
+      'agent_id',
+      'org_id',
+      'user_message',
+      'history_messages',
+      'metadata',
+    )
+    const { user_message, history_messages } = body as { user_message: string; history_messages: unknown }
+    expect(history_messages).to.deep.equal([{ role: 'user', content: user_message }])
   })
 
   it('cancel by session id', async () => {

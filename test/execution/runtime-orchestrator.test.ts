@@ -102,7 +102,7 @@ describe('runtime orchestrator', () => {
       [{ dropAfterEvents: 4 }, 'runtime_disconnected', 'streaming', true],
       [{ noTerminal: true }, 'runtime_disconnected', 'streaming', true],
       [{ garbage: true }, 'runtime_protocol_error', 'streaming', true],
-      [{ oversizedFrame: true }, 'runtime_frame_too_large', 'streaming', true],
+      [{ oversizedFrame: 17_000_000 }, 'runtime_frame_too_large', 'streaming', true],
       [{ softFailure: true, endless: true }, 'runtime_soft_failure', 'streaming', true],
     ]
     for (const [faults, code, phase, cancelled] of cases) {
