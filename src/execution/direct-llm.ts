@@ -10,6 +10,7 @@ import { fenceHeaders } from './shadow-fence.js'
 import { SseReader } from './sse-reader.js'
 import { httpFailure, transportFailure } from './upstream-failure.js'
 import type { UpstreamResponse } from './upstream-response.js'
+import { llmRejects } from './whose-fault.js'
 
 export interface DirectLlmOptions {
   /** of an OpenAI-compatible server, up to and without `/chat/completions` */
@@ -82,7 +83,10 @@ async function checkHead(response: UpstreamResponse, clock: Clock): Promise<void
   if (response.status < 200 || response.status > 299) {
     const body = await readErrorBody(response, clock)
     const code = isForeign(body) ? llmErrorCode(body.error) : undefined
-    throw httpFailure('llm', response.status, code ?? '', code === undefined ? {} : { upstreamCode: code })
+    throw httpFailure('llm', response.status, code ?? '', {
+      ...(code === undefined ? {} : { upstreamCode: code }),
+      ...(llmRejects(response.status, body) ? { rejected: true } : {}),
+    })
   }
   if (!response.contentType.toLowerCase().startsWith('text/event-stream')) {
     throw new ExecutionError('llm_protocol_error', 'headers', 'the answer is not an event stream')

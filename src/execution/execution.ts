@@ -307,7 +307,8 @@ function phaseSeen(told: ExecutionPhase, committed: boolean): ExecutionPhase {
 function resultOf(end: ExecutionEnd): OutcomeResult {
   if (end.kind === 'ended') return { result: 'ok' }
   if (end.kind === 'aborted') return { result: 'aborted', code: end.code }
-  const { code, phase, timeout } = end.error
+  const { code, phase, timeout, details } = end.error
+  if (details.rejected === true) return { result: 'rejected', code, phase }
   return { result: timeout ? 'timeout' : 'error', code, phase }
 }
 

@@ -5,6 +5,7 @@ import { ExecutionError, type ExecutionErrorDetails } from './execution-error.js
 import { mapRuntimeFrame, type RuntimeFailure, type RuntimeSignal } from './runtime-events.js'
 import { SoftFailureScreen } from './soft-failure.js'
 import { splitText } from './split-text.js'
+import { rejectingCode } from './whose-fault.js'
 
 /** In a row; then the runtime does not speak our protocol. */
 const MAX_UNPARSABLE = 10
@@ -164,6 +165,7 @@ function failureOf(failure: RuntimeFailure): ExecutionError {
     ...(httpStatus === undefined ? {} : { httpStatus }),
     ...(code === undefined ? {} : { upstreamCode: code }),
     ...(traceId === undefined ? {} : { traceId }),
+    ...(rejectingCode(code) ? { rejected: true } : {}),
   }
   const said = `execution_error ${code ?? 'without a code'}`
   if (cancelled) return new ExecutionError('runtime_cancelled', 'streaming', said, false, details)

@@ -38,6 +38,17 @@ describe('executeTurn', () => {
     expect(result).to.deep.include({ kind: 'failed', closing })
   })
 
+  it('records what an upstream refused for the message as rejected, and shows its code', async () => {
+    const rejects: Action = {
+      do: 'throw',
+      error: new ExecutionError('llm_bad_request', 'headers', 'said', false, { rejected: true }),
+    }
+    const under = setUpTurn({ runtime: [...head, fails('runtime_error')], direct: [rejects] })
+    const { result } = await runTurn(under)
+    expect(result).to.include({ kind: 'failed', code: 'llm_bad_request', executionMode: 'direct_llm' })
+    expect(under.outcomes.map((outcome) => outcome.result)).to.deep.equal(['error', 'rejected'])
+  })
+
   it('does not fail over once work began that could not be shown', async () => {
     const unread: Action = { do: 'send', events: [{ type: 'committed', data: null }] }
     const { events, result } = await runTurn(
