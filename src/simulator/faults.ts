@@ -46,8 +46,14 @@ export const faultsSchema = z
         z.strictObject({ text: z.string().max(10_000), after: z.string().max(10_000) }),
       ])
       .describe(
-        'true, a text or {text, after}: a failure sent as an ordinary answer, after some good text or not',
+        'true, a text or {text, after}: a failure sent as an ordinary answer, after some good text (also in mid-sentence) or not',
       ),
+    nan: z.boolean().describe('runtime: a tool call first, with NaN and Infinity as Python writes them'),
+    largeResult: count.describe('runtime: a tool call first, its result of n characters'),
+    doneBlanks: z.boolean().describe('blanks around [DONE]'),
+    honourShadow: z
+      .boolean()
+      .describe('runtime: a shadow runs no tools, and X-Chat-Shadow: honoured says so; else it is ignored'),
     noDone: z.boolean().describe('end without [DONE]'),
     noTerminal: z.boolean().describe('end the response cleanly without any terminal event'),
     oversizedFrame: z

@@ -17,12 +17,29 @@ export function runtimeFrame(event: string, data: unknown): string {
 export function* runtimeFrames(body: ExecuteBody, faults: Faults): Generator<Frame> {
   yield event('thinking', { content: 'Reading the message.', stage: 'analysis' })
   yield event('thinking', { content: 'Writing the answer.', stage: 'generation' })
-  if (faults.softFailure === undefined && usesTools(body)) yield* toolFrames(body)
+  if (faults.nan === true) yield { kind: 'event', data: NAN_CALL }
+  if (faults.largeResult !== undefined) yield* largeCall(faults.largeResult)
+  if (faults.softFailure === undefined && usesTools(body) && !keepsFence(body, faults))
+    yield* toolFrames(body)
   const pieces = piecesOf(body, faults)
   for (const content of pieces) yield { kind: 'text', data: runtimeFrame('text_chunk', { content }) }
   if (faults.noTerminal === true) return
   if (faults.endless !== true) yield event('execution_complete', { final_response: pieces.join('') })
   yield runtimeDone
+}
+
+const NAN_CALL =
+  '{"event": "tool_call_start", "data": {"tool_name": "pay", "arguments": {"amount": NaN, "most": Infinity, "note": "NaN"}}, "timestamp": ""}'
+
+function* largeCall(characters: number): Generator<Frame> {
+  yield event('tool_call_start', { tool_name: 'export', arguments: {} })
+  const result = { rows: 'x'.repeat(characters) }
+  yield event('tool_call_complete', { tool_name: 'export', result, success: true, error: null, duration: 12 })
+}
+
+/** The real one knows no fence and runs its tools in a shadow too. */
+export function keepsFence({ metadata }: ExecuteBody, faults: Faults): boolean {
+  return faults.honourShadow === true && metadata?.shadow === true
 }
 
 function piecesOf(body: ExecuteBody, { softFailure, ...faults }: Faults): string[] {

@@ -210,4 +210,36 @@ describe('runtime orchestrator', () => {
       await Promise.all(call.tasks)
     })
   })
+
+  describe('takes the runtime as it is', () => {
+    const history = [
+      { role: 'user' as const, content: 'first' },
+      { role: 'assistant' as const, content: 'one' },
+    ]
+
+    it('gets the answer to the present message, whatever came before', async () => {
+      const { text } = await executed(backend, sampleTurn({ message: 'second', history }))
+      expect(text).to.contain('Answer 2 to: second')
+    })
+
+    it('with NaN, blanks around [DONE], and a large result', async () => {
+      simulator.faults = { nan: true, largeResult: 3_000_000, doneBlanks: true }
+      const { events, error } = await executed(backend)
+      expect(error).to.equal(undefined)
+      expect(events).to.deep.include({
+        type: 'tool_call',
+        data: { toolName: 'pay', arguments: { amount: null, most: null, note: 'NaN' }, status: 'calling' },
+      })
+      const result = events.find(({ type }) => type === 'tool_result')
+      expect(result?.data).to.include({ toolName: 'export', truncated: true })
+    })
+
+    it('never shows an apology in mid-sentence', async () => {
+      const sorry = 'I encountered an error: Connection error.'
+      simulator.faults = { softFailure: { after: 'One sentence ', text: sorry } }
+      const { text, error } = await executed(backend)
+      expect(error).to.include({ code: 'runtime_soft_failure' })
+      expect(text).to.equal('One sentence ')
+    })
+  })
 })
