@@ -82,7 +82,7 @@ describe('the event stream, byte by byte', () => {
       ': ok\n\n',
       `event: message\nid: 1\ndata: {"id":"${prefix}-1","type":"text","data":{"content":"你\\r\\n:好"},"timestamp":"2026-11-22T01:02:03.004Z"}\n\n`,
       `event: message\nid: 2\ndata: {"id":"${prefix}-2","type":"text","data":{"content":"\\""},"timestamp":"2026-11-22T01:02:03.004Z"}\n\n`,
-      `event: done\nid: 3\ndata: {"sessionId":"${sessionId}","messageId":"${streamId}","usage":{"tokens":7,"latencyMs":0},"executionMode":"direct_llm","decision":{"mode":"direct_llm","reason":"code_default","shadow":false}}\n\n`,
+      `event: done\nid: 3\ndata: {"sessionId":"${sessionId}","messageId":"${streamId}","usage":{"tokens":7,"latencyMs":0},"executionMode":"direct_llm","decision":{"mode":"direct_llm","reason":"code_default","shadow":false},"attempts":1}\n\n`,
     ])
     client.socket.destroy()
     await edge.close()
