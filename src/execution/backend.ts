@@ -45,6 +45,8 @@ export type BackendEvent =
   | MessageBody
   | { readonly type: 'usage'; readonly data: Usage }
   | { readonly type: 'facts'; readonly data: AnswerFacts }
+  /** Work began that the world may have felt, but nothing of it can be shown: no failover any more. */
+  | { readonly type: 'committed'; readonly data: null }
 
 /** What the caller of a backend hands to one execution. */
 export interface ExecutionCall {

@@ -12,6 +12,7 @@ export function commits(event: BackendEvent): boolean {
       return !isBlank(event.data.content)
     case 'plan_step':
       return event.data.tool !== undefined && event.data.tool !== ''
+    case 'committed':
     case 'file':
     case 'tool_call':
     case 'tool_result':

@@ -49,7 +49,7 @@ export async function* executeTurn(
       if (signal.aborted) return { ...abortedBeforeStart(mode, signal), usage: execution.usage }
       first = failOver(step.error, clock.monotonic() - startedAt)
       logFailover(turn, first, deps)
-      const skipped = execution.skippedSteps
+      const skipped = execution.closingEvents
       if (skipped.length > 0) yield skipped
       if (signal.aborted)
         return {
@@ -103,10 +103,12 @@ function resultOf(
   const { facts: own, usage } = execution
   const facts = { ...own, attempts: own.attempts + earlierAttempts }
   if (end.kind === 'ended') return { kind: 'answered', ...shared, usage, facts }
-  if (end.kind === 'aborted') return { kind: 'aborted', ...shared, code: end.code, usage, facts }
+  const open = execution.closingEvents
+  const closing = open.length === 0 ? {} : { closing: open }
+  if (end.kind === 'aborted') return { kind: 'aborted', ...shared, ...closing, code: end.code, usage, facts }
   const { code, phase, details } = end.error
   const runtime = first === undefined ? {} : { runtime: { code: first.error.code, phase: first.error.phase } }
-  return { kind: 'failed', ...shared, code, phase, details, ...runtime }
+  return { kind: 'failed', ...shared, ...closing, code, phase, details, ...runtime }
 }
 
 function abortedBeforeStart(executionMode: ExecutionMode, signal: AbortSignal) {

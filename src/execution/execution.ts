@@ -103,9 +103,9 @@ export class Execution {
     return { attempts: 1, ...this.#facts }
   }
 
-  /** Events that close what the client still sees as an open plan. */
-  get skippedSteps(): readonly MessageBody[] {
-    return this.#steps.skipped()
+  /** Events that close what the client still sees as open: plan steps and calls. */
+  get closingEvents(): readonly MessageBody[] {
+    return this.#steps.closing()
   }
 
   /** The next batch, or how it ended (again and again, once it has). */
@@ -183,13 +183,14 @@ export class Execution {
         this.#meter.add(event.data.content)
         // More came where the end was thought to be: deadlines count again.
         this.#complete = false
-      } else if (event.type === 'usage') {
+      } else this.#steps.see(event)
+      if (event.type === 'usage') {
         this.#usage = event.data
         messages = events.filter(isMessage)
       } else if (event.type === 'facts') {
         this.#facts = { ...this.#facts, ...event.data }
         messages = events.filter(isMessage)
-      }
+      } else if (event.type === 'committed') messages = events.filter(isMessage)
       if (!progress.committed) this.#beforeCommit(event, active)
     }
     this.#heldSince = now
@@ -197,7 +198,6 @@ export class Execution {
   }
 
   #beforeCommit(event: BackendEvent, active: number): void {
-    if (event.type === 'plan' || event.type === 'plan_step') this.#steps.see(event)
     if (!commits(event)) return
     this.#progress.committed = true
     this.#firstContentMs = active
@@ -299,7 +299,7 @@ export class Execution {
 }
 
 function isMessage(event: BackendEvent): event is MessageBody {
-  return event.type !== 'usage' && event.type !== 'facts'
+  return event.type !== 'usage' && event.type !== 'facts' && event.type !== 'committed'
 }
 
 // A backend need not know the commit point: the phase after the response head is ours to tell.
@@ -311,7 +311,8 @@ function phaseSeen(told: ExecutionPhase, committed: boolean): ExecutionPhase {
 function resultOf(end: ExecutionEnd): OutcomeResult {
   if (end.kind === 'ended') return { result: 'ok' }
   if (end.kind === 'aborted') return { result: 'aborted', code: end.code }
-  const { code, phase, timeout } = end.error
+  const { code, phase, timeout, details } = end.error
+  if (details.rejected === true) return { result: 'rejected', code, phase }
   return { result: timeout ? 'timeout' : 'error', code, phase }
 }
 

@@ -1,3 +1,5 @@
+import { withoutBareNumbers } from './python-json.js'
+
 /** Small guards for data that is not ours; hand-written, since they run on every token. */
 
 export type Foreign = Readonly<Record<string, unknown>>
@@ -14,6 +16,14 @@ export function parseObject(text: string): Foreign | undefined {
   } catch {
     return undefined
   }
+}
+
+/** As `parseObject`, of text that Python wrote: `NaN` and the infinities are read as `null`. */
+export function parsePythonObject(text: string): Foreign | undefined {
+  const parsed = parseObject(text)
+  if (parsed !== undefined) return parsed
+  const mended = withoutBareNumbers(text)
+  return mended === undefined ? undefined : parseObject(mended)
 }
 
 /** A code, an id or a name that may go into logs and to clients: visible ASCII, short; anything else is dropped. */

@@ -6,6 +6,7 @@ import { contentFiltered, llmErrorCode, namesContent } from './llm-error.js'
 import { pointedTo } from './redirect.js'
 import { httpFailure } from './upstream-failure.js'
 import type { UpstreamResponse } from './upstream-response.js'
+import { llmRejects } from './whose-fault.js'
 
 /** What a status that is not 2xx means; its body is read as far as it helps. */
 export async function llmStatusFailure(
@@ -21,5 +22,8 @@ export async function llmStatusFailure(
   const body = await readErrorBody(response, clock)
   const code = isForeign(body) ? llmErrorCode(body.error) : undefined
   if (namesContent(code)) return contentFiltered(code, status)
-  return httpFailure('llm', status, code ?? '', code === undefined ? {} : { upstreamCode: code })
+  return httpFailure('llm', status, code ?? '', {
+    ...(code === undefined ? {} : { upstreamCode: code }),
+    ...(llmRejects(status, body) ? { rejected: true } : {}),
+  })
 }

@@ -9,6 +9,8 @@ export type OutcomeResult =
       readonly code: ExecutionErrorCode
       readonly phase: ExecutionPhase
     }
+  /** The upstream refused what the user sent: nobody's failure, in no rate and no verdict. */
+  | { readonly result: 'rejected'; readonly code: ExecutionErrorCode; readonly phase: ExecutionPhase }
   | { readonly result: 'aborted'; readonly code: AbortCode }
 
 /** One execution as it is recorded. Times in ms, `startedAt` on the monotonic clock. */

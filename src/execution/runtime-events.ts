@@ -1,5 +1,6 @@
 import type { MessageBody } from '../protocol/events.js'
-import { type Foreign, isForeign, namesTimeout, parseObject, token } from './foreign.js'
+import { MAX_RESULT, withCutResult } from './cut-result.js'
+import { type Foreign, isForeign, namesTimeout, parsePythonObject, token } from './foreign.js'
 
 /** What one frame of the runtime means to us. */
 export type RuntimeSignal =
@@ -8,7 +9,7 @@ export type RuntimeSignal =
   | ({ readonly type: 'failure' } & RuntimeFailure)
   | { readonly type: 'ping' }
   | { readonly type: 'unknown' }
-  | { readonly type: 'unparsable' }
+  | { readonly type: 'unparsable'; readonly commits: boolean }
 
 /** An `execution_error`. Its `error` text may quote the user and stays out. */
 export interface RuntimeFailure {
@@ -21,7 +22,7 @@ export interface RuntimeFailure {
 
 const PING: RuntimeSignal = { type: 'ping' }
 const UNKNOWN: RuntimeSignal = { type: 'unknown' }
-const UNPARSABLE: RuntimeSignal = { type: 'unparsable' }
+const UNPARSABLE: RuntimeSignal = { type: 'unparsable', commits: false }
 
 /**
  * Maps one frame (`{"event", "data", "timestamp"}` as text) by the table of the protocol. A known event whose data has
@@ -29,8 +30,8 @@ const UNPARSABLE: RuntimeSignal = { type: 'unparsable' }
  * `baseUrl` (no trailing slash).
  */
 export function mapRuntimeFrame(frame: string, baseUrl: string): RuntimeSignal {
-  const parsed = parseObject(frame)
-  if (parsed === undefined || typeof parsed.event !== 'string') return UNPARSABLE
+  const parsed = parsePythonObject(frame)
+  if (parsed === undefined || typeof parsed.event !== 'string') return unparsable(frame)
   const { event, data } = parsed
   // Nearly every frame is one of these.
   if (event === 'text_chunk') return isForeign(data) ? textChunk(data) : UNPARSABLE
@@ -39,7 +40,18 @@ export function mapRuntimeFrame(frame: string, baseUrl: string): RuntimeSignal {
   if (event === 'execution_complete') return complete(isForeign(data) ? data : {})
   const mapper = MAPPERS.get(event)
   if (mapper === undefined) return UNKNOWN
-  return (isForeign(data) ? mapper(data, baseUrl) : undefined) ?? UNPARSABLE
+  if (!isForeign(data)) return unparsable(frame)
+  return mapper(frame.length > MAX_RESULT ? withCutResult(data) : data, baseUrl) ?? unparsable(frame)
+}
+
+/** Where a frame names its event: the runtime writes that key first. */
+const NAMES_WORK = /^\s*\{\s*"event"\s*:\s*"(?:(?:tool|skill|mcp)_call_(?:start|complete)|file_created)"/
+const NAMES_STEP = /^\s*\{\s*"event"\s*:\s*"plan_step_(?:start|complete|failed)"/
+
+/** A frame we cannot read; the world may have felt what it names, though. A lost text has been seen by nobody. */
+function unparsable(frame: string): RuntimeSignal {
+  const commits = NAMES_WORK.test(frame) || (NAMES_STEP.test(frame) && /"tool"\s*:\s*"[^"]/.test(frame))
+  return commits ? { type: 'unparsable', commits } : UNPARSABLE
 }
 
 type Mapper = (data: Foreign, baseUrl: string) => MessageBody | undefined
@@ -130,7 +142,7 @@ function planStep(data: Foreign, status: 'running' | 'completed' | 'failed'): Me
       status,
       ...optionalText('tool', data.tool),
       ...(given(data.params) ? { params: data.params } : {}),
-      ...(given(data.result) ? { result: data.result } : {}),
+      ...(given(data.result) ? { result: data.result, ...truncatedOf(data) } : {}),
       ...errorOf(data.error),
       ...(typeof data.duration_ms === 'number' ? { durationMs: data.duration_ms } : {}),
     },
@@ -161,10 +173,15 @@ function result(data: Foreign) {
   const error = errorOf(data.error)
   return {
     result: data.result,
+    ...truncatedOf(data),
     success: typeof data.success === 'boolean' ? data.success : error.error === undefined,
     ...error,
     ...(typeof data.duration === 'number' ? { duration: data.duration } : {}),
   }
+}
+
+function truncatedOf(data: Foreign): { truncated?: true } {
+  return data.truncated === true ? { truncated: true } : {}
 }
 
 function skillOf(data: Foreign): { skillId: string; skillName: string } | undefined {

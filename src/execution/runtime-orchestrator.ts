@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../core/clock.js'
 import { type Logger, silentLogger } from '../core/logger.js'
 import type { BackendEvent, ChatBackend, ExecutionCall, Turn } from './backend.js'
 import { readErrorBody } from './bounded-body.js'
-import { ExecutionError } from './execution-error.js'
+import { ExecutionError, type ExecutionErrorDetails } from './execution-error.js'
 import { fastapiDetail } from './fastapi-detail.js'
 import { isForeign, token } from './foreign.js'
 import { createHttpClient, type HttpClient } from './http-client.js'
@@ -13,6 +13,7 @@ import { SseReader } from './sse-reader.js'
 import { TransportError } from './transport-error.js'
 import { httpFailure, transportFailure } from './upstream-failure.js'
 import type { UpstreamResponse } from './upstream-response.js'
+import { runtimeRejects } from './whose-fault.js'
 
 export interface BackendDeps {
   readonly clock?: Clock
@@ -25,6 +26,8 @@ export interface BackendDeps {
   onConnectionTrouble?(): void
 }
 
+/** Characters of one frame: a tool's result may be large, and is cut afterwards. */
+const MAX_RUNTIME_FRAME = 16 * 1_048_576
 /** ms a cancel may take in all. */
 const CANCEL_MS = 1000
 
@@ -98,7 +101,7 @@ async function* execute(
     }
     call.onHeaders()
     const translator = new RuntimeTranslator(context.url, call.softFailures)
-    const reader = new SseReader(response)
+    const reader = new SseReader(response, { maxFrame: MAX_RUNTIME_FRAME })
     while (translator.end === undefined) {
       const frames = await reader.read()
       if (frames === undefined) {
@@ -142,7 +145,10 @@ function isEventStream(response: UpstreamResponse): boolean {
 async function statusFailure(response: UpstreamResponse, clock: Clock): Promise<ExecutionError> {
   const body = await readErrorBody(response, clock)
   const code = isForeign(body) ? token(body.code, 64) : undefined
-  const details = code === undefined ? {} : { upstreamCode: code }
+  const details: ExecutionErrorDetails = {
+    ...(code === undefined ? {} : { upstreamCode: code }),
+    ...(runtimeRejects(response.status, body) ? { rejected: true } : {}),
+  }
   return httpFailure('runtime', response.status, fastapiDetail(body), details)
 }
 

@@ -15,7 +15,8 @@ export function runtimeRequestBody(turn: Turn): string {
     agent_id: caller.agentId,
     org_id: caller.orgId,
     user_message: turn.message,
-    history_messages: history.length === 0 ? undefined : history,
+    // With a history the runtime answers its last message and does not look at `user_message`.
+    history_messages: [...history, { role: 'user', content: turn.message }],
     agent_config: configured ? config : undefined,
     metadata: { user_id: caller.userId, message_id: turn.messageId, shadow: turn.shadow },
   })

@@ -5,9 +5,12 @@ import { ExecutionError, type ExecutionErrorDetails } from './execution-error.js
 import { mapRuntimeFrame, type RuntimeFailure, type RuntimeSignal } from './runtime-events.js'
 import { SoftFailureScreen } from './soft-failure.js'
 import { splitText } from './split-text.js'
+import { rejectingCode } from './whose-fault.js'
 
 /** In a row; then the runtime does not speak our protocol. */
 const MAX_UNPARSABLE = 10
+/** Characters of a `[DONE]` with blanks around it that is looked at. */
+const MAX_DONE = 64
 /** Steps whose title is remembered. */
 const MAX_TITLES = 1000
 
@@ -51,14 +54,15 @@ export class RuntimeTranslator {
   }
 
   #take(frame: string, out: BackendEvent[]): boolean {
-    if (frame === '[DONE]') {
+    if (frame === '[DONE]' || (frame.length < MAX_DONE && frame.trim() === '[DONE]')) {
       this.#complete(out)
       return false
     }
     const signal = mapRuntimeFrame(frame, this.baseUrl)
     if (signal.type === 'unparsable') {
+      if (signal.commits) this.#commitUnread(out)
       this.#countUnparsable()
-      return false
+      return signal.commits
     }
     this.#unparsable = 0
     return this.#apply(signal, out)
@@ -77,6 +81,7 @@ export class RuntimeTranslator {
         this.#completeWith(signal.finalResponse, out)
         return false
       case 'failure':
+        if (this.#screen.suspects) pushText(this.#screen.release(), out)
         this.#fail(failureOf(signal), false)
         return false
       default:
@@ -103,9 +108,14 @@ export class RuntimeTranslator {
       if (event.data.title === '') event.data.title = this.#titles.get(event.data.stepId) ?? event.data.stepId
       else this.#remember(event.data.stepId, event.data.title)
     }
-    // Order is kept around the commit point; what does not commit may pass the held text by.
-    if (this.#screen.holds && commits(event)) pushText(this.#screen.release(), out)
+    // Order is kept around the commit point; what does not commit may pass opening text by that is held.
+    if (this.#screen.suspects || (this.#screen.holds && commits(event))) pushText(this.#screen.release(), out)
     out.push(event)
+  }
+
+  #commitUnread(out: BackendEvent[]): void {
+    pushText(this.#screen.release(), out)
+    out.push({ type: 'committed', data: null })
   }
 
   #remember(id: string, title: string): void {
@@ -113,7 +123,7 @@ export class RuntimeTranslator {
   }
 
   #completeWith(finalResponse: string | undefined, out: BackendEvent[]): void {
-    if (finalResponse !== undefined && this.#screen.failsFinally(finalResponse)) {
+    if (this.#screen.suspects || (finalResponse !== undefined && this.#screen.failsFinally(finalResponse))) {
       this.#failSoftly(false)
       return
     }
@@ -155,6 +165,7 @@ function failureOf(failure: RuntimeFailure): ExecutionError {
     ...(httpStatus === undefined ? {} : { httpStatus }),
     ...(code === undefined ? {} : { upstreamCode: code }),
     ...(traceId === undefined ? {} : { traceId }),
+    ...(rejectingCode(code) ? { rejected: true } : {}),
   }
   const said = `execution_error ${code ?? 'without a code'}`
   if (cancelled) return new ExecutionError('runtime_cancelled', 'streaming', said, false, details)

@@ -23,6 +23,8 @@ export class SoftFailureScreen {
   /** characters of `#text` that were let pass, while the text is still opening */
   #passed = 0
   #opening: boolean
+  /** a chunk in mid-sentence that may be the apology: the next event tells; not yet in `#text` */
+  #suspect = ''
 
   constructor(prefixes: readonly string[]) {
     this.#prefixes = prefixes
@@ -36,21 +38,37 @@ export class SoftFailureScreen {
   /** The next `text_chunk`; an empty string passes nothing on (it is held, or there was nothing). */
   take(chunk: string): Screened {
     if (this.#opening) return this.#takeOpening(chunk)
-    if (chunk.length > this.#shortest && this.#disguised(chunk)) return undefined
+    const before = this.release()
+    if (chunk.length > this.#shortest && this.#begins(chunk)) {
+      if (endsSentence(this.#text)) return undefined
+      this.#suspect = chunk
+      return before
+    }
     this.#keep(chunk)
-    return chunk
+    return before === '' ? chunk : before + chunk
   }
 
   /** Held text, let pass because a committing event follows or the answer has come to a good end. */
   release(): string {
-    if (!this.#opening) return ''
+    if (!this.#opening) {
+      const suspect = this.#suspect
+      if (suspect === '') return ''
+      this.#suspect = ''
+      this.#keep(suspect)
+      return suspect
+    }
     const held = this.#text.slice(this.#passed)
     this.#passed = this.#text.length
     return held
   }
 
   get holds(): boolean {
-    return this.#opening && this.#passed < this.#text.length
+    return this.#suspect !== '' || (this.#opening && this.#passed < this.#text.length)
+  }
+
+  /** Whether a chunk in mid-sentence is held: an answer that is complete right behind it was cut off by a failure. */
+  get suspects(): boolean {
+    return this.#suspect !== ''
   }
 
   /** Whether any text came, held or passed on. */
@@ -74,9 +92,8 @@ export class SoftFailureScreen {
     return rest
   }
 
-  #disguised(chunk: string): boolean {
-    const matches = this.#prefixes.some((prefix) => chunk.length > prefix.length && chunk.startsWith(prefix))
-    return matches && endsSentence(this.#text)
+  #begins(chunk: string): boolean {
+    return this.#prefixes.some((prefix) => chunk.length > prefix.length && chunk.startsWith(prefix))
   }
 
   #keep(chunk: string): void {

@@ -1,4 +1,4 @@
-import type { Failover } from '../protocol/events.js'
+import type { Failover, MessageBody } from '../protocol/events.js'
 import type { AbortCode, ExecutionErrorCode, ExecutionPhase } from '../protocol/execution-codes.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import type { AnswerFacts, Usage } from './backend.js'
@@ -16,6 +16,9 @@ export class TurnAborted extends Error {
   }
 }
 
+/** What closes the plan steps and calls that the client still sees as open; it goes before the terminal event. */
+export type Closing = readonly MessageBody[]
+
 /** How a turn ended, once and for all; the terminal event is made from it. `executionMode` is who answered. */
 export type TurnResult =
   | {
@@ -32,6 +35,7 @@ export type TurnResult =
       readonly code: ExecutionErrorCode
       readonly phase: ExecutionPhase
       readonly details: ExecutionErrorDetails
+      readonly closing?: Closing
       readonly failover?: Failover
       /** the runtime's failure, when both backends failed */
       readonly runtime?: { readonly code: ExecutionErrorCode; readonly phase: ExecutionPhase }
@@ -40,6 +44,7 @@ export type TurnResult =
       readonly kind: 'aborted'
       readonly executionMode: ExecutionMode
       readonly code: AbortCode
+      readonly closing?: Closing
       readonly usage: Usage
       /** of the execution that answered; `attempts` of all executions of the turn */
       readonly facts?: AnswerFacts

@@ -48,7 +48,12 @@ export async function relay(
   try {
     for (;;) {
       const step = await execution.next()
-      if (step.done) return step.value
+      if (step.done) {
+        // Also after a stop, which left the reader waiting. A reader that is gone is written to in vain.
+        if (step.value.kind !== 'answered' && step.value.closing !== undefined)
+          void stream.write(step.value.closing)
+        return step.value
+      }
       // Given up: what still comes is neither shown nor kept.
       if (givenUp) continue
       text.add(step.value)

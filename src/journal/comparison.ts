@@ -54,7 +54,8 @@ export interface KeptExecution {
   readonly at: number
   readonly mode: ExecutionMode
   readonly orgId: string
-  readonly result: 'ok' | 'error' | 'timeout'
+  /** a rejected one is counted and measured in nothing */
+  readonly result: 'ok' | 'error' | 'timeout' | 'rejected'
   readonly latencyMs: number
   readonly firstContentMs?: number
 }

@@ -11,6 +11,8 @@ export type Facts = readonly (number | string | null)[]
 
 export const KINDS = ['ab', 'aa'] as const
 export const RESULTS = ['ok', 'error', 'timeout'] as const
+/** Of kept executions; a version that does not know the last one skips it. */
+const EXECUTION_RESULTS = [...RESULTS, 'rejected'] as const
 
 export const TENTHS = 10
 export const TEN_THOUSANDTHS = 10_000
@@ -73,7 +75,7 @@ export function executionFacts({
 }: KeptExecution): Facts | undefined {
   const facts = [
     EXECUTION_MODES.indexOf(mode),
-    RESULTS.indexOf(result),
+    EXECUTION_RESULTS.indexOf(result),
     scaled(latencyMs, TENTHS, LONGEST_MS),
     scaled(firstContentMs, TENTHS, LONGEST_MS),
   ]
@@ -87,7 +89,7 @@ export function executionOf(facts: unknown): ExecutionFacts | undefined {
   if (typeof modePlace !== 'number' || typeof resultPlace !== 'number' || typeof latency !== 'number')
     return undefined
   const mode = EXECUTION_MODES[modePlace]
-  const result = RESULTS[resultPlace]
+  const result = EXECUTION_RESULTS[resultPlace]
   if (mode === undefined || result === undefined) return undefined
   const known = { mode, result, latencyMs: latency / TENTHS }
   return typeof firstContent === 'number' ? { ...known, firstContentMs: firstContent / TENTHS } : known

@@ -23,6 +23,7 @@ class Counted {
 
   add(execution: ExecutionFacts): void {
     this.#counts.add(execution)
+    if (execution.result === 'rejected') return
     this.#latency.add(execution.latencyMs)
     if (execution.firstContentMs !== undefined) this.#firstContent.add(execution.firstContentMs)
   }

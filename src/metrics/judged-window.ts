@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.js'
-import type { Outcome } from '../execution/outcome.js'
+import { isJudged, type JudgedResult } from '../protocol/execution-results.js'
 import { boundedMs } from './latency-sketch.js'
 import { TallyRing, TallySum } from './tally-ring.js'
 import type { JudgedWindow, Tally } from './windows.js'
@@ -20,7 +20,7 @@ export function createJudgedWindow(clock: Clock): JudgedWindow {
   let since = Number.NEGATIVE_INFINITY
   return {
     record(outcome) {
-      if (outcome.result === 'aborted' || outcome.startedAt < since) return
+      if (!isJudged(outcome.result) || outcome.startedAt < since) return
       const now = clock.monotonic()
       const [error, timeout] = faultOf(outcome.result)
       const latencyMs = boundedMs(outcome.latencyMs)
@@ -36,7 +36,7 @@ export function createJudgedWindow(clock: Clock): JudgedWindow {
   }
 }
 
-function faultOf(result: Exclude<Outcome['result'], 'aborted'>): readonly [error: 0 | 1, timeout: 0 | 1] {
+function faultOf(result: JudgedResult): readonly [error: 0 | 1, timeout: 0 | 1] {
   switch (result) {
     case 'ok':
       return [0, 0]

@@ -4,6 +4,7 @@ import type { Outcome } from '../execution/outcome.js'
 import type { FallbackSnapshot } from '../fallback/fallback.js'
 import type { Transition } from '../journal/journal.js'
 import type { Failover } from '../protocol/events.js'
+import { isJudged } from '../protocol/execution-results.js'
 import { FALLBACK_STATES, MANUAL_SCOPES, TRANSITION_KINDS } from '../protocol/fallback.js'
 import { type Decision, EXECUTION_MODES, type ExecutionMode } from '../protocol/modes.js'
 
@@ -111,14 +112,14 @@ function outcomeRecorder(registry: Registry): ServiceMetrics['recordOutcome'] {
   })
   const duration = new Histogram({
     name: 'chat_execution_duration_seconds',
-    help: 'Duration of executions, aborted ones left out',
+    help: 'Duration of executions, aborted and rejected ones left out',
     labelNames: ['mode'],
     buckets: DURATION_BUCKETS,
     registers: [registry],
   })
   const firstContent = new Histogram({
     name: 'chat_first_content_seconds',
-    help: 'Time from the start of an execution to its commit point, aborted ones left out',
+    help: 'Time from the start of an execution to its commit point, aborted and rejected ones left out',
     labelNames: ['mode'],
     buckets: FIRST_CONTENT_BUCKETS,
     registers: [registry],
@@ -131,7 +132,7 @@ function outcomeRecorder(registry: Registry): ServiceMetrics['recordOutcome'] {
 
   return (outcome) => {
     executionsOf(outcome.mode, outcome.result, 'code' in outcome ? outcome.code : '').inc()
-    if (outcome.result === 'aborted') return
+    if (!isJudged(outcome.result)) return
     durationOf[outcome.mode].observe(outcome.latencyMs / 1000)
     if (outcome.firstContentMs === undefined) return
     firstContentOf[outcome.mode].observe(outcome.firstContentMs / 1000)

@@ -1,8 +1,9 @@
+import { isJudged } from '../protocol/execution-results.js'
 import type { WindowMetrics } from '../protocol/fallback.js'
 import { boundedMs, nearestRank } from './latency-sketch.js'
 import { type Observed, WindowCounts, windowMetrics } from './window-counts.js'
 
-const RESULTS = ['ok', 'error', 'timeout', 'aborted'] as const
+const RESULTS = ['ok', 'error', 'timeout', 'aborted', 'rejected'] as const
 /** An entry: time since `base` (ms), latency (ms), first content (ms, or ABSENT), index in RESULTS. */
 const FIELDS = 4
 const ABSENT = -1
@@ -59,7 +60,7 @@ export class RecentOutcomes {
     const firstContents: number[] = []
     this.replay((_at, observed) => {
       counts.add(observed)
-      if (observed.result === 'aborted') return
+      if (!isJudged(observed.result)) return
       latencies.push(observed.latencyMs)
       if (observed.firstContentMs !== undefined) firstContents.push(observed.firstContentMs)
     })

@@ -1,3 +1,4 @@
+import { isJudged } from '../protocol/execution-results.js'
 import type { WindowMetrics } from '../protocol/fallback.js'
 import { bucketOf, LatencySketch } from './latency-sketch.js'
 import { type Observed, WindowCounts, windowMetrics } from './window-counts.js'
@@ -64,7 +65,7 @@ export class SlidingWindow {
     slice.lastAt = now
     slice.counts.add(observed)
     this.#counts.add(observed)
-    if (observed.result === 'aborted') return
+    if (!isJudged(observed.result)) return
     const latency = bucketOf(observed.latencyMs)
     slice.latency.addBucket(latency)
     this.#latency.addBucket(latency)

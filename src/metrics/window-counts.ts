@@ -6,7 +6,7 @@ import { boundedMs } from './latency-sketch.js'
 export type Observed = Pick<Outcome, 'result' | 'latencyMs' | 'firstContentMs'>
 
 /**
- * Counts and sums of a part of a window. An aborted execution counts in `aborted` alone, a timeout is also an error
+ * Counts and sums of a part of a window. An aborted execution counts in `aborted` alone, a rejected one in `rejected`; a timeout is also an error
  * (protocols). Sums are in whole µs: integers come back to exactly zero when all that was added is taken out.
  */
 export class WindowCounts {
@@ -14,6 +14,7 @@ export class WindowCounts {
   errors = 0
   timeouts = 0
   aborted = 0
+  rejected = 0
   latencyMicros = 0
   firstContents = 0
   firstContentMicros = 0
@@ -21,6 +22,10 @@ export class WindowCounts {
   add({ result, latencyMs, firstContentMs }: Observed): void {
     if (result === 'aborted') {
       this.aborted += 1
+      return
+    }
+    if (result === 'rejected') {
+      this.rejected += 1
       return
     }
     if (result === 'ok') this.success += 1
@@ -37,6 +42,7 @@ export class WindowCounts {
     this.errors += sign * other.errors
     this.timeouts += sign * other.timeouts
     this.aborted += sign * other.aborted
+    this.rejected += sign * other.rejected
     this.latencyMicros += sign * other.latencyMicros
     this.firstContents += sign * other.firstContents
     this.firstContentMicros += sign * other.firstContentMicros
@@ -64,6 +70,7 @@ export function windowMetrics(
     errorRate: share(counts.errors, total),
     timeoutRate: share(counts.timeouts, total),
     aborted: counts.aborted,
+    rejected: counts.rejected,
     p50LatencyMs: roundMs(latency(0.5)),
     p95LatencyMs: roundMs(latency(0.95)),
     p99LatencyMs: roundMs(latency(0.99)),

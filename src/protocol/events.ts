@@ -13,6 +13,8 @@ const callStatusSchema = z.enum(CALL_STATUSES)
 
 const resultFields = {
   result: z.unknown(),
+  /** the result was too large: what is here is its beginning, as text */
+  truncated: z.literal(true).optional(),
   success: z.boolean(),
   error: z.string().optional(),
   /** ms, as the runtime measured it */
@@ -43,6 +45,8 @@ export const messageBodySchema = z.discriminatedUnion('type', [
       tool: z.string().optional(),
       params: z.unknown().optional(),
       result: z.unknown().optional(),
+      /** as of a result */
+      truncated: z.literal(true).optional(),
       error: z.string().optional(),
       durationMs: z.number().optional(),
     }),

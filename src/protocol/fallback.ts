@@ -39,6 +39,8 @@ export const windowMetricsSchema = z.strictObject({
   errorRate: z.number(),
   timeoutRate: z.number(),
   aborted: count,
+  /** refused by the upstream for what the user sent; in no other figure */
+  rejected: count,
   p50LatencyMs: z.number(),
   p95LatencyMs: z.number(),
   p99LatencyMs: z.number(),

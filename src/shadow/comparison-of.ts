@@ -2,6 +2,7 @@ import type { Turn } from '../execution/backend.js'
 import { estimatePrompt } from '../execution/estimate-tokens.js'
 import type { Outcome } from '../execution/outcome.js'
 import type { ComparedSide, Comparison } from '../journal/comparison.js'
+import { isJudged, type JudgedResult } from '../protocol/execution-results.js'
 import { compare } from './compare.js'
 import type { Observation } from './observation.js'
 import type { Observer } from './observer.js'
@@ -12,8 +13,12 @@ export interface EndedSide {
   readonly outcome: EndedOutcome
   readonly observer: Observer
 }
-/** given-up ones say nothing */
-export type EndedOutcome = Exclude<Outcome, { readonly result: 'aborted' }>
+/** given-up and rejected ones say nothing of a backend */
+export type EndedOutcome = Extract<Outcome, { readonly result: JudgedResult }>
+
+export function isEnded(outcome: Outcome): outcome is EndedOutcome {
+  return isJudged(outcome.result)
+}
 
 export interface ComparedTurn {
   readonly turn: Turn

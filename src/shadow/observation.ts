@@ -3,7 +3,7 @@ import type { ExecutionMode } from '../protocol/modes.js'
 /** What one side of a shadow run did, as far as a comparison needs it. Times in ms. */
 export interface Observation {
   readonly mode: ExecutionMode
-  readonly result: 'ok' | 'error' | 'timeout' | 'aborted'
+  readonly result: 'ok' | 'error' | 'timeout' | 'aborted' | 'rejected'
   /** of anything but `ok` */
   readonly code?: string
   readonly latencyMs: number

@@ -75,7 +75,13 @@ class Shadows implements RecoveryShadows {
   #stopped = false
   #started = 0
   #dropped = 0
-  readonly #results: Record<Outcome['result'], number> = { ok: 0, error: 0, timeout: 0, aborted: 0 }
+  readonly #results: Record<Outcome['result'], number> = {
+    ok: 0,
+    error: 0,
+    timeout: 0,
+    aborted: 0,
+    rejected: 0,
+  }
 
   constructor(private readonly deps: RecoveryShadowsDeps) {
     this.#maxConcurrent = deps.maxConcurrent ?? MAX_CONCURRENT

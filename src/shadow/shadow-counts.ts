@@ -5,7 +5,7 @@ import { EXECUTION_MODES, type ExecutionMode } from '../protocol/modes.js'
  * Why a selected turn gave no comparison: `busy` too many shadows, or queued for more than 2 s; `pressure` the event loop
  * lags; `sick` the fallback is not normal, or the control's backend fails too often; `draining` the process stops; `aborted` the user's
  * turn was given up; `flood` the candidate sent more than anybody would read; `fault` a fault of
- * ours, which the log tells.
+ * ours, which the log tells; `rejected` a side was refused for what the user sent.
  */
 export const SHADOW_DROP_REASONS = [
   'busy',
@@ -15,6 +15,7 @@ export const SHADOW_DROP_REASONS = [
   'aborted',
   'flood',
   'fault',
+  'rejected',
 ] as const
 export type ShadowDropReason = (typeof SHADOW_DROP_REASONS)[number]
 
@@ -43,10 +44,10 @@ export interface ShadowTally {
 }
 
 export function newTally(): ShadowTally {
-  const results = () => ({ ok: 0, error: 0, timeout: 0, aborted: 0 })
+  const results = () => ({ ok: 0, error: 0, timeout: 0, aborted: 0, rejected: 0 })
   return {
     compared: 0,
-    dropped: { busy: 0, pressure: 0, sick: 0, draining: 0, aborted: 0, flood: 0, fault: 0 },
+    dropped: { busy: 0, pressure: 0, sick: 0, draining: 0, aborted: 0, flood: 0, fault: 0, rejected: 0 },
     executions: { direct_llm: results(), runtime_orchestrator: results() },
     tokens: { direct_llm: 0, runtime_orchestrator: 0 },
     fenceViolations: 0,

@@ -9,7 +9,7 @@ import type { MessageBody } from '../protocol/events.js'
 import type { Decision, ExecutionMode } from '../protocol/modes.js'
 import { isAa } from './aa-share.js'
 import { type CandidateEnd, runCandidate } from './candidate.js'
-import { comparisonOf } from './comparison-of.js'
+import { comparisonOf, isEnded } from './comparison-of.js'
 import type { Pressure } from './loop-pressure.js'
 import { Observer } from './observer.js'
 import { OpenPairs } from './open-pairs.js'
@@ -167,7 +167,7 @@ class Runner implements ShadowRunner {
       },
       ended: (outcome) => {
         if (!isWatched()) return
-        if (outcome.result === 'aborted') this.#drop(pair, 'aborted')
+        if (outcome.result === 'aborted' || outcome.result === 'rejected') this.#drop(pair, outcome.result)
         else {
           pair.controlEnd = outcome
           // A control that found no connection is compared like any other.
@@ -257,6 +257,10 @@ class Runner implements ShadowRunner {
     this.#tally.fenceViolations += end.fenceViolations
     this.#log.ended(pair, end)
     if (pair.stage.kind !== 'running') return
+    if (result === 'rejected') {
+      this.#drop(pair, 'rejected')
+      return
+    }
     pair.stage = { kind: 'ended', end }
     this.#sideEnded(pair)
   }
@@ -264,7 +268,7 @@ class Runner implements ShadowRunner {
   #compare(pair: Pair): void {
     const { stage, controlEnd, observer, turn, kind, at } = pair
     this.#pairs.close(pair)
-    if (stage.kind !== 'ended' || controlEnd === undefined || stage.end.outcome.result === 'aborted') return
+    if (stage.kind !== 'ended' || controlEnd === undefined || !isEnded(stage.end.outcome)) return
     const { replica, settings, keep } = this.deps
     try {
       const control = { outcome: controlEnd, observer }

@@ -47,12 +47,18 @@ export const faultsSchema = z
         z.strictObject({ text: z.string().max(10_000), after: z.string().max(10_000) }),
       ])
       .describe(
-        'true, a text or {text, after}: a failure sent as an ordinary answer, after some good text or not',
+        'true, a text or {text, after}: a failure sent as an ordinary answer, after some good text (also in mid-sentence) or not',
       ),
+    nan: z.boolean().describe('runtime: a tool call first, with NaN and Infinity as Python writes them'),
+    largeResult: count.describe('runtime: a tool call first, its result of n characters'),
+    doneBlanks: z.boolean().describe('blanks around [DONE]'),
+    honourShadow: z
+      .boolean()
+      .describe('runtime: a shadow runs no tools, and X-Chat-Shadow: honoured says so; else it is ignored'),
     noDone: z.boolean().describe('end without [DONE]'),
     noTerminal: z.boolean().describe('end the response cleanly without any terminal event'),
     oversizedFrame: z
-      .union([z.literal(true), count])
+      .union([z.literal(true), z.number().int().min(0).max(40_000_000)])
       .describe('characters of one frame sent first; true = 2 MiB'),
     chunkBytes: z.number().int().min(1).max(65_536).describe('write the stream in pieces of n bytes'),
     newline: z.enum(['lf', 'crlf']).describe('line end of the frames (runtime: crlf, LLM: lf by default)'),

@@ -80,7 +80,9 @@ export class FaultyStream {
         if (this.faults.noDone === true) continue
       }
       await this.#pace(frame)
-      this.#pending += this.#wire(frame.data)
+      this.#pending += this.#wire(
+        frame.kind === 'done' && this.faults.doneBlanks === true ? ` ${frame.data} ` : frame.data,
+      )
       this.#events += 1
       if (this.#pending.length >= FLUSH_CHARACTERS) await this.#flush()
     }

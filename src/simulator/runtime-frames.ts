@@ -17,7 +17,10 @@ export function runtimeFrame(event: string, data: unknown): string {
 export function* runtimeFrames(body: ExecuteBody, faults: Faults): Generator<Frame> {
   yield event('thinking', { content: 'Reading the message.', stage: 'analysis' })
   yield event('thinking', { content: 'Writing the answer.', stage: 'generation' })
-  if (faults.softFailure === undefined && usesTools(body)) yield* toolFrames(body)
+  if (faults.nan === true) yield { kind: 'event', data: NAN_CALL }
+  if (faults.largeResult !== undefined) yield* largeCall(faults.largeResult)
+  if (faults.softFailure === undefined && usesTools(body) && !keepsFence(body, faults))
+    yield* toolFrames(body)
   const pieces = piecesOf(body, faults)
   for (const content of pieces) yield { kind: 'text', data: runtimeFrame('text_chunk', { content }) }
   if (faults.noTerminal === true) return
@@ -25,16 +28,35 @@ export function* runtimeFrames(body: ExecuteBody, faults: Faults): Generator<Fra
   yield runtimeDone
 }
 
+const NAN_CALL =
+  '{"event": "tool_call_start", "data": {"tool_name": "pay", "arguments": {"amount": NaN, "most": Infinity, "note": "NaN"}}, "timestamp": ""}'
+
+function* largeCall(characters: number): Generator<Frame> {
+  yield event('tool_call_start', { tool_name: 'export', arguments: {} })
+  const result = { rows: 'x'.repeat(characters) }
+  yield event('tool_call_complete', { tool_name: 'export', result, success: true, error: null, duration: 12 })
+}
+
+/** The real one knows no fence and runs its tools in a shadow too. */
+export function keepsFence({ metadata }: ExecuteBody, faults: Faults): boolean {
+  return faults.honourShadow === true && metadata?.shadow === true
+}
+
 function piecesOf(body: ExecuteBody, { softFailure, ...faults }: Faults): string[] {
   if (softFailure === true) return [SOFT_FAILURE]
   if (typeof softFailure === 'string') return [softFailure]
   if (softFailure !== undefined) return [softFailure.after, softFailure.text]
-  const turn = (body.history_messages ?? []).filter((message) => message.role === 'user').length + 1
-  return answerPieces('runtime', body.user_message, turn, faults)
+  const asked = (body.history_messages ?? []).filter((message) => message.role === 'user').length
+  return answerPieces('runtime', questionOf(body), Math.max(1, asked), faults)
 }
 
-function usesTools({ agent_id, user_message }: ExecuteBody): boolean {
-  return agent_id === 'tools' || /tool|工具/i.test(user_message)
+/** As the real one: with a history its last message is answered, whatever `user_message` says. */
+function questionOf({ history_messages, user_message }: ExecuteBody): string {
+  return history_messages?.at(-1)?.content ?? user_message
+}
+
+function usesTools(body: ExecuteBody): boolean {
+  return body.agent_id === 'tools' || /tool|工具/i.test(questionOf(body))
 }
 
 function* toolFrames(body: ExecuteBody): Generator<Frame> {
@@ -43,7 +65,7 @@ function* toolFrames(body: ExecuteBody): Generator<Frame> {
     { id: 'step-2', title: 'Summarise' },
   ]
   const result = { success: true, error: null, duration: 12 }
-  const args = { query: body.user_message }
+  const args = { query: questionOf(body) }
   yield event('plan_created', { steps })
   yield event('plan_step_start', { step_id: 'step-1', title: 'Search', tool: 'search', params: args })
   yield event('tool_call_start', { tool_name: 'search', arguments: args })

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Faults } from './faults.js'
 import { awaitHead, type Dialect, FaultyStream, leavingOf } from './faulty-stream.js'
-import { runtimeDone, runtimeFrame, runtimeFrames } from './runtime-frames.js'
+import { keepsFence, runtimeDone, runtimeFrame, runtimeFrames } from './runtime-frames.js'
 import {
   type ReceivedRequest,
   type Simulator,
@@ -131,6 +131,7 @@ function begin(request: ReceivedRequest, response: ServerResponse, faults: Fault
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
       'x-request-id': String(request.headers['x-request-id'] ?? ''),
+      ...(keepsFence(parsed.body, faults) ? { 'x-chat-shadow': 'honoured' } : {}),
     })
     response.flushHeaders()
     return parsed.body

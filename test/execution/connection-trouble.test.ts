@@ -60,7 +60,7 @@ describe('trouble with the connection to the runtime', () => {
     [{ hang: 'headers' }, 50],
     [{ errorEvent: true }, 2000],
     [{ garbage: true }, 2000],
-    [{ oversizedFrame: true }, 2000],
+    [{ oversizedFrame: 17_000_000 }, 2000],
     [{ softFailure: true, endless: true }, 2000],
   ]
   for (const [faults, headersMs] of untold) {

@@ -16,6 +16,48 @@ const thinking: Action = { do: 'send', events: [{ type: 'thinking', data: { cont
 const good: Action[] = [...head, send('ok')]
 
 describe('executeTurn', () => {
+  const working: Action = {
+    do: 'send',
+    events: [
+      { type: 'plan', data: { steps: [{ id: 'a', title: 'A', status: 'pending' }], currentStep: 0 } },
+      { type: 'tool_call', data: { toolName: 'done', arguments: {}, status: 'calling' } },
+      { type: 'tool_result', data: { toolName: 'done', result: 1, success: true } },
+      { type: 'tool_call', data: { toolName: 'open', arguments: {}, status: 'calling' } },
+    ],
+  }
+  const closing = [
+    {
+      type: 'tool_result',
+      data: { toolName: 'open', result: null, success: false, error: 'interrupted' },
+    },
+    { type: 'plan_step', data: { stepId: 'a', title: 'A', status: 'skipped' } },
+  ]
+
+  it('tells what closes the open steps and calls after an error inside a tool', async () => {
+    const { result } = await runTurn(setUpTurn({ runtime: [...head, working, fails('runtime_error')] }))
+    expect(result).to.deep.include({ kind: 'failed', closing })
+  })
+
+  it('records what an upstream refused for the message as rejected, and shows its code', async () => {
+    const rejects: Action = {
+      do: 'throw',
+      error: new ExecutionError('llm_bad_request', 'headers', 'said', false, { rejected: true }),
+    }
+    const under = setUpTurn({ runtime: [...head, fails('runtime_error')], direct: [rejects] })
+    const { result } = await runTurn(under)
+    expect(result).to.include({ kind: 'failed', code: 'llm_bad_request', executionMode: 'direct_llm' })
+    expect(under.outcomes.map((outcome) => outcome.result)).to.deep.equal(['error', 'rejected'])
+  })
+
+  it('does not fail over once work began that could not be shown', async () => {
+    const unread: Action = { do: 'send', events: [{ type: 'committed', data: null }] }
+    const { events, result } = await runTurn(
+      setUpTurn({ runtime: [...head, unread, fails('runtime_error')] }),
+    )
+    expect(events).to.deep.equal([])
+    expect(result).to.include({ kind: 'failed', executionMode: 'runtime_orchestrator' })
+  })
+
   it('answers on the backend of its mode', async () => {
     const under = setUpTurn({ runtime: [...head, send('a'), wait(50), send('b')] })
     const { events, result } = await runTurn(under)

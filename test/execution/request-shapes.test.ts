@@ -48,6 +48,7 @@ describe('requests to the backends', () => {
       history_messages: [
         { role: 'user', content: 'hi' },
         { role: 'assistant', content: 'hello' },
+        { role: 'user', content: 'and now?' },
       ],
       agent_config: {
         system_prompt: 'Be kind.',
@@ -65,7 +66,32 @@ describe('requests to the backends', () => {
   it('to the runtime leave out what the turn has not', async () => {
     const backend = createRuntimeOrchestrator({ url: 'http://upstream:8000' })
     const { body } = await sent('/api/v1/execute/stream', done, () => executed(backend))
-    expect(body).to.have.all.keys('session_id', 'agent_id', 'org_id', 'user_message', 'metadata')
+    expect(body).to.have.all.keys(
+      'session_id',
+      'agent_id',
+      'org_id',
+      'user_message',
+      'history_messages',
+      'metadata',
+    )
+    const { user_message, history_messages } = body as { user_message: string; history_messages: unknown }
+    expect(history_messages).to.deep.equal([{ role: 'user', content: user_message }])
+  })
+
+  it("are the user's fault where the answer blames the message, ours otherwise", async () => {
+    const runtime = createRuntimeOrchestrator({ url: 'http://upstream:8000' })
+    const llm = createDirectLlm({ baseUrl: 'http://upstream:8000/v1', model: 'm' })
+    const long = { detail: [{ type: 'string_too_long', loc: ['body', 'user_message'], msg: 'x' }] }
+    nock('http://upstream:8000').post('/api/v1/execute/stream').reply(422, long)
+    nock('http://upstream:8000')
+      .post('/v1/chat/completions')
+      .reply(400, { error: { code: 'content_filter' } })
+    expect((await executed(runtime)).error?.details).to.include({ rejected: true, httpStatus: 422 })
+    expect((await executed(llm)).error?.details).to.include({ rejected: true, httpStatus: 400 })
+    nock('http://upstream:8000')
+      .post('/v1/chat/completions')
+      .reply(400, { error: { param: 'temperature' } })
+    expect((await executed(llm)).error?.details).not.to.have.property('rejected')
   })
 
   it('cancel by session id', async () => {

@@ -102,7 +102,7 @@ describe('runtime orchestrator', () => {
       [{ dropAfterEvents: 4 }, 'runtime_disconnected', 'streaming', true],
       [{ noTerminal: true }, 'runtime_disconnected', 'streaming', true],
       [{ garbage: true }, 'runtime_protocol_error', 'streaming', true],
-      [{ oversizedFrame: true }, 'runtime_frame_too_large', 'streaming', true],
+      [{ oversizedFrame: 17_000_000 }, 'runtime_frame_too_large', 'streaming', true],
       [{ softFailure: true, endless: true }, 'runtime_soft_failure', 'streaming', true],
     ]
     for (const [faults, code, phase, cancelled] of cases) {
@@ -208,6 +208,38 @@ describe('runtime orchestrator', () => {
       await simulator.close()
       await done
       await Promise.all(call.tasks)
+    })
+  })
+
+  describe('takes the runtime as it is', () => {
+    const history = [
+      { role: 'user' as const, content: 'first' },
+      { role: 'assistant' as const, content: 'one' },
+    ]
+
+    it('gets the answer to the present message, whatever came before', async () => {
+      const { text } = await executed(backend, sampleTurn({ message: 'second', history }))
+      expect(text).to.contain('Answer 2 to: second')
+    })
+
+    it('with NaN, blanks around [DONE], and a large result', async () => {
+      simulator.faults = { nan: true, largeResult: 3_000_000, doneBlanks: true }
+      const { events, error } = await executed(backend)
+      expect(error).to.equal(undefined)
+      expect(events).to.deep.include({
+        type: 'tool_call',
+        data: { toolName: 'pay', arguments: { amount: null, most: null, note: 'NaN' }, status: 'calling' },
+      })
+      const result = events.find(({ type }) => type === 'tool_result')
+      expect(result?.data).to.include({ toolName: 'export', truncated: true })
+    })
+
+    it('never shows an apology in mid-sentence', async () => {
+      const sorry = 'I encountered an error: Connection error.'
+      simulator.faults = { softFailure: { after: 'One sentence ', text: sorry } }
+      const { text, error } = await executed(backend)
+      expect(error).to.include({ code: 'runtime_soft_failure' })
+      expect(text).to.equal('One sentence ')
     })
   })
 })

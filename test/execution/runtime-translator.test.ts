@@ -26,6 +26,71 @@ describe('runtime translator', () => {
     expect(translate(chunk('a')).end).to.equal(undefined)
   })
 
+  it('ends well by a [DONE] with blanks around it', () => {
+    expect(translate(chunk('a'), ' [DONE] \t')).to.deep.include({ texts: ['a'], end: 'complete' })
+  })
+
+  it('reads bare numbers of Python as null, never inside a string', () => {
+    const { events } = translate(
+      '{"event": "tool_call_start", "data": {"tool_name": "pay", "arguments": {"a": NaN, "b": [-Infinity, Infinity], "c": "NaN \\" Infinity"}}}',
+    )
+    expect(events).to.deep.equal([
+      {
+        type: 'tool_call',
+        data: {
+          toolName: 'pay',
+          arguments: { a: null, b: [null, null], c: 'NaN " Infinity' },
+          status: 'calling',
+        },
+      },
+    ])
+  })
+
+  it('commits by a frame it cannot read that names work, and by no other', () => {
+    const broken = (event: string) => translate(`{"event": "${event}", "data": {"tool": "x", `).texts
+    for (const event of ['tool_call_start', 'skill_call_complete', 'mcp_call_start', 'file_created'])
+      expect(broken(event), event).to.deep.equal(['committed'])
+    expect(broken('plan_step_start')).to.deep.equal(['committed'])
+    for (const event of ['text_chunk', 'thinking', 'plan_created', 'no_event'])
+      expect(broken(event), event).to.equal(undefined)
+    expect(translate(frame('tool_call_start', {})).texts).to.deep.equal(['committed'])
+  })
+
+  it('passes a result beyond the bound on cut, and marks it', () => {
+    const large = { text: 'x'.repeat(2_000_000) }
+    const { events } = translate(
+      frame('tool_call_complete', { tool_name: 't', result: large, success: true }),
+    )
+    const [event] = events ?? []
+    if (event?.type !== 'tool_result') throw new Error('no tool_result')
+    expect(event.data).to.include({ success: true, truncated: true })
+    expect(event.data.result).to.equal(JSON.stringify(large).slice(0, 1_048_576))
+    const small = translate(frame('tool_call_complete', { tool_name: 't', result: { a: 1 }, success: true }))
+    expect(small.events?.[0]?.data).to.deep.equal({ toolName: 't', result: { a: 1 }, success: true })
+  })
+
+  it('takes an apology inside a sentence for a failure when the answer is complete behind it, else for text', () => {
+    const sorry = 'I encountered an error: x'
+    const half = chunk('One half ')
+    expect(translate(half, chunk(sorry), frame('ping'), complete(`One half ${sorry}`))).to.deep.include({
+      texts: ['One half '],
+      end: { code: 'runtime_soft_failure', givenUp: false },
+    })
+    expect(translate(half, chunk(sorry), chunk('!'), complete())).to.deep.include({
+      texts: ['One half ', `${sorry}!`],
+      end: 'complete',
+    })
+    expect(translate(half, chunk(sorry), frame('thinking', { content: 'hm' })).texts).to.deep.equal([
+      'One half ',
+      sorry,
+      'thinking',
+    ])
+    expect(translate(half, chunk(sorry), '[DONE]')).to.deep.include({
+      texts: ['One half ', sorry],
+      end: 'complete',
+    })
+  })
+
   it('takes nothing after the end', () => {
     expect(translate(complete(), chunk('late')).texts).to.equal(undefined)
   })
@@ -91,7 +156,7 @@ describe('runtime translator', () => {
       frame('plan_step_complete', { step_id: 'a' }),
       frame('plan_step_start', { step_id: 'b' }),
     )
-    expect(events?.slice(1).map((event) => 'title' in event.data && event.data.title)).to.deep.equal([
+    expect(events?.slice(1).map((event) => event.type === 'plan_step' && event.data.title)).to.deep.equal([
       'Search',
       'b',
     ])

@@ -70,9 +70,15 @@ describe('soft failures', () => {
     }
   })
 
-  it('does not match a later chunk inside a sentence', () => {
+  it('holds a later chunk inside a sentence until something follows', () => {
     for (const before of ['The log says ', 'The log says: ', 'The log says: "', '日志：', 'First;'])
-      expect(run([before, `${ERROR} disk full`]), before).to.deep.equal([before, `${ERROR} disk full`, ''])
+      expect(run([before, `${ERROR} disk full`]), before).to.deep.equal([before, '', `${ERROR} disk full`])
+    const under = screen()
+    under.take('The log says ')
+    under.take(`${ERROR} x`)
+    expect(under.suspects).to.equal(true)
+    expect(under.take(' and')).to.equal(`${ERROR} x and`)
+    expect(under.suspects).to.equal(false)
   })
 
   it('does not match a later chunk that is no longer than the prefix, or begins otherwise', () => {

@@ -86,7 +86,7 @@ describe('turns on loopback servers', () => {
       [{ dropAfterEvents: 0 }, 'runtime_disconnected', 'first_content'],
       [{ dropAfterEvents: 2 }, 'runtime_disconnected', 'first_content'],
       [{ garbage: true }, 'runtime_protocol_error', 'first_content'],
-      [{ oversizedFrame: true }, 'runtime_frame_too_large', 'first_content'],
+      [{ oversizedFrame: 17_000_000 }, 'runtime_frame_too_large', 'first_content'],
       [{ softFailure: true }, 'runtime_soft_failure', 'first_content'],
       [{ events: 0 }, 'empty_answer', 'first_content'],
     ]

@@ -112,6 +112,7 @@ describe('GET /runtime/shadow/report', () => {
       draining: 0,
       aborted: 0,
       flood: 0,
+      rejected: 0,
       fault: 0,
     })
     expect(outcomes.control).to.deep.equal({ ok: 5, error: 0, timeout: 0, codes: {} })

@@ -182,9 +182,11 @@ export function comparisonsContract(open: Open): void {
       const late = sampleExecution({ mode: 'runtime_orchestrator', result: 'timeout', latencyMs: 0.04 })
       rig.journal.keepExecution({ at, orgId, ...facts })
       rig.journal.keepExecution(late)
+      rig.journal.keepExecution(sampleExecution({ result: 'rejected', latencyMs: 7 }))
       expect(await executions(ALL)).to.deep.equal([
         { ...facts, firstContentMs: 250.3 },
         { mode: 'runtime_orchestrator', result: 'timeout', latencyMs: 0 },
+        { mode: facts.mode, result: 'rejected', latencyMs: 7 },
       ])
     })
 

@@ -27,6 +27,12 @@ describe('the baseline', () => {
     expect(runtime_orchestrator).to.deep.equal(direct_llm)
   })
 
+  it('counts a rejected execution beside the total alone', async () => {
+    const rejected = { mode: 'direct_llm', result: 'rejected', latencyMs: 9_000, firstContentMs: 1 } as const
+    const { direct_llm, runtime_orchestrator } = await baselineOf(pagesOf([rejected], 1))
+    expect(direct_llm).to.deep.equal({ ...runtime_orchestrator, rejected: 1 })
+  })
+
   it('is what somebody finds who goes through all executions, whatever the pages', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -17,6 +17,12 @@ function make() {
 }
 
 describe('the judged window', () => {
+  it('counts a rejected execution in nothing', () => {
+    const { window, record } = make()
+    record('rejected', 5_000)
+    expect(window.tally(300_000)).to.deep.equal(NOTHING)
+  })
+
   it('counts a timeout as an error too, and an aborted execution in nothing', () => {
     const { window, record } = make()
     record('ok', 100)

@@ -54,10 +54,14 @@ export class NaiveWindows {
 
 /** What is seen is right for what is held: a number between what must and what may be there, and its quantiles. */
 export function expectMetrics(seen: WindowMetrics, held: readonly Held[]): void {
-  const counted = held.filter(({ outcome }) => outcome.result !== 'aborted')
+  const counted = held.filter(({ outcome: { result } }) => result !== 'aborted' && result !== 'rejected')
   expectCount(
     seen.aborted,
     held.filter(({ outcome }) => outcome.result === 'aborted'),
+  )
+  expectCount(
+    seen.rejected,
+    held.filter(({ outcome }) => outcome.result === 'rejected'),
   )
   expectCount(seen.total, counted)
   expectCount(

@@ -17,6 +17,7 @@ const EMPTY = {
   errorRate: 0,
   timeoutRate: 0,
   aborted: 0,
+  rejected: 0,
   p50LatencyMs: 0,
   p95LatencyMs: 0,
   p99LatencyMs: 0,
@@ -64,6 +65,17 @@ describe('the public windows', () => {
       timeout: 1,
       errorRate: 0.04,
     })
+  })
+
+  it('count a rejected execution beside the total, in no rate and no time', () => {
+    const { windows, record } = make()
+    record({ result: 'rejected', latencyMs: 9_000, firstContentMs: 8_000 }, 3)
+    const seen = { ...EMPTY, rejected: 3 }
+    expect(windows.overall(RUNTIME)).to.deep.equal(seen)
+    expect(windows.ofOrg('org-1', RUNTIME)).to.deep.equal(seen)
+    expect(windowMetricsSchema.safeParse(seen).success).to.equal(true)
+    record({ result: 'rejected' }, 300)
+    expect(windows.ofOrg('org-1', RUNTIME)).to.deep.equal({ ...EMPTY, rejected: 303 })
   })
 
   it('count an aborted execution as aborted and in nothing else', () => {

@@ -28,6 +28,8 @@ function ended(result: Outcome['result']): OutcomeResult {
       return { result }
     case 'aborted':
       return { result, code: 'client_gone' }
+    case 'rejected':
+      return { result, code: 'llm_bad_request', phase: 'headers' }
     case 'error':
       return { result, code: 'runtime_http_error', phase: 'headers' }
     case 'timeout':

@@ -29,7 +29,7 @@ async function exportedMetrics(): Promise<Exported> {
     }),
   })
   for (const mode of EXECUTION_MODES)
-    for (const result of ['ok', 'error', 'timeout', 'aborted'] as const)
+    for (const result of ['ok', 'error', 'timeout', 'aborted', 'rejected'] as const)
       metrics.recordOutcome(sampleOutcome({ mode, result, firstContentMs: 1 }))
   metrics.recordDecision({ mode: 'direct_llm', reason: 'default', shadow: false })
   metrics.recordFailover({

@@ -82,6 +82,7 @@ describe('recovery shadows', () => {
       error: 0,
       timeout: 0,
       aborted: 0,
+      rejected: 0,
     })
   })
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { ExecutionError } from '../../src/execution/execution-error.js'
 import type { MessageBody } from '../../src/protocol/events.js'
+import { sampleOutcome } from '../metrics/sample-outcome.js'
 import { sampleLimits, sampleTurn } from '../support/sample-turn.js'
 import { aborted, answering, hanging, scripted, text } from '../support/scripted-backend.js'
 import { controlOutcome, shadowRig } from '../support/shadow-rig.js'
@@ -224,6 +225,7 @@ describe('shadows', () => {
       draining: 0,
       aborted: 0,
       flood: 0,
+      rejected: 0,
       fault: 0,
     })
   })
@@ -399,6 +401,23 @@ describe('shadows', () => {
       await stopping
       const draining = { ...told, at: at + 100, controlMode: DIRECT, reason: 'draining' }
       expect(drops.slice(2)).to.deep.equal([draining, draining])
+    })
+
+    it('when either side was refused for what the user sent', async () => {
+      const rejected = { ...sampleOutcome({ result: 'rejected' }), mode: DIRECT } as const
+      const { consider, rounds, dropped, kept } = shadowRig({
+        runtime_orchestrator: scripted(RUNTIME, async function* () {
+          yield []
+          throw new ExecutionError('runtime_bad_request', 'headers', 'said', false, { rejected: true })
+        }),
+      })
+      consider(DIRECT)?.ended(rejected)
+      await rounds()
+      expect(dropped()).to.deep.equal({ rejected: 1 })
+      consider(DIRECT)?.ended(controlOutcome())
+      await rounds()
+      expect(dropped()).to.deep.equal({ rejected: 2 })
+      expect(kept).to.have.length(0)
     })
 
     it('when the candidate never stops talking', async () => {

@@ -96,6 +96,7 @@ export const NOTHING: WindowMetrics = {
   errorRate: 0,
   timeoutRate: 0,
   aborted: 0,
+  rejected: 0,
   p50LatencyMs: 0,
   p95LatencyMs: 0,
   p99LatencyMs: 0,
