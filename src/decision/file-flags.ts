@@ -40,6 +40,7 @@ export class FileFlags implements Flags {
       overrideFile: config.overrideFile,
       clock,
       faults: this.#faults,
+      ...(deps.readFlagFile === undefined ? {} : { readFlagFile: deps.readFlagFile }),
       onChange(file, flags) {
         refused.flagsChanged()
         logger.info({ file, flags }, '[Flags] changed')
