@@ -133,14 +133,25 @@ export class FlagFile {
     this.#watches.follow(points)
     const content = await read(path)
     if (this.#closed) return
-    const isFirst = this.#content === undefined
-    const isNews = this.#content === undefined || !isSame(this.#content, content)
+    const before = this.#content
+    const isFirst = before === undefined
+    const isNews = isFirst || !isSame(before, content)
     if (!isNews && !settled) return
     this.#content = content
     this.#settle?.cancel()
     const sure = isFirst || !isNews
-    if (this.options.onContent(content, sure) === 'doubtful' && !sure)
+    if (this.#tellContent(content, sure, before) === 'doubtful' && !sure)
       this.#settle = this.options.clock.schedule(SETTLE_MS, () => void this.#look(true))
+  }
+
+  /** What a listener threw at is news again at the next look. */
+  #tellContent(content: FlagFileContent, sure: boolean, before: FlagFileContent | undefined): Reception {
+    try {
+      return this.options.onContent(content, sure)
+    } catch (thrown) {
+      this.#content = before
+      throw thrown
+    }
   }
 
   #schedulePoll(): void {

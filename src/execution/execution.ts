@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../core/clock.js'
+import { guarded } from '../core/guarded.js'
 import type { Logger } from '../core/logger.js'
 import type { MessageBody } from '../protocol/events.js'
 import type { AbortCode, ExecutionPhase } from '../protocol/execution-codes.js'
@@ -132,7 +133,7 @@ export class Execution {
       softFailures: this.limits.softFailures,
       onConnected: () => {
         this.#progress.connected = true
-        this.deps.onConnected?.()
+        guarded(this.deps.logger, 'connected', () => this.deps.onConnected?.())
       },
       onHeaders: () => this.#headersCame(),
       onComplete: () => {
@@ -251,7 +252,8 @@ export class Execution {
     this.#timer?.cancel()
     this.#timer = undefined
     if (!this.#controller.signal.aborted) for (const task of this.#tasks) this.deps.after(task)
-    this.deps.record(this.#outcome(end))
+    // Whoever waits for the end gets it, also from an observer that throws.
+    guarded(this.deps.logger, 'record', () => this.deps.record(this.#outcome(end)))
     this.#settle(end)
   }
 

@@ -1,4 +1,5 @@
 import { errorText } from '../core/errors.js'
+import { guarded } from '../core/guarded.js'
 import type { TurnResult } from '../execution/turn-result.js'
 import type { Decision } from '../protocol/modes.js'
 import { bounded } from './bounded.js'
@@ -49,7 +50,8 @@ export function tellTurnEnded(
   const last = outcomes.at(-1)
   const firstContentMs =
     last?.firstContentMs === undefined ? undefined : last.startedAt - startedAt + last.firstContentMs
-  if (result.failover !== undefined) deps.metrics.recordFailover(result.failover)
+  const { failover } = result
+  if (failover !== undefined) guarded(deps.logger, 'metrics', () => deps.metrics.recordFailover(failover))
   turnEnded(deps.logger, {
     ...who,
     decision,
@@ -59,7 +61,7 @@ export function tellTurnEnded(
     ...(result.kind === 'answered' ? {} : { code: result.code }),
     ...(result.kind === 'failed' ? { phase: result.phase } : { tokens: result.usage.tokens }),
     ...(firstContentMs === undefined ? {} : { firstContentMs: Math.round(firstContentMs) }),
-    ...(result.failover === undefined ? {} : { failover: result.failover }),
+    ...(failover === undefined ? {} : { failover }),
   })
 }
 

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
+import { FlagFile } from '../../src/decision/flag-file.js'
 import type { Flags } from '../../src/decision/flags.js'
 import { createFlags } from '../../src/decision/open-feature-flags.js'
 import type { FlagFileContent } from '../../src/decision/read-flag-file.js'
@@ -108,5 +109,37 @@ describe('a flag file whose file system hangs', () => {
     disk.mend()
     await until('the mending', () => flags.status().state === 'ready', 3000)
     await flags.close()
+  })
+})
+
+describe('a flag file whose listener throws', () => {
+  const directory = temporaryDirectory()
+
+  it('is told as a fault of ours, looked at further, and taken over once the listener is well', async () => {
+    const path = directory.path('flags.json')
+    writeFileSync(path, 'one')
+    const taken: string[] = []
+    const told: (string | undefined)[] = []
+    let isBroken = false
+    const file = new FlagFile({
+      path,
+      clock: systemClock,
+      onContent(content) {
+        if (isBroken) throw new Error('listener broke')
+        taken.push(content.kind === 'text' ? content.text : content.kind)
+        return 'taken'
+      },
+      onTrouble: (trouble) => told.push(trouble?.kind),
+    })
+    await file.start()
+    isBroken = true
+    writeFileSync(path, 'two')
+    await until('the trouble', () => told.includes('listener'))
+    isBroken = false
+    await until('the content', () => taken.at(-1) === 'two')
+    await until('the end of the trouble', () => told.at(-1) === undefined)
+    expect(taken).to.deep.equal(['one', 'two'])
+    expect(told).to.deep.equal(['listener', undefined])
+    await file.close()
   })
 })
