@@ -27,6 +27,7 @@ import type { Evidence, FallbackGuardrails } from './evidence.js'
 import type {
   Alert,
   Command,
+  CountingOverride,
   Fallback,
   FallbackEvent,
   FallbackSnapshot,
@@ -41,6 +42,7 @@ import { snapshotOf } from './snapshot.js'
 import { type Effect, type FallbackInput, type FallbackState, initialState, type Step } from './state.js'
 import { StoreReader } from './store-reader.js'
 import { recoveryReach } from './verdict.js'
+import { whoseOverride } from './whose-override.js'
 
 /** The guardrails of everything the loop runs. */
 export interface LoopGuardrails extends FallbackGuardrails {
@@ -114,7 +116,6 @@ const MAX_ATTEMPTS = 5
 const CHECKPOINT_EVERY = 500
 /** ms a command waits for the store */
 const COMMAND_MS = 2000
-const ON = { on: true } as const
 
 /**
  * The loop around the machine: gathers evidence once a tick, asks, and does what it says. Decisions act in memory before
@@ -181,15 +182,17 @@ class FallbackLoop implements RunningFallback {
     await this.deps.store.close()
   }
 
-  overrideFor(subject: Subject, provided: ProvidedOverride): { readonly on: boolean } {
-    if (this.#state.isolated) return ON
-    // Memory first: others may be writing the override without pause, and none of them knows of this trip yet.
-    if (this.#state.store.tripped !== null) return ON
-    // Nothing was read yet, and nothing decided either.
-    if (this.#state.starting && this.#state.store.dirtyAt === null) return provided
-    // Ties go to the provider: it has the file.
-    if ((provided.revision ?? -1) >= this.#state.known.revision) return provided
-    return { on: this.#evaluator(subject) }
+  overrideFor(subject: Subject, provided: ProvidedOverride): CountingOverride {
+    const whose = whoseOverride(this.#state, provided)
+    switch (whose) {
+      case 'isolated':
+      case 'tripped':
+        return { on: true, whose }
+      case 'provider':
+        return { on: provided.on, whose }
+      case 'own':
+        return { on: this.#evaluator(subject), whose }
+    }
   }
 
   turnDecided(decision: { readonly mode: ExecutionMode }, modeWithoutOverride: ExecutionMode): void {
