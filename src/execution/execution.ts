@@ -1,3 +1,4 @@
+import { bounded } from '../core/bounded.js'
 import type { Clock, Timer } from '../core/clock.js'
 import { guarded } from '../core/guarded.js'
 import type { Logger } from '../core/logger.js'
@@ -240,10 +241,11 @@ export class Execution {
   }
 
   async #freed(iterator: AsyncGenerator<readonly BackendEvent[], void, undefined>): Promise<void> {
-    await within(AFTER_MS, this.deps.clock, async () => {
+    const freed = async (): Promise<void> => {
       await iterator.return(undefined).catch(nothing)
       await Promise.allSettled(this.#tasks)
-    })
+    }
+    await bounded(freed().catch(nothing), AFTER_MS, this.deps.clock)
   }
 
   #finish(end: ExecutionEnd): void {
@@ -311,18 +313,6 @@ function resultOf(end: ExecutionEnd): OutcomeResult {
   if (end.kind === 'aborted') return { result: 'aborted', code: end.code }
   const { code, phase, timeout } = end.error
   return { result: timeout ? 'timeout' : 'error', code, phase }
-}
-
-/** Ends with the work or after the time, whichever is first; never rejects. */
-function within(ms: number, clock: Clock, work: () => Promise<void>): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = clock.schedule(ms, resolve)
-    const done = (): void => {
-      timer.cancel()
-      resolve()
-    }
-    work().then(done, done)
-  })
 }
 
 function nothing(): void {}

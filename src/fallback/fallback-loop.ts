@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { bounded } from '../core/bounded.js'
 import type { Clock } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
@@ -243,7 +244,7 @@ class FallbackLoop implements RunningFallback {
   async command(command: Command): Promise<FallbackSnapshot> {
     const { guardrails } = this.#flags
     this.#advance({ kind: 'command', ...this.#instant(), command, guardrails })
-    await this.#within(COMMAND_MS, this.#loop.nudge())
+    await bounded(this.#loop.nudge(), COMMAND_MS, this.deps.clock)
     return this.snapshot()
   }
 
@@ -475,16 +476,5 @@ class FallbackLoop implements RunningFallback {
 
   #instant(): { now: number; wall: number } {
     return { now: this.deps.clock.monotonic(), wall: this.deps.clock.wall() }
-  }
-
-  async #within(ms: number, work: Promise<void>): Promise<void> {
-    const { clock } = this.deps
-    await new Promise<void>((resolve) => {
-      const timer = clock.schedule(ms, resolve)
-      void work.then(() => {
-        timer.cancel()
-        resolve()
-      })
-    })
   }
 }
