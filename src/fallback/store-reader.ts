@@ -76,7 +76,9 @@ export class StoreReader {
   }
 
   async #readBoth(): Promise<StoreView> {
-    const [stored, lease] = await Promise.all([this.store.read(), this.store.readLease()])
+    // One after the other: on a file system that hangs they hold one of Node's few threads, not two.
+    const stored = await this.store.read()
+    const lease = await this.store.readLease()
     return {
       override: this.#seen(stored),
       lease: parseLease(lease),

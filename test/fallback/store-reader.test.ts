@@ -24,4 +24,18 @@ describe('the reader of the store', () => {
       store.read = read
       expect((await reader.read()).override.kind).not.to.equal('failed')
     })
+
+  it('has one read under way where the file system hangs, however often it is asked', async () => {
+    const store = createMemoryFlagStore(createMemoryFiles())
+    let underWay = 0
+    const hang = () => {
+      underWay += 1
+      return new Promise<never>(() => undefined)
+    }
+    store.read = hang
+    store.readLease = hang
+    const reader = new StoreReader(store, systemClock)
+    for (let asked = 0; asked < 3; asked += 1) expect((await reader.read()).override.kind).to.equal('failed')
+    expect(underWay).to.equal(1)
+  })
 })
