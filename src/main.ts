@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { ConfigError, loadConfig } from './config.js'
 import { errorText } from './core/errors.js'
 import { createLogger } from './core/logger.js'
+import { leave } from './leaving.js'
 import { createService } from './service.js'
 
 /** Process edge: environment, signals, exit code. 0 after a clean stop, 1 for a fault, 2 for a wrong environment. */
@@ -10,23 +11,47 @@ async function main(): Promise<void> {
   const config = loadConfig(process.env)
   const logger = createLogger(config.logLevel, { replica: config.replica })
   const service = createService(config, logger)
+  let isEnding = false
 
-  const stop = (signal: NodeJS.Signals): void => {
-    process.once(signal, () => process.exit(1)) // a second signal does not wait
-    logger.info({ signal, drainMs: config.drainMs }, 'stopping')
+  const end = (code: 0 | 1): void => {
+    isEnding = true
     service.stop().then(
-      () => process.exit(0),
+      () => leave(code, logger),
       (error: unknown) => {
         logger.error({ err: errorText(error) }, 'stopped with a fault')
-        process.exit(1)
+        leave(1, logger)
       },
     )
+  }
+  const stop = (signal: NodeJS.Signals): void => {
+    for (const again of ['SIGTERM', 'SIGINT'] as const) process.once(again, () => leave(1, logger)) // a second one does not wait
+    logger.info({ signal, drainMs: config.drainMs }, 'stopping')
+    end(0)
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
 
-  const { url } = await service.start()
-  logger.info({ url, resolver: config.flags.resolver }, 'listening')
+  // What nobody caught leaves who knows what behind: open streams may end well, and another process takes over.
+  const onStray = (kind: string) => (thrown: unknown) => {
+    logger.error({ kind, ...placeOf(thrown), drainMs: config.drainMs }, 'a stray error: stopping')
+    if (!isEnding) end(1)
+  }
+  process.on('uncaughtException', onStray('uncaughtException'))
+  process.on('unhandledRejection', onStray('unhandledRejection'))
+
+  try {
+    const { url } = await service.start()
+    logger.info({ url, resolver: config.flags.resolver }, 'listening')
+  } catch (error) {
+    // Stopped while it started: the stop says how the process ends.
+    if (!isEnding) throw error
+  }
+}
+
+/** The message of a stray error may quote what it choked on: its place is enough to find it. */
+function placeOf(thrown: unknown): { name: string; at?: string[] } {
+  if (!(thrown instanceof Error)) return { name: typeof thrown }
+  return { name: thrown.name, at: thrown.stack?.split('\n').slice(-6) ?? [] }
 }
 
 main().catch((error: unknown) => {

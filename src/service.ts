@@ -8,52 +8,106 @@ import { answerClientError } from './http/client-error.js'
 import { createTurnRegistry } from './http/turns.js'
 import { closeServer, listen } from './listening.js'
 import { createParts } from './parts.js'
+import { type StopStep, stopInStages } from './stopping.js'
 
 /** A running service; `stop` drains as the protocol says and may be called at any time, also more than once. */
 export interface Service {
-  /** @throws when the port is taken or the conversations cannot be opened */
+  /** @throws when the port is taken, the conversations cannot be opened, or it was stopped meanwhile */
   start(): Promise<{ readonly url: string }>
+  /** Every part is ended, whatever the others did, within the drain's time and 2 s. @throws StopFailed naming what failed */
   stop(): Promise<void>
 }
 
 /** ms an idle connection is kept: longer than a load balancer's usual 60 s, so that the balancer closes first */
 const KEEP_ALIVE_MS = 65_000
 
-/** Starts and stops every part in order. */
-export function createService(config: Config, logger: Logger, clock: Clock = systemClock): Service {
+/** ms after the drain by which each stage of a stop is over: turns given up, connections and flags, the database */
+const TURNS_MS = 1_200
+const EDGES_MS = 1_550
+const DATABASE_MS = 1_900
+
+/** Starts and stops every part in order; `make` is for tests of parts that fail. */
+export function createService(
+  config: Config,
+  logger: Logger,
+  clock: Clock = systemClock,
+  make: typeof createParts = createParts,
+): Service {
   let state: ReturnType<Lifecycle['state']> = 'starting'
+  let starting: Promise<unknown> = Promise.resolve()
   let stopping: Promise<void> | undefined
   const draining = new AbortController()
 
-  const parts = createParts({ config, logger, clock })
+  const parts = make({ config, logger, clock })
   const { flags, fallback, recoveryShadows, shadows } = parts
   const turns = createTurnRegistry(clock)
   const lifecycle = { state: () => state, draining: draining.signal }
   const server = serve(createApp({ ...parts, config, turns, clock, logger, lifecycle }).callback())
 
+  const assertWanted = (): void => {
+    if (stopping !== undefined) throw new Error('stopped before it had started')
+  }
+
+  async function start(): Promise<{ readonly url: string }> {
+    assertWanted()
+    const url = await listen(server, config)
+    assertWanted()
+    shadows.start()
+    await flags.start()
+    assertWanted()
+    await fallback.start()
+    assertWanted()
+    state = 'ready'
+    return { url }
+  }
+
   async function stop(): Promise<void> {
     state = 'draining'
     draining.abort()
-    // A replica that goes away may lose its own way to the runtime first: it trips nobody, and lets the lease go.
-    const fallbackStopped = fallback.stop()
-    await Promise.all([turns.drain(config.drainMs), recoveryShadows.stop(), shadows.stop(config.drainMs)])
-    await closeServer(server)
-    await fallbackStopped
-    for (const backend of [...Object.values(parts.backends), ...Object.values(parts.shadowBackends)])
-      backend.close()
-    await Promise.all([flags.close(), parts.notifier?.close()])
-    await Promise.all([parts.journal.close(), parts.sessions.close()])
+    const { drainMs } = config
+    await stopInStages(
+      [
+        {
+          untilMs: drainMs + TURNS_MS,
+          steps: [
+            { name: 'start', run: () => starting.catch(() => undefined) },
+            // A replica that goes away may lose its own way to the runtime first: it trips nobody, and lets the lease go.
+            { name: 'fallback', run: () => fallback.stop() },
+            { name: 'turns', run: () => turns.drain(drainMs) },
+            { name: 'recovery shadows', run: () => recoveryShadows.stop() },
+            { name: 'shadows', run: () => shadows.stop(drainMs) },
+          ],
+        },
+        {
+          untilMs: drainMs + EDGES_MS,
+          steps: [
+            { name: 'port', run: () => closeServer(server) },
+            { name: 'flags', run: () => flags.close() },
+            { name: 'notifications', run: () => parts.notifier?.close() },
+          ],
+        },
+        {
+          untilMs: drainMs + DATABASE_MS,
+          steps: [
+            ...Object.entries({ ...parts.backends }).map(([name, backend]) => closing(name, backend)),
+            ...Object.entries(parts.shadowBackends).map(([name, backend]) =>
+              closing(`shadow ${name}`, backend),
+            ),
+            { name: 'journal', run: () => parts.journal.close() },
+            { name: 'sessions', run: () => parts.sessions.close() },
+          ],
+        },
+      ],
+      clock,
+    )
     logger.info('stopped')
   }
 
   return {
-    async start() {
-      const url = await listen(server, config)
-      shadows.start()
-      await flags.start()
-      await fallback.start()
-      if (state === 'starting') state = 'ready'
-      return { url }
+    start() {
+      const started = start()
+      starting = started
+      return started
     },
     stop() {
       stopping ??= stop()
@@ -61,6 +115,8 @@ export function createService(config: Config, logger: Logger, clock: Clock = sys
     },
   }
 }
+
+const closing = (name: string, part: { close(): void }): StopStep => ({ name, run: () => part.close() })
 
 function serve(handler: Parameters<typeof createServer>[1]): Server {
   const server = createServer(handler)

@@ -3,9 +3,12 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { loadConfig } from '../src/config.js'
+import { systemClock } from '../src/core/clock.js'
 import { silentLogger } from '../src/core/logger.js'
+import { createParts, type Surroundings } from '../src/parts.js'
 import { errorBodySchema } from '../src/protocol/api.js'
 import { createService, type Service } from '../src/service.js'
+import { capturingLogger } from './support/capturing-logger.js'
 import { rawClient } from './support/raw-client.js'
 import { rejection } from './support/rejection.js'
 
@@ -62,5 +65,98 @@ describe('the service', () => {
         const body: unknown = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))
         expect(errorBodySchema.parse(body).error.code).to.equal('bad_request')
       })
+  })
+
+  describe('a stop', () => {
+    const config = () =>
+      loadConfig({
+        LLM_BASE_URL: 'http://llm.test',
+        JWT_SECRET: 's'.repeat(32),
+        CHAT_DATABASE: ':memory:',
+        PORT: '0',
+        CHAT_DRAIN_MS: '0',
+      })
+
+    /** A service of which one part's end goes wrong, and the ends that came. */
+    function faulty(wrong: string, how: () => Promise<void>) {
+      const ended: string[] = []
+      const make = (around: Surroundings) => {
+        const parts = createParts(around)
+        const ends = {
+          flags: [parts.flags, 'close'],
+          fallback: [parts.fallback, 'stop'],
+          'recovery shadows': [parts.recoveryShadows, 'stop'],
+          shadows: [parts.shadows, 'stop'],
+          direct_llm: [parts.backends.direct_llm, 'close'],
+          journal: [parts.journal, 'close'],
+          sessions: [parts.sessions, 'close'],
+        } as const
+        for (const [name, [part, end]] of Object.entries(ends)) {
+          const original: unknown = Reflect.get(part, end)
+          if (typeof original !== 'function') throw new Error(`${name} has no end`)
+          Reflect.set(part, end, (...given: unknown[]) => {
+            ended.push(name)
+            return name === wrong ? how() : original.apply(part, given)
+          })
+        }
+        return parts
+      }
+      return { ended, service: createService(config(), silentLogger, systemClock, make) }
+    }
+
+    const ALL = ['direct_llm', 'fallback', 'flags', 'journal', 'recovery shadows', 'sessions', 'shadows']
+    const faults: Record<string, () => Promise<void>> = {
+      'not ended in time': () => new Promise(() => undefined),
+      broken: () => Promise.reject(new Error('broken')),
+      thrown: () => {
+        throw new Error('thrown')
+      },
+    }
+    for (const [text, how] of Object.entries(faults))
+      for (const part of text === 'thrown' ? ALL : ['fallback', 'flags', 'journal', 'sessions'])
+        it(`ends every other part where ${part} is ${text}, and names it`, async () => {
+          const { service, ended } = faulty(part, how)
+          await service.start()
+          const startedAt = performance.now()
+          const { message } = await rejection(service.stop())
+          expect(message).to.equal(`${part}: ${text}`)
+          expect(performance.now() - startedAt).to.be.below(2000)
+          expect([...ended].sort()).to.deep.equal(ALL)
+        })
+
+    it('during a start keeps it from listening', async () => {
+      const { service } = faulty('none', async () => undefined)
+      const started = service.start()
+      const failed = rejection(started)
+      await service.stop()
+      expect((await failed).message).to.equal('stopped before it had started')
+    })
+
+    it('after the port was taken frees it, and the rest is not started', async () => {
+      let url = ''
+      const lines = capturingLogger()
+      let isStarted = false
+      const service = createService(config(), lines.logger, systemClock, (around) => {
+        const parts = createParts(around)
+        const start = parts.flags.start.bind(parts.flags)
+        parts.flags.start = async () => {
+          stopped = service.stop()
+          await start()
+        }
+        parts.fallback.start = async () => {
+          isStarted = true
+        }
+        return parts
+      })
+      let stopped: Promise<void> | undefined
+      const { message } = await rejection(
+        service.start().then((found) => {
+          url = found.url
+        }),
+      )
+      expect(message).to.equal('stopped before it had started')
+      await stopped
+      expect([url, isStarted]).to.deep.equal(['', false])
+    })
   })
 })

@@ -1,5 +1,6 @@
 import { type Client, ProviderEvents, ProviderStatus } from '@openfeature/server-sdk'
 import type { Config } from '../config.js'
+import { bounded } from '../core/bounded.js'
 import { type Caller, evaluationContext, NOBODY } from './caller.js'
 import { type ChangeListener, ChangeListeners } from './change-listeners.js'
 import type { TurnDefaults } from './code-defaults.js'
@@ -21,7 +22,7 @@ import { RpcTurns } from './rpc-turns.js'
 import { type BoundClient, bindProvider } from './sdk-client.js'
 import { evaluateService, type ServiceAnswers, serviceDetails } from './service-reader.js'
 import { ServiceSettler } from './service-settler.js'
-import { START_BOUND_MS, within } from './start-bound.js'
+import { START_BOUND_MS } from './start-bound.js'
 import { allDetails, evaluateTurn, type TurnDetails, type TurnEvaluations } from './turn-reader.js'
 import { type AnswerContext, TurnSettler } from './turn-settler.js'
 
@@ -78,7 +79,7 @@ export class DaemonFlags implements Flags {
     })
     this.#bound = bindProvider(this.#connection.provider, (client) => this.#listen(client))
     const ready = this.#bound.initialised.then(() => this.#firstLook())
-    await within(Promise.all([files, ready]), START_BOUND_MS, this.deps.clock)
+    await bounded(Promise.all([files, ready]), START_BOUND_MS, this.deps.clock)
     this.#started = true
     if (!this.#isConnected()) this.#unreachable()
   }

@@ -1,5 +1,6 @@
 import type { Client } from '@openfeature/server-sdk'
 import type { Config } from '../config.js'
+import { bounded } from '../core/bounded.js'
 import { type Caller, evaluationContext } from './caller.js'
 import { type ChangeListener, ChangeListeners } from './change-listeners.js'
 import type { TurnDefaults } from './code-defaults.js'
@@ -10,7 +11,7 @@ import { RefusedFlags } from './refused-flags.js'
 import { type BoundClient, bindProvider } from './sdk-client.js'
 import { evaluateService, serviceDetails } from './service-reader.js'
 import { ServiceSettler } from './service-settler.js'
-import { START_BOUND_MS, within } from './start-bound.js'
+import { START_BOUND_MS } from './start-bound.js'
 import { allDetails, evaluateTurn } from './turn-reader.js'
 import { TurnSettler } from './turn-settler.js'
 
@@ -40,6 +41,7 @@ export class FileFlags implements Flags {
       overrideFile: config.overrideFile,
       clock,
       faults: this.#faults,
+      ...(deps.readFlagFile === undefined ? {} : { readFlagFile: deps.readFlagFile }),
       onChange(file, flags) {
         refused.flagsChanged()
         logger.info({ file, flags }, '[Flags] changed')
@@ -58,7 +60,7 @@ export class FileFlags implements Flags {
 
   async start(): Promise<void> {
     this.#bound = bindProvider(this.#provider, () => {})
-    await within(this.#bound.initialised, START_BOUND_MS, this.deps.clock)
+    await bounded(this.#bound.initialised, START_BOUND_MS, this.deps.clock)
     this.#client = this.#bound.client
   }
 

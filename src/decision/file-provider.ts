@@ -9,9 +9,11 @@ import {
 } from '@openfeature/server-sdk'
 import type { Clock } from '../core/clock.js'
 import type { FaultFound, FlagFaults } from './flag-faults.js'
-import { FlagFile, type FlagFileContent, type Reception } from './flag-file.js'
+import { FlagFile, type Reception } from './flag-file.js'
+import { troubleFaults } from './flag-file-trouble.js'
 import { changedFlags, type Loaded, loadFlags } from './flag-source.js'
 import type { FlagFileKind } from './flags.js'
+import type { FlagFileContent } from './read-flag-file.js'
 import { silentSdkLogger } from './sdk-logger.js'
 
 /** One of the two files, with the flags of it that are in force. */
@@ -32,6 +34,8 @@ export interface FileProviderOptions {
   readonly overrideFile: string
   readonly clock: Clock
   readonly faults: FlagFaults
+  /** default: from the disk */
+  readonly readFlagFile?: (path: string) => Promise<FlagFileContent>
   /** Told after the new flags are in force. */
   onChange(file: string, keys: readonly string[]): void
 }
@@ -123,9 +127,14 @@ export class FileProvider implements Provider {
   }
 
   #source(kind: FlagFileKind, path: string): Source {
-    const file = new FlagFile(path, this.options.clock, (content, settled) =>
-      this.#take(source, content, settled),
-    )
+    const { clock, faults, readFlagFile } = this.options
+    const file = new FlagFile({
+      path,
+      clock,
+      ...(readFlagFile === undefined ? {} : { read: readFlagFile }),
+      onContent: (content, settled) => this.#take(source, content, settled),
+      onTrouble: (trouble) => faults.replace(`look:${kind}`, troubleFaults(path, trouble)),
+    })
     const source: Source = { kind, file, flags: new Map(), known: false, refused: false, kept: new Set() }
     return source
   }

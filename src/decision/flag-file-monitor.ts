@@ -1,8 +1,10 @@
 import type { Clock } from '../core/clock.js'
 import type { FlagFaults } from './flag-faults.js'
-import { FlagFile, type FlagFileContent, type Reception } from './flag-file.js'
+import { FlagFile, type Reception } from './flag-file.js'
+import { troubleFaults } from './flag-file-trouble.js'
 import type { FlagFileKind } from './flags.js'
 import { checkFlagDocument } from './ops-file-check.js'
+import type { FlagFileContent } from './read-flag-file.js'
 
 /**
  * Checks a flag file that flagd serves, where it can be read on this machine too: flagd and its provider refuse a wrong
@@ -14,7 +16,7 @@ export function monitorFlagFile(
   clock: Clock,
   faults: FlagFaults,
 ): FlagFile {
-  const listener = (content: FlagFileContent, settled: boolean): Reception => {
+  const onContent = (content: FlagFileContent, settled: boolean): Reception => {
     const issues =
       content.kind === 'text'
         ? checkFlagDocument(content.text, kind).filter(({ severity }) => severity === 'error')
@@ -30,5 +32,10 @@ export function monitorFlagFile(
     )
     return 'taken'
   }
-  return new FlagFile(path, clock, listener)
+  return new FlagFile({
+    path,
+    clock,
+    onContent,
+    onTrouble: (trouble) => faults.replace(`look:${kind}`, troubleFaults(path, trouble)),
+  })
 }

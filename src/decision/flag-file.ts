@@ -1,15 +1,10 @@
-import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { bounded } from '../core/bounded.js'
 import type { Clock, Timer } from '../core/clock.js'
-import { errorCode, errorText } from '../core/errors.js'
+import { scheduleDeadline } from '../core/deadline.js'
+import { errorText } from '../core/errors.js'
 import { DirectoryWatches } from './directory-watches.js'
+import { type FlagFileContent, readFlagFile } from './read-flag-file.js'
 import { watchPoints } from './watch-points.js'
-
-/** What a look at the file found. */
-export type FlagFileContent =
-  | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'missing' }
-  | { readonly kind: 'unreadable'; readonly message: string }
 
 /** `doubtful`: it may be a save in progress (torn, empty, gone for a moment); the file is looked at again shortly. */
 export type Reception = 'taken' | 'doubtful'
@@ -25,12 +20,28 @@ const PATIENCE_MS = 20
 const SETTLE_MS = 150
 /** ms between two looks without an event: watches get lost, and network file systems have none */
 const POLL_MS = 1000
-/** bytes; flagd's sync takes no larger message either */
-const MAX_BYTES = 4 * 1024 * 1024
+/** ms a look may take before it is told: a file system that hangs lets nobody see what is saved */
+export const LOOK_MS = 1000
+/** ms the end of the service waits for a look that is under way */
+const CLOSE_MS = 500
+
+export interface FlagFileOptions {
+  readonly path: string
+  readonly clock: Clock
+  readonly onContent: ContentListener
+  /** A look at the file: what is wrong with it, or that nothing is any more. Told when that changes. */
+  onTrouble(trouble: Trouble | undefined): void
+  /** default: from the disk */
+  readonly read?: (path: string) => Promise<FlagFileContent>
+}
+
+/** `late`: the look has not ended yet; `listener`: what was read could not be taken over, by a fault of ours. */
+export type Trouble = { readonly kind: 'late' } | { readonly kind: 'listener'; readonly error: string }
 
 /**
  * One flag file under watch: renames, in-place writes and swapped links reach the listener within milliseconds, a lost
- * watch within a second. Reads never overlap and an older content never follows a newer one.
+ * watch within a second. Reads never overlap and an older content never follows a newer one: on a file system that hangs
+ * one read a file waits, and holds one of the few threads that every other file and name look-up needs.
  */
 export class FlagFile {
   readonly #watches = new DirectoryWatches(() => this.#stir())
@@ -42,35 +53,37 @@ export class FlagFile {
   #quiet: Timer | undefined
   #settle: Timer | undefined
   #poll: Timer | undefined
+  #trouble: string | undefined
   #closed = false
 
-  constructor(
-    readonly path: string,
-    private readonly clock: Clock,
-    private readonly listener: ContentListener,
-  ) {}
+  constructor(private readonly options: FlagFileOptions) {}
 
-  /** Ends when the file was read once (whatever came of it) and is watched. Never rejects. */
+  get path(): string {
+    return this.options.path
+  }
+
+  /** Ends when the file was read once (whatever came of it) and is watched, or when that takes too long. Never rejects. */
   async start(): Promise<void> {
-    await this.#look(false)
+    const { clock } = this.options
+    await bounded(this.#look(false), LOOK_MS, clock, scheduleDeadline)
     this.#schedulePoll()
   }
 
-  /** The listener hears nothing any more; ends when no read is under way. */
+  /** The listener hears nothing any more; ends when no read is under way, or when one hangs. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true
     for (const timer of [this.#quiet, this.#settle, this.#poll]) timer?.cancel()
     this.#watches.close()
-    await this.#looking
+    if (this.#looking !== undefined) await bounded(this.#looking, CLOSE_MS, this.options.clock)
   }
 
   #stir(): void {
     if (this.#closed) return
-    const now = this.clock.monotonic()
+    const now = this.options.clock.monotonic()
     this.#stirredAt ??= now
     this.#quiet?.cancel()
     const wait = Math.max(0, Math.min(QUIET_MS, this.#stirredAt + PATIENCE_MS - now))
-    this.#quiet = this.clock.schedule(wait, () => {
+    this.#quiet = this.options.clock.schedule(wait, () => {
       this.#stirredAt = undefined
       void this.#look(false)
     })
@@ -84,34 +97,66 @@ export class FlagFile {
   }
 
   async #lookUntilDone(settled: boolean): Promise<void> {
-    await this.#lookOnce(settled)
+    await this.#lookInTime(settled)
     for (let again = this.#again; again !== undefined && !this.#closed; again = this.#again) {
       this.#again = undefined
-      await this.#lookOnce(again.settled)
+      await this.#lookInTime(again.settled)
     }
     this.#looking = undefined
   }
 
+  /** One look, told while it is late, and guarded: what a listener throws must not end the looks, nor the process. */
+  async #lookInTime(settled: boolean): Promise<void> {
+    const late = scheduleDeadline(this.options.clock, LOOK_MS, () => this.#tell({ kind: 'late' }))
+    try {
+      await this.#lookOnce(settled)
+      this.#tell(undefined)
+    } catch (thrown) {
+      this.#tell({ kind: 'listener', error: errorText(thrown) })
+    } finally {
+      late.cancel()
+    }
+  }
+
+  #tell(trouble: Trouble | undefined): void {
+    const now = trouble === undefined ? undefined : JSON.stringify(trouble)
+    if (this.#closed || now === this.#trouble) return
+    this.#trouble = now
+    this.options.onTrouble(trouble)
+  }
+
   async #lookOnce(settled: boolean): Promise<void> {
     // The watch first: what changes after it makes one more look.
-    const points = await watchPoints(this.path)
+    const { path, read = readFlagFile } = this.options
+    const points = await watchPoints(path)
     if (this.#closed) return
     this.#watches.follow(points)
-    const content = await readContent(this.path)
+    const content = await read(path)
     if (this.#closed) return
-    const isFirst = this.#content === undefined
-    const isNews = this.#content === undefined || !isSame(this.#content, content)
+    const before = this.#content
+    const isFirst = before === undefined
+    const isNews = isFirst || !isSame(before, content)
     if (!isNews && !settled) return
     this.#content = content
     this.#settle?.cancel()
     const sure = isFirst || !isNews
-    if (this.listener(content, sure) === 'doubtful' && !sure)
-      this.#settle = this.clock.schedule(SETTLE_MS, () => void this.#look(true))
+    if (this.#tellContent(content, sure, before) === 'doubtful' && !sure)
+      this.#settle = this.options.clock.schedule(SETTLE_MS, () => void this.#look(true))
+  }
+
+  /** What a listener threw at is news again at the next look. */
+  #tellContent(content: FlagFileContent, sure: boolean, before: FlagFileContent | undefined): Reception {
+    try {
+      return this.options.onContent(content, sure)
+    } catch (thrown) {
+      this.#content = before
+      throw thrown
+    }
   }
 
   #schedulePoll(): void {
     if (this.#closed) return
-    this.#poll = this.clock.schedule(POLL_MS, () => {
+    this.#poll = this.options.clock.schedule(POLL_MS, () => {
       void this.#look(false)
       this.#schedulePoll()
     })
@@ -122,23 +167,4 @@ function isSame(a: FlagFileContent, b: FlagFileContent): boolean {
   if (a.kind === 'text') return b.kind === 'text' && a.text === b.text
   if (a.kind === 'unreadable') return b.kind === 'unreadable' && a.message === b.message
   return b.kind === 'missing'
-}
-
-async function readContent(path: string): Promise<FlagFileContent> {
-  try {
-    // Without waiting: opening a pipe that nobody writes to would hang, and the end of the service with it.
-    const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
-    try {
-      const found = await file.stat()
-      if (!found.isFile()) return { kind: 'unreadable', message: 'it is no file' }
-      if (found.size > MAX_BYTES) return { kind: 'unreadable', message: `larger than ${MAX_BYTES} bytes` }
-      return { kind: 'text', text: await file.readFile('utf8') }
-    } finally {
-      await file.close()
-    }
-  } catch (thrown) {
-    const code = errorCode(thrown)
-    if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'missing' }
-    return { kind: 'unreadable', message: code ?? errorText(thrown) }
-  }
 }

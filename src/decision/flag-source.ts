@@ -1,8 +1,8 @@
 import { type FeatureFlag, MemoryStorage } from '@openfeature/flagd-core'
 import { errorText } from '../core/errors.js'
-import type { FlagFileContent } from './flag-file.js'
 import { FLAGS_OF_FILE, type FlagFileKind } from './flags.js'
 import { checkFlagDocument, type FlagIssue } from './ops-file-check.js'
+import type { FlagFileContent } from './read-flag-file.js'
 import { silentSdkLogger } from './sdk-logger.js'
 
 type Compiled = ReadonlyMap<string, FeatureFlag>

@@ -5,6 +5,7 @@ import type { AgentProfile } from './agent-profile.js'
 import type { Caller } from './caller.js'
 import type { FlagValues, OverrideValue } from './decide.js'
 import type { Guardrails } from './guardrails.js'
+import type { FlagFileContent } from './read-flag-file.js'
 
 /** The flags' keys as flagd knows them; the override's is the flag store's too. */
 export const FLAG_KEYS = {
@@ -86,4 +87,6 @@ export interface Flags {
 export interface FlagsDeps {
   readonly clock: Clock
   readonly logger: Logger
+  /** for tests of a file system that hangs; default: from the disk */
+  readonly readFlagFile?: (path: string) => Promise<FlagFileContent>
 }

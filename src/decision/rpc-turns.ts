@@ -1,10 +1,10 @@
 import { ErrorCode, type EvaluationDetails, type FlagValue } from '@openfeature/server-sdk'
+import { bounded } from '../core/bounded.js'
 import type { Clock, Timer } from '../core/clock.js'
 import { startBudget } from './answer-budget.js'
 import { type Caller, NOBODY } from './caller.js'
 import type { TurnFlags } from './flags.js'
 import type { ServiceAnswers, ServiceEvaluations } from './service-reader.js'
-import { within } from './start-bound.js'
 import { allDetails, type TurnAnswers, type TurnDetails, type TurnEvaluations } from './turn-reader.js'
 import type { TurnSettler } from './turn-settler.js'
 
@@ -98,8 +98,8 @@ export class RpcTurns {
 
   async #probeOnce(): Promise<boolean> {
     const answers = allDetails(this.deps.evaluate(NOBODY))
-    const details = await within(answers, PROBE_DEADLINE_MS, this.deps.clock)
-    if (this.#closed || details === undefined) return false
+    const details = await bounded(answers, PROBE_DEADLINE_MS, this.deps.clock)
+    if (this.#closed || details === 'late') return false
     if (this.#isAnySilent(Object.values(details))) return false
     const wasAway = this.#away
     this.#away = false

@@ -1,4 +1,6 @@
+import { bounded } from '../core/bounded.js'
 import type { Clock, Timer } from '../core/clock.js'
+import { guarded } from '../core/guarded.js'
 import type { Logger } from '../core/logger.js'
 import type { MessageBody } from '../protocol/events.js'
 import type { AbortCode, ExecutionPhase } from '../protocol/execution-codes.js'
@@ -132,7 +134,7 @@ export class Execution {
       softFailures: this.limits.softFailures,
       onConnected: () => {
         this.#progress.connected = true
-        this.deps.onConnected?.()
+        guarded(this.deps.logger, 'connected', () => this.deps.onConnected?.())
       },
       onHeaders: () => this.#headersCame(),
       onComplete: () => {
@@ -243,10 +245,11 @@ export class Execution {
   }
 
   async #freed(iterator: AsyncGenerator<readonly BackendEvent[], void, undefined>): Promise<void> {
-    await within(AFTER_MS, this.deps.clock, async () => {
+    const freed = async (): Promise<void> => {
       await iterator.return(undefined).catch(nothing)
       await Promise.allSettled(this.#tasks)
-    })
+    }
+    await bounded(freed().catch(nothing), AFTER_MS, this.deps.clock)
   }
 
   #finish(end: ExecutionEnd): void {
@@ -255,7 +258,8 @@ export class Execution {
     this.#timer?.cancel()
     this.#timer = undefined
     if (!this.#controller.signal.aborted) for (const task of this.#tasks) this.deps.after(task)
-    this.deps.record(this.#outcome(end))
+    // Whoever waits for the end gets it, also from an observer that throws.
+    guarded(this.deps.logger, 'record', () => this.deps.record(this.#outcome(end)))
     this.#settle(end)
   }
 
@@ -314,18 +318,6 @@ function resultOf(end: ExecutionEnd): OutcomeResult {
   const { code, phase, timeout, details } = end.error
   if (details.rejected === true) return { result: 'rejected', code, phase }
   return { result: timeout ? 'timeout' : 'error', code, phase }
-}
-
-/** Ends with the work or after the time, whichever is first; never rejects. */
-function within(ms: number, clock: Clock, work: () => Promise<void>): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = clock.schedule(ms, resolve)
-    const done = (): void => {
-      timer.cancel()
-      resolve()
-    }
-    work().then(done, done)
-  })
 }
 
 function nothing(): void {}

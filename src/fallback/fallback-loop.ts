@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { bounded } from '../core/bounded.js'
 import type { Clock } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
@@ -27,6 +28,7 @@ import type { Evidence, FallbackGuardrails } from './evidence.js'
 import type {
   Alert,
   Command,
+  CountingOverride,
   Fallback,
   FallbackEvent,
   FallbackSnapshot,
@@ -41,6 +43,7 @@ import { snapshotOf } from './snapshot.js'
 import { type Effect, type FallbackInput, type FallbackState, initialState, type Step } from './state.js'
 import { StoreReader } from './store-reader.js'
 import { recoveryReach } from './verdict.js'
+import { whoseOverride } from './whose-override.js'
 
 /** The guardrails of everything the loop runs. */
 export interface LoopGuardrails extends FallbackGuardrails {
@@ -114,7 +117,6 @@ const MAX_ATTEMPTS = 5
 const CHECKPOINT_EVERY = 500
 /** ms a command waits for the store */
 const COMMAND_MS = 2000
-const ON = { on: true } as const
 
 /**
  * The loop around the machine: gathers evidence once a tick, asks, and does what it says. Decisions act in memory before
@@ -181,15 +183,17 @@ class FallbackLoop implements RunningFallback {
     await this.deps.store.close()
   }
 
-  overrideFor(subject: Subject, provided: ProvidedOverride): { readonly on: boolean } {
-    if (this.#state.isolated) return ON
-    // Memory first: others may be writing the override without pause, and none of them knows of this trip yet.
-    if (this.#state.store.tripped !== null) return ON
-    // Nothing was read yet, and nothing decided either.
-    if (this.#state.starting && this.#state.store.dirtyAt === null) return provided
-    // Ties go to the provider: it has the file.
-    if ((provided.revision ?? -1) >= this.#state.known.revision) return provided
-    return { on: this.#evaluator(subject) }
+  overrideFor(subject: Subject, provided: ProvidedOverride): CountingOverride {
+    const whose = whoseOverride(this.#state, provided)
+    switch (whose) {
+      case 'isolated':
+      case 'tripped':
+        return { on: true, whose }
+      case 'provider':
+        return { on: provided.on, whose }
+      case 'own':
+        return { on: this.#evaluator(subject), whose }
+    }
   }
 
   turnDecided(decision: { readonly mode: ExecutionMode }, modeWithoutOverride: ExecutionMode): void {
@@ -240,7 +244,7 @@ class FallbackLoop implements RunningFallback {
   async command(command: Command): Promise<FallbackSnapshot> {
     const { guardrails } = this.#flags
     this.#advance({ kind: 'command', ...this.#instant(), command, guardrails })
-    await this.#within(COMMAND_MS, this.#loop.nudge())
+    await bounded(this.#loop.nudge(), COMMAND_MS, this.deps.clock)
     return this.snapshot()
   }
 
@@ -472,16 +476,5 @@ class FallbackLoop implements RunningFallback {
 
   #instant(): { now: number; wall: number } {
     return { now: this.deps.clock.monotonic(), wall: this.deps.clock.wall() }
-  }
-
-  async #within(ms: number, work: Promise<void>): Promise<void> {
-    const { clock } = this.deps
-    await new Promise<void>((resolve) => {
-      const timer = clock.schedule(ms, resolve)
-      void work.then(() => {
-        timer.cancel()
-        resolve()
-      })
-    })
   }
 }

@@ -64,6 +64,15 @@ export interface ProvidedOverride {
   readonly revision?: number
 }
 
+/** The provider's word; this replica's own, newer one; its own trip, that nobody else knows of; it alone is sick. */
+export type WhoseOverride = 'provider' | 'own' | 'tripped' | 'isolated'
+
+/** The override that counts for one caller, and whose it is. */
+export interface CountingOverride {
+  readonly on: boolean
+  readonly whose: WhoseOverride
+}
+
 export type FallbackEvent =
   | { readonly kind: 'transition'; readonly transition: Transition }
   | { readonly kind: 'tick'; readonly changed: boolean }
@@ -71,7 +80,7 @@ export type FallbackEvent =
 /** What the request edge asks of the fallback. Nothing here throws; `command` answers within its bound. */
 export interface Fallback {
   /** The override that counts for this subject: ours where it is newer than the provider's, else the provider's. */
-  overrideFor(subject: Subject, provided: ProvidedOverride): { readonly on: boolean }
+  overrideFor(subject: Subject, provided: ProvidedOverride): CountingOverride
   /** Each turn once, when it was decided; its mode without the override makes it a candidate of a recovery. */
   turnDecided(decision: Decision, modeWithoutOverride: ExecutionMode): void
   /** Each execution of a turn at its end, into the judged windows. */

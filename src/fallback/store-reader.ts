@@ -1,5 +1,7 @@
+import { bounded } from '../core/bounded.js'
 import type { Clock } from '../core/clock.js'
 import { scheduleDeadline } from '../core/deadline.js'
+import { errorText } from '../core/errors.js'
 import type { FlagStore, Stored } from '../store/flag-store.js'
 import { type ParsedOverride, parseOverride } from '../store/override-document.js'
 import { parseLease } from './lease-file.js'
@@ -26,6 +28,17 @@ const LATE: StoreView = {
 /** The read before is still under way: a write would hang as well, and the loop with it. */
 const HANGING: StoreView = { override: { kind: 'failed', fault: FAULT }, lease: { kind: 'failed' } }
 
+const broken = (thrown: unknown): StoreView => ({
+  override: {
+    kind: 'failed',
+    fault: {
+      code: 'internal',
+      message: `the flag store was not read, by a fault of this service: ${errorText(thrown)}`,
+    },
+  },
+  lease: { kind: 'failed' },
+})
+
 /** Reads the store, one read at a time and each bounded. An override is parsed once for each content. */
 export class StoreReader {
   #parsed: { readonly hash: string; readonly value: ParsedOverride } | undefined
@@ -39,9 +52,12 @@ export class StoreReader {
   /** Never rejects. What comes too late is a read of another round. */
   read(): Promise<StoreView> {
     const isHanging = this.#reading !== undefined
-    this.#reading ??= this.#readBoth().finally(() => {
-      this.#reading = undefined
-    })
+    // In a promise of its own: what the store or the parser throws is one failed read, not the end of the process.
+    this.#reading ??= (async () => this.#readBoth())()
+      .catch(broken)
+      .finally(() => {
+        this.#reading = undefined
+      })
     return isHanging ? Promise.resolve(HANGING) : this.#inTime(this.#reading)
   }
 
@@ -55,17 +71,14 @@ export class StoreReader {
   }
 
   #inTime(reading: Promise<StoreView>): Promise<StoreView> {
-    return new Promise((resolve) => {
-      const timer = scheduleDeadline(this.clock, READ_MS, () => resolve(LATE))
-      void reading.then((view) => {
-        timer.cancel()
-        resolve(view)
-      })
-    })
+    const inTime = bounded(reading, READ_MS, this.clock, scheduleDeadline)
+    return inTime.then((view) => (view === 'late' ? LATE : view))
   }
 
   async #readBoth(): Promise<StoreView> {
-    const [stored, lease] = await Promise.all([this.store.read(), this.store.readLease()])
+    // One after the other: on a file system that hangs they hold one of Node's few threads, not two.
+    const stored = await this.store.read()
+    const lease = await this.store.readLease()
     return {
       override: this.#seen(stored),
       lease: parseLease(lease),

@@ -31,7 +31,21 @@ export async function beginTurn(
     const result = await deps.sessions.begin(turn)
     if (result.kind === 'begun') return result
     if (result.kind === 'not_found') throw new Problem('session_unknown')
-    if (!result.releasing || deps.clock.monotonic() >= giveUpAt) throw new Problem('turn_running')
-    await new Promise<void>((resolve) => deps.clock.schedule(POLL_MS, resolve))
+    if (!result.releasing || !(await isFreeBy(giveUpAt, turn.sessionId, deps)))
+      throw new Problem('turn_running')
   }
+}
+
+/** Looks by reads alone: as many tries to begin would each take the write lock that every other turn needs. */
+async function isFreeBy(
+  giveUpAt: number,
+  sessionId: string,
+  { sessions, clock }: { readonly sessions: SessionStore; readonly clock: Clock },
+): Promise<boolean> {
+  while (clock.monotonic() < giveUpAt) {
+    await new Promise<void>((resolve) => clock.schedule(POLL_MS, resolve))
+    const holder = await sessions.holder(sessionId)
+    if (holder !== 'releasing') return holder === 'nobody'
+  }
+  return false
 }

@@ -1,7 +1,8 @@
+import { bounded } from '../core/bounded.js'
 import { errorText } from '../core/errors.js'
+import { guarded } from '../core/guarded.js'
 import type { TurnResult } from '../execution/turn-result.js'
 import type { Decision } from '../protocol/modes.js'
-import { bounded } from './bounded.js'
 import { sessionNotReleased, turnEnded, turnNotKept } from './events.js'
 import type { RunningTurn } from './running-turn.js'
 import { statusOf } from './terminal-event.js'
@@ -55,7 +56,8 @@ export function tellTurnEnded(
   const last = outcomes.at(-1)
   const firstContentMs =
     last?.firstContentMs === undefined ? undefined : last.startedAt - startedAt + last.firstContentMs
-  if (result.failover !== undefined) deps.metrics.recordFailover(result.failover)
+  const { failover } = result
+  if (failover !== undefined) guarded(deps.logger, 'metrics', () => deps.metrics.recordFailover(failover))
   turnEnded(deps.logger, {
     ...who,
     decision,
@@ -65,7 +67,7 @@ export function tellTurnEnded(
     ...(result.kind === 'answered' ? {} : { code: result.code }),
     ...(result.kind === 'failed' ? { phase: result.phase } : { tokens: result.usage.tokens }),
     ...(firstContentMs === undefined ? {} : { firstContentMs: Math.round(firstContentMs) }),
-    ...(result.failover === undefined ? {} : { failover: result.failover }),
+    ...(failover === undefined ? {} : { failover }),
   })
 }
 

@@ -30,7 +30,7 @@ const SHADOW: Sentence = {
 export function explainDecision(
   caller: Caller,
   flags: TurnFlags,
-  fallback: Pick<Fallback, 'overrideFor' | 'snapshot'>,
+  fallback: Pick<Fallback, 'overrideFor'>,
   language: Language,
 ): Explanation {
   const override = fallback.overrideFor(caller, flags.override)
@@ -43,7 +43,7 @@ export function explainDecision(
         flag: FLAG_KEYS.override,
         value: override.on,
         decides: override.on,
-        why: overrideWhy(override, flags.override, fallback.snapshot(), language),
+        why: overrideWhy(override, language),
       },
       {
         flag: FLAG_KEYS.mode,

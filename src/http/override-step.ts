@@ -1,4 +1,4 @@
-import type { FallbackSnapshot, ProvidedOverride } from '../fallback/fallback.js'
+import type { CountingOverride } from '../fallback/fallback.js'
 import type { Language, Sentence } from './language.js'
 
 const PROVIDED: Readonly<Record<'on' | 'off', Sentence>> = {
@@ -23,14 +23,15 @@ const ISOLATED: Sentence = {
 }
 
 /** Why the override says what it says for one caller. */
-export function overrideWhy(
-  counts: { readonly on: boolean },
-  provided: ProvidedOverride,
-  { override, isolated }: Pick<FallbackSnapshot, 'override' | 'isolated'>,
-  language: Language,
-): string {
-  const value = counts.on ? 'on' : 'off'
-  if (isolated && counts.on) return ISOLATED[language]
-  const ours = override.revision > (provided.revision ?? 0)
-  return (ours ? OURS : PROVIDED)[value][language]
+export function overrideWhy({ on, whose }: CountingOverride, language: Language): string {
+  const value = on ? 'on' : 'off'
+  switch (whose) {
+    case 'isolated':
+      return ISOLATED[language]
+    case 'own':
+    case 'tripped':
+      return OURS[value][language]
+    case 'provider':
+      return PROVIDED[value][language]
+  }
 }

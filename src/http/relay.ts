@@ -1,4 +1,5 @@
 import { errorText } from '../core/errors.js'
+import { guarded } from '../core/guarded.js'
 import type { TurnFlags } from '../decision/flags.js'
 import type { Turn } from '../execution/backend.js'
 import { executeTurn } from '../execution/execute-turn.js'
@@ -29,12 +30,14 @@ export async function relay(
     onConnected: () => shadow?.underWay(),
     record(outcome) {
       outcomes.push(outcome)
-      metrics.recordOutcome(outcome)
-      fallback.record(outcome)
-      windows.record(outcome)
-      shadow?.ended(outcome)
-      const execution = keptExecution(outcome, clock.wall())
-      if (execution !== undefined) journal.keepExecution(execution)
+      guarded(logger, 'metrics', () => metrics.recordOutcome(outcome))
+      guarded(logger, 'fallback', () => fallback.record(outcome))
+      guarded(logger, 'windows', () => windows.record(outcome))
+      guarded(logger, 'shadow', () => shadow?.ended(outcome))
+      guarded(logger, 'journal', () => {
+        const execution = keptExecution(outcome, clock.wall())
+        if (execution !== undefined) journal.keepExecution(execution)
+      })
     },
     after: (task) => after.push(task),
   })
@@ -57,7 +60,7 @@ export async function relay(
       // Given up: what still comes is neither shown nor kept.
       if (givenUp) continue
       text.add(step.value)
-      shadow?.saw(step.value)
+      if (shadow !== undefined) guarded(logger, 'shadow', () => shadow.saw(step.value))
       const blocked = stream.write(step.value)
       if (blocked !== undefined) await blocked
     }
@@ -68,6 +71,6 @@ export async function relay(
     return broken
   } finally {
     signal.removeEventListener('abort', onAbort)
-    shadow?.left()
+    guarded(logger, 'shadow', () => shadow?.left())
   }
 }

@@ -1,20 +1,24 @@
 import type { Context } from 'koa'
 import { errorText } from '../core/errors.js'
+import { guarded } from '../core/guarded.js'
 import { wellFormed } from '../core/text.js'
 import { decide } from '../decision/decide.js'
+import type { TurnFlags } from '../decision/flags.js'
 import type { Turn } from '../execution/backend.js'
+import type { TurnResult } from '../execution/turn-result.js'
+import type { Decision } from '../protocol/modes.js'
 import { trimHistory } from '../sessions/trim-history.js'
 import type { AppDeps } from './app-deps.js'
 import { type BegunTurn, beginTurn, type TurnRequest } from './begin-turn.js'
 import type { Identity } from './claims.js'
 import { keepTurn, NOT_STARTED, releaseSession, tellTurnEnded } from './end-turn.js'
-import { leaseNotRenewed } from './events.js'
+import { leaseNotRenewed, turnBroke } from './events.js'
 import { languageOf } from './language.js'
 import { keepLease } from './lease.js'
 import { relay } from './relay.js'
 import { newTurn, type RunningTurn } from './running-turn.js'
 import { openSseStream, type SseStream } from './sse-stream.js'
-import { terminalEvent } from './terminal-event.js'
+import { type TurnFacts, terminalEvent } from './terminal-event.js'
 import type { TurnPlace } from './turns.js'
 
 /**
@@ -67,28 +71,63 @@ async function answerTurn(
     history: trimHistory(begun.history, deps.config.historyBudget),
     profile: flags.profile,
   }
-  deps.metrics.recordDecision(decision)
-  deps.fallback.turnDecided(decision, flags.mode.value)
+  const { logger, metrics } = deps
+  guarded(logger, 'metrics', () => metrics.recordDecision(decision))
+  guarded(logger, 'fallback', () => deps.fallback.turnDecided(decision, flags.mode.value))
 
+  const language = languageOf(ctx)
   const stream = openStream(ctx, running)
-  const lease = keepTurnsLease(running)
-  const shadow = deps.shadows.consider(turn, decision, flags.guardrails)
-  const relaying = relay(turn, decision, flags, stream, running, shadow)
-  // The user's own request is on its way by now.
-  if (decision.reason === 'fallback' && flags.mode.value === 'runtime_orchestrator')
-    deps.recoveryShadows.consider(turn, flags.guardrails)
-  const result = await relaying
-  const latencyMs = deps.clock.monotonic() - running.startedAt
-  // A renewal under way would be written before the end anyway.
-  await lease.stop()
+  const facts = () => {
+    const latencyMs = deps.clock.monotonic() - running.startedAt
+    return { ...who, decision, language, latencyMs }
+  }
+  try {
+    await streamTurn(turn, decision, flags, facts, stream, running)
+  } catch (thrown) {
+    guarded(logger, 'log', () => turnBroke(logger, { ...who, error: errorText(thrown) }))
+    const broken = { ...NOT_STARTED, executionMode: decision.mode, phase: 'streaming' } as const
+    const kept = await keepTurn(broken, running)
+    // Nothing where the turn had its terminal event already.
+    stream.end(terminalEvent(broken, kept, facts()))
+    await releaseSession(false, running)
+  } finally {
+    running.place.ended()
+    await stream.finished
+    guarded(logger, 'metrics', () => metrics.streamClosed())
+  }
+}
 
+/** From the open stream to its terminal event and the session's release; its lease goes however it ends. */
+async function streamTurn(
+  turn: Turn,
+  decision: Decision,
+  flags: TurnFlags,
+  facts: () => TurnFacts,
+  stream: SseStream,
+  running: RunningTurn,
+): Promise<void> {
+  const { deps } = running
+  const lease = keepTurnsLease(running)
+  let result: TurnResult
+  let told: TurnFacts
+  try {
+    const shadow = guarded(deps.logger, 'shadows', () =>
+      deps.shadows.consider(turn, decision, flags.guardrails),
+    )
+    const relaying = relay(turn, decision, flags, stream, running, shadow)
+    // The user's own request is on its way by now.
+    if (decision.reason === 'fallback' && flags.mode.value === 'runtime_orchestrator')
+      guarded(deps.logger, 'recovery shadows', () => deps.recoveryShadows.consider(turn, flags.guardrails))
+    result = await relaying
+    told = facts()
+  } finally {
+    // A renewal under way would be written before the end anyway.
+    await lease.stop()
+  }
   const kept = await keepTurn(result, running)
-  stream.end(terminalEvent(result, kept, { ...who, decision, language: languageOf(ctx), latencyMs }))
-  tellTurnEnded(result, decision, latencyMs, running)
+  stream.end(terminalEvent(result, kept, told))
+  guarded(deps.logger, 'log', () => tellTurnEnded(result, decision, told.latencyMs, running))
   await releaseSession(kept, running)
-  running.place.ended()
-  await stream.finished
-  deps.metrics.streamClosed()
 }
 
 function openStream(ctx: Context, { who, place, timing, deps }: RunningTurn): SseStream {
@@ -100,7 +139,7 @@ function openStream(ctx: Context, { who, place, timing, deps }: RunningTurn): Ss
     slowReaderMs: timing.slowReaderMs,
     onReaderLost: (why) => place.abort(why),
   })
-  deps.metrics.streamOpened()
+  guarded(deps.logger, 'metrics', () => deps.metrics.streamOpened())
   return stream
 }
 

@@ -1,7 +1,7 @@
+import { bounded } from '../core/bounded.js'
 import type { Clock } from '../core/clock.js'
 import { TurnAborted } from '../execution/turn-result.js'
 import type { AbortCode } from '../protocol/execution-codes.js'
-import { bounded } from './bounded.js'
 
 /** ms in which an aborted turn has to end: its record kept (3 s), its cancel sent (1 s), its reader served. */
 const END_AFTER_ABORT_MS = 5_000

@@ -7,6 +7,7 @@ import {
   DEFAULT_LEASE_MS,
   type NewTurn,
   type Renewal,
+  type SessionHolder,
   type SessionOwner,
   type SessionStore,
   StoreUnavailable,
@@ -90,6 +91,14 @@ class MemorySessionStore implements SessionStore {
     }))
     this.#start(session, turn)
     return { kind: 'begun', agentId: session.agentId, history }
+  }
+
+  async holder(sessionId: string): Promise<SessionHolder> {
+    this.#assertOpen()
+    const session = this.#sessions.get(sessionId)
+    const live = session === undefined ? undefined : this.#live(session)
+    if (live === undefined) return 'nobody'
+    return live.releasing ? 'releasing' : 'running'
   }
 
   async renew(messageId: string, partialText: string): Promise<Renewal> {

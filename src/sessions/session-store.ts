@@ -35,6 +35,9 @@ export type BeginResult =
   /** a turn is running; `releasing`: its stream has ended and only a cancel is still under way */
   | { readonly kind: 'busy'; readonly releasing: boolean }
 
+/** `releasing`: a turn whose stream has ended, while its last cancel is still under way. */
+export type SessionHolder = 'nobody' | 'running' | 'releasing'
+
 export interface TurnEnd {
   readonly status: Exclude<TurnStatus, 'running'>
   readonly text: string
@@ -60,6 +63,8 @@ export interface SessionStore {
    * left out, and no more of it than the store's `historyBudget` lets through (trim-history.ts).
    */
   begin(turn: NewTurn): Promise<BeginResult>
+  /** A cheap look, without a write, at what a `begin` would find now: who holds the session, if anybody. */
+  holder(sessionId: string): Promise<SessionHolder>
   /** Renews the lease of the turn, keeps the partial text, and tells whether a stop was asked for. `lost` once it ended. */
   renew(messageId: string, partialText: string): Promise<Renewal>
   /** A cheap look between two renewals (each second): was a stop asked for? */
@@ -69,7 +74,7 @@ export interface SessionStore {
    * most; with `release` it is free at once.
    */
   finish(messageId: string, end: TurnEnd, release?: boolean): Promise<void>
-  /** The session may take its next turn; of this one nothing more is kept. */
+  /** The session may take its next turn; of this one nothing more is kept, also where it cannot be told. */
   release(messageId: string): Promise<void>
   /** Marks the running turn for its replica to stop; `undefined` when the caller has no such session. */
   requestStop(

@@ -13,6 +13,7 @@ import {
   DEFAULT_LEASE_MS,
   type NewTurn,
   type Renewal,
+  type SessionHolder,
   type SessionOwner,
   type SessionStore,
   StoreUnavailable,
@@ -104,6 +105,14 @@ class SqliteSessionStore implements SessionStore {
     return result
   }
 
+  holder(sessionId: string): Promise<SessionHolder> {
+    return this.#read(() => {
+      const running = this.#statements.running(sessionId)
+      if (running === undefined || running.leaseUntil <= this.#clock.wall()) return 'nobody'
+      return running.releasing ? 'releasing' : 'running'
+    })
+  }
+
   renew(messageId: string, partialText: string): Promise<Renewal> {
     return this.#writeTurn(messageId, 'lost', (turn): Renewal => {
       const held = this.#statements.renew(turn, this.#clock.wall() + this.#leaseMs)
@@ -134,8 +143,12 @@ class SqliteSessionStore implements SessionStore {
   }
 
   async release(messageId: string): Promise<void> {
-    await this.#writeTurn(messageId, undefined, (turn) => this.#statements.release(turn))
-    this.#own.delete(messageId)
+    try {
+      await this.#writeTurn(messageId, undefined, (turn) => this.#statements.release(turn))
+    } finally {
+      // Nobody asks again: where it failed the lease runs out, and an entry would stay for ever.
+      this.#own.delete(messageId)
+    }
   }
 
   requestStop(

@@ -35,6 +35,7 @@ export class SessionStatements {
   readonly #insertTurn: SqlStatement
   readonly #occupy: SqlStatement
   readonly #owned: SqlStatement
+  readonly #running: SqlStatement
   readonly #history: SqlStatement
   readonly #renew: SqlStatement
   readonly #keepText: SqlStatement
@@ -58,6 +59,7 @@ export class SessionStatements {
       SELECT id, agent, created, message_id, lease_until, releasing
       FROM sessions LEFT JOIN running ON running.session = id
       WHERE id = ? AND org = ? AND user = ?`)
+    this.#running = prepare('SELECT lease_until, releasing FROM running WHERE session = ?')
     // The rules of newestWithin (trim-history.ts). One JSON text: a third of the cost of as many rows.
     this.#history = prepare(`
       WITH fitting AS (
@@ -116,6 +118,12 @@ export class SessionStatements {
           ? { messageId, leaseUntil: Number(leaseUntil), releasing: releasing === 1 }
           : undefined,
     }
+  }
+
+  /** Whoever holds the session, be the lease expired or not. */
+  running(sessionId: string): { readonly leaseUntil: number; readonly releasing: boolean } | undefined {
+    const row = this.#running.get(sessionId)
+    return row && { leaseUntil: Number(row[0]), releasing: row[1] === 1 }
   }
 
   history(sessionId: string, budget: number): PastTurn[] {

@@ -32,6 +32,7 @@ function storeWith(changed: (inner: SessionStore) => Partial<SessionStore>): Ses
   return {
     create: inner.create.bind(inner),
     begin: inner.begin.bind(inner),
+    holder: inner.holder.bind(inner),
     renew: inner.renew.bind(inner),
     stopRequested: inner.stopRequested.bind(inner),
     finish: inner.finish.bind(inner),
@@ -170,6 +171,37 @@ describe('a conversation', () => {
     expect(backend.turns).to.have.length(1)
     cancelled()
     expect((await second).text).to.equal('second')
+    await edge.close()
+  })
+
+  it('waits by reads: two tries to begin, however long the wait', async () => {
+    let cancelled: () => void = () => undefined
+    let begun = 0
+    const backend = scripted('direct_llm', async function* (turn, call) {
+      if (turn.message === 'first')
+        call.after(
+          new Promise((resolve) => {
+            cancelled = resolve
+          }),
+        )
+      yield [text(turn.message)]
+    })
+    const edge = await startEdge({
+      backends: { direct_llm: backend },
+      sessions: storeWith((inner) => ({
+        begin(turn) {
+          begun += 1
+          return inner.begin(turn)
+        },
+      })),
+    })
+    const authorization = await bearer()
+    const { sessionId } = await startTurn(edge.url, authorization, 'first')
+    const second = nextTurn(edge.url, authorization, sessionId, 'second')
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    cancelled()
+    expect((await second).text).to.equal('second')
+    expect(begun).to.equal(2)
     await edge.close()
   })
 

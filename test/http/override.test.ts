@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import type { WhoseOverride } from '../../src/fallback/fallback.js'
 import { overrideWhy } from '../../src/http/override-step.js'
 import { explanationSchema } from '../../src/protocol/api.js'
 import { NEUTRAL } from '../../src/store/override.js'
@@ -38,7 +39,7 @@ describe('the override of a turn', () => {
     const asked: unknown[] = []
     edge.fallback.overrideFor = (subject, provided) => {
       asked.push({ subject, provided })
-      return provided
+      return { on: provided.on, whose: 'provider' }
     }
     const { sessionId } = await doneOf(edge)
     expect(asked).to.deep.equal([
@@ -131,21 +132,27 @@ describe('the explanation of the override', () => {
   })
 
   it('has a sentence for each case, in both languages', () => {
-    const at = (revision: number, isolated = false) => ({ override: { ...NEUTRAL, revision }, isolated })
-    const cases: [on: boolean, provided: number | undefined, ours: number, isolated: boolean, en: RegExp][] =
-      [
-        [true, 4, 4, false, /^on for this caller/],
-        [false, undefined, 0, false, /^off for this caller/],
-        [false, 5, 4, false, /^off for this caller/],
-        [true, undefined, 1, false, /own override is newer .* on for/],
-        [false, 3, 4, false, /own override is newer .* off for/],
-        [true, 4, 4, true, /for this replica alone/],
-        [false, 4, 4, true, /^off for this caller/],
-      ]
-    for (const [on, provided, ours, isolated, en] of cases) {
-      const given = { on: !on, ...(provided === undefined ? {} : { revision: provided }) }
-      expect(overrideWhy({ on }, given, at(ours, isolated), 'en')).to.match(en)
-      expect(overrideWhy({ on }, given, at(ours, isolated), 'zh-CN')).to.match(/\p{Script=Han}/u)
+    const cases: [on: boolean, whose: WhoseOverride, en: RegExp][] = [
+      [true, 'provider', /^on for this caller/],
+      [false, 'provider', /^off for this caller/],
+      [true, 'own', /own override is newer .* on for/],
+      [false, 'own', /own override is newer .* off for/],
+      [true, 'tripped', /own override is newer .* on for/],
+      [true, 'isolated', /for this replica alone/],
+    ]
+    for (const [on, whose, en] of cases) {
+      expect(overrideWhy({ on, whose }, 'en')).to.match(en)
+      expect(overrideWhy({ on, whose }, 'zh-CN')).to.match(/\p{Script=Han}/u)
     }
+  })
+
+  it('gives the reason of the decision itself, whatever the revisions look like', async () => {
+    // A trip of this replica that is not in the store yet: both revisions are the same, and the provider says off.
+    const edge = await startEdge({ flags: { ...RUNTIME.flags, override: { on: false, revision: 4 } } })
+    edge.fallback.own = { on: true }
+    edge.fallback.now = { ...QUIET, override: { ...NEUTRAL, revision: 4 } }
+    const { steps } = await explain(edge)
+    expect(steps[0]?.why).to.match(/^this replica's own override is newer/)
+    await edge.close()
   })
 })

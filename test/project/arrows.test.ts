@@ -31,7 +31,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'store',
   ],
   app: ['core', 'http', 'protocol'],
+  leaving: ['core'],
   listening: ['core'],
+  stopping: ['core'],
   parts: [
     'config',
     'core',
@@ -46,8 +48,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'shadow',
     'store',
   ],
-  service: ['app', 'config', 'core', 'http', 'listening', 'parts'],
-  main: ['config', 'core', 'service'],
+  service: ['app', 'config', 'core', 'http', 'listening', 'parts', 'stopping'],
+  main: ['config', 'core', 'leaving', 'service'],
   cli: ['core', 'decision', 'protocol'],
   simulator: ['core', 'protocol'],
 }

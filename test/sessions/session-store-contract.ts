@@ -171,6 +171,15 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
       expect(await statuses()).to.deep.equal(['answered', 'running'])
     })
 
+    it('is seen without a write: running, releasing, nobody', async () => {
+      expect(await store.holder('session-1')).to.equal('running')
+      await store.finish('m1', answered('a'))
+      expect(await store.holder('session-1')).to.equal('releasing')
+      clock.advance(LEASE_MS)
+      expect(await store.holder('session-1')).to.equal('nobody')
+      expect(await store.holder('session-2')).to.equal('nobody')
+    })
+
     it('is told by its own id alone', async () => {
       expect(await store.renew('m2', 'x')).to.equal('lost')
       expect(await store.stopRequested('m2')).to.equal(false)

@@ -103,6 +103,19 @@ describe('the SQLite session store in trouble', () => {
       expect(words(lines)).to.have.length(2)
     }).timeout(20_000)
 
+    it('keeps nothing of a turn whose release failed', async () => {
+      const sessions = open()
+      await sessions.create(newTurn('m0'), 'agent-1')
+      await sessions.requestStop('session-1', OWNER)
+      expect(await sessions.stopRequested('m0')).to.equal(true)
+      await order('lock')
+      expect(await rejection(sessions.release('m0'))).to.be.instanceOf(StoreUnavailable)
+      await order('unlock')
+      // The stop mark is still there; who asks is no turn of this process any more.
+      expect(await sessions.stopRequested('m0')).to.equal(false)
+      expect(await sessions.holder('session-1')).to.equal('running')
+    }).timeout(20_000)
+
     it('rejects what still waits when it is closed', async () => {
       const sessions = open()
       await order('lock')

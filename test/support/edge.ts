@@ -53,11 +53,16 @@ export interface EdgeOptions {
   /** in place of the edge's own `windows` */
   readonly realWindows?: PublicWindows
   readonly shadows?: AppDeps['shadows']
+  readonly recoveryShadows?: AppDeps['recoveryShadows']
+  /** in place of the edge's own */
+  readonly metrics?: Partial<EdgeMetrics>
   /** in place of the edge's own `journal` */
   readonly realJournal?: Journal
   /** CHAT_SHADOW_KEEP_CONTENT */
   readonly keepContent?: boolean
   readonly clock?: Clock
+  /** the log line at which the logger throws */
+  readonly loggerThrowsAt?: string
   readonly timing?: Partial<EdgeTiming>
 }
 
@@ -95,7 +100,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
   const around = { fallback: fakeFallback(), windows: fakeWindows(), journal: fakeJournal() }
   const flagListeners: Edge['flagListeners'] = new Set()
   const app = createApp({
-    recoveryShadows: { consider: () => undefined },
+    recoveryShadows: options.recoveryShadows ?? { consider: () => undefined },
     shadows: options.shadows ?? { consider: () => undefined },
     config: {
       auth: { keys: { kind: 'secret', secret: EDGE_SECRET }, operatorRole: 'admin', ...options.auth },
@@ -117,8 +122,8 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     turns,
     clock,
     ids: { newId: randomUUID },
-    logger: logger as Logger,
-    metrics: recorded.metrics,
+    logger: throwingAt(logger, options.loggerThrowsAt),
+    metrics: { ...recorded.metrics, ...options.metrics },
     lifecycle: { state: () => state.now, draining: draining.signal },
     timing: { stopLookMs: 50, ...options.timing },
   })
@@ -156,6 +161,19 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
       await sessions.close()
     },
   }
+}
+
+function throwingAt(logger: Logger, line: string | undefined): Logger {
+  if (line === undefined) return logger
+  return new Proxy(logger, {
+    get: (target, name) =>
+      name === 'info'
+        ? (fields: object, text: string) => {
+            if (text === line) throw new Error('the log broke')
+            target.info(fields, text)
+          }
+        : Reflect.get(target, name),
+  })
 }
 
 function fixedFlags(options: EdgeOptions, listeners: Edge['flagListeners']): Flags {

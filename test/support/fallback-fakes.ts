@@ -55,7 +55,8 @@ export function fakeFallback(): FakeFallback {
     get listeners() {
       return listeners.size
     },
-    overrideFor: (_subject, provided) => fake.own ?? provided,
+    overrideFor: (_subject, { on }) =>
+      fake.own === undefined ? { on, whose: 'provider' } : { ...fake.own, whose: 'own' },
     turnDecided: (decision, modeWithoutOverride) => fake.decided.push({ decision, modeWithoutOverride }),
     record: (outcome) => fake.outcomes.push(outcome),
     snapshot: () => fake.now,

@@ -1,0 +1,41 @@
+import { expect } from 'chai'
+import { systemClock } from '../../src/core/clock.js'
+import { StoreReader } from '../../src/fallback/store-reader.js'
+import { createMemoryFiles, createMemoryFlagStore } from '../../src/store/memory-flag-store.js'
+
+describe('the reader of the store', () => {
+  for (const [how, broken] of [
+    [
+      'throws',
+      () => {
+        throw new Error('store broke')
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('store broke'))],
+  ] as const)
+    it(`answers a failed read where the store ${how}, and reads again`, async () => {
+      const store = createMemoryFlagStore(createMemoryFiles())
+      const read = store.read.bind(store)
+      const reader = new StoreReader(store, systemClock)
+      store.read = broken
+      const { override } = await reader.read()
+      expect(override).to.deep.include({ kind: 'failed' })
+      expect(override.kind === 'failed' && override.fault.message).to.contain('store broke')
+      store.read = read
+      expect((await reader.read()).override.kind).not.to.equal('failed')
+    })
+
+  it('has one read under way where the file system hangs, however often it is asked', async () => {
+    const store = createMemoryFlagStore(createMemoryFiles())
+    let underWay = 0
+    const hang = () => {
+      underWay += 1
+      return new Promise<never>(() => undefined)
+    }
+    store.read = hang
+    store.readLease = hang
+    const reader = new StoreReader(store, systemClock)
+    for (let asked = 0; asked < 3; asked += 1) expect((await reader.read()).override.kind).to.equal('failed')
+    expect(underWay).to.equal(1)
+  })
+})
