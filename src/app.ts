@@ -5,6 +5,7 @@ import type { AppDeps } from './http/app-deps.js'
 import { createAuthenticate } from './http/auth.js'
 import { mountBaselineRoutes } from './http/baseline-routes.js'
 import { mountChatRoutes } from './http/chat-routes.js'
+import { allowOrigins } from './http/cors.js'
 import { answerErrors, isClientGone } from './http/error-handler.js'
 import { edgeFailed } from './http/events.js'
 import { mountFallbackRoutes } from './http/fallback-routes.js'
@@ -32,6 +33,8 @@ export function createApp(deps: AppDeps): Koa {
 
   const app = new Koa()
   app.use(requestId(deps.ids))
+  // Outside of the errors: a page must be able to read those too.
+  if (deps.config.corsOrigins.length > 0) app.use(allowOrigins(deps.config.corsOrigins))
   app.use(answerErrors(deps.logger))
   app.use(open.routes())
   app.use(api.routes())

@@ -29,6 +29,8 @@ export interface Config {
   readonly turnsPerMinute: number
   /** CHAT_HISTORY_BUDGET: characters of history sent to a backend */
   readonly historyBudget: number
+  /** CHAT_CORS_ORIGINS: whose pages may call the service, exactly as browsers send them */
+  readonly corsOrigins: readonly string[]
   readonly auth: {
     readonly keys: TokenKeys
     readonly issuer?: string
@@ -141,6 +143,15 @@ const list = z.string().transform((value) =>
     .filter((item) => item !== ''),
 )
 
+const origins = list.refine(
+  (values) => values.every(isOrigin),
+  'must be a comma-separated list of origins as browsers send them, like https://chat.example or http://localhost:3000',
+)
+
+function isOrigin(value: string): boolean {
+  return /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value
+}
+
 const MIN_SECRET_BYTES = 32
 
 const secret = z
@@ -160,6 +171,7 @@ const environmentSchema = z.object({
   CHAT_MAX_STREAMS: integer(1, 1_000_000).default(10_000),
   CHAT_RATE_LIMIT_PER_MINUTE: integer(0, 1_000_000).default(0),
   CHAT_HISTORY_BUDGET: integer(0, 10_000_000).default(32_000),
+  CHAT_CORS_ORIGINS: origins.default([]),
   CHAT_OPERATOR_ROLE: oneOf(['admin', 'owner']).default('admin'),
   CHAT_EXECUTION_MODE: oneOf(EXECUTION_MODES).default('direct_llm'),
   CHAT_RUNTIME_ENABLED_ORGS: list.default([]),
@@ -247,6 +259,7 @@ function toConfig(env: Environment): Config {
     maxStreams: env.CHAT_MAX_STREAMS,
     turnsPerMinute: env.CHAT_RATE_LIMIT_PER_MINUTE,
     historyBudget: env.CHAT_HISTORY_BUDGET,
+    corsOrigins: env.CHAT_CORS_ORIGINS,
     auth: {
       keys: tokenKeys(env),
       ...(env.JWT_ISSUER === undefined ? {} : { issuer: env.JWT_ISSUER }),

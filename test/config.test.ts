@@ -66,6 +66,22 @@ describe('loadConfig', () => {
     expect(config.codeDefaults.enabledOrgs).to.deep.equal(['a', 'b', 'c'])
   })
 
+  it('takes origins exactly as browsers send them', () => {
+    const of = (value: string) => ({ ...least, CHAT_CORS_ORIGINS: value })
+    expect(loadConfig(least).corsOrigins).to.deep.equal([])
+    const two = ['http://localhost:3000', 'https://chat.example']
+    expect(loadConfig(of(two.join(', '))).corsOrigins).to.deep.equal(two)
+    for (const wrong of [
+      '*',
+      'null',
+      'localhost:3000',
+      'https://chat.example/',
+      'https://a.example:443',
+      'ftp://a',
+    ])
+      expect(faultsOf(of(wrong))[0], wrong).to.match(/^CHAT_CORS_ORIGINS=.* must be a comma-separated list/)
+  })
+
   it('takes an empty variable as not set', () => {
     expect(loadConfig({ ...least, PORT: '', JWKS_URL: ' ' }).port).to.equal(3001)
   })

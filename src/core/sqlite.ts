@@ -26,6 +26,11 @@ export interface SqliteDatabase {
   transaction<T>(work: () => T): T
   /** Reads of one instant, whatever others write meanwhile; takes no lock. */
   snapshot<T>(work: () => T): T
+  /**
+   * Empties the write-ahead log where nobody reads or writes (for a moment of quiet); does nothing where somebody does, or
+   * where it is empty already. Waits at most as long as any call.
+   */
+  truncateLog(): void
   close(): void
 }
 
@@ -44,6 +49,9 @@ const OPEN_PAUSE_MS = 10
  * a few ms where it copies the log back); whoever is unlucky is tried again asynchronously (busy-queue.ts).
  */
 const BUSY_TIMEOUT_MS = 5
+
+/** bytes the write-ahead log keeps when it starts over: its usual size, a thousand pages */
+const LOG_BYTES = 4_194_304
 
 /**
  * Opens the file (or `:memory:`), creating it and its directory, and brings the room's tables up to date.
@@ -101,6 +109,8 @@ function configure(connection: Connection, path: string, inMemory: boolean): voi
   connection.exec('PRAGMA synchronous = NORMAL')
   // What is deleted is overwritten: answers whose days are over are not to be found in the file's free pages.
   connection.exec('PRAGMA secure_delete = ON')
+  // One large burst must not leave the log that large for ever: a log that starts over is cut to this.
+  connection.exec(`PRAGMA journal_size_limit = ${LOG_BYTES}`)
 }
 
 /**
@@ -162,6 +172,9 @@ function wrap(connection: Connection): SqliteDatabase {
     },
     transaction: (work) => within(beginWrite, work),
     snapshot: (work) => within(beginRead, work),
+    truncateLog() {
+      attempt(() => connection.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all())
+    },
     close() {
       // Prepared statements keep libsql's connection alive until they are collected, so the log is emptied here.
       attempt(() => connection.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all())

@@ -48,7 +48,6 @@ export interface SseChannel {
   readonly finished: Promise<void>
 }
 
-const OPENING = ': ok\n\n'
 const HEARTBEAT = { event: 'heartbeat', data: 'null' } as const
 
 /**
@@ -111,9 +110,10 @@ export function openSseChannel(ctx: Context, options: SseChannelOptions): SseCha
   res.on('drain', options.onRelief)
   sse.on('error', () => close('client_gone'))
   sse.setEncoding('utf8')
-  // The library's opening comment takes the headers along: one piece on the wire, at once.
-  const opening: unknown = sse.read()
-  res.write(typeof opening === 'string' ? opening : OPENING)
+  // The library opens with a comment and an empty line, which some clients take for an empty event and fail on, posting the
+  // turn again and again. So it is dropped, and the headers go out alone.
+  sse.read()
+  res.flushHeaders()
   sse.on('data', onText)
   sse.once('end', () => res.end(collected))
   heartbeat = clock.schedule(options.heartbeatMs, beat)

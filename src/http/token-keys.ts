@@ -26,7 +26,7 @@ const FETCH_MS = 2_000
 /** ms until keys are fetched again in the background; a key taken back is refused from then on */
 const REFRESH_MS = 600_000
 /** ms between two fetches because of an unknown key id, so that made-up ids cannot flood the key server */
-const COOLDOWN_MS = 30_000
+const UNKNOWN_KEY_MS = 5_000
 
 /** `algorithms` are pinned to the kind of key: a public key can never serve as an HMAC secret. */
 export function createSignatureCheck(
@@ -45,7 +45,8 @@ function remoteKeysCheck(
   // The set never goes stale for jose: known keys outlive a key server that is down, refreshed below.
   const keySet = createRemoteJWKSet(url, {
     timeoutDuration: FETCH_MS,
-    cooldownDuration: COOLDOWN_MS,
+    // jose itself never fetches for an unknown key id: `forUnknownKey` does, and counts attempts, also failed ones.
+    cooldownDuration: Number.POSITIVE_INFINITY,
     cacheMaxAge: Number.POSITIVE_INFINITY,
   })
   let refreshAt = clock.monotonic() + REFRESH_MS
@@ -54,11 +55,36 @@ function remoteKeysCheck(
     refreshAt = clock.monotonic() + REFRESH_MS
     keySet.reload().catch((thrown) => keysNotRefreshed(logger, { error: errorText(thrown) }))
   }
-  const getKey: JWTVerifyGetKey = async (header, token) => {
-    refreshInBackground()
+  let unknownKeyAt = Number.NEGATIVE_INFINITY
+  let fetching: Promise<void> | undefined
+  /** Keys rotate at any moment: those who name an unknown one share a fetch, and are told to come back in between. */
+  const forUnknownKey = (): Promise<void> => {
+    if (fetching !== undefined) return fetching
+    const now = clock.monotonic()
+    if (now - unknownKeyAt < UNKNOWN_KEY_MS)
+      throw new KeysUnavailable('the key id is unknown, and the keys were fetched a moment ago')
+    unknownKeyAt = now
+    fetching = keySet.reload().finally(() => {
+      fetching = undefined
+    })
+    return fetching
+  }
+  const keyOf = async (...[header, token]: Parameters<typeof keySet>) => {
+    const fresh = keySet.jwks() === undefined
     try {
       return await keySet(header, token)
     } catch (thrown) {
+      if (fresh || !(thrown instanceof errors.JWKSNoMatchingKey)) throw thrown
+      await forUnknownKey()
+      return keySet(header, token)
+    }
+  }
+  const getKey: JWTVerifyGetKey = async (header, token) => {
+    refreshInBackground()
+    try {
+      return await keyOf(header, token)
+    } catch (thrown) {
+      if (thrown instanceof KeysUnavailable) throw thrown
       if (isAboutToken(thrown)) throw thrown
       throw new KeysUnavailable(errorText(thrown), { cause: thrown })
     }

@@ -4,6 +4,8 @@ export interface PruningOptions {
   readonly clock: Clock
   /** One table each: deletes a small step of what is beyond its bounds; true where there is more. Never throws. */
   readonly steps: readonly (() => boolean)[]
+  /** Called at the end of each round that left nothing to delete. Must not throw. */
+  onQuiet?(): void
 }
 
 const EVERY_MS = 60_000
@@ -33,6 +35,7 @@ export class Pruning {
     const { steps } = this.#options
     const more = (steps[table]?.() ?? false) || isMore
     const last = table + 1 >= steps.length
+    if (last && !more) this.#options.onQuiet?.()
     this.#timer = last ? this.#in(more ? PAUSE_MS : EVERY_MS, 0, false) : this.#in(PAUSE_MS, table + 1, more)
   }
 }

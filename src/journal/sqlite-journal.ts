@@ -128,7 +128,12 @@ class SqliteJournal implements Journal {
       clock,
       onFault: (error) => this.#tell('error', error, '[Journal] the journal cannot be read'),
     })
-    this.#pruning = new Pruning({ clock, steps: TABLES.map((table) => () => this.#prune(table)) })
+    this.#pruning = new Pruning({
+      clock,
+      steps: TABLES.map((table) => () => this.#prune(table)),
+      // The conversations are in the same file: one of the two rooms has to do it.
+      onQuiet: () => database.truncateLog(),
+    })
   }
 
   get dropped(): number {

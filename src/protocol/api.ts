@@ -46,10 +46,11 @@ export type Role = z.infer<typeof roleSchema>
 
 const text = z.string().refine((value) => value.trim() !== '', 'must not be empty')
 
-export const startRequestSchema = z.strictObject({ agentId: text.pipe(z.string().max(200)), message: text })
+/** Fields of chat calls that are not known are ignored: older web clients send some (`parentMessageId`). */
+export const startRequestSchema = z.object({ agentId: text.pipe(z.string().max(200)), message: text })
 export type StartRequest = z.infer<typeof startRequestSchema>
 
-export const turnRequestSchema = z.strictObject({ message: text })
+export const turnRequestSchema = z.object({ message: text })
 export type TurnRequest = z.infer<typeof turnRequestSchema>
 
 /** How a turn ended; `running` until it does. */

@@ -1,4 +1,13 @@
-import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { expect } from 'chai'
 import { openSqlite, type SqliteDatabase, type SqliteSchema } from '../../src/core/sqlite.js'
 import { isBusy, isStorageFault, SqliteOpenError } from '../../src/core/sqlite-errors.js'
@@ -36,6 +45,39 @@ describe('a SQLite file', () => {
   }
   afterEach(() => {
     for (const database of opened.splice(0)) database.close()
+  })
+
+  it('keeps its log no larger than a burst needs', () => {
+    const file = directory.path('burst.db')
+    const one = open(file, FIRST)
+    const other = open(file, FIRST)
+    const insert = one.prepare('INSERT INTO things VALUES (?, ?)')
+    const size = (): number => statSync(`${file}-wal`).size
+    one.transaction(() => {
+      for (let row = 0; row < 6_000; row += 1) insert.run(`${row}-${'x'.repeat(1_000)}`, row)
+    })
+    expect(size()).to.be.greaterThan(5_000_000)
+    insert.run('after', 1)
+    insert.run('after that', 1)
+    expect(size()).to.be.at.most(4_194_304)
+    other.truncateLog()
+    expect(size()).to.equal(0)
+    expect(other.prepare('SELECT count(*) FROM things').get()).to.deep.equal([6_002])
+  })
+
+  it('leaves its log alone while somebody reads', () => {
+    const file = directory.path('read.db')
+    const one = open(file, FIRST)
+    const other = open(file, FIRST)
+    one.prepare('INSERT INTO things VALUES (?, ?)').run('a', 1)
+    one.snapshot(() => {
+      one.prepare('SELECT count(*) FROM things').get()
+      other.prepare('INSERT INTO things VALUES (?, ?)').run('b', 1)
+      other.truncateLog()
+      expect(one.prepare('SELECT count(*) FROM things').get()).to.deep.equal([1])
+    })
+    other.truncateLog()
+    expect(statSync(`${file}-wal`).size).to.equal(0)
   })
 
   describe('opened', () => {

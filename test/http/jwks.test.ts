@@ -104,6 +104,21 @@ describe('tokens signed with a key pair', () => {
     expect(await ask(edge, await sign('ES256', 'b', foreign.privateKey))).to.include({ status: 401 })
   })
 
+  it('are verified after a rotation at once, and made-up key ids ask the key server once in five seconds', async () => {
+    const before = await keyPair('ES256', 'a')
+    const after = await keyPair('ES256', 'b')
+    keyServer.keys = [before.jwk]
+    expect(await ask(edge, await sign('ES256', 'a', before.privateKey))).to.include({ status: 200 })
+    keyServer.keys = [before.jwk, after.jwk]
+    expect(await ask(edge, await sign('ES256', 'b', after.privateKey))).to.include({ status: 200 })
+    expect(keyServer.fetches).to.equal(2)
+    const unknown = { status: 503, code: 'auth_unavailable', retryAfter: '5' }
+    for (const kid of ['c', 'd'])
+      expect(await ask(edge, await sign('ES256', kid, after.privateKey))).to.deep.equal(unknown)
+    expect(await ask(edge, await sign('ES256', 'b', after.privateKey))).to.include({ status: 200 })
+    expect(keyServer.fetches).to.equal(2)
+  })
+
   it('may leave the key id out, whatever number of keys there is', async () => {
     const one = await keyPair('ES256', undefined)
     const two = await keyPair('ES256', undefined)

@@ -78,7 +78,7 @@ describe('the events of operators', () => {
       'X-Accel-Buffering: no',
       'Transfer-Encoding: chunked',
     ])
-    expect(chunksOf(reader.received())[0]).to.equal(': ok\n\n')
+    expect(reader.received()).not.to.include(': ok')
 
     edge.fallback.emit({ kind: 'transition', transition: sampleTransition() })
     for (const listener of edge.flagListeners) listener(['chat-execution-mode'])

@@ -79,7 +79,6 @@ describe('the event stream, byte by byte', () => {
     expect(sessionId).to.match(/^[\da-f-]{36}$/)
     const prefix = streamId.slice(0, 8)
     expect(chunksOf(answer)).to.deep.equal([
-      ': ok\n\n',
       `event: message\nid: 1\ndata: {"id":"${prefix}-1","type":"text","data":{"content":"你\\r\\n:好"},"timestamp":"2026-11-22T01:02:03.004Z"}\n\n`,
       `event: message\nid: 2\ndata: {"id":"${prefix}-2","type":"text","data":{"content":"\\""},"timestamp":"2026-11-22T01:02:03.004Z"}\n\n`,
       `event: done\nid: 3\ndata: {"sessionId":"${sessionId}","messageId":"${streamId}","usage":{"tokens":7,"latencyMs":0},"executionMode":"direct_llm","decision":{"mode":"direct_llm","reason":"code_default","shadow":false},"attempts":1}\n\n`,
@@ -91,7 +90,7 @@ describe('the event stream, byte by byte', () => {
   it('sends its headers before there is anything to say', async () => {
     const edge = await startEdge({ backends: { direct_llm: hanging('direct_llm') } })
     const client = await rawStart(edge.port, await bearer())
-    expect(await client.waitFor(': ok')).to.include('X-Chat-Session-Id')
+    expect(await client.waitFor('\r\n\r\n')).to.include('X-Chat-Session-Id')
     client.socket.destroy()
     await edge.close()
   })
@@ -103,7 +102,7 @@ describe('the event stream, byte by byte', () => {
     const edge = await startEdge({ backends: { direct_llm: backend } })
     const client = await rawStart(edge.port, await bearer())
     const chunks = chunksOf(await client.waitFor('0\r\n\r\n'))
-    expect(chunks[1]?.match(/event: message/g)).to.have.length(3)
+    expect(chunks[0]?.match(/event: message/g)).to.have.length(3)
     for (const chunk of chunks) expect(chunk.endsWith('\n\n')).to.equal(true)
     client.socket.destroy()
     await edge.close()
@@ -119,7 +118,7 @@ describe('the event stream, byte by byte', () => {
     await client.waitFor('heartbeat')
     clock.advance(30_000)
     await until('three heartbeats', () => client.received().split('heartbeat').length === 4)
-    expect(chunksOf(client.received()).slice(2)).to.deep.equal(
+    expect(chunksOf(client.received()).slice(1)).to.deep.equal(
       Array(3).fill('event: heartbeat\ndata: null\n\n'),
     )
     client.socket.destroy()
@@ -161,7 +160,7 @@ describe('a slow reader', () => {
     const edge = await startEdge({ backends: { direct_llm: backend } })
     const sockets = socketsOf(edge)
     const client = await rawStart(edge.port, await bearer())
-    await client.waitFor(': ok')
+    await client.waitFor('\r\n\r\n')
     client.socket.pause()
     await isHeld(() => seen.pieces, sockets)
     edge.turns.abort(backend.turns[0]?.messageId ?? '', 'stopped')
@@ -177,7 +176,7 @@ describe('a slow reader', () => {
     const edge = await startEdge({ backends: { direct_llm: backend } })
     const sockets = socketsOf(edge)
     const client = await rawStart(edge.port, await bearer())
-    await client.waitFor(': ok')
+    await client.waitFor('\r\n\r\n')
     client.socket.pause()
     await isHeld(() => seen.pieces, sockets)
     const heldAt = seen.pieces
@@ -208,7 +207,7 @@ describe('a slow reader', () => {
     const { seen, backend } = pouring()
     const edge = await startEdge({ backends: { direct_llm: backend }, timing: { slowReaderMs: 300 } })
     const client = await rawStart(edge.port, await bearer())
-    await client.waitFor(': ok')
+    await client.waitFor('\r\n\r\n')
     client.socket.pause()
     await until('the reader to be cut off', () => edge.outcomes.length === 1)
     expect(edge.outcomes[0]).to.include({ result: 'aborted', code: 'client_too_slow' })
@@ -225,7 +224,7 @@ describe('a slow reader', () => {
     const { backend } = pouring()
     const edge = await startEdge({ backends: { direct_llm: backend }, timing: { slowReaderMs: 700 } })
     const client = await rawStart(edge.port, await bearer())
-    await client.waitFor(': ok')
+    await client.waitFor('\r\n\r\n')
     client.socket.pause()
     const startedAt = performance.now()
     while (performance.now() - startedAt < 1_600) {
@@ -285,7 +284,7 @@ describe('a reader that leaves', () => {
     const edge = await startEdge({ backends: { direct_llm: backend } })
     const sockets = socketsOf(edge)
     const client = await rawStart(edge.port, await bearer())
-    await client.waitFor(': ok')
+    await client.waitFor('\r\n\r\n')
     client.socket.pause()
     await isHeld(() => seen.pieces, sockets)
     const leftAt = performance.now()

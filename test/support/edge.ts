@@ -60,6 +60,8 @@ export interface EdgeOptions {
   readonly realJournal?: Journal
   /** CHAT_SHADOW_KEEP_CONTENT */
   readonly keepContent?: boolean
+  /** CHAT_CORS_ORIGINS */
+  readonly corsOrigins?: readonly string[]
   readonly clock?: Clock
   /** the log line at which the logger throws */
   readonly loggerThrowsAt?: string
@@ -104,6 +106,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     shadows: options.shadows ?? { consider: () => undefined },
     config: {
       auth: { keys: { kind: 'secret', secret: EDGE_SECRET }, operatorRole: 'admin', ...options.auth },
+      corsOrigins: options.corsOrigins ?? [],
       maxStreams: options.maxStreams ?? 1000,
       turnsPerMinute: options.turnsPerMinute ?? 0,
       historyBudget: 32_000,

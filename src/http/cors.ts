@@ -1,0 +1,21 @@
+import cors from '@koa/cors'
+import type { Middleware } from 'koa'
+
+/** s a browser may keep the answer to a preflight; browsers cap it themselves (Chromium at 2 h) */
+const PREFLIGHT_SECONDS = 7_200
+
+/**
+ * Lets pages of these origins call the service, and read what it says in its headers. Tokens travel in `Authorization`, so
+ * no cookies are allowed. Other origins get no `Access-Control-*` at all: their browsers refuse the answer.
+ */
+export function allowOrigins(origins: readonly string[]): Middleware {
+  const allowed = new Set(origins)
+  return cors({
+    // An empty origin is how the library is told no.
+    origin: (ctx) => (allowed.has(ctx.get('Origin')) ? ctx.get('Origin') : ''),
+    allowMethods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
+    allowHeaders: ['Authorization', 'Content-Type', 'Accept-Language', 'Last-Event-ID', 'X-Request-ID'],
+    exposeHeaders: ['X-Chat-Stream-Id', 'X-Chat-Session-Id', 'X-Request-ID', 'Retry-After'],
+    maxAge: PREFLIGHT_SECONDS,
+  })
+}
