@@ -180,8 +180,6 @@ describe('comparing two sides', () => {
   })
 })
 
-const first4KiB = (text: string): string => Buffer.from(text).subarray(0, 4_096).toString()
-
 /** Levenshtein's distance, cell by cell. */
 function editDistance(a: readonly string[], b: readonly string[]): number {
   let above = b.map((_, at) => at + 1)
