@@ -6,6 +6,7 @@ import { type MeasuredProcess, startBare } from './measured-process.js'
 import { benchRelay } from './relay.js'
 import { benchReport } from './report.js'
 import { benchShadow } from './shadow.js'
+import { benchSimilarity } from './similarity.js'
 import type { Row } from './statistics.js'
 import { benchStreams } from './streams.js'
 import { askedOf, type BenchName, USAGE } from './usage.js'
@@ -19,6 +20,7 @@ const BENCHES = {
   shadow: benchShadow,
   window: (_upstream: string, report: (text: string) => void) => benchWindow(report),
   report: benchReport,
+  similarity: benchSimilarity,
 } satisfies Record<BenchName, unknown>
 
 /** Nothing to measure where help was asked for, or the wrong thing. */

@@ -7,6 +7,7 @@ export const BENCH_NAMES = {
   shadow: 'what shadows cost the users, and memory over many of them',
   window: 'recording and reading of the windows',
   report: 'the shadow report over 100,000 comparisons',
+  similarity: 'the comparison of two answers of 4 KiB',
 } as const
 export type BenchName = keyof typeof BENCH_NAMES
 
