@@ -42,7 +42,7 @@ export interface EdgeTiming {
   readonly bodyMs: number
   /** after a 413 the connection is read (and thrown away) for so long, so that the client sees the answer */
   readonly lingerMs: number
-  /** between two renewals of a running turn's lease */
+  /** between two renewals of a running turn's reservation */
   readonly renewMs: number
   /** between two looks at the stop mark */
   readonly stopLookMs: number

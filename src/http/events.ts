@@ -46,14 +46,14 @@ export function turnNotKept(logger: Logger, event: TurnIdentity & { error: strin
   logger.error(event, 'turn not kept')
 }
 
-/** A session could not be released; it stays busy until its lease runs out. */
+/** A session could not be released; it stays busy until its reservation runs out. */
 export function sessionNotReleased(logger: Logger, event: TurnIdentity & { error: string }): void {
   logger.error(event, 'session not released')
 }
 
-/** A lease could not be renewed or looked at. Told once a turn. */
-export function leaseNotRenewed(logger: Logger, event: TurnIdentity & { error: string }): void {
-  logger.warn(event, 'lease not renewed')
+/** A reservation could not be renewed or looked at. Told once a turn. */
+export function reservationNotRenewed(logger: Logger, event: TurnIdentity & { error: string }): void {
+  logger.warn(event, 'reservation not renewed')
 }
 
 /** A fault of ours inside a turn; the client got `internal_error`. */

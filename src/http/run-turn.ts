@@ -12,13 +12,13 @@ import type { AppDeps } from './app-deps.js'
 import { type BegunTurn, beginTurn, type TurnRequest } from './begin-turn.js'
 import type { Identity } from './claims.js'
 import { keepTurn, NOT_STARTED, releaseSession, tellTurnEnded } from './end-turn.js'
-import { leaseNotRenewed, turnBroke } from './events.js'
+import { reservationNotRenewed, turnBroke } from './events.js'
 import { languageOf } from './language.js'
-import { keepLease } from './lease.js'
 import { relay } from './relay.js'
 import { newTurn, type RunningTurn } from './running-turn.js'
 import { openSseStream, type SseStream } from './sse-stream.js'
 import { type TurnFacts, terminalEvent } from './terminal-event.js'
+import { holdReservation } from './turn-reservation.js'
 import type { TurnPlace } from './turns.js'
 
 /**
@@ -97,7 +97,7 @@ async function answerTurn(
   }
 }
 
-/** From the open stream to its terminal event and the session's release; its lease goes however it ends. */
+/** From the open stream to its terminal event and the session's release; its reservation goes however it ends. */
 async function streamTurn(
   turn: Turn,
   decision: Decision,
@@ -107,7 +107,7 @@ async function streamTurn(
   running: RunningTurn,
 ): Promise<void> {
   const { deps } = running
-  const lease = keepTurnsLease(running)
+  const reservation = reserveSession(running)
   let result: TurnResult
   let told: TurnFacts
   try {
@@ -122,7 +122,7 @@ async function streamTurn(
     told = facts()
   } finally {
     // A renewal under way would be written before the end anyway.
-    await lease.stop()
+    await reservation.stop()
   }
   const kept = await keepTurn(result, running)
   stream.end(terminalEvent(result, kept, told))
@@ -143,8 +143,8 @@ function openStream(ctx: Context, { who, place, timing, deps }: RunningTurn): Ss
   return stream
 }
 
-function keepTurnsLease({ who, place, text, timing, deps }: RunningTurn): { stop(): Promise<void> } {
-  return keepLease({
+function reserveSession({ who, place, text, timing, deps }: RunningTurn): { stop(): Promise<void> } {
+  return holdReservation({
     clock: deps.clock,
     sessions: deps.sessions,
     messageId: who.messageId,
@@ -153,6 +153,6 @@ function keepTurnsLease({ who, place, text, timing, deps }: RunningTurn): { stop
     partialText: () => text.value,
     onStopRequested: () => place.abort('stopped'),
     onLost: () => place.abort('superseded'),
-    onFault: (thrown) => leaseNotRenewed(deps.logger, { ...who, error: errorText(thrown) }),
+    onFault: (thrown) => reservationNotRenewed(deps.logger, { ...who, error: errorText(thrown) }),
   })
 }

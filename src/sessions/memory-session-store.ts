@@ -4,7 +4,7 @@ import type { SessionView } from '../protocol/api.js'
 import {
   type BeginResult,
   DEFAULT_HISTORY_BUDGET,
-  DEFAULT_LEASE_MS,
+  DEFAULT_RESERVATION_MS,
   type NewTurn,
   type Renewal,
   type SessionHolder,
@@ -21,7 +21,7 @@ export interface MemorySessionStoreOptions {
   /** name of this process; nobody shares the memory, so it is only kept for the likeness to the SQLite store */
   readonly replica?: string
   /** ms; default 15,000 */
-  readonly leaseMs?: number
+  readonly reservationMs?: number
   /** characters of history `begin` gives; default 32,000 */
   readonly historyBudget?: number
 }
@@ -29,7 +29,7 @@ export interface MemorySessionStoreOptions {
 interface Running {
   readonly messageId: string
   /** wall ms */
-  leaseUntil: number
+  reservedUntil: number
   stopRequested: boolean
   releasing: boolean
 }
@@ -52,15 +52,15 @@ export function createMemorySessionStore(options: MemorySessionStoreOptions): Se
 
 class MemorySessionStore implements SessionStore {
   readonly #clock: Clock
-  readonly #leaseMs: number
+  readonly #reservationMs: number
   readonly #historyBudget: number
   readonly #sessions = new Map<string, Session>()
   readonly #turns = new Map<string, { session: Session; turn: Mutable<TurnRecord> }>()
   #closed = false
 
-  constructor({ clock, leaseMs, historyBudget }: MemorySessionStoreOptions) {
+  constructor({ clock, reservationMs, historyBudget }: MemorySessionStoreOptions) {
     this.#clock = clock
-    this.#leaseMs = leaseMs ?? DEFAULT_LEASE_MS
+    this.#reservationMs = reservationMs ?? DEFAULT_RESERVATION_MS
     this.#historyBudget = historyBudget ?? DEFAULT_HISTORY_BUDGET
   }
 
@@ -104,7 +104,7 @@ class MemorySessionStore implements SessionStore {
   async renew(messageId: string, partialText: string): Promise<Renewal> {
     const { turn, running } = this.#find(messageId)
     if (turn === undefined || running === undefined || running.releasing) return 'lost'
-    running.leaseUntil = this.#clock.wall() + this.#leaseMs
+    running.reservedUntil = this.#clock.wall() + this.#reservationMs
     turn.text = storableText(partialText)
     return running.stopRequested ? 'stop_requested' : 'held'
   }
@@ -127,7 +127,7 @@ class MemorySessionStore implements SessionStore {
     if (running === undefined) return
     if (release) return this.release(messageId)
     running.releasing = true
-    running.leaseUntil = now + this.#leaseMs
+    running.reservedUntil = now + this.#reservationMs
   }
 
   async release(messageId: string): Promise<void> {
@@ -165,7 +165,7 @@ class MemorySessionStore implements SessionStore {
     session.turns.push(record)
     session.running = {
       messageId: turn.messageId,
-      leaseUntil: now + this.#leaseMs,
+      reservedUntil: now + this.#reservationMs,
       stopRequested: false,
       releasing: false,
     }
@@ -189,7 +189,7 @@ class MemorySessionStore implements SessionStore {
 
   #live(session: Session): Running | undefined {
     const running = session.running
-    return running !== undefined && running.leaseUntil > this.#clock.wall() ? running : undefined
+    return running !== undefined && running.reservedUntil > this.#clock.wall() ? running : undefined
   }
 
   #assertOpen(): void {

@@ -2,11 +2,12 @@ import type { SqliteSchema } from '../core/sqlite.js'
 
 /**
  * Times are wall ms. `turns.seq` orders all turns. A turn's `status`, `mode`, `finish` and `ended` are NULL until its own replica
- * tells the end: before that it is running while `running` has it with an unexpired lease, aborted otherwise.
+ * tells the end: before that it is running while `running` has its unexpired reservation, aborted otherwise.
  * `turns.size` is what the turn takes of the history budget (trim-history.ts), 0 without text to see; it stands before the
  * texts, so that choosing the history reads no text that is not sent.
  * Each index costs a page a write, and each page of a turn its share of the relay: a turn is found by its `seq`, which
  * its own process remembers, so `message_id` (a new UUID) needs none.
+ * `lease_until` is the end of the turn's reservation; the column keeps its name for processes of earlier versions beside this one.
  */
 export const SESSIONS_SCHEMA: SqliteSchema = {
   room: 'sessions',

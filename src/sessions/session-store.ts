@@ -2,8 +2,8 @@ import type { SessionView, TurnStatus } from '../protocol/api.js'
 import type { FinishReason } from '../protocol/events.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 
-/** ms a running turn's lease lasts without a renewal (protocols: 15 s) */
-export const DEFAULT_LEASE_MS = 15_000
+/** ms a running turn's reservation lasts without a renewal (protocols: 15 s) */
+export const DEFAULT_RESERVATION_MS = 15_000
 /** characters of history `begin` gives where the store is told nothing else */
 export const DEFAULT_HISTORY_BUDGET = 32_000
 
@@ -45,32 +45,32 @@ export interface TurnEnd {
   readonly finishReason?: FinishReason
 }
 
-/** What a lease renewal finds: go on, somebody pressed stop, or another replica took the session over. */
+/** What a reservation renewal finds: go on, somebody pressed stop, or another replica took the session over. */
 export type Renewal = 'held' | 'stop_requested' | 'lost'
 
 /**
  * Conversations and the one running turn of each, shared by the replicas of one machine. A running turn is a row with
- * a lease: after a kill it runs out and the turn reads as `aborted`.
+ * a reservation: after a kill it runs out and the turn reads as `aborted`.
  * Every method rejects with `StoreUnavailable` when the store cannot be read or written within its deadline, or is closed.
- * What a turn's own replica tells last is what counts: a turn taken over (its lease ran out and the next one began) is
+ * What a turn's own replica tells last is what counts: a turn taken over (its reservation ran out and the next one began) is
  * never running again, but a late `finish` still keeps the text and the status its reader got.
  */
 export interface SessionStore {
   /** Creates the session with its first turn running. */
   create(turn: NewTurn, agentId: string): Promise<void>
   /**
-   * Starts the next turn; an expired lease is taken over. `history` is oldest first, the turns without a visible answer
+   * Starts the next turn; an expired reservation is taken over. `history` is oldest first, the turns without a visible answer
    * left out, and no more of it than the store's `historyBudget` lets through (trim-history.ts).
    */
   begin(turn: NewTurn): Promise<BeginResult>
   /** A cheap look, without a write, at what a `begin` would find now: who holds the session, if anybody. */
   holder(sessionId: string): Promise<SessionHolder>
-  /** Renews the lease of the turn, keeps the partial text, and tells whether a stop was asked for. `lost` once it ended. */
+  /** Renews the reservation of the turn, keeps the partial text, and tells whether a stop was asked for. `lost` once it ended. */
   renew(messageId: string, partialText: string): Promise<Renewal>
   /** A cheap look between two renewals (each second): was a stop asked for? */
   stopRequested(messageId: string): Promise<boolean>
   /**
-   * Keeps how the turn ended; the first end counts. The session stays busy (`releasing`) until `release`, a lease at
+   * Keeps how the turn ended; the first end counts. The session stays busy (`releasing`) until `release`, the time of a reservation at
    * most; with `release` it is free at once.
    */
   finish(messageId: string, end: TurnEnd, release?: boolean): Promise<void>

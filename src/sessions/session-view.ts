@@ -25,7 +25,7 @@ export interface TurnRecord {
 
 /**
  * What the owner of a session gets to see.
- * @param liveMessageId the turn that holds an unexpired lease: without an end of its own it is `running`, any other
+ * @param liveMessageId the turn that holds an unexpired reservation: without an end of its own it is `running`, any other
  * one `aborted`. So a killed replica's turn needs no later write to be told right.
  */
 export function sessionView(

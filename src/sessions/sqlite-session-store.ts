@@ -10,7 +10,7 @@ import { SESSIONS_SCHEMA } from './schema.js'
 import {
   type BeginResult,
   DEFAULT_HISTORY_BUDGET,
-  DEFAULT_LEASE_MS,
+  DEFAULT_RESERVATION_MS,
   type NewTurn,
   type Renewal,
   type SessionHolder,
@@ -28,7 +28,7 @@ export interface SqliteSessionStoreOptions {
   readonly replica: string
   readonly logger: Logger
   /** ms; default 15,000 */
-  readonly leaseMs?: number
+  readonly reservationMs?: number
   /** characters of history `begin` gives; default 32,000 */
   readonly historyBudget?: number
 }
@@ -56,7 +56,7 @@ class SqliteSessionStore implements SessionStore {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #replica: string
-  readonly #leaseMs: number
+  readonly #reservationMs: number
   readonly #historyBudget: number
   /** the turns this process started and has not released */
   readonly #own = new Map<string, TurnPlace>()
@@ -71,7 +71,7 @@ class SqliteSessionStore implements SessionStore {
     this.#clock = options.clock
     this.#logger = options.logger
     this.#replica = options.replica
-    this.#leaseMs = options.leaseMs ?? DEFAULT_LEASE_MS
+    this.#reservationMs = options.reservationMs ?? DEFAULT_RESERVATION_MS
     this.#historyBudget = options.historyBudget ?? DEFAULT_HISTORY_BUDGET
     this.#queue = new BusyQueue({
       now: () => options.clock.monotonic(),
@@ -108,14 +108,14 @@ class SqliteSessionStore implements SessionStore {
   holder(sessionId: string): Promise<SessionHolder> {
     return this.#read(() => {
       const running = this.#statements.running(sessionId)
-      if (running === undefined || running.leaseUntil <= this.#clock.wall()) return 'nobody'
+      if (running === undefined || running.reservedUntil <= this.#clock.wall()) return 'nobody'
       return running.releasing ? 'releasing' : 'running'
     })
   }
 
   renew(messageId: string, partialText: string): Promise<Renewal> {
     return this.#writeTurn(messageId, 'lost', (turn): Renewal => {
-      const held = this.#statements.renew(turn, this.#clock.wall() + this.#leaseMs)
+      const held = this.#statements.renew(turn, this.#clock.wall() + this.#reservationMs)
       if (held === undefined) return 'lost'
       this.#statements.keepText(turn, storableText(partialText))
       return held.stopRequested ? 'stop_requested' : 'held'
@@ -137,7 +137,7 @@ class SqliteSessionStore implements SessionStore {
       const now = this.#clock.wall()
       this.#statements.end(turn, { ...end, text: storableText(end.text) }, now)
       if (release) this.#statements.release(turn)
-      else this.#statements.startReleasing(turn, now + this.#leaseMs)
+      else this.#statements.startReleasing(turn, now + this.#reservationMs)
     })
     if (release) this.#own.delete(messageId)
   }
@@ -146,7 +146,7 @@ class SqliteSessionStore implements SessionStore {
     try {
       await this.#writeTurn(messageId, undefined, (turn) => this.#statements.release(turn))
     } finally {
-      // Nobody asks again: where it failed the lease runs out, and an entry would stay for ever.
+      // Nobody asks again: where it failed the reservation runs out, and an entry would stay for ever.
       this.#own.delete(messageId)
     }
   }
@@ -196,7 +196,7 @@ class SqliteSessionStore implements SessionStore {
   #start(turn: NewTurn, now: number): TurnPlace {
     const { messageId, sessionId } = turn
     const place = this.#statements.insertTurn(messageId, sessionId, storableText(turn.message), now)
-    this.#statements.occupy(sessionId, messageId, this.#replica, now + this.#leaseMs)
+    this.#statements.occupy(sessionId, messageId, this.#replica, now + this.#reservationMs)
     return place
   }
 
@@ -248,9 +248,9 @@ class SqliteSessionStore implements SessionStore {
   }
 }
 
-/** The turn that holds the session: an expired lease (its replica is dead or cut off) holds nothing. */
+/** The turn that holds the session: an expired reservation (its replica is dead or cut off) holds nothing. */
 function liveTurn(session: OwnedSession, now: number): OwnedSession['running'] {
-  return session.running !== undefined && session.running.leaseUntil > now ? session.running : undefined
+  return session.running !== undefined && session.running.reservedUntil > now ? session.running : undefined
 }
 
 /** Unlike the clock's timers: a process that stops must still write the ends of its turns. */

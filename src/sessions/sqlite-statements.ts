@@ -7,13 +7,13 @@ import type { PastTurn, SessionOwner, TurnEnd } from './session-store.js'
 import type { SessionRecord, TurnRecord } from './session-view.js'
 import { MAX_HISTORY_TURNS } from './trim-history.js'
 
-/** A session and whoever holds it, be the lease expired or not. */
+/** A session and whoever holds it, be the reservation expired or not. */
 export interface OwnedSession extends SessionRecord {
   readonly running:
     | {
         readonly messageId: string
         /** wall ms */
-        readonly leaseUntil: number
+        readonly reservedUntil: number
         readonly releasing: boolean
       }
     | undefined
@@ -101,29 +101,29 @@ export class SessionStatements {
   }
 
   /** The turn holds its session from now on, whoever held it before. */
-  occupy(sessionId: string, messageId: string, replica: string, leaseUntil: number): void {
-    this.#occupy.run(sessionId, messageId, replica, leaseUntil)
+  occupy(sessionId: string, messageId: string, replica: string, reservedUntil: number): void {
+    this.#occupy.run(sessionId, messageId, replica, reservedUntil)
   }
 
   owned(sessionId: string, owner: SessionOwner): OwnedSession | undefined {
     const row = this.#owned.get(sessionId, owner.orgId, owner.userId)
     if (row === undefined) return undefined
-    const [id, agent, created, messageId, leaseUntil, releasing] = row
+    const [id, agent, created, messageId, reservedUntil, releasing] = row
     return {
       sessionId: String(id),
       agentId: String(agent),
       createdAt: Number(created),
       running:
         typeof messageId === 'string'
-          ? { messageId, leaseUntil: Number(leaseUntil), releasing: releasing === 1 }
+          ? { messageId, reservedUntil: Number(reservedUntil), releasing: releasing === 1 }
           : undefined,
     }
   }
 
-  /** Whoever holds the session, be the lease expired or not. */
-  running(sessionId: string): { readonly leaseUntil: number; readonly releasing: boolean } | undefined {
+  /** Whoever holds the session, be the reservation expired or not. */
+  running(sessionId: string): { readonly reservedUntil: number; readonly releasing: boolean } | undefined {
     const row = this.#running.get(sessionId)
-    return row && { leaseUntil: Number(row[0]), releasing: row[1] === 1 }
+    return row && { reservedUntil: Number(row[0]), releasing: row[1] === 1 }
   }
 
   history(sessionId: string, budget: number): PastTurn[] {
@@ -134,8 +134,8 @@ export class SessionStatements {
   }
 
   /** `undefined` when the turn does not hold its session, or has ended. */
-  renew(turn: TurnPlace, leaseUntil: number): { readonly stopRequested: boolean } | undefined {
-    const row = this.#renew.get(leaseUntil, turn.sessionId, turn.messageId)
+  renew(turn: TurnPlace, reservedUntil: number): { readonly stopRequested: boolean } | undefined {
+    const row = this.#renew.get(reservedUntil, turn.sessionId, turn.messageId)
     return row && { stopRequested: row[0] === 1 }
   }
 
@@ -158,8 +158,8 @@ export class SessionStatements {
     this.#end.run(text, visibleSize(text), status, executionMode, finishReason ?? null, now, turn.seq)
   }
 
-  startReleasing(turn: TurnPlace, leaseUntil: number): void {
-    this.#startReleasing.run(leaseUntil, turn.sessionId, turn.messageId)
+  startReleasing(turn: TurnPlace, reservedUntil: number): void {
+    this.#startReleasing.run(reservedUntil, turn.sessionId, turn.messageId)
   }
 
   release(turn: TurnPlace): void {

@@ -307,7 +307,7 @@ describe('a session store in trouble', () => {
     const edge = await startEdge({ sessions, timing: { stopLookMs: 5 }, backends: { direct_llm: backend } })
     const turn = await startTurn(edge.url, await bearer())
     expect([turn.text, turn.terminal?.event]).to.deep.equal(['ab', 'done'])
-    expect(edge.log.filter(({ msg }) => msg === 'lease not renewed')).to.have.length(1)
+    expect(edge.log.filter(({ msg }) => msg === 'reservation not renewed')).to.have.length(1)
     await edge.close()
   })
 

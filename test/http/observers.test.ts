@@ -116,7 +116,7 @@ describe('a fault of ours in an open stream', () => {
     await edge.close()
   })
 
-  it('leaves no lease and no heartbeat where the log itself throws at the end', async () => {
+  it('leaves no reservation and no heartbeat where the log itself throws at the end', async () => {
     const edge = await startEdge({
       backends: { direct_llm: answering('direct_llm', 'Hello') },
       loggerThrowsAt: 'turn ended',

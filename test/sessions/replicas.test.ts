@@ -5,7 +5,7 @@ import { openSqliteSessionStore } from '../../src/sessions/sqlite-session-store.
 import { forked, killForked } from '../support/forked.js'
 import { type ManualClock, manualClock } from '../support/manual-clock.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
-import { answered, LEASE_MS, newTurn, OWNER } from './session-store-contract.js'
+import { answered, newTurn, OWNER, RESERVATION_MS } from './session-store-contract.js'
 
 const TURNS_PROCESS = 'test/sessions/turns-process.ts'
 
@@ -15,7 +15,7 @@ describe('replicas that share the SQLite file', () => {
   let opened: SessionStore[]
 
   const replica = (name: string): SessionStore => {
-    const options = { clock, replica: name, logger: silentLogger, leaseMs: LEASE_MS }
+    const options = { clock, replica: name, logger: silentLogger, reservationMs: RESERVATION_MS }
     const store = openSqliteSessionStore(directory.path('chat.db'), options)
     opened.push(store)
     return store
@@ -54,11 +54,11 @@ describe('replicas that share the SQLite file', () => {
     expect(await a.renew('m1', 'so far')).to.equal('stop_requested')
   })
 
-  it('take over a turn whose lease ran out', async () => {
+  it('take over a turn whose reservation ran out', async () => {
     const [a, b] = [replica('a'), replica('b')]
     await a.create(newTurn('m1'), 'agent-1')
     await a.renew('m1', 'half')
-    clock.advance(LEASE_MS)
+    clock.advance(RESERVATION_MS)
     expect(await b.begin(newTurn('m2'))).to.deep.include({
       kind: 'begun',
       history: [{ message: 'question m1', text: 'half' }],
@@ -90,7 +90,7 @@ describe('replicas that share the SQLite file', () => {
     for (const sessionId of told) expect(await answerOf(store, sessionId)).to.include({ status: 'answered' })
   }).timeout(30_000)
 
-  it('lose no answered conversation when one is killed, and abort its running turn after the lease', async () => {
+  it('lose no answered conversation when one is killed, and abort its running turn after the reservation', async () => {
     const busy = forked(TURNS_PROCESS, [directory.path('chat.db'), 'busy', '1000000'])
     const parked = forked(TURNS_PROCESS, [directory.path('chat.db'), 'parked', '2', 'park'])
     const told = [await parked.message(), await parked.message()]
@@ -104,7 +104,7 @@ describe('replicas that share the SQLite file', () => {
     expect(await answerOf(store, running)).to.include({ status: 'running', content: 'partial' })
     const next = { sessionId: running, messageId: 'next', owner: OWNER, message: 'again?' }
     expect((await store.begin(next)).kind).to.equal('busy')
-    clock.advance(LEASE_MS)
+    clock.advance(RESERVATION_MS)
     expect(await answerOf(store, running)).to.include({ status: 'aborted', content: 'partial' })
     expect((await store.begin(next)).kind).to.equal('begun')
   }).timeout(30_000)

@@ -6,12 +6,12 @@ import { rejection } from '../support/rejection.js'
 
 export interface ContractOptions {
   readonly clock: ManualClock
-  readonly leaseMs: number
+  readonly reservationMs: number
   readonly historyBudget: number
 }
 
 export const OWNER = { orgId: 'acme', userId: 'user-1' }
-export const LEASE_MS = 15_000
+export const RESERVATION_MS = 15_000
 
 export const newTurn = (messageId: string, message = `question ${messageId}`): NewTurn => ({
   sessionId: 'session-1',
@@ -33,7 +33,7 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
 
   beforeEach(() => {
     clock = manualClock()
-    store = open({ clock, leaseMs: LEASE_MS, historyBudget: 100 })
+    store = open({ clock, reservationMs: RESERVATION_MS, historyBudget: 100 })
   })
   afterEach(() => store.close())
 
@@ -175,7 +175,7 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
       expect(await store.holder('session-1')).to.equal('running')
       await store.finish('m1', answered('a'))
       expect(await store.holder('session-1')).to.equal('releasing')
-      clock.advance(LEASE_MS)
+      clock.advance(RESERVATION_MS)
       expect(await store.holder('session-1')).to.equal('nobody')
       expect(await store.holder('session-2')).to.equal('nobody')
     })
@@ -188,10 +188,10 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
       expect((await store.begin(newTurn('m2'))).kind).to.equal('busy')
     })
 
-    it('holds its session for one lease after its last renewal', async () => {
-      clock.advance(LEASE_MS - 1)
+    it('holds its session for the time of one reservation after its last renewal', async () => {
+      clock.advance(RESERVATION_MS - 1)
       expect(await store.renew('m1', 'so far')).to.equal('held')
-      clock.advance(LEASE_MS - 1)
+      clock.advance(RESERVATION_MS - 1)
       expect(await statuses()).to.deep.equal(['running'])
       expect((await store.begin(newTurn('m2'))).kind).to.equal('busy')
       clock.advance(1)
@@ -201,7 +201,7 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
     })
 
     it('comes back from a pause as long as nobody took the session', async () => {
-      clock.advance(LEASE_MS * 3)
+      clock.advance(RESERVATION_MS * 3)
       expect(await store.renew('m1', 'still here')).to.equal('held')
       expect(await statuses()).to.deep.equal(['running'])
     })
@@ -231,10 +231,10 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
       })
     })
 
-    it('releases its session a lease after its end even where nobody does', async () => {
-      clock.advance(LEASE_MS - 1)
+    it('releases its session the time of a reservation after its end even where nobody does', async () => {
+      clock.advance(RESERVATION_MS - 1)
       await store.finish('m1', answered('a'))
-      clock.advance(LEASE_MS - 1)
+      clock.advance(RESERVATION_MS - 1)
       expect(await store.begin(newTurn('m2'))).to.deep.equal({ kind: 'busy', releasing: true })
       clock.advance(1)
       expect((await store.begin(newTurn('m2'))).kind).to.equal('begun')
@@ -245,7 +245,7 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
   describe('a turn that was taken over', () => {
     beforeEach(async () => {
       await store.create(newTurn('m1'), 'agent-1')
-      clock.advance(LEASE_MS)
+      clock.advance(RESERVATION_MS)
       await store.begin(newTurn('m2'))
     })
 
@@ -287,7 +287,7 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
       await store.release('m1')
       expect(await store.requestStop('session-1', OWNER)).to.deep.equal({ stopped: false })
       await store.begin(newTurn('m2'))
-      clock.advance(LEASE_MS)
+      clock.advance(RESERVATION_MS)
       expect(await store.requestStop('session-1', OWNER)).to.deep.equal({ stopped: false })
     })
 

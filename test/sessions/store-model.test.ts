@@ -93,7 +93,7 @@ describe('both session stores', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 60 }), async (operations) => {
         const clock = manualClock()
-        const options = { clock, replica: 'a', leaseMs: 50, historyBudget: 30 }
+        const options = { clock, replica: 'a', reservationMs: 50, historyBudget: 30 }
         const memory = createMemorySessionStore(options)
         const sqlite = openSqliteSessionStore(':memory:', { ...options, logger: silentLogger })
         try {

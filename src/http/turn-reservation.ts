@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../core/clock.js'
 import type { SessionStore } from '../sessions/session-store.js'
 
-export interface LeaseOptions {
+export interface ReservationOptions {
   readonly clock: Clock
   readonly sessions: Pick<SessionStore, 'renew' | 'stopRequested'>
   readonly messageId: string
@@ -14,12 +14,12 @@ export interface LeaseOptions {
   onStopRequested(): void
   /** Another replica took the session over. */
   onLost(): void
-  /** The store failed; told once. The turn goes on, for the store may come back before the lease runs out. */
+  /** The store failed; told once. The turn goes on, for the store may come back before the reservation runs out. */
   onFault(thrown: unknown): void
 }
 
 /** Keeps the session of a running turn ours and notices a stop pressed elsewhere. Looks never overlap. */
-export function keepLease(options: LeaseOptions): { stop(): Promise<void> } {
+export function holdReservation(options: ReservationOptions): { stop(): Promise<void> } {
   const { clock, sessions, messageId } = options
   let stopped = false
   let faultTold = false
