@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { z } from 'zod'
 import { LOG_LEVELS, type LogLevel } from './core/logger.js'
+import { type LlmEndpoint, type LlmEndpoints, llmEndpoint } from './llm/endpoint.js'
 import { EXECUTION_MODES, type ExecutionMode } from './protocol/modes.js'
 import { NOTIFY_FORMATS, type NotifyFormat } from './protocol/notification.js'
 
@@ -52,12 +53,8 @@ export interface Config {
     /** RUNTIME_SERVICE_URL without a trailing slash */
     readonly url: string
   }
-  readonly llm: {
-    /** LLM_BASE_URL without a trailing slash */
-    readonly baseUrl: string
-    readonly apiKey?: string
-    readonly model: string
-  }
+  /** The direct LLM: LLM_BASE_URL, LLM_API_KEY and LLM_MODEL make one endpoint. */
+  readonly llm: LlmEndpoints
   /** What is run beside the users' turns, unseen. */
   readonly shadow: {
     /** CHAT_SHADOW_AA_PERCENT: of the shadows, how many run the control's own backend once more (0 to 100) */
@@ -284,11 +281,7 @@ function toConfig(env: Environment): Config {
       errorRate: env.CHAT_RUNTIME_ERROR_RATE_THRESHOLD,
     },
     runtime: { url: withoutTrailingSlash(env.RUNTIME_SERVICE_URL) },
-    llm: {
-      baseUrl: withoutTrailingSlash(env.LLM_BASE_URL),
-      ...(env.LLM_API_KEY === undefined ? {} : { apiKey: env.LLM_API_KEY }),
-      model: env.LLM_MODEL,
-    },
+    llm: [environmentEndpoint(env)],
     shadow: {
       aaPercent: env.CHAT_SHADOW_AA_PERCENT,
       maxConcurrent: env.CHAT_SHADOW_MAX_CONCURRENT,
@@ -297,6 +290,14 @@ function toConfig(env: Environment): Config {
     },
     ...(env.CHAT_NOTIFY_URL === undefined ? {} : { notify: notification(env, env.CHAT_NOTIFY_URL) }),
   }
+}
+
+function environmentEndpoint({ LLM_BASE_URL, LLM_API_KEY, LLM_MODEL }: Environment): LlmEndpoint {
+  return llmEndpoint({
+    baseUrl: LLM_BASE_URL,
+    model: LLM_MODEL,
+    ...(LLM_API_KEY === undefined ? {} : { auth: { kind: 'bearer', key: LLM_API_KEY } }),
+  })
 }
 
 function notification(env: Environment, url: string): NonNullable<Config['notify']> {

@@ -99,7 +99,7 @@ type Backends = ReturnType<typeof openBackends>
 function openBackends({ config, clock, logger }: Surroundings, onConnectionTrouble?: () => void) {
   const trouble = onConnectionTrouble === undefined ? {} : { onConnectionTrouble }
   return {
-    direct_llm: createDirectLlm(config.llm, { clock }),
+    direct_llm: createDirectLlm(config.llm[0], { clock }),
     runtime_orchestrator: createRuntimeOrchestrator(config.runtime, { clock, logger, ...trouble }),
   }
 }

@@ -51,7 +51,7 @@ describe('loadConfig', () => {
 
   it('drops trailing slashes, so that paths can be appended', () => {
     const config = loadConfig({ ...least, RUNTIME_SERVICE_URL: 'http://runtime.test//' })
-    expect(config.llm.baseUrl).to.equal('http://llm.test/v1')
+    expect(config.llm[0].baseUrl).to.equal('http://llm.test/v1')
     expect(config.runtime.url).to.equal('http://runtime.test')
   })
 
@@ -117,7 +117,10 @@ describe('loadConfig', () => {
   })
 
   it('drops the line break behind a key from a file, and refuses one no request could carry', () => {
-    expect(loadConfig({ ...least, LLM_API_KEY: ' sk-1\n' }).llm.apiKey).to.equal('sk-1')
+    expect(loadConfig({ ...least, LLM_API_KEY: ' sk-1\n' }).llm[0].auth).to.deep.equal({
+      kind: 'bearer',
+      key: 'sk-1',
+    })
     const [fault] = faultsOf({ ...least, LLM_API_KEY: 'sk-1\nsk-2' })
     expect(fault).to.match(/^LLM_API_KEY must be of visible ASCII/)
     expect(fault).not.to.contain('sk-')

@@ -1,34 +1,22 @@
 import { type Clock, systemClock } from '../core/clock.js'
+import type { LlmAuth, LlmEndpoint } from '../llm/endpoint.js'
 import type { BackendEvent, ChatBackend, ExecutionCall, Turn } from './backend.js'
 import { createHttpClient } from './http-client.js'
 import { LlmAnswer } from './llm-answer.js'
 import { completionsUrl, llmRequestBody } from './llm-request.js'
 import { llmStatusFailure } from './llm-status.js'
 import { fenceHeaders } from './shadow-fence.js'
-import type { ThinkTags } from './think-tags.js'
 import { transportFailure } from './upstream-failure.js'
 import type { UpstreamResponse } from './upstream-response.js'
 
-export interface DirectLlmOptions {
-  /** of an OpenAI-compatible server, up to and without `/chat/completions` */
-  readonly baseUrl: string
-  readonly apiKey?: string
-  /** where the profile names none */
-  readonly model: string
-  /** what becomes of a `<think>` block at the start of an answer; default `auto` */
-  readonly thinkTags?: ThinkTags
-}
-
-/** Any OpenAI-compatible server as a backend. `close()` ends everything still open. */
+/** One OpenAI-compatible server as a backend. `close()` ends everything still open. */
 export function createDirectLlm(
-  options: DirectLlmOptions,
+  endpoint: LlmEndpoint,
   deps: { readonly clock?: Clock } = {},
 ): ChatBackend & { close(): void } {
   const clock = deps.clock ?? systemClock
   const client = createHttpClient(clock, { outward: true })
-  const authorization: Record<string, string> =
-    options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` }
-  const url = completionsUrl(options.baseUrl)
+  const url = completionsUrl(endpoint.baseUrl)
 
   async function* execute(
     turn: Turn,
@@ -44,9 +32,9 @@ export function createDirectLlm(
           accept: 'text/event-stream',
           'x-request-id': turn.requestId,
           ...fenceHeaders(turn),
-          ...authorization,
+          ...authorization(endpoint.auth),
         },
-        body: llmRequestBody(turn, options.model),
+        body: llmRequestBody(turn, endpoint.model),
         signal: call.signal,
         connectMs: call.connectMs,
         headersMs: call.headersMs,
@@ -54,7 +42,7 @@ export function createDirectLlm(
       })
       if (response.status < 200 || response.status > 299) throw await llmStatusFailure(response, url, clock)
       call.onHeaders()
-      answer = new LlmAnswer(response, call, clock, { thinkTags: options.thinkTags ?? 'auto' })
+      answer = new LlmAnswer(response, call, clock, { thinkTags: endpoint.thinkTags })
       for (let batch = await answer.next(); batch !== undefined; batch = await answer.next()) yield batch
       complete = true
     } catch (thrown) {
@@ -67,4 +55,15 @@ export function createDirectLlm(
   }
 
   return { mode: 'direct_llm', execute, close: () => client.close() }
+}
+
+function authorization(auth: LlmAuth): Readonly<Record<string, string>> {
+  switch (auth.kind) {
+    case 'bearer':
+      return { authorization: `Bearer ${auth.key}` }
+    case 'api-key':
+      return { 'api-key': auth.key }
+    case 'none':
+      return {}
+  }
 }

@@ -1,4 +1,5 @@
 import { isBlank } from '../core/text.js'
+import type { ThinkTags } from '../llm/endpoint.js'
 import type { FinishReason } from '../protocol/events.js'
 import type { BackendEvent, Usage } from './backend.js'
 import { ExecutionError } from './execution-error.js'
@@ -6,7 +7,6 @@ import { finishSaid } from './finish-reason.js'
 import { type Foreign, isForeign, parseObject } from './foreign.js'
 import { LlmContent } from './llm-content.js'
 import { contentFiltered, errorIn, streamError } from './llm-error.js'
-import type { ThinkTags } from './think-tags.js'
 
 /** In a row; then it is no chat completion. */
 const MAX_UNPARSABLE = 10

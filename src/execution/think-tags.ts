@@ -1,6 +1,3 @@
-/** What a server may do with a `<think>` block: read as thinking, or left in the text. */
-export type ThinkTags = 'auto' | 'off'
-
 const OPEN = '<think>'
 const CLOSE = '</think>'
 

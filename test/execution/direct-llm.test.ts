@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { createDirectLlm } from '../../src/execution/direct-llm.js'
+import { llmEndpoint } from '../../src/llm/endpoint.js'
 import type { Faults } from '../../src/simulator/faults.js'
 import { startLlmSimulator } from '../../src/simulator/llm.js'
 import type { Simulator } from '../../src/simulator/simulator-server.js'
@@ -17,7 +18,7 @@ describe('direct LLM', () => {
 
   beforeEach(async () => {
     simulator = await startLlmSimulator()
-    backend = createDirectLlm({ baseUrl: `${simulator.url}/v1`, model: 'm' })
+    backend = createDirectLlm(llmEndpoint({ baseUrl: `${simulator.url}/v1`, model: 'm' }))
   })
   afterEach(async () => {
     backend.close()
@@ -57,7 +58,7 @@ describe('direct LLM', () => {
 
   it('waits a second for the usage and no longer, the answer being complete', async () => {
     const clock = manualClock()
-    const patient = createDirectLlm({ baseUrl: simulator.url, model: 'm' }, { clock })
+    const patient = createDirectLlm(llmEndpoint({ baseUrl: simulator.url, model: 'm' }), { clock })
     simulator.faults = { usageDelayMs: 60_000 }
     let ended = false
     const done = executed(patient).then((result) => {

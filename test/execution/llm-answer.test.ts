@@ -5,6 +5,7 @@ import type { BackendEvent } from '../../src/execution/backend.js'
 import { createDirectLlm } from '../../src/execution/direct-llm.js'
 import { MemoryShare } from '../../src/execution/memory-share.js'
 import { MAX_FRAME, SseReader } from '../../src/execution/sse-reader.js'
+import { llmEndpoint } from '../../src/llm/endpoint.js'
 import { executed } from '../support/executed.js'
 import { sampleCall, sampleTurn } from '../support/sample-turn.js'
 
@@ -36,7 +37,7 @@ describe('an answer of a server that never ends its response', () => {
       const beats = setInterval(() => response.write(': ping\n\ndata: ping\n\n'), 50)
       response.once('close', () => clearInterval(beats))
     })
-    const backend = createDirectLlm({ baseUrl: url, model: 'm' })
+    const backend = createDirectLlm(llmEndpoint({ baseUrl: url, model: 'm' }))
     const startedAt = performance.now()
     const { text, error } = await executed(backend)
     expect({ text, error }).to.deep.equal({ text: 'ab', error: undefined })
@@ -50,7 +51,7 @@ describe('an answer of a server that never ends its response', () => {
       setTimeout(() => response.write(chunk('b', 'stop')), 50)
     })
     const seen: string[] = []
-    const backend = createDirectLlm({ baseUrl: url, model: 'm' })
+    const backend = createDirectLlm(llmEndpoint({ baseUrl: url, model: 'm' }))
     const call = sampleCall({ onComplete: () => void seen.push('complete') })
     for await (const batch of backend.execute(sampleTurn(), call)) {
       seen.push(
@@ -68,7 +69,7 @@ describe('an answer of a server that never ends its response', () => {
         response.writeHead(200, SSE).end(`${chunk('a', 'stop')}data: [DONE]\n\n`)
       })
     })
-    const backend = createDirectLlm({ baseUrl: url, model: 'm' })
+    const backend = createDirectLlm(llmEndpoint({ baseUrl: url, model: 'm' }))
     expect((await executed(backend)).text).to.equal('a')
     backend.close()
   })

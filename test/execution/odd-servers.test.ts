@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { createDirectLlm } from '../../src/execution/direct-llm.js'
 import { createRuntimeOrchestrator } from '../../src/execution/runtime-orchestrator.js'
+import { llmEndpoint } from '../../src/llm/endpoint.js'
 import { executed } from '../support/executed.js'
 import { until } from '../support/until.js'
 
@@ -48,7 +49,7 @@ describe('servers that do not know when to stop', () => {
   }
 
   async function withLlm(check: (run: () => ReturnType<typeof executed>) => Promise<void>): Promise<void> {
-    const backend = createDirectLlm({ baseUrl: url, model: 'm' })
+    const backend = createDirectLlm(llmEndpoint({ baseUrl: url, model: 'm' }))
     await check(() => executed(backend))
     await until('the connection closed', () => open === 0, 1500)
     // What the kernel takes, not what a second of reading would bring.

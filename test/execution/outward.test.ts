@@ -4,6 +4,7 @@ import zlib from 'node:zlib'
 import { expect } from 'chai'
 import { createDirectLlm } from '../../src/execution/direct-llm.js'
 import { ProxyAgents } from '../../src/execution/proxy-agents.js'
+import { llmEndpoint } from '../../src/llm/endpoint.js'
 import { executed } from '../support/executed.js'
 import { sampleCall, sampleTurn } from '../support/sample-turn.js'
 
@@ -31,7 +32,9 @@ describe('the head of an answer of the direct LLM', () => {
   })
 
   async function ask(baseUrl: string) {
-    const backend = createDirectLlm({ baseUrl, model: 'm', apiKey: 'key' })
+    const backend = createDirectLlm(
+      llmEndpoint({ baseUrl, model: 'm', auth: { kind: 'bearer', key: 'key' } }),
+    )
     try {
       return await executed(backend)
     } finally {
@@ -67,7 +70,7 @@ describe('the head of an answer of the direct LLM', () => {
       gzip.flush()
       finish = () => gzip.end('data: [DONE]\n\n')
     })
-    const backend = createDirectLlm({ baseUrl: url, model: 'm' })
+    const backend = createDirectLlm(llmEndpoint({ baseUrl: url, model: 'm' }))
     const answer = backend.execute(sampleTurn(), sampleCall())
     const first = await answer.next()
     expect(first.value).to.deep.equal([{ type: 'text', data: { content: 'first' } }])
@@ -193,7 +196,7 @@ describe('the head of an answer of the direct LLM', () => {
       const { url, asked } = await tunnels(own.url)
       process.env.HTTP_PROXY = url
       process.env.NO_PROXY = 'spared.invalid'
-      const backend = createDirectLlm({ baseUrl: 'http://llm.invalid/v1', model: 'm' })
+      const backend = createDirectLlm(llmEndpoint({ baseUrl: 'http://llm.invalid/v1', model: 'm' }))
       for (let n = 0; n < 2; n += 1) {
         expect((await executed(backend)).text).to.equal('ok')
         await new Promise((resolve) => setTimeout(resolve, 50))

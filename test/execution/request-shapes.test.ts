@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { createDirectLlm } from '../../src/execution/direct-llm.js'
 import { createRuntimeOrchestrator } from '../../src/execution/runtime-orchestrator.js'
+import { llmEndpoint } from '../../src/llm/endpoint.js'
 import { executed } from '../support/executed.js'
 import { useNock } from '../support/nock.js'
 import { sampleCall, sampleTurn } from '../support/sample-turn.js'
@@ -80,7 +81,7 @@ describe('requests to the backends', () => {
 
   it("are the user's fault where the answer blames the message, ours otherwise", async () => {
     const runtime = createRuntimeOrchestrator({ url: 'http://upstream:8000' })
-    const llm = createDirectLlm({ baseUrl: 'http://upstream:8000/v1', model: 'm' })
+    const llm = createDirectLlm(llmEndpoint({ baseUrl: 'http://upstream:8000/v1', model: 'm' }))
     const long = { detail: [{ type: 'string_too_long', loc: ['body', 'user_message'], msg: 'x' }] }
     nock('http://upstream:8000').post('/api/v1/execute/stream').reply(422, long)
     nock('http://upstream:8000')
@@ -106,9 +107,13 @@ describe('requests to the backends', () => {
   })
 
   it('to the LLM are chat completions that stream and count', async () => {
-    const options = { baseUrl: 'http://upstream:8000/v1', apiKey: 'key', model: 'default-model' }
+    const endpoint = llmEndpoint({
+      baseUrl: 'http://upstream:8000/v1',
+      model: 'default-model',
+      auth: { kind: 'bearer', key: 'key' },
+    })
     const { body, headers } = await sent('/v1/chat/completions', done, () =>
-      executed(createDirectLlm(options), turn),
+      executed(createDirectLlm(endpoint), turn),
     )
     expect(body).to.deep.equal({
       model: 'profile-model',
@@ -128,7 +133,7 @@ describe('requests to the backends', () => {
   })
 
   it('to the LLM name the configured model and no key where there is none', async () => {
-    const backend = createDirectLlm({ baseUrl: 'http://upstream:8000', model: 'default-model' })
+    const backend = createDirectLlm(llmEndpoint({ baseUrl: 'http://upstream:8000', model: 'default-model' }))
     const { body, headers } = await sent('/chat/completions', done, () => executed(backend))
     expect(body).to.deep.equal({
       model: 'default-model',
@@ -140,13 +145,15 @@ describe('requests to the backends', () => {
   })
 
   it('to the LLM keep the query of the base URL', async () => {
-    const backend = createDirectLlm({ baseUrl: 'http://upstream:8000/openai?api-version=1', model: 'm' })
+    const backend = createDirectLlm(
+      llmEndpoint({ baseUrl: 'http://upstream:8000/openai?api-version=1', model: 'm' }),
+    )
     await sent('/openai/chat/completions?api-version=1', done, () => executed(backend))
   })
 
   it('are not taken for an answer when it is no event stream', async () => {
     nock('http://upstream:8000').post('/chat/completions').reply(200, { choices: [] })
-    const llm = await executed(createDirectLlm({ baseUrl: 'http://upstream:8000', model: 'm' }))
+    const llm = await executed(createDirectLlm(llmEndpoint({ baseUrl: 'http://upstream:8000', model: 'm' })))
     expect(llm.error).to.include({ code: 'llm_protocol_error', phase: 'headers' })
     nock('http://upstream:8000').post('/api/v1/execute/stream').reply(200, 'hi')
     nock('http://upstream:8000').post('/api/v1/execute/cancel').reply(200, {})

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { createDirectLlm } from '../../src/execution/direct-llm.js'
 import { createRuntimeOrchestrator } from '../../src/execution/runtime-orchestrator.js'
+import { llmEndpoint } from '../../src/llm/endpoint.js'
 import { startLlmSimulator } from '../../src/simulator/llm.js'
 import { startRuntimeSimulator } from '../../src/simulator/runtime.js'
 import type { Simulator } from '../../src/simulator/simulator-server.js'
@@ -60,7 +61,7 @@ describe('the fence around shadows, on the wire', () => {
 
   it('to the direct LLM is a header alone', async () => {
     const llm = await startLlmSimulator()
-    const backend = createDirectLlm({ baseUrl: llm.url, model: 'm' })
+    const backend = createDirectLlm(llmEndpoint({ baseUrl: llm.url, model: 'm' }))
     await executed(backend, shadow)
     await executed(backend)
     const [first, second] = llm.requests

@@ -9,6 +9,7 @@ import type { ExecutionLimits } from '../../src/execution/execution.js'
 import type { Outcome } from '../../src/execution/outcome.js'
 import { createRuntimeOrchestrator } from '../../src/execution/runtime-orchestrator.js'
 import { TurnAborted, type TurnResult } from '../../src/execution/turn-result.js'
+import { llmEndpoint } from '../../src/llm/endpoint.js'
 import type { MessageBody } from '../../src/protocol/events.js'
 import type { Faults } from '../../src/simulator/faults.js'
 import { startLlmSimulator } from '../../src/simulator/llm.js'
@@ -32,7 +33,7 @@ describe('turns on loopback servers', () => {
   beforeEach(async () => {
     llm = await startLlmSimulator()
     runtime = await startRuntimeSimulator()
-    direct = createDirectLlm({ baseUrl: llm.url, model: 'm' })
+    direct = createDirectLlm(llmEndpoint({ baseUrl: llm.url, model: 'm' }))
     orchestrator = createRuntimeOrchestrator({ url: runtime.url })
     outcomes = []
     tasks = []

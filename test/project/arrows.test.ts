@@ -7,9 +7,10 @@ import { markdownPage } from '../support/markdown.js'
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   core: [],
   protocol: [],
-  config: ['core', 'protocol'],
+  llm: ['core', 'protocol'],
+  config: ['core', 'llm', 'protocol'],
   decision: ['config', 'core', 'protocol'],
-  execution: ['core', 'decision', 'protocol'],
+  execution: ['core', 'decision', 'llm', 'protocol'],
   sessions: ['core', 'execution', 'protocol'],
   metrics: ['core', 'decision', 'execution', 'fallback', 'journal', 'protocol'],
   store: ['core', 'protocol'],

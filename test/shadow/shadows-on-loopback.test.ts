@@ -9,6 +9,7 @@ import { silentLogger } from '../../src/core/logger.js'
 import { createDirectLlm } from '../../src/execution/direct-llm.js'
 import { createRuntimeOrchestrator } from '../../src/execution/runtime-orchestrator.js'
 import type { Comparison } from '../../src/journal/comparison.js'
+import { llmEndpoint } from '../../src/llm/endpoint.js'
 import { EXECUTION_MODES, type ExecutionMode } from '../../src/protocol/modes.js'
 import { createShadowRunner, type ShadowRunner } from '../../src/shadow/shadow-runner.js'
 import { postTurn, startTurn } from '../support/chat-client.js'
@@ -105,7 +106,7 @@ describe('shadows on loopback', () => {
   }
 
   function backends(at: Readonly<Record<ExecutionMode, string>>) {
-    const direct = createDirectLlm({ baseUrl: `${at.direct_llm}/v1`, model: 'm' })
+    const direct = createDirectLlm(llmEndpoint({ baseUrl: `${at.direct_llm}/v1`, model: 'm' }))
     const runtime = createRuntimeOrchestrator({ url: at.runtime_orchestrator })
     closing.push(
       () => direct.close(),

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { createDirectLlm } from '../../src/execution/direct-llm.js'
+import { llmEndpoint } from '../../src/llm/endpoint.js'
 import { type Faults, parseFaults } from '../../src/simulator/faults.js'
 import { startLlmSimulator } from '../../src/simulator/llm.js'
 import { CONTENT_FORMS, ENCODINGS, ERROR_FORMS } from '../../src/simulator/llm-faults.js'
@@ -16,7 +17,7 @@ describe('the habits of the simulated LLM', () => {
 
   beforeEach(async () => {
     simulator = await startLlmSimulator()
-    backend = createDirectLlm({ baseUrl: `${simulator.url}/v1`, model: 'm' })
+    backend = createDirectLlm(llmEndpoint({ baseUrl: `${simulator.url}/v1`, model: 'm' }))
   })
   afterEach(async () => {
     backend.close()
