@@ -15,7 +15,7 @@ export function createDirectLlm(
   deps: { readonly clock?: Clock } = {},
 ): ChatBackend & { close(): void } {
   const clock = deps.clock ?? systemClock
-  const client = createHttpClient(clock, { outward: true })
+  const client = createHttpClient(clock, { outward: true, resend: true })
   const url = completionsUrl(endpoint.baseUrl)
 
   async function* execute(

@@ -38,10 +38,21 @@ export interface HttpClientOptions {
    * within its own origin, once along.
    */
   readonly outward?: boolean
+  /**
+   * Sends a request once more, on a fresh connection, where the server reset a kept one before it answered. Only for
+   * requests that may be executed twice: a reset does not tell whether the server had read the first. Default false.
+   */
+  readonly resend?: boolean
 }
 
-/** A client with connections of its own. No retries, no decompression; neither redirects nor proxies unless `outward`. */
-export function createHttpClient(clock: Clock, { outward = false }: HttpClientOptions = {}): HttpClient {
+/**
+ * A client with connections of its own. No retries unless `resend`, no decompression; neither redirects nor proxies unless
+ * `outward`.
+ */
+export function createHttpClient(
+  clock: Clock,
+  { outward = false, resend = false }: HttpClientOptions = {},
+): HttpClient {
   const agents = {
     http: new http.Agent({ keepAlive: true, timeout: IDLE_SOCKET_MS }),
     https: new https.Agent({ keepAlive: true, timeout: IDLE_SOCKET_MS }),
@@ -63,7 +74,7 @@ export function createHttpClient(clock: Clock, { outward = false }: HttpClientOp
     try {
       return await new Attempt(through(client, proxies, request.url), clock, request).response
     } catch (error) {
-      if (!(error instanceof ReusedSocketClosed)) throw error
+      if (!resend || !(error instanceof ReusedSocketClosed)) throw error
       return await new Attempt(through(fresh, singleProxies, request.url), clock, request).response
     }
   }
@@ -98,7 +109,7 @@ function proxyFor(proxies: ProxyAgents, url: string): ProxyAgent | undefined {
   }
 }
 
-/** The server closed a kept connection just as we wrote to it: nothing was answered, a fresh one may be tried. */
+/** The server closed a kept connection before it answered. It may have read the request, or not. */
 class ReusedSocketClosed extends TransportError {}
 
 /** One request on one connection, up to the response head. */

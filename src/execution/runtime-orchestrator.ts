@@ -40,7 +40,8 @@ export function createRuntimeOrchestrator(
   deps: BackendDeps = {},
 ): ChatBackend & { close(): void } {
   const clock = deps.clock ?? systemClock
-  const client = createHttpClient(clock)
+  // Never a second time: the tools of the first may have run. Failover is there for a connection that breaks.
+  const client = createHttpClient(clock, { resend: false })
   let closed = false
   const context: Context = {
     url: options.url,

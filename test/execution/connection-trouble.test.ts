@@ -126,7 +126,7 @@ describe('trouble with the connection to the runtime', () => {
     const ANSWER = `data: {"event":"text_chunk","data":{"content":"ok"}}\r\n\r\ndata: [DONE]\r\n\r\n`
     const SSE = { 'content-type': 'text/event-stream' }
 
-    it('is not told for an idle one that the server closed, where a fresh one works', async () => {
+    it('is told once for a kept one that the server reset: the turn is not sent again', async () => {
       let answers = 0
       const url = await serve((response, connection) => {
         answers += 1
@@ -136,8 +136,9 @@ describe('trouble with the connection to the runtime', () => {
       const kept = backendAt(url)
       await executed(kept)
       await settled()
-      expect((await executed(kept)).text).to.equal('ok')
-      expect({ answers, troubles }).to.deep.equal({ answers: 3, troubles: 0 })
+      expect((await executed(kept)).error).to.include({ code: 'runtime_unreachable' })
+      // The third is the cancel.
+      expect({ answers, troubles }).to.deep.equal({ answers: 3, troubles: 1 })
       kept.close()
     })
 
