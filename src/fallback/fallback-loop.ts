@@ -41,7 +41,7 @@ import { next } from './machine.js'
 import type { HealthProbe, ProbeResult } from './probe.js'
 import { snapshotOf } from './snapshot.js'
 import { type Effect, type FallbackInput, type FallbackState, initialState, type Step } from './state.js'
-import { StoreReader } from './store-reader.js'
+import { FlagStoreReader } from './store-reader.js'
 import { recoveryReach } from './verdict.js'
 import { whoseOverride } from './whose-override.js'
 
@@ -140,7 +140,7 @@ class FallbackLoop implements RunningFallback {
   /** the state's first instant: a replay begins there */
   readonly #createdAt: number
   readonly #owner: string
-  readonly #reader: StoreReader
+  readonly #reader: FlagStoreReader
   readonly #probe: HealthProbe
   readonly #loop: ReturnType<typeof createLoop>
   readonly #listeners = new Set<(event: FallbackEvent) => void>()
@@ -154,7 +154,7 @@ class FallbackLoop implements RunningFallback {
     this.#state = initialState({ replica, owner: this.#owner }, this.#createdAt)
     this.#lastCandidateAt = this.#createdAt
     this.#evaluator = createOverrideEvaluator(this.#state.known)
-    this.#reader = new StoreReader(deps.store, clock)
+    this.#reader = new FlagStoreReader(deps.store, clock)
     this.#probe = deps.probe({
       onResult: (result) => this.#onProbe(result),
       guardrails: () => this.#flags.guardrails,

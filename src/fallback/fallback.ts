@@ -43,9 +43,9 @@ export interface FallbackSnapshot {
 
 /** What an operator has to look at; the sentence is made in the reader's language. */
 export type Alert =
-  /** the flag store cannot be read: what was read last holds; persons and other replicas are not heard */
+  /** the override file cannot be read: what was read last holds; persons and other replicas are not heard */
   | { readonly kind: 'store_unreadable'; readonly code: string; readonly detail: string }
-  /** the override is not in the flag store: it acts in memory here alone */
+  /** the override file cannot be written: what was decided acts in memory here alone */
   | { readonly kind: 'not_persisted'; readonly code: string; readonly detail: string }
   /** written, and not given back by OpenFeature although the provider is READY */
   | { readonly kind: 'not_propagated'; readonly revision: number }

@@ -1,6 +1,6 @@
 import type { Transition } from '../journal/journal.js'
 import type { FallbackPolicy } from '../protocol/fallback.js'
-import type { ContentHash, Expected, StoreFault } from '../store/flag-store.js'
+import type { ContentHash, Expected, FlagStoreFault } from '../store/flag-store.js'
 import { type HandEdit, NEUTRAL, type Override, type Trip } from '../store/override.js'
 import type { Evidence, FallbackGuardrails } from './evidence.js'
 import type { Command } from './fallback.js'
@@ -108,7 +108,7 @@ export interface StoreState {
   readonly tripped: PendingTrip | null
   readonly attempts: number
   readonly retryAt: number
-  readonly fault: StoreFault | null
+  readonly fault: FlagStoreFault | null
   /** unreadable content, and since when it is so, unchanged */
   readonly unparsable: {
     readonly hash: ContentHash
@@ -162,7 +162,7 @@ export type StoreSeen =
   | { readonly kind: 'missing' }
   | {
       readonly kind: 'failed'
-      readonly fault: StoreFault
+      readonly fault: FlagStoreFault
       /** this read took too long, and none before it is still under way: the store is slow, and may well be written */
       readonly isLate?: true
     }
@@ -230,7 +230,7 @@ export type FallbackInput =
       /** told with a command that goes on top of it */
       readonly guardrails: FallbackGuardrails
     })
-  | (Instant & { readonly kind: 'write_failed'; readonly fault: StoreFault; readonly jitter: number })
+  | (Instant & { readonly kind: 'write_failed'; readonly fault: FlagStoreFault; readonly jitter: number })
   | (Instant & { readonly kind: 'lease_written'; readonly hash: ContentHash; readonly owner: string | null })
 
 export function initialState(self: Self, now: number): FallbackState {

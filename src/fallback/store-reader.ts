@@ -19,7 +19,7 @@ const READ_MS = 250
 
 const FAULT = {
   code: 'timeout',
-  message: `the flag store was not read within ${READ_MS} ms; is its file system hanging?`,
+  message: `the override file was not read within ${READ_MS} ms; is its file system hanging?`,
 } as const
 const LATE: StoreView = {
   override: { kind: 'failed', fault: FAULT, isLate: true },
@@ -33,14 +33,14 @@ const broken = (thrown: unknown): StoreView => ({
     kind: 'failed',
     fault: {
       code: 'internal',
-      message: `the flag store was not read, by a fault of this service: ${errorText(thrown)}`,
+      message: `the override file was not read, by a fault of this service: ${errorText(thrown)}`,
     },
   },
   lease: { kind: 'failed' },
 })
 
 /** Reads the store, one read at a time and each bounded. An override is parsed once for each content. */
-export class StoreReader {
+export class FlagStoreReader {
   #parsed: { readonly hash: string; readonly value: ParsedOverride } | undefined
   #reading: Promise<StoreView> | undefined
 

@@ -6,13 +6,13 @@ export function alertText(alert: Alert): Sentence {
   switch (alert.kind) {
     case 'store_unreadable':
       return {
-        'zh-CN': `无法读取回退标志的存储 (${alert.code}): ${alert.detail}。沿用最近一次读到的状态，暂时看不到其他副本和人工的修改；请检查该文件及其文件系统`,
-        en: `The flag store cannot be read (${alert.code}): ${alert.detail}. What was read last holds; changes by other replicas and by hand are not seen meanwhile; check the file and its file system`,
+        'zh-CN': `无法读取回退标志文件 (${alert.code}): ${alert.detail}。沿用最近一次读到的状态，暂时看不到其他副本和人工的修改；请检查该文件及其文件系统`,
+        en: `The override file cannot be read (${alert.code}): ${alert.detail}. What was read last holds; changes by other replicas and by hand are not seen meanwhile; check the file and its file system`,
       }
     case 'not_persisted':
       return {
-        'zh-CN': `回退标志无法写入存储 (${alert.code}): ${alert.detail}。回退目前只在本副本的内存中生效，服务会继续重试；请检查该目录是否存在、可写且有剩余空间`,
-        en: `The override cannot be written to the flag store (${alert.code}): ${alert.detail}. It acts in this replica's memory alone and is tried again; check that the directory exists, is writable and has room`,
+        'zh-CN': `无法写入回退标志文件 (${alert.code}): ${alert.detail}。回退目前只在本副本的内存中生效，服务会继续重试；请检查该目录是否存在、可写且有剩余空间`,
+        en: `The override file cannot be written (${alert.code}): ${alert.detail}. It acts in this replica's memory alone and is tried again; check that the directory exists, is writable and has room`,
       }
     case 'not_propagated':
       return {

@@ -15,7 +15,7 @@ const POLL_MS = 50
 /**
  * Creates the session, or takes the next turn in it. A session whose last cancel is still under way is waited for,
  * at most `releasingMs`, so that a late cancel cannot hit this turn.
- * @throws Problem 404 or 409; StoreUnavailable
+ * @throws Problem 404 or 409; SessionStoreUnavailable
  */
 export async function beginTurn(
   request: TurnRequest,

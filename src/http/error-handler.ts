@@ -1,7 +1,7 @@
 import type { Context, Middleware } from 'koa'
 import { errorCode, errorText } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
-import { StoreUnavailable } from '../sessions/session-store.js'
+import { SessionStoreUnavailable } from '../sessions/session-store.js'
 import { answerProblem } from './answer.js'
 import { requestFailed } from './events.js'
 import { PROBLEMS, Problem, retryLater } from './problems.js'
@@ -37,7 +37,7 @@ export function answerErrors(logger: Logger): Middleware {
 
 function toProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown
-  if (thrown instanceof StoreUnavailable) return retryLater('store_unavailable', 1, thrown)
+  if (thrown instanceof SessionStoreUnavailable) return retryLater('store_unavailable', 1, thrown)
   return new Problem('internal_error', { cause: thrown })
 }
 

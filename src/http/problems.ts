@@ -204,14 +204,14 @@ export const PROBLEMS = {
   journal_unavailable: {
     status: 503,
     code: 'store_unavailable',
-    'zh-CN': '变更记录暂时无法读取，请稍后重试',
-    en: 'The journal cannot be read right now. Try again in a moment',
+    'zh-CN': '数据库暂时不可用，无法读取变更记录，请稍后重试',
+    en: 'The database is not available, so the journal cannot be read. Try again in a moment',
   },
   store_unavailable: {
     status: 503,
     code: 'store_unavailable',
-    'zh-CN': '会话存储暂时不可用，请稍后重试',
-    en: 'Conversations cannot be read or kept right now. Try again in a moment',
+    'zh-CN': '数据库暂时不可用，无法读取或保存会话，请稍后重试',
+    en: 'The database is not available, so conversations cannot be read or kept. Try again in a moment',
   },
   internal_error: {
     status: 500,

@@ -24,7 +24,7 @@ import type { TurnPlace } from './turns.js'
 /**
  * The way of a turn from its guarded request to the last byte: begin → decide → execute and stream → keep → end →
  * release. Resolves when nothing of the turn is left.
- * @throws Problem or StoreUnavailable before the stream is open; nothing afterwards
+ * @throws Problem or SessionStoreUnavailable before the stream is open; nothing afterwards
  */
 export async function runTurn(
   ctx: Context,

@@ -118,7 +118,7 @@ export const STREAM_FAILURES: Readonly<Record<StreamErrorCode, Failure>> = {
   ),
   store_unavailable: failure(
     true,
-    '回答未能保存到会话历史，请复制所需内容，稍后重试',
-    'The answer could not be kept in the history. Copy what you need and try again later',
+    '数据库暂时不可用，回答未能保存到会话历史，请复制所需内容，稍后重试',
+    'The database is not available, so the answer is not in the history. Copy what you need and try again later',
   ),
 }

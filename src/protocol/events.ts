@@ -106,7 +106,8 @@ export const messageEventSchema = z.intersection(
 
 /**
  * Codes of the terminal `error` event: what failed an execution, and beside it `shutting_down` when a drain ran out,
- * `superseded` when another replica took the session over, `store_unavailable` when the answer could not be kept.
+ * `superseded` when another replica took the session over, `store_unavailable` when the database
+ * could not keep the answer.
  */
 export const streamErrorCodeSchema = z.union([
   executionErrorCodeSchema,

@@ -10,7 +10,7 @@ import {
   type SessionHolder,
   type SessionOwner,
   type SessionStore,
-  StoreUnavailable,
+  SessionStoreUnavailable,
   type TurnEnd,
 } from './session-store.js'
 import { type SessionRecord, sessionView, type TurnRecord } from './session-view.js'
@@ -193,6 +193,6 @@ class MemorySessionStore implements SessionStore {
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new StoreUnavailable('the session store is closed')
+    if (this.#closed) throw new SessionStoreUnavailable('the session store is closed')
   }
 }

@@ -51,7 +51,7 @@ export type Renewal = 'held' | 'stop_requested' | 'lost'
 /**
  * Conversations and the one running turn of each, shared by the replicas of one machine. A running turn is a row with
  * a reservation: after a kill it runs out and the turn reads as `aborted`.
- * Every method rejects with `StoreUnavailable` when the store cannot be read or written within its deadline, or is closed.
+ * Every method rejects with `SessionStoreUnavailable` when the store cannot be read or written within its deadline, or is closed.
  * What a turn's own replica tells last is what counts: a turn taken over (its reservation ran out and the next one began) is
  * never running again, but a late `finish` still keeps the text and the status its reader got.
  */
@@ -85,7 +85,7 @@ export interface SessionStore {
   close(): Promise<void>
 }
 
-/** The store did not answer within its deadline, or is broken; the turn is refused with 503. */
-export class StoreUnavailable extends Error {
-  override readonly name = 'StoreUnavailable'
+/** The database did not answer within its deadline, or is broken; the turn is refused with 503. */
+export class SessionStoreUnavailable extends Error {
+  override readonly name = 'SessionStoreUnavailable'
 }

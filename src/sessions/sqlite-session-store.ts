@@ -16,7 +16,7 @@ import {
   type SessionHolder,
   type SessionOwner,
   type SessionStore,
-  StoreUnavailable,
+  SessionStoreUnavailable,
   type TurnEnd,
 } from './session-store.js'
 import { sessionView, type TurnRecord } from './session-view.js'
@@ -33,7 +33,7 @@ export interface SqliteSessionStoreOptions {
   readonly historyBudget?: number
 }
 
-/** ms a call waits for a lock held by another process before it rejects with `StoreUnavailable` */
+/** ms a call waits for a lock held by another process before it rejects with `SessionStoreUnavailable` */
 const LOCK_DEADLINE_MS = 2_000
 /** ms for which the stop marks once read serve every turn of this process: one read, not one a turn */
 const STOP_MARKS_MS = 250
@@ -227,7 +227,7 @@ class SqliteSessionStore implements SessionStore {
   }
 
   #failure(error: unknown): unknown {
-    if (this.#closed) return new StoreUnavailable('the session store is closed', { cause: error })
+    if (this.#closed) return new SessionStoreUnavailable('the session store is closed', { cause: error })
     if (!(error instanceof BusyQueueError) && !isStorageFault(error)) return error
     const cause = error instanceof BusyQueueError ? (error.cause ?? error) : error
     // Once until it works again: under load every turn would tell the same.
@@ -238,7 +238,9 @@ class SqliteSessionStore implements SessionStore {
         '[Sessions] the session store is unavailable',
       )
     }
-    return new StoreUnavailable(`the session store is unavailable: ${errorText(error)}`, { cause: error })
+    return new SessionStoreUnavailable(`the session store is unavailable: ${errorText(error)}`, {
+      cause: error,
+    })
   }
 
   #recovered(): void {

@@ -7,7 +7,7 @@ import { asidePath, removeLeftovers, temporaryPath } from './leftovers.js'
 import { hashOf, MAX_WRITTEN_BYTES, readStored } from './read-file.js'
 import { isExpected, replaceFile } from './replace-file.js'
 import { type Gate, GivenUp, type StepFaults, type StoreStep } from './steps.js'
-import { noAnswer, storeClosed, storeFault, tooLargeToWrite } from './store-fault.js'
+import { flagStoreClosed, flagStoreFault, noAnswer, tooLargeToWrite } from './store-fault.js'
 import { type StoreFiles, storeFiles } from './store-files.js'
 
 export interface FileFlagStoreOptions {
@@ -83,7 +83,7 @@ class FileFlagStore implements FlagStore {
   }
 
   #read(which: WhichFile): Promise<Stored> {
-    if (this.#isClosed) return Promise.resolve({ kind: 'failed', fault: storeClosed(this.path) })
+    if (this.#isClosed) return Promise.resolve({ kind: 'failed', fault: flagStoreClosed(this.path) })
     return this.#reads.run<Stored>(
       async (isLate) => {
         const gate = this.#gate(isLate)
@@ -93,7 +93,7 @@ class FileFlagStore implements FlagStore {
           await gate('read', files[which])
           return await readStored(files[which])
         } catch (thrown) {
-          return { kind: 'failed', fault: storeFault(thrown, 'read', this.path) }
+          return { kind: 'failed', fault: flagStoreFault(thrown, 'read', this.path) }
         }
       },
       () => ({ kind: 'failed', fault: noAnswer('read', this.path, CALL_DEADLINE_MS) }),
@@ -101,7 +101,7 @@ class FileFlagStore implements FlagStore {
   }
 
   #write(which: WhichFile, text: string, expected: Expected, keepAside: boolean): Promise<WriteResult> {
-    if (this.#isClosed) return Promise.resolve({ kind: 'failed', fault: storeClosed(this.path) })
+    if (this.#isClosed) return Promise.resolve({ kind: 'failed', fault: flagStoreClosed(this.path) })
     if (Buffer.byteLength(text) > MAX_WRITTEN_BYTES)
       return Promise.resolve({ kind: 'failed', fault: tooLargeToWrite(this.path, MAX_WRITTEN_BYTES) })
     return this.#writes.run<WriteResult>(
@@ -114,7 +114,7 @@ class FileFlagStore implements FlagStore {
             this.#replace({ files, path: files[which], text, expected, keepAside, gate, lock }),
           )
         } catch (thrown) {
-          return { kind: 'failed', fault: storeFault(thrown, 'write', this.path) }
+          return { kind: 'failed', fault: flagStoreFault(thrown, 'write', this.path) }
         }
       },
       () => ({ kind: 'failed', fault: noAnswer('write', this.path, CALL_DEADLINE_MS) }),

@@ -5,7 +5,7 @@ import { errorCode } from '../core/errors.js'
 import { hardLink } from './hard-link.js'
 import { isAbandoned, type LockOwner, markFree, markHeld, newOwner, parseOwner } from './lock-owner.js'
 import type { Gate } from './steps.js'
-import { lockTimeout, StoreFailure } from './store-fault.js'
+import { FlagStoreFailure, lockTimeout } from './store-fault.js'
 
 /** how long one call waits for others to be done with the files (ms) */
 const WAIT_MS = 1_500
@@ -47,7 +47,7 @@ export class FileLock {
 
   constructor(private readonly options: FileLockOptions) {}
 
-  /** @throws StoreFailure `lock_timeout`, and the system's errors where the lock cannot be written */
+  /** @throws FlagStoreFailure `lock_timeout`, and the system's errors where the lock cannot be written */
   async acquire(path: string, gate: Gate): Promise<HeldLock> {
     this.#taken += 1
     const owner = newOwner(this.options.nonce, `${this.options.nonce}-${this.#taken}`)
@@ -76,7 +76,7 @@ export class FileLock {
       await this.#breakAbandoned(path, ticket, MAX_CLAIMS)
       const waited = clock.monotonic() - since
       if (waited >= WAIT_MS)
-        throw new StoreFailure(lockTimeout(path, holderText(await look(path)), Math.round(waited)))
+        throw new FlagStoreFailure(lockTimeout(path, holderText(await look(path)), Math.round(waited)))
       await this.#pause()
       await gate('lock', path)
     }

@@ -5,10 +5,10 @@ export type ContentHash = string
 export type Stored =
   | { readonly kind: 'text'; readonly text: string; readonly hash: ContentHash }
   | { readonly kind: 'missing' }
-  | { readonly kind: 'failed'; readonly fault: StoreFault }
+  | { readonly kind: 'failed'; readonly fault: FlagStoreFault }
 
 /** Why the store could not be read or written. */
-export interface StoreFault {
+export interface FlagStoreFault {
   /** `EROFS`, `ENOSPC`, `EACCES`, …, or `lock_timeout` */
   readonly code: string
   /** what is wrong, where, and what to do; ready for a log line */
@@ -23,7 +23,7 @@ export type WriteResult =
   /** the content is not the expected one any more; this is what is there now */
   | { readonly kind: 'conflict'; readonly stored: Stored }
   /** nothing was changed, or (rarely) it cannot be told; read again */
-  | { readonly kind: 'failed'; readonly fault: StoreFault }
+  | { readonly kind: 'failed'; readonly fault: FlagStoreFault }
 
 /** The two files that replicas share: the override, and the lease beside it, under one lock. */
 export interface FlagStore {

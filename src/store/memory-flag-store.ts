@@ -1,7 +1,7 @@
-import type { Expected, FlagStore, Stored, StoreFault, WriteResult } from './flag-store.js'
+import type { Expected, FlagStore, FlagStoreFault, Stored, WriteResult } from './flag-store.js'
 import { hashOf, MAX_WRITTEN_BYTES } from './read-file.js'
 import { isExpected } from './replace-file.js'
-import { storeClosed, tooLargeToWrite } from './store-fault.js'
+import { flagStoreClosed, tooLargeToWrite } from './store-fault.js'
 
 /** Both files in memory, shared by the stores made over them; a test writes into them as a person would. */
 export interface MemoryFiles {
@@ -17,14 +17,14 @@ export function createMemoryFiles(override?: string): MemoryFiles {
 
 export interface MemoryFlagStoreOptions {
   /** Asked before each call; a fault is its answer (a partition, a full disk). */
-  readonly fault?: (call: 'read' | 'write', file: 'override' | 'lease') => StoreFault | undefined
+  readonly fault?: (call: 'read' | 'write', file: 'override' | 'lease') => FlagStoreFault | undefined
 }
 
 /** The twin of the file store, for tests and simulations: the same answers, no time in between. */
 export function createMemoryFlagStore(files: MemoryFiles, options: MemoryFlagStoreOptions = {}): FlagStore {
   let isClosed = false
-  const faultOf = (call: 'read' | 'write', file: 'override' | 'lease'): StoreFault | undefined =>
-    isClosed ? storeClosed('memory') : options.fault?.(call, file)
+  const faultOf = (call: 'read' | 'write', file: 'override' | 'lease'): FlagStoreFault | undefined =>
+    isClosed ? flagStoreClosed('memory') : options.fault?.(call, file)
 
   const read = (file: 'override' | 'lease'): Stored => {
     const fault = faultOf('read', file)

@@ -3,7 +3,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { errorCode } from '../core/errors.js'
 import type { ContentHash, Stored } from './flag-store.js'
-import { StoreFailure, storeFault, tooLarge } from './store-fault.js'
+import { FlagStoreFailure, flagStoreFault, tooLarge } from './store-fault.js'
 
 /** what flagd sends in one message at most; a real document is a thousandth of it */
 export const MAX_FILE_BYTES = 4 * 1024 * 1024
@@ -21,7 +21,7 @@ export async function readStored(path: string): Promise<Stored> {
     return { kind: 'text', text: bytes.toString('utf8'), hash: hashOf(bytes) }
   } catch (thrown) {
     if (errorCode(thrown) === 'ENOENT') return { kind: 'missing' }
-    return { kind: 'failed', fault: storeFault(thrown, 'read', path) }
+    return { kind: 'failed', fault: flagStoreFault(thrown, 'read', path) }
   }
 }
 
@@ -31,7 +31,7 @@ async function readBytes(path: string): Promise<Buffer> {
   try {
     const found = await file.stat()
     if (!found.isFile()) throw Object.assign(new Error('not a file'), { code: 'EISDIR' })
-    if (found.size > MAX_FILE_BYTES) throw new StoreFailure(tooLarge(path, MAX_FILE_BYTES))
+    if (found.size > MAX_FILE_BYTES) throw new FlagStoreFailure(tooLarge(path, MAX_FILE_BYTES))
     return await readBounded(file, path, found.size)
   } finally {
     await file.close()
@@ -46,7 +46,7 @@ async function readBounded(file: FileHandle, path: string, size: number): Promis
     const piece = Buffer.alloc(size + 1)
     const { bytesRead } = await file.read(piece, 0, piece.length)
     total += bytesRead
-    if (total > MAX_FILE_BYTES) throw new StoreFailure(tooLarge(path, MAX_FILE_BYTES))
+    if (total > MAX_FILE_BYTES) throw new FlagStoreFailure(tooLarge(path, MAX_FILE_BYTES))
     pieces.push(piece.subarray(0, bytesRead))
     const isWhole = total >= size && bytesRead < piece.length
     if (bytesRead === 0 || isWhole) return Buffer.concat(pieces)

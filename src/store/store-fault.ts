@@ -1,11 +1,11 @@
 import { errorCode, errorText } from '../core/errors.js'
-import type { StoreFault } from './flag-store.js'
+import type { FlagStoreFault } from './flag-store.js'
 
 /** Thrown within the store alone; outside faults are values. */
-export class StoreFailure extends Error {
-  override readonly name = 'StoreFailure'
+export class FlagStoreFailure extends Error {
+  override readonly name = 'FlagStoreFailure'
 
-  constructor(readonly fault: StoreFault) {
+  constructor(readonly fault: FlagStoreFault) {
     super(fault.message)
   }
 }
@@ -13,8 +13,8 @@ export class StoreFailure extends Error {
 export type StoreAction = 'read' | 'write'
 
 /** The fault for anything thrown on the way to `path`: what is wrong, where, and what to do. */
-export function storeFault(thrown: unknown, action: StoreAction, path: string): StoreFault {
-  if (thrown instanceof StoreFailure) return thrown.fault
+export function flagStoreFault(thrown: unknown, action: StoreAction, path: string): FlagStoreFault {
+  if (thrown instanceof FlagStoreFailure) return thrown.fault
   const code = errorCode(thrown) ?? 'unknown'
   return { code, message: `cannot ${action} ${path}: ${advice(code, action) ?? errorText(thrown)} (${code})` }
 }
@@ -55,28 +55,28 @@ function advice(code: string, action: StoreAction): string | undefined {
   }
 }
 
-export function tooLarge(path: string, limit: number): StoreFault {
+export function tooLarge(path: string, limit: number): FlagStoreFault {
   const message = `cannot read ${path}: it is larger than ${limit} bytes; something else wrote into it (EFBIG)`
   return { code: 'EFBIG', message }
 }
 
 /** The content is ours: nothing was written. */
-export function tooLargeToWrite(path: string, limit: number): StoreFault {
+export function tooLargeToWrite(path: string, limit: number): FlagStoreFault {
   const message = `cannot write ${path}: the override would be larger than ${limit} bytes; reset it, or name fewer orgs (EFBIG)`
   return { code: 'EFBIG', message }
 }
 
-export function noAnswer(action: StoreAction, path: string, deadlineMs: number): StoreFault {
+export function noAnswer(action: StoreAction, path: string, deadlineMs: number): FlagStoreFault {
   const message = `cannot ${action} ${path}: the file system did not answer within ${deadlineMs} ms; look at its mount (ETIMEDOUT)`
   return { code: 'ETIMEDOUT', message }
 }
 
 /** `holder` is what is known of who has the lock. */
-export function lockTimeout(path: string, holder: string, waitedMs: number): StoreFault {
+export function lockTimeout(path: string, holder: string, waitedMs: number): FlagStoreFault {
   const message = `cannot write: ${path} was held by ${holder} for ${waitedMs} ms; it is broken by itself when that process is gone or nothing changes in it for 10 s (lock_timeout)`
   return { code: 'lock_timeout', message }
 }
 
-export function storeClosed(path: string): StoreFault {
-  return { code: 'closed', message: `the store of ${path} is closed` }
+export function flagStoreClosed(path: string): FlagStoreFault {
+  return { code: 'closed', message: `the flag store of ${path} is closed` }
 }

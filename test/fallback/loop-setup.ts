@@ -5,7 +5,7 @@ import type { EvidenceSample, Transition } from '../../src/journal/journal.js'
 import { createJudgedWindow } from '../../src/metrics/judged-window.js'
 import { createPublicWindows } from '../../src/metrics/public-windows.js'
 import type { FallbackPolicy } from '../../src/protocol/fallback.js'
-import type { FlagStore, StoreFault } from '../../src/store/flag-store.js'
+import type { FlagStore, FlagStoreFault } from '../../src/store/flag-store.js'
 import {
   createMemoryFiles,
   createMemoryFlagStore,
@@ -35,7 +35,7 @@ export function setUpLoop(
     ready: true,
     /** the text the provider has; undefined: whatever the file holds */
     provided: undefined as string | undefined,
-    writeFault: undefined as StoreFault | undefined,
+    writeFault: undefined as FlagStoreFault | undefined,
     flagsFail: false,
   }
   const kept: Transition[] = []

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
-import { StoreReader } from '../../src/fallback/store-reader.js'
+import { FlagStoreReader } from '../../src/fallback/store-reader.js'
 import { createMemoryFiles, createMemoryFlagStore } from '../../src/store/memory-flag-store.js'
 
 describe('the reader of the store', () => {
@@ -16,7 +16,7 @@ describe('the reader of the store', () => {
     it(`answers a failed read where the store ${how}, and reads again`, async () => {
       const store = createMemoryFlagStore(createMemoryFiles())
       const read = store.read.bind(store)
-      const reader = new StoreReader(store, systemClock)
+      const reader = new FlagStoreReader(store, systemClock)
       store.read = broken
       const { override } = await reader.read()
       expect(override).to.deep.include({ kind: 'failed' })
@@ -34,7 +34,7 @@ describe('the reader of the store', () => {
     }
     store.read = hang
     store.readLease = hang
-    const reader = new StoreReader(store, systemClock)
+    const reader = new FlagStoreReader(store, systemClock)
     for (let asked = 0; asked < 3; asked += 1) expect((await reader.read()).override.kind).to.equal('failed')
     expect(underWay).to.equal(1)
   })

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
 import { sessionSchema, stopResponseSchema } from '../../src/protocol/api.js'
 import { createMemorySessionStore } from '../../src/sessions/memory-session-store.js'
-import { type SessionStore, StoreUnavailable } from '../../src/sessions/session-store.js'
+import { type SessionStore, SessionStoreUnavailable } from '../../src/sessions/session-store.js'
 import { dataOf, errorOf } from '../support/answers.js'
 import { nextTurn, postTurn, readTurn, startTurn } from '../support/chat-client.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
@@ -44,7 +44,7 @@ function storeWith(changed: (inner: SessionStore) => Partial<SessionStore>): Ses
   }
 }
 
-const down = () => Promise.reject(new StoreUnavailable('the disk is gone'))
+const down = () => Promise.reject(new SessionStoreUnavailable('the disk is gone'))
 
 describe('a conversation', () => {
   it('goes on in its session: the backend gets the history, the client its turns', async () => {

@@ -5,7 +5,7 @@ import type { BackendEvent } from '../../src/execution/backend.js'
 import { ExecutionError } from '../../src/execution/execution-error.js'
 import type { ExecutionMode } from '../../src/protocol/modes.js'
 import { createMemorySessionStore } from '../../src/sessions/memory-session-store.js'
-import { StoreUnavailable } from '../../src/sessions/session-store.js'
+import { SessionStoreUnavailable } from '../../src/sessions/session-store.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
 import { chunksOf, type RawClient, rawStart } from '../support/raw-client.js'
 import { aborted, scripted } from '../support/scripted-backend.js'
@@ -106,7 +106,7 @@ async function play(plan: Run) {
   let client: RawClient | undefined
   const inner = createMemorySessionStore({ clock: systemClock })
   const finish = plan.storeFails
-    ? () => Promise.reject(new StoreUnavailable('planned'))
+    ? () => Promise.reject(new SessionStoreUnavailable('planned'))
     : inner.finish.bind(inner)
   const act = happening(
     plan.happening,

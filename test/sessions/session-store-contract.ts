@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import type { NewTurn, SessionStore, TurnEnd } from '../../src/sessions/session-store.js'
-import { StoreUnavailable } from '../../src/sessions/session-store.js'
+import { SessionStoreUnavailable } from '../../src/sessions/session-store.js'
 import { type ManualClock, manualClock } from '../support/manual-clock.js'
 import { rejection } from '../support/rejection.js'
 
@@ -108,7 +108,9 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
 
     it('is not created twice', async () => {
       await store.create(newTurn('m1'), 'agent-1')
-      expect(await rejection(store.create(newTurn('m9'), 'agent-2'))).to.not.be.instanceOf(StoreUnavailable)
+      expect(await rejection(store.create(newTurn('m9'), 'agent-2'))).to.not.be.instanceOf(
+        SessionStoreUnavailable,
+      )
       await store.finish('m1', answered('a'))
       expect(await statuses()).to.deep.equal(['answered'])
     })
@@ -355,7 +357,7 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
       store.requestStop('session-1', OWNER),
       store.read('session-1', OWNER),
     ]) {
-      expect(await rejection(call)).to.be.instanceOf(StoreUnavailable)
+      expect(await rejection(call)).to.be.instanceOf(SessionStoreUnavailable)
     }
   })
 }

@@ -2,7 +2,7 @@ import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
 import type { SessionStore } from '../../src/sessions/session-store.js'
-import { StoreUnavailable } from '../../src/sessions/session-store.js'
+import { SessionStoreUnavailable } from '../../src/sessions/session-store.js'
 import { openSqliteSessionStore } from '../../src/sessions/sqlite-session-store.js'
 import { capturingLogger } from '../support/capturing-logger.js'
 import { type Forked, forked, killForked } from '../support/forked.js'
@@ -93,7 +93,7 @@ describe('the SQLite session store in trouble', () => {
       writes.push(sessions.release('m9'))
       clock.advance(1)
       for (const write of writes.slice(0, 2))
-        expect(await rejection(write)).to.be.instanceOf(StoreUnavailable)
+        expect(await rejection(write)).to.be.instanceOf(SessionStoreUnavailable)
       expect(words(lines)).to.deep.equal([UNAVAILABLE])
       expect(lines[0]).to.include({ code: 'SQLITE_BUSY' })
       await order('unlock')
@@ -109,7 +109,7 @@ describe('the SQLite session store in trouble', () => {
       await sessions.requestStop('session-1', OWNER)
       expect(await sessions.stopRequested('m0')).to.equal(true)
       await order('lock')
-      expect(await rejection(sessions.release('m0'))).to.be.instanceOf(StoreUnavailable)
+      expect(await rejection(sessions.release('m0'))).to.be.instanceOf(SessionStoreUnavailable)
       await order('unlock')
       // The stop mark is still there; who asks is no turn of this process any more.
       expect(await sessions.stopRequested('m0')).to.equal(false)
@@ -121,7 +121,7 @@ describe('the SQLite session store in trouble', () => {
       await order('lock')
       const write = sessions.create(newTurn('m1'), 'agent-1')
       await sessions.close()
-      expect(await rejection(write)).to.be.instanceOf(StoreUnavailable)
+      expect(await rejection(write)).to.be.instanceOf(SessionStoreUnavailable)
     }).timeout(20_000)
   })
 
@@ -133,7 +133,7 @@ describe('the SQLite session store in trouble', () => {
     await sessions.close()
     damage(path)
     const thrown = await rejection(open().read('session-1', OWNER))
-    expect(thrown).to.be.instanceOf(StoreUnavailable)
+    expect(thrown).to.be.instanceOf(SessionStoreUnavailable)
     expect(words(lines)).to.deep.equal([UNAVAILABLE])
     expect(JSON.stringify(lines)).to.contain('SQLITE_CORRUPT').and.not.contain('secret')
   })
@@ -149,7 +149,7 @@ describe('the SQLite session store in trouble', () => {
     let message = await child.message()
     for (; !message.startsWith('failed') && message !== 'end'; message = await child.message())
       told.push(message)
-    expect(message).to.equal('failed: StoreUnavailable')
+    expect(message).to.equal('failed: SessionStoreUnavailable')
     expect(told.length).to.be.greaterThan(10)
     const sessions = open()
     for (const sessionId of told) {

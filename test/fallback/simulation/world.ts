@@ -1,6 +1,6 @@
 import type { FallbackGuardrails } from '../../../src/fallback/evidence.js'
 import type { FallbackPolicy } from '../../../src/protocol/fallback.js'
-import type { Expected, Stored, StoreFault, WriteResult } from '../../../src/store/flag-store.js'
+import type { Expected, FlagStoreFault, Stored, WriteResult } from '../../../src/store/flag-store.js'
 import { NEUTRAL } from '../../../src/store/override.js'
 import { renderOverride } from '../../../src/store/override-document.js'
 import { type Content, revisionOf, type View, viewOf } from './content.js'
@@ -10,9 +10,9 @@ import type { Scheduler } from './scheduler.js'
 /** How the runtime answers: `dead` refuses probes too, `broken` and `half` fail executions alone. */
 export type RuntimeCondition = 'well' | 'dead' | 'slow' | 'broken' | 'half'
 
-export const READ_FAULT: StoreFault = { code: 'EIO', message: 'cannot be read' }
-export const LATE_FAULT: StoreFault = { code: 'timeout', message: 'not read in time' }
-export const WRITE_FAULT: StoreFault = { code: 'EROFS', message: 'cannot be written' }
+export const READ_FAULT: FlagStoreFault = { code: 'EIO', message: 'cannot be read' }
+export const LATE_FAULT: FlagStoreFault = { code: 'timeout', message: 'not read in time' }
+export const WRITE_FAULT: FlagStoreFault = { code: 'EROFS', message: 'cannot be written' }
 
 /** What the replicas share, as it truly is. */
 export class World {
