@@ -19,12 +19,16 @@ export interface FlagdConnection {
   close(): Promise<void>
 }
 
-/** Measured with flagd 0.16.1: the rpc cache goes stale, a stream deadline makes the provider STALE for seconds. */
+/**
+ * Measured with flagd 0.16.1: the rpc cache goes stale, a stream deadline makes the provider STALE for seconds. Its sync
+ * service ends a connection that pings more often than every 30 s; older ones allow a ping in five minutes, and there
+ * grpc-js doubles the time each time it is told so. A silent daemon is noticed by its missing answers, long before a ping.
+ */
 const SETTINGS = {
   cache: 'disabled',
   deadlineMs: 500,
   streamDeadlineMs: 0,
-  keepAliveTime: 5000,
+  keepAliveTime: 60_000,
   retryBackoffMs: 100,
   retryBackoffMaxMs: 200,
   retryGracePeriod: 10,

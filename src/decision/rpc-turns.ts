@@ -10,7 +10,7 @@ import type { TurnSettler } from './turn-settler.js'
 
 /** ms between two probes of a daemon that refuses connections */
 const PROBE_INTERVAL_MS = 250
-/** ms for one probe; a silent connection is dropped by keep-alive after 25 s, which ends the calls on it */
+/** ms for one probe; a silent connection is dropped by keep-alive after 80 s, which ends the calls on it */
 const PROBE_DEADLINE_MS = 30_000
 
 /** What the turns need of the resolver around them. */

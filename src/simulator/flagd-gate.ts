@@ -1,4 +1,6 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import type { Clock } from '../core/clock.js'
+import { FrameReader, isPing, PingPolicy, tooManyPings } from './flagd-pings.js'
 
 /**
  * `open` passes bytes; `frozen` takes connections and moves not one byte, pings included, as a stopped process
@@ -21,12 +23,15 @@ const MAX_CONNECTIONS = 1000
 export class FlagdGate {
   readonly #server: Server
   readonly #pairs = new Set<Pair>()
-  readonly #innerPort: number
+  readonly #counts = { pings: 0, cutOff: 0 }
   #mode: GateMode = 'open'
 
-  /** `innerPort`: the gRPC server's, on 127.0.0.1 */
-  constructor(innerPort: number) {
-    this.#innerPort = innerPort
+  /** `innerPort`: the gRPC server's, on 127.0.0.1; `minPingMs`: between two pings of a connection */
+  constructor(
+    private readonly innerPort: number,
+    private readonly minPingMs: number,
+    private readonly clock: Clock,
+  ) {
     this.#server = createServer({ noDelay: true }, (client) => this.#accept(client))
     this.#server.maxConnections = MAX_CONNECTIONS
   }
@@ -34,6 +39,11 @@ export class FlagdGate {
   /** Listens and gives the port taken; rejects with the system's error. */
   listen(port: number, host: string): Promise<number> {
     return listenOn(this.#server, port, host)
+  }
+
+  /** Pings of clients since the start, and connections ended because of them. */
+  get counts(): { readonly pings: number; readonly cutOff: number } {
+    return this.#counts
   }
 
   setMode(mode: GateMode): void {
@@ -54,11 +64,29 @@ export class FlagdGate {
       client.resetAndDestroy()
       return
     }
-    const pair = { client, inner: connect({ port: this.#innerPort, host: '127.0.0.1', noDelay: true }) }
+    const pair = { client, inner: connect({ port: this.innerPort, host: '127.0.0.1', noDelay: true }) }
     this.#pairs.add(pair)
     this.#bind(pair, client, pair.inner)
     this.#bind(pair, pair.inner, client)
+    this.#watchPings(pair)
     apply(pair, this.#mode)
+  }
+
+  /** The gRPC server here lets every ping pass; flagd does not. */
+  #watchPings({ client, inner }: Pair): void {
+    const policy = new PingPolicy(this.minPingMs)
+    const [up, down] = [new FrameReader('client'), new FrameReader('server')]
+    inner.on('data', (bytes: Buffer) => policy.sent(down.read(bytes)))
+    client.on('data', (bytes: Buffer) => {
+      const frames = up.read(bytes)
+      this.#counts.pings += frames.filter(isPing).length
+      // In the middle of a frame nothing else may be written: the next ping ends it.
+      if (!policy.isTooMany(frames, this.clock.monotonic()) || !down.isBetweenFrames) return
+      if (client.writableEnded) return
+      this.#counts.cutOff += 1
+      inner.unpipe(client)
+      client.end(tooManyPings())
+    })
   }
 
   #bind(pair: Pair, socket: Socket, other: Socket): void {

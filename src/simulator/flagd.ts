@@ -12,6 +12,8 @@ import { FlagdStore } from './flagd-store.js'
 
 // flagd's own interval on an event stream
 const KEEP_ALIVE_MS = 20_000
+// flagd's own least time between two pings (`--keep-alive-min-time`)
+const MIN_PING_MS = 30_000
 
 export interface FlagdSimulatorOptions {
   /** flag files in rising priority; each must exist */
@@ -27,6 +29,8 @@ export interface FlagdSimulatorOptions {
   readonly clock?: Clock
   /** milliseconds between two `keep_alive` events */
   readonly keepAliveMs?: number
+  /** least milliseconds between two pings of one connection: the third that comes sooner ends it; flagd's own when left out */
+  readonly minPingMs?: number
 }
 
 export interface FlagdSimulator {
@@ -40,12 +44,15 @@ export interface FlagdSimulator {
     /** replaces all faults: what is left out is off */
     set(faults: FlagdFaultsInput): void
   }
+  /** HTTP/2 pings of clients since the start, and connections ended because they were too many */
+  pings(): { readonly pings: number; readonly cutOff: number }
   /** As a kill does: connections break, streams end with UNAVAILABLE, ports and watches are free. Idempotent. */
   close(): Promise<void>
 }
 
 /**
  * A stand-in for the flagd daemon, good for both resolvers of `@openfeature/flagd-provider`, from the same flag files.
+ * Both services share one port, so flagd's rule about pings on its sync service holds for rpc here too.
  * Rejects when a file is missing or a port is taken. What it does with broken files: flagd-source.ts.
  */
 export async function startFlagdSimulator(options: FlagdSimulatorOptions): Promise<FlagdSimulator> {
@@ -85,10 +92,12 @@ export async function startFlagdSimulator(options: FlagdSimulatorOptions): Promi
   }
   try {
     files.start()
-    gate = new FlagdGate(await bindInside(server))
-    const port = await gate.listen(options.port ?? 0, host)
+    const opened = new FlagdGate(await bindInside(server), options.minPingMs ?? MIN_PING_MS, clock)
+    gate = opened
+    const port = await opened.listen(options.port ?? 0, host)
     const controlPort = await control.listen(options.controlPort ?? 0, host)
-    return { port, controlPort, url: `http://${host}:${controlPort}`, faults: faultSwitch, close }
+    const url = `http://${host}:${controlPort}`
+    return { port, controlPort, url, faults: faultSwitch, pings: () => opened.counts, close }
   } catch (error) {
     await close()
     throw error
