@@ -1,11 +1,14 @@
 import { z } from 'zod'
 
-/** Value of flag `chat-runtime-guardrails`. An absent field takes the default below; a wrong one refuses the whole. */
+/**
+ * Value of flag `chat-runtime-guardrails`. An absent field takes the default below; a wrong value refuses the whole. An unknown
+ * field is dropped (and told): replicas of two versions can read one file.
+ */
 const rate = z.number().min(0).max(1)
 const ms = (least: number, most = 86_400_000) => z.number().int().min(least).max(most)
 const percent = z.number().int().min(0).max(100)
 
-export const guardrailsSchema = z.strictObject({
+export const guardrailsSchema = z.object({
   /** breach above; null: CHAT_RUNTIME_ERROR_RATE_THRESHOLD */
   errorRate: rate.nullable().default(null),
   timeoutRate: rate.default(0.3),
@@ -39,6 +42,12 @@ export const guardrailsSchema = z.strictObject({
   gapMs: ms(1).default(60_000),
   /** of the whole turn; null: CHAT_RUNTIME_TIMEOUT_THRESHOLD_MS */
   totalMs: ms(1).nullable().default(null),
+  /** ms a user waits before the commit point; who leaves later than that counts as a timeout */
+  abandonAfterMs: ms(1).default(3000),
+  /** failures in a row that are a breach where there are too few executions for rates */
+  consecutiveFailures: z.number().int().min(1).max(1000).default(5),
+  /** ms; the 95th percentile of the time to the first content breaches above; null: not judged */
+  firstContentP95Ms: ms(1).nullable().default(null),
   softFailures: z
     .array(z.string().min(1).max(1000))
     .max(100)

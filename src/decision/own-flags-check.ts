@@ -6,6 +6,7 @@ import { agentProfileSchema } from './agent-profile.js'
 import { type IssueList, nodeNear, propertiesOf } from './flag-document.js'
 import { FLAG_KEYS, FLAGS_OF_FILE, type FlagFileKind } from './flags.js'
 import { guardrailsSchema } from './guardrails.js'
+import { unknownFields } from './unknown-fields.js'
 
 /** What each of our flags' variants must be. */
 const VALUE_SCHEMAS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
@@ -50,20 +51,33 @@ function checkVariants(root: Node, flag: Node, key: string, issues: IssueList): 
   const variants = propertiesOf(flag).find((property) => property.key === 'variants')?.value
   for (const { key: variant, value } of propertiesOf(variants)) {
     const at: JSONPath = ['flags', key, 'variants', variant]
-    const refused = valueFault(key, getNodeValue(value))
-    for (const { path, message } of refused) {
+    const { faults, unknown } = lookInto(key, getNodeValue(value))
+    for (const { path, message } of faults) {
       const full = [...at, ...path]
       issues.add(nodeNear(root, full).offset, full, message, 'flag')
+    }
+    for (const field of unknown) {
+      const full = [...at, ...field.split('.')]
+      const name = `"${field}" is no field of this flag in this version, and is ignored`
+      issues.warn(nodeNear(root, full).offset, full, name)
     }
   }
 }
 
+interface ValueFindings {
+  readonly faults: readonly { readonly path: JSONPath; readonly message: string }[]
+  /** fields that are ignored, as dotted paths */
+  readonly unknown: readonly string[]
+}
+
 /** What is wrong with a value of one of our flags: nothing for a good one. Paths are within the value. */
-function valueFault(key: string, value: unknown): { path: JSONPath; message: string }[] {
+function lookInto(key: string, value: unknown): ValueFindings {
   const result = VALUE_SCHEMAS.get(key)?.safeParse(value)
-  if (result === undefined || result.success) return []
-  return result.error.issues.map(({ path, message }) => ({
+  if (result === undefined) return { faults: [], unknown: [] }
+  if (result.success) return { faults: [], unknown: unknownFields(value, result.data) }
+  const faults = result.error.issues.map(({ path, message }) => ({
     path: path.filter((part) => typeof part !== 'symbol'),
     message,
   }))
+  return { faults, unknown: [] }
 }

@@ -1,15 +1,18 @@
 import type { Clock } from '../core/clock.js'
 import type { FlagFaults } from './flag-faults.js'
 
-/** ms without a refusal after which a flag counts as mended even though no change of the flags was announced */
+/** ms without a finding after which a flag counts as mended even though no change of the flags was announced */
 const QUIET_MS = 10_000
+/** unknown fields named in one message */
+const NAMED = 10
 
 /**
- * Flags whose value was refused for some turn. One org's bad variant must not be told and mended by turns, so a fault is
- * mended by a good value only after the flags changed, or when nothing was refused for a while.
+ * Flags whose value was refused for some turn, or had fields that nobody knows. One org's bad variant must not be told and
+ * mended by turns, so a fault is mended by a good value only after the flags changed, or when nothing was found for a while.
  */
 export class RefusedFlags {
-  readonly #refused = new Map<string, { generation: number; seenAt: number }>()
+  /** by the source of the fault */
+  readonly #found = new Map<string, { generation: number; seenAt: number }>()
   #generation = 0
 
   constructor(
@@ -23,21 +26,34 @@ export class RefusedFlags {
   }
 
   refuse(key: string, message: string): void {
-    const seenAt = this.clock.monotonic()
-    const known = this.#refused.get(key)
-    if (known?.generation !== this.#generation)
-      this.faults.replace(`flag:${key}`, [
-        { where: key, message: `${message}; the last good value stays in force, then the code default` },
-      ])
-    this.#refused.set(key, { generation: this.#generation, seenAt })
+    this.#tell(`flag:${key}`, key, `${message}; the last good value stays in force, then the code default`)
   }
 
-  accept(key: string): void {
-    if (this.#refused.size === 0) return
-    const known = this.#refused.get(key)
+  /** The value was taken over; `unknown` are the fields of it that were ignored. */
+  accept(key: string, unknown: readonly string[] = []): void {
+    if (unknown.length > 0) this.#tell(`unknown:${key}`, key, ignoredText(unknown))
+    if (this.#found.size === 0) return
+    this.#mend(`flag:${key}`)
+    if (unknown.length === 0) this.#mend(`unknown:${key}`)
+  }
+
+  #tell(source: string, where: string, message: string): void {
+    if (this.#found.get(source)?.generation !== this.#generation)
+      this.faults.replace(source, [{ where, message }])
+    this.#found.set(source, { generation: this.#generation, seenAt: this.clock.monotonic() })
+  }
+
+  #mend(source: string): void {
+    const known = this.#found.get(source)
     if (known === undefined) return
     if (known.generation === this.#generation && this.clock.monotonic() - known.seenAt < QUIET_MS) return
-    this.#refused.delete(key)
-    this.faults.replace(`flag:${key}`, [])
+    this.#found.delete(source)
+    this.faults.replace(source, [])
   }
+}
+
+function ignoredText(unknown: readonly string[]): string {
+  const more = unknown.length > NAMED ? ` and ${unknown.length - NAMED} more` : ''
+  const fields = unknown.slice(0, NAMED).join(', ')
+  return `unknown fields are ignored (${fields}${more}); misspelt, or of another version of this service`
 }

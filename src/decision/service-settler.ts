@@ -57,7 +57,8 @@ export class ServiceSettler {
   ): T {
     const verdict = judge(details, parse, () => this.answers.whenAbsent(overrideFound))
     if (verdict.kind === 'refused') this.refused.refuse(key, verdict.message)
-    else if (verdict.kind !== 'away') this.refused.accept(key)
+    else if (verdict.kind === 'value') this.refused.accept(key, verdict.unknown)
+    else if (verdict.kind === 'default') this.refused.accept(key)
     switch (verdict.kind) {
       case 'value':
         return verdict.value

@@ -166,7 +166,8 @@ export class TurnSettler {
   ): Verdict<T> {
     const verdict = judge(details, parse, () => this.answers.whenAbsent(overrideFound))
     if (verdict.kind === 'refused') this.refused.refuse(key, verdict.message)
-    else if (verdict.kind !== 'away') this.refused.accept(key)
+    else if (verdict.kind === 'value') this.refused.accept(key, verdict.unknown)
+    else if (verdict.kind === 'default') this.refused.accept(key)
     return verdict
   }
 }

@@ -1,9 +1,11 @@
 import type { z } from 'zod'
 import { LruMap } from './lru-map.js'
+import { unknownFields } from './unknown-fields.js'
 
 /** A flag's value, or why it is refused. */
 export type Parsed<T> =
-  | { readonly kind: 'value'; readonly value: T }
+  /** `unknown`: fields that were ignored, as dotted paths */
+  | { readonly kind: 'value'; readonly value: T; readonly unknown?: readonly string[] }
   | { readonly kind: 'refused'; readonly message: string }
 
 const NO_OBJECT = { kind: 'refused', message: 'the value is no object' } as const
@@ -35,7 +37,10 @@ export function createValueParser<Raw, T extends object>(
 
 function parse<Raw, T>(schema: z.ZodType<Raw>, finish: (raw: Raw) => T, raw: object): Parsed<T> {
   const result = schema.safeParse(raw)
-  if (result.success) return { kind: 'value', value: finish(result.data) }
+  if (result.success) {
+    const unknown = unknownFields(raw, result.data)
+    return { kind: 'value', value: finish(result.data), ...(unknown.length === 0 ? {} : { unknown }) }
+  }
   const faults = result.error.issues.map(({ path, message }) => `${path.join('.') || 'value'}: ${message}`)
   return { kind: 'refused', message: `the value is refused as a whole (${faults.join('; ')})` }
 }

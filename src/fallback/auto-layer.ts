@@ -2,6 +2,7 @@ import { unreachable } from '../core/errors.js'
 import type { FallbackPolicy } from '../protocol/fallback.js'
 import type { AutoLayer, Trip } from '../store/override.js'
 import type { Evidence, FallbackGuardrails } from './evidence.js'
+import { holdMs } from './hold.js'
 import type { Instant, Timers } from './state.js'
 import { isDirectAsSick, isRecovered, judgeRuntime, recoveryReach } from './verdict.js'
 
@@ -43,8 +44,6 @@ export type AutoMove =
   | { readonly kind: 'forget_trips' }
 
 const STAY: AutoMove = { kind: 'stay' }
-/** the hold grows by at most this share, so that not every installation tries again in the same second */
-const JITTER_SHARE = 0.1
 
 /** The moves of the automatic layer: `normal → fallback → recovering → normal`. Pure. */
 export function autoMove(input: AutoInput): AutoMove {
@@ -135,13 +134,6 @@ function trip(input: AutoInput, cause: Trip, what: 'trip' | 'relapse'): AutoMove
   const holdUntil = input.wall + holdMs(trips, input.jitter, input.guardrails)
   const auto: AutoLayer = { state: 'fallback', trip: cause, since: input.wall, holdUntil }
   return { kind: 'trip', what, auto, trips }
-}
-
-/** ms of the hold: doubles with each trip up to `maxHoldSeconds`; jitter only lengthens. */
-export function holdMs(trips: number, jitter: number, guardrails: FallbackGuardrails): number {
-  const most = guardrails.maxHoldSeconds * 1000
-  const doubled = guardrails.holdSeconds * 1000 * 2 ** Math.min(trips - 1, 40)
-  return Math.round(Math.min(most, doubled * (1 + JITTER_SHARE * jitter)))
 }
 
 function healthTrip({ probe }: Evidence, { probeFailures }: FallbackGuardrails): Trip {

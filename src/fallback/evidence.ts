@@ -23,6 +23,10 @@ export interface FallbackGuardrails {
   readonly rampPercents: readonly number[]
   readonly rampStepSeconds: number
   readonly leaseSeconds: number
+  /** failures in a row that are a breach where the windows hold too few executions */
+  readonly consecutiveFailures: number
+  /** ms; the 95th percentile of the time to the first content breaches above; null: not judged */
+  readonly firstContentP95Ms: number | null
 }
 
 /** What this replica knows of the backends at one tick. Durations in ms. */

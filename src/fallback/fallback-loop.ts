@@ -236,7 +236,7 @@ class FallbackLoop implements RunningFallback {
       policy,
       leaseMs: leaseMs(guardrails),
       probe: this.#probe.state(),
-      now: this.deps.clock.monotonic(),
+      ...this.#instant(),
       ...(this.#loopFault === undefined ? {} : { loopFault: this.#loopFault }),
     })
   }

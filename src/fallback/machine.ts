@@ -7,6 +7,7 @@ import { holdsLease, leaseMove, leaseMs, seeLease } from './lease.js'
 import { prove, seeProvider } from './see-provider.js'
 import { mayReplace, seeStore } from './see-store.js'
 import type { FallbackInput, FallbackState, Step, StoreSeen } from './state.js'
+import { shortenedHold } from './timers.js'
 import { isRecovered } from './verdict.js'
 import { written } from './written.js'
 
@@ -62,6 +63,8 @@ const NO_GUARDRAILS = {
   rampPercents: [100],
   rampStepSeconds: 1,
   leaseSeconds: 1,
+  consecutiveFailures: 1,
+  firstContentP95Ms: null,
 }
 
 function tick(state: FallbackState, input: Tick): Step {
@@ -73,6 +76,7 @@ function tick(state: FallbackState, input: Tick): Step {
   draft.set({ lease: seeLease(draft.state.lease, input.lease, input.now) })
   expireManual(draft, input)
   leaveIsolation(draft, input)
+  shortenHold(draft)
   moveAuto(draft, input)
   prove(draft, input)
   write(draft, input.store)
@@ -111,6 +115,13 @@ function leaveIsolation(draft: Draft, { policy }: Tick): void {
   if (breachOf(evidence, guardrails) !== undefined || !evidence.probe.healthy) return
   if (!isRecovered(evidence.runtime.recent, guardrails) && !isQuiet(evidence, guardrails)) return
   draft.set({ isolated: false })
+}
+
+/** Changed guardrails bind at once. */
+function shortenHold(draft: Draft): void {
+  const { known, timers } = draft.state
+  const shortened = shortenedHold(known, timers, draft.guardrails)
+  if (shortened !== timers) draft.set({ timers: shortened })
 }
 
 function moveAuto(draft: Draft, input: Tick): void {

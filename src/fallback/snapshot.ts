@@ -1,4 +1,5 @@
 import type { FallbackPolicy } from '../protocol/fallback.js'
+import type { Override } from '../store/override.js'
 import type { Alert, FallbackSnapshot } from './fallback.js'
 import { holdsLease } from './lease.js'
 import type { ProbeState } from './probe.js'
@@ -11,6 +12,7 @@ export interface SnapshotParts {
   readonly leaseMs: number
   readonly probe: ProbeState
   readonly now: number
+  readonly wall: number
   /** the last round failed with this */
   readonly loopFault?: string
 }
@@ -27,7 +29,7 @@ export function snapshotOf(parts: SnapshotParts): FallbackSnapshot {
       : Math.max(0, Math.round(proof.seenAt - proof.decidedAt))
   const isExpired = now - lease.changedAt >= parts.leaseMs
   return {
-    override: known,
+    override: inForce(parts),
     persisted: isPersisted,
     propagated: isPropagated,
     ...(isPropagated && seenAfter !== undefined ? { propagationMs: seenAfter } : {}),
@@ -46,6 +48,18 @@ export function snapshotOf(parts: SnapshotParts): FallbackSnapshot {
     alerts: alertsOf(parts),
     replica: state.self.replica,
   }
+}
+
+/** ms by which two machines may name one instant differently */
+const SAME_INSTANT_MS = 1000
+
+/** A hold that changed guardrails made shorter ends earlier than the override says. */
+function inForce({ state: { known, timers }, now, wall }: SnapshotParts): Override {
+  const { auto } = known
+  if (auto.state !== 'fallback' || timers.holdUntilAt === null) return known
+  const holdUntil = Math.round(wall + timers.holdUntilAt - now)
+  if (holdUntil >= auto.holdUntil - SAME_INSTANT_MS) return known
+  return { ...known, auto: { ...auto, holdUntil } }
 }
 
 function alertsOf({ state, loopFault }: SnapshotParts): Alert[] {

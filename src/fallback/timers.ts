@@ -1,5 +1,6 @@
 import type { ManualLayer, Override } from '../store/override.js'
 import type { FallbackGuardrails } from './evidence.js'
+import { holdMs } from './hold.js'
 import type { Instant, Timers } from './state.js'
 
 /** The instants that run from the first sight of an override on this replica's monotonic clock. */
@@ -20,6 +21,18 @@ export function timersOf(
     goodSinceAt: after.auto.state === 'normal' ? now : null,
     manualUntilAt,
   }
+}
+
+/** A hold that the guardrails would make shorter by now ends when the shorter one does; a longer one begins with the next trip. */
+export function shortenedHold(
+  { auto, trips }: Override,
+  timers: Timers,
+  guardrails: FallbackGuardrails,
+): Timers {
+  if (auto.state !== 'fallback' || timers.holdUntilAt === null) return timers
+  // The longest that the present guardrails can make: what they made themselves stays.
+  const latest = timers.autoSinceAt + holdMs(trips, 1, guardrails)
+  return timers.holdUntilAt <= latest ? timers : { ...timers, holdUntilAt: latest }
 }
 
 /** The same state and ramp step; `since` tells one fallback from the next. */

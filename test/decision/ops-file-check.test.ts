@@ -138,6 +138,15 @@ describe('the check of a flag file', () => {
     expect(issues[0]?.path).to.equal(`flags.${FLAG_KEYS.guardrails}.variants.standard.timeoutRate`)
   })
 
+  it('warns of a guardrail that nobody knows, with its line: it is ignored, and refuses nothing', () => {
+    const { text, line } = edited('"minSamples": 10', '"minSample": 10')
+    const issues = checkFlagDocument(text, 'ops')
+    expect(issues).to.have.length(1)
+    expect(issues[0]).to.include({ line, severity: 'warning' })
+    expect(issues[0]?.path).to.equal(`flags.${FLAG_KEYS.guardrails}.variants.standard.minSample`)
+    expect(issues[0]?.message).to.match(/"minSample".*ignored/)
+  })
+
   it("names a mode that is none, a profile's unknown field and a policy that is none", () => {
     expect(errors(edited('"direct_llm": "direct_llm"', '"direct_llm": "direct"').text)).to.have.length(1)
     expect(errors(edited('"maxTokens": 400', '"max_tokens": 400').text)).to.have.length(1)

@@ -108,6 +108,19 @@ describe("the service's own flags", () => {
     expect(faults.list()[0]?.where).to.equal('chat-runtime-guardrails')
   })
 
+  it('take guardrails with a field that nobody knows, and tell its name until it is gone', () => {
+    const { settler, faults, refused } = setUp()
+    const flags = settler.settle(details({ guardrails: answer({ gapMs: 8000, gapMS: 9, later: 1 }) }), true)
+    expect(flags.guardrails.gapMs).to.equal(8000)
+    expect(flags.guardrails).not.to.have.property('later')
+    expect(faults.list()).to.have.length(1)
+    expect(faults.list()[0]).to.include({ where: 'chat-runtime-guardrails' })
+    expect(faults.list()[0]?.message).to.match(/gapMS, later/)
+    refused.flagsChanged()
+    settler.settle(details(), true)
+    expect(faults.list()).to.deep.equal([])
+  })
+
   it('are one object as long as the guardrails say the same', () => {
     const { settler } = setUp()
     const first = settler.settle(details(), true).guardrails

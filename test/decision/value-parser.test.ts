@@ -37,4 +37,18 @@ describe('the parser of an object flag', () => {
     expect(counting().parse('text').kind).to.equal('refused')
     expect(counting().parse(null).kind).to.equal('refused')
   })
+
+  it('names fields that its schema drops, also within', () => {
+    const tolerant = z.object({
+      size: z.number().default(1),
+      llm: z.object({ ms: z.number().default(2) }).prefault({}),
+    })
+    const parse = createValueParser(tolerant, (value) => value)
+    expect(parse({ sise: 3, llm: { sm: 1 } })).to.deep.equal({
+      kind: 'value',
+      value: { size: 1, llm: { ms: 2 } },
+      unknown: ['sise', 'llm.sm'],
+    })
+    expect(parse({ size: 3, llm: {} })).not.to.have.property('unknown')
+  })
 })

@@ -35,6 +35,8 @@ export const GUARDRAILS: FallbackGuardrails = {
   rampPercents: [5, 25, 100],
   rampStepSeconds: 30,
   leaseSeconds: 15,
+  consecutiveFailures: 5,
+  firstContentP95Ms: null,
 }
 
 export function tally(total: number, errors = 0, timeouts = 0, meanMs = 100): Tally {

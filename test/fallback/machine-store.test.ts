@@ -23,10 +23,21 @@ describe('a replica that starts', () => {
     const files = new Files()
     files.put({
       ...FALLEN,
+      trips: 6,
       auto: { ...FALLEN.auto, holdUntil: (FALLEN.updatedAt ?? 0) + 5e9 } as Override['auto'],
     })
     const replica = new Driven(files, 'r2', { origin: 77, wallOffset: 86_400_000 }).round()
     expect(replica.state.timers.holdUntilAt).to.equal(replica.now + 900_000)
+  })
+
+  it('runs no longer hold than its guardrails make of the trips', () => {
+    const files = new Files()
+    files.put({
+      ...FALLEN,
+      auto: { ...FALLEN.auto, holdUntil: (FALLEN.updatedAt ?? 0) + 5e9 } as Override['auto'],
+    })
+    const replica = new Driven(files, 'r2').round()
+    expect(replica.state.timers.holdUntilAt).to.equal(replica.now + 33_000)
   })
 
   it('is normal where the file is away, and lets those write first who know more', () => {

@@ -17,6 +17,39 @@ import {
   tally,
 } from './driven.js'
 
+describe('the fallback machine, when the guardrails change in a fallback', () => {
+  const shorter = { ...GUARDRAILS, holdSeconds: 5 }
+
+  it('ends the hold as the shorter one would', () => {
+    const replica = fallen().rounds(6, { guardrails: shorter })
+    expect(replica.auto).to.equal('recovering 5')
+  })
+
+  it('keeps the hold without the change', () => {
+    expect(fallen().rounds(20).auto).to.equal('fallback')
+  })
+
+  it('takes the cap of the longest hold as well', () => {
+    expect(fallen().rounds(6, { guardrails: { ...GUARDRAILS, maxHoldSeconds: 4 } }).auto).to.equal(
+      'recovering 5',
+    )
+  })
+
+  it('never makes the present hold longer, and does not lengthen a shortened one again', () => {
+    const longer = { ...GUARDRAILS, holdSeconds: 600 }
+    expect(fallen().rounds(31, { guardrails: longer }).auto).to.equal('recovering 5')
+    expect(fallen().round({ guardrails: shorter }).rounds(6, { guardrails: longer }).auto).to.equal(
+      'recovering 5',
+    )
+  })
+
+  it('counts the trips: the second hold is twice as long', () => {
+    const relapsed = recovering().round({ evidence: FAILING, guardrails: GUARDRAILS })
+    expect(relapsed.rounds(8, { guardrails: shorter }).auto).to.equal('fallback')
+    expect(relapsed.rounds(3, { guardrails: shorter }).auto).to.equal('recovering 5')
+  })
+})
+
 describe('the fallback machine, tripping', () => {
   it('acts in memory at once, and writes one revision above the highest it has seen', () => {
     const replica = new Driven().round().pass(1000)

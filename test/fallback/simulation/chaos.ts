@@ -25,6 +25,8 @@ export const GUARDRAILS: FallbackGuardrails = {
   rampPercents: [5, 25, 100],
   rampStepSeconds: 3,
   leaseSeconds: 8,
+  consecutiveFailures: 5,
+  firstContentP95Ms: null,
 }
 
 export interface Stage {

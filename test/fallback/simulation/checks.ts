@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Evidence, FallbackGuardrails } from '../../../src/fallback/evidence.js'
+import { holdMs } from '../../../src/fallback/hold.js'
 import { parseLease } from '../../../src/fallback/lease-file.js'
 import { next } from '../../../src/fallback/machine.js'
 import type { FallbackInput, FallbackState, Step } from '../../../src/fallback/state.js'
@@ -54,6 +55,8 @@ export class Checks {
   tracing = false
   transitions = 0
   leastStepMs = Number.POSITIVE_INFINITY
+  /** the shortest that the guardrails ever asked for: a shorter hold binds at once */
+  #leastHoldSeconds = Number.POSITIVE_INFINITY
 
   constructor(private readonly world: World) {}
 
@@ -89,6 +92,7 @@ export class Checks {
     const { state } = step
     const told = newTransitions(before, step)
     this.leastStepMs = Math.min(this.leastStepMs, this.world.guardrails.rampStepSeconds * 1000)
+    this.#leastHoldSeconds = Math.min(this.#leastHoldSeconds, this.world.guardrails.holdSeconds)
     for (const effect of step.effects) {
       const userId = effect.kind === 'report' ? effect.transition.userId : undefined
       const command = userId === undefined ? undefined : this.#commands.get(userId)
@@ -299,7 +303,7 @@ export class Checks {
     if (auto.state === 'fallback') {
       const hold = this.#holds.get(`${auto.since}:${trips}`)
       if (hold === undefined) this.#fail('(a) a fallback that nobody began')
-      else if (world.now - hold.at < hold.holdMs * DRIFT - ROUNDING_MS)
+      else if (world.now - hold.at < this.#leastHoldMs(hold.holdMs, trips) * DRIFT - ROUNDING_MS)
         this.#fail(`(a) recovered after ${world.now - hold.at} ms of ${hold.holdMs}`)
     }
     if (auto.state === 'recovering') {
@@ -354,8 +358,14 @@ export class Checks {
     if (last?.key === key || (last !== undefined && hold !== undefined && hold.at < last.at)) return
     if (last !== undefined && !this.#wasCutShort && world.now - last.at < last.holdMs * DRIFT - ROUNDING_MS)
       this.#fail(`(h) tripped again after ${world.now - last.at} ms of ${last.holdMs}`)
-    this.#lastFallback = hold === undefined ? undefined : { key, ...hold }
+    this.#lastFallback =
+      hold === undefined ? undefined : { key, at: hold.at, holdMs: this.#leastHoldMs(hold.holdMs, trips) }
     this.#wasCutShort = false
+  }
+
+  #leastHoldMs(begun: number, trips: number): number {
+    const holdSeconds = this.#leastHoldSeconds
+    return Math.min(begun, holdMs(trips, 0, { ...this.world.guardrails, holdSeconds }))
   }
 
   #count(kind: string): void {
