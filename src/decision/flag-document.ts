@@ -6,6 +6,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser'
+import { inObjectForm } from '../core/flag-list.js'
 import { MAX_JSON_DEPTH, tooDeepAt } from '../core/json-depth.js'
 
 /** One thing wrong in a flag file. */
@@ -22,7 +23,7 @@ export interface FlagIssue {
   readonly refuses: 'file' | 'flag'
 }
 
-/** A flag file that parses as strict JSON, with the places of its parts. */
+/** A flag file that parses as strict JSON, with the places of its parts; its flags as an object, however written. */
 export interface FlagDocument {
   readonly text: string
   readonly root: Node
@@ -93,8 +94,10 @@ export function parseFlagDocument(text: string, issues: IssueList): FlagDocument
     return undefined
   }
   if (root === undefined) return undefined
-  reportDuplicateKeys(root, [], issues)
-  return { text, root }
+  const { root: inObjects, faults } = inObjectForm(root)
+  for (const { offset, path, message } of faults) issues.add(offset, path, message)
+  reportDuplicateKeys(inObjects, [], issues)
+  return { text, root: inObjects }
 }
 
 /** The node at `path`, or its nearest ancestor that exists (a `$ref` is expanded before the schema sees it). */

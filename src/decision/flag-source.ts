@@ -1,5 +1,6 @@
 import { type FeatureFlag, MemoryStorage } from '@openfeature/flagd-core'
 import { errorText } from '../core/errors.js'
+import { objectFormText } from '../core/flag-list.js'
 import { FLAGS_OF_FILE, type FlagFileKind } from './flags.js'
 import { checkFlagDocument, type FlagIssue } from './ops-file-check.js'
 import type { FlagFileContent } from './read-flag-file.js'
@@ -26,7 +27,7 @@ export function loadFlags(content: FlagFileContent, kind: FlagFileKind, last: Co
   if (issues.some(({ refuses }) => refuses === 'file')) return { kind: 'refused', issues }
   const storage = new MemoryStorage(silentSdkLogger)
   try {
-    storage.setConfigurations(content.text, true)
+    storage.setConfigurations(objectFormText(content.text), true)
   } catch (thrown) {
     return { kind: 'refused', issues: [wholeFile(errorText(thrown))] }
   }

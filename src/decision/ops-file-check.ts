@@ -22,7 +22,7 @@ function checkRoot(root: Node, kind: FlagFileKind, issues: IssueList): void {
   const flags = findNodeAtLocation(root, ['flags'])
   if (root.type !== 'object') issues.add(root.offset, [], 'the document must be an object with "flags"')
   else if (flags === undefined) issues.add(root.offset, [], '"flags" is missing')
-  else if (flags.type !== 'object') issues.add(flags.offset, ['flags'], '"flags" must be an object')
+  else if (flags.type !== 'object') issues.add(flags.offset, ['flags'], '"flags" must be an object or a list')
   else {
     const evaluators = findNodeAtLocation(root, ['$evaluators'])
     const names = new Set(propertiesOf(evaluators).map(({ key }) => key))

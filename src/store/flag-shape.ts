@@ -35,7 +35,7 @@ export function readFlagShape(text: string): ReadShape {
 function findFlag(document: Json): { flag: JsonObject; evaluators: JsonObject } | string {
   if (!isObject(document)) return 'the document must be an object with "flags"'
   const flags = own(document, 'flags')
-  if (!isObject(flags)) return '"flags" must be an object'
+  if (!isObject(flags)) return '"flags" must be an object or a list'
   const flag = own(flags, OVERRIDE_FLAG_KEY)
   if (flag === undefined) return `flag "${OVERRIDE_FLAG_KEY}" is missing`
   if (!isObject(flag)) return `flag "${OVERRIDE_FLAG_KEY}" must be an object`

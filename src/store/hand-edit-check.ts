@@ -1,3 +1,4 @@
+import { objectFormText } from '../core/flag-list.js'
 import { OVERRIDE_FLAG_KEY } from '../protocol/fallback.js'
 import { type FlagShape, readFlagShape } from './flag-shape.js'
 import { booleanFlag, flagdRefusal } from './flagd-check.js'
@@ -13,12 +14,14 @@ export function handEditFault(text: string, shape: FlagShape, edit: HandEdit): s
   const targetingLine = (): string => `line ${lineAt(text, ['flags', OVERRIDE_FLAG_KEY, 'targeting'])}`
   // first: what doubles by its references keeps flagd's check busy for seconds
   if (hasReferences(edit)) return `${targetingLine()}: its references name nothing, or grow without end`
-  const refusal = flagdRefusal(text)
+  const asObject = objectFormText(text)
+  const refusal = flagdRefusal(asObject)
   if (refusal !== undefined) {
     const path = refusal.pointer.split('/').slice(1).map(pointerPart)
     return `line ${lineAt(text, path)}: flagd refuses it: ${refusal.message}`
   }
-  if (!shape.enabled || shape.targeting === undefined || (answers(text) && isUsable(edit))) return undefined
+  if (!shape.enabled || shape.targeting === undefined || (answers(asObject) && isUsable(edit)))
+    return undefined
   return `${targetingLine()}: the targeting fails when it is evaluated, or yields no variant`
 }
 

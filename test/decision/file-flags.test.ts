@@ -218,6 +218,35 @@ describe('flags by resolver file', () => {
     expect(lines.find(({ level }) => level === 40)).to.include({ where: opsFile(), line: 4 })
   })
 
+  it('reads flags in a list, tells the line of a fault in it, and refuses a key that is there twice', async () => {
+    const asList = (text: string) => {
+      const { flags }: { flags: Record<string, object> } = JSON.parse(text)
+      const list = Object.entries(flags).map(([key, flag]) => ({ key, ...flag }))
+      return JSON.stringify({ flags: list }, null, 2)
+    }
+    const flags = await startWith(asList(RUNTIME), asList(overrideDocument('on')))
+    expect(await turn(flags)).to.deep.include({
+      mode: { value: 'runtime_orchestrator', reason: 'default' },
+      override: { on: true },
+    })
+    expect(flags.status()).to.deep.equal({ resolver: 'file', state: 'ready', faults: [] })
+    saveByRename(opsFile(), asList(DIRECT))
+    await turnUntil(flags, isMode('direct_llm'))
+    saveByRename(opsFile(), asList(RUNTIME).replace('ENABLED', 'on'))
+    await faultTold(flags)
+    expect(flags.status().faults[0]).to.include({ where: opsFile(), line: 5 })
+    expect((await turn(flags)).mode).to.deep.equal({ value: 'direct_llm', reason: 'stale' })
+    const [entry] = JSON.parse(asList(RUNTIME)).flags
+    saveByRename(opsFile(), JSON.stringify({ flags: [entry, entry] }))
+    await until(
+      'the other fault',
+      () =>
+        flags.status().faults.some(({ message }) => message.includes('"chat-execution-mode" is there twice')),
+      TOLD_MS,
+    )
+    expect((await turn(flags)).mode.value).to.equal('direct_llm')
+  })
+
   it('takes {"flags": {}} as a wish in the operators\' file', async () => {
     const flags = await startWith(RUNTIME)
     writeFileSync(opsFile(), '{"flags": {}}')

@@ -29,6 +29,13 @@ function edited(before: string, after: string): { text: string; line: number } {
   return { text: OPS.replace(before, after), line: OPS.slice(0, offset).split('\n').length }
 }
 
+/** The same document with its flags as a list. */
+function asList(text: string): string {
+  const { flags, ...rest }: { flags: Record<string, object> } = JSON.parse(text)
+  const list = Object.entries(flags).map(([key, flag]) => ({ key, ...flag }))
+  return JSON.stringify({ ...rest, flags: list }, null, 2)
+}
+
 function deepRule(levels: number): string {
   const rule = `${'{"if":['.repeat(levels)}true${']}'.repeat(levels)}`
   return OPS.replace('{ "var": "orgId" }', rule)
@@ -50,7 +57,7 @@ describe('the check of a flag file', () => {
     ['null', 'null', /must be an object/],
     ['a list', '[]', /must be an object/],
     ['no flags', '{}', /"flags" is missing/],
-    ['flags that are a list', '{"flags": []}', /must be an object/],
+    ['flags that are a text', '{"flags": ""}', /must be an object or a list/],
     ['brackets without end', '['.repeat(200_000), /deeper than 256/],
     ['a rule of endless depth', deepRule(20_000), /deeper than 256/],
   ] as const)
@@ -128,6 +135,44 @@ describe('the check of a flag file', () => {
 
   it('names a key that is there twice', () => {
     expect(errors('{"flags": {},\n "flags": {}}')).to.deep.equal(['2: flags'])
+  })
+
+  it('reads flags in a list like flags in an object, with the lines of the list', () => {
+    expect(checkFlagDocument(asList(OPS), 'ops')).to.deep.equal([])
+    expect(checkFlagDocument(asList(OVERRIDE), 'override')).to.deep.equal([])
+    expect(errors('{"flags": []}', 'override')).to.deep.equal(['1: flags'])
+    for (const [before, after, path] of [
+      ['"defaultVariant": "auto"', '"defaultVariant": "aut"', `${FLAG_KEYS.policy}.defaultVariant`],
+      ['"ENABLED"', '"on"', `${FLAG_KEYS.mode}.state`],
+      ['"timeoutRate": 0.3', '"timeoutRate": 3', `${FLAG_KEYS.guardrails}.variants.standard.timeoutRate`],
+    ] as const) {
+      const list = asList(OPS)
+      const line = list.slice(0, list.indexOf(before)).split('\n').length
+      expect(errors(list.replace(before, after))).to.deep.equal([`${line}: flags.${path}`])
+    }
+  })
+
+  it('names the places in a list that only the schema of flagd knows', () => {
+    const text = asList(OPS).replace('"description"', '"deep": {},\n        "description"')
+    expect(text).to.include('"deep"')
+    const line = text.slice(0, text.indexOf('"deep"')).split('\n').length
+    expect(errors(text)[0]).to.match(new RegExp(`^${line}: flags\\.[\\w-]+\\.metadata\\.deep$`))
+  })
+
+  it('names a flag that is in a list twice, and an entry without a key', () => {
+    const entry = (key: string, line = '') =>
+      `{"key": ${key},${line} "state": "ENABLED", "variants": {"on": true}, "defaultVariant": "on"}`
+    const list = (...entries: string[]) => `{"flags": [\n${entries.join(',\n')}]}`
+    expect(errors(list(entry('"a"'), entry('"b"'), entry('"a"')))).to.deep.equal(['4: flags.a'])
+    expect(messages(list(entry('"a"'), entry('"a"')))).to.equal('"a" is there twice')
+    expect(errors(list(entry('"a"'), entry('""'), entry('7'), 'null', '{}'))).to.deep.equal([
+      '3: flags.1',
+      '4: flags.2',
+      '5: flags.3',
+      '6: flags.4',
+    ])
+    expect(errors(list(entry('"a"', ' "key": "b",')))).to.deep.equal(['2: flags.0.key'])
+    expect(errors(list(entry('"a"', ' "state": "ENABLED",')))).to.deep.equal(['2: flags.a.state'])
   })
 
   it('refuses our flag, not the file, for a value of a wrong type or range', () => {

@@ -53,7 +53,58 @@ const byRule = (rule: unknown, otherwise: 'on' | 'off'): HandEdit => ({
 })
 const forOrgs = (...orgIds: string[]) => ({ in: [{ var: 'orgId' }, orgIds] })
 
+/** The same document with its flags as a list, as flagd takes them too. */
+function asList(text: string): string {
+  const { flags, ...rest }: Document = JSON.parse(text)
+  return JSON.stringify(
+    { ...rest, flags: Object.entries(flags).map(([key, flag]) => ({ key, ...flag })) },
+    null,
+    2,
+  )
+}
+
 describe('the override as a person edits it', () => {
+  it('may have its flags in a list', () => {
+    const on = edited(undefined, (flag) => Object.assign(flag, { defaultVariant: 'on' }))
+    expect(edit(asList(on))).to.deep.equal(ALL)
+    const targeted = edited({ auto: FALLBACK }, (flag) =>
+      Object.assign(flag, { targeting: { if: [forOrgs('acme'), 'on', 'on'] } }),
+    )
+    expect(edit(asList(targeted))).to.deep.equal(edit(targeted))
+    const ours = renderOverride({ ...NEUTRAL, revision: 7, auto: RECOVERING })
+    expect(parseOverride(asList(ours))).to.deep.equal(parseOverride(ours))
+  })
+
+  it('is refused where their list names the override twice, or has a fault, with the line', () => {
+    const list = asList(TEMPLATE)
+    const parsed: { flags: object[] } = JSON.parse(list)
+    const twice = JSON.stringify({ flags: [...parsed.flags, ...parsed.flags] }, null, 2)
+    const line = twice.slice(0, twice.lastIndexOf('"key"')).split('\n').length
+    expect(parseOverride(twice)).to.deep.equal({
+      kind: 'unparsable',
+      detail: `line ${line}: "${OVERRIDE_FLAG_KEY}" is there twice`,
+    })
+    const state = list.slice(0, list.indexOf('"ENABLED"')).split('\n').length
+    expect(parseOverride(list.replace('"ENABLED"', '"on"'))).to.deep.equal({
+      kind: 'unparsable',
+      detail: `line ${state}: "state" must be "ENABLED" or "DISABLED"`,
+    })
+    const deep = list.replace('"trips": 0', '"trips": [0]')
+    const deepLine = deep.slice(0, deep.indexOf('"trips"')).split('\n').length
+    expect(parseOverride(deep)).to.deep.include({ kind: 'unparsable' })
+    expect(JSON.stringify(parseOverride(deep))).to.include(`line ${deepLine}: flagd refuses it`)
+  })
+
+  it('keeps the other flags of their list when the override is written again', () => {
+    const other = { key: 'other', state: 'ENABLED', variants: { on: true }, defaultVariant: 'on' }
+    const document: { flags: object[] } = JSON.parse(asList(TEMPLATE))
+    const base = JSON.stringify({ ...document, flags: [other, ...document.flags] })
+    const { key: _, ...kept } = other
+    const written: Document = JSON.parse(renderOverride(NEUTRAL, base))
+    expect(written.flags.other).to.deep.equal(kept)
+    expect(Object.keys(written.flags)).to.have.members(['other', OVERRIDE_FLAG_KEY])
+  })
+
   it('is a manual layer for all where they switch it on', () => {
     for (const before of [undefined, {}, { manual: { scope: 'none' } as const, trips: 3 }])
       expect(edit(edited(before, (flag) => Object.assign(flag, { defaultVariant: 'on' })))).to.deep.equal(ALL)
@@ -261,7 +312,7 @@ describe('a file that is no override', () => {
     ['brackets without end', '['.repeat(100_000), /^line 1: nested deeper than 256/],
     ['null', 'null', /must be an object/],
     ['a list', '[1]', /must be an object/],
-    ['no flags', '{}', /"flags" must be an object/],
+    ['no flags', '{}', /"flags" must be an object or a list/],
     ['another flag alone', '{"flags": {"__proto__": {}}}', /"chat-runtime-fallback" is missing/],
     [
       'a flag that is null',
