@@ -48,6 +48,15 @@ export const guardrailsSchema = z.object({
   consecutiveFailures: z.number().int().min(1).max(1000).default(5),
   /** ms; the 95th percentile of the time to the first content breaches above; null: not judged */
   firstContentP95Ms: ms(1).nullable().default(null),
+  /** deadlines of the direct LLM in place of the four of these names: nobody answers after it, and a cold model takes a minute to load */
+  llm: z
+    .object({
+      connectMs: ms(1).default(3000),
+      headersMs: ms(1).default(120_000),
+      firstContentMs: ms(1).default(120_000),
+      gapMs: ms(1).default(60_000),
+    })
+    .prefault({}),
   softFailures: z
     .array(z.string().min(1).max(1000))
     .max(100)

@@ -1,4 +1,5 @@
 import type { ExecutionErrorCode, ExecutionPhase } from '../protocol/execution-codes.js'
+import type { ExecutionMode } from '../protocol/modes.js'
 
 /** How long a turn waits for what; all in ms. The guardrails fit it. */
 export interface Deadlines {
@@ -13,6 +14,17 @@ export interface Deadlines {
   readonly totalMs: number
 }
 
+/** The direct LLM's own: nobody answers after it, and a cold local model takes a minute to load. In ms, as above. */
+export type LlmDeadlines = Omit<Deadlines, 'totalMs'>
+
+/** The limits of an execution on this backend. */
+export function limitsOf<L extends Deadlines & { readonly llm?: LlmDeadlines }>(
+  mode: ExecutionMode,
+  limits: L,
+): L {
+  return mode === 'direct_llm' && limits.llm !== undefined ? { ...limits, ...limits.llm } : limits
+}
+
 /** ms of `totalMs` one execution may use. */
 export interface Allowance {
   readonly beforeCommit: number
@@ -23,6 +35,8 @@ export interface Allowance {
 export interface Progress {
   connected: boolean
   headersAt: number | undefined
+  /** of the direct LLM alone: its latest thinking, while which flows the first content is not late */
+  thinkingAt: number | undefined
   lastEventAt: number | undefined
   committed: boolean
 }
@@ -52,7 +66,7 @@ export function directAllowance(limits: Deadlines, usedMs: number): Allowance {
 export function dueAt(limits: Deadlines, allowance: Allowance, progress: Progress): number {
   let due = progress.committed ? allowance.inAll : allowance.beforeCommit
   if (progress.headersAt === undefined) return Math.min(due, guardAt(limits))
-  if (!progress.committed) due = Math.min(due, progress.headersAt + limits.firstContentMs)
+  if (!progress.committed) due = Math.min(due, firstContentDue(limits, progress, progress.headersAt))
   if (progress.lastEventAt !== undefined) due = Math.min(due, progress.lastEventAt + limits.gapMs)
   return due
 }
@@ -67,7 +81,7 @@ export function missed(limits: Deadlines, allowance: Allowance, progress: Progre
   if (progress.headersAt === undefined) {
     return { code: progress.connected ? 'headers_timeout' : 'connect_timeout', phase }
   }
-  const first = !progress.committed && due === progress.headersAt + limits.firstContentMs
+  const first = !progress.committed && due === firstContentDue(limits, progress, progress.headersAt)
   return { code: first ? 'first_content_timeout' : 'gap_timeout', phase }
 }
 
@@ -75,6 +89,10 @@ export function phaseOf(progress: Progress): ExecutionPhase {
   if (progress.committed) return 'streaming'
   if (progress.headersAt !== undefined) return 'first_content'
   return progress.connected ? 'headers' : 'connect'
+}
+
+function firstContentDue(limits: Deadlines, { thinkingAt }: Progress, headersAt: number): number {
+  return (thinkingAt ?? headersAt) + limits.firstContentMs
 }
 
 function guardAt(limits: Deadlines): number {

@@ -2,7 +2,7 @@ import type { Failover, MessageBody } from '../protocol/events.js'
 import type { AbortCode } from '../protocol/execution-codes.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import type { ChatBackend, Turn } from './backend.js'
-import { directAllowance, runtimeAllowance } from './deadlines.js'
+import { directAllowance, limitsOf, runtimeAllowance } from './deadlines.js'
 import { Execution, type ExecutionDeps, type ExecutionEnd, type ExecutionLimits } from './execution.js'
 import type { ExecutionError } from './execution-error.js'
 import { TurnAborted, type TurnResult } from './turn-result.js'
@@ -68,7 +68,7 @@ export async function* executeTurn(
   function startExecution(which: ExecutionMode, usedMs: number): Execution {
     const allowance =
       which === 'runtime_orchestrator' ? runtimeAllowance(limits) : directAllowance(limits, usedMs)
-    return new Execution(backends[which], turn, limits, allowance, deps)
+    return new Execution(backends[which], turn, limitsOf(which, limits), allowance, deps)
   }
 }
 

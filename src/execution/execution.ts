@@ -7,7 +7,15 @@ import type { AbortCode, ExecutionPhase } from '../protocol/execution-codes.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import type { AnswerFacts, BackendEvent, ChatBackend, Turn, Usage } from './backend.js'
 import { commits } from './commit-point.js'
-import { type Allowance, type Deadlines, dueAt, missed, type Progress, phaseOf } from './deadlines.js'
+import {
+  type Allowance,
+  type Deadlines,
+  dueAt,
+  type LlmDeadlines,
+  missed,
+  type Progress,
+  phaseOf,
+} from './deadlines.js'
 import { estimatePrompt, TokenMeter } from './estimate-tokens.js'
 import { ExecutionError } from './execution-error.js'
 import { OpenSteps } from './open-steps.js'
@@ -23,6 +31,8 @@ export type ExecutionEnd =
 export type Step = { readonly kind: 'batch'; readonly events: readonly MessageBody[] } | ExecutionEnd
 
 export interface ExecutionLimits extends Deadlines {
+  /** in place of the four others for the direct LLM; absent: they hold for it too */
+  readonly llm?: LlmDeadlines
   readonly softFailures: readonly string[]
 }
 
@@ -51,6 +61,7 @@ export class Execution {
   readonly #progress: Progress = {
     connected: false,
     headersAt: undefined,
+    thinkingAt: undefined,
     lastEventAt: undefined,
     committed: false,
   }
@@ -200,6 +211,7 @@ export class Execution {
   }
 
   #beforeCommit(event: BackendEvent, active: number): void {
+    if (event.type === 'thinking' && this.mode === 'direct_llm') this.#progress.thinkingAt = active
     if (!commits(event)) return
     this.#progress.committed = true
     this.#firstContentMs = active

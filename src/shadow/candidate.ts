@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/logger.js'
 import type { ChatBackend, Turn } from '../execution/backend.js'
-import { directAllowance, runtimeAllowance } from '../execution/deadlines.js'
+import { directAllowance, limitsOf, runtimeAllowance } from '../execution/deadlines.js'
 import { Execution, type ExecutionLimits } from '../execution/execution.js'
 import type { Outcome } from '../execution/outcome.js'
 import type { AbortCode } from '../protocol/execution-codes.js'
@@ -54,7 +54,7 @@ export function runCandidate(
   const isRuntime = backend.mode === 'runtime_orchestrator'
   const allowance = isRuntime ? runtimeAllowance(limits) : directAllowance(limits, 0)
   let flooded = false
-  const execution: Execution = new Execution(backend, turn, limits, allowance, {
+  const execution: Execution = new Execution(backend, turn, limitsOf(backend.mode, limits), allowance, {
     clock: deps.clock,
     logger: deps.logger,
     record: (outcome) =>

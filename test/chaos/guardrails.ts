@@ -20,6 +20,7 @@ export const DRILL = {
   firstContentMs: 4000,
   gapMs: 4000,
   totalMs: 16_000,
+  llm: { connectMs: 3000, headersMs: 3000, firstContentMs: 4000, gapMs: 4000 },
 } as const
 
 /** Answers take their time, so that some turns are always before and some after their commit point. */

@@ -2,13 +2,20 @@ import { expect } from 'chai'
 import {
   directAllowance,
   dueAt,
+  limitsOf,
   missed,
   type Progress,
   runtimeAllowance,
 } from '../../src/execution/deadlines.js'
 import { sampleLimits } from '../support/sample-turn.js'
 
-const start: Progress = { connected: false, headersAt: undefined, lastEventAt: undefined, committed: false }
+const start: Progress = {
+  connected: false,
+  headersAt: undefined,
+  thinkingAt: undefined,
+  lastEventAt: undefined,
+  committed: false,
+}
 const all = { beforeCommit: 300_000, inAll: 300_000 }
 
 describe('deadlines', () => {
@@ -41,6 +48,21 @@ describe('deadlines', () => {
     })
   })
 
+  it('count first content from the latest thinking, where thinking holds it off', () => {
+    const progress = { ...start, connected: true, headersAt: 5000, thinkingAt: 50_000, lastEventAt: 55_000 }
+    expect(dueAt(sampleLimits, all, progress)).to.equal(110_000)
+    expect(missed(sampleLimits, all, progress).code).to.equal('first_content_timeout')
+  })
+
+  it('of the direct LLM are its own where it has some; the total is shared', () => {
+    const llm = { connectMs: 1, headersMs: 2, firstContentMs: 3, gapMs: 4 }
+    const limits = { ...sampleLimits, llm }
+    expect(limitsOf('direct_llm', limits)).to.include({ ...llm, totalMs: 300_000 })
+    expect(limitsOf('runtime_orchestrator', limits)).to.equal(limits)
+    expect(limitsOf('direct_llm', sampleLimits)).to.equal(sampleLimits)
+    expect(runtimeAllowance(limits).beforeCommit).to.equal(240_000)
+  })
+
   it('count the gap from the latest event, before and after the commit point', () => {
     const limits = { ...sampleLimits, gapMs: 1000 }
     const progress = { ...start, connected: true, headersAt: 0, lastEventAt: 7000 }
@@ -52,7 +74,7 @@ describe('deadlines', () => {
   it('hold the total in every phase', () => {
     const short = { beforeCommit: 1000, inAll: 2000 }
     expect(missed(sampleLimits, short, start)).to.deep.equal({ code: 'total_timeout', phase: 'connect' })
-    const progress = { connected: true, headersAt: 0, lastEventAt: 900, committed: true }
+    const progress = { ...start, connected: true, headersAt: 0, lastEventAt: 900, committed: true }
     expect(dueAt(sampleLimits, short, progress)).to.equal(2000)
     expect(missed(sampleLimits, short, progress)).to.deep.equal({ code: 'total_timeout', phase: 'streaming' })
   })

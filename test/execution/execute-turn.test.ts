@@ -233,6 +233,7 @@ describe('executeTurn', () => {
 
   describe('deadlines', () => {
     const limits = { connectMs: 100, headersMs: 200, firstContentMs: 1000, gapMs: 400, totalMs: 5000 }
+    const thinkingOn = Array.from({ length: 9 }, () => [wait(300), thinking]).flat()
     const cases: [string, Action[], string, string, number][] = [
       ['no connection', [hang], 'connect_timeout', 'connect', 800],
       ['no head', [{ do: 'connect' }, hang], 'headers_timeout', 'headers', 800],
@@ -243,13 +244,7 @@ describe('executeTurn', () => {
         'first_content',
         1050,
       ],
-      [
-        'thinking without end',
-        [...head, ...Array.from({ length: 9 }, () => [wait(300), thinking]).flat()],
-        'first_content_timeout',
-        'first_content',
-        1000,
-      ],
+      ['thinking that stops', [...head, ...thinkingOn, hang], 'gap_timeout', 'first_content', 3100],
       [
         'a gap before the commit point',
         [...head, wait(100), thinking, hang],
@@ -274,6 +269,31 @@ describe('executeTurn', () => {
         expect(under.outcomes[0]).to.include({ result: 'timeout', code, phase, latencyMs: at })
       })
     }
+
+    it('of the first content wait for a direct LLM that thinks, and not for a runtime', async () => {
+      const actions = [...head, ...thinkingOn, send('a')]
+      const direct = setUpTurn({ mode: 'direct_llm', direct: actions, limits })
+      expect((await runTurn(direct)).result.kind).to.equal('answered')
+      const runtime = setUpTurn({ runtime: actions, direct: good, limits })
+      const { result } = await runTurn(runtime)
+      expect(result.failover).to.include({ cause: 'first_content_timeout', afterMs: 1000 })
+    })
+
+    it('of the direct LLM are its own where it has some', async () => {
+      const llm = { connectMs: 100, headersMs: 2000, firstContentMs: 3000, gapMs: 4000 }
+      const slow = [{ do: 'connect' } as const, wait(1900), { do: 'headers' } as const, wait(2900), send('a')]
+      const under = setUpTurn({ mode: 'direct_llm', direct: slow, limits: { ...limits, llm } })
+      expect((await runTurn(under)).result.kind).to.equal('answered')
+      const after = setUpTurn({
+        runtime: [...head, hang],
+        direct: [...head, hang],
+        limits: { ...limits, llm },
+      })
+      const { result, endedAt } = await runTurn(after)
+      expect(result).to.deep.include({ code: 'first_content_timeout' })
+      expect(endedAt).to.equal(4000)
+      expect(after.direct.calls[0]).to.include({ connectMs: 100, headersMs: 2000 })
+    })
 
     it('bind the whole turn by the total', async () => {
       const chatter = Array.from({ length: 60 }, () => [send('a'), wait(100)]).flat()

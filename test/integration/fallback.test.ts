@@ -13,6 +13,7 @@ const PATIENT = {
   firstContentMs: 15_000,
   gapMs: 15_000,
   totalMs: 60_000,
+  llm: { connectMs: 3000, headersMs: 10_000, firstContentMs: 15_000, gapMs: 15_000 },
 } as const
 
 /** ms; five seconds on a quiet machine */

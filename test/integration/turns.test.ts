@@ -61,6 +61,7 @@ describe('a turn through the running service', function () {
         headersMs: 400,
         firstContentMs: 600,
         gapMs: 600,
+        llm: { connectMs: 500, headersMs: 400, firstContentMs: 600, gapMs: 600 },
       })
       // So many faults in a row are a fallback; here each turn is to meet its own.
       Object.assign(document.flags['chat-runtime-fallback-policy'] ?? {}, { defaultVariant: 'observe' })
