@@ -1,13 +1,13 @@
 import type { EvaluationDetails, FlagValue } from '@openfeature/server-sdk'
 import type { FallbackPolicy } from '../protocol/fallback.js'
 import type { TurnDefaults } from './code-defaults.js'
+import { parsePolicy, resultOf } from './flag-result.js'
 import { FLAG_KEYS, type FlagKey, type ServiceFlags } from './flags.js'
 import { type Guardrails, guardrailsSchema, resolveGuardrails } from './guardrails.js'
 import type { RefusedFlags } from './refused-flags.js'
 import { DEFAULT_POLICY, type ServiceAnswers } from './service-reader.js'
 import type { AnswerContext } from './turn-settler.js'
 import { createValueParser, type Parsed } from './value-parser.js'
-import { judge, parsePolicy } from './verdict.js'
 
 /**
  * Makes the service's own flags from what OpenFeature answered. Guardrails and policy as a turn's: the value; where it is
@@ -55,13 +55,13 @@ export class ServiceSettler {
     lastGood: T,
     codeDefault: T,
   ): T {
-    const verdict = judge(details, parse, () => this.answers.whenAbsent(overrideFound))
-    if (verdict.kind === 'refused') this.refused.refuse(key, verdict.message)
-    else if (verdict.kind === 'value') this.refused.accept(key, verdict.unknown)
-    else if (verdict.kind === 'default') this.refused.accept(key)
-    switch (verdict.kind) {
+    const result = resultOf(details, parse, () => this.answers.whenAbsent(overrideFound))
+    if (result.kind === 'refused') this.refused.refuse(key, result.message)
+    else if (result.kind === 'value') this.refused.accept(key, result.unknown)
+    else if (result.kind === 'default') this.refused.accept(key)
+    switch (result.kind) {
       case 'value':
-        return verdict.value
+        return result.value
       case 'default':
         return codeDefault
       case 'refused':

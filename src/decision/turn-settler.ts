@@ -4,6 +4,15 @@ import { type AgentProfile, agentProfileSchema } from './agent-profile.js'
 import { type Caller, evaluationContext } from './caller.js'
 import type { TurnDefaults } from './code-defaults.js'
 import type { Evaluated, OverrideValue } from './decide.js'
+import {
+  evaluatedMode,
+  type FlagResult,
+  isUnanswered,
+  parseBoolean,
+  parseMode,
+  reasonOf,
+  resultOf,
+} from './flag-result.js'
 import { FLAG_KEYS, type FlagKey, type TurnFlags } from './flags.js'
 import { type Guardrails, guardrailsSchema, resolveGuardrails } from './guardrails.js'
 import { LastKnownGood } from './last-known-good.js'
@@ -11,15 +20,6 @@ import { OVERRIDE_OFF, OverrideValues } from './override-values.js'
 import type { RefusedFlags } from './refused-flags.js'
 import type { TurnAnswers, TurnDetails } from './turn-reader.js'
 import { createValueParser, type Parsed } from './value-parser.js'
-import {
-  evaluatedMode,
-  isUnanswered,
-  judge,
-  parseBoolean,
-  parseMode,
-  reasonOf,
-  type Verdict,
-} from './verdict.js'
 
 /** What only the resolver knows about the provider's answers. */
 export interface AnswerContext {
@@ -90,10 +90,10 @@ export class TurnSettler {
     found: boolean,
     last: TurnFlags | undefined,
   ): Evaluated<ExecutionMode> {
-    const verdict = this.#judge(FLAG_KEYS.mode, details, parseMode, found)
-    if (verdict.kind === 'value' && details !== undefined)
-      return evaluatedMode(verdict.value, this.answers.isStale(FLAG_KEYS.mode) ? 'stale' : reasonOf(details))
-    if (verdict.kind === 'default') return evaluatedMode(this.defaults.mode(caller.orgId), 'code_default')
+    const result = this.#resultOf(FLAG_KEYS.mode, details, parseMode, found)
+    if (result.kind === 'value' && details !== undefined)
+      return evaluatedMode(result.value, this.answers.isStale(FLAG_KEYS.mode) ? 'stale' : reasonOf(details))
+    if (result.kind === 'default') return evaluatedMode(this.defaults.mode(caller.orgId), 'code_default')
     return this.#lastMode(caller, last)
   }
 
@@ -109,9 +109,9 @@ export class TurnSettler {
     found: boolean,
     last: TurnFlags | undefined,
   ): boolean {
-    const verdict = this.#judge(FLAG_KEYS.shadow, details, parseBoolean, found)
-    if (verdict.kind === 'value') return verdict.value
-    if (verdict.kind !== 'default' && last !== undefined) return last.shadow
+    const result = this.#resultOf(FLAG_KEYS.shadow, details, parseBoolean, found)
+    if (result.kind === 'value') return result.value
+    if (result.kind !== 'default' && last !== undefined) return last.shadow
     return this.defaults.shadow(evaluationContext(caller))
   }
 
@@ -120,10 +120,10 @@ export class TurnSettler {
     found: boolean,
     last: TurnFlags | undefined,
   ): OverrideValue {
-    const verdict = this.#judge(FLAG_KEYS.override, details, parseBoolean, found)
-    if (details === undefined || verdict.kind === 'away' || verdict.kind === 'refused')
+    const result = this.#resultOf(FLAG_KEYS.override, details, parseBoolean, found)
+    if (details === undefined || result.kind === 'away' || result.kind === 'refused')
       return last?.override ?? OVERRIDE_OFF
-    return this.#overrides.of(verdict.kind === 'value' && verdict.value, details)
+    return this.#overrides.of(result.kind === 'value' && result.value, details)
   }
 
   #guardrails(
@@ -132,13 +132,13 @@ export class TurnSettler {
     found: boolean,
     last: TurnFlags | undefined,
   ): Guardrails {
-    const verdict = this.#judge(FLAG_KEYS.guardrails, details, this.#parseGuardrails, found)
-    if (verdict.kind === 'value') {
-      this.#memory.rememberGuardrails(caller.orgId, verdict.value)
-      return verdict.value
+    const result = this.#resultOf(FLAG_KEYS.guardrails, details, this.#parseGuardrails, found)
+    if (result.kind === 'value') {
+      this.#memory.rememberGuardrails(caller.orgId, result.value)
+      return result.value
     }
-    if (verdict.kind === 'default') return this.defaults.guardrails
-    const known = verdict.kind === 'refused' ? this.#memory.guardrails(caller.orgId) : last?.guardrails
+    if (result.kind === 'default') return this.defaults.guardrails
+    const known = result.kind === 'refused' ? this.#memory.guardrails(caller.orgId) : last?.guardrails
     return known ?? this.defaults.guardrails
   }
 
@@ -148,26 +148,26 @@ export class TurnSettler {
     found: boolean,
     last: TurnFlags | undefined,
   ): AgentProfile {
-    const verdict = this.#judge(FLAG_KEYS.profile, details, this.#parseProfile, found)
-    if (verdict.kind === 'value') {
-      this.#memory.rememberProfile(caller.agentId, verdict.value)
-      return verdict.value
+    const result = this.#resultOf(FLAG_KEYS.profile, details, this.#parseProfile, found)
+    if (result.kind === 'value') {
+      this.#memory.rememberProfile(caller.agentId, result.value)
+      return result.value
     }
-    if (verdict.kind === 'default') return this.defaults.profile
-    const known = verdict.kind === 'refused' ? this.#memory.profile(caller.agentId) : last?.profile
+    if (result.kind === 'default') return this.defaults.profile
+    const known = result.kind === 'refused' ? this.#memory.profile(caller.agentId) : last?.profile
     return known ?? this.defaults.profile
   }
 
-  #judge<T>(
+  #resultOf<T>(
     key: FlagKey,
     details: EvaluationDetails<FlagValue> | undefined,
     parse: (raw: unknown) => Parsed<T>,
     overrideFound: boolean,
-  ): Verdict<T> {
-    const verdict = judge(details, parse, () => this.answers.whenAbsent(overrideFound))
-    if (verdict.kind === 'refused') this.refused.refuse(key, verdict.message)
-    else if (verdict.kind === 'value') this.refused.accept(key, verdict.unknown)
-    else if (verdict.kind === 'default') this.refused.accept(key)
-    return verdict
+  ): FlagResult<T> {
+    const result = resultOf(details, parse, () => this.answers.whenAbsent(overrideFound))
+    if (result.kind === 'refused') this.refused.refuse(key, result.message)
+    else if (result.kind === 'value') this.refused.accept(key, result.unknown)
+    else if (result.kind === 'default') this.refused.accept(key)
+    return result
   }
 }

@@ -62,10 +62,10 @@ function readBody(response: http.IncomingMessage, settle: (answer: HealthAnswer)
     if (bytes > MAX_BYTES) settle({ good: false, code: 'too_large', status: 200 })
     else chunks.push(chunk)
   })
-  response.once('end', () => settle(judged(Buffer.concat(chunks).toString('utf8'))))
+  response.once('end', () => settle(healthAnswer(Buffer.concat(chunks).toString('utf8'))))
 }
 
-function judged(body: string): HealthAnswer {
+function healthAnswer(body: string): HealthAnswer {
   let value: unknown
   try {
     value = JSON.parse(body)

@@ -118,7 +118,7 @@ class SqliteJournal implements Journal {
       maxWaiting: MAX_WAITING,
       weight,
       write: (entries) => this.#write(entries),
-      verdict: (error) => (isBusy(error) ? 'locked' : isStorageFault(error) ? 'unwritable' : 'impossible'),
+      faultKind: (error) => (isBusy(error) ? 'locked' : isStorageFault(error) ? 'unwritable' : 'impossible'),
       onTrouble: (error) =>
         this.#tell('warn', error, '[Journal] the journal cannot be written; entries wait'),
       onOver: () => this.#logger.info({ dropped: this.dropped }, '[Journal] the journal is written again'),

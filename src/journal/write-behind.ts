@@ -6,13 +6,13 @@ export interface WriteBehindOptions<T> {
   readonly maxWaiting: number
   /** 1 for an entry of usual size: so many times that one it costs to write */
   weight?(entry: T): number
-  /** Writes all of them or none. Throws what `verdict` understands. */
+  /** Writes all of them or none. Throws what `faultKind` understands. */
   write(entries: readonly T[]): void
   /**
    * `locked`: may work in a moment; `unwritable`: may work later (a full disk); `impossible`: never will, for an entry
    * in it is wrong.
    */
-  verdict(error: unknown): 'locked' | 'unwritable' | 'impossible'
+  faultKind(error: unknown): 'locked' | 'unwritable' | 'impossible'
   /** Entries begin to wait for longer, or to be dropped. */
   onTrouble(error: unknown): void
   /** All that waited is written. */
@@ -162,15 +162,15 @@ export class WriteBehind<T> {
   }
 
   #failed(error: unknown, size: number): boolean {
-    const verdict = this.#options.verdict(error)
-    if (verdict === 'impossible') {
+    const kind = this.#options.faultKind(error)
+    if (kind === 'impossible') {
       this.#findImpossible(error, size)
       return true
     }
     const now = this.#options.clock.monotonic()
     this.#failingSince ??= now
     this.#pauseMs = Math.min(this.#pauseMs * 2, MAX_PAUSE_MS)
-    if (verdict === 'unwritable' || now - this.#failingSince >= LOCKED_MS) this.#tellTrouble(error)
+    if (kind === 'unwritable' || now - this.#failingSince >= LOCKED_MS) this.#tellTrouble(error)
     return false
   }
 

@@ -4,7 +4,7 @@ import type { Logger } from '../core/logger.js'
 import type { Transition } from '../journal/journal.js'
 import type { NotifyFormat } from '../protocol/notification.js'
 import { notificationBody, type SignedBody } from './notification-body.js'
-import { pauseAfter, type Verdict, verdictOf } from './receipt.js'
+import { type AttemptResult, attemptResult, pauseAfter } from './receipt.js'
 import { type Send, send } from './sender.js'
 
 export interface NotifierOptions {
@@ -124,16 +124,16 @@ class WebhookNotifier implements Notifier {
 
   async #deliver(transition: Transition): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
-      const verdict = await this.#try(transition)
-      if (verdict.kind === 'delivered') return
-      const last = verdict.kind === 'refused' || attempt >= MAX_ATTEMPTS || this.#closing !== undefined
-      if (last) return this.#giveUp(transition, verdict.why, attempt)
-      await this.#wait(pauseAfter(attempt, verdict.retryAfterMs, this.#random()))
+      const result = await this.#try(transition)
+      if (result.kind === 'delivered') return
+      const last = result.kind === 'refused' || attempt >= MAX_ATTEMPTS || this.#closing !== undefined
+      if (last) return this.#giveUp(transition, result.why, attempt)
+      await this.#wait(pauseAfter(attempt, result.retryAfterMs, this.#random()))
     }
   }
 
   /** Never rejects, and ends at the deadline whatever `send` does. */
-  async #try(transition: Transition): Promise<Verdict> {
+  async #try(transition: Transition): Promise<AttemptResult> {
     const { clock, url, format, deadlineMs = DEADLINE_MS } = this.#options
     const request = this.#request(transition)
     if (request === undefined) return { kind: 'refused', why: 'no JSON' }
@@ -146,7 +146,7 @@ class WebhookNotifier implements Notifier {
     })
     try {
       const receipt = await Promise.race([this.#send({ url, ...request, signal }), aborted])
-      return verdictOf(receipt, format, clock.wall())
+      return attemptResult(receipt, format, clock.wall())
     } catch (error) {
       return { kind: 'again', why: errorCode(error) ?? 'failed', retryAfterMs: 0 }
     } finally {

@@ -9,7 +9,7 @@ export interface Receipt {
 }
 
 /** How an attempt ended; `why` is a status or a code, never text of the other side. */
-export type Verdict =
+export type AttemptResult =
   | { readonly kind: 'delivered' }
   | { readonly kind: 'again'; readonly why: string; readonly retryAfterMs: number }
   | { readonly kind: 'refused'; readonly why: string }
@@ -20,7 +20,7 @@ const MAX_RETRY_AFTER_MS = 60_000
 const FEISHU_TOO_FREQUENT = 11_232
 
 /** 429 and 5xx may pass; any other status but 2xx will not. Feishu tells its refusals as a `code` in the body. */
-export function verdictOf(receipt: Receipt, format: NotifyFormat, wallMs: number): Verdict {
+export function attemptResult(receipt: Receipt, format: NotifyFormat, wallMs: number): AttemptResult {
   const { status } = receipt
   const retryAfterMs = retryAfter(receipt.retryAfter, wallMs)
   if (status === 429 || status >= 500) return { kind: 'again', why: `status ${status}`, retryAfterMs }

@@ -15,7 +15,7 @@ export interface RecoveryShadows {
   /**
    * Perhaps runs the turn on the runtime too. For turns that go to the direct LLM because of the override alone, called
    * when their own request is on its way. Returns at once and never throws.
-   * @param limits of the turn; a shadow is judged by the very deadlines its turn would have had
+   * @param limits of the turn; a shadow has the very deadlines its turn would have had
    */
   consider(turn: Turn, limits: ExecutionLimits): void
   /** Gives up what runs, tells the runtime, and takes no more; ends within a second. */

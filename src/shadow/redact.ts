@@ -20,7 +20,7 @@ export function redact(text: string): string {
       isLabelledPhone(number) ? `${label}[phone]` : whole,
     )
     .replace(SLASHED, '[phone]')
-    .replace(DIGIT_RUN, (run) => (IP_ADDRESS.test(run) ? run : judgeRun(run)))
+    .replace(DIGIT_RUN, (run) => (IP_ADDRESS.test(run) ? run : redactRun(run)))
 }
 
 /**
@@ -83,18 +83,18 @@ const MOST_DIGITS = 19
 const LONGEST_NUMBER = 57
 
 /** Several numbers in a row look like one: from each group on, as many as make a number are taken for it. */
-function judgeRun(run: string): string {
+function redactRun(run: string): string {
   const whole = kindOf(run)
   if (whole !== undefined) return whole
   // Groups at even places, what separates them at odd ones.
   const pieces = run.split(/([ .()-]+)/)
-  let judged = ''
+  let redacted = ''
   for (let from = 0; from < pieces.length; from += 1) {
     const found = from % 2 === 0 ? numberAt(pieces, from) : undefined
-    judged += found?.kind ?? pieces[from] ?? ''
+    redacted += found?.kind ?? pieces[from] ?? ''
     from = found?.last ?? from
   }
-  return judged
+  return redacted
 }
 
 /** The longest number that begins at the group. */

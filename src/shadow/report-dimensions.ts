@@ -1,6 +1,6 @@
 import type { KindSums, PairCounts, PairedSums, Similarity } from '../journal/comparison.js'
 import type { ShadowDimension, ShadowDimensionReport, ShadowDirection } from '../protocol/shadow-report.js'
-import { INTERVAL_CONFIDENCE, type Judged, MARGINS } from './report-rules.js'
+import { INTERVAL_CONFIDENCE, MARGINS, type VerdictBasis } from './report-rules.js'
 import {
   bounded,
   differenceOfEstimates,
@@ -14,9 +14,9 @@ import {
   welchEstimate,
 } from './statistics.js'
 
-/** All of a dimension but what is said about it; `judged` is what the verdict rests on. */
+/** All of a dimension but what is said about it; `basis` is what the verdict rests on. */
 export type MeasuredDimension = Omit<ShadowDimensionReport, 'verdict' | 'sentence'> & {
-  readonly judged: Judged | undefined
+  readonly basis: VerdictBasis | undefined
 }
 
 /** Every dimension, in the order of the report, from the sums of both kinds of pairs. */
@@ -66,7 +66,7 @@ function shareDimension(
     floorRelative: null,
     net: net ?? null,
     margin: MARGINS[dimension],
-    judged: difference && net && { difference, net, margin: MARGINS[dimension], isRate: true },
+    basis: difference && net && { difference, net, margin: MARGINS[dimension], isRate: true },
   }
 }
 
@@ -92,7 +92,7 @@ function timeDimension(
     floorRelative: asShare(floor),
     net: asShare(net),
     margin,
-    judged: difference &&
+    basis: difference &&
       net && {
         difference,
         net: mapEstimate(net, Math.expm1),
@@ -124,7 +124,7 @@ function numberDimension(
     floorRelative: null,
     net: net ?? null,
     margin,
-    judged: difference && net && { difference, net, margin: margin ?? 0 },
+    basis: difference && net && { difference, net, margin: margin ?? 0 },
   }
 }
 
@@ -158,7 +158,7 @@ function similarityDimension(
     floorRelative: null,
     net: difference ?? null,
     margin: MARGINS[dimension],
-    judged: difference && { difference, net: difference, margin: MARGINS[dimension] },
+    basis: difference && { difference, net: difference, margin: MARGINS[dimension] },
   }
 }
 

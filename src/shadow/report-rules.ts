@@ -13,7 +13,7 @@ export const REPORT_CONFIDENCE = 0.95
 const TESTS = 10
 export const INTERVAL_CONFIDENCE = 1 - (1 - REPORT_CONFIDENCE) / TESTS
 
-/** pairs of each kind below which nothing is judged: the intervals of skewed numbers do not hold yet */
+/** pairs of each kind below which nothing is decided: the intervals of skewed numbers do not hold yet */
 export const LEAST_PAIRS = 30
 
 /** What counts as the same: shares and similarities as they are, the rest as a part of the control's. */
@@ -39,7 +39,7 @@ export const MARGINS: Readonly<Record<ShadowDimension, number>> = {
 const NEGLIGIBLE = 0.1
 
 /** What a verdict rests on: the difference, the difference less the noise floor's, and what is still the same. */
-export interface Judged {
+export interface VerdictBasis {
   readonly difference: Estimate
   /** in the margin's unit */
   readonly net: Estimate
@@ -53,15 +53,15 @@ export interface Judged {
  * the latter lies within the margin (equivalence as D. J. Schuirmann, 1987), and in any case when it lies within what is
  * negligible. Else there is not enough data.
  */
-export function judge(
-  judged: Judged | undefined,
+export function verdictOn(
+  basis: VerdictBasis | undefined,
   pairs: { readonly ab: number; readonly aa: number },
   direction: ShadowDirection,
 ): ShadowVerdict {
-  if (judged === undefined || Math.min(pairs.ab, pairs.aa) < LEAST_PAIRS) return 'insufficient_data'
-  const { net, margin, isRate } = judged
+  if (basis === undefined || Math.min(pairs.ab, pairs.aa) < LEAST_PAIRS) return 'insufficient_data'
+  const { net, margin, isRate } = basis
   if (isRate === undefined && isWithin(net, margin * NEGLIGIBLE)) return 'same'
-  const side = signOf(judged.difference)
+  const side = signOf(basis.difference)
   if (side !== 0 && signOf(net) === side) return isBetter(side, direction) ? 'better' : 'worse'
   return isWithin(net, margin) ? 'same' : 'insufficient_data'
 }

@@ -3,7 +3,7 @@ import { instant } from '../protocol/instant.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import type { ShadowReport } from '../protocol/shadow-report.js'
 import { type MeasuredDimension, measureDimensions } from './report-dimensions.js'
-import { INTERVAL_CONFIDENCE, judge, overallVerdict, REPORT_CONFIDENCE } from './report-rules.js'
+import { INTERVAL_CONFIDENCE, overallVerdict, REPORT_CONFIDENCE, verdictOn } from './report-rules.js'
 import { dimensionSentence, overallSentence } from './report-text.js'
 import { newTally } from './shadow-counts.js'
 
@@ -24,7 +24,7 @@ export interface ReportSubject {
 /** The report over all pairs that `sums` was made from. The rules of its verdicts: report-rules.ts. */
 export function shadowReport(sums: ComparisonSums, subject: ReportSubject): ShadowReport {
   const { ab, aa } = sums
-  const dimensions = measureDimensions(ab, aa).map(judgedDimension)
+  const dimensions = measureDimensions(ab, aa).map(withVerdict)
   const summary = {
     control: subject.control,
     candidate: otherMode(subject.control),
@@ -50,9 +50,9 @@ export function shadowReport(sums: ComparisonSums, subject: ReportSubject): Shad
 export const otherMode = (mode: ExecutionMode): ExecutionMode =>
   mode === 'direct_llm' ? 'runtime_orchestrator' : 'direct_llm'
 
-function judgedDimension(measured: MeasuredDimension): ShadowReport['dimensions'][number] {
-  const { judged, ...rest } = measured
-  const verdict = judge(judged, rest.pairs, rest.direction)
+function withVerdict(measured: MeasuredDimension): ShadowReport['dimensions'][number] {
+  const { basis, ...rest } = measured
+  const verdict = verdictOn(basis, rest.pairs, rest.direction)
   return { ...rest, verdict, sentence: dimensionSentence(measured, verdict) }
 }
 

@@ -46,7 +46,7 @@ export interface RowResult {
 /** Turns on the runtime again, at the end. */
 const LAST_TURNS = 10
 
-/** Runs one drill from a fresh stage to its verdict. Never rejects. */
+/** Runs one drill from a fresh stage to its result. Never rejects. */
 export async function runRow(row: Row): Promise<RowResult> {
   if (row.onTmpfs !== true) return runOn(row, undefined)
   const place = mountTmpfs()

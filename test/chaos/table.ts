@@ -27,7 +27,7 @@ export function rowTable(results: readonly RowResult[]): string {
       result.resolver,
       ...countsOf(result),
       result.told.join('; '),
-      verdict(result),
+      passedOrNot(result),
     ]),
   )
 }
@@ -43,7 +43,7 @@ function countsOf(result: RowResult): string[] {
   ]
 }
 
-function verdict({ faults, skipped }: RowResult): string {
+function passedOrNot({ faults, skipped }: RowResult): string {
   if (skipped !== undefined) return `not run: ${skipped}`
   return faults.length === 0 ? 'passed' : `FAILED: ${faults.join('; ')}`
 }

@@ -35,7 +35,7 @@ describe('entries on their way to the disk', () => {
         if (entries.some((entry) => wrong.has(entry))) throw new Refused('impossible')
         written.push([...entries])
       },
-      verdict: (error) => (error instanceof Refused ? error.fault : 'impossible'),
+      faultKind: (error) => (error instanceof Refused ? error.fault : 'impossible'),
       onTrouble: (error) => told.push(`trouble: ${error instanceof Error ? error.message : ''}`),
       onOver: () => told.push('over'),
       onImpossible: () => told.push('impossible'),

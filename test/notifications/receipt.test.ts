@@ -1,24 +1,24 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { pauseAfter, verdictOf } from '../../src/notifications/receipt.js'
+import { attemptResult, pauseAfter } from '../../src/notifications/receipt.js'
 
 const NOW = Date.UTC(2026, 0, 1)
-const verdict = (status: number, retryAfter?: string) =>
-  verdictOf({ status, body: '', ...(retryAfter === undefined ? {} : { retryAfter }) }, 'json', NOW)
+const resultOf = (status: number, retryAfter?: string) =>
+  attemptResult({ status, body: '', ...(retryAfter === undefined ? {} : { retryAfter }) }, 'json', NOW)
 const patience = (retryAfter: string): number => {
-  const result = verdict(503, retryAfter)
+  const result = resultOf(503, retryAfter)
   return result.kind === 'again' ? result.retryAfterMs : -1
 }
-const feishu = (body: string, status = 200) => verdictOf({ status, body }, 'feishu', NOW)
+const feishu = (body: string, status = 200) => attemptResult({ status, body }, 'feishu', NOW)
 
 describe('the answer to a notification', () => {
   it('says delivered, try again or never', () => {
-    for (const status of [200, 201, 204]) expect(verdict(status).kind).to.equal('delivered')
+    for (const status of [200, 201, 204]) expect(resultOf(status).kind).to.equal('delivered')
     for (const status of [429, 500, 502, 503, 504]) {
-      expect(verdict(status)).to.deep.equal({ kind: 'again', why: `status ${status}`, retryAfterMs: 0 })
+      expect(resultOf(status)).to.deep.equal({ kind: 'again', why: `status ${status}`, retryAfterMs: 0 })
     }
     for (const status of [0, 301, 302, 307, 400, 401, 403, 404, 408, 410, 413]) {
-      expect(verdict(status)).to.deep.equal({ kind: 'refused', why: `status ${status}` })
+      expect(resultOf(status)).to.deep.equal({ kind: 'refused', why: `status ${status}` })
     }
   })
 
@@ -42,7 +42,7 @@ describe('the answer to a notification', () => {
       expect(feishu(odd).kind).to.equal('delivered')
       expect(feishu(odd, 404).kind).to.equal('refused')
     }
-    expect(verdictOf({ status: 200, body: '{"code":1}' }, 'slack', NOW).kind).to.equal('delivered')
+    expect(attemptResult({ status: 200, body: '{"code":1}' }, 'slack', NOW).kind).to.equal('delivered')
   })
 })
 

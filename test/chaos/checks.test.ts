@@ -6,7 +6,7 @@ import { temporaryDirectory } from '../support/temporary-directory.js'
 import { OverrideWatch } from './override-watch.js'
 import { classify } from './turn-client.js'
 
-/** Who judges the drills must be able to find fault. */
+/** What checks the drills must be able to find fault. */
 
 const MESSAGE = 'm-1-end'
 const event = (id: number, name: string, data: object): string =>
@@ -21,7 +21,7 @@ const done = (id: number): string =>
 const error = (id: number): string => event(id, 'error', { code: 'gap_timeout' })
 const ANSWER = `[direct] Answer 1 to: ${MESSAGE}`
 
-describe('the judge of turns', () => {
+describe('the check of turns', () => {
   const cases: readonly [what: string, body: string, kind: string][] = [
     ['takes the whole answer of one backend for good', text(1, ANSWER) + done(2), 'ok'],
     ['does not mind heartbeats', `event: heartbeat\ndata: null\n\n${text(1, ANSWER)}${done(2)}`, 'ok'],

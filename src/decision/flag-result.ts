@@ -12,17 +12,17 @@ import type { Parsed } from './value-parser.js'
 /**
  * What an evaluation came to. `default`: the flags have no say, by their owner's will. `away`: nobody could be asked.
  */
-export type Verdict<T> = Parsed<T> | { readonly kind: 'default' } | { readonly kind: 'away' }
+export type FlagResult<T> = Parsed<T> | { readonly kind: 'default' } | { readonly kind: 'away' }
 
 const DEFAULT = { kind: 'default' } as const
 const AWAY = { kind: 'away' } as const
 
-/** Judges one answer; `undefined` is one that did not come in time. */
-export function judge<T>(
+/** Reads one answer; `undefined` is one that did not come in time. */
+export function resultOf<T>(
   details: EvaluationDetails<FlagValue> | undefined,
   parse: (raw: unknown) => Parsed<T>,
   whenAbsent: () => 'default' | 'away',
-): Verdict<T> {
+): FlagResult<T> {
   if (details === undefined) return AWAY
   switch (details.errorCode) {
     case undefined:
