@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { errorCode, errorText } from './core/errors.js'
 
 /** Where the service listens: HOST and PORT. */
-export interface Place {
+export interface ListenAddress {
   readonly host: string
   readonly port: number
 }
@@ -12,17 +12,17 @@ export interface Place {
 const LAST_WRITES_MS = 500
 
 /** @returns the URL, with the port that was taken @throws with what to do, ready to print */
-export async function listen(server: Server, place: Place): Promise<string> {
-  server.listen(place.port, place.host)
+export async function listen(server: Server, address: ListenAddress): Promise<string> {
+  server.listen(address.port, address.host)
   try {
     await once(server, 'listening')
   } catch (error) {
-    throw new Error(listenFault(place, errorCode(error) ?? errorText(error)), { cause: error })
+    throw new Error(listenFault(address, errorCode(error) ?? errorText(error)), { cause: error })
   }
-  return urlOf(server, place.host)
+  return urlOf(server, address.host)
 }
 
-function listenFault({ host, port }: Place, code: string): string {
+function listenFault({ host, port }: ListenAddress, code: string): string {
   switch (code) {
     case 'EADDRINUSE':
       return `PORT=${port} on ${host} is taken by another process; set PORT to a free one (0 takes any)`

@@ -20,7 +20,7 @@ import {
   type TurnEnd,
 } from './session-store.js'
 import { sessionView, type TurnRecord } from './session-view.js'
-import { type OwnedSession, SessionStatements, type TurnPlace } from './sqlite-statements.js'
+import { type OwnedSession, SessionStatements, type TurnRow } from './sqlite-statements.js'
 
 export interface SqliteSessionStoreOptions {
   readonly clock: Clock
@@ -59,7 +59,7 @@ class SqliteSessionStore implements SessionStore {
   readonly #reservationMs: number
   readonly #historyBudget: number
   /** the turns this process started and has not released */
-  readonly #own = new Map<string, TurnPlace>()
+  readonly #own = new Map<string, TurnRow>()
   #marks: ReadonlySet<string> = new Set()
   #marksReadAt = Number.NEGATIVE_INFINITY
   #available = true
@@ -83,25 +83,25 @@ class SqliteSessionStore implements SessionStore {
   }
 
   async create(turn: NewTurn, agentId: string): Promise<void> {
-    const place = await this.#write(() => {
+    const row = await this.#write(() => {
       const now = this.#clock.wall()
       this.#statements.insertSession(turn.sessionId, turn.owner, agentId, now)
       return this.#start(turn, now)
     })
-    this.#own.set(turn.messageId, place)
+    this.#own.set(turn.messageId, row)
   }
 
   async begin(turn: NewTurn): Promise<BeginResult> {
-    const { place, ...result } = await this.#write((): BeginResult & { place?: TurnPlace } => {
+    const { row, ...result } = await this.#write((): BeginResult & { row?: TurnRow } => {
       const now = this.#clock.wall()
       const session = this.#statements.owned(turn.sessionId, turn.owner)
       if (session === undefined) return { kind: 'not_found' }
       const live = liveTurn(session, now)
       if (live !== undefined) return { kind: 'busy', releasing: live.releasing }
       const history = this.#statements.history(turn.sessionId, this.#historyBudget)
-      return { kind: 'begun', agentId: session.agentId, history, place: this.#start(turn, now) }
+      return { kind: 'begun', agentId: session.agentId, history, row: this.#start(turn, now) }
     })
-    if (place !== undefined) this.#own.set(turn.messageId, place)
+    if (row !== undefined) this.#own.set(turn.messageId, row)
     return result
   }
 
@@ -193,15 +193,15 @@ class SqliteSessionStore implements SessionStore {
     this.#database.close()
   }
 
-  #start(turn: NewTurn, now: number): TurnPlace {
+  #start(turn: NewTurn, now: number): TurnRow {
     const { messageId, sessionId } = turn
-    const place = this.#statements.insertTurn(messageId, sessionId, storableText(turn.message), now)
-    this.#statements.occupy(sessionId, messageId, this.#replica, now + this.#reservationMs)
-    return place
+    const row = this.#statements.insertTurn(messageId, sessionId, storableText(turn.message), now)
+    this.#statements.reserve(sessionId, messageId, this.#replica, now + this.#reservationMs)
+    return row
   }
 
   /** Only the process that started a turn keeps its end; of any other turn there is nothing to do. */
-  #writeTurn<T>(messageId: string, none: T, work: (turn: TurnPlace) => T): Promise<T> {
+  #writeTurn<T>(messageId: string, none: T, work: (turn: TurnRow) => T): Promise<T> {
     return this.#write(() => {
       const turn = this.#own.get(messageId)
       return turn === undefined ? none : work(turn)

@@ -19,8 +19,8 @@ export interface OwnedSession extends SessionRecord {
     | undefined
 }
 
-/** Where a turn is kept. */
-export interface TurnPlace {
+/** Which row of `turns` is a turn's. */
+export interface TurnRow {
   readonly messageId: string
   readonly sessionId: string
   readonly seq: number
@@ -33,7 +33,7 @@ const PAGE_TURNS = 200
 export class SessionStatements {
   readonly #insertSession: SqlStatement
   readonly #insertTurn: SqlStatement
-  readonly #occupy: SqlStatement
+  readonly #reserve: SqlStatement
   readonly #owned: SqlStatement
   readonly #running: SqlStatement
   readonly #history: SqlStatement
@@ -52,7 +52,7 @@ export class SessionStatements {
     this.#insertTurn = prepare(
       'INSERT INTO turns (message_id, session, message, message_size, started) VALUES (?, ?, ?, ?, ?) RETURNING seq',
     )
-    this.#occupy = prepare(
+    this.#reserve = prepare(
       'INSERT OR REPLACE INTO running (session, message_id, replica, lease_until) VALUES (?, ?, ?, ?)',
     )
     this.#owned = prepare(`
@@ -94,15 +94,15 @@ export class SessionStatements {
     this.#insertSession.run(sessionId, owner.orgId, owner.userId, agentId, now)
   }
 
-  /** @returns the place of the turn, by which it is found from now on */
-  insertTurn(messageId: string, sessionId: string, message: string, now: number): TurnPlace {
+  /** @returns which row is the turn's: it is found by that from now on */
+  insertTurn(messageId: string, sessionId: string, message: string, now: number): TurnRow {
     const row = this.#insertTurn.get(messageId, sessionId, message, message.length, now)
     return { messageId, sessionId, seq: Number(row?.[0]) }
   }
 
   /** The turn holds its session from now on, whoever held it before. */
-  occupy(sessionId: string, messageId: string, replica: string, reservedUntil: number): void {
-    this.#occupy.run(sessionId, messageId, replica, reservedUntil)
+  reserve(sessionId: string, messageId: string, replica: string, reservedUntil: number): void {
+    this.#reserve.run(sessionId, messageId, replica, reservedUntil)
   }
 
   owned(sessionId: string, owner: SessionOwner): OwnedSession | undefined {
@@ -134,12 +134,12 @@ export class SessionStatements {
   }
 
   /** `undefined` when the turn does not hold its session, or has ended. */
-  renew(turn: TurnPlace, reservedUntil: number): { readonly stopRequested: boolean } | undefined {
+  renew(turn: TurnRow, reservedUntil: number): { readonly stopRequested: boolean } | undefined {
     const row = this.#renew.get(reservedUntil, turn.sessionId, turn.messageId)
     return row && { stopRequested: row[0] === 1 }
   }
 
-  keepText(turn: TurnPlace, text: string): void {
+  keepText(turn: TurnRow, text: string): void {
     this.#keepText.run(text, visibleSize(text), turn.seq)
   }
 
@@ -153,16 +153,16 @@ export class SessionStatements {
   }
 
   /** Nothing when the turn had ended before. */
-  end(turn: TurnPlace, end: TurnEnd, now: number): void {
+  end(turn: TurnRow, end: TurnEnd, now: number): void {
     const { text, status, executionMode, finishReason } = end
     this.#end.run(text, visibleSize(text), status, executionMode, finishReason ?? null, now, turn.seq)
   }
 
-  startReleasing(turn: TurnPlace, reservedUntil: number): void {
+  startReleasing(turn: TurnRow, reservedUntil: number): void {
     this.#startReleasing.run(reservedUntil, turn.sessionId, turn.messageId)
   }
 
-  release(turn: TurnPlace): void {
+  release(turn: TurnRow): void {
     this.#release.run(turn.sessionId, turn.messageId)
   }
 

@@ -1,6 +1,6 @@
 import { errorText } from '../../src/core/errors.js'
 import type { TransitionView } from '../../src/protocol/fallback.js'
-import { mountTmpfs, type Place } from './place.js'
+import { mountTmpfs, type SmallDisk } from './small-disk.js'
 import { Stage, type StageOptions } from './stage.js'
 import { waitFor } from './wait-for.js'
 
@@ -16,7 +16,7 @@ export interface Row {
    * Breaks something, sees what must be seen, and ends once everything is mended again; coming back to normal is waited
    * for by the runner. Tells what it measured. Rejects with what it missed.
    */
-  drill(stage: Stage, place: Place | undefined): Promise<readonly string[]>
+  drill(stage: Stage, disk: SmallDisk | undefined): Promise<readonly string[]>
   /** What there is to tell once it is back to normal. */
   after?(stage: Stage): Promise<readonly string[]>
 }
@@ -49,16 +49,16 @@ const LAST_TURNS = 10
 /** Runs one drill from a fresh stage to its result. Never rejects. */
 export async function runRow(row: Row): Promise<RowResult> {
   if (row.onTmpfs !== true) return runOn(row, undefined)
-  const place = mountTmpfs()
-  if ('refused' in place) return { ...resultOf(row, undefined, NOTHING), skipped: place.refused }
+  const disk = mountTmpfs()
+  if ('refused' in disk) return { ...resultOf(row, undefined, NOTHING), skipped: disk.refused }
   try {
-    return await runOn(row, place)
+    return await runOn(row, disk)
   } finally {
-    place.release()
+    disk.release()
   }
 }
 
-async function runOn(row: Row, place: Place | undefined): Promise<RowResult> {
+async function runOn(row: Row, disk: SmallDisk | undefined): Promise<RowResult> {
   let stage: Stage | undefined
   const ended = {
     faults: [] as string[],
@@ -67,8 +67,8 @@ async function runOn(row: Row, place: Place | undefined): Promise<RowResult> {
     isOpsKept: true,
   }
   try {
-    stage = await Stage.open({ ...row.stage, ...(place === undefined ? {} : { flagsFolder: place.folder }) })
-    ended.told = await row.drill(stage, place)
+    stage = await Stage.open({ ...row.stage, ...(disk === undefined ? {} : { flagsFolder: disk.folder }) })
+    ended.told = await row.drill(stage, disk)
     const mendedAt = performance.now()
     await stage.backToNormal(row.patienceMs)
     const backAt = performance.now()

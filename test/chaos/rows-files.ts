@@ -71,20 +71,20 @@ const opsSpoilt: Row = {
 /** It acts in memory and says so; what it decided is written as soon as it can be. */
 const unwritable = (
   name: string,
-  begin: (place: { fill(): void; readOnly(is: boolean): void }) => void,
-  end: (place: { makeRoom(): void; readOnly(is: boolean): void }) => void,
+  begin: (disk: { fill(): void; readOnly(is: boolean): void }) => void,
+  end: (disk: { makeRoom(): void; readOnly(is: boolean): void }) => void,
 ): Row => ({
   name,
   stage: STAGE,
   onTmpfs: true,
-  async drill(stage, place) {
-    if (place === undefined) throw new Error('no file system of its own')
-    begin(place)
+  async drill(stage, disk) {
+    if (disk === undefined) throw new Error('no file system of its own')
+    begin(disk)
     const since = stage.runtime.kill()
     const tookMs = await waitFor('both replicas to act in memory', () => inMemory(stage))
     await sleep(SICK_MS)
     if (stage.watch.first(since, () => true) !== undefined) throw new Error('the file was written')
-    end(place)
+    end(disk)
     await stage.runtime.restart()
     await stage.fileSays('anything new', since, () => true)
     stage.human.remark()
@@ -110,12 +110,12 @@ export const FILE_ROWS: readonly Row[] = [
   opsSpoilt,
   unwritable(
     'flag files read-only while the runtime dies',
-    (place) => place.readOnly(true),
-    (place) => place.readOnly(false),
+    (disk) => disk.readOnly(true),
+    (disk) => disk.readOnly(false),
   ),
   unwritable(
     'disk full while the runtime dies',
-    (place) => place.fill(),
-    (place) => place.makeRoom(),
+    (disk) => disk.fill(),
+    (disk) => disk.makeRoom(),
   ),
 ]

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** A small file system of its own; needs the right to mount. */
-export interface Place {
+export interface SmallDisk {
   readonly folder: string
   /** Not a byte is left. */
   fill(): void
@@ -15,7 +15,7 @@ export interface Place {
 
 const SIZE = '1m'
 
-export function mountTmpfs(): Place | { readonly refused: string } {
+export function mountTmpfs(): SmallDisk | { readonly refused: string } {
   const folder = mkdtempSync(join(tmpdir(), 'chat-cutover-tmpfs-'))
   const refused = run('mount', ['-t', 'tmpfs', '-o', `size=${SIZE}`, 'tmpfs', folder])
   if (refused !== '') {
