@@ -3,8 +3,8 @@ import type { Clock } from '../core/clock.js'
 import { TransportError } from './transport-error.js'
 
 /** Long enough for a `[DONE]` and the last chunk to arrive, so that the connection can be used again. */
-const DRAIN_MS = 250
-const DRAIN_BYTES = 65_536
+const REST_MS = 250
+const REST_BYTES = 65_536
 
 type Waiter = { resolve(chunk: Buffer | undefined): void; reject(error: TransportError): void }
 
@@ -21,7 +21,7 @@ export class UpstreamResponse {
   #waiter: Waiter | undefined
   #fault: TransportError | undefined
   #ended = false
-  #draining = false
+  #readingRest = false
 
   constructor(
     private readonly response: IncomingMessage,
@@ -52,24 +52,24 @@ export class UpstreamResponse {
 
   /** The answer is complete: what little may follow is read away, so that the connection lives on. */
   release(): void {
-    if (this.#ended || this.#fault !== undefined || this.#draining) {
+    if (this.#ended || this.#fault !== undefined || this.#readingRest) {
       this.close()
       return
     }
-    this.#draining = true
-    let left = DRAIN_BYTES
-    const timer = this.clock.schedule(DRAIN_MS, this.close)
-    const drain = (): void => {
+    this.#readingRest = true
+    let left = REST_BYTES
+    const timer = this.clock.schedule(REST_MS, this.close)
+    const readRest = (): void => {
       for (let chunk = this.#chunk(); chunk !== null; chunk = this.#chunk()) left -= chunk.length
       if (left < 0) this.close()
     }
-    this.response.on('readable', drain)
+    this.response.on('readable', readRest)
     this.response.once('close', () => timer.cancel())
     this.response.once('end', () => {
       timer.cancel()
       this.close()
     })
-    drain()
+    readRest()
   }
 
   /** Ends it at once; a waiting read rejects. */

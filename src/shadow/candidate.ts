@@ -5,9 +5,9 @@ import { directAllowance, limitsOf, runtimeAllowance } from '../execution/deadli
 import { Execution, type ExecutionLimits } from '../execution/execution.js'
 import type { Outcome } from '../execution/outcome.js'
 import type { AbortCode } from '../protocol/execution-codes.js'
-import { drain } from './drain.js'
 import { fenceViolations } from './fence-violations.js'
 import { Observer } from './observer.js'
+import { readToEnd } from './read-to-end.js'
 import type { Turnstile } from './turnstile.js'
 
 /** The silent side of a shadow run: an execution of its own, watched, its events thrown away. */
@@ -66,7 +66,7 @@ export function runCandidate(
       }),
     after: (task) => void after.push(task),
   })
-  const gone = drain(execution, after, deps.turnstile, (batch) => {
+  const gone = readToEnd(execution, after, deps.turnstile, (batch) => {
     observer.saw(batch)
     if (flooded || (observer.characters <= MOST_CHARACTERS && observer.events <= MOST_EVENTS)) return
     flooded = true

@@ -6,7 +6,7 @@ import type { ChatBackend, Turn } from '../execution/backend.js'
 import { runtimeAllowance } from '../execution/deadlines.js'
 import { Execution, type ExecutionLimits } from '../execution/execution.js'
 import type { Outcome } from '../execution/outcome.js'
-import { drain } from './drain.js'
+import { readToEnd } from './read-to-end.js'
 import { shadowTurn } from './shadow-turn.js'
 import { Turnstile } from './turnstile.js'
 
@@ -138,7 +138,7 @@ class Shadows implements RecoveryShadows {
     })
     this.#lastStartedAt = clock.monotonic()
     this.#started += 1
-    const ended = drain(execution, after, this.#turnstile).then(() => {
+    const ended = readToEnd(execution, after, this.#turnstile).then(() => {
       this.#running.delete(running)
     })
     const running = { execution, ended }

@@ -35,7 +35,7 @@ class PushStream<T> {
   constructor(call: StreamCall<T>, merge: (waiting: T, next: T) => T) {
     this.#call = call
     this.#merge = merge
-    call.on('drain', () => this.#drain())
+    call.on('drain', () => this.#sendWaiting())
   }
 
   send(message: T): void {
@@ -57,7 +57,7 @@ class PushStream<T> {
     this.#ended = true
   }
 
-  #drain(): void {
+  #sendWaiting(): void {
     this.#blocked = false
     const waiting = this.#waiting
     this.#waiting = undefined

@@ -116,7 +116,7 @@ describe('turns on loopback servers', () => {
       await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
       const { port } = silent.address() as AddressInfo
       const unanswered = createRuntimeOrchestrator({ url: `https://127.0.0.1:${port}` })
-      const { result } = await drained(start({ connectMs: 50 }, unanswered))
+      const { result } = await readToEnd(start({ connectMs: 50 }, unanswered))
       expect(result.failover).to.include({ cause: 'connect_timeout', phase: 'connect' })
       unanswered.close()
       await new Promise((resolve) => silent.close(resolve))
@@ -163,7 +163,7 @@ describe('turns on loopback servers', () => {
       await turn.next()
       const at = performance.now()
       controller.abort(new TurnAborted(code))
-      expect((await drained(turn)).result).to.deep.include({ kind: 'aborted', code })
+      expect((await readToEnd(turn)).result).to.deep.include({ kind: 'aborted', code })
       await Promise.all(tasks)
       await until('the cancel', () => runtime.requests.some(({ path }) => path === CANCEL))
       orchestrator.close()
@@ -227,7 +227,7 @@ describe('turns on loopback servers', () => {
       expect(written).to.be.greaterThan(stood)
       expect(outcomes).to.have.length(0)
       controller.abort(new TurnAborted('client_gone'))
-      await drained(turn)
+      await readToEnd(turn)
       backend.close()
     })
   })
@@ -244,7 +244,7 @@ describe('turns on loopback servers', () => {
   it('bounds a cancel that nobody answers', async () => {
     runtime.faults = { hang: 'body' }
     const turn = start()
-    const ended = drained(turn)
+    const ended = readToEnd(turn)
     await until('the execution', () => runtime.requests.length === 1)
     await new Promise((resolve) => setImmediate(resolve))
     const silent = createServer(() => {})
@@ -259,7 +259,7 @@ describe('turns on loopback servers', () => {
   })
 })
 
-async function drained(turn: ReturnType<typeof executeTurn>): Promise<{ result: TurnResult }> {
+async function readToEnd(turn: ReturnType<typeof executeTurn>): Promise<{ result: TurnResult }> {
   for (;;) {
     const next = await turn.next()
     if (next.done === true) return { result: next.value }

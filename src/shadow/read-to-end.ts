@@ -13,7 +13,7 @@ const TEXT_A_BATCH = 4096
  * ours stays bounded. The rounds in between are not counted as time of the execution.
  * @param turnstile of all shadows that may run at a time
  */
-export async function drain(
+export async function readToEnd(
   execution: Execution,
   after: readonly Promise<void>[],
   turnstile: Turnstile,
