@@ -26,7 +26,7 @@ interface Source {
   /** the present content is refused as a whole */
   refused: boolean
   /** flags whose present text is refused */
-  kept: ReadonlySet<string>
+  refusedFlags: ReadonlySet<string>
 }
 
 export interface FileProviderOptions {
@@ -86,7 +86,9 @@ export class FileProvider implements Provider {
 
   state(): 'ready' | 'stale' | 'unavailable' {
     if (this.#sources.every(({ known }) => !known)) return 'unavailable'
-    return this.#sources.some(({ refused, kept }) => refused || kept.size > 0) ? 'stale' : 'ready'
+    return this.#sources.some(({ refused, refusedFlags }) => refused || refusedFlags.size > 0)
+      ? 'stale'
+      : 'ready'
   }
 
   /** Whether what is in force for this flag is older than its file. */
@@ -135,7 +137,14 @@ export class FileProvider implements Provider {
       onContent: (content, settled) => this.#take(source, content, settled),
       onTrouble: (trouble) => faults.replace(`look:${kind}`, troubleFaults(path, trouble)),
     })
-    const source: Source = { kind, file, flags: new Map(), known: false, refused: false, kept: new Set() }
+    const source: Source = {
+      kind,
+      file,
+      flags: new Map(),
+      known: false,
+      refused: false,
+      refusedFlags: new Set(),
+    }
     return source
   }
 
@@ -147,7 +156,7 @@ export class FileProvider implements Provider {
     source.refused = loaded.kind === 'refused'
     if (loaded.kind === 'loaded') {
       source.flags = loaded.flags
-      source.kept = loaded.kept
+      source.refusedFlags = loaded.refusedFlags
       source.known = true
     }
     this.#merge()
@@ -162,7 +171,9 @@ export class FileProvider implements Provider {
   #merge(): void {
     this.#flags = new Map(this.#sources.flatMap(({ flags }) => [...flags]))
     this.#stale = new Set(
-      this.#sources.flatMap(({ refused, flags, kept }) => (refused ? [...flags.keys()] : [...kept])),
+      this.#sources.flatMap(({ refused, flags, refusedFlags }) =>
+        refused ? [...flags.keys()] : [...refusedFlags],
+      ),
     )
   }
 

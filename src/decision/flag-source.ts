@@ -10,11 +10,11 @@ type Compiled = ReadonlyMap<string, FeatureFlag>
 
 /** What became of one content of a flag file. */
 export type Loaded =
-  /** In force. `kept` are flags whose new text is wrong: their last good one stays (or none, where there was none). */
+  /** In force. `refusedFlags` are those whose new text is wrong: their last good one stays (or none, where there was none). */
   | {
       readonly kind: 'loaded'
       readonly flags: Compiled
-      readonly kept: ReadonlySet<string>
+      readonly refusedFlags: ReadonlySet<string>
       readonly issues: readonly FlagIssue[]
     }
   /** Nothing of it is taken over. */
@@ -33,15 +33,15 @@ export function loadFlags(content: FlagFileContent, kind: FlagFileKind, last: Co
   }
   const faulty = new Set(issues.map(({ path }) => flagOf(path, storage.getFlags())))
   const flags = new Map<string, FeatureFlag>()
-  const kept = new Set<string>()
+  const refusedFlags = new Set<string>()
   for (const [key, flag] of storage.getFlags()) {
     if (isForeign(key, kind)) continue
     const lastGood = last.get(key)
-    if (faulty.has(key)) kept.add(key)
+    if (faulty.has(key)) refusedFlags.add(key)
     if (!faulty.has(key)) flags.set(key, flag)
     else if (lastGood !== undefined) flags.set(key, lastGood)
   }
-  return { kind: 'loaded', flags, kept, issues }
+  return { kind: 'loaded', flags, refusedFlags, issues }
 }
 
 /** Keys that are new, gone or different. */

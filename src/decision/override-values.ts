@@ -4,21 +4,21 @@ import type { OverrideValue } from './decide.js'
 /** The override that is not there: nobody knows of one. */
 export const OVERRIDE_OFF: OverrideValue = { on: false }
 
-/** values kept; turns meet both sides of the present revision and, around a write, of the one before */
-const KEPT = 8
+/** values remembered; turns meet both sides of the present revision and, around a write, of the one before */
+const RECENT = 8
 
 /** One object for each side and revision, so that equal decisions are identical and a turn makes none. */
 export class OverrideValues {
-  readonly #kept: OverrideValue[] = [OVERRIDE_OFF]
+  readonly #recent: OverrideValue[] = [OVERRIDE_OFF]
   #oldest = 1
 
   /** `on` as the provider's answer carries it, with the revision of that very answer. */
   of(on: boolean, details: EvaluationDetails<boolean>): OverrideValue {
     const revision = revisionOf(details)
-    for (const value of this.#kept) if (value.on === on && value.revision === revision) return value
+    for (const value of this.#recent) if (value.on === on && value.revision === revision) return value
     const value = revision === undefined ? { on } : { on, revision }
-    this.#kept[this.#oldest] = value
-    this.#oldest = (this.#oldest + 1) % KEPT
+    this.#recent[this.#oldest] = value
+    this.#oldest = (this.#oldest + 1) % RECENT
     return value
   }
 }

@@ -9,7 +9,7 @@ const WORDS = ['NaN', 'Infinity', '-Infinity']
 export function withoutBareNumbers(text: string): string | undefined {
   if (!text.includes('NaN') && !text.includes('Infinity')) return undefined
   let out = ''
-  let kept = 0
+  let copied = 0
   let at = 0
   while (at < text.length) {
     if (text.charCodeAt(at) === QUOTE) {
@@ -21,11 +21,11 @@ export function withoutBareNumbers(text: string): string | undefined {
       at += 1
       continue
     }
-    out += `${text.slice(kept, at)}null`
+    out += `${text.slice(copied, at)}null`
     at += word.length
-    kept = at
+    copied = at
   }
-  return kept === 0 ? undefined : out + text.slice(kept)
+  return copied === 0 ? undefined : out + text.slice(copied)
 }
 
 /** Behind the closing quote of the string that opens at `from`. */

@@ -6,8 +6,8 @@
 /** What may be sent of a `text_chunk` now; undefined when the answer is a failure in disguise. */
 export type Screened = string | undefined
 
-/** Text is kept for comparing it with `final_response`, whose frame is bounded to as many characters. */
-const MAX_KEPT = 1_048_576
+/** Text is remembered for comparing it with `final_response`, whose frame is bounded to as many characters. */
+const MAX_REMEMBERED = 1_048_576
 /** Enough to see how the text before a chunk ends. */
 const TAIL = 256
 
@@ -44,7 +44,7 @@ export class SoftFailureScreen {
       this.#suspect = chunk
       return before
     }
-    this.#keep(chunk)
+    this.#remember(chunk)
     return before === '' ? chunk : before + chunk
   }
 
@@ -54,7 +54,7 @@ export class SoftFailureScreen {
       const suspect = this.#suspect
       if (suspect === '') return ''
       this.#suspect = ''
-      this.#keep(suspect)
+      this.#remember(suspect)
       return suspect
     }
     const held = this.#text.slice(this.#passed)
@@ -96,9 +96,9 @@ export class SoftFailureScreen {
     return this.#prefixes.some((prefix) => chunk.length > prefix.length && chunk.startsWith(prefix))
   }
 
-  #keep(chunk: string): void {
+  #remember(chunk: string): void {
     this.#text += chunk
-    if (this.#text.length > MAX_KEPT) this.#text = this.#text.slice(-TAIL)
+    if (this.#text.length > MAX_REMEMBERED) this.#text = this.#text.slice(-TAIL)
   }
 }
 

@@ -52,9 +52,9 @@ export class ThinkTagReader {
   #think(content: string): void {
     const at = content.indexOf(CLOSE)
     if (at === -1) {
-      const kept = tagBegun(content)
-      this.#held = content.slice(content.length - kept)
-      this.#emit(this.thinking, content.slice(0, content.length - kept))
+      const begun = tagBegun(content)
+      this.#held = content.slice(content.length - begun)
+      this.#emit(this.thinking, content.slice(0, content.length - begun))
       return
     }
     this.#state = 'text'

@@ -16,18 +16,18 @@ export const turnSize = (turn: PastTurn): number => turn.message.length + turn.t
  * history, so that it has no holes but those.
  */
 export function newestWithin(past: readonly PastTurn[], budgetCharacters: number): PastTurn[] {
-  const kept: PastTurn[] = []
+  const newest: PastTurn[] = []
   let room = budgetCharacters
-  for (let index = past.length - 1; index >= 0 && kept.length < MAX_HISTORY_TURNS; index -= 1) {
+  for (let index = past.length - 1; index >= 0 && newest.length < MAX_HISTORY_TURNS; index -= 1) {
     const turn = past[index]
     if (turn === undefined || isBlank(turn.text)) continue
     const size = turnSize(turn)
     if (size > budgetCharacters) continue
     if (size > room) break
     room -= size
-    kept.push(turn)
+    newest.push(turn)
   }
-  return kept.reverse()
+  return newest.reverse()
 }
 
 /**

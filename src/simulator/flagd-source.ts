@@ -87,11 +87,11 @@ function where(error: z.ZodError): string {
 function toFlags(raw: Record<string, RawFlag> | RawFlag[] | null, setMetadata: JsonRecord): SourceContent {
   const flags = new Map<string, SourceFlag>()
   for (const [key, flag] of keyed(raw)) {
-    const kept = toFlag(flag, setMetadata)
-    if (kept.defaultVariant !== '' && !Object.hasOwn(kept.variants, kept.defaultVariant)) {
-      return refused(`default variant '${kept.defaultVariant}' isn't a valid variant of flag '${key}'`)
+    const parsed = toFlag(flag, setMetadata)
+    if (parsed.defaultVariant !== '' && !Object.hasOwn(parsed.variants, parsed.defaultVariant)) {
+      return refused(`default variant '${parsed.defaultVariant}' isn't a valid variant of flag '${key}'`)
     }
-    flags.set(key, kept)
+    flags.set(key, parsed)
   }
   return { accepted: true, flags }
 }

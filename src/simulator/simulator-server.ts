@@ -80,12 +80,12 @@ export async function startSimulator(
       return
     }
     if (path === '/_requests') {
-      const seen = requests.map((kept) => ({
-        method: kept.method,
-        path: kept.path,
-        requestId: kept.headers['x-request-id'],
-        shadow: kept.headers['x-chat-shadow'],
-        ...describe(kept),
+      const seen = requests.map((request) => ({
+        method: request.method,
+        path: request.path,
+        requestId: request.headers['x-request-id'],
+        shadow: request.headers['x-chat-shadow'],
+        ...describe(request),
       }))
       send(response, 200, seen)
       return

@@ -20,8 +20,8 @@ export function canonicalJson(value: Json): string {
  */
 export function flagChecksum(flag: JsonObject): string {
   const { metadata, ...rule } = flag
-  const { checksum: _, ...kept } = isObject(metadata) ? metadata : {}
-  return `${digest(rule)}-${digest({ ...rule, metadata: kept })}`
+  const { checksum: _, ...rest } = isObject(metadata) ? metadata : {}
+  return `${digest(rule)}-${digest({ ...rule, metadata: rest })}`
 }
 
 /** Whether both were made over flags that decide the same. */

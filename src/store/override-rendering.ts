@@ -18,8 +18,8 @@ export function renderOverride(override: Override, base?: string): string {
   const flags = isObject(present.flags) ? present.flags : {}
   const flag = renderFlag(override, descriptionIn(flags[OVERRIDE_FLAG_KEY]))
   const ours = documentText({ flags: { [OVERRIDE_FLAG_KEY]: flag } })
-  const kept = documentText({ ...present, flags: { ...flags, [OVERRIDE_FLAG_KEY]: flag } })
-  return kept === ours || flagdRefusal(kept) === undefined ? kept : ours
+  const edited = documentText({ ...present, flags: { ...flags, [OVERRIDE_FLAG_KEY]: flag } })
+  return edited === ours || flagdRefusal(edited) === undefined ? edited : ours
 }
 
 function renderFlag(override: Override, description: string): JsonObject {

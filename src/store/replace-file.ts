@@ -74,7 +74,7 @@ async function writeTemporary({ path, text, temporary, gate }: Replacement): Pro
 async function takePlace({ path, expected, temporary, aside, gate }: Replacement): Promise<boolean> {
   if (aside !== undefined && expected !== 'missing') {
     await gate('keep_aside', aside)
-    await keep(path, aside)
+    await copyAside(path, aside)
   }
   try {
     await gate('rename', path)
@@ -88,7 +88,7 @@ async function takePlace({ path, expected, temporary, aside, gate }: Replacement
 }
 
 /** A second name for the same bytes needs no space, and the rename leaves it alone. */
-async function keep(path: string, aside: string): Promise<void> {
+async function copyAside(path: string, aside: string): Promise<void> {
   if ((await hardLink(path, aside)) !== 'linked') await copyFile(path, aside, constants.COPYFILE_EXCL)
 }
 
