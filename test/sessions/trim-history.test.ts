@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
+import { isBlank } from '../../src/core/text.js'
 import type { PastTurn } from '../../src/sessions/session-store.js'
 import { MAX_HISTORY_TURNS, newestWithin, trimHistory, turnSize } from '../../src/sessions/trim-history.js'
 
@@ -55,7 +56,7 @@ describe('trimming the history', () => {
         expect(kept.reduce((sum, one) => sum + turnSize(one), 0)).to.be.at.most(budget)
         expect(kept).to.deep.equal(past.filter((one) => kept.includes(one)))
         expect(newestWithin(kept, budget)).to.deep.equal(kept)
-        const newest = past.findLast((one) => one.text !== '' && turnSize(one) <= budget)
+        const newest = past.findLast((one) => !isBlank(one.text) && turnSize(one) <= budget)
         expect(kept.at(-1)).to.equal(newest)
       }),
     )
