@@ -1,4 +1,5 @@
 import type { Override } from '../store/override.js'
+import { adoptionOf } from './adoption.js'
 import { breachOf } from './auto-layer.js'
 import { applyCommand } from './command.js'
 import type { Draft } from './draft.js'
@@ -7,32 +8,23 @@ import type { FallbackState } from './state.js'
 
 /**
  * The store, or the provider, has something newer: what was pending is dropped, except commands and a breach that still
- * holds. It does not where others have tripped since, and are perhaps well again: what it was judged by is the leftovers of
- * that outage. Who is in breach itself while the others begin to recover stays with the direct LLM, alone.
+ * holds. What becomes of the rest is decided in `adoptionOf`.
  */
 export function adopt(draft: Draft, override: Override, fromProvider = false): void {
-  const { known: before, commands, highest, starting, store, isolated } = draft.state
+  const { commands, highest, starting, epoch } = draft.state
   const told = withoutUntold(draft.state)
-  const { judgedSince } = draft
   // The first that is seen is no change: nobody here can say what it came after.
   const isFirst = starting && highest === 0
-  const { tripped } = store
-  const isOvertaken = override.auto.state === 'fallback' || (!isFirst && override.trips >= before.trips)
-  const lostTrip = isOvertaken ? null : tripped
-  const isKnown = judgedSince !== undefined || highest > 0
-  const wasReset =
-    !isFirst &&
-    (isReset(override, judgedSince) || (tripped !== null && isKnown && isResetSince(override, judgedSince)))
   const isSick = draft.evidence !== undefined && breachOf(draft.evidence, draft.guardrails) !== undefined
-  const isLeftBehind = isSick && lostTrip === null && isTowardsRuntime(before, override)
+  const adoption = adoptionOf(draft.state, override, { isFirst, isSick })
 
-  draft.become(override, judgedSince)
+  draft.become(override)
   draft.set({
     fromProvider,
     highest: Math.max(draft.state.highest, override.revision),
     reports: [],
     commands: [],
-    isolated: override.auto.state !== 'fallback' && !wasReset && (isolated || isLeftBehind),
+    isolated: adoption.isolated,
   })
   draft.setStore({
     dirtyAt: null,
@@ -42,8 +34,8 @@ export function adopt(draft: Draft, override: Override, fromProvider = false): v
     edit: null,
     yieldUntilAt: null,
   })
-  if (wasReset) draft.resetHealth()
-  else if (lostTrip !== null) draft.recall(lostTrip)
+  if (adoption.forgetsProbes) draft.resetHealth()
+  if (adoption.recalls) draft.recall(epoch)
   if (!isFirst && isNewMeaning(told, override))
     draft.effects.push({ kind: 'adopted', transition: report(told, override, {}) })
   for (const pending of commands) applyCommand(draft, pending)
@@ -54,26 +46,6 @@ function withoutUntold({ known, store: { tripped }, reports }: FallbackState): O
   const isUntold = reports.some(({ transition: { kind } }) => kind === 'trip' || kind === 'relapse')
   return tripped === null || !isUntold ? known : { ...known, auto: tripped.auto, trips: tripped.trips }
 }
-
-/** Into or up the ramp, or from a fallback out of it; trips that are gone were ended by a person, for everybody. */
-function isTowardsRuntime(before: Override, after: Override): boolean {
-  if (after.auto.state === 'recovering') return before.auto.state !== 'recovering'
-  return before.auto.state === 'fallback' && after.auto.state === 'normal' && after.trips > 0
-}
-
-/** A reset since the trip, though something else was written over it: no trips, and evidence that began anew. */
-const isResetSince = ({ auto, trips, evidenceSince }: Override, judgedSince: number | undefined): boolean =>
-  auto.state === 'normal' && trips === 0 && evidenceSince !== judgedSince
-
-const isReset = (
-  { auto, manual, trips, actor, evidenceSince }: Override,
-  judgedSince: number | undefined,
-): boolean =>
-  actor === 'manual' &&
-  auto.state === 'normal' &&
-  manual.scope === 'none' &&
-  trips === 0 &&
-  evidenceSince !== judgedSince
 
 function isNewMeaning(before: Override, after: Override): boolean {
   return (

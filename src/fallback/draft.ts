@@ -2,7 +2,7 @@ import type { TransitionKind } from '../protocol/fallback.js'
 import type { AutoLayer, ManualLayer, Override } from '../store/override.js'
 import { type Evidence, type FallbackGuardrails, withoutExecutions, withoutHealth } from './evidence.js'
 import { report } from './report.js'
-import type { Effect, FallbackState, Forgotten, Instant, Step, StoreState } from './state.js'
+import type { Effect, EvidenceEpoch, FallbackState, Instant, Step, StoreState } from './state.js'
 import { timersOf } from './timers.js'
 
 /** The parts of an override that a move decides; the rest follows from who writes it when. */
@@ -21,7 +21,8 @@ const SAME_INSTANT_MS = 1000
 /** One input being worked in: the state so far, and what is to be done. Lives for one call of `next`. */
 export class Draft {
   readonly effects: Effect[] = []
-  #forgotten: Forgotten
+  /** what counts for the time of this input */
+  #epoch: EvidenceEpoch
 
   constructor(
     public state: FallbackState,
@@ -29,26 +30,21 @@ export class Draft {
     readonly guardrails: FallbackGuardrails,
     private readonly gathered?: Evidence,
   ) {
-    this.#forgotten = state.forgotten
+    this.#epoch = state.epoch
   }
 
   get step(): Step {
     return { state: this.state, effects: this.effects }
   }
 
-  /** As gathered, without what was forgotten since. */
+  /** As gathered, without what is of an earlier epoch. */
   get evidence(): Evidence | undefined {
     if (this.gathered === undefined) return undefined
-    const { executionsAt, healthAt } = this.#forgotten
+    const { executionsAt, healthAt } = this.#epoch
     const { at } = this.gathered
     const judged =
       executionsAt !== null && at <= executionsAt ? withoutExecutions(this.gathered) : this.gathered
     return healthAt !== null && at <= healthAt ? withoutHealth(judged) : judged
-  }
-
-  /** What counts of the executions, for the time of this input. */
-  get forgotten(): Forgotten {
-    return this.#forgotten
   }
 
   set(part: Partial<FallbackState>): void {
@@ -62,25 +58,26 @@ export class Draft {
   /** A change of this replica's making: acts at once, and is on its way to the store. Whatever ends a fallback ends its trip. */
   change(change: Change, context: ChangeContext): void {
     const after = this.#decided(change, context.actor)
-    this.#change(after, context, this.state.known.evidenceSince)
+    const isNewEpoch = after.evidenceSince !== this.state.known.evidenceSince
+    this.#change(after, context)
+    if (isNewEpoch) this.beginEpoch()
     if (after.auto.state !== 'fallback') this.setStore({ tripped: null })
   }
 
   /** A trip: what it was judged by counts on until it is in the store. */
   trip(change: Change, context: ChangeContext): void {
-    const { auto, trips, evidenceSince } = this.state.known
-    const { executionsAt } = this.#forgotten
-    const after = this.#decided(change, context.actor)
-    this.#change(after, context, after.evidenceSince)
-    const upon = { auto, trips, ...(evidenceSince === undefined ? {} : { evidenceSince }) }
-    this.setStore({ tripped: { executionsAt, ...upon } })
+    const { auto, trips } = this.state.known
+    const { executionsAt } = this.#epoch
+    this.#change(this.#decided(change, context.actor), context)
+    this.setStore({ tripped: { auto, trips } })
+    this.#judgeBy({ executionsAt })
   }
 
-  #change(after: Override, { what, userId }: ChangeContext, judgedSince: number | undefined): void {
+  #change(after: Override, { what, userId }: ChangeContext): void {
     const { evidence, guardrails } = this
     const before = this.state.known
     const version = this.state.store.version + 1
-    this.become(after, judgedSince)
+    this.#take(after)
     this.setStore({
       dirtyAt: this.state.store.dirtyAt ?? this.at.now,
       version,
@@ -116,37 +113,33 @@ export class Draft {
     this.change({}, { actor: this.state.known.actor })
   }
 
-  /**
-   * Takes over an override, with the instants that run from its first sight. `judgedSince`: the `evidenceSince` by which
-   * this replica judges so far; where the new one differs, the evidence begins anew.
-   */
-  become(after: Override, judgedSince: number | undefined): void {
-    const before = this.state.known
-    this.set({ known: after, timers: timersOf(before, after, this.state.timers, this.at, this.guardrails) })
-    if (after.evidenceSince !== judgedSince) this.restartEvidence()
+  /** Takes over an override; where it is judged by other evidence than this replica's so far, that begins anew. */
+  become(after: Override): void {
+    this.#take(after)
+    if ((after.evidenceSince ?? null) !== this.state.epoch.since) this.beginEpoch()
   }
 
-  /** By which `evidenceSince` the executions are judged: a trip that is not in the store yet leaves them as they were. */
-  get judgedSince(): number | undefined {
-    const { known, store } = this.state
-    return store.tripped === null ? known.evidenceSince : store.tripped.evidenceSince
-  }
-
-  /** Only executions started from now on are judged. */
-  restartEvidence(): void {
+  /** The epoch of the override that is known: only executions started from now on are judged. */
+  beginEpoch(): void {
     this.effects.push({ kind: 'restart_evidence' })
-    this.#forget({ executionsAt: this.at.now })
+    this.#judgeBy({ since: this.state.known.evidenceSince ?? null, executionsAt: this.at.now })
   }
 
   /** A reset: what the probes have shown is forgotten as well. */
   resetHealth(): void {
     this.effects.push({ kind: 'reset_health' })
-    this.#forget({ healthAt: this.at.now })
+    this.#judgeBy({ healthAt: this.at.now })
   }
 
   /** A breach that lost its race still holds: what was known when it was decided counts once more, for this input. */
-  recall({ executionsAt }: Pick<Forgotten, 'executionsAt'>): void {
-    this.#forgotten = { ...this.#forgotten, executionsAt }
+  recall({ executionsAt }: EvidenceEpoch): void {
+    this.#epoch = { ...this.#epoch, executionsAt }
+  }
+
+  /** With the instants that run from its first sight. */
+  #take(after: Override): void {
+    const before = this.state.known
+    this.set({ known: after, timers: timersOf(before, after, this.state.timers, this.at, this.guardrails) })
   }
 
   /** The manual layer with its end on this replica's wall clock: a writer's instants go with one `updatedAt`. */
@@ -187,8 +180,8 @@ export class Draft {
     return isAmbiguous ? { ...decided, evidenceSince: change.evidenceSince + 1 } : decided
   }
 
-  #forget(part: Partial<Forgotten>): void {
-    this.set({ forgotten: { ...this.state.forgotten, ...part } })
-    this.#forgotten = { ...this.#forgotten, ...part }
+  #judgeBy(part: Partial<EvidenceEpoch>): void {
+    this.set({ epoch: { ...this.state.epoch, ...part } })
+    this.#epoch = { ...this.#epoch, ...part }
   }
 }

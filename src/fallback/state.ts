@@ -34,7 +34,7 @@ export interface FallbackState {
   readonly reports: readonly PendingReport[]
   /** a move towards the runtime on its way to the store; it acts when it is there */
   readonly proposal: Proposal | null
-  readonly forgotten: Forgotten
+  readonly epoch: EvidenceEpoch
   /** policy `observe`: what would have tripped, as it was found; a lasting breach is told and kept once */
   readonly wouldTrip: Trip | null
   /** a breach, and no trip: the direct LLM is as sick */
@@ -69,19 +69,24 @@ export interface Proposal {
   readonly transition: Transition
 }
 
-/** Evidence gathered up to these instants (monotonic) tells nothing any more; null: all of it counts. */
-export interface Forgotten {
+/**
+ * Which evidence counts. It is of the override `known`, but for a trip that is not in the store yet: that is still judged by
+ * the epoch it was decided in, and the next epoch begins when it is in the store.
+ */
+export interface EvidenceEpoch {
+  /** `evidenceSince` of the override with which it began; null: none */
+  readonly since: number | null
+  /** executions gathered up to here (monotonic) tell nothing any more; null: all count */
   readonly executionsAt: number | null
+  /** ... and probes */
   readonly healthAt: number | null
 }
 
 /**
- * What a trip was judged by, as long as it is not in the store: the race may be lost, and then it is judged again by the
- * same executions and those that came since. The evidence begins anew when the trip is in the store.
+ * The override a trip was decided upon, as long as the trip is not in the store: the race may be lost, and then it is judged
+ * again by the same executions and those that came since.
  */
-export interface PendingTrip extends Pick<Forgotten, 'executionsAt'> {
-  /** of the override that it was decided upon, as all three */
-  readonly evidenceSince?: number
+export interface PendingTrip {
   readonly auto: Override['auto']
   readonly trips: number
 }
@@ -262,7 +267,7 @@ export function initialState(self: Self, now: number): FallbackState {
     commands: [],
     reports: [],
     proposal: null,
-    forgotten: { executionsAt: null, healthAt: null },
+    epoch: { since: null, executionsAt: null, healthAt: null },
     wouldTrip: null,
     bothSick: false,
   }

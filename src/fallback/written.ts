@@ -20,7 +20,7 @@ export function written(draft: Draft, hash: string, revision: number, version: n
     return
   }
   tellUpTo(draft, version)
-  if (store.tripped !== null) draft.restartEvidence()
+  if (store.tripped !== null) draft.beginEpoch()
   if (version !== store.version) {
     // Something was decided meanwhile: it goes on top of what was written.
     draft.set({ known: { ...draft.state.known, revision: draft.state.highest + 1 } })
@@ -49,7 +49,7 @@ export function written(draft: Draft, hash: string, revision: number, version: n
 function accept(draft: Draft, { override, transition }: Proposal): void {
   const { commands } = draft.state
   draft.effects.push({ kind: 'report', transition })
-  draft.become(override, draft.judgedSince)
+  draft.become(override)
   draft.set({
     proposal: null,
     reports: [],

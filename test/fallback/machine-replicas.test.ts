@@ -25,7 +25,7 @@ describe('replicas on one store', () => {
 
   it('judge the same: a new state forgets the executions everywhere', () => {
     const { second } = pair()
-    expect(second.state.forgotten.executionsAt).to.equal(second.now)
+    expect(second.state.epoch.executionsAt).to.equal(second.now)
   })
 
   it('let the holder of the lease recover, and nobody else', () => {
@@ -354,7 +354,7 @@ describe('a lost race', () => {
     expect(first.write(effects)).to.equal(false)
     first.round({ evidence: gathered })
     expect(first.auto).to.equal('normal')
-    expect(first.has('reset_health') || first.state.forgotten.healthAt !== null).to.equal(true)
+    expect(first.has('reset_health') || first.state.epoch.healthAt !== null).to.equal(true)
   })
 
   it('adopts the other’s trip where both tripped', () => {

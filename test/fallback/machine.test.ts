@@ -80,9 +80,9 @@ describe('the fallback machine, tripping', () => {
   it('is judged anew from when it is in the store: what it tripped by does not count any more', () => {
     const replica = new Driven().round().pass(1000)
     const effects = replica.tick({ evidence: FAILING })
-    expect(replica.state.forgotten.executionsAt).to.equal(null)
+    expect(replica.state.epoch.executionsAt).to.equal(null)
     replica.write(effects)
-    expect(replica.state.forgotten.executionsAt).to.equal(replica.now)
+    expect(replica.state.epoch.executionsAt).to.equal(replica.now)
     expect(replica.state.store.tripped).to.equal(null)
   })
 
@@ -169,7 +169,7 @@ describe('the fallback machine, coming back', () => {
     expect(replica.kinds).to.deep.equal(['trip'])
     replica.write(effects)
     expect(replica.auto).to.equal('recovering 5')
-    expect(replica.state.forgotten.executionsAt).to.equal(replica.now)
+    expect(replica.state.epoch.executionsAt).to.equal(replica.now)
     expect(replica.kinds).to.deep.equal(['trip', 'recovery_begun'])
   })
 

@@ -229,7 +229,7 @@ export class Checks {
 
   /** (p): a trip that is not in the store is given up only for a person, when its executions breach no more, or alone. */
   #tripKept(
-    { store: { tripped } }: FallbackState,
+    { store: { tripped }, epoch: { executionsAt } }: FallbackState,
     { state, effects }: Step,
     { evidence, guardrails, policy }: FallbackInput & { kind: 'tick' },
     told: readonly Transition[],
@@ -237,7 +237,7 @@ export class Checks {
     if (tripped === null || state.known.auto.state === 'fallback') return
     const isPerson =
       effects.some(({ kind }) => kind === 'reset_health') || told.some(({ kind = '' }) => PERSON.has(kind))
-    const isForgotten = tripped.executionsAt !== null && evidence.at <= tripped.executionsAt
+    const isForgotten = executionsAt !== null && evidence.at <= executionsAt
     if (isPerson || isForgotten || policy !== 'auto' || state.bothSick || state.isolated) return
     for (const cause of ['error_rate', 'timeout_rate', 'latency'] as const)
       if (isBreach(evidence, { cause }, guardrails)) this.#fail('(p) its own trip is given up')
