@@ -61,6 +61,8 @@ export interface Config {
     readonly aaPercent: number
     /** CHAT_SHADOW_MAX_CONCURRENT: shadows running at a time; what is beyond is dropped */
     readonly maxConcurrent: number
+    /** CHAT_SHADOW_REQUIRE_FENCE: shadows only towards a runtime that says it keeps the fence */
+    readonly requireFence: boolean
     /** CHAT_SHADOW_KEEP_CONTENT: keep both answers, redacted */
     readonly keepContent: boolean
     /** CHAT_SHADOW_CONTENT_DAYS: how long */
@@ -175,6 +177,7 @@ const environmentSchema = z.object({
   CHAT_RUNTIME_SHADOW_PERCENT: integer(0, 100).default(0),
   CHAT_SHADOW_AA_PERCENT: integer(0, 100).default(10),
   CHAT_SHADOW_MAX_CONCURRENT: integer(1, 1000).default(32),
+  CHAT_SHADOW_REQUIRE_FENCE: flag.default(false),
   CHAT_SHADOW_KEEP_CONTENT: flag.default(false),
   CHAT_SHADOW_CONTENT_DAYS: integer(1, 90).default(7),
   CHAT_RUNTIME_TIMEOUT_THRESHOLD_MS: integer(1, 86_400_000).default(300_000),
@@ -285,6 +288,7 @@ function toConfig(env: Environment): Config {
     shadow: {
       aaPercent: env.CHAT_SHADOW_AA_PERCENT,
       maxConcurrent: env.CHAT_SHADOW_MAX_CONCURRENT,
+      requireFence: env.CHAT_SHADOW_REQUIRE_FENCE,
       keepContent: env.CHAT_SHADOW_KEEP_CONTENT,
       contentDays: env.CHAT_SHADOW_CONTENT_DAYS,
     },

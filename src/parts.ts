@@ -23,6 +23,7 @@ import { createNotifier, type Notifier } from './notifications/notifier.js'
 import { createMemorySessionStore } from './sessions/memory-session-store.js'
 import type { SessionStore } from './sessions/session-store.js'
 import { openSqliteSessionStore } from './sessions/sqlite-session-store.js'
+import { createFenceGate, type FenceGate } from './shadow/fence-gate.js'
 import { createRecoveryShadows, type RecoveryShadows } from './shadow/recovery-shadows.js'
 import { createShadowing } from './shadow/shadowing.js'
 import { createFileFlagStore } from './store/file-flag-store.js'
@@ -50,11 +51,14 @@ export function createParts(around: Surroundings) {
   const windows = createPublicWindows(clock, { windowSeconds: guardrails.windowSeconds })
   const judged = { runtime: createJudgedWindow(clock), direct: createJudgedWindow(clock) }
   const fallback = openFallback({ flags, guardrails, judged, windows, journal, notifier }, around)
-  const backends = openBackends(around, () => fallback.trouble())
+  const fence = config.shadow.requireFence
+    ? createFenceGate({ runtime: () => shadowBackends.runtime_orchestrator, clock, logger, ids })
+    : undefined
+  const backends = openBackends(around, fence, () => fallback.trouble())
   // Connections of their own: a shadow takes none of a user's, and trouble on them wakes no probe.
-  const shadowBackends = openBackends(around)
-  const recoveryShadows = openRecoveryShadows(backends, fallback, around)
-  const shadows = openShadows(shadowBackends, judged, fallback, journal, around)
+  const shadowBackends = openBackends(around, fence)
+  const recoveryShadows = openRecoveryShadows(backends, fallback, fence, around)
+  const shadows = openShadows({ backends: shadowBackends, judged, fallback, fence, journal }, around)
   const metrics = openMetrics(
     { flags, fallback, shadows, windows, journal, notifier, recoveryShadows },
     around,
@@ -96,11 +100,16 @@ function openNotifier({ config, clock, logger }: Surroundings): Notifier | undef
 
 type Backends = ReturnType<typeof openBackends>
 
-function openBackends({ config, clock, logger }: Surroundings, onConnectionTrouble?: () => void) {
+function openBackends(
+  { config, clock, logger }: Surroundings,
+  fence: FenceGate | undefined,
+  onConnectionTrouble?: () => void,
+) {
   const trouble = onConnectionTrouble === undefined ? {} : { onConnectionTrouble }
+  const heads = fence === undefined ? {} : { onShadowHead: (kept: boolean) => fence.sawHead(kept) }
   return {
     direct_llm: createDirectLlm(config.llm[0], { clock }),
-    runtime_orchestrator: createRuntimeOrchestrator(config.runtime, { clock, logger, ...trouble }),
+    runtime_orchestrator: createRuntimeOrchestrator(config.runtime, { clock, logger, ...trouble, ...heads }),
   }
 }
 
@@ -154,6 +163,7 @@ const probeSettings = (guardrails: LoopGuardrails): ProbeSettings => ({
 function openRecoveryShadows(
   backends: Backends,
   fallback: RunningFallback,
+  fence: FenceGate | undefined,
   { clock, logger }: Surroundings,
 ): RecoveryShadows {
   return createRecoveryShadows({
@@ -165,16 +175,20 @@ function openRecoveryShadows(
     settings: () => ({ percent: fallback.guardrails.recoveryShadowPercent }),
     allowed: (subject) => fallback.maySpareShadow(subject),
     record: (outcome) => fallback.recordShadow(outcome),
+    ...(fence === undefined ? {} : { fence }),
   })
 }
 
-function openShadows(
-  backends: Backends,
-  judged: Judged,
-  fallback: RunningFallback,
-  journal: Journal,
-  { config, clock, logger }: Surroundings,
-) {
+interface ShadowParts {
+  readonly backends: Backends
+  readonly judged: Judged
+  readonly fallback: RunningFallback
+  readonly fence: FenceGate | undefined
+  readonly journal: Journal
+}
+
+function openShadows(parts: ShadowParts, { config, clock, logger }: Surroundings) {
+  const { backends, judged, fallback, fence, journal } = parts
   return createShadowing({
     backends,
     clock,
@@ -183,6 +197,7 @@ function openShadows(
     replica: config.replica,
     settings: () => config.shadow,
     maxConcurrent: config.shadow.maxConcurrent,
+    ...(fence === undefined ? {} : { fence }),
     keep: (comparison) => journal.keepComparison(comparison),
     keepDrop: (drop) => journal.keepDrop(drop),
     control: {

@@ -39,11 +39,13 @@ describe('loadConfig', () => {
     expect(loadConfig(least).shadow).to.deep.equal({
       aaPercent: 10,
       maxConcurrent: 32,
+      requireFence: false,
       keepContent: false,
       contentDays: 7,
     })
     const told = { ...least, CHAT_SHADOW_KEEP_CONTENT: 'true', CHAT_SHADOW_CONTENT_DAYS: '1' }
     expect(loadConfig(told).shadow).to.include({ keepContent: true, contentDays: 1 })
+    expect(loadConfig({ ...least, CHAT_SHADOW_REQUIRE_FENCE: 'true' }).shadow.requireFence).to.equal(true)
     expect(faultsOf({ ...least, CHAT_SHADOW_AA_PERCENT: '101' })).to.deep.equal([
       'CHAT_SHADOW_AA_PERCENT=101 must be a whole number from 0 to 100',
     ])

@@ -8,7 +8,7 @@ import { isForeign, token } from './foreign.js'
 import { createHttpClient, type HttpClient } from './http-client.js'
 import { runtimeRequestBody } from './runtime-request.js'
 import { RuntimeTranslator } from './runtime-translator.js'
-import { fenceHeaders } from './shadow-fence.js'
+import { fenceHeaders, honoursFence } from './shadow-fence.js'
 import { SseReader } from './sse-reader.js'
 import { TransportError } from './transport-error.js'
 import { httpFailure, transportFailure } from './upstream-failure.js'
@@ -24,6 +24,11 @@ export interface BackendDeps {
    * not throw.
    */
   onConnectionTrouble?(): void
+  /**
+   * Given: a shadow goes on only where the response head says that the runtime keeps the fence. Any other is given up at its
+   * head, as `runtime_protocol_error`, and cancelled. Told of each good head of a shadow first; must not throw.
+   */
+  onShadowHead?(honoured: boolean): void
 }
 
 /** Characters of one frame: a tool's result may be large, and is cut afterwards. */
@@ -51,6 +56,7 @@ export function createRuntimeOrchestrator(
     onTrouble() {
       if (!closed) deps.onConnectionTrouble?.()
     },
+    ...(deps.onShadowHead === undefined ? {} : { onShadowHead: deps.onShadowHead }),
   }
   return {
     mode: 'runtime_orchestrator',
@@ -69,6 +75,7 @@ interface Context {
   readonly client: HttpClient
   readonly logger: Logger
   onTrouble(): void
+  readonly onShadowHead?: (honoured: boolean) => void
 }
 
 async function* execute(
@@ -96,6 +103,12 @@ async function* execute(
     if (response.status < 200 || response.status > 299) {
       running = false
       throw await statusFailure(response, context.clock)
+    }
+    if (turn.shadow === true && context.onShadowHead !== undefined) {
+      const honoured = honoursFence(response)
+      context.onShadowHead(honoured)
+      if (!honoured)
+        throw new ExecutionError('runtime_protocol_error', 'headers', 'the fence around a shadow is ignored')
     }
     if (!isEventStream(response)) {
       throw new ExecutionError('runtime_protocol_error', 'headers', 'the answer is not an event stream')

@@ -39,6 +39,12 @@ export class UpstreamResponse {
     response.once('close', this.#onBroken)
   }
 
+  /** A header by its name in lower case; several of one name are joined by a comma. */
+  header(name: string): string | undefined {
+    const value = this.response.headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
+  }
+
   /** All that has arrived; waits where nothing has; undefined at the end. One read at a time. */
   read(): Promise<Buffer | undefined> {
     const chunk = this.#chunk()

@@ -178,7 +178,8 @@ const COUNTS = {
   chat_journal_dropped_total: 'Journal entries that could not be kept',
   chat_notifications_dropped_total: 'Notifications that were not delivered',
   chat_recovery_shadows_total: 'Recovery shadows that were run',
-  chat_recovery_shadows_dropped_total: 'Recovery shadows not run because too many were running',
+  chat_recovery_shadows_dropped_total:
+    'Recovery shadows not run: too many were running, or the runtime is not known to keep the fence',
 } as const
 export type CountName = keyof typeof COUNTS
 

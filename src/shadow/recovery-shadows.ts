@@ -6,6 +6,7 @@ import type { ChatBackend, Turn } from '../execution/backend.js'
 import { runtimeAllowance } from '../execution/deadlines.js'
 import { Execution, type ExecutionLimits } from '../execution/execution.js'
 import type { Outcome } from '../execution/outcome.js'
+import type { FenceGate } from './fence-gate.js'
 import { readToEnd } from './read-to-end.js'
 import { shadowTurn } from './shadow-turn.js'
 import { Turnstile } from './turnstile.js'
@@ -27,7 +28,7 @@ export interface RecoveryShadows {
 export interface RecoveryShadowCounts {
   readonly running: number
   readonly started: number
-  /** chosen, and not run because too many were */
+  /** chosen, and not run: too many were, or the runtime is not known to keep the fence */
   readonly dropped: number
   readonly ok: number
   readonly error: number
@@ -46,7 +47,9 @@ export interface RecoveryShadowsDeps {
   settings(): { readonly percent: number }
   /** Whether the fallback wants evidence, and nobody forbids it. */
   allowed(subject: Caller): boolean
-  /** Called exactly once a shadow; for the judged window alone. */
+  /** absent: they run whether the runtime keeps the fence or not */
+  readonly fence?: FenceGate
+  /** Called once a shadow, unless it was given up for the fence; for the judged window alone. */
   record(outcome: Outcome): void
   /** at a time; what is chosen beyond is dropped, never queued */
   readonly maxConcurrent?: number
@@ -91,7 +94,8 @@ class Shadows implements RecoveryShadows {
     if (this.#stopped || turn.shadow === true) return
     try {
       if (!this.#chosen() || !this.deps.allowed(turn.caller)) return
-      if (this.#running.size >= this.#maxConcurrent) this.#dropped += 1
+      const isFull = this.#running.size >= this.#maxConcurrent
+      if (isFull || this.deps.fence?.mayPass(turn, limits) === false) this.#dropped += 1
       else this.#start(shadowTurn(turn, this.deps.ids), limits)
     } catch (thrown) {
       this.#broke(thrown)
@@ -154,7 +158,8 @@ class Shadows implements RecoveryShadows {
         { requestId, result, code, latencyMs: Math.round(latencyMs) },
         'recovery shadow ended',
       )
-      this.deps.record(outcome)
+      // Given up at its head by us: that says nothing of the runtime's health.
+      if (this.deps.fence?.isOpen() !== false) this.deps.record(outcome)
     } catch (thrown) {
       this.#broke(thrown)
     }

@@ -5,7 +5,8 @@ import { EXECUTION_MODES, type ExecutionMode } from '../protocol/modes.js'
  * Why a selected turn gave no comparison: `busy` too many shadows, or queued for more than 2 s; `pressure` the event loop
  * lags; `sick` the fallback is not normal, or the control's backend fails too often; `draining` the process stops; `aborted` the user's
  * turn was given up; `flood` the candidate sent more than anybody would read; `fault` a fault of
- * ours, which the log tells; `rejected` a side was refused for what the user sent.
+ * ours, which the log tells; `rejected` a side was refused for what the user sent; `unfenced` the runtime has not said that it
+ * keeps the fence, which `CHAT_SHADOW_REQUIRE_FENCE` wants.
  */
 export const SHADOW_DROP_REASONS = [
   'busy',
@@ -16,6 +17,7 @@ export const SHADOW_DROP_REASONS = [
   'flood',
   'fault',
   'rejected',
+  'unfenced',
 ] as const
 export type ShadowDropReason = (typeof SHADOW_DROP_REASONS)[number]
 
@@ -47,7 +49,17 @@ export function newTally(): ShadowTally {
   const results = () => ({ ok: 0, error: 0, timeout: 0, aborted: 0, rejected: 0 })
   return {
     compared: 0,
-    dropped: { busy: 0, pressure: 0, sick: 0, draining: 0, aborted: 0, flood: 0, fault: 0, rejected: 0 },
+    dropped: {
+      busy: 0,
+      pressure: 0,
+      sick: 0,
+      draining: 0,
+      aborted: 0,
+      flood: 0,
+      fault: 0,
+      rejected: 0,
+      unfenced: 0,
+    },
     executions: { direct_llm: results(), runtime_orchestrator: results() },
     tokens: { direct_llm: 0, runtime_orchestrator: 0 },
     fenceViolations: 0,

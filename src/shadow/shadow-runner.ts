@@ -10,6 +10,7 @@ import type { Decision, ExecutionMode } from '../protocol/modes.js'
 import { isAa } from './aa-share.js'
 import { type CandidateEnd, runCandidate } from './candidate.js'
 import { comparisonOf, isEnded } from './comparison-of.js'
+import type { FenceGate } from './fence-gate.js'
 import type { Pressure } from './loop-pressure.js'
 import { Observer } from './observer.js'
 import { OpenPairs } from './open-pairs.js'
@@ -59,6 +60,8 @@ export interface ShadowRunnerDeps {
   pressure(): Pressure
   /** The control is in trouble: shadows would add to it, and comparing with it says little. */
   sick(control: ExecutionMode): boolean
+  /** absent: shadows go to the runtime whether it keeps the fence or not */
+  readonly fence?: FenceGate
   /** Never waits. */
   keep(comparison: Comparison): void
   /** Never waits. */
@@ -121,7 +124,7 @@ class Runner implements ShadowRunner {
     for (const pair of this.#pairs.all()) if (isUnstarted(pair)) this.#drop(pair, 'draining')
     await this.#pairs.idle(drainMs, this.deps.clock)
     for (const pair of this.#pairs.all()) this.#drop(pair, 'draining')
-    await this.#pairs.idle(STOP_MS, this.deps.clock)
+    await Promise.all([this.#pairs.idle(STOP_MS, this.deps.clock), this.deps.fence?.stop()])
     this.#pumpTimer?.cancel()
     this.#tickTimer?.cancel()
   }
@@ -219,9 +222,15 @@ class Runner implements ShadowRunner {
   #startNext(): void {
     const pair = this.#pairs.dequeue()
     if (pair === undefined) return
-    const reason = this.#trouble(pair.control)
+    const reason = this.#trouble(pair.control) ?? this.#unfenced(pair)
     if (reason === undefined) this.#start(pair)
     else this.#drop(pair, reason)
+  }
+
+  #unfenced(pair: Pair): ShadowDropReason | undefined {
+    const { fence } = this.deps
+    if (fence === undefined || candidateMode(pair) !== 'runtime_orchestrator') return undefined
+    return fence.mayPass(pair.turn, pair.limits) ? undefined : 'unfenced'
   }
 
   #start(pair: Pair): void {
@@ -259,6 +268,11 @@ class Runner implements ShadowRunner {
     if (pair.stage.kind !== 'running') return
     if (result === 'rejected') {
       this.#drop(pair, 'rejected')
+      return
+    }
+    // Given up at its head by us, so it says nothing of the runtime's answers.
+    if (mode === 'runtime_orchestrator' && this.deps.fence?.isOpen() === false) {
+      this.#drop(pair, 'unfenced')
       return
     }
     pair.stage = { kind: 'ended', end }

@@ -181,7 +181,17 @@ describe('the report', () => {
     const failed = (kind: 'ab' | 'aa') => sums[kind].candidate.error + sums[kind].candidate.timeout
     expect(report.shadows).to.deep.equal({
       failed: failed('ab') + failed('aa'),
-      dropped: { busy: 3, pressure: 1, sick: 0, draining: 0, aborted: 0, flood: 0, fault: 0, rejected: 0 },
+      dropped: {
+        busy: 3,
+        pressure: 1,
+        sick: 0,
+        draining: 0,
+        aborted: 0,
+        flood: 0,
+        fault: 0,
+        rejected: 0,
+        unfenced: 0,
+      },
     })
     expect(report.outcomes.candidate).to.deep.equal({ ...sums.ab.candidate, codes: { runtime_error: 7 } })
     expect(report.confidence).to.deep.equal({ interval: 0.995, report: 0.95 })

@@ -226,6 +226,7 @@ describe('shadows', () => {
       aborted: 0,
       flood: 0,
       rejected: 0,
+      unfenced: 0,
       fault: 0,
     })
   })

@@ -53,6 +53,20 @@ describe('simulated runtime', () => {
     }
   })
 
+  it('keeps the fence around a shadow, and says so, only where it is told to', async () => {
+    const turn = { ...BODY, user_message: 'a tool' }
+    const shadow = { ...turn, metadata: { shadow: true } }
+    const ask = async (body: unknown) => {
+      const answer = await post(simulator.url + EXECUTE, body)
+      const ranTools = (await answer.text()).includes('"event":"tool_call_start"')
+      return { told: answer.headers.get('x-chat-shadow'), ranTools }
+    }
+    expect(await ask(shadow), 'as the real one').to.deep.equal({ told: null, ranTools: true })
+    simulator.faults = { honourShadow: true }
+    expect(await ask(shadow)).to.deep.equal({ told: 'honoured', ranTools: false })
+    expect(await ask(turn), 'a turn of a user').to.deep.equal({ told: null, ranTools: true })
+  })
+
   it('refuses bad bodies as FastAPI does', async () => {
     const answer = await post(simulator.url + EXECUTE, { ...BODY, user_message: 1 })
     expect(answer.status).to.equal(422)
