@@ -38,6 +38,7 @@ export class JournalStatements {
   readonly #transitionsBefore: SqlStatement
   readonly #samplesAfter: SqlStatement
   readonly #contents: SqlStatement
+  readonly #newestAt: SqlStatement
   readonly #newestId: Readonly<Record<Table, SqlStatement>>
   readonly #deleteOld: Readonly<Record<Table, SqlStatement>>
 
@@ -85,6 +86,8 @@ export class JournalStatements {
       executions: database.prepare(sql('executions')),
       drops: database.prepare(sql('drops')),
     })
+    const newest = TABLES.map((table) => `SELECT * FROM (SELECT at FROM ${table} ORDER BY id DESC LIMIT 1)`)
+    this.#newestAt = database.prepare(`SELECT max(at) FROM (${newest.join(' UNION ALL ')})`)
     this.#newestId = ofEach((table) => `SELECT max(id) FROM ${table}`)
     // Only the oldest rows are looked at: nothing here ever reads the whole table.
     this.#deleteOld = ofEach(
@@ -137,10 +140,20 @@ export class JournalStatements {
     return this.#contents.all(controlMode, from, to, ...picked, limit)
   }
 
-  /** Deletes what is beyond the bound among the oldest `step` rows; rows deleted. */
-  prune(table: Table, bound: Bound, now: number, step: number): number {
+  /** Wall ms of the newest entry, of whatever kind; undefined where there is none. */
+  newestAt(): number | undefined {
+    const at = this.#newestAt.get()?.[0]
+    return typeof at === 'number' ? at : undefined
+  }
+
+  /**
+   * Deletes what is beyond the bound among the oldest `step` rows; rows deleted.
+   * @param now wall ms from which ages count; undefined: nothing is deleted by age
+   */
+  prune(table: Table, bound: Bound, now: number | undefined, step: number): number {
     const newest = Number(this.#newestId[table].get()?.[0] ?? 0)
-    return this.#deleteOld[table].run(step, newest - bound.count, now - bound.maxAgeMs)
+    const oldest = now === undefined ? Number.MIN_SAFE_INTEGER : Math.floor(now - bound.maxAgeMs)
+    return this.#deleteOld[table].run(step, newest - bound.count, oldest)
   }
 }
 

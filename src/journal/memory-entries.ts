@@ -1,4 +1,3 @@
-import type { Clock } from '../core/clock.js'
 import type { Bound } from './retention.js'
 
 /** Entries in the order they came, within their bound. */
@@ -6,7 +5,8 @@ export class MemoryEntries<T extends { readonly at: number }> {
   #entries: T[] = []
 
   constructor(
-    private readonly clock: Clock,
+    /** wall ms from which ages count; undefined: none is too old */
+    private readonly now: () => number | undefined,
     private readonly bound: Bound,
   ) {}
 
@@ -30,7 +30,7 @@ export class MemoryEntries<T extends { readonly at: number }> {
   }
 
   all(): T[] {
-    const oldest = this.clock.wall() - this.bound.maxAgeMs
+    const oldest = (this.now() ?? Number.NEGATIVE_INFINITY) - this.bound.maxAgeMs
     const newest = this.#entries.slice(Math.max(this.#entries.length - this.bound.count, 0))
     return newest.filter(({ at }) => at >= oldest)
   }

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js'
+import { AgeReference } from './age-reference.js'
 import type {
   Comparison,
   ComparisonContent,
@@ -61,19 +62,23 @@ class MemoryJournal implements Journal {
   readonly #executions: MemoryEntries<ExecutionEntry>
   readonly #drops: MemoryEntries<DropEntry>
   readonly #minute: DropMinutes
+  /** `at` of the newest entry, of whatever kind */
+  #newestAt: number | undefined
   #lastId = 0
   #dropped = 0
   #closed = false
 
   constructor(clock: Clock, retention: Retention) {
-    this.#transitions = new MemoryEntries(clock, retention.transitions)
-    this.#samples = new MemoryEntries(clock, retention.samples)
-    this.#comparisons = new MemoryEntries(clock, retention.comparisons)
-    this.#contents = new MemoryEntries(clock, retention.contents)
-    this.#executions = new MemoryEntries(clock, retention.executions)
-    this.#drops = new MemoryEntries(clock, retention.drops)
+    const age = new AgeReference(clock, undefined)
+    const now = (): number | undefined => age.now(this.#newestAt)
+    this.#transitions = new MemoryEntries(now, retention.transitions)
+    this.#samples = new MemoryEntries(now, retention.samples)
+    this.#comparisons = new MemoryEntries(now, retention.comparisons)
+    this.#contents = new MemoryEntries(now, retention.contents)
+    this.#executions = new MemoryEntries(now, retention.executions)
+    this.#drops = new MemoryEntries(now, retention.drops)
     this.#minute = new DropMinutes(clock, () => {
-      for (const drops of this.#minute.take()) this.#drops.add(drops)
+      for (const drops of this.#minute.take()) this.#keep(this.#drops, drops)
     })
   }
 
@@ -89,6 +94,7 @@ class MemoryJournal implements Journal {
     const entry = transitionEntry(transition)
     if (entry.adopted === true ? this.#isKnown(entry) : this.#replacesAdopted(entry)) return
     this.#lastId += 1
+    this.#newestAt = entry.at
     this.#transitions.add({ ...entry, id: this.#lastId })
   }
 
@@ -179,8 +185,12 @@ class MemoryJournal implements Journal {
   }
 
   #keep<T extends { readonly at: number }>(entries: MemoryEntries<T>, entry: T | undefined): void {
-    if (entry === undefined || this.#closed) this.#dropped += 1
-    else entries.add(entry)
+    if (entry === undefined || this.#closed) {
+      this.#dropped += 1
+      return
+    }
+    this.#newestAt = entry.at
+    entries.add(entry)
   }
 
   async *#pages<T extends { readonly at: number }>(

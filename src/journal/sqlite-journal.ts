@@ -3,6 +3,7 @@ import { errorCode, errorText } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
 import { openSqlite, type SqliteDatabase } from '../core/sqlite.js'
 import { isBusy, isStorageFault } from '../core/sqlite-errors.js'
+import { AgeReference } from './age-reference.js'
 import type {
   Comparison,
   ComparisonContent,
@@ -87,6 +88,7 @@ class SqliteJournal implements Journal {
   readonly #writer: WriteBehind<Entry>
   readonly #reads: PagedReads
   readonly #pruning: Pruning
+  readonly #age: AgeReference
   readonly #comparisons: SpanPages
   readonly #executions: SpanPages
   readonly #drops: SpanPages
@@ -128,6 +130,7 @@ class SqliteJournal implements Journal {
       clock,
       onFault: (error) => this.#tell('error', error, '[Journal] the journal cannot be read'),
     })
+    this.#age = new AgeReference(clock, newestAt(this.#statements))
     this.#pruning = new Pruning({
       clock,
       steps: TABLES.map((table) => () => this.#prune(table)),
@@ -292,11 +295,11 @@ class SqliteJournal implements Journal {
   /** Is there more to delete? A fault is the next step's: the writer tells those of the file. */
   #prune(table: Table): boolean {
     const step = PRUNE_STEPS[table]
-    const now = this.#clock.wall()
     try {
-      return this.#database.transaction(
-        () => this.#statements.prune(table, this.#retention[table], now, step) === step,
-      )
+      return this.#database.transaction(() => {
+        const now = this.#age.now(this.#statements.newestAt())
+        return this.#statements.prune(table, this.#retention[table], now, step) === step
+      })
     } catch {
       return false
     }
@@ -304,6 +307,15 @@ class SqliteJournal implements Journal {
 
   #tell(level: 'warn' | 'error', error: unknown, message: string): void {
     this.#logger[level]({ code: errorCode(error), error: errorText(error), dropped: this.dropped }, message)
+  }
+}
+
+/** A fault is the first read's to tell. */
+function newestAt(statements: JournalStatements): number | undefined {
+  try {
+    return statements.newestAt()
+  } catch {
+    return undefined
   }
 }
 

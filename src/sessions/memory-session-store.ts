@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js'
 import { storableText } from '../core/text.js'
 import type { SessionView } from '../protocol/api.js'
+import { ReservationWatch } from './reservation-watch.js'
 import {
   type BeginResult,
   DEFAULT_HISTORY_BUDGET,
@@ -28,8 +29,8 @@ export interface MemorySessionStoreOptions {
 
 interface Running {
   readonly messageId: string
-  /** wall ms */
-  reservedUntil: number
+  /** counts the renewals */
+  stamp: number
   stopRequested: boolean
   releasing: boolean
 }
@@ -52,16 +53,17 @@ export function createMemorySessionStore(options: MemorySessionStoreOptions): Se
 
 class MemorySessionStore implements SessionStore {
   readonly #clock: Clock
-  readonly #reservationMs: number
   readonly #historyBudget: number
   readonly #sessions = new Map<string, Session>()
   readonly #turns = new Map<string, { session: Session; turn: Mutable<TurnRecord> }>()
+  readonly #watch: ReservationWatch
+  #lastStamp = 0
   #closed = false
 
   constructor({ clock, reservationMs, historyBudget }: MemorySessionStoreOptions) {
     this.#clock = clock
-    this.#reservationMs = reservationMs ?? DEFAULT_RESERVATION_MS
     this.#historyBudget = historyBudget ?? DEFAULT_HISTORY_BUDGET
+    this.#watch = new ReservationWatch(reservationMs ?? DEFAULT_RESERVATION_MS)
   }
 
   async create(turn: NewTurn, agentId: string): Promise<void> {
@@ -102,9 +104,10 @@ class MemorySessionStore implements SessionStore {
   }
 
   async renew(messageId: string, partialText: string): Promise<Renewal> {
-    const { turn, running } = this.#find(messageId)
-    if (turn === undefined || running === undefined || running.releasing) return 'lost'
-    running.reservedUntil = this.#clock.wall() + this.#reservationMs
+    const { session, turn, running } = this.#find(messageId)
+    if (session === undefined || turn === undefined || running === undefined || running.releasing)
+      return 'lost'
+    this.#touch(session, running)
     turn.text = storableText(partialText)
     return running.stopRequested ? 'stop_requested' : 'held'
   }
@@ -114,8 +117,8 @@ class MemorySessionStore implements SessionStore {
   }
 
   async finish(messageId: string, end: TurnEnd, release = false): Promise<void> {
-    const { turn, running } = this.#find(messageId)
-    if (turn === undefined) return
+    const { session, turn, running } = this.#find(messageId)
+    if (session === undefined || turn === undefined) return
     const now = this.#clock.wall()
     if (turn.status === undefined) {
       turn.status = end.status
@@ -127,12 +130,12 @@ class MemorySessionStore implements SessionStore {
     if (running === undefined) return
     if (release) return this.release(messageId)
     running.releasing = true
-    running.reservedUntil = now + this.#reservationMs
+    this.#touch(session, running)
   }
 
   async release(messageId: string): Promise<void> {
     const { session, running } = this.#find(messageId)
-    if (session !== undefined && running !== undefined) session.running = undefined
+    if (session !== undefined && running !== undefined) this.#free(session)
     this.#turns.delete(messageId)
   }
 
@@ -143,8 +146,10 @@ class MemorySessionStore implements SessionStore {
     const session = this.#owned(sessionId, owner)
     if (session === undefined) return undefined
     const live = this.#live(session)
+    if (live === undefined) this.#free(session)
     if (live === undefined || live.releasing) return { stopped: false }
     live.stopRequested = true
+    this.#watch.see({ ...live, sessionId }, this.#clock.monotonic())
     return { stopped: true, messageId: live.messageId }
   }
 
@@ -165,10 +170,11 @@ class MemorySessionStore implements SessionStore {
     session.turns.push(record)
     session.running = {
       messageId: turn.messageId,
-      reservedUntil: now + this.#reservationMs,
+      stamp: 0,
       stopRequested: false,
       releasing: false,
     }
+    this.#touch(session, session.running)
     this.#turns.set(turn.messageId, { session, turn: record })
   }
 
@@ -187,9 +193,21 @@ class MemorySessionStore implements SessionStore {
     return { ...found, running: running?.messageId === messageId ? running : undefined }
   }
 
-  #live(session: Session): Running | undefined {
-    const running = session.running
-    return running !== undefined && running.reservedUntil > this.#clock.wall() ? running : undefined
+  #touch({ sessionId }: Session, running: Running): void {
+    this.#lastStamp += 1
+    running.stamp = this.#lastStamp
+    this.#watch.see({ ...running, sessionId }, this.#clock.monotonic())
+  }
+
+  #free(session: Session): void {
+    session.running = undefined
+    this.#watch.forget(session.sessionId)
+  }
+
+  #live({ sessionId, running }: Session): Running | undefined {
+    if (running === undefined || this.#watch.isOver({ ...running, sessionId }, this.#clock.monotonic()))
+      return undefined
+    return running
   }
 
   #assertOpen(): void {

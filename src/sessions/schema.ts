@@ -7,7 +7,8 @@ import type { SqliteSchema } from '../core/sqlite.js'
  * texts, so that choosing the history reads no text that is not sent.
  * Each index costs a page a write, and each page of a turn its share of the relay: a turn is found by its `seq`, which
  * its own process remembers, so `message_id` (a new UUID) needs none.
- * `lease_until` is the end of the turn's reservation; the column keeps its name for processes of earlier versions beside this one.
+ * `lease_until` is the end of the turn's reservation by the writer's wall clock. Readers only watch it change (reservation-watch.ts);
+ * the column keeps its name and its meaning for processes of earlier versions beside this one.
  */
 export const SESSIONS_SCHEMA: SqliteSchema = {
   room: 'sessions',

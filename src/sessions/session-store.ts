@@ -50,7 +50,8 @@ export type Renewal = 'held' | 'stop_requested' | 'lost'
 
 /**
  * Conversations and the one running turn of each, shared by the replicas of one machine. A running turn is a row with
- * a reservation: after a kill it runs out and the turn reads as `aborted`.
+ * a reservation: after a kill it runs out and the turn reads as `aborted`. Each replica judges that by its own monotonic clock,
+ * from when it first saw the newest renewal; a stop that nobody obeys for a fifth of the time ends it too.
  * Every method rejects with `SessionStoreUnavailable` when the store cannot be read or written within its deadline, or is closed.
  * What a turn's own replica tells last is what counts: a turn taken over (its reservation ran out and the next one began) is
  * never running again, but a late `finish` still keeps the text and the status its reader got.
@@ -76,7 +77,10 @@ export interface SessionStore {
   finish(messageId: string, end: TurnEnd, release?: boolean): Promise<void>
   /** The session may take its next turn; of this one nothing more is kept, also where it cannot be told. */
   release(messageId: string): Promise<void>
-  /** Marks the running turn for its replica to stop; `undefined` when the caller has no such session. */
+  /**
+   * Marks the running turn for its replica to stop; frees the session of one whose replica is gone. `undefined` when the
+   * caller has no such session.
+   */
   requestStop(
     sessionId: string,
     owner: SessionOwner,

@@ -1,11 +1,12 @@
 import { BusyQueue, BusyQueueError } from '../core/busy-queue.js'
-import type { Clock } from '../core/clock.js'
+import type { Clock, Timer } from '../core/clock.js'
 import { errorCode, errorText } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
 import { openSqlite, type SqliteDatabase } from '../core/sqlite.js'
 import { isBusy, isStorageFault } from '../core/sqlite-errors.js'
 import { storableText } from '../core/text.js'
 import type { SessionView } from '../protocol/api.js'
+import { ReservationWatch } from './reservation-watch.js'
 import { SESSIONS_SCHEMA } from './schema.js'
 import {
   type BeginResult,
@@ -20,7 +21,7 @@ import {
   type TurnEnd,
 } from './session-store.js'
 import { sessionView, type TurnRecord } from './session-view.js'
-import { type OwnedSession, SessionStatements, type TurnRow } from './sqlite-statements.js'
+import { type Reservation, SessionStatements, type TurnRow } from './sqlite-statements.js'
 
 export interface SqliteSessionStoreOptions {
   readonly clock: Clock
@@ -37,6 +38,8 @@ export interface SqliteSessionStoreOptions {
 const LOCK_DEADLINE_MS = 2_000
 /** ms for which the stop marks once read serve every turn of this process: one read, not one a turn */
 const STOP_MARKS_MS = 250
+/** looks at all reservations in the time of one: so a replica that is gone is noticed before anybody asks */
+const LOOKS = 15
 /** calls that may wait for the lock at once */
 const MAX_WAITING = 10_000
 
@@ -60,6 +63,8 @@ class SqliteSessionStore implements SessionStore {
   readonly #historyBudget: number
   /** the turns this process started and has not released */
   readonly #own = new Map<string, TurnRow>()
+  readonly #watch: ReservationWatch
+  #look: Timer
   #marks: ReadonlySet<string> = new Set()
   #marksReadAt = Number.NEGATIVE_INFINITY
   #available = true
@@ -80,6 +85,8 @@ class SqliteSessionStore implements SessionStore {
       deadlineMs: LOCK_DEADLINE_MS,
       maxWaiting: MAX_WAITING,
     })
+    this.#watch = new ReservationWatch(this.#reservationMs)
+    this.#look = this.#lookAround()
   }
 
   async create(turn: NewTurn, agentId: string): Promise<void> {
@@ -96,7 +103,7 @@ class SqliteSessionStore implements SessionStore {
       const now = this.#clock.wall()
       const session = this.#statements.owned(turn.sessionId, turn.owner)
       if (session === undefined) return { kind: 'not_found' }
-      const live = liveTurn(session, now)
+      const live = this.#live(session.running)
       if (live !== undefined) return { kind: 'busy', releasing: live.releasing }
       const history = this.#statements.history(turn.sessionId, this.#historyBudget)
       return { kind: 'begun', agentId: session.agentId, history, row: this.#start(turn, now) }
@@ -107,9 +114,9 @@ class SqliteSessionStore implements SessionStore {
 
   holder(sessionId: string): Promise<SessionHolder> {
     return this.#read(() => {
-      const running = this.#statements.running(sessionId)
-      if (running === undefined || running.reservedUntil <= this.#clock.wall()) return 'nobody'
-      return running.releasing ? 'releasing' : 'running'
+      const live = this.#live(this.#statements.running(sessionId))
+      if (live === undefined) return 'nobody'
+      return live.releasing ? 'releasing' : 'running'
     })
   }
 
@@ -117,6 +124,7 @@ class SqliteSessionStore implements SessionStore {
     return this.#writeTurn(messageId, 'lost', (turn): Renewal => {
       const held = this.#statements.renew(turn, this.#clock.wall() + this.#reservationMs)
       if (held === undefined) return 'lost'
+      this.#watch.see(held, this.#clock.monotonic())
       this.#statements.keepText(turn, storableText(partialText))
       return held.stopRequested ? 'stop_requested' : 'held'
     })
@@ -137,7 +145,10 @@ class SqliteSessionStore implements SessionStore {
       const now = this.#clock.wall()
       this.#statements.end(turn, { ...end, text: storableText(end.text) }, now)
       if (release) this.#statements.release(turn)
-      else this.#statements.startReleasing(turn, now + this.#reservationMs)
+      else {
+        const held = this.#statements.startReleasing(turn, now + this.#reservationMs)
+        if (held !== undefined) this.#watch.see(held, this.#clock.monotonic())
+      }
     })
     if (release) this.#own.delete(messageId)
   }
@@ -158,9 +169,13 @@ class SqliteSessionStore implements SessionStore {
     return this.#write(() => {
       const session = this.#statements.owned(sessionId, owner)
       if (session === undefined) return undefined
-      const live = liveTurn(session, this.#clock.wall())
+      const { running } = session
+      const live = this.#live(running)
+      // Its replica is gone: the session is free at once, also for those that count by other clocks.
+      if (live === undefined && running !== undefined) this.#statements.release(running)
       if (live === undefined || live.releasing) return { stopped: false }
       this.#statements.markStop(sessionId, live.messageId)
+      this.#watch.see({ ...live, stopRequested: true }, this.#clock.monotonic())
       this.#marksReadAt = Number.NEGATIVE_INFINITY
       return { stopped: true, messageId: live.messageId }
     })
@@ -178,7 +193,7 @@ class SqliteSessionStore implements SessionStore {
       if (page === undefined) return undefined
       turns.push(...page.turns)
       if (page.next === undefined) {
-        return sessionView(page.session, turns, liveTurn(page.session, this.#clock.wall())?.messageId)
+        return sessionView(page.session, turns, this.#live(page.session.running)?.messageId)
       }
       after = page.next
       // A long conversation is read in pages, so that it holds up nobody else's stream.
@@ -189,6 +204,7 @@ class SqliteSessionStore implements SessionStore {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    this.#look.cancel()
     this.#queue.close()
     this.#database.close()
   }
@@ -196,8 +212,27 @@ class SqliteSessionStore implements SessionStore {
   #start(turn: NewTurn, now: number): TurnRow {
     const { messageId, sessionId } = turn
     const row = this.#statements.insertTurn(messageId, sessionId, storableText(turn.message), now)
-    this.#statements.reserve(sessionId, messageId, this.#replica, now + this.#reservationMs)
+    const stamp = now + this.#reservationMs
+    this.#statements.reserve(sessionId, messageId, this.#replica, stamp)
+    this.#watch.see({ sessionId, messageId, stamp, stopRequested: false }, this.#clock.monotonic())
     return row
+  }
+
+  /** The turn that holds the session; one whose replica is dead or cut off holds nothing. */
+  #live(running: Reservation | undefined): Reservation | undefined {
+    if (running === undefined || this.#watch.isOver(running, this.#clock.monotonic())) return undefined
+    return running
+  }
+
+  #lookAround(): Timer {
+    return this.#clock.schedule(this.#reservationMs / LOOKS, () => {
+      try {
+        this.#watch.seeAll(this.#statements.allRunning(), this.#clock.monotonic())
+      } catch {
+        // Told by whoever needs the store; what was seen before still counts.
+      }
+      this.#look = this.#lookAround()
+    })
   }
 
   /** Only the process that started a turn keeps its end; of any other turn there is nothing to do. */
@@ -248,11 +283,6 @@ class SqliteSessionStore implements SessionStore {
     this.#available = true
     this.#logger.info('[Sessions] the session store is available again')
   }
-}
-
-/** The turn that holds the session: an expired reservation (its replica is dead or cut off) holds nothing. */
-function liveTurn(session: OwnedSession, now: number): OwnedSession['running'] {
-  return session.running !== undefined && session.running.reservedUntil > now ? session.running : undefined
 }
 
 /** Unlike the clock's timers: a process that stops must still write the ends of its turns. */

@@ -1,22 +1,21 @@
-import type { SqliteDatabase, SqlRow, SqlStatement } from '../core/sqlite.js'
+import type { SqliteDatabase, SqlRow, SqlStatement, SqlValue } from '../core/sqlite.js'
 import { isBlank } from '../core/text.js'
 import { turnStatusSchema } from '../protocol/api.js'
 import { finishReasonSchema } from '../protocol/events.js'
 import { executionModeSchema } from '../protocol/modes.js'
+import type { SeenReservation } from './reservation-watch.js'
 import type { PastTurn, SessionOwner, TurnEnd } from './session-store.js'
 import type { SessionRecord, TurnRecord } from './session-view.js'
 import { MAX_HISTORY_TURNS } from './trim-history.js'
 
-/** A session and whoever holds it, be the reservation expired or not. */
+/** A turn that holds its session, be the reservation over or not. */
+export interface Reservation extends SeenReservation {
+  readonly releasing: boolean
+}
+
+/** A session and whoever holds it. */
 export interface OwnedSession extends SessionRecord {
-  readonly running:
-    | {
-        readonly messageId: string
-        /** wall ms */
-        readonly reservedUntil: number
-        readonly releasing: boolean
-      }
-    | undefined
+  readonly running: Reservation | undefined
 }
 
 /** Which row of `turns` is a turn's. */
@@ -28,6 +27,8 @@ export interface TurnRow {
 
 /** turns read at once */
 const PAGE_TURNS = 200
+/** far more than one machine runs turns */
+const MAX_RUNNING = 20_000
 
 /** The SQL of the session store; the caller sees to transactions. Schema and units: schema.ts. */
 export class SessionStatements {
@@ -36,6 +37,7 @@ export class SessionStatements {
   readonly #reserve: SqlStatement
   readonly #owned: SqlStatement
   readonly #running: SqlStatement
+  readonly #allRunning: SqlStatement
   readonly #history: SqlStatement
   readonly #renew: SqlStatement
   readonly #keepText: SqlStatement
@@ -56,10 +58,12 @@ export class SessionStatements {
       'INSERT OR REPLACE INTO running (session, message_id, replica, lease_until) VALUES (?, ?, ?, ?)',
     )
     this.#owned = prepare(`
-      SELECT id, agent, created, message_id, lease_until, releasing
+      SELECT id, agent, created, message_id, lease_until, releasing, stop_requested
       FROM sessions LEFT JOIN running ON running.session = id
       WHERE id = ? AND org = ? AND user = ?`)
-    this.#running = prepare('SELECT lease_until, releasing FROM running WHERE session = ?')
+    const reservation = 'session, message_id, lease_until, releasing, stop_requested'
+    this.#running = prepare(`SELECT ${reservation} FROM running WHERE session = ?`)
+    this.#allRunning = prepare(`SELECT ${reservation} FROM running LIMIT ${MAX_RUNNING}`)
     // The rules of newestWithin (trim-history.ts). One JSON text: a third of the cost of as many rows.
     this.#history = prepare(`
       WITH fitting AS (
@@ -69,9 +73,10 @@ export class SessionStatements {
       )
       SELECT json_group_array(json_array(message, text) ORDER BY seq) FROM turns
       WHERE session = ?1 AND size BETWEEN 1 AND ?2 AND seq >= (SELECT min(seq) FROM summed WHERE total <= ?2)`)
-    this.#renew = prepare(
-      'UPDATE running SET lease_until = ? WHERE session = ? AND message_id = ? AND releasing = 0 RETURNING stop_requested',
-    )
+    // Another value at each renewal, whatever the wall clock does: it is by its changes that others see that we live.
+    this.#renew = prepare(`
+      UPDATE running SET lease_until = max(lease_until + 1, ?) WHERE session = ? AND message_id = ? AND releasing = 0
+      RETURNING lease_until, stop_requested`)
     this.#keepText = prepare(`
       UPDATE turns SET text = ?1, size = CASE WHEN ?2 = 0 THEN 0 ELSE message_size + ?2 END
       WHERE seq = ?3 AND status IS NULL`)
@@ -81,9 +86,9 @@ export class SessionStatements {
       UPDATE turns SET text = ?1, size = CASE WHEN ?2 = 0 THEN 0 ELSE message_size + ?2 END,
         status = ?3, mode = ?4, finish = ?5, ended = ?6
       WHERE seq = ?7 AND status IS NULL`)
-    this.#startReleasing = prepare(
-      'UPDATE running SET releasing = 1, lease_until = ? WHERE session = ? AND message_id = ?',
-    )
+    this.#startReleasing = prepare(`
+      UPDATE running SET releasing = 1, lease_until = max(lease_until + 1, ?) WHERE session = ? AND message_id = ?
+      RETURNING lease_until, stop_requested`)
     this.#release = prepare('DELETE FROM running WHERE session = ? AND message_id = ?')
     this.#turnsAfter = prepare(`
       SELECT seq, message_id, message, text, started, ended, status, mode, finish FROM turns
@@ -108,22 +113,25 @@ export class SessionStatements {
   owned(sessionId: string, owner: SessionOwner): OwnedSession | undefined {
     const row = this.#owned.get(sessionId, owner.orgId, owner.userId)
     if (row === undefined) return undefined
-    const [id, agent, created, messageId, reservedUntil, releasing] = row
+    const [id, agent, created, messageId, stamp, releasing, stop] = row
     return {
       sessionId: String(id),
       agentId: String(agent),
       createdAt: Number(created),
       running:
-        typeof messageId === 'string'
-          ? { messageId, reservedUntil: Number(reservedUntil), releasing: releasing === 1 }
-          : undefined,
+        typeof messageId === 'string' ? reservationOf(id, messageId, stamp, releasing, stop) : undefined,
     }
   }
 
-  /** Whoever holds the session, be the reservation expired or not. */
-  running(sessionId: string): { readonly reservedUntil: number; readonly releasing: boolean } | undefined {
+  /** Whoever holds the session, be the reservation over or not. */
+  running(sessionId: string): Reservation | undefined {
     const row = this.#running.get(sessionId)
-    return row && { reservedUntil: Number(row[0]), releasing: row[1] === 1 }
+    return row && reservationOf(...row)
+  }
+
+  /** Whoever holds any session. */
+  allRunning(): Reservation[] {
+    return this.#allRunning.all().map((row) => reservationOf(...row))
   }
 
   history(sessionId: string, budget: number): PastTurn[] {
@@ -134,9 +142,8 @@ export class SessionStatements {
   }
 
   /** `undefined` when the turn does not hold its session, or has ended. */
-  renew(turn: TurnRow, reservedUntil: number): { readonly stopRequested: boolean } | undefined {
-    const row = this.#renew.get(reservedUntil, turn.sessionId, turn.messageId)
-    return row && { stopRequested: row[0] === 1 }
+  renew(turn: TurnRow, reservedUntil: number): SeenReservation | undefined {
+    return seen(turn, this.#renew.get(reservedUntil, turn.sessionId, turn.messageId))
   }
 
   keepText(turn: TurnRow, text: string): void {
@@ -158,12 +165,12 @@ export class SessionStatements {
     this.#end.run(text, visibleSize(text), status, executionMode, finishReason ?? null, now, turn.seq)
   }
 
-  startReleasing(turn: TurnRow, reservedUntil: number): void {
-    this.#startReleasing.run(reservedUntil, turn.sessionId, turn.messageId)
+  startReleasing(turn: TurnRow, reservedUntil: number): SeenReservation | undefined {
+    return seen(turn, this.#startReleasing.get(reservedUntil, turn.sessionId, turn.messageId))
   }
 
-  release(turn: TurnRow): void {
-    this.#release.run(turn.sessionId, turn.messageId)
+  release({ sessionId, messageId }: Pick<TurnRow, 'sessionId' | 'messageId'>): void {
+    this.#release.run(sessionId, messageId)
   }
 
   /**
@@ -181,6 +188,20 @@ export class SessionStatements {
 
 /** What the answer takes of the history: 0 where nobody can see it, so that its turn is left out. */
 const visibleSize = (text: string): number => (isBlank(text) ? 0 : text.length)
+
+function seen({ sessionId, messageId }: TurnRow, row: SqlRow | undefined): SeenReservation | undefined {
+  return row && { sessionId, messageId, stamp: Number(row[0]), stopRequested: row[1] === 1 }
+}
+
+const reservationOf = (
+  ...[session, message, stamp, releasing, stop]: (SqlValue | undefined)[]
+): Reservation => ({
+  sessionId: String(session),
+  messageId: String(message),
+  stamp: Number(stamp),
+  releasing: releasing === 1,
+  stopRequested: stop === 1,
+})
 
 const endStatusSchema = turnStatusSchema.exclude(['running'])
 

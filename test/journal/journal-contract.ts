@@ -170,6 +170,55 @@ export function journalContract(open: Open): void {
     expect((await rig.journal.transitions(1))[0]).to.include({ id: 2, revision: 2 })
   })
 
+  describe('where the wall clock is 400 days ahead for a while', () => {
+    it('loses nothing, also where entries are written meanwhile', async () => {
+      rig.journal.keepTransition(trip(1, { at: rig.wall() }))
+      rig.journal.keepSample(sample(1, { at: rig.wall() }))
+      rig.pass(0)
+      rig.jump(400)
+      rig.journal.keepTransition(trip(2, { at: rig.wall() }))
+      rig.journal.keepSample(sample(2, { at: rig.wall() }))
+      rig.pass(0)
+      rig.pass(0)
+      rig.jump(-400)
+      expect(await sequence('run-1')).to.deep.equal([1, 2])
+      expect(await revisions(10)).to.deep.equal([2, 1])
+      // Ages count again once the time is right.
+      rig.pass(8)
+      rig.journal.keepSample(sample(3, { at: rig.wall() }))
+      rig.pass(0)
+      expect(await revisions(10)).to.deep.equal([2, 1])
+      expect(await sequence('run-1')).to.deep.equal([2, 3])
+    })
+
+    it('still keeps no more than so many', async () => {
+      rig.jump(400)
+      for (let number = 0; number < 350; number += 1) rig.journal.keepTransition(trip(number))
+      rig.pass(0)
+      rig.pass(0)
+      expect(await revisions(1_000)).to.have.length(300)
+    })
+
+    it('deletes by age again where it stays so: the clock was wrong before', async () => {
+      rig.journal.keepSample(sample(1, { at: rig.wall() }))
+      rig.jump(400)
+      rig.pass(0.5)
+      expect(await sequence('run-1')).to.deep.equal([1])
+      rig.pass(1)
+      rig.pass(0)
+      expect(await sequence('run-1')).to.deep.equal([])
+    })
+  })
+
+  it('deletes nothing by age while nothing new is kept', async () => {
+    rig.journal.keepTransition(trip(1))
+    rig.idle(400)
+    expect(await revisions(10)).to.deep.equal([1])
+    rig.journal.keepTransition(trip(2, { at: rig.wall() }))
+    rig.pass(0)
+    expect(await revisions(10)).to.deep.equal([2])
+  })
+
   it('says when it is closed, drops what comes later and may be closed again', async () => {
     await Promise.all([rig.journal.close(), rig.journal.close()])
     await rig.journal.close()

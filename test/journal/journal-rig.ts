@@ -22,8 +22,12 @@ export interface JournalRig {
   wall(): number
   /** Another one; the one before is the caller's to close. */
   fresh(): void
-  /** Time for whatever a journal does by itself, in the end of so many days. */
+  /** Time for whatever a journal does by itself, in the end of so many days, on the last of which something was kept. */
   pass(days: number): void
+  /** The same, where nothing was kept meanwhile. */
+  idle(days: number): void
+  /** The wall clock alone is put forward by so many days, then there is time for whatever a journal does by itself. */
+  jump(days: number): void
 }
 
 const MINUTE_MS = 60_000
@@ -31,17 +35,26 @@ const MINUTE_MS = 60_000
 export function journalRig(open: Open): JournalRig {
   let clock: ManualClock
   let journal: Journal
-  /** ms by which the wall clock was put forward: no timer has to fire for each minute of a year */
+  /** ms that passed without timers: none has to fire for each minute of a year */
   let age: number
+  /** ms by which the wall clock alone was put forward */
+  let jumped: number
 
-  const wall = (): number => clock.wall() + age
+  const wall = (): number => clock.wall() + age + jumped
+  const monotonic = (): number => clock.monotonic() + age
   const fresh = (): void => {
     clock = manualClock()
     age = 0
-    journal = open({ clock: { ...clock, wall }, retention: RETENTION })
+    jumped = 0
+    journal = open({ clock: { ...clock, wall, monotonic }, retention: RETENTION })
   }
   beforeEach(fresh)
   afterEach(() => journal.close())
+
+  const settle = (): void => {
+    clock.advance(MINUTE_MS)
+    for (let step = 0; step < 50; step += 1) clock.advance(100)
+  }
 
   return {
     get journal() {
@@ -56,8 +69,18 @@ export function journalRig(open: Open): JournalRig {
       // What counts by the minute ends its own first.
       clock.advance(MINUTE_MS)
       age += days * 86_400_000
+      if (days > 0) journal.keepSample({ at: wall(), replica: 'rig', run: 'rig', seq: age, input: {} })
+      settle()
+    },
+    idle(days) {
       clock.advance(MINUTE_MS)
-      for (let step = 0; step < 50; step += 1) clock.advance(100)
+      age += days * 86_400_000
+      settle()
+    },
+    jump(days) {
+      clock.advance(MINUTE_MS)
+      jumped += days * 86_400_000
+      settle()
     },
   }
 }

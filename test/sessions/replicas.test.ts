@@ -7,15 +7,26 @@ import { type ManualClock, manualClock } from '../support/manual-clock.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { answered, newTurn, OWNER, RESERVATION_MS } from './session-store-contract.js'
 
+/** between two looks at the others' reservations */
+const LOOK_MS = RESERVATION_MS / 15
+
 const TURNS_PROCESS = 'test/sessions/turns-process.ts'
 
 describe('replicas that share the SQLite file', () => {
   const directory = temporaryDirectory()
   let clock: ManualClock
   let opened: SessionStore[]
+  /** ms by which the wall clock of the machine was put forward */
+  let jumped: number
 
   const replica = (name: string): SessionStore => {
-    const options = { clock, replica: name, logger: silentLogger, reservationMs: RESERVATION_MS }
+    const wall = (): number => clock.wall() + jumped
+    const options = {
+      clock: { ...clock, wall },
+      replica: name,
+      logger: silentLogger,
+      reservationMs: RESERVATION_MS,
+    }
     const store = openSqliteSessionStore(directory.path('chat.db'), options)
     opened.push(store)
     return store
@@ -26,6 +37,7 @@ describe('replicas that share the SQLite file', () => {
   beforeEach(() => {
     clock = manualClock(Date.now())
     opened = []
+    jumped = 0
   })
   afterEach(async () => {
     await Promise.all(opened.map((store) => store.close()))
@@ -58,13 +70,50 @@ describe('replicas that share the SQLite file', () => {
     const [a, b] = [replica('a'), replica('b')]
     await a.create(newTurn('m1'), 'agent-1')
     await a.renew('m1', 'half')
-    clock.advance(RESERVATION_MS)
+    // Counted from b's own first sight of the last renewal: it looks each second.
+    clock.advance(RESERVATION_MS + LOOK_MS)
     expect(await b.begin(newTurn('m2'))).to.deep.include({
       kind: 'begun',
       history: [{ message: 'question m1', text: 'half' }],
     })
     expect(await a.renew('m1', 'half of it')).to.equal('lost')
     expect((await a.begin(newTurn('m3'))).kind).to.equal('busy')
+  })
+
+  for (const hours of [-1, 1, 400 * 24])
+    it(`judge a dead replica by their own monotonic clock, also where the wall clock jumps by ${hours} h`, async () => {
+      const [a, b] = [replica('a'), replica('b')]
+      await a.create(newTurn('m1'), 'agent-1')
+      clock.advance(LOOK_MS)
+      await a.close()
+      jumped = hours * 3_600_000
+      clock.advance(RESERVATION_MS - 1)
+      expect((await b.begin(newTurn('m2'))).kind).to.equal('busy')
+      clock.advance(1)
+      expect((await b.begin(newTurn('m2'))).kind).to.equal('begun')
+    })
+
+  it('leave a living turn alone whose machine’s wall clock jumps to and fro', async () => {
+    const [a, b] = [replica('a'), replica('b')]
+    await a.create(newTurn('m1'), 'agent-1')
+    for (const hours of [1, -1, 9600, -9600, 0, 0]) {
+      jumped = hours * 3_600_000
+      clock.advance(RESERVATION_MS / 2)
+      expect(await a.renew('m1', 'so far')).to.equal('held')
+      expect((await b.begin(newTurn('m2'))).kind).to.equal('busy')
+    }
+  })
+
+  it('free a session by a stop where its replica is gone, an hour before by the wall clock', async () => {
+    const [a, b] = [replica('a'), replica('b')]
+    await a.create(newTurn('m1'), 'agent-1')
+    await a.close()
+    jumped = -3_600_000
+    expect(await b.requestStop('session-1', OWNER)).to.deep.equal({ stopped: true, messageId: 'm1' })
+    clock.advance(RESERVATION_MS / 5)
+    expect(await b.requestStop('session-1', OWNER)).to.deep.equal({ stopped: false })
+    // Also for a replica that has never seen it.
+    expect((await replica('c').begin(newTurn('m2'))).kind).to.equal('begun')
   })
 
   it('give the session to exactly one of many that want it at once', async () => {

@@ -293,6 +293,26 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
       expect(await store.requestStop('session-1', OWNER)).to.deep.equal({ stopped: false })
     })
 
+    it('frees a session whose replica left the mark alone', async () => {
+      await store.requestStop('session-1', OWNER)
+      clock.advance(RESERVATION_MS / 5 - 1)
+      expect((await store.begin(newTurn('m2'))).kind).to.equal('busy')
+      clock.advance(1)
+      expect(await store.holder('session-1')).to.equal('nobody')
+      expect((await store.begin(newTurn('m2'))).kind).to.equal('begun')
+      expect(await store.renew('m1', 'late')).to.equal('lost')
+      expect(await statuses()).to.deep.equal(['aborted', 'running'])
+    })
+
+    it('frees nothing where the replica lives', async () => {
+      await store.requestStop('session-1', OWNER)
+      for (let second = 0; second < 6; second += 1) {
+        clock.advance(RESERVATION_MS / 6)
+        expect(await store.renew('m1', 'x')).to.equal('stop_requested')
+      }
+      expect(await store.holder('session-1')).to.equal('running')
+    })
+
     it('does not reach the next turn', async () => {
       await store.requestStop('session-1', OWNER)
       await store.finish('m1', { status: 'stopped', text: 'a', executionMode: 'direct_llm' })

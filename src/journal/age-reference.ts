@@ -1,0 +1,44 @@
+import type { Clock } from '../core/clock.js'
+
+const DAY_MS = 86_400_000
+
+/**
+ * The instant from which the age of entries counts, where it can be believed: a wall clock that jumps must not delete the
+ * journal. It is not believed while it is more than a day beyond the newest entry, nor within a day of a jump of more than a
+ * day (seen by the monotonic clock), for entries written meanwhile carry the wrong time too.
+ */
+export class AgeReference {
+  readonly #clock: Clock
+  /** the wall time that was believed last, and when */
+  #anchor: { readonly wall: number; readonly monotonic: number }
+  /** monotonic ms since which the wall clock is off */
+  #offSince: number | undefined
+
+  /** @param newest `at` (wall ms) of the newest entry there is when the process starts */
+  constructor(clock: Clock, newest: number | undefined) {
+    this.#clock = clock
+    const wall = clock.wall()
+    this.#anchor = { wall: Math.min(wall, newest ?? wall), monotonic: clock.monotonic() }
+  }
+
+  /**
+   * Wall ms, or undefined where nothing may be deleted by age.
+   * @param newest `at` of the newest entry now
+   */
+  now(newest: number | undefined): number | undefined {
+    const wall = this.#clock.wall()
+    if (!this.#isBelieved(wall) || wall > (newest ?? wall) + DAY_MS) return undefined
+    return wall
+  }
+
+  #isBelieved(wall: number): boolean {
+    const monotonic = this.#clock.monotonic()
+    const expected = this.#anchor.wall + (monotonic - this.#anchor.monotonic)
+    const isOff = Math.abs(wall - expected) > DAY_MS
+    if (isOff) this.#offSince ??= monotonic
+    if (isOff && monotonic - (this.#offSince ?? monotonic) < DAY_MS) return wall < expected
+    this.#offSince = undefined
+    this.#anchor = { wall, monotonic }
+    return true
+  }
+}
