@@ -113,6 +113,7 @@ describe('GET /runtime/shadow/report', () => {
       aborted: 0,
       flood: 0,
       rejected: 0,
+      unfenced: 0,
       fault: 0,
     })
     expect(outcomes.control).to.deep.equal({ ok: 5, error: 0, timeout: 0, codes: {} })
