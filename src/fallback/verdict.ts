@@ -1,3 +1,4 @@
+import { normalQuantile } from '../core/normal-quantile.js'
 import type { Tally } from '../metrics/windows.js'
 import type { Trip } from '../store/override.js'
 import type { Evidence, FallbackGuardrails } from './evidence.js'
@@ -142,27 +143,4 @@ export function wilson(
   const half = (z / (1 + z2)) * Math.sqrt((p * (1 - p)) / total + z2 / (4 * total))
   // Rounding puts no bound on the wrong side of the share itself.
   return { lower: Math.max(0, Math.min(p, centre - half)), upper: Math.min(1, Math.max(p, centre + half)) }
-}
-
-/** Quantile of the standard normal distribution by bisection; p between 0.5 and 1. */
-function normalQuantile(p: number): number {
-  let low = 0
-  let high = 10
-  for (let step = 0; step < 60; step += 1) {
-    const middle = (low + high) / 2
-    if (normalCdf(middle) < p) low = middle
-    else high = middle
-  }
-  return (low + high) / 2
-}
-
-/** P(Z < z) for z from 0 to 10 by the series z + z³/3 + z⁵/(3·5) + … times the density, to the last digits. */
-function normalCdf(z: number): number {
-  let term = z
-  let sum = z
-  for (let odd = 3; term > sum * Number.EPSILON; odd += 2) {
-    term *= (z * z) / odd
-    sum += term
-  }
-  return 0.5 + (sum * Math.exp((-z * z) / 2)) / Math.sqrt(2 * Math.PI)
 }
