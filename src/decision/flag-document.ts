@@ -1,13 +1,6 @@
-import {
-  findNodeAtLocation,
-  type JSONPath,
-  type Node,
-  type ParseError,
-  parseTree,
-  printParseErrorCode,
-} from 'jsonc-parser'
+import type { JSONPath, Node } from 'jsonc-parser'
 import { inObjectForm } from '../core/flag-list.js'
-import { MAX_JSON_DEPTH, tooDeepAt } from '../core/json-depth.js'
+import { isJsonFault, parseJsonTree, positionOf } from '../core/json-tree.js'
 
 /** One thing wrong in a flag file. */
 export interface FlagIssue {
@@ -77,36 +70,15 @@ export class IssueList {
 
 /** `undefined` when the text is no strict JSON; `issues` says why. */
 export function parseFlagDocument(text: string, issues: IssueList): FlagDocument | undefined {
-  if (text.trim() === '') {
-    issues.add(0, [], 'the file is empty')
+  const root = parseJsonTree(text)
+  if (isJsonFault(root)) {
+    issues.add(root.offset, [], root.message)
     return undefined
   }
-  const tooDeep = tooDeepAt(text)
-  if (tooDeep !== undefined) {
-    issues.add(tooDeep, [], `nested deeper than ${MAX_JSON_DEPTH} levels`)
-    return undefined
-  }
-  const errors: ParseError[] = []
-  const root = parseTree(text, errors, { disallowComments: true, allowTrailingComma: false })
-  const first = errors[0]
-  if (first !== undefined) {
-    issues.add(first.offset, [], `not JSON: ${syntaxMessage(text, first)}`)
-    return undefined
-  }
-  if (root === undefined) return undefined
   const { root: inObjects, faults } = inObjectForm(root)
   for (const { offset, path, message } of faults) issues.add(offset, path, message)
   reportDuplicateKeys(inObjects, [], issues)
   return { text, root: inObjects }
-}
-
-/** The node at `path`, or its nearest ancestor that exists (a `$ref` is expanded before the schema sees it). */
-export function nodeNear(root: Node, path: JSONPath): Node {
-  for (let length = path.length; length > 0; length -= 1) {
-    const node = findNodeAtLocation(root, path.slice(0, length))
-    if (node !== undefined) return node
-  }
-  return root
 }
 
 /** An object's properties; nothing for any other node. */
@@ -118,22 +90,6 @@ export function propertiesOf(node: Node | undefined): { key: string; keyNode: No
       ? [{ key: String(keyNode.value), keyNode, value }]
       : []
   })
-}
-
-function syntaxMessage(text: string, error: ParseError): string {
-  if (text.startsWith('\ufeff')) return 'it begins with a byte order mark'
-  const code = printParseErrorCode(error.error)
-  return code.replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).toLowerCase()
-}
-
-function positionOf(text: string, offset: number): { line: number; column: number } {
-  let line = 1
-  let lineStart = 0
-  for (let at = text.indexOf('\n'); at !== -1 && at < offset; at = text.indexOf('\n', at + 1)) {
-    line += 1
-    lineStart = at + 1
-  }
-  return { line, column: offset - lineStart + 1 }
 }
 
 /** JSON.parse keeps the last of two equal keys without a word; a person who wrote both sees only the first. */

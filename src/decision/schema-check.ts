@@ -2,7 +2,8 @@ import { MemoryStorage } from '@openfeature/flagd-core'
 import { getNodeValue, type JSONPath, type Node } from 'jsonc-parser'
 import { z } from 'zod'
 import { errorText } from '../core/errors.js'
-import { type IssueList, nodeNear } from './flag-document.js'
+import { nodeNear } from '../core/json-tree.js'
+import type { IssueList } from './flag-document.js'
 import { silentSdkLogger } from './sdk-logger.js'
 
 /** As ajv describes what does not match; flagd-core puts them as JSON into its message. */

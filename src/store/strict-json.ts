@@ -1,12 +1,13 @@
-import {
-  findNodeAtLocation,
-  getNodeValue,
-  type ParseError,
-  parseTree,
-  printParseErrorCode,
-} from 'jsonc-parser'
+import { getNodeValue, parseTree } from 'jsonc-parser'
 import { inObjectForm } from '../core/flag-list.js'
-import { MAX_JSON_DEPTH, tooDeepAt } from '../core/json-depth.js'
+import {
+  faultBeforeParsing,
+  isJsonFault,
+  type JsonFault,
+  nodeNear,
+  parseJsonTree,
+  positionOf,
+} from '../core/json-tree.js'
 import { isList, isObject, type Json } from './override-flag.js'
 
 export type ParsedJson =
@@ -15,16 +16,14 @@ export type ParsedJson =
 
 /** Strict JSON, a list of flags given as an object; a fault is told with its line. Never throws. */
 export function parseStrictJson(text: string): ParsedJson {
-  const fault = (detail: string): ParsedJson => ({ kind: 'fault', detail })
-  if (text.trim() === '') return fault('the file is empty')
-  if (text.startsWith('\ufeff')) return fault('line 1: not JSON: it begins with a byte order mark')
-  const tooDeep = tooDeepAt(text)
-  if (tooDeep !== undefined)
-    return fault(`line ${lineOf(text, tooDeep)}: nested deeper than ${MAX_JSON_DEPTH} levels`)
+  const fault = faultBeforeParsing(text)
+  if (fault !== undefined) return told(text, fault)
   try {
     return flagsAsObject(text, JSON.parse(text))
   } catch {
-    return fault(syntaxFault(text))
+    // The tree is read for its faults alone: it costs many times what the value does.
+    const tree = parseJsonTree(text)
+    return told(text, isJsonFault(tree) ? tree : { offset: 0, message: 'not JSON' })
   }
 }
 
@@ -32,12 +31,7 @@ export function parseStrictJson(text: string): ParsedJson {
 export function lineAt(text: string, path: readonly (string | number)[]): number {
   const parsed = parseTree(text)
   if (parsed === undefined) return 1
-  const { root } = inObjectForm(parsed)
-  for (let length = path.length; length > 0; length -= 1) {
-    const node = findNodeAtLocation(root, path.slice(0, length))
-    if (node !== undefined) return lineOf(text, node.offset)
-  }
-  return lineOf(text, root.offset)
+  return positionOf(text, nodeNear(inObjectForm(parsed).root, [...path]).offset).line
 }
 
 function flagsAsObject(text: string, value: Json): ParsedJson {
@@ -45,21 +39,10 @@ function flagsAsObject(text: string, value: Json): ParsedJson {
   if (tree === undefined) return { kind: 'json', value }
   const { root, faults } = inObjectForm(tree)
   const [first] = faults
-  if (first === undefined) return { kind: 'json', value: getNodeValue(root) }
-  return { kind: 'fault', detail: `line ${lineOf(text, first.offset)}: ${first.message}` }
+  return first === undefined ? { kind: 'json', value: getNodeValue(root) } : told(text, first)
 }
 
-function syntaxFault(text: string): string {
-  const errors: ParseError[] = []
-  parseTree(text, errors, { disallowComments: true, allowTrailingComma: false })
-  const [first] = errors
-  if (first === undefined) return 'not JSON'
-  const words = printParseErrorCode(first.error).replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter}`)
-  return `line ${lineOf(text, first.offset)}: not JSON: ${words.toLowerCase()}`
-}
-
-function lineOf(text: string, offset: number): number {
-  let line = 1
-  for (let at = text.indexOf('\n'); at !== -1 && at < offset; at = text.indexOf('\n', at + 1)) line += 1
-  return line
-}
+const told = (text: string, { offset, message }: JsonFault): ParsedJson => ({
+  kind: 'fault',
+  detail: `line ${positionOf(text, offset).line}: ${message}`,
+})
