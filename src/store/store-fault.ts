@@ -1,4 +1,5 @@
 import { errorCode, errorText } from '../core/errors.js'
+import { MAX_FILE_BYTES } from '../core/read-file.js'
 import type { FlagStoreFault } from './flag-store.js'
 
 /** Thrown within the store alone; outside faults are values. */
@@ -38,6 +39,8 @@ function advice(code: string, action: StoreAction): string | undefined {
       return 'a part of its path is no directory; correct CHAT_FALLBACK_FLAGS_FILE'
     case 'EISDIR':
       return 'it is no file; correct CHAT_FALLBACK_FLAGS_FILE'
+    case 'EFBIG':
+      return `it is larger than ${MAX_FILE_BYTES} bytes; something else wrote into it`
     case 'ELOOP':
       return 'its symbolic links lead in a circle'
     case 'EBUSY':
@@ -53,11 +56,6 @@ function advice(code: string, action: StoreAction): string | undefined {
     default:
       return undefined
   }
-}
-
-export function tooLarge(path: string, limit: number): FlagStoreFault {
-  const message = `cannot read ${path}: it is larger than ${limit} bytes; something else wrote into it (EFBIG)`
-  return { code: 'EFBIG', message }
 }
 
 /** The content is ours: nothing was written. */
