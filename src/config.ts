@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { z } from 'zod'
 import { LOG_LEVELS, type LogLevel } from './core/logger.js'
 import { type LlmEndpoint, type LlmEndpoints, llmEndpoint } from './llm/endpoint.js'
+import { loadEndpoints } from './llm/load-endpoints.js'
 import { EXECUTION_MODES, type ExecutionMode } from './protocol/modes.js'
 import { NOTIFY_FORMATS, type NotifyFormat } from './protocol/notification.js'
 
@@ -53,7 +54,7 @@ export interface Config {
     /** RUNTIME_SERVICE_URL without a trailing slash */
     readonly url: string
   }
-  /** The direct LLM: LLM_BASE_URL, LLM_API_KEY and LLM_MODEL make one endpoint. */
+  /** The direct LLM: CHAT_LLM_FILE, or one endpoint from LLM_BASE_URL, LLM_API_KEY and LLM_MODEL. */
   readonly llm: LlmEndpoints
   /** What is run beside the users' turns, unseen. */
   readonly shadow: {
@@ -188,9 +189,10 @@ const environmentSchema = z.object({
     .refine((value) => value <= 1, 'must be a number from 0 to 1')
     .default(0.5),
   RUNTIME_SERVICE_URL: httpUrl.default('http://localhost:8000'),
-  LLM_BASE_URL: httpUrl,
+  LLM_BASE_URL: httpUrl.optional(),
   LLM_API_KEY: headerValue.optional(),
   LLM_MODEL: z.string().default('gpt-4o-mini'),
+  CHAT_LLM_FILE: z.string().optional(),
   JWT_SECRET: secret.optional(),
   JWKS_URL: httpUrl.optional(),
   JWT_ISSUER: z.string().optional(),
@@ -220,12 +222,14 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''),
   )
   const parsed = environmentSchema.safeParse(given)
+  const llm = directLlm(given)
   const faults = [
     ...(parsed.success ? [] : parsed.error.issues.map((issue) => describeIssue(issue, given))),
+    ...llm.faults,
     ...keyFaults(given),
   ]
-  if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
-  return toConfig(parsed.data)
+  if (!parsed.success || llm.endpoints === undefined || faults.length > 0) throw new ConfigError(faults)
+  return toConfig(parsed.data, llm.endpoints)
 }
 
 const SECRET_VARIABLES = new Set(['JWT_SECRET', 'LLM_API_KEY', 'CHAT_NOTIFY_URL', 'CHAT_NOTIFY_SECRET'])
@@ -248,7 +252,46 @@ function keyFaults(given: Record<string, string | undefined>): string[] {
   return []
 }
 
-function toConfig(env: Environment): Config {
+interface DirectLlm {
+  /** absent where there is none, or a wrong one */
+  readonly endpoints?: LlmEndpoints
+  readonly faults: readonly string[]
+}
+
+/** One endpoint from the environment, or those of a file. A fault of a single variable is told elsewhere. */
+function directLlm(given: Record<string, string | undefined>): DirectLlm {
+  const file = given.CHAT_LLM_FILE
+  if (file !== undefined && given.LLM_BASE_URL !== undefined)
+    return { faults: ['LLM_BASE_URL and CHAT_LLM_FILE are both set; the direct LLM comes from one of them'] }
+  if (file !== undefined) return endpointsOf(file, given)
+  const own = environmentSchema
+    .pick({ LLM_BASE_URL: true, LLM_API_KEY: true, LLM_MODEL: true })
+    .safeParse(given)
+  if (!own.success) return { faults: [] }
+  const { LLM_BASE_URL: baseUrl, LLM_API_KEY: key, LLM_MODEL: model } = own.data
+  if (baseUrl === undefined) return { faults: ['LLM_BASE_URL is not set'] }
+  const auth: Partial<LlmEndpoint> = key === undefined ? {} : { auth: { kind: 'bearer', key } }
+  return { endpoints: [llmEndpoint({ baseUrl, model, ...auth })], faults: [] }
+}
+
+function endpointsOf(file: string, env: Record<string, string | undefined>): DirectLlm {
+  const loaded = loadEndpoints(file, env)
+  switch (loaded.kind) {
+    case 'endpoints':
+      return { endpoints: loaded.endpoints, faults: [] }
+    case 'unreadable':
+      return { faults: [`CHAT_LLM_FILE=${file} cannot be read: ${loaded.why}`] }
+    case 'faults':
+      return {
+        faults: loaded.faults.map(
+          ({ line, path, message }) =>
+            `CHAT_LLM_FILE=${file}: line ${line}: ${path === '' ? '' : `${path}: `}${message}`,
+        ),
+      }
+  }
+}
+
+function toConfig(env: Environment, llm: LlmEndpoints): Config {
   return {
     port: env.PORT,
     host: env.HOST,
@@ -284,7 +327,7 @@ function toConfig(env: Environment): Config {
       errorRate: env.CHAT_RUNTIME_ERROR_RATE_THRESHOLD,
     },
     runtime: { url: withoutTrailingSlash(env.RUNTIME_SERVICE_URL) },
-    llm: [environmentEndpoint(env)],
+    llm,
     shadow: {
       aaPercent: env.CHAT_SHADOW_AA_PERCENT,
       maxConcurrent: env.CHAT_SHADOW_MAX_CONCURRENT,
@@ -294,14 +337,6 @@ function toConfig(env: Environment): Config {
     },
     ...(env.CHAT_NOTIFY_URL === undefined ? {} : { notify: notification(env, env.CHAT_NOTIFY_URL) }),
   }
-}
-
-function environmentEndpoint({ LLM_BASE_URL, LLM_API_KEY, LLM_MODEL }: Environment): LlmEndpoint {
-  return llmEndpoint({
-    baseUrl: LLM_BASE_URL,
-    model: LLM_MODEL,
-    ...(LLM_API_KEY === undefined ? {} : { auth: { kind: 'bearer', key: LLM_API_KEY } }),
-  })
 }
 
 function notification(env: Environment, url: string): NonNullable<Config['notify']> {

@@ -25,7 +25,8 @@ describe('chat-cutover', () => {
     it(`tells its commands when asked: ${argv}`, async () => {
       const { code, out, err } = await run(argv)
       expect([code, err]).to.deep.equal([0, ''])
-      for (const command of ['demo', 'baseline', 'flags validate']) expect(out).to.contain(`\n  ${command} `)
+      for (const command of ['demo', 'baseline', 'flags validate', 'llm validate', 'llm schema'])
+        expect(out).to.contain(`\n  ${command} `)
     })
 
   const helps = [
@@ -33,6 +34,9 @@ describe('chat-cutover', () => {
     ['baseline', '-h'],
     ['flags', 'validate', '--help'],
     ['flags', '--help'],
+    ['llm', '--help'],
+    ['llm', 'validate', '--help'],
+    ['llm', 'schema', '--help'],
     ['help', 'baseline'],
     ['help', 'flags', 'validate'],
   ]
@@ -47,6 +51,8 @@ describe('chat-cutover', () => {
     [[], 'Usage: chat-cutover <command>'],
     [['basline'], 'Unknown command: basline'],
     [['flags'], 'There is: chat-cutover flags validate'],
+    [['llm'], 'There are: chat-cutover llm validate, chat-cutover llm schema'],
+    [['llm', 'check'], 'Unknown command: llm check'],
     [['flags', 'check'], 'Unknown command: flags check'],
     [['help', 'nothing'], 'Unknown command: nothing'],
     [['demo', '--nope'], 'Try: chat-cutover demo --help'],

@@ -51,7 +51,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ],
   service: ['app', 'config', 'core', 'http', 'listening', 'parts', 'stopping'],
   main: ['config', 'core', 'leaving', 'service'],
-  cli: ['core', 'decision', 'protocol'],
+  cli: ['core', 'decision', 'llm', 'protocol'],
   simulator: ['core', 'protocol'],
 }
 
