@@ -1,4 +1,5 @@
 import { OVERRIDE_FLAG_KEY } from '../protocol/fallback.js'
+import { covers } from '../protocol/fallback-scope.js'
 import { booleanFlag, type EvaluatedSubject } from './flagd-check.js'
 import type { Override } from './override.js'
 import { renderOverride } from './override-rendering.js'
@@ -12,7 +13,11 @@ export function createOverrideEvaluator(override: Override): (subject: Evaluated
   const whole = evaluation(override)
   const auto =
     override.manual.scope === 'none' ? whole : evaluation({ ...override, manual: { scope: 'none' } })
-  return (subject) => whole(subject) ?? auto(subject) ?? override.auto.state !== 'normal'
+  return (subject) => whole(subject) ?? auto(subject) ?? isAutoOn(override, subject)
+}
+
+function isAutoOn({ auto }: Override, subject: EvaluatedSubject): boolean {
+  return auto.state !== 'normal' && covers(auto.scope, subject)
 }
 
 /** A rule that flagd would not even take answers nobody. */

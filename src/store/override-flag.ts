@@ -1,4 +1,11 @@
-import type { AutoLayer, ManualLayer, ManualTarget, Override } from './override.js'
+import type { Scope } from '../protocol/fallback-scope.js'
+import {
+  type AutoLayer,
+  type ManualLayer,
+  type ManualTarget,
+  type Override,
+  scopeOfAuto,
+} from './override.js'
 
 /** JSON as `JSON.parse` gives it. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
@@ -18,24 +25,39 @@ export function flagRule({ auto, manual }: Pick<Override, 'auto' | 'manual'>): F
   return {
     state: 'ENABLED',
     variants: { on: true, off: false },
-    defaultVariant: manual.scope === 'all' || auto.state !== 'normal' ? 'on' : 'off',
+    defaultVariant: manual.scope === 'all' || isForAll(auto) ? 'on' : 'off',
     ...(targeting === undefined ? {} : { targeting }),
   }
 }
+
+/** A targeting that yields nothing leaves those outside a scope alone. */
+const isForAll = (auto: AutoLayer): boolean => auto.state !== 'normal' && auto.scope === undefined
 
 function targetingOf(auto: AutoLayer, manual: ManualLayer): JsonObject | undefined {
   switch (manual.scope) {
     case 'all':
       return undefined
     case 'none':
-      return auto.state === 'recovering' ? recoveringShare(auto.percent) : undefined
+      return autoTargeting(auto)
     case 'orgs':
       return { if: [coverage(manual.target), 'on', autoPart(auto)] }
   }
 }
 
+/** Nothing where the default variant says it all. */
+function autoTargeting(auto: AutoLayer): JsonObject | undefined {
+  const part = autoPart(auto)
+  return isObject(part) ? part : undefined
+}
+
 /** What the automatic layer alone says, always explicit: it stands in an else branch. */
 export function autoPart(auto: AutoLayer): Json {
+  const scope = scopeOfAuto(auto)
+  return scope === undefined ? shareOf(auto) : { if: [isIn(scope), shareOf(auto), 'off'] }
+}
+
+/** For those it acts on. */
+function shareOf(auto: AutoLayer): Json {
   switch (auto.state) {
     case 'normal':
       return 'off'
@@ -45,6 +67,10 @@ export function autoPart(auto: AutoLayer): Json {
       return recoveringShare(auto.percent)
   }
 }
+
+const isIn = ({ dimension, ids }: Scope): JsonObject => ({
+  in: [{ var: dimension === 'orgs' ? 'orgId' : 'agentId' }, [...ids]],
+})
 
 /** `off` stands last: as its share grows it only takes sessions over, and gives none back. */
 function recoveringShare(percent: number): JsonObject {

@@ -7,7 +7,21 @@ import {
   manualScopeSchema,
 } from '../protocol/fallback.js'
 import { tripReason } from '../protocol/fallback-reason.js'
-import { type AutoLayer, type ManualLayer, type ManualTarget, NEUTRAL, type Override } from './override.js'
+import {
+  fallbackScopeSchema,
+  joinScopeIds,
+  readScope,
+  scopeName,
+  scopeNote,
+} from '../protocol/fallback-scope.js'
+import {
+  type AutoLayer,
+  type ManualLayer,
+  type ManualTarget,
+  NEUTRAL,
+  type Override,
+  scopeOfAuto,
+} from './override.js'
 import { wholePercent } from './override-flag.js'
 
 export type FlatMetadata = Readonly<Record<string, string | number | boolean>>
@@ -16,8 +30,11 @@ export type FlatMetadata = Readonly<Record<string, string | number | boolean>>
 export function metadataOf(override: Override): Record<string, string | number | boolean> {
   const { auto, manual, trips, evidenceSince, revision, replica, actor, updatedAt } = override
   const trip = auto.state === 'normal' ? undefined : auto.trip
+  const scope = scopeOfAuto(auto)
   return present({
     state: auto.state,
+    scope: auto.state === 'normal' ? undefined : scopeName(scope),
+    scopeIds: scope === undefined ? undefined : joinScopeIds(scope.ids),
     cause: causeOf(override),
     reason: reasonOf(override),
     value: finite(trip?.value),
@@ -44,7 +61,7 @@ function causeOf({ auto, manual }: Override): FallbackCause | undefined {
 
 /** For people who read the file, in the language of the log lines they search for. */
 function reasonOf({ auto, manual }: Override): string | undefined {
-  if (auto.state !== 'normal') return tripReason(auto.trip, 'zh-CN')
+  if (auto.state !== 'normal') return tripReason(auto.trip, 'zh-CN') + scopeNote(auto.scope, 'zh-CN')
   return manual.scope === 'none' || manual.reason === '' ? undefined : manual.reason
 }
 
@@ -56,6 +73,9 @@ const countSchema = z.number().int().min(0)
 
 const metadataSchema = z.object({
   state: fallbackStateSchema,
+  // Absent in files of earlier versions, whose fallback is always for everybody.
+  scope: fallbackScopeSchema.default('all'),
+  scopeIds: z.string().optional(),
   cause: fallbackCauseSchema.optional(),
   value: z.number().optional(),
   threshold: z.number().optional(),
@@ -102,9 +122,11 @@ function readAuto(metadata: Metadata): AutoLayer | undefined {
   if (state === 'normal') return { state }
   if (cause === undefined || value === undefined || threshold === undefined || since === undefined)
     return undefined
-  const trip = { cause, value, threshold }
-  if (state === 'fallback') return holdUntil === undefined ? undefined : { state, trip, since, holdUntil }
-  return recoveringPercent === undefined ? undefined : { state, trip, since, percent: recoveringPercent }
+  const scope = readScope(metadata.scope, metadata.scopeIds)
+  if (scope === undefined) return undefined
+  const tripped = { trip: { cause, value, threshold }, since, ...scope }
+  if (state === 'fallback') return holdUntil === undefined ? undefined : { state, ...tripped, holdUntil }
+  return recoveringPercent === undefined ? undefined : { state, ...tripped, percent: recoveringPercent }
 }
 
 function readManual(metadata: Metadata, target: ManualTarget | undefined): ManualLayer | undefined {

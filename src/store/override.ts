@@ -1,4 +1,5 @@
 import type { Actor, FallbackCause } from '../protocol/fallback.js'
+import type { Scope } from '../protocol/fallback-scope.js'
 
 /** Instants here are wall-clock ms since the epoch, as the writer's clock had them: for people, and for durations
  * between two of the same write. Between machines they decide nothing. */
@@ -13,11 +14,23 @@ export interface Trip {
   readonly threshold: number
 }
 
-/** The automatic layer, always global. */
+/** The automatic layer: for everybody, or for a scope. */
 export type AutoLayer =
   | { readonly state: 'normal' }
-  | { readonly state: 'fallback'; readonly trip: Trip; readonly since: number; readonly holdUntil: number }
-  | { readonly state: 'recovering'; readonly trip: Trip; readonly since: number; readonly percent: number }
+  | (Tripped & { readonly state: 'fallback'; readonly holdUntil: number })
+  | (Tripped & { readonly state: 'recovering'; readonly percent: number })
+
+interface Tripped {
+  readonly trip: Trip
+  readonly since: number
+  /** absent: everybody */
+  readonly scope?: Scope
+}
+
+/** Whom the automatic layer acts on, where that is not everybody. */
+export function scopeOfAuto(auto: AutoLayer): Scope | undefined {
+  return auto.state === 'normal' ? undefined : auto.scope
+}
 
 /** Whom a scoped manual fallback covers: orgs by id, or a targeting rule that a person wrote into the file. */
 export type ManualTarget =

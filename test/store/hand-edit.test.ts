@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { checkFlagDocument } from '../../src/decision/ops-file-check.js'
 import { OVERRIDE_FLAG_KEY } from '../../src/protocol/fallback.js'
+import { scopeOf } from '../../src/protocol/fallback-scope.js'
 import { booleanFlag } from '../../src/store/flagd-check.js'
 import { type AutoLayer, type HandEdit, NEUTRAL, type Override } from '../../src/store/override.js'
 import {
@@ -73,6 +74,24 @@ describe('the override as a person edits it', () => {
     expect(edit(asList(targeted))).to.deep.equal(edit(targeted))
     const ours = renderOverride({ ...NEUTRAL, revision: 7, auto: RECOVERING })
     expect(parseOverride(asList(ours))).to.deep.equal(parseOverride(ours))
+  })
+
+  it('is a manual layer for the orgs of its own beside a scoped fallback, and a reset without them', () => {
+    const auto: AutoLayer = { ...FALLBACK, scope: scopeOf('orgs', ['acme']) }
+    const more = edited({ auto }, (flag) =>
+      Object.assign(flag, { targeting: { if: [forOrgs('acme', 'globex'), 'on', 'off'] } }),
+    )
+    expect(edit(more)).to.deep.equal(orgs('acme', 'globex'))
+    const wrapped = edited({ auto }, (flag) => {
+      flag.targeting = { if: [forOrgs('globex'), 'on', flag.targeting] }
+    })
+    expect(edit(wrapped)).to.deep.equal(orgs('globex'))
+    const none = edited({ auto }, (flag) => {
+      delete flag.targeting
+    })
+    expect(edit(none)).to.deep.equal({ kind: 'reset' })
+    const all = edited({ auto }, (flag) => Object.assign(flag, { defaultVariant: 'on' }))
+    expect(edit(all)).to.deep.equal(ALL)
   })
 
   it('is refused where their list names the override twice, or has a fault, with the line', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { fallbackCauseSchema } from '../../src/protocol/fallback.js'
+import { type Scope, scopeOf } from '../../src/protocol/fallback-scope.js'
 import type { AutoLayer, ManualLayer, ManualTarget, Override, Trip } from '../../src/store/override.js'
 
 /** `PROPERTY_RUNS` holds the properties of this room to longer runs. */
@@ -15,15 +16,32 @@ const trip: fc.Arbitrary<Trip> = fc.record({
   threshold: fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }),
 })
 
+/** Agents that tests ask for. */
+export const anyAgent = fc.constantFrom('assistant', 'analyst', 'a,b%2C', '')
+
+export const anyScope: fc.Arbitrary<Scope> = fc.oneof(
+  fc
+    .array(fc.oneof(fc.constantFrom('acme', 'globex', '机构', ''), text), { minLength: 1, maxLength: 21 })
+    .map((ids) => scopeOf('orgs', ids)),
+  fc.array(fc.oneof(anyAgent, text), { minLength: 1, maxLength: 21 }).map((ids) => scopeOf('agents', ids)),
+)
+
 export const anyAuto: fc.Arbitrary<AutoLayer> = fc.oneof(
   fc.constant({ state: 'normal' } as const),
-  fc.record({ state: fc.constant('fallback' as const), trip, since: instant, holdUntil: instant }),
-  fc.record({
-    state: fc.constant('recovering' as const),
-    trip,
-    since: instant,
-    percent: fc.integer({ min: 0, max: 100 }),
-  }),
+  fc.record(
+    { state: fc.constant('fallback' as const), trip, since: instant, scope: anyScope, holdUntil: instant },
+    { requiredKeys: ['state', 'trip', 'since', 'holdUntil'] },
+  ),
+  fc.record(
+    {
+      state: fc.constant('recovering' as const),
+      trip,
+      since: instant,
+      scope: anyScope,
+      percent: fc.integer({ min: 0, max: 100 }),
+    },
+    { requiredKeys: ['state', 'trip', 'since', 'percent'] },
+  ),
 )
 
 /** Orgs that tests ask for, so that layers hit them often. */
@@ -95,6 +113,6 @@ export const anyOverride: fc.Arbitrary<Override> = fc.record(
 export const anySubject = fc.record({
   orgId: anyOrg,
   userId: fc.constantFrom('user-1', 'user-2'),
-  agentId: fc.constant('assistant'),
+  agentId: anyAgent,
   sessionId: fc.uuid(),
 })

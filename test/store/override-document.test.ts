@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { checkFlagDocument } from '../../src/decision/ops-file-check.js'
 import { silentSdkLogger } from '../../src/decision/sdk-logger.js'
 import { OVERRIDE_FLAG_KEY } from '../../src/protocol/fallback.js'
+import { scopeOf } from '../../src/protocol/fallback-scope.js'
 import { type AutoLayer, type ManualLayer, NEUTRAL, type Override } from '../../src/store/override.js'
 import { overrideOfMetadata, parseOverride, renderOverride } from '../../src/store/override-document.js'
 import { anyOverride, propertyRuns } from './override-arbitrary.js'
@@ -97,6 +98,7 @@ describe('the override as a document', () => {
     expect(metadata).to.deep.equal({
       description: 'The override, written by the service alone. on: the direct LLM answers.',
       state: 'fallback',
+      scope: 'all',
       cause: 'error_rate',
       reason: '错误率过高: 55.00% (阈值: 50.00%)',
       value: 0.55,
@@ -111,6 +113,34 @@ describe('the override as a document', () => {
       actor: 'auto',
       updatedAt: '2026-11-22T08:00:00.128Z',
     })
+  })
+
+  it('is on for the scope of the automatic layer alone, below the manual layer, and off by default', () => {
+    const acme = { in: [{ var: 'orgId' }, ['acme']] }
+    const analyst = { in: [{ var: 'agentId' }, ['analyst', 'writer']] }
+    const forAcme: AutoLayer = { ...FALLBACK, scope: scopeOf('orgs', ['acme']) }
+    const forAgents: AutoLayer = { ...RECOVERING, scope: scopeOf('agents', ['writer', 'analyst']) }
+    expect(rule({ auto: forAcme })).to.deep.equal(flag('off', { if: [acme, 'on', 'off'] }))
+    expect(rule({ auto: forAgents })).to.deep.equal(flag('off', { if: [analyst, SHARE, 'off'] }))
+    expect(rule({ auto: forAgents, manual: ORGS })).to.deep.equal(
+      flag('off', {
+        if: [{ in: [{ var: 'orgId' }, ['acme', 'globex']] }, 'on', { if: [analyst, SHARE, 'off'] }],
+      }),
+    )
+  })
+
+  it('tells the scope in flat metadata, ids with a comma too', () => {
+    const auto: AutoLayer = { ...FALLBACK, scope: scopeOf('agents', ['b,c', 'a', '100%']) }
+    const { metadata } = flagOf(renderOverride(override({ auto })))
+    expect(metadata).to.include({ scope: 'agents', scopeIds: '100%25,a,b%2Cc' })
+    expect(metadata.reason).to.equal('错误率过高: 55.00% (阈值: 50.00%)（仅限智能体: 100%、a、b,c）')
+    expect(overrideOfMetadata(metadata as Record<string, string>)?.auto).to.deep.equal(auto)
+  })
+
+  it('of an earlier version, without a scope, is for everybody', () => {
+    const { metadata } = flagOf(renderOverride(override({ auto: FALLBACK })))
+    const { scope: _, ...earlier } = metadata
+    expect(overrideOfMetadata(earlier as Record<string, string>)?.auto).to.deep.equal(FALLBACK)
   })
 
   it('names the manual layer as the cause where it stands alone, and keeps the automatic state beside it', () => {

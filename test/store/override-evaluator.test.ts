@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { evaluationContext } from '../../src/decision/caller.js'
 import { silentSdkLogger } from '../../src/decision/sdk-logger.js'
 import { OVERRIDE_FLAG_KEY } from '../../src/protocol/fallback.js'
+import { scopeOf } from '../../src/protocol/fallback-scope.js'
 import { type AutoLayer, type ManualLayer, NEUTRAL, type Override } from '../../src/store/override.js'
 import { renderOverride } from '../../src/store/override-document.js'
 import { createOverrideEvaluator } from '../../src/store/override-evaluator.js'
@@ -51,6 +52,19 @@ describe('the override as we evaluate it', () => {
       }),
       propertyRuns(300),
     )
+  })
+
+  it('answers for the scope of the automatic layer alone, also beside a rule that flagd refuses', () => {
+    const auto: AutoLayer = { ...FALLBACK, scope: scopeOf('orgs', ['acme']) }
+    const refused: ManualLayer = {
+      scope: 'orgs',
+      target: { kind: 'rule', rule: { nonsense: [] }, otherwise: 'off' },
+      reason: '',
+    }
+    for (const manual of [NEUTRAL.manual, refused]) {
+      expect(isOn({ auto, manual }, subject(1, 'acme'))).to.equal(true)
+      expect(isOn({ auto, manual }, subject(1, 'globex'))).to.equal(false)
+    }
   })
 
   it('gives no session back as the share that returns grows', () => {
