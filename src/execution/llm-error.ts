@@ -1,22 +1,10 @@
+import { hasFilterCode, hasFilterText } from './content-filter.js'
 import { ExecutionError } from './execution-error.js'
 import { type Foreign, isForeign, namesTimeout, token } from './foreign.js'
 
 /** The code of an `error` object; its message may quote the prompt and stays out. */
 export function llmErrorCode(error: unknown): string | undefined {
   return isForeign(error) ? (token(error.code, 64) ?? token(error.type, 64)) : undefined
-}
-
-const CONTENT_CODES = new Set([
-  'content_filter',
-  'content_filtered',
-  'content_policy_violation',
-  'data_inspection_failed',
-  'moderation_blocked',
-])
-
-/** Whether the code says that what the user sent, or the answer to it, was not let through. */
-export function namesContent(code: string | undefined): boolean {
-  return code !== undefined && CONTENT_CODES.has(code.toLowerCase())
 }
 
 /**
@@ -37,7 +25,7 @@ export function errorIn(chunk: Foreign): unknown {
 /** An error told inside an answer, as ours. */
 export function streamError(error: unknown): ExecutionError {
   const code = llmErrorCode(error)
-  if (namesContent(code)) return contentFiltered(code)
+  if (hasFilterCode(error) || hasFilterText(error)) return contentFiltered(code)
   const timeout = namesTimeout(code)
   const said = `error ${code ?? 'without a code'} in the stream`
   return new ExecutionError(timeout ? 'llm_timeout' : 'llm_error', 'streaming', said, timeout, codeOf(code))

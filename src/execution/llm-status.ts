@@ -1,12 +1,13 @@
 import type { Clock } from '../core/clock.js'
 import { readErrorBody } from './bounded-body.js'
+import { hasFilterCode } from './content-filter.js'
 import { ExecutionError } from './execution-error.js'
 import { isForeign } from './foreign.js'
-import { contentFiltered, llmErrorCode, namesContent } from './llm-error.js'
+import { contentFiltered, llmErrorCode } from './llm-error.js'
 import { pointedTo } from './redirect.js'
 import { httpFailure } from './upstream-failure.js'
 import type { UpstreamResponse } from './upstream-response.js'
-import { llmRejects } from './whose-fault.js'
+import { llmRejects, saysFiltered } from './whose-fault.js'
 
 /** What a status that is not 2xx means; its body is read as far as it helps. */
 export async function llmStatusFailure(
@@ -21,7 +22,8 @@ export async function llmStatusFailure(
   }
   const body = await readErrorBody(response, clock)
   const code = isForeign(body) ? llmErrorCode(body.error) : undefined
-  if (namesContent(code)) return contentFiltered(code, status)
+  const error = isForeign(body) ? (body.error ?? body) : undefined
+  if (hasFilterCode(error) || saysFiltered(status, error)) return contentFiltered(code, status)
   return httpFailure('llm', status, code ?? '', {
     ...(code === undefined ? {} : { upstreamCode: code }),
     ...(llmRejects(status, body) ? { rejected: true } : {}),

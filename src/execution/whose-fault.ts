@@ -1,16 +1,18 @@
+import { hasFilterText, namesFilter } from './content-filter.js'
 import { isForeign } from './foreign.js'
 
 /** Statuses by which an upstream refuses a request for what is in it. */
 const REFUSALS: ReadonlySet<number> = new Set([400, 413, 422])
+/** beside those of content filters */
 const CODES =
-  /^(?:content_filter|content_policy_violation|context_length_exceeded|context_window_exceeded|prompt_too_long|string_above_max_length|moderation_blocked|ResponsibleAIPolicyViolation|invalid_prompt)$/i
+  /^(?:context_length_exceeded|context_window_exceeded|prompt_too_long|string_above_max_length|invalid_prompt)$/i
 /** `messages`, `messages[3].content`, `prompt`, `input` */
 const PARAM = /^(?:messages?|content|prompt|input)(?:$|[.[])/i
 const PLACES: ReadonlySet<unknown> = new Set(['user_message', 'message'])
 
 /** Whether a code, of whichever upstream, blames what the user sent. */
 export function rejectingCode(code: unknown): boolean {
-  return typeof code === 'string' && CODES.test(code)
+  return namesFilter(code) || (typeof code === 'string' && CODES.test(code))
 }
 
 /**
@@ -25,12 +27,18 @@ export function llmRejects(status: number, body: unknown): boolean {
   return typeof error.param === 'string' && PARAM.test(error.param)
 }
 
+/** Whether a refusal says in words that a content filter did not let through what the user sent. */
+export function saysFiltered(status: number, error: unknown): boolean {
+  return REFUSALS.has(status) && hasFilterText(error)
+}
+
 /**
- * Whether the runtime refused what the user sent: every place that FastAPI's `detail` names is the user's message. One that
- * is missing is none: we did not send it.
+ * Whether the runtime refused what the user sent: every place that FastAPI's `detail` names is the user's message, or `detail`
+ * says that a filter refused it. A place that is missing is none: we did not send it.
  */
 export function runtimeRejects(status: number, body: unknown): boolean {
-  if (!REFUSALS.has(status) || !isForeign(body) || !Array.isArray(body.detail)) return false
+  if (!REFUSALS.has(status) || !isForeign(body)) return false
+  if (!Array.isArray(body.detail)) return hasFilterText(body.detail ?? body.error ?? body)
   const faults = body.detail as readonly unknown[]
   return faults.length > 0 && faults.every(namesMessage)
 }

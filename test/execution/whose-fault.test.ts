@@ -35,6 +35,11 @@ describe('whose fault', () => {
     expect(runtimeRejects(400, { detail: 'no' })).to.equal(false)
   })
 
+  it("is the user's where the runtime says that a filter refused", () => {
+    expect(runtimeRejects(400, { detail: 'Content Exists Risk' })).to.equal(true)
+    expect(runtimeRejects(503, { detail: 'Content Exists Risk' })).to.equal(false)
+  })
+
   it('knows codes by themselves', () => {
     expect(rejectingCode('content_filter')).to.equal(true)
     expect(rejectingCode('TIMEOUT')).to.equal(false)
