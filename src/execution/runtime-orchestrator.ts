@@ -117,8 +117,15 @@ async function* execute(
     const translator = new RuntimeTranslator(context.url, call.softFailures)
     const reader = new SseReader(response, { maxFrame: MAX_RUNTIME_FRAME })
     while (translator.end === undefined) {
-      const frames = await reader.read()
+      let frames: readonly string[] | undefined
+      try {
+        frames = await reader.read()
+      } catch (thrown) {
+        yield* heldBy(translator)
+        throw thrown
+      }
       if (frames === undefined) {
+        yield* heldBy(translator)
         // Without a length nor chunks, an end of the connection is all that a reader sees of a break.
         context.onTrouble()
         throw new ExecutionError('runtime_disconnected', 'streaming', 'ended early')
@@ -142,6 +149,11 @@ async function* execute(
     else response?.release()
     if (running && connected) call.after(cancel(context, turn))
   }
+}
+
+function heldBy(translator: RuntimeTranslator): readonly (readonly BackendEvent[])[] {
+  const held = translator.breakOff()
+  return held.length === 0 ? [] : [held]
 }
 
 function isTrouble(thrown: unknown): boolean {

@@ -25,6 +25,8 @@ export class RuntimeTranslator {
   unknown = 0
   #end: RuntimeEnd | undefined
   #unparsable = 0
+  /** an event that commits was passed on: there is no failover any more */
+  #committed = false
   readonly #titles = new Map<string, string>()
   readonly #screen: SoftFailureScreen
 
@@ -53,6 +55,16 @@ export class RuntimeTranslator {
     return mapped || out.length > 0 ? out : undefined
   }
 
+  /**
+   * The stream broke off: text that was held until the next event is text, for no `execution_complete` made it a failure. The
+   * beginning of an answer that nobody has read any of stays held: the direct LLM will answer instead.
+   */
+  breakOff(): readonly BackendEvent[] {
+    const out: BackendEvent[] = []
+    if (this.#screen.suspects || this.#committed) pushText(this.#screen.release(), out)
+    return out
+  }
+
   #take(frame: string, out: BackendEvent[]): boolean {
     if (frame === '[DONE]' || (frame.length < MAX_DONE && frame.trim() === '[DONE]')) {
       this.#complete(out)
@@ -61,7 +73,7 @@ export class RuntimeTranslator {
     const signal = mapRuntimeFrame(frame, this.baseUrl)
     if (signal.type === 'unparsable') {
       if (signal.commits) this.#commitUnread(out)
-      this.#countUnparsable()
+      this.#countUnparsable(out)
       return signal.commits
     }
     this.#unparsable = 0
@@ -81,7 +93,7 @@ export class RuntimeTranslator {
         this.#completeWith(signal.finalResponse, out)
         return false
       case 'failure':
-        if (this.#screen.suspects) pushText(this.#screen.release(), out)
+        out.push(...this.breakOff())
         this.#fail(failureOf(signal), false)
         return false
       default:
@@ -108,12 +120,14 @@ export class RuntimeTranslator {
       if (event.data.title === '') event.data.title = this.#titles.get(event.data.stepId) ?? event.data.stepId
       else this.#remember(event.data.stepId, event.data.title)
     }
+    if (commits(event)) this.#committed = true
     // Order is kept around the commit point; what does not commit may pass opening text by that is held.
     if (this.#screen.suspects || (this.#screen.holds && commits(event))) pushText(this.#screen.release(), out)
     out.push(event)
   }
 
   #commitUnread(out: BackendEvent[]): void {
+    this.#committed = true
     pushText(this.#screen.release(), out)
     out.push({ type: 'committed', data: null })
   }
@@ -136,9 +150,10 @@ export class RuntimeTranslator {
     this.#end = { kind: 'complete' }
   }
 
-  #countUnparsable(): void {
+  #countUnparsable(out: BackendEvent[]): void {
     this.#unparsable += 1
     if (this.#unparsable < MAX_UNPARSABLE) return
+    out.push(...this.breakOff())
     const said = `${MAX_UNPARSABLE} unparsable events in a row`
     this.#fail(new ExecutionError('runtime_protocol_error', 'streaming', said), true)
   }

@@ -241,5 +241,15 @@ describe('runtime orchestrator', () => {
       expect(error).to.include({ code: 'runtime_soft_failure' })
       expect(text).to.equal('One sentence ')
     })
+
+    it('shows what was held as a possible apology where the stream ends behind it', async () => {
+      const sorry = 'I encountered an error: Connection error.'
+      for (const how of [{ noTerminal: true }, { dropAfterEvents: 4 }]) {
+        simulator.faults = { softFailure: { after: 'One sentence ', text: sorry }, ...how }
+        const { text, error } = await executed(backend)
+        expect(error).to.include({ code: 'runtime_disconnected' })
+        expect(text, JSON.stringify(how)).to.equal(`One sentence ${sorry}`)
+      }
+    })
   })
 })

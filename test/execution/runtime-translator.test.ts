@@ -30,6 +30,40 @@ describe('runtime translator', () => {
     expect(translate(chunk('a'), ' [DONE] \t')).to.deep.include({ texts: ['a'], end: 'complete' })
   })
 
+  describe('where the stream breaks off', () => {
+    const texts = (...frames: string[]) => {
+      const { translator, events } = translate(...frames)
+      return [...(events ?? []), ...translator.breakOff()].map((event) =>
+        event.type === 'text' ? event.data.content : event.type,
+      )
+    }
+    const sorry = 'I encountered an error: Connection error.'
+
+    it('gives text that was held in mid-sentence as text', () => {
+      expect(texts(chunk('One sentence '), chunk(sorry))).to.deep.equal(['One sentence ', sorry])
+    })
+
+    it('gives what was held behind a call as text', () => {
+      expect(texts(frame('tool_call_start', { tool_name: 'pay' }), chunk('I encoun'))).to.deep.equal([
+        'tool_call',
+        'I encoun',
+      ])
+    })
+
+    it('keeps the beginning of an answer that nobody has read, so that another backend can answer', () => {
+      expect(texts(frame('thinking', { content: 'x' }), chunk('I encoun'))).to.deep.equal(['thinking'])
+      expect(texts()).to.deep.equal([])
+    })
+
+    it('gives it too where the runtime says no more that we can read', () => {
+      const garbage = Array.from({ length: 10 }, () => '{')
+      expect(translate(chunk('One sentence '), chunk(sorry), ...garbage)).to.deep.include({
+        texts: ['One sentence ', sorry],
+        end: { code: 'runtime_protocol_error', givenUp: true },
+      })
+    })
+  })
+
   it('reads bare numbers of Python as null, never inside a string', () => {
     const { events } = translate(
       '{"event": "tool_call_start", "data": {"tool_name": "pay", "arguments": {"a": NaN, "b": [-Infinity, Infinity], "c": "NaN \\" Infinity"}}}',
