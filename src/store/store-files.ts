@@ -1,6 +1,7 @@
-import { readlink, realpath } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { errorCode } from '../core/errors.js'
+import { pathSteps } from '../core/symlinks.js'
 
 /** The real places of the files that replicas share; all are in the directory of the real override file. */
 export interface StoreFiles {
@@ -12,9 +13,6 @@ export interface StoreFiles {
   readonly stem: string
 }
 
-/** what Linux allows before it answers ELOOP */
-const MAX_SYMLINKS = 40
-
 /**
  * Follows symbolic links to the file itself: replicas that reach it by different paths share one lock, and a write
  * replaces the file and leaves the link. The override `auto-fallback.flagd.json` has its lease in
@@ -23,7 +21,7 @@ const MAX_SYMLINKS = 40
  * @throws the system's error where the directory is missing or may not be entered
  */
 export async function storeFiles(path: string): Promise<StoreFiles> {
-  const override = await realFile(resolve(path), MAX_SYMLINKS)
+  const override = await realFile(resolve(path))
   const directory = dirname(override)
   const stem = basename(override).replace(/(\.flagd)?(\.json)?$/, '') || basename(override)
   const lease = join(directory, `${stem}.lease.json`)
@@ -31,25 +29,13 @@ export async function storeFiles(path: string): Promise<StoreFiles> {
 }
 
 /** As `realpath`, also where the last link leads to a file that is not there yet. */
-async function realFile(path: string, links: number): Promise<string> {
+async function realFile(path: string): Promise<string> {
   try {
     return await realpath(path)
   } catch (thrown) {
     if (errorCode(thrown) !== 'ENOENT') throw thrown
-  }
-  const directory = await realpath(dirname(path))
-  const target = links > 0 ? await linkTarget(join(directory, basename(path))) : undefined
-  return target === undefined
-    ? join(directory, basename(path))
-    : realFile(resolve(directory, target), links - 1)
-}
-
-async function linkTarget(path: string): Promise<string | undefined> {
-  try {
-    return await readlink(path)
-  } catch (thrown) {
-    const code = errorCode(thrown)
-    if (code === 'ENOENT' || code === 'EINVAL' || code === 'UNKNOWN') return undefined
-    throw thrown
+    const last = (await pathSteps(path)).at(-1)
+    if (last === undefined) throw thrown
+    return join(await realpath(last.directory), last.name)
   }
 }
