@@ -73,10 +73,7 @@ export interface RecoveryShadowing {
 
 /** Everything the request edge needs, made by the composition root. */
 export interface AppDeps {
-  readonly config: Pick<
-    Config,
-    'auth' | 'corsOrigins' | 'maxStreams' | 'turnsPerMinute' | 'historyBudget'
-  > & {
+  readonly config: Pick<Config, 'auth' | 'corsOrigins' | 'maxStreams' | 'turnsPerMinute'> & {
     readonly shadow: Pick<Config['shadow'], 'keepContent'>
   }
   readonly flags: Flags

@@ -7,7 +7,7 @@ import type { TurnFlags } from '../decision/flags.js'
 import type { Turn } from '../execution/backend.js'
 import type { TurnResult } from '../execution/turn-result.js'
 import type { Decision } from '../protocol/modes.js'
-import { trimHistory } from '../sessions/trim-history.js'
+import { historyMessages } from '../sessions/trim-history.js'
 import type { AppDeps } from './app-deps.js'
 import { type BegunTurn, beginTurn, type TurnRequest } from './begin-turn.js'
 import type { Identity } from './claims.js'
@@ -68,7 +68,7 @@ async function answerTurn(
     caller,
     // Half a surrogate pair: some servers refuse the whole body for it.
     message: wellFormed(message),
-    history: trimHistory(begun.history, deps.config.historyBudget),
+    history: historyMessages(begun.history),
     profile: flags.profile,
   }
   const { logger, metrics } = deps

@@ -30,13 +30,9 @@ export function newestWithin(past: readonly PastTurn[], budgetCharacters: number
   return newest.reverse()
 }
 
-/**
- * History as a backend gets it: whole turns, the user's message and the (perhaps partial) answer, oldest first.
- * @param past oldest first
- * @param budgetCharacters UTF-16 code units of all messages together; the rules are those of `newestWithin`
- */
-export function trimHistory(past: readonly PastTurn[], budgetCharacters: number): HistoryMessage[] {
-  return newestWithin(past, budgetCharacters).flatMap((turn): HistoryMessage[] => [
+/** The turns as a backend gets them: the user's message and the (perhaps partial) answer of each, in their order. */
+export function historyMessages(turns: readonly PastTurn[]): HistoryMessage[] {
+  return turns.flatMap((turn): HistoryMessage[] => [
     { role: 'user', content: turn.message },
     { role: 'assistant', content: turn.text },
   ])

@@ -74,6 +74,18 @@ describe('a conversation', () => {
     await edge.close()
   })
 
+  it('gives the backend as much of the history as the store does', async () => {
+    const backend = answering('direct_llm', 'Hello')
+    const sessions = createMemorySessionStore({ clock: systemClock, historyBudget: 12 })
+    const edge = await startEdge({ backends: { direct_llm: backend }, sessions })
+    const authorization = await bearer()
+    const { sessionId } = await startTurn(edge.url, authorization, 'One')
+    await nextTurn(edge.url, authorization, sessionId, 'Two')
+    await nextTurn(edge.url, authorization, sessionId, 'Three')
+    expect(backend.turns[2]?.history.map(({ content }) => content)).to.deep.equal(['Two', 'Hello'])
+    await edge.close()
+  })
+
   it('tells in done and in the history why an answer ended', async () => {
     const direct_llm = scripted('direct_llm', async function* () {
       yield [text('Hel')]

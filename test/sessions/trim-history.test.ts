@@ -2,13 +2,18 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { isBlank } from '../../src/core/text.js'
 import type { PastTurn } from '../../src/sessions/session-store.js'
-import { MAX_HISTORY_TURNS, newestWithin, trimHistory, turnSize } from '../../src/sessions/trim-history.js'
+import {
+  historyMessages,
+  MAX_HISTORY_TURNS,
+  newestWithin,
+  turnSize,
+} from '../../src/sessions/trim-history.js'
 
 const turn = (message: string, text: string): PastTurn => ({ message, text })
 
 describe('trimming the history', () => {
   it('gives both messages of a turn, the partial answer as the assistant’s', () => {
-    expect(trimHistory([turn('q1', 'a1'), turn('q2', 'par')], 100)).to.deep.equal([
+    expect(historyMessages([turn('q1', 'a1'), turn('q2', 'par')])).to.deep.equal([
       { role: 'user', content: 'q1' },
       { role: 'assistant', content: 'a1' },
       { role: 'user', content: 'q2' },
@@ -17,10 +22,7 @@ describe('trimming the history', () => {
   })
 
   it('leaves out a turn without text whole', () => {
-    expect(trimHistory([turn('q1', ''), turn('q2', 'a2')], 100)).to.deep.equal([
-      { role: 'user', content: 'q2' },
-      { role: 'assistant', content: 'a2' },
-    ])
+    expect(newestWithin([turn('q1', ''), turn('q2', 'a2')], 100)).to.deep.equal([turn('q2', 'a2')])
   })
 
   it('drops the oldest first, a turn at a time', () => {
@@ -45,7 +47,7 @@ describe('trimming the history', () => {
   })
 
   it('is none without a budget', () => {
-    expect(trimHistory([turn('q', 'a')], 0)).to.deep.equal([])
+    expect(newestWithin([turn('q', 'a')], 0)).to.deep.equal([])
   })
 
   it('always fits, keeps the order, and changes nothing the second time', () => {

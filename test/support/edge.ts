@@ -109,7 +109,6 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
       corsOrigins: options.corsOrigins ?? [],
       maxStreams: options.maxStreams ?? 1000,
       turnsPerMinute: options.turnsPerMinute ?? 0,
-      historyBudget: 32_000,
       shadow: { keepContent: options.keepContent ?? false },
     },
     flags: fixedFlags(options, flagListeners),
