@@ -17,6 +17,12 @@ export interface Clock {
 // setTimeout treats anything above 2^31-1 as 1 ms.
 const MAX_DELAY_MS = 2_147_483_647
 
+/** A timer that keeps the process alive, unlike the clock's: somebody waits for what it does, also while the process stops. */
+export function scheduleAwaited(delayMs: number, callback: () => void): Timer {
+  const timer = setTimeout(callback, delayMs)
+  return { cancel: () => clearTimeout(timer) }
+}
+
 export const systemClock: Clock = {
   monotonic: () => performance.now(),
   wall: () => Date.now(),

@@ -1,5 +1,5 @@
 import { BusyQueue } from '../core/busy-queue.js'
-import type { Clock, Timer } from '../core/clock.js'
+import { type Clock, scheduleAwaited } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
 import type { SqlRow } from '../core/sqlite.js'
 import { isBusy } from '../core/sqlite-errors.js'
@@ -38,7 +38,7 @@ export class PagedReads {
     this.#options = options
     this.#queue = new BusyQueue({
       now: () => options.clock.monotonic(),
-      schedule: keepAlive,
+      schedule: scheduleAwaited,
       isBusy,
       deadlineMs: READ_DEADLINE_MS,
       maxWaiting: MAX_READS_WAITING,
@@ -92,9 +92,3 @@ export class PagedReads {
 }
 
 const breath = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-
-/** Unlike the clock's timers: somebody waits for the read. */
-function keepAlive(delayMs: number, callback: () => void): Timer {
-  const timer = setTimeout(callback, delayMs)
-  return { cancel: () => clearTimeout(timer) }
-}

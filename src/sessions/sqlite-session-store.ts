@@ -1,5 +1,5 @@
 import { BusyQueue, BusyQueueError } from '../core/busy-queue.js'
-import type { Clock, Timer } from '../core/clock.js'
+import { type Clock, scheduleAwaited, type Timer } from '../core/clock.js'
 import { errorCode, errorText } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
 import { openSqlite, type SqliteDatabase } from '../core/sqlite.js'
@@ -80,7 +80,7 @@ class SqliteSessionStore implements SessionStore {
     this.#historyBudget = options.historyBudget ?? DEFAULT_HISTORY_BUDGET
     this.#queue = new BusyQueue({
       now: () => options.clock.monotonic(),
-      schedule: keepAlive,
+      schedule: scheduleAwaited,
       isBusy,
       deadlineMs: LOCK_DEADLINE_MS,
       maxWaiting: MAX_WAITING,
@@ -283,10 +283,4 @@ class SqliteSessionStore implements SessionStore {
     this.#available = true
     this.#logger.info('[Sessions] the session store is available again')
   }
-}
-
-/** Unlike the clock's timers: a process that stops must still write the ends of its turns. */
-function keepAlive(delayMs: number, callback: () => void) {
-  const timer = setTimeout(callback, delayMs)
-  return { cancel: () => clearTimeout(timer) }
 }
