@@ -1,3 +1,4 @@
+import { bounded } from '../core/bounded.js'
 import type { Clock } from '../core/clock.js'
 import { knownBody } from './answer-head.js'
 import type { BackendEvent, ExecutionCall } from './backend.js'
@@ -103,18 +104,13 @@ export class LlmAnswer {
   }
 
   async #readBefore(until: number, reader: SseReader): Promise<readonly string[] | undefined> {
-    let timer: ReturnType<Clock['schedule']> | undefined
-    const late = new Promise<undefined>((resolve) => {
-      timer = this.clock.schedule(Math.max(0, until - this.clock.monotonic()), () => resolve(undefined))
-    })
     try {
-      return await Promise.race([reader.read(), late])
+      const chunks = await bounded(reader.read(), Math.max(0, until - this.clock.monotonic()), this.clock)
+      return chunks === 'late' ? undefined : chunks
     } catch (thrown) {
       // Only where its `finish_reason` meant the end was the answer complete before it broke.
       if (this.#translator.wentOn || !(thrown instanceof TransportError)) throw thrown
       return undefined
-    } finally {
-      timer?.cancel()
     }
   }
 

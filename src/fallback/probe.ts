@@ -1,3 +1,4 @@
+import { bounded } from '../core/bounded.js'
 import type { Clock, Timer } from '../core/clock.js'
 import { errorCode, errorText } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
@@ -175,30 +176,20 @@ class Probe implements HealthProbe {
   }
 
   /** The answer, or that it is late; ends at once when the round is given up, whatever the request does then. */
-  #answer({ startedAt, controller: { signal }, controller }: Round): Promise<HealthAnswer> {
+  async #answer({ controller: { signal }, controller }: Round): Promise<HealthAnswer> {
     const { clock, settings } = this.deps
-    const { timeoutMs } = settings()
-    return new Promise((resolve) => {
-      const settle = (answer: HealthAnswer): void => {
-        timer.cancel()
-        resolve(answer)
-      }
-      const strike = (): void => {
-        settle(TIMEOUT)
-        controller.abort()
-      }
-      const onTimer = (): void => {
-        // A process of ours that stood still has read no answer, and a runtime is not sick for that.
-        const lateMs = clock.monotonic() - startedAt - timeoutMs
-        if (lateMs > HELD_UP_MS) timer = clock.schedule(Math.min(lateMs, timeoutMs), strike)
-        else strike()
-      }
-      let timer = clock.schedule(timeoutMs, onTimer)
-      signal.addEventListener('abort', () => settle(GIVEN_UP), { once: true })
-      this.#request(signal).then(settle, (thrown) =>
-        settle({ good: false, code: errorCode(thrown) ?? 'failed' }),
-      )
+    const answered = this.#request(signal).catch((thrown) => ({
+      good: false as const,
+      code: errorCode(thrown) ?? 'failed',
+    }))
+    const givenUp = new Promise<HealthAnswer>((resolve) => {
+      signal.addEventListener('abort', () => resolve(GIVEN_UP), { once: true })
     })
+    const first = Promise.race([givenUp, answered])
+    const answer = await bounded(first, settings().timeoutMs, clock, scheduleUnlessHeldUp)
+    if (answer !== 'late') return answer
+    controller.abort()
+    return TIMEOUT
   }
 
   #log(answer: HealthAnswer, now: number): void {
@@ -221,6 +212,17 @@ class Probe implements HealthProbe {
       this.deps.logger.error({ error: errorText(thrown) }, 'the listener of the health probe failed')
     }
   }
+}
+
+/** A process of ours that stood still has read no answer, and a runtime is not sick for that: as much time again. */
+function scheduleUnlessHeldUp(clock: Clock, ms: number, callback: () => void): Timer {
+  const startedAt = clock.monotonic()
+  let timer = clock.schedule(ms, () => {
+    const lateMs = clock.monotonic() - startedAt - ms
+    if (lateMs > HELD_UP_MS) timer = clock.schedule(Math.min(lateMs, ms), callback)
+    else callback()
+  })
+  return { cancel: () => timer.cancel() }
 }
 
 const TIMEOUT = { good: false, code: 'timeout' } as const

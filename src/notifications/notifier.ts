@@ -1,3 +1,4 @@
+import { bounded } from '../core/bounded.js'
 import type { Clock, Timer } from '../core/clock.js'
 import { errorCode } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
@@ -97,12 +98,12 @@ class WebhookNotifier implements Notifier {
 
   async #close(): Promise<void> {
     this.#pause?.over()
-    const timer = this.#options.clock.schedule(this.#options.closeMs ?? CLOSE_MS, () => {
-      this.#ended = true
-      this.#attempt?.abort(new DeliveryFault('closed'))
-    })
-    await this.#work
-    timer.cancel()
+    const { clock, closeMs = CLOSE_MS } = this.#options
+    const work = this.#work ?? Promise.resolve()
+    if ((await bounded(work, closeMs, clock)) !== 'late') return
+    this.#ended = true
+    this.#attempt?.abort(new DeliveryFault('closed'))
+    await work
   }
 
   async #deliverAll(): Promise<void> {
@@ -140,17 +141,20 @@ class WebhookNotifier implements Notifier {
     const controller = new AbortController()
     const { signal } = controller
     this.#attempt = controller
-    const deadline = clock.schedule(deadlineMs, () => controller.abort(new DeliveryFault('deadline')))
     const aborted = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true })
     })
     try {
-      const receipt = await Promise.race([this.#send({ url, ...request, signal }), aborted])
+      const sent = Promise.race([this.#send({ url, ...request, signal }), aborted])
+      const receipt = await bounded(sent, deadlineMs, clock)
+      if (receipt === 'late') {
+        controller.abort(new DeliveryFault('deadline'))
+        return { kind: 'again', why: 'deadline', retryAfterMs: 0 }
+      }
       return attemptResult(receipt, format, clock.wall())
     } catch (error) {
       return { kind: 'again', why: errorCode(error) ?? 'failed', retryAfterMs: 0 }
     } finally {
-      deadline.cancel()
       this.#attempt = undefined
     }
   }

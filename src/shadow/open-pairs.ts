@@ -1,3 +1,4 @@
+import { bounded } from '../core/bounded.js'
 import type { Clock } from '../core/clock.js'
 import type { Pair } from './shadow-pair.js'
 
@@ -80,13 +81,10 @@ export class OpenPairs {
   /** Ends when nothing is open and nothing runs, or after the ms. */
   async idle(ms: number, clock: Clock): Promise<void> {
     if (this.#isIdle()) return
-    await new Promise<void>((resolve) => {
-      const timer = clock.schedule(ms, resolve)
-      this.#whenIdle = () => {
-        timer.cancel()
-        resolve()
-      }
+    const idle = new Promise<void>((resolve) => {
+      this.#whenIdle = resolve
     })
+    await bounded(idle, ms, clock)
     this.#whenIdle = undefined
   }
 

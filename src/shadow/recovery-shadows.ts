@@ -1,3 +1,4 @@
+import { bounded } from '../core/bounded.js'
 import type { Clock } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
@@ -106,14 +107,7 @@ class Shadows implements RecoveryShadows {
     this.#stopped = true
     const running = [...this.#running]
     for (const { execution } of running) execution.abort('shutting_down')
-    if (running.length === 0) return
-    await new Promise<void>((resolve) => {
-      const timer = this.deps.clock.schedule(STOP_MS, resolve)
-      void Promise.all(running.map(({ ended }) => ended)).then(() => {
-        timer.cancel()
-        resolve()
-      })
-    })
+    await bounded(Promise.all(running.map(({ ended }) => ended)), STOP_MS, this.deps.clock)
   }
 
   counts(): RecoveryShadowCounts {
