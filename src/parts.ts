@@ -234,6 +234,7 @@ function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
   const metrics = createServiceMetrics({
     replica: config.replica,
     flagsStatus: () => flags.status(),
+    codeDefaults: () => flags.codeDefaults(),
     fallback: () => fallback.snapshot(),
     shadows: () => shadows.counts(),
     counts: () => ({

@@ -1,6 +1,7 @@
 import { type Client, ProviderEvents, ProviderStatus } from '@openfeature/server-sdk'
 import type { Config } from '../config.js'
 import { bounded } from '../core/bounded.js'
+import { ANSWER_BUDGET_MS } from './answer-budget.js'
 import { type Caller, evaluationContext, NOBODY } from './caller.js'
 import { type ChangeListener, ChangeListeners } from './change-listeners.js'
 import type { TurnDefaults } from './code-defaults.js'
@@ -11,6 +12,7 @@ import { monitorFlagFile } from './flag-file-monitor.js'
 import { connectFlagd, type FlagdConnection } from './flagd-providers.js'
 import {
   FLAGS_OF_FILE,
+  type FlagKey,
   type Flags,
   type FlagsDeps,
   type FlagsStatus,
@@ -104,6 +106,10 @@ export class DaemonFlags implements Flags {
     return { resolver: this.resolver, state: this.#state(faults.length > 0), faults }
   }
 
+  codeDefaults(): ReadonlyMap<FlagKey, number> {
+    return this.#settler.codeDefaults
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     this.#listeners.clear()
@@ -148,6 +154,7 @@ export class DaemonFlags implements Flags {
       },
       isConnected: () => this.#isConnected(),
       onAway: () => this.#unreachable(),
+      onLate: (isLate) => this.#late(isLate),
       onAnswer: (details, wasAway) => {
         this.#faults.replace('daemon', [])
         this.#answered(details, wasAway)
@@ -159,6 +166,7 @@ export class DaemonFlags implements Flags {
     this.#client = client
     client.addHandler(ProviderEvents.Ready, () => {
       this.#returned = true
+      this.#settler.flagsChanged([])
       void this.#look()
     })
     client.addHandler(ProviderEvents.Stale, () => this.#lost())
@@ -180,6 +188,12 @@ export class DaemonFlags implements Flags {
     this.#faults.replace('daemon', [{ where: this.#address, message }])
   }
 
+  #late(isLate: boolean): void {
+    if (this.#closed) return
+    const message = `flagd answers later than a turn waits (${ANSWER_BUDGET_MS} ms): turns take the newest values known of their session, their org or anybody, then code defaults`
+    this.#faults.replace('late', isLate ? [{ where: this.#address, message }] : [])
+  }
+
   async #firstLook(): Promise<void> {
     if (this.#isConnected()) await this.#look()
   }
@@ -197,6 +211,7 @@ export class DaemonFlags implements Flags {
   #changed(keys: readonly string[]): void {
     if (this.#closed) return
     this.#refused.flagsChanged()
+    this.#settler.flagsChanged(keys)
     const byFile = new Map<string, string[]>()
     for (const key of keys) {
       const file = FLAGS_OF_FILE.override.has(key) ? this.config.overrideFile : this.config.opsFile

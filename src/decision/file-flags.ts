@@ -6,7 +6,7 @@ import { type ChangeListener, ChangeListeners } from './change-listeners.js'
 import type { TurnDefaults } from './code-defaults.js'
 import { FileProvider } from './file-provider.js'
 import { FlagFaults } from './flag-faults.js'
-import type { Flags, FlagsDeps, FlagsStatus, ServiceFlags, TurnFlags } from './flags.js'
+import type { FlagKey, Flags, FlagsDeps, FlagsStatus, ServiceFlags, TurnFlags } from './flags.js'
 import { RefusedFlags } from './refused-flags.js'
 import { type BoundClient, bindProvider } from './sdk-client.js'
 import { evaluateService, serviceDetails } from './service-reader.js'
@@ -42,8 +42,9 @@ export class FileFlags implements Flags {
       clock,
       faults: this.#faults,
       ...(deps.readFlagFile === undefined ? {} : { readFlagFile: deps.readFlagFile }),
-      onChange(file, flags) {
+      onChange: (file, flags) => {
         refused.flagsChanged()
+        this.#settler.flagsChanged(flags)
         logger.info({ file, flags }, '[Flags] changed')
         listeners.tell(flags)
       },
@@ -52,7 +53,10 @@ export class FileFlags implements Flags {
     this.#settler = new TurnSettler(
       defaults,
       // What is absent from the last good flags is absent by its owner's will; a broken file is told by the provider.
-      { isStale: (key) => provider.isStale(key), whenAbsent: () => 'default' },
+      {
+        isStale: (key) => provider.isStale(key),
+        whenAbsent: (_found, key) => (provider.wasRead(key) ? 'default' : 'away'),
+      },
       refused,
     )
     this.#service = new ServiceSettler(defaults, { whenAbsent: () => 'default' }, refused)
@@ -84,6 +88,10 @@ export class FileFlags implements Flags {
     const faults = this.#faults.list()
     const state = this.#client === undefined ? 'starting' : this.#provider.state()
     return { resolver: 'file', state: state === 'ready' && faults.length > 0 ? 'stale' : state, faults }
+  }
+
+  codeDefaults(): ReadonlyMap<FlagKey, number> {
+    return this.#settler.codeDefaults
   }
 
   async close(): Promise<void> {

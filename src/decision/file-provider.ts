@@ -12,7 +12,7 @@ import type { FaultFound, FlagFaults } from './flag-faults.js'
 import { FlagFile, type Reception } from './flag-file.js'
 import { troubleFaults } from './flag-file-trouble.js'
 import { changedFlags, type Loaded, loadFlags } from './flag-source.js'
-import type { FlagFileKind } from './flags.js'
+import { FLAGS_OF_FILE, type FlagFileKind } from './flags.js'
 import type { FlagFileContent } from './read-flag-file.js'
 import { silentSdkLogger } from './sdk-logger.js'
 
@@ -89,6 +89,12 @@ export class FileProvider implements Provider {
     return this.#sources.some(({ refused, refusedFlags }) => refused || refusedFlags.size > 0)
       ? 'stale'
       : 'ready'
+  }
+
+  /** Whether the file of this flag was ever read. */
+  wasRead(key: string): boolean {
+    const kind: FlagFileKind = FLAGS_OF_FILE.override.has(key) ? 'override' : 'ops'
+    return this.#sources.some((source) => source.kind === kind && source.known)
   }
 
   /** Whether what is in force for this flag is older than its file. */

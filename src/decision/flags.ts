@@ -16,6 +16,14 @@ export const FLAG_KEYS = {
   policy: 'chat-runtime-fallback-policy',
   override: OVERRIDE_FLAG_KEY,
 } as const
+/** Those asked for each turn. */
+export const TURN_FLAG_KEYS = [
+  FLAG_KEYS.mode,
+  FLAG_KEYS.shadow,
+  FLAG_KEYS.override,
+  FLAG_KEYS.guardrails,
+  FLAG_KEYS.profile,
+] as const
 export type FlagName = keyof typeof FLAG_KEYS
 export type FlagKey = (typeof FLAG_KEYS)[FlagName]
 
@@ -81,6 +89,8 @@ export interface Flags {
    */
   onChange(listener: (keys: readonly string[]) => void): () => void
   status(): FlagsStatus
+  /** How often the code default decided for a turn, because nothing was known of a flag; by each flag of a turn, since the start. */
+  codeDefaults(): ReadonlyMap<FlagKey, number>
   close(): Promise<void>
 }
 

@@ -1,32 +1,41 @@
+import type { ExecutionMode } from '../protocol/modes.js'
 import type { AgentProfile } from './agent-profile.js'
-import type { Caller } from './caller.js'
+import { type Caller, NOBODY } from './caller.js'
+import type { OverrideValue } from './decide.js'
 import type { TurnFlags } from './flags.js'
 import type { Guardrails } from './guardrails.js'
 import { LruMap } from './lru-map.js'
+import { NewestValues, type OrDefault, type SessionValues } from './newest-values.js'
 
 /** callers, orgs and agents remembered */
 const CAPACITY = 10_000
 
 /**
  * What was last in force, for the time when the flags are away: by org and targeting key (the session), for targeting may
- * give each its own. A refused object falls back to the last good one of the whole org (guardrails) or agent (profile).
+ * give each its own. A session never answered takes what is newest of its org, then of anybody. So does a refused object
+ * (guardrails of the org, the profile of the agent).
  */
 export class LastKnownGood {
   readonly #turns = new LruMap<string, TurnFlags>(CAPACITY)
   readonly #guardrailsByOrg = new LruMap<string, Guardrails>(CAPACITY)
   readonly #profileByAgent = new LruMap<string, AgentProfile>(CAPACITY)
+  readonly newest = new NewestValues()
   #guardrails: Guardrails | undefined
+
+  of(caller: Caller): Known {
+    return new Known(caller, this)
+  }
 
   turn(caller: Caller): TurnFlags | undefined {
     return this.#turns.get(keyOf(caller))
   }
 
   guardrails(orgId: string): Guardrails | undefined {
-    return this.#guardrailsByOrg.get(orgId) ?? this.#guardrails
+    return this.#guardrailsByOrg.get(orgId) ?? this.#guardrailsByOrg.get(NOBODY.orgId) ?? this.#guardrails
   }
 
   profile(agentId: string): AgentProfile | undefined {
-    return this.#profileByAgent.get(agentId)
+    return this.#profileByAgent.get(agentId) ?? this.#profileByAgent.get(NOBODY.agentId)
   }
 
   /** Keeps the turn; gives back the object kept before where nothing changed, so that turns share one. */
@@ -43,6 +52,58 @@ export class LastKnownGood {
 
   rememberProfile(agentId: string, profile: AgentProfile): void {
     if (this.#profileByAgent.get(agentId) !== profile) this.#profileByAgent.set(agentId, profile)
+  }
+}
+
+/** What is remembered for a caller: what it got last, else what is newest of its org, of anybody. */
+export class Known {
+  readonly last: TurnFlags | undefined
+  #newest: SessionValues | undefined
+
+  constructor(
+    readonly caller: Caller,
+    private readonly memory: LastKnownGood,
+  ) {
+    this.last = memory.turn(caller)
+  }
+
+  get mode(): OrDefault<ExecutionMode> | undefined {
+    if (this.last === undefined) return this.#others.mode
+    const { value, reason } = this.last.mode
+    return reason === 'code_default' ? 'code_default' : value
+  }
+
+  get shadow(): OrDefault<boolean> | undefined {
+    return this.last === undefined ? this.#others.shadow : this.last.shadow
+  }
+
+  /** A newer write that others of the org have seen goes before what the session saw last. */
+  get override(): OverrideValue | undefined {
+    const mine = this.last?.override
+    const { override } = this.#others
+    if (mine === undefined || override === undefined) return mine ?? override
+    return (override.revision ?? -1) > (mine.revision ?? -1) ? override : mine
+  }
+
+  get guardrails(): Guardrails | undefined {
+    return this.last?.guardrails ?? this.newestGuardrails
+  }
+
+  get newestGuardrails(): Guardrails | undefined {
+    return this.memory.guardrails(this.caller.orgId)
+  }
+
+  get profile(): AgentProfile | undefined {
+    return this.last?.profile ?? this.newestProfile
+  }
+
+  get newestProfile(): AgentProfile | undefined {
+    return this.memory.profile(this.caller.agentId)
+  }
+
+  get #others(): SessionValues {
+    this.#newest ??= this.memory.newest.of(this.caller)
+    return this.#newest
   }
 }
 

@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../core/clock.js'
 import { startBudget } from './answer-budget.js'
 import { type Caller, NOBODY } from './caller.js'
 import type { TurnFlags } from './flags.js'
+import { LateAnswers } from './late-answers.js'
 import type { ServiceAnswers, ServiceEvaluations } from './service-reader.js'
 import { allDetails, type TurnAnswers, type TurnDetails, type TurnEvaluations } from './turn-reader.js'
 import type { TurnSettler } from './turn-settler.js'
@@ -12,6 +13,9 @@ import type { TurnSettler } from './turn-settler.js'
 const PROBE_INTERVAL_MS = 250
 /** ms for one probe; a silent connection is dropped by keep-alive after 80 s, which ends the calls on it */
 const PROBE_DEADLINE_MS = 30_000
+
+/** ms without any answer, after one was missed, until flagd counts as silent */
+const SILENT_MS = 500
 
 /** What the turns need of the resolver around them. */
 export interface RpcTurnsDeps {
@@ -22,18 +26,28 @@ export interface RpcTurnsDeps {
   isConnected(): boolean
   /** flagd does not answer (any more) */
   onAway(): void
+  /** flagd's answers come, but often later than turns wait; or they do not any more */
+  onLate(isLate: boolean): void
   /** flagd answered a probe, with this; `wasAway`: turns did without it until now */
   onAnswer(details: TurnDetails, wasAway: boolean): void
 }
 
+type Answer = EvaluationDetails<FlagValue> | undefined
+/** How the answers to one question came: all, some not in time, or with the word that nobody is there. */
+type Coming = 'answered' | 'late' | 'gone'
+
 /**
- * Turns by resolver `rpc`. A turn waits at most 50 ms; after a miss turns use what is known at once, until one probe in
- * flight brings the daemon back.
+ * Turns by resolver `rpc`. A turn waits at most 50 ms and then takes what is known; its late answer is kept. flagd is away
+ * where it is gone, or nothing at all came of it for half a second: then turns use what is known at once, until one probe
+ * in flight brings it back.
  */
 export class RpcTurns {
   #away = true
   #probing: Promise<void> | undefined
   #nextProbe: Timer | undefined
+  #silence: Timer | undefined
+  readonly #lateness = new LateAnswers()
+  #toldLate = false
   #closed = false
 
   constructor(private readonly deps: RpcTurnsDeps) {}
@@ -47,13 +61,12 @@ export class RpcTurns {
     if (this.#away) return settler.recall(caller)
     const evaluations = this.deps.evaluate(caller)
     const details = await this.#inTime(evaluations)
-    if (this.#isAnySilent(Object.values(details))) {
-      this.leave()
-      void allDetails(evaluations).then((late) => {
-        if (!this.#isAnySilent(Object.values(late))) settler.settleLate(caller, late)
-      })
-    }
-    return settler.settle(caller, details)
+    const flags = settler.settle(caller, details)
+    const known = settler.known(caller)
+    this.#note(Object.values(details), allDetails(evaluations), (late) =>
+      settler.settleLate(caller, late, known),
+    )
+    return flags
   }
 
   /** What the service asks for itself, bounded like a turn; a miss here spares the turns theirs. Nothing while away. */
@@ -67,7 +80,8 @@ export class RpcTurns {
       budget.inTime(evaluations.override),
     ])
     budget.end()
-    if (this.#isAnySilent([guardrails, policy, override])) this.leave()
+    const all = Promise.all([evaluations.guardrails, evaluations.policy, evaluations.override])
+    this.#note([guardrails, policy, override], all)
     return { guardrails, policy, override }
   }
 
@@ -75,6 +89,7 @@ export class RpcTurns {
   leave(): void {
     if (this.#closed || this.#away) return
     this.#away = true
+    this.#heard()
     this.deps.onAway()
     void this.probe()
   }
@@ -94,13 +109,54 @@ export class RpcTurns {
   close(): void {
     this.#closed = true
     this.#nextProbe?.cancel()
+    this.#silence?.cancel()
+  }
+
+  /** Draws the conclusions from one question; `keepLate` gets its answers where they came after the turn. */
+  #note<Late extends object>(
+    answers: readonly Answer[],
+    all: Promise<Late>,
+    keepLate: (late: Late) => void = () => {},
+  ): void {
+    const coming = this.#coming(answers)
+    if (coming === 'gone') {
+      this.leave()
+      return
+    }
+    if (answers.some((details) => details !== undefined)) this.#heard()
+    if (coming === 'answered') {
+      this.#lateness.inTime(this.deps.clock.monotonic())
+      this.#tellLateness()
+      return
+    }
+    this.#silence ??= this.deps.clock.schedule(SILENT_MS, () => this.leave())
+    void all.then((late) => {
+      if (this.#closed || this.#coming(Object.values(late)) !== 'answered') return
+      this.#heard()
+      // While flagd is away that is told, and what waited in a silent one comes at once when it is back.
+      if (!this.#away) this.#lateness.missed(this.deps.clock.monotonic())
+      this.#tellLateness()
+      keepLate(late)
+    })
+  }
+
+  #heard(): void {
+    this.#silence?.cancel()
+    this.#silence = undefined
+  }
+
+  #tellLateness(): void {
+    const { told } = this.#lateness
+    if (told !== this.#toldLate) this.deps.onLate(told)
+    this.#toldLate = told
   }
 
   async #probeOnce(): Promise<boolean> {
     const answers = allDetails(this.deps.evaluate(NOBODY))
     const details = await bounded(answers, PROBE_DEADLINE_MS, this.deps.clock)
     if (this.#closed || details === 'late') return false
-    if (this.#isAnySilent(Object.values(details))) return false
+    if (this.#coming(Object.values(details)) !== 'answered') return false
+    this.#heard()
     const wasAway = this.#away
     this.#away = false
     this.deps.onAnswer(details, wasAway)
@@ -121,14 +177,13 @@ export class RpcTurns {
     return { mode, shadow, override, guardrails, profile }
   }
 
-  #isAnySilent(answers: readonly (EvaluationDetails<FlagValue> | undefined)[]): boolean {
-    return answers.some((details) => this.#isSilent(details))
+  #coming(answers: readonly Answer[]): Coming {
+    if (answers.some((details) => details !== undefined && this.#isGone(details))) return 'gone'
+    return answers.includes(undefined) ? 'late' : 'answered'
   }
 
   /** UNAVAILABLE comes out of the provider as FLAG_NOT_FOUND, so that code says nothing while it is not connected. */
-  #isSilent(details: EvaluationDetails<FlagValue> | undefined): boolean {
-    if (details === undefined) return true
-    const { errorCode } = details
+  #isGone({ errorCode }: EvaluationDetails<FlagValue>): boolean {
     if (errorCode === ErrorCode.PROVIDER_NOT_READY || errorCode === ErrorCode.PROVIDER_FATAL) return true
     return errorCode === ErrorCode.FLAG_NOT_FOUND && !this.deps.isConnected()
   }

@@ -55,7 +55,7 @@ export class ServiceSettler {
     lastGood: T,
     codeDefault: T,
   ): T {
-    const result = resultOf(details, parse, () => this.answers.whenAbsent(overrideFound))
+    const result = resultOf(details, parse, () => this.answers.whenAbsent(overrideFound, key))
     if (result.kind === 'refused') this.refused.refuse(key, result.message)
     else if (result.kind === 'value') this.refused.accept(key, result.unknown)
     else if (result.kind === 'default') this.refused.accept(key)

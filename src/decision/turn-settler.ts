@@ -1,7 +1,7 @@
 import type { EvaluationDetails, FlagValue, JsonValue } from '@openfeature/server-sdk'
 import type { ExecutionMode } from '../protocol/modes.js'
 import { type AgentProfile, agentProfileSchema } from './agent-profile.js'
-import { type Caller, evaluationContext } from './caller.js'
+import { type Caller, evaluationContext, NOBODY } from './caller.js'
 import type { TurnDefaults } from './code-defaults.js'
 import type { Evaluated, OverrideValue } from './decide.js'
 import {
@@ -13,9 +13,9 @@ import {
   reasonOf,
   resultOf,
 } from './flag-result.js'
-import { FLAG_KEYS, type FlagKey, type TurnFlags } from './flags.js'
+import { FLAG_KEYS, type FlagKey, TURN_FLAG_KEYS, type TurnFlags } from './flags.js'
 import { type Guardrails, guardrailsSchema, resolveGuardrails } from './guardrails.js'
-import { LastKnownGood } from './last-known-good.js'
+import { type Known, LastKnownGood } from './last-known-good.js'
 import { OVERRIDE_OFF, OverrideValues } from './override-values.js'
 import type { RefusedFlags } from './refused-flags.js'
 import type { TurnAnswers, TurnDetails } from './turn-reader.js'
@@ -26,17 +26,18 @@ export interface AnswerContext {
   /** The provider answers for this flag, but from what it last knew. */
   isStale(key: FlagKey): boolean
   /** The provider has no such flag: its owner took it away (`default`), or the flags are not here at all (`away`). */
-  whenAbsent(overrideFound: boolean): 'default' | 'away'
+  whenAbsent(overrideFound: boolean, key: FlagKey): 'default' | 'away'
 }
 
 /**
  * Makes a turn's flags from what OpenFeature answered: the value; where it is refused or nobody answered, the last known
- * good one; then the code default.
+ * good one of the session, of its org, of anybody; then the code default.
  */
 export class TurnSettler {
   readonly #memory = new LastKnownGood()
   readonly #overrides = new OverrideValues()
   readonly #parseGuardrails: (raw: unknown) => Parsed<Guardrails>
+  readonly #codeDefaults = new Map<FlagKey, number>(TURN_FLAG_KEYS.map((key) => [key, 0]))
   readonly #parseProfile = createValueParser<AgentProfile, AgentProfile>(agentProfileSchema, (value) => value)
 
   constructor(
@@ -49,113 +50,134 @@ export class TurnSettler {
     )
   }
 
+  /** How often the code default decided for a turn, because nothing was known of a flag; by flag of a turn, since the start. */
+  get codeDefaults(): ReadonlyMap<FlagKey, number> {
+    return this.#codeDefaults
+  }
+
+  /** Flags changed: these, or, without any, nobody knows which. */
+  flagsChanged(keys: readonly string[]): void {
+    this.#memory.newest.flagsChanged(keys)
+  }
+
   /** The turn's flags, remembered for its caller. An absent answer is one that did not come in time. */
   settle(caller: Caller, details: TurnAnswers): TurnFlags {
     const found = details.override !== undefined && details.override.errorCode === undefined
     if (!found && this.#isNobodyThere(details)) return this.recall(caller)
-    const last = this.#memory.turn(caller)
-    return this.#memory.remember(caller, last, {
-      mode: this.#mode(caller, details.mode, found, last),
-      shadow: this.#shadow(caller, details.shadow, found, last),
-      override: this.#override(details.override, found, last),
-      guardrails: this.#guardrails(caller, details.guardrails, found, last),
-      profile: this.#profile(caller, details.profile, found, last),
+    const known = this.#memory.of(caller)
+    return this.#memory.remember(caller, known.last, {
+      mode: this.#mode(known, details.mode, found),
+      shadow: this.#shadow(known, details.shadow, found),
+      override: this.#override(known, details.override, found),
+      guardrails: this.#guardrails(known, details.guardrails, found),
+      profile: this.#profile(known, details.profile, found),
     })
   }
 
   /** What is known without asking anybody. Remembers nothing: an outage must not push out what is known. */
   recall(caller: Caller): TurnFlags {
-    const last = this.#memory.turn(caller)
+    const known = this.#memory.of(caller)
     return {
-      mode: this.#lastMode(caller, last),
-      shadow: last?.shadow ?? this.defaults.shadow(evaluationContext(caller)),
-      override: last?.override ?? OVERRIDE_OFF,
-      guardrails: last?.guardrails ?? this.defaults.guardrails,
-      profile: last?.profile ?? this.defaults.profile,
+      mode: this.#lastMode(known),
+      shadow: this.#lastShadow(known),
+      override: this.#lastOverride(known),
+      guardrails:
+        known.guardrails ?? this.#codeDefault(known, FLAG_KEYS.guardrails, this.defaults.guardrails),
+      profile: known.profile ?? this.#codeDefault(known, FLAG_KEYS.profile, this.defaults.profile),
     }
   }
 
-  /** Keeps answers that came too late for their turn, unless the caller has got newer ones. */
-  settleLate(caller: Caller, details: TurnDetails): void {
-    if (this.#memory.turn(caller) === undefined) this.settle(caller, details)
+  /** What is remembered of the caller; to be handed back with an answer that came too late. */
+  known(caller: Caller): TurnFlags | undefined {
+    return this.#memory.turn(caller)
+  }
+
+  /** Keeps answers that came too late for their turn, unless the caller has got others since `known`. */
+  settleLate(caller: Caller, details: TurnDetails, known: TurnFlags | undefined): void {
+    if (this.#memory.turn(caller) === known) this.settle(caller, details)
   }
 
   #isNobodyThere(details: TurnAnswers): boolean {
-    return this.answers.whenAbsent(false) === 'away' && Object.values(details).every(isUnanswered)
+    return (
+      this.answers.whenAbsent(false, FLAG_KEYS.mode) === 'away' && Object.values(details).every(isUnanswered)
+    )
   }
 
   #mode(
-    caller: Caller,
+    known: Known,
     details: EvaluationDetails<string> | undefined,
     found: boolean,
-    last: TurnFlags | undefined,
   ): Evaluated<ExecutionMode> {
     const result = this.#resultOf(FLAG_KEYS.mode, details, parseMode, found)
-    if (result.kind === 'value' && details !== undefined)
+    if (result.kind === 'value' && details !== undefined) {
+      this.#memory.newest.note(known.caller, { mode: result.value })
       return evaluatedMode(result.value, this.answers.isStale(FLAG_KEYS.mode) ? 'stale' : reasonOf(details))
-    if (result.kind === 'default') return evaluatedMode(this.defaults.mode(caller.orgId), 'code_default')
-    return this.#lastMode(caller, last)
+    }
+    if (result.kind !== 'default') return this.#lastMode(known)
+    this.#memory.newest.note(known.caller, { mode: 'code_default' })
+    return evaluatedMode(this.defaults.mode(known.caller.orgId), 'code_default')
   }
 
-  #lastMode(caller: Caller, last: TurnFlags | undefined): Evaluated<ExecutionMode> {
-    if (last === undefined || last.mode.reason === 'code_default')
-      return evaluatedMode(this.defaults.mode(caller.orgId), 'code_default')
-    return evaluatedMode(last.mode.value, 'stale')
+  #lastMode(known: Known): Evaluated<ExecutionMode> {
+    const mode = known.mode
+    if (mode !== undefined && mode !== 'code_default') return evaluatedMode(mode, 'stale')
+    const byDefault = evaluatedMode(this.defaults.mode(known.caller.orgId), 'code_default')
+    return mode === undefined ? this.#codeDefault(known, FLAG_KEYS.mode, byDefault) : byDefault
   }
 
-  #shadow(
-    caller: Caller,
-    details: EvaluationDetails<boolean> | undefined,
-    found: boolean,
-    last: TurnFlags | undefined,
-  ): boolean {
+  #shadow(known: Known, details: EvaluationDetails<boolean> | undefined, found: boolean): boolean {
     const result = this.#resultOf(FLAG_KEYS.shadow, details, parseBoolean, found)
-    if (result.kind === 'value') return result.value
-    if (result.kind !== 'default' && last !== undefined) return last.shadow
-    return this.defaults.shadow(evaluationContext(caller))
+    if (result.kind === 'away' || result.kind === 'refused') return this.#lastShadow(known)
+    const shadow = result.kind === 'value' ? result.value : 'code_default'
+    this.#memory.newest.note(known.caller, { shadow })
+    return shadow === 'code_default' ? this.defaults.shadow(evaluationContext(known.caller)) : shadow
   }
 
-  #override(
-    details: EvaluationDetails<boolean> | undefined,
-    found: boolean,
-    last: TurnFlags | undefined,
-  ): OverrideValue {
+  #lastShadow(known: Known): boolean {
+    const shadow = known.shadow
+    if (typeof shadow === 'boolean') return shadow
+    const byDefault = this.defaults.shadow(evaluationContext(known.caller))
+    return shadow === undefined ? this.#codeDefault(known, FLAG_KEYS.shadow, byDefault) : byDefault
+  }
+
+  #override(known: Known, details: EvaluationDetails<boolean> | undefined, found: boolean): OverrideValue {
     const result = this.#resultOf(FLAG_KEYS.override, details, parseBoolean, found)
     if (details === undefined || result.kind === 'away' || result.kind === 'refused')
-      return last?.override ?? OVERRIDE_OFF
-    return this.#overrides.of(result.kind === 'value' && result.value, details)
+      return this.#lastOverride(known)
+    const override = this.#overrides.of(result.kind === 'value' && result.value, details)
+    this.#memory.newest.note(known.caller, { override })
+    return override
   }
 
-  #guardrails(
-    caller: Caller,
-    details: EvaluationDetails<JsonValue> | undefined,
-    found: boolean,
-    last: TurnFlags | undefined,
-  ): Guardrails {
+  #lastOverride(known: Known): OverrideValue {
+    return known.override ?? this.#codeDefault(known, FLAG_KEYS.override, OVERRIDE_OFF)
+  }
+
+  #guardrails(known: Known, details: EvaluationDetails<JsonValue> | undefined, found: boolean): Guardrails {
     const result = this.#resultOf(FLAG_KEYS.guardrails, details, this.#parseGuardrails, found)
-    if (result.kind === 'value') {
-      this.#memory.rememberGuardrails(caller.orgId, result.value)
-      return result.value
+    if (result.kind === 'value' || result.kind === 'default') {
+      const guardrails = result.kind === 'value' ? result.value : this.defaults.guardrails
+      this.#memory.rememberGuardrails(known.caller.orgId, guardrails)
+      return guardrails
     }
-    if (result.kind === 'default') return this.defaults.guardrails
-    const known = result.kind === 'refused' ? this.#memory.guardrails(caller.orgId) : last?.guardrails
-    return known ?? this.defaults.guardrails
+    const guardrails = result.kind === 'refused' ? known.newestGuardrails : known.guardrails
+    return guardrails ?? this.#codeDefault(known, FLAG_KEYS.guardrails, this.defaults.guardrails)
   }
 
-  #profile(
-    caller: Caller,
-    details: EvaluationDetails<JsonValue> | undefined,
-    found: boolean,
-    last: TurnFlags | undefined,
-  ): AgentProfile {
+  #profile(known: Known, details: EvaluationDetails<JsonValue> | undefined, found: boolean): AgentProfile {
     const result = this.#resultOf(FLAG_KEYS.profile, details, this.#parseProfile, found)
-    if (result.kind === 'value') {
-      this.#memory.rememberProfile(caller.agentId, result.value)
-      return result.value
+    if (result.kind === 'value' || result.kind === 'default') {
+      const profile = result.kind === 'value' ? result.value : this.defaults.profile
+      this.#memory.rememberProfile(known.caller.agentId, profile)
+      return profile
     }
-    if (result.kind === 'default') return this.defaults.profile
-    const known = result.kind === 'refused' ? this.#memory.profile(caller.agentId) : last?.profile
-    return known ?? this.defaults.profile
+    const profile = result.kind === 'refused' ? known.newestProfile : known.profile
+    return profile ?? this.#codeDefault(known, FLAG_KEYS.profile, this.defaults.profile)
+  }
+
+  #codeDefault<T>({ caller }: Known, key: FlagKey, value: T): T {
+    if (caller !== NOBODY) this.#codeDefaults.set(key, (this.#codeDefaults.get(key) ?? 0) + 1)
+    return value
   }
 
   #resultOf<T>(
@@ -164,7 +186,7 @@ export class TurnSettler {
     parse: (raw: unknown) => Parsed<T>,
     overrideFound: boolean,
   ): FlagResult<T> {
-    const result = resultOf(details, parse, () => this.answers.whenAbsent(overrideFound))
+    const result = resultOf(details, parse, () => this.answers.whenAbsent(overrideFound, key))
     if (result.kind === 'refused') this.refused.refuse(key, result.message)
     else if (result.kind === 'value') this.refused.accept(key, result.unknown)
     else if (result.kind === 'default') this.refused.accept(key)

@@ -13,6 +13,8 @@ export interface ServiceMetricsOptions {
   readonly replica: string
   /** asked at each exposition; absent: no `chat_flags_state` */
   readonly flagsStatus?: () => FlagsStatus
+  /** decisions by the code default, by flag, also those with none; asked at each exposition; absent: no `chat_code_default_decisions_total` */
+  readonly codeDefaults?: () => ReadonlyMap<string, number>
   /** asked at each exposition; absent: no `chat_fallback_*` and `chat_override_*` */
   readonly fallback?: () => FallbackSnapshot
   /** asked at each exposition; absent: no `chat_shadow_*` */
@@ -61,6 +63,7 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
   if (options.processMetrics !== false) collectDefaultMetrics({ register: registry })
   registerReplica(registry, options.replica)
   if (options.flagsStatus !== undefined) registerFlagsState(registry, options.flagsStatus)
+  if (options.codeDefaults !== undefined) registerCodeDefaults(registry, options.codeDefaults)
   if (options.fallback !== undefined) registerFallback(registry, options.fallback)
   if (options.shadows !== undefined) registerShadows(registry, options.shadows)
   if (options.counts !== undefined) registerCounts(registry, options.counts)
@@ -99,6 +102,19 @@ function registerFlagsState(registry: Registry, flagsStatus: () => FlagsStatus):
     collect() {
       const present = flagsStatus().state
       for (const state of FLAGS_STATES) this.set({ state }, state === present ? 1 : 0)
+    },
+  })
+}
+
+function registerCodeDefaults(registry: Registry, codeDefaults: () => ReadonlyMap<string, number>): void {
+  new Counter({
+    name: 'chat_code_default_decisions_total',
+    help: 'Decisions by the code default because nothing was known of the flag',
+    labelNames: ['flag'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const [flag, count] of codeDefaults()) this.labels(flag).inc(count)
     },
   })
 }

@@ -1,19 +1,9 @@
-/** 2^32 */
-const RANGE = 4_294_967_296
+import { placeOf } from '../core/hash.js'
 
 /**
  * Whether a shadow runs the control's own backend once more. By a hash of the message id: the same message is always chosen
  * alike, and who is chosen at a percentage stays chosen at a higher one.
  */
 export function isAa(messageId: string, percent: number): boolean {
-  return (hashOf(messageId) / RANGE) * 100 < percent
-}
-
-/** FNV-1a of the UTF-16 units (isthe.com/chongo/tech/comp/fnv), its bits mixed as MurmurHash3 does at its end. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5
-  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
+  return placeOf(messageId) * 100 < percent
 }

@@ -1,6 +1,7 @@
 import { ErrorCode } from '@openfeature/server-sdk'
 import { expect } from 'chai'
 import { silentLogger } from '../../src/core/logger.js'
+import { NOBODY } from '../../src/decision/caller.js'
 import { createTurnDefaults } from '../../src/decision/code-defaults.js'
 import { FlagFaults } from '../../src/decision/flag-faults.js'
 import { RefusedFlags } from '../../src/decision/refused-flags.js'
@@ -34,7 +35,9 @@ function setUp() {
     },
     isConnected: () => daemon.connected,
     onAway: () => told.push('away'),
-    onAnswer: (_details, wasAway) => {
+    onLate: (isLate) => told.push(isLate ? 'late' : 'in time'),
+    onAnswer: (details, wasAway) => {
+      settler.settle(NOBODY, details)
       told.push('answer')
       away.push(wasAway)
     },
@@ -53,7 +56,7 @@ describe('turns by resolver rpc', () => {
     expect(told).to.deep.equal(['answer'])
   })
 
-  it('wait 50 ms for a daemon that falls silent, then not at all', async () => {
+  it('wait 50 ms each for a daemon that falls silent, and after half a second without any answer not at all', async () => {
     const { clock, turns, asked, told, daemon } = setUp()
     await turns.probe()
     await turns.forTurn(me)
@@ -69,10 +72,55 @@ describe('turns by resolver rpc', () => {
     clock.advance(1)
     await waiting
     expect(first).to.equal('stale')
+    expect(turns.away, 'one missed answer').to.equal(false)
+    clock.advance(499)
+    expect(told).to.deep.equal(['answer'])
+    clock.advance(1)
     expect(told).to.deep.equal(['answer', 'away'])
     const asking = asked.length
     for (let at = 0; at < 100; at++) await turns.forTurn(callerOf(at))
     expect(asked.length).to.equal(asking)
+  })
+
+  it('never call a daemon away whose answers come, however late; take them for the next turn, and tell', async () => {
+    const { clock, turns, asked, told, daemon } = setUp()
+    await turns.probe()
+    daemon.answers = false
+    for (let at = 0; at < 40; at++) {
+      const waiting = turns.forTurn(callerOf(at))
+      clock.advance(49)
+      clock.advance(1)
+      expect((await waiting).mode, `session ${at}`).to.deep.equal({
+        value: 'runtime_orchestrator',
+        reason: 'stale',
+      })
+      clock.advance(10)
+      asked.shift()?.(turnDetails())
+      await settled()
+    }
+    expect(told).to.deep.equal(['answer', 'late'])
+    expect(turns.away).to.equal(false)
+    daemon.answers = true
+    clock.advance(60_000)
+    await turns.forTurn(me)
+    expect(told).to.deep.equal(['answer', 'late', 'in time'])
+    expect(clock.pending()).to.equal(0)
+  })
+
+  it('follow a daemon that is always late: each answer is kept for the next turn', async () => {
+    const { clock, turns, asked, daemon } = setUp()
+    await turns.probe()
+    daemon.answers = false
+    const modes: string[] = []
+    for (const mode of ['direct_llm', 'runtime_orchestrator', 'direct_llm', 'direct_llm']) {
+      const waiting = turns.forTurn(me)
+      clock.advance(49)
+      clock.advance(1)
+      modes.push((await waiting).mode.value)
+      asked.shift()?.(turnDetails({ mode: answer(mode) }))
+      await settled()
+    }
+    expect(modes).to.deep.equal(['runtime_orchestrator', 'direct_llm', 'runtime_orchestrator', 'direct_llm'])
   })
 
   it('have one probe in flight, which brings the daemon back', async () => {
@@ -134,10 +182,12 @@ describe('turns by resolver rpc', () => {
     const waiting = turns.forTurn(me)
     clock.advance(49)
     clock.advance(1)
-    expect((await waiting).mode.reason).to.equal('code_default')
-    asked[0]?.(turnDetails())
+    expect((await waiting).mode.reason).to.equal('stale')
+    asked[0]?.(turnDetails({ profile: answer({ model: 'late' }) }))
     await settled()
+    turns.leave()
     expect((await turns.forTurn(me)).mode).to.deep.equal({ value: 'runtime_orchestrator', reason: 'stale' })
+    expect((await turns.forTurn(me)).profile.model).to.equal('late')
   })
 
   it('do not ask a daemon that is known to be gone', async () => {
@@ -178,6 +228,8 @@ describe('turns by resolver rpc', () => {
     expect(turns.away).to.equal(false)
     clock.advance(1)
     expect(await asking).to.deep.equal({ guardrails: undefined, policy: undefined, override: answer(true) })
+    expect(turns.away).to.equal(false)
+    clock.advance(500)
     expect(turns.away).to.equal(true)
     expect(told).to.deep.equal(['answer', 'away'])
     const probes = asked.length

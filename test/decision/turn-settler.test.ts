@@ -1,6 +1,7 @@
 import { ErrorCode } from '@openfeature/server-sdk'
 import { expect } from 'chai'
 import { silentLogger } from '../../src/core/logger.js'
+import { NOBODY } from '../../src/decision/caller.js'
 import { createTurnDefaults } from '../../src/decision/code-defaults.js'
 import { FlagFaults } from '../../src/decision/flag-faults.js'
 import { RefusedFlags } from '../../src/decision/refused-flags.js'
@@ -101,15 +102,6 @@ describe("a turn's flags", () => {
     expect(settler.settle(me, {}).mode).to.deep.equal({ value: 'direct_llm', reason: 'code_default' })
   })
 
-  it('are the code defaults for a caller never seen, when nobody answers', () => {
-    const { settler } = setUp()
-    settler.settle(me, turnDetails())
-    const flags = settler.recall(stranger)
-    expect(flags).to.deep.include({ mode: { value: 'direct_llm', reason: 'code_default' }, shadow: false })
-    expect(flags.guardrails.gapMs).to.equal(60_000)
-    expect(settler.recall(me).mode).to.deep.equal({ value: 'runtime_orchestrator', reason: 'stale' })
-  })
-
   it('say stale for what the provider only remembers', () => {
     const { settler } = setUp({ stale: true })
     expect(settler.settle(me, turnDetails()).mode.reason).to.equal('stale')
@@ -162,12 +154,113 @@ describe("a turn's flags", () => {
     expect(faults.list()).to.have.length(1)
   })
 
-  it('come from a late answer only for a caller nothing newer is known of', () => {
+  it('come from a late answer only where the caller has got no other since it was asked for', () => {
     const { settler } = setUp()
     settler.settle(me, turnDetails({ mode: answer('direct_llm') }))
-    settler.settleLate(me, turnDetails())
-    settler.settleLate(stranger, turnDetails())
+    const known = settler.known(me)
+    settler.settleLate(me, turnDetails(), undefined)
+    settler.settleLate(stranger, turnDetails(), undefined)
     expect(settler.recall(me).mode.value).to.equal('direct_llm')
     expect(settler.recall(stranger).mode.value).to.equal('runtime_orchestrator')
+    settler.settleLate(me, turnDetails(), known)
+    expect(settler.recall(me).mode.value).to.equal('runtime_orchestrator')
+  })
+})
+
+describe('the flags of a session that was never answered', () => {
+  const org = (at: number) => callerOf(at, 'org-1')
+
+  it("are its org's newest ones, and say stale", () => {
+    const { settler } = setUp()
+    settler.settle(callerOf(1, 'org-2'), turnDetails({ mode: answer('direct_llm'), shadow: answer(false) }))
+    settler.settle(org(1), turnDetails({ override: answer(true) }))
+    for (const flags of [
+      settler.recall(org(2)),
+      settler.settle(org(3), {}),
+      settler.settle(org(4), nobody()),
+    ]) {
+      expect(flags).to.deep.include({
+        mode: { value: 'runtime_orchestrator', reason: 'stale' },
+        shadow: true,
+        override: { on: true },
+        profile: { model: 'm' },
+      })
+      expect(flags.guardrails.gapMs).to.equal(7000)
+    }
+    expect([...settler.codeDefaults.values()]).to.deep.equal([0, 0, 0, 0, 0])
+  })
+
+  it('differ by the share that was seen, always alike for a session', () => {
+    const { settler } = setUp()
+    for (let at = 0; at < 400; at++)
+      settler.settle(
+        org(at),
+        turnDetails({ mode: answer(at % 4 === 0 ? 'runtime_orchestrator' : 'direct_llm') }),
+      )
+    const modes = Array.from({ length: 2000 }, (_, at) => settler.recall(org(1000 + at)).mode.value)
+    const share = modes.filter((mode) => mode === 'runtime_orchestrator').length / modes.length
+    expect(share).to.be.within(0.2, 0.3)
+    expect(Array.from({ length: 2000 }, (_, at) => settler.recall(org(1000 + at)).mode.value)).to.deep.equal(
+      modes,
+    )
+  })
+
+  it('are the newest: what was answered before a change of the flag does not count', () => {
+    const { settler } = setUp()
+    for (let at = 0; at < 100; at++) settler.settle(org(at), turnDetails())
+    settler.flagsChanged(['chat-execution-mode'])
+    expect(settler.recall(org(200)).mode.value, 'nothing newer was seen').to.equal('runtime_orchestrator')
+    settler.settle(org(100), turnDetails({ mode: answer('direct_llm'), shadow: answer(false) }))
+    const flags = Array.from({ length: 100 }, (_, at) => settler.recall(org(200 + at)))
+    expect(flags.filter(({ mode }) => mode.value !== 'direct_llm')).to.deep.equal([])
+    expect(flags.filter(({ shadow }) => shadow).length, 'the shadow flag did not change').to.be.greaterThan(
+      80,
+    )
+  })
+
+  it('have the newest write of the override, also before its change was told', () => {
+    const { settler } = setUp()
+    const override = (on: boolean, revision: number) =>
+      turnDetails({ override: { ...answer(on), flagMetadata: { revision } } })
+    for (let at = 0; at < 100; at++) settler.settle(org(at), override(false, 3))
+    settler.settle(org(100), override(true, 4))
+    settler.settle(org(101), override(false, 3))
+    expect(settler.recall(org(200)).override).to.deep.equal({ on: true, revision: 4 })
+    expect(settler.recall(org(1)).override, 'seen before it').to.deep.equal({ on: true, revision: 4 })
+  })
+
+  it('are what nobody in particular gets where nothing is known of the org', () => {
+    const { settler } = setUp()
+    settler.settle(NOBODY, turnDetails({ mode: answer('direct_llm'), shadow: answer(false) }))
+    settler.settle(org(1), turnDetails())
+    expect(settler.recall(stranger)).to.deep.include({
+      mode: { value: 'direct_llm', reason: 'stale' },
+      shadow: false,
+    })
+    expect([...settler.codeDefaults.values()]).to.deep.equal([0, 0, 0, 0, 0])
+  })
+
+  it("are the code defaults where the flag's owner chose so for the org, which is no fault", () => {
+    const { settler } = setUp()
+    settler.settle(org(1), turnDetails({ mode: noVariant('direct_llm'), shadow: noVariant(false) }))
+    expect(settler.recall(org(2))).to.deep.include({
+      mode: { value: 'direct_llm', reason: 'code_default' },
+      shadow: false,
+    })
+    expect([...settler.codeDefaults.values()]).to.deep.equal([0, 0, 0, 0, 0])
+  })
+
+  it('are the code defaults where nothing is known of anybody, which is counted for each flag', () => {
+    const { settler } = setUp()
+    settler.recall(NOBODY)
+    expect(settler.recall(me).mode).to.deep.equal({ value: 'direct_llm', reason: 'code_default' })
+    settler.settle(stranger, { override: answer(false) })
+    expect(Object.fromEntries(settler.codeDefaults)).to.deep.equal({
+      'chat-execution-mode': 2,
+      'chat-runtime-shadow': 2,
+      'chat-runtime-fallback': 1,
+      'chat-runtime-guardrails': 2,
+      'chat-agent-profile': 2,
+    })
   })
 })

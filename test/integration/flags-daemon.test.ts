@@ -90,7 +90,7 @@ for (const resolver of ['in-process', 'rpc'] as const)
     async function goodTurn(flags: Flags, at = 1, org?: string): Promise<TurnFlags> {
       for (;;) {
         const values = await turn(flags, at, org)
-        if (flags.status().state === 'ready') return values
+        if (flags.status().state === 'ready' && values.mode.reason !== 'stale') return values
         await stateIs(flags, 'ready')
       }
     }
@@ -168,12 +168,12 @@ for (const resolver of ['in-process', 'rpc'] as const)
       expect(warnings()).to.deep.equal([
         '[Flags] flagd does not answer; last known good values are in force, then code defaults',
       ])
-      const unseen = await turn(flags, 99)
-      expect(unseen.mode).to.deep.equal(
-        resolver === 'rpc'
-          ? { value: 'direct_llm', reason: 'code_default' }
-          : { value: 'runtime_orchestrator', reason: 'stale' },
-      )
+      for (let at = 90; at < 100; at++)
+        expect((await turn(flags, at)).mode, 'of a session never seen').to.deep.equal({
+          value: 'runtime_orchestrator',
+          reason: 'stale',
+        })
+      expect([...flags.codeDefaults().values()]).to.deep.equal([0, 0, 0, 0, 0])
     })
 
     it('come back by themselves when the daemon does', async function () {
@@ -194,6 +194,17 @@ for (const resolver of ['in-process', 'rpc'] as const)
       await stateIs(flags, 'ready')
       expect(flags.status().faults).to.deep.equal([])
       expect(lines.filter(({ msg }) => String(msg).startsWith('[Flags] mended: flagd'))).to.have.length(1)
+    })
+
+    it('are the same for bursts of new sessions', async () => {
+      const { flags } = await startBoth()
+      await goodTurn(flags)
+      for (let burst = 0; burst < 4; burst++) {
+        const turns = await Promise.all(Array.from({ length: 25 }, (_, at) => turn(flags, 100 * burst + at)))
+        expect(turns.filter(({ mode }) => mode.value !== 'runtime_orchestrator')).to.deep.equal([])
+        expect(turns.filter(({ mode }) => mode.reason === 'code_default')).to.deep.equal([])
+      }
+      expect([...flags.codeDefaults().values()]).to.deep.equal([0, 0, 0, 0, 0])
     })
 
     it('are bounded in time while the daemon is silent, and come back with it', async () => {
@@ -314,6 +325,7 @@ for (const resolver of ['in-process', 'rpc'] as const)
       })
       expect(took / 20, 'ms a turn').to.be.lessThan(AT_ONCE_MS)
       expect((await turn(flags)).mode.reason).to.equal('code_default')
+      expect(flags.codeDefaults().get('chat-execution-mode')).to.equal(21)
       expect(warnings()).to.have.length(1)
     })
   })

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { TURN_FLAG_KEYS } from '../../src/decision/flags.js'
 import { createServiceMetrics } from '../../src/metrics/prometheus.js'
 import { EXECUTION_MODES } from '../../src/protocol/modes.js'
 import { countsOf, newTally } from '../../src/shadow/shadow-counts.js'
@@ -18,6 +19,7 @@ async function exportedMetrics(): Promise<Exported> {
     replica: 'replica-1',
     processMetrics: false,
     flagsStatus: () => ({ resolver: 'file', state: 'ready', faults: [] }),
+    codeDefaults: () => new Map(TURN_FLAG_KEYS.map((key) => [key, 0])),
     fallback: () => QUIET,
     shadows: () => countsOf(newTally(), 0),
     counts: () => ({

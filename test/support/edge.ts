@@ -188,6 +188,7 @@ function fixedFlags(options: EdgeOptions, listeners: Edge['flagListeners']): Fla
       return () => listeners.delete(listener)
     },
     status: () => ({ resolver: 'file', state: 'ready', faults: [], ...options.status }),
+    codeDefaults: () => new Map(),
     close: async () => undefined,
   }
 }

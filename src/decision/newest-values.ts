@@ -1,0 +1,91 @@
+import { placeOf } from '../core/hash.js'
+import type { ExecutionMode } from '../protocol/modes.js'
+import { type Caller, NOBODY } from './caller.js'
+import type { OverrideValue } from './decide.js'
+import { FLAG_KEYS, type FlagKey } from './flags.js'
+import { LruMap } from './lru-map.js'
+import { ValueShares } from './value-shares.js'
+
+/** orgs remembered; each takes a few hundred bytes */
+const CAPACITY = 10_000
+
+/** The owner of the flag left the choice to the environment. */
+export type OrDefault<T> = T | 'code_default'
+
+/** Flags that may differ among the sessions of an org, as answered; absent: not answered. */
+export interface SessionValues {
+  readonly mode?: OrDefault<ExecutionMode> | undefined
+  readonly shadow?: OrDefault<boolean> | undefined
+  readonly override?: OverrideValue | undefined
+}
+
+class OrgValues {
+  readonly mode = new ValueShares<OrDefault<ExecutionMode>>(String)
+  readonly shadow = new ValueShares<OrDefault<boolean>>(String)
+  readonly override = new ValueShares<OverrideValue>(({ on }) => String(on))
+  /** of the newest override seen, and the version of its flag by then */
+  revision = Number.NEGATIVE_INFINITY
+  overrideVersion = -1
+}
+
+/**
+ * The newest values of each org, for sessions that were never answered. Where the sessions of an org differ, a hash of the
+ * session picks by the shares seen, flag by flag as flagd buckets them.
+ */
+export class NewestValues {
+  readonly #orgs = new LruMap<string, OrgValues>(CAPACITY)
+  readonly #versions = { mode: 0, shadow: 0, override: 0 }
+  #newest: OrgValues | undefined
+
+  /** What is seen from now on replaces what was seen before; without keys: of all flags. */
+  flagsChanged(keys: readonly string[]): void {
+    for (const flag of ['mode', 'shadow', 'override'] as const)
+      if (keys.length === 0 || keys.includes(FLAG_KEYS[flag])) this.#versions[flag] += 1
+  }
+
+  note({ orgId }: Caller, { mode, shadow, override }: SessionValues): void {
+    const known = this.#orgs.get(orgId)
+    const org = known ?? new OrgValues()
+    if (known === undefined) this.#orgs.set(orgId, org)
+    this.#newest = org
+    if (mode !== undefined) org.mode.note(mode, this.#versions.mode)
+    if (shadow !== undefined) org.shadow.note(shadow, this.#versions.shadow)
+    if (override !== undefined) this.#noteOverride(org, override)
+  }
+
+  /**
+   * Of the org; where none of its sessions was answered, what nobody in particular would get, so that an org which the
+   * targeting names does not speak for the others.
+   */
+  of(caller: Caller): SessionValues {
+    const orgs = [this.#orgs.get(caller.orgId), this.#orgs.get(NOBODY.orgId), this.#newest]
+    return {
+      mode: firstAt(caller, FLAG_KEYS.mode, orgs, ({ mode }) => mode),
+      shadow: firstAt(caller, FLAG_KEYS.shadow, orgs, ({ shadow }) => shadow),
+      override: firstAt(caller, FLAG_KEYS.override, orgs, ({ override }) => override),
+    }
+  }
+
+  /** Each write of the override is a version of its own; an answer that is older than what is known says nothing. */
+  #noteOverride(org: OrgValues, override: OverrideValue): void {
+    const { revision = Number.NEGATIVE_INFINITY } = override
+    if (org.overrideVersion === this.#versions.override && revision < org.revision) return
+    org.overrideVersion = this.#versions.override
+    org.revision = revision
+    org.override.note(override, `${this.#versions.override} ${revision}`)
+  }
+}
+
+function firstAt<T>(
+  { sessionId }: Caller,
+  key: FlagKey,
+  orgs: readonly (OrgValues | undefined)[],
+  sharesOf: (org: OrgValues) => ValueShares<T>,
+): T | undefined {
+  const place = placeOf(`${key}${sessionId}`)
+  for (const org of orgs) {
+    const value = org === undefined ? undefined : sharesOf(org).at(place)
+    if (value !== undefined) return value
+  }
+  return undefined
+}
