@@ -15,6 +15,11 @@ export function isStorageFault(error: unknown): boolean {
   )
 }
 
+/** A fault after which the connection may never work again, though the file does. */
+export function isBroken(error: unknown): boolean {
+  return /^SQLITE_(IOERR|CORRUPT|NOTADB|READONLY|CANTOPEN|PROTOCOL|PERM|NOLFS)/.test(sqliteCode(error))
+}
+
 function sqliteCode(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }

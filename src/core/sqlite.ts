@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import Database from 'libsql'
+import { type Connection, LastingConnection } from './sqlite-connection.js'
 import { isBusy, openError, SqliteOpenError, systemText } from './sqlite-errors.js'
 
 /** What goes into and comes out of a statement. No booleans: libsql panics on them. */
@@ -65,13 +66,25 @@ export function openSqlite(path: string, schema: SqliteSchema): SqliteDatabase {
   const file = inMemory ? path : resolve(path)
   if (!inMemory) checkPath(file)
   try {
-    const connection = retryWhileBusy(() => new Database(file, { timeout: BUSY_TIMEOUT_MS }))
-    const database = wrap(connection)
-    retryWhileBusy(() => configure(connection, file, inMemory))
-    retryWhileBusy(() => migrate(database, file, schema))
-    return database
+    const connection = connect(file, schema, OPEN_DEADLINE_MS)
+    return wrap(
+      new LastingConnection(connection, inMemory ? undefined : file, () => connect(file, schema, 0)),
+    )
   } catch (error) {
     throw openError(file, error, OPEN_DEADLINE_MS)
+  }
+}
+
+function connect(file: string, schema: SqliteSchema, waitMs: number): Connection {
+  const connection = retryWhileBusy(() => new Database(file, { timeout: BUSY_TIMEOUT_MS }), waitMs)
+  try {
+    const lasting = new LastingConnection(connection, undefined, () => connection)
+    retryWhileBusy(() => configure(connection, file, file === ':memory:'), waitMs)
+    retryWhileBusy(() => migrate(wrap(lasting), file, schema), waitMs)
+    return connection
+  } catch (error) {
+    attempt(() => connection.close())
+    throw error
   }
 }
 
@@ -136,8 +149,8 @@ function migrate(database: SqliteDatabase, path: string, { room, migrations }: S
   })
 }
 
-function retryWhileBusy<T>(work: () => T): T {
-  const deadline = performance.now() + OPEN_DEADLINE_MS
+function retryWhileBusy<T>(work: () => T, waitMs: number): T {
+  const deadline = performance.now() + waitMs
   for (;;) {
     try {
       return work()
@@ -148,37 +161,36 @@ function retryWhileBusy<T>(work: () => T): T {
   }
 }
 
-type Connection = InstanceType<typeof Database>
-
-function wrap(connection: Connection): SqliteDatabase {
-  const beginWrite = connection.prepare('BEGIN IMMEDIATE')
-  const beginRead = connection.prepare('BEGIN')
-  const commit = connection.prepare('COMMIT')
-  const within = <T>(begin: typeof commit, work: () => T): T => {
-    begin.run([])
+function wrap(lasting: LastingConnection): SqliteDatabase {
+  const beginWrite = prepare(lasting, 'BEGIN IMMEDIATE')
+  const beginRead = prepare(lasting, 'BEGIN')
+  const commit = prepare(lasting, 'COMMIT')
+  const within = <T>(begin: SqlStatement, work: () => T): T => {
+    begin.run()
     try {
       const result = work()
-      commit.run([])
+      commit.run()
       return result
     } catch (error) {
-      rollback(connection)
+      rollback(lasting.current())
       throw error
     }
   }
+  const emptyLog = (): void => {
+    attempt(() => lasting.current().prepare('PRAGMA wal_checkpoint(TRUNCATE)').all())
+  }
   return {
-    prepare: (sql) => prepare(connection, sql),
+    prepare: (sql) => prepare(lasting, sql),
     exec: (sql) => {
-      connection.exec(sql)
+      lasting.current().exec(sql)
     },
     transaction: (work) => within(beginWrite, work),
     snapshot: (work) => within(beginRead, work),
-    truncateLog() {
-      attempt(() => connection.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all())
-    },
+    truncateLog: emptyLog,
     close() {
       // Prepared statements keep libsql's connection alive until they are collected, so the log is emptied here.
-      attempt(() => connection.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all())
-      connection.close()
+      emptyLog()
+      lasting.close()
     },
   }
 }
@@ -201,13 +213,31 @@ function attempt(work: () => unknown): void {
  * `null` would be taken for a bag of named parameters. Never an iterator left half-way: it pins its read transaction
  * and fails every later write with SQLITE_BUSY_SNAPSHOT.
  */
-function prepare(connection: Connection, sql: string): SqlStatement {
-  const statement = connection.prepare(sql)
-  if (statement.reader) statement.raw(true)
+function prepare(lasting: LastingConnection, sql: string): SqlStatement {
+  const make = (connection: Connection) => {
+    const statement = connection.prepare(sql)
+    if (statement.reader) statement.raw(true)
+    return statement
+  }
+  let statement = make(lasting.current())
+  let epoch = lasting.epoch
+  const use = <T>(work: (prepared: ReturnType<typeof make>) => T): T => {
+    try {
+      const connection = lasting.current()
+      if (epoch !== lasting.epoch) {
+        statement = make(connection)
+        epoch = lasting.epoch
+      }
+      return work(statement)
+    } catch (error) {
+      lasting.failed(error)
+      throw error
+    }
+  }
   return {
-    run: (...values) => statement.run(values).changes,
-    get: (...values) => row(statement.get(values)),
-    all: (...values) => statement.all(values).map((value) => row(value) ?? []),
+    run: (...values) => use((prepared) => prepared.run(values).changes),
+    get: (...values) => use((prepared) => row(prepared.get(values))),
+    all: (...values) => use((prepared) => prepared.all(values).map((value) => row(value) ?? [])),
   }
 }
 

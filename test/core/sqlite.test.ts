@@ -1,9 +1,11 @@
 import {
   chmodSync,
   closeSync,
+  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   statSync,
   writeFileSync,
   writeSync,
@@ -12,6 +14,7 @@ import { expect } from 'chai'
 import { openSqlite, type SqliteDatabase, type SqliteSchema } from '../../src/core/sqlite.js'
 import { isBusy, isStorageFault, SqliteOpenError } from '../../src/core/sqlite-errors.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
+import { until } from '../support/until.js'
 
 const FIRST = 'CREATE TABLE things (name TEXT PRIMARY KEY, amount INTEGER) STRICT'
 const SECOND = 'ALTER TABLE things ADD COLUMN note TEXT'
@@ -63,6 +66,60 @@ describe('a SQLite file', () => {
     other.truncateLog()
     expect(size()).to.equal(0)
     expect(other.prepare('SELECT count(*) FROM things').get()).to.deep.equal([6_002])
+  })
+
+  describe('that goes away', () => {
+    const insertable = (): { file: string; insert: (name: string) => string; names: () => unknown } => {
+      const file = directory.path(`gone-${opened.length}-${performance.now()}.db`)
+      const database = open(file, FIRST)
+      const insert = database.prepare('INSERT INTO things VALUES (?, 1)')
+      const names = database.prepare('SELECT name FROM things ORDER BY name')
+      return {
+        file,
+        insert: (name) => {
+          try {
+            database.transaction(() => insert.run(name))
+            return 'written'
+          } catch (error) {
+            return isStorageFault(error) && !isBusy(error) ? 'a storage fault' : String(error)
+          }
+        },
+        names: () => names.all().flat(),
+      }
+    }
+    const move = (from: string, to: string): void => {
+      for (const part of ['', '-wal', '-shm'])
+        if (existsSync(`${from}${part}`)) renameSync(`${from}${part}`, `${to}${part}`)
+    }
+
+    it('is missed, never made anew, and used again when it is back', async () => {
+      const { file, insert, names } = insertable()
+      expect(insert('before')).to.equal('written')
+      move(file, `${file}.away`)
+      let lost = 0
+      await until('it to be missed', () => insert(`lost-${lost++}`) === 'a storage fault')
+      expect(existsSync(file)).to.equal(false)
+      move(`${file}.away`, file)
+      await until('it to be back', () => insert('after') === 'written')
+      expect(names()).to.include.members(['before', 'after'])
+    })
+
+    it('is opened again where another took its place', async () => {
+      const { file, insert, names } = insertable()
+      expect(insert('before')).to.equal('written')
+      const other = open(`${file}.other`, FIRST)
+      other.prepare('INSERT INTO things VALUES (?, 1)').run('of the other')
+      other.close()
+      move(file, `${file}.away`)
+      move(`${file}.other`, file)
+      let count = 0
+      await until('the other file', () => {
+        insert(`after-${count++}`)
+        return JSON.stringify(names()).includes('of the other')
+      })
+      expect(insert('after')).to.equal('written')
+      expect(names()).to.not.include('before')
+    })
   })
 
   it('leaves its log alone while somebody reads', () => {
