@@ -1,9 +1,10 @@
 import { type Clock, systemClock } from '../core/clock.js'
-import type { LlmAuth, LlmEndpoint } from '../llm/endpoint.js'
+import type { LlmEndpoint } from '../llm/endpoint.js'
 import type { BackendEvent, ChatBackend, ExecutionCall, Turn } from './backend.js'
+import { newestFitting } from './fit-history.js'
 import { createHttpClient } from './http-client.js'
 import { LlmAnswer } from './llm-answer.js'
-import { completionsUrl, llmRequestBody } from './llm-request.js'
+import { completionsUrl, endpointHeaders, llmRequestBody, roomForHistory } from './llm-request.js'
 import { llmStatusFailure } from './llm-status.js'
 import { fenceHeaders } from './shadow-fence.js'
 import { transportFailure } from './upstream-failure.js'
@@ -16,7 +17,8 @@ export function createDirectLlm(
 ): ChatBackend & { close(): void } {
   const clock = deps.clock ?? systemClock
   const client = createHttpClient(clock, { outward: true, resend: true })
-  const url = completionsUrl(endpoint.baseUrl)
+  const url = completionsUrl(endpoint)
+  const ownHeaders = endpointHeaders(endpoint)
 
   async function* execute(
     turn: Turn,
@@ -25,16 +27,18 @@ export function createDirectLlm(
     let response: UpstreamResponse | undefined
     let answer: LlmAnswer | undefined
     let complete = false
+    const history = newestFitting(turn.history, roomForHistory(turn, endpoint) ?? Number.POSITIVE_INFINITY)
+    const trimmed = history.length < turn.history.length
     try {
       response = await client.post({
         url,
         headers: {
+          ...ownHeaders,
           accept: 'text/event-stream',
           'x-request-id': turn.requestId,
           ...fenceHeaders(turn),
-          ...authorization(endpoint.auth),
         },
-        body: llmRequestBody(turn, endpoint.model),
+        body: JSON.stringify(llmRequestBody(turn, endpoint, history)),
         signal: call.signal,
         connectMs: call.connectMs,
         headersMs: call.headersMs,
@@ -43,7 +47,10 @@ export function createDirectLlm(
       if (response.status < 200 || response.status > 299) throw await llmStatusFailure(response, url, clock)
       call.onHeaders()
       answer = new LlmAnswer(response, call, clock, { thinkTags: endpoint.thinkTags })
-      for (let batch = await answer.next(); batch !== undefined; batch = await answer.next()) yield batch
+      let batch = await answer.next()
+      // With the first of the answer: alone they would count as a sign of life.
+      if (trimmed && batch !== undefined) batch = [{ type: 'facts', data: { trimmed } }, ...batch]
+      for (; batch !== undefined; batch = await answer.next()) yield batch
       complete = true
     } catch (thrown) {
       throw transportFailure('llm', thrown)
@@ -55,15 +62,4 @@ export function createDirectLlm(
   }
 
   return { mode: 'direct_llm', execute, close: () => client.close() }
-}
-
-function authorization(auth: LlmAuth): Readonly<Record<string, string>> {
-  switch (auth.kind) {
-    case 'bearer':
-      return { authorization: `Bearer ${auth.key}` }
-    case 'api-key':
-      return { 'api-key': auth.key }
-    case 'none':
-      return {}
-  }
 }

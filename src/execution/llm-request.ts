@@ -1,22 +1,75 @@
-import type { Turn } from './backend.js'
+import type { LlmAuth, LlmEndpoint } from '../llm/endpoint.js'
+import type { HistoryMessage, Turn } from './backend.js'
 
-/** The address of chat completions under a base URL, whose query (Azure's `api-version`) is kept. */
-export function completionsUrl(baseUrl: string): string {
+/** The address of chat completions at an endpoint; the query of its base URL (Azure's `api-version`) is kept. */
+export function completionsUrl({ baseUrl, query }: Pick<LlmEndpoint, 'baseUrl' | 'query'>): string {
   const url = new URL(baseUrl)
   url.pathname = `${url.pathname.replace(/\/+$/, '')}/chat/completions`
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
   return url.href
 }
 
-/** The body of `POST /chat/completions`, as JSON text. The profile's model wins over the configured one. */
-export function llmRequestBody(turn: Turn, model: string): string {
+/** What the endpoint wants in the head of every request, its key among it. */
+export function endpointHeaders({ auth, headers }: LlmEndpoint): Readonly<Record<string, string>> {
+  const named = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const)
+  return { ...Object.fromEntries(named), ...authorization(auth) }
+}
+
+function authorization(auth: LlmAuth): Readonly<Record<string, string>> {
+  switch (auth.kind) {
+    case 'bearer':
+      return { authorization: `Bearer ${auth.key}` }
+    case 'api-key':
+      return { 'api-key': auth.key }
+    case 'none':
+      return {}
+  }
+}
+
+export type LlmBody = Readonly<Record<string, unknown>>
+
+/**
+ * The body of `POST /chat/completions`. The profile's model wins over the endpoint's; a field of the endpoint's `body`
+ * wins over ours, so that the operator has the last word on each server.
+ */
+export function llmRequestBody(
+  turn: Turn,
+  endpoint: LlmEndpoint,
+  history: readonly HistoryMessage[] = turn.history,
+): LlmBody {
   const { profile } = turn
   const system = profile.systemPrompt === undefined ? [] : [{ role: 'system', content: profile.systemPrompt }]
-  return JSON.stringify({
-    model: profile.model ?? model,
-    messages: [...system, ...turn.history, { role: 'user', content: turn.message }],
+  const ours = {
+    model: modelOf(turn, endpoint),
+    messages: [...system, ...history, { role: 'user', content: turn.message }],
     temperature: profile.temperature,
     max_tokens: profile.maxTokens,
     stream: true,
     stream_options: { include_usage: true },
-  })
+  }
+  const sent = Object.entries(ours).filter(
+    ([name, value]) => value !== undefined && !endpoint.omit.includes(name),
+  )
+  return {
+    ...Object.fromEntries(sent.map(([name, value]) => [wireName(endpoint, name), value])),
+    ...endpoint.body,
+  }
+}
+
+export function modelOf({ profile }: Turn, endpoint: LlmEndpoint): string {
+  return profile.model ?? endpoint.model
+}
+
+/** The name of one of our parameters at this endpoint. */
+export function wireName({ rename }: LlmEndpoint, name: string): string {
+  return rename[name] ?? name
+}
+
+/** Characters of history that fit beside what has to be sent; undefined where the endpoint sets no limit. */
+export function roomForHistory(
+  { message, profile }: Turn,
+  { contextCharacters }: LlmEndpoint,
+): number | undefined {
+  if (contextCharacters === undefined) return undefined
+  return Math.max(0, contextCharacters - message.length - (profile.systemPrompt?.length ?? 0))
 }

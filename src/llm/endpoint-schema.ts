@@ -85,10 +85,10 @@ export const endpointSchema = z.strictObject({
   maxConcurrent: z.int().min(1).max(100_000).exactOptional().describe('requests at a time'),
   contextCharacters: z
     .int()
-    .min(0)
+    .min(1)
     .max(100_000_000)
     .exactOptional()
-    .describe('characters of history that are sent at most'),
+    .describe('characters of all messages of a request at most; the oldest turns are left out'),
 })
 export type EndpointEntry = z.infer<typeof endpointSchema>
 

@@ -24,12 +24,15 @@ export interface LlmEndpoint {
   readonly rename: Readonly<Record<string, string>>
   /** parameters that are not sent, by our names */
   readonly omit: readonly string[]
-  /** more fields of the request */
+  /** more fields of the request; they win over those of the service */
   readonly body: Readonly<Record<string, unknown>>
   readonly thinkTags: ThinkTags
   /** requests at a time; absent: no limit */
   readonly maxConcurrent?: number
-  /** UTF-16 code units of history that are sent at most; absent: `CHAT_HISTORY_BUDGET` alone counts */
+  /**
+   * UTF-16 code units of all messages of a request at most: the oldest turns are left out until the rest fits. Absent: no limit
+   * but `CHAT_HISTORY_BUDGET`.
+   */
   readonly contextCharacters?: number
 }
 

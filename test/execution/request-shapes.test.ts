@@ -1,7 +1,8 @@
 import { expect } from 'chai'
+import type { BackendEvent, HistoryMessage } from '../../src/execution/backend.js'
 import { createDirectLlm } from '../../src/execution/direct-llm.js'
 import { createRuntimeOrchestrator } from '../../src/execution/runtime-orchestrator.js'
-import { llmEndpoint } from '../../src/llm/endpoint.js'
+import { type LlmEndpoint, llmEndpoint } from '../../src/llm/endpoint.js'
 import { executed } from '../support/executed.js'
 import { useNock } from '../support/nock.js'
 import { sampleCall, sampleTurn } from '../support/sample-turn.js'
@@ -149,6 +150,73 @@ describe('requests to the backends', () => {
       llmEndpoint({ baseUrl: 'http://upstream:8000/openai?api-version=1', model: 'm' }),
     )
     await sent('/openai/chat/completions?api-version=1', done, () => executed(backend))
+  })
+
+  describe('to an LLM endpoint', () => {
+    const base = { baseUrl: 'http://upstream:8000/v1?api-version=1', model: 'm' }
+    async function shaped(given: Partial<LlmEndpoint>, path = '/v1/chat/completions?api-version=1') {
+      const { body, headers } = await sent(path, done, () =>
+        executed(createDirectLlm(llmEndpoint({ ...base, ...given })), turn),
+      )
+      return { body: body as Record<string, unknown>, headers }
+    }
+
+    it('carry its key in a header of its own', async () => {
+      const { headers } = await shaped({ auth: { kind: 'api-key', key: 'k' } })
+      expect(headers).to.include({ 'api-key': 'k' }).and.not.have.property('authorization')
+    })
+
+    it('carry its headers, and none of them instead of ours', async () => {
+      const { headers } = await shaped({ headers: { 'X-Title': 'chat', 'User-Agent': 'mine' } })
+      expect(headers).to.include({ 'x-title': 'chat', 'user-agent': 'mine', accept: 'text/event-stream' })
+    })
+
+    it('have its query beside that of the base URL, over the same name', async () => {
+      const query = { 'api-version': '2', deployment: 'a b' }
+      await shaped({ query }, '/v1/chat/completions?api-version=2&deployment=a+b')
+    })
+
+    it('have its names for parameters, and none that it omits', async () => {
+      const { body } = await shaped({
+        rename: { max_tokens: 'max_completion_tokens' },
+        omit: ['temperature', 'stream_options'],
+      })
+      expect(body).to.have.keys('model', 'messages', 'max_completion_tokens', 'stream')
+      expect(body.max_completion_tokens).to.equal(100)
+    })
+
+    it('have its fields, which win over ours', async () => {
+      const extra = { temperature: 1, reasoning: { effort: 'low' } }
+      expect((await shaped({ body: extra })).body).to.deep.include({ ...extra, max_tokens: 100 })
+      const renamed = { rename: { max_tokens: 'limit' }, body: { limit: 7 } }
+      expect((await shaped(renamed)).body).to.include({ limit: 7 })
+    })
+  })
+
+  it('to the LLM leave out the oldest turns that do not fit its context, and say so', async () => {
+    const endpoint = { baseUrl: 'http://upstream:8000', model: 'm' }
+    const history = ['a', 'b', 'c'].flatMap((name): HistoryMessage[] => [
+      { role: 'user', content: name.repeat(10) },
+      { role: 'assistant', content: name.repeat(10) },
+    ])
+    const long = sampleTurn({ message: 'x'.repeat(10), history, profile: { systemPrompt: 'y'.repeat(10) } })
+    const answer = 'data: {"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+    const kept = async (contextCharacters?: number) => {
+      const limit = contextCharacters === undefined ? {} : { contextCharacters }
+      const backend = createDirectLlm(llmEndpoint({ ...endpoint, ...limit }))
+      let events: readonly BackendEvent[] = []
+      const { body } = await sent('/chat/completions', answer, async () => {
+        events = (await executed(backend, long)).events
+      })
+      const { messages } = body as { messages: HistoryMessage[] }
+      const trimmed = events.some((event) => event.type === 'facts' && event.data.trimmed === true)
+      return [messages.map(({ content }) => content[0]).join(''), trimmed]
+    }
+    expect(await kept()).to.deep.equal(['yaabbccx', false])
+    expect(await kept(80)).to.deep.equal(['yaabbccx', false])
+    expect(await kept(79)).to.deep.equal(['ybbccx', true])
+    expect(await kept(40)).to.deep.equal(['yccx', true])
+    expect(await kept(1)).to.deep.equal(['yx', true])
   })
 
   it('are not taken for an answer when it is no event stream', async () => {
