@@ -7,7 +7,7 @@ import type { Flags } from './decision/flags.js'
 import type { Guardrails } from './decision/guardrails.js'
 import { createFlags } from './decision/open-feature-flags.js'
 import { createDirectLlm } from './execution/direct-llm.js'
-import { createRuntimeOrchestrator } from './execution/runtime-orchestrator.js'
+import { type BackendDeps, createRuntimeOrchestrator } from './execution/runtime-orchestrator.js'
 import type { FallbackSnapshot } from './fallback/fallback.js'
 import { createFallback, type LoopGuardrails, type RunningFallback } from './fallback/fallback-loop.js'
 import { createHealthProbe, type ProbeSettings } from './fallback/probe.js'
@@ -54,9 +54,14 @@ export function createParts(around: Surroundings) {
   const fence = config.shadow.requireFence
     ? createFenceGate({ runtime: () => shadowBackends.runtime_orchestrator, clock, logger, ids })
     : undefined
-  const backends = openBackends(around, fence, () => fallback.trouble())
+  const signs: RuntimeSigns = {
+    onRequestSent: () => fallback.requestSent(),
+    onHead: () => fallback.headCame(),
+    ...(fence === undefined ? {} : { onShadowHead: (kept) => fence.sawHead(kept) }),
+  }
+  const backends = openBackends(around, { ...signs, onConnectionTrouble: () => fallback.trouble() })
   // Connections of their own: a shadow takes none of a user's, and trouble on them wakes no probe.
-  const shadowBackends = openBackends(around, fence)
+  const shadowBackends = openBackends(around, signs)
   const recoveryShadows = openRecoveryShadows(backends, fallback, fence, around)
   const shadows = openShadows({ backends: shadowBackends, judged, fallback, fence, journal }, around)
   const metrics = openMetrics(
@@ -100,16 +105,12 @@ function openNotifier({ config, clock, logger }: Surroundings): Notifier | undef
 
 type Backends = ReturnType<typeof openBackends>
 
-function openBackends(
-  { config, clock, logger }: Surroundings,
-  fence: FenceGate | undefined,
-  onConnectionTrouble?: () => void,
-) {
-  const trouble = onConnectionTrouble === undefined ? {} : { onConnectionTrouble }
-  const heads = fence === undefined ? {} : { onShadowHead: (kept: boolean) => fence.sawHead(kept) }
+type RuntimeSigns = Omit<BackendDeps, 'clock' | 'logger'>
+
+function openBackends({ config, clock, logger }: Surroundings, signs: RuntimeSigns) {
   return {
     direct_llm: createDirectLlm(config.llm[0], { clock }),
-    runtime_orchestrator: createRuntimeOrchestrator(config.runtime, { clock, logger, ...trouble, ...heads }),
+    runtime_orchestrator: createRuntimeOrchestrator(config.runtime, { clock, logger, ...signs }),
   }
 }
 

@@ -22,7 +22,8 @@ export const guardrailsSchema = z.object({
   tickMs: ms(100, 60_000).default(1000),
   probeIntervalMs: ms(100, 600_000).default(1000),
   probeTimeoutMs: ms(10, 600_000).default(2000),
-  probeFailures: z.number().int().min(1).max(1000).default(2),
+  /** probes of a burst, all of which must be bad: then the runtime is unhealthy */
+  probeFailures: z.number().int().min(1).max(1000).default(6),
   holdSeconds: z.number().int().min(1).max(86_400).default(30),
   maxHoldSeconds: z.number().int().min(1).max(604_800).default(900),
   quietSeconds: z.number().int().min(1).max(604_800).default(300),

@@ -29,6 +29,10 @@ export interface BackendDeps {
    * head, as `runtime_protocol_error`, and cancelled. Told of each good head of a shadow first; must not throw.
    */
   onShadowHead?(honoured: boolean): void
+  /** A request of a turn goes out on a connection that stands. Must not throw. */
+  onRequestSent?(): void
+  /** The good response head of a turn came. Must not throw. */
+  onHead?(): void
 }
 
 /** Characters of one frame: a tool's result may be large, and is cut afterwards. */
@@ -57,6 +61,8 @@ export function createRuntimeOrchestrator(
       if (!closed) deps.onConnectionTrouble?.()
     },
     ...(deps.onShadowHead === undefined ? {} : { onShadowHead: deps.onShadowHead }),
+    onRequestSent: () => deps.onRequestSent?.(),
+    onHead: () => deps.onHead?.(),
   }
   return {
     mode: 'runtime_orchestrator',
@@ -76,6 +82,8 @@ interface Context {
   readonly logger: Logger
   onTrouble(): void
   readonly onShadowHead?: (honoured: boolean) => void
+  onRequestSent(): void
+  onHead(): void
 }
 
 async function* execute(
@@ -98,6 +106,7 @@ async function* execute(
       onConnected() {
         connected = true
         call.onConnected()
+        context.onRequestSent()
       },
     })
     if (response.status < 200 || response.status > 299) {
@@ -114,6 +123,7 @@ async function* execute(
       throw new ExecutionError('runtime_protocol_error', 'headers', 'the answer is not an event stream')
     }
     call.onHeaders()
+    context.onHead()
     const translator = new RuntimeTranslator(context.url, call.softFailures)
     const reader = new SseReader(response, { maxFrame: MAX_RUNTIME_FRAME })
     while (translator.end === undefined) {

@@ -39,6 +39,7 @@ import { leaseMs } from './lease.js'
 import { renderLease } from './lease-file.js'
 import { next } from './machine.js'
 import type { HealthProbe, ProbeResult } from './probe.js'
+import { judgedFailures } from './probe-counts.js'
 import { snapshotOf } from './snapshot.js'
 import { type Effect, type FallbackInput, type FallbackState, initialState, type Step } from './state.js'
 import { FlagStoreReader } from './store-reader.js'
@@ -97,6 +98,10 @@ export interface RunningFallback extends Fallback {
   stop(): Promise<void>
   /** The live connection to the runtime was refused or broken: probe at once. */
   trouble(): void
+  /** A request went out to the runtime, of a turn or a shadow. */
+  requestSent(): void
+  /** An execution of the runtime, of a turn or a shadow, got its response head. */
+  headCame(): void
   /** One recovery shadow's end, into the judged window alone. */
   recordShadow(outcome: Outcome): void
   /** in force now */
@@ -135,6 +140,8 @@ class FallbackLoop implements RunningFallback {
   #lastCandidateAt: number
   #evaluator: ReturnType<typeof createOverrideEvaluator>
   #loopFault: string | undefined
+  /** by the probes, when they told last */
+  #wasUnhealthy = false
   #alerts: { readonly present: readonly Alert[]; readonly told: readonly Alert[] } = { present: [], told: [] }
   #seq = 0
   /** the state's first instant: a replay begins there */
@@ -156,7 +163,7 @@ class FallbackLoop implements RunningFallback {
     this.#evaluator = createOverrideEvaluator(this.#state.known)
     this.#reader = new FlagStoreReader(deps.store, clock)
     this.#probe = deps.probe({
-      onResult: (result) => this.#onProbe(result),
+      onResult: () => this.#onProbe(),
       guardrails: () => this.#flags.guardrails,
     })
     this.#loop = createLoop({
@@ -227,6 +234,14 @@ class FallbackLoop implements RunningFallback {
 
   trouble(): void {
     this.#probe.trouble()
+  }
+
+  requestSent(): void {
+    this.#probe.requestSent()
+  }
+
+  headCame(): void {
+    this.#probe.headCame()
   }
 
   snapshot(): FallbackSnapshot {
@@ -404,7 +419,7 @@ class FallbackLoop implements RunningFallback {
     const now = clock.monotonic()
     const windowMs = guardrails.windowSeconds * 1000
     const fastMs = guardrails.fastWindowSeconds * 1000
-    const { failuresInARow, goodForMs, healthy } = this.#probe.state()
+    const probe = this.#probe.state()
     return {
       at: now,
       runtime: {
@@ -413,16 +428,21 @@ class FallbackLoop implements RunningFallback {
         recent: judged.runtime.newest(fastMs, recoveryReach(guardrails), LONGEST_MS),
       },
       direct: judged.direct.tally(DIRECT_WINDOW_MS),
-      probe: { failures: failuresInARow, goodForMs, healthy: healthy === true },
+      probe: {
+        failures: judgedFailures(probe, guardrails.probeFailures),
+        goodForMs: probe.goodForMs,
+        healthy: probe.healthy === true && probe.failuresInARow === 0,
+      },
       runtimeTurnAgoMs: this.#lastRuntimeTurnAt === undefined ? null : now - this.#lastRuntimeTurnAt,
       quietForMs: now - this.#lastCandidateAt,
     }
   }
 
-  /** The failure that completes the row ticks at once. */
-  #onProbe(result: ProbeResult): void {
-    const { probeFailures } = this.#flags.guardrails
-    if (!result.good && this.#probe.state().failuresInARow === probeFailures) void this.#loop.nudge()
+  /** The failure that completes a burst ticks at once. */
+  #onProbe(): void {
+    const isUnhealthy = this.#probe.state().healthy === false
+    if (isUnhealthy && !this.#wasUnhealthy) void this.#loop.nudge()
+    this.#wasUnhealthy = isUnhealthy
   }
 
   #onError(thrown: unknown): void {

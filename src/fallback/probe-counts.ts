@@ -2,10 +2,7 @@
 export interface ProbeCounts {
   readonly failuresInARow: number
   readonly goodInARow: number
-  /**
-   * Absent while it is not known: before the first result, and while a first row of failures is still too short to tell.
-   * A row of failures shorter than the guardrail leaves the verdict as it was.
-   */
+  /** Absent while it is not known: before the first good answer, and while no burst has condemned the runtime. */
   readonly healthy?: boolean
   /** of the first good result of the present unbroken row */
   readonly goodSince?: number
@@ -13,47 +10,58 @@ export interface ProbeCounts {
 
 export const NO_COUNTS: ProbeCounts = { failuresInARow: 0, goodInARow: 0 }
 
-/** @param failures bad results in a row that make the runtime unhealthy (guardrail `probeFailures`) */
-export function counted(counts: ProbeCounts, good: boolean, failures: number, now: number): ProbeCounts {
-  if (good) {
+/** One answer. A good one makes the runtime healthy at once; a bad one changes no verdict, a burst does. */
+export function counted(counts: ProbeCounts, good: boolean, now: number): ProbeCounts {
+  if (good)
     return {
       failuresInARow: 0,
       goodInARow: counts.goodInARow + 1,
       healthy: true,
       goodSince: counts.goodSince ?? now,
     }
-  }
+  const { healthy } = counts
   const failuresInARow = counts.failuresInARow + 1
-  const healthy = failuresInARow >= failures ? false : counts.healthy
   return { failuresInARow, goodInARow: 0, ...(healthy === undefined ? {} : { healthy }) }
 }
 
-/** ms after a bad answer: a dead runtime is known in well under a second, without waiting for whole intervals. */
-export const RETRY_MS = 100
-/** ms between the starts of two probes when something asks for one at once */
+/** ms between the starts of two probes when something asks for one at once, and of two bursts */
 export const AT_ONCE_MS = 100
+/** ms between the starts of two probes of one burst */
+export const BURST_SPACING_MS = 50
 
-/** A probe that has ended. */
-export interface LastProbe {
+/** Several probes in quick succession that do not wait for each other: one dead instance of many must not speak for all. */
+export interface Burst {
   readonly startedAt: number
-  readonly endedAt: number
-  /** it was missed in time: the runtime hangs, and asking at once again would tell nothing new */
-  readonly timedOut: boolean
+  /** how many probes it has: guardrail `probeFailures` when it began */
+  readonly size: number
+  readonly sent: number
+  readonly bad: number
 }
 
+export const newBurst = (startedAt: number, size: number): Burst => ({ startedAt, size, sent: 0, bad: 0 })
+
 /**
- * When the next probe starts: an interval after the last one's start, sooner while a row of failures is too short to
- * tell, or where a probe is wanted at once.
+ * What a burst came to. `unhealthy`: all its probes were bad, and no execution of the runtime got its response head since it
+ * began (`headAt`, monotonic ms); `alive`: one did.
  */
-export function nextProbeAt(
-  last: LastProbe,
-  counts: ProbeCounts,
-  settings: { readonly intervalMs: number; readonly failures: number },
-  wanted: boolean,
-): number {
-  const regular = last.startedAt + settings.intervalMs
-  const atOnce = wanted ? last.startedAt + AT_ONCE_MS : regular
-  const undecided = counts.failuresInARow > 0 && counts.failuresInARow < settings.failures
-  const again = undecided && !last.timedOut ? last.endedAt + RETRY_MS : regular
-  return Math.min(regular, atOnce, again)
+export function burstVerdict(burst: Burst, headAt: number): 'open' | 'alive' | 'unhealthy' {
+  if (burst.bad < burst.size) return 'open'
+  return headAt >= burst.startedAt ? 'alive' : 'unhealthy'
+}
+
+/** After a burst without a good answer; the count of its last one is still to come. */
+export function afterBurst(counts: ProbeCounts, verdict: 'alive' | 'unhealthy'): ProbeCounts {
+  return verdict === 'unhealthy' ? { ...counts, healthy: false } : { ...counts, failuresInARow: 0 }
+}
+
+/** When the next regular probe starts: an interval after the last one's start, or sooner where one is wanted at once. */
+export function nextProbeAt(lastStartedAt: number, intervalMs: number, wanted: boolean): number {
+  return lastStartedAt + (wanted ? Math.min(AT_ONCE_MS, intervalMs) : intervalMs)
+}
+
+/** For the evidence: as many failures as the guardrail asks for, or more, exactly where the runtime is unhealthy. */
+export function judgedFailures({ failuresInARow, healthy }: ProbeCounts, probeFailures: number): number {
+  return healthy === false
+    ? Math.max(failuresInARow, probeFailures)
+    : Math.min(failuresInARow, probeFailures - 1)
 }

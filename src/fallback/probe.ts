@@ -2,7 +2,18 @@ import { bounded } from '../core/bounded.js'
 import type { Clock, Timer } from '../core/clock.js'
 import { errorCode, errorText } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
-import { counted, type LastProbe, NO_COUNTS, nextProbeAt, type ProbeCounts } from './probe-counts.js'
+import {
+  AT_ONCE_MS,
+  afterBurst,
+  BURST_SPACING_MS,
+  type Burst,
+  burstVerdict,
+  counted,
+  NO_COUNTS,
+  newBurst,
+  nextProbeAt,
+  type ProbeCounts,
+} from './probe-counts.js'
 import { type HealthAnswer, healthUrl, requestHealth } from './probe-request.js'
 
 /** The guardrails of the probe; read anew for each round, so that a change keeps the counts. */
@@ -11,7 +22,7 @@ export interface ProbeSettings {
   readonly intervalMs: number
   /** guardrail `probeTimeoutMs`, over connection, head and body */
   readonly timeoutMs: number
-  /** guardrail `probeFailures` */
+  /** guardrail `probeFailures`: probes of a burst */
   readonly failures: number
 }
 
@@ -21,7 +32,7 @@ export type ProbeResult = HealthAnswer & { readonly tookMs: number }
 export interface ProbeState {
   readonly failuresInARow: number
   readonly goodInARow: number
-  /** undefined while it is not known: before the first result (also after a reset), or a first row of failures is too short */
+  /** false: a burst was bad as a whole; undefined while it is not known: before the first result (also after a reset) */
   readonly healthy?: boolean
   /** of the last result; wall-clock ms */
   readonly lastAt?: number
@@ -32,11 +43,15 @@ export interface ProbeState {
 /** Asks the runtime for its health, once an interval. Nothing here throws. */
 export interface HealthProbe {
   start(): void
-  /** Gives up a probe under way, for good; ends when nothing of it is left. */
+  /** Gives up what is under way, for good; ends when nothing of it is left. */
   stop(): Promise<void>
-  /** A live connection to the runtime was refused or reset: probes at once, 100 ms after the last one's start at the soonest. */
+  /** A live connection to the runtime was refused or reset: a burst at once, 100 ms after the last one's start at the soonest. */
   trouble(): void
-  /** Forgets the counts, and a probe under way with them; a fresh one follows at once. */
+  /** A request went out to the runtime. Where no head came for a while although requests go out, a probe is due at once. */
+  requestSent(): void
+  /** An execution of the runtime got its (good) response head: it lives, whatever its health answers. */
+  headCame(): void
+  /** Forgets the counts, and what is under way with them; a fresh probe follows at once. */
   reset(): void
   state(): ProbeState
 }
@@ -55,6 +70,14 @@ export interface HealthProbeDeps {
 
 /** ms after which the settings are looked at again while a long interval passes */
 const LOOK_MS = 1000
+/** ms, or twice as long as a good answer took last, after which a regular probe is late: a burst begins without it */
+const LATE_MS = 100
+/** ms of requests without any response head after which the runtime is asked at once */
+const SILENT_MS = 100
+/** ms between two looks while too many are under way */
+const MIN_WAIT_MS = 10
+/** probes under way at once, whatever the size of a burst */
+const MAX_OPEN = 50
 /** ms by which a timer is late only where our own process was held up */
 const HELD_UP_MS = 50
 
@@ -68,19 +91,32 @@ interface Round {
   ended: Promise<void>
 }
 
-type Phase =
-  | { readonly kind: 'idle' }
-  | { readonly kind: 'waiting'; readonly timer: Timer; readonly last: LastProbe }
-  | { readonly kind: 'probing'; readonly round: Round }
-  | { readonly kind: 'stopped' }
-
-/** One probe at a time; the next one is armed only when the last has ended. */
+/**
+ * One regular probe at a time, the next one armed when the last has ended. A bad or late one, or a live connection that was
+ * refused or reset, starts a burst beside it; only a burst condemns the runtime.
+ */
 class Probe implements HealthProbe {
-  #phase: Phase = { kind: 'idle' }
+  #phase: 'idle' | 'running' | 'stopped' = 'idle'
   #counts: ProbeCounts = NO_COUNTS
   #lastAt: number | undefined
-  /** a probe is wanted at once */
+  /** all that is under way */
+  readonly #open = new Set<Round>()
+  #regular: Round | undefined
+  #lastStartedAt = Number.NEGATIVE_INFINITY
+  /** a regular probe is wanted at once */
   #wanted = false
+  #next: Timer | undefined
+  #burst: Burst | undefined
+  #burstTimer: Timer | undefined
+  #lastBurstAt = Number.NEGATIVE_INFINITY
+  /** trouble on a live connection that no burst was begun for yet */
+  #troubled = false
+  /** an execution of the runtime got its response head; monotonic */
+  #headAt = Number.NEGATIVE_INFINITY
+  /** a request went out, and no head came since */
+  #silentSince: number | undefined
+  /** ms that the last good answer took */
+  #usualMs = 0
   /** when the log was told that it fails, until it was told that it does not; monotonic ms */
   #badSince: number | undefined
   readonly #request: (signal: AbortSignal) => Promise<HealthAnswer>
@@ -91,31 +127,40 @@ class Probe implements HealthProbe {
   }
 
   start(): void {
-    if (this.#phase.kind === 'idle') this.#begin()
+    if (this.#phase !== 'idle') return
+    this.#phase = 'running'
+    this.#begin()
   }
 
   async stop(): Promise<void> {
-    const phase = this.#phase
-    this.#phase = { kind: 'stopped' }
-    if (phase.kind === 'waiting') phase.timer.cancel()
-    if (phase.kind === 'probing') await givenUp(phase.round)
+    this.#phase = 'stopped'
+    await Promise.all(this.#giveUpAll())
   }
 
   trouble(): void {
-    if (this.#wanted) return
-    this.#wanted = true
-    if (this.#phase.kind === 'waiting') this.#rearm(this.#phase)
+    if (this.#phase !== 'running' || this.#counts.healthy === false) return
+    this.#troubled = true
+    this.#beginBurst()
+  }
+
+  requestSent(): void {
+    const now = this.deps.clock.monotonic()
+    this.#silentSince ??= now
+    if (now - this.#silentSince >= SILENT_MS) this.#wantNow()
+  }
+
+  headCame(): void {
+    this.#headAt = this.deps.clock.monotonic()
+    this.#silentSince = undefined
   }
 
   reset(): void {
     this.#counts = NO_COUNTS
-    if (this.#phase.kind === 'probing') {
-      const { round } = this.#phase
-      void givenUp(round)
-      const now = this.deps.clock.monotonic()
-      this.#wanted = true
-      this.#arm({ startedAt: round.startedAt, endedAt: now, timedOut: false })
-    } else this.trouble()
+    this.#troubled = false
+    if (this.#phase !== 'running') return
+    for (const ended of this.#giveUpAll()) void ended
+    this.#wanted = true
+    this.#arm()
   }
 
   state(): ProbeState {
@@ -129,50 +174,150 @@ class Probe implements HealthProbe {
     }
   }
 
+  #wantNow(): void {
+    if (this.#wanted || this.#phase !== 'running' || this.#counts.healthy === false) return
+    this.#wanted = true
+    if (this.#regular === undefined) this.#arm()
+  }
+
   #begin(): void {
     this.#wanted = false
+    const round = this.#newRound()
+    this.#lastStartedAt = round.startedAt
+    this.#regular = round
+    round.ended = this.#run(round)
+  }
+
+  #newRound(): Round {
     const round: Round = {
       startedAt: this.deps.clock.monotonic(),
       controller: new AbortController(),
       ended: Promise.resolve(),
     }
-    this.#phase = { kind: 'probing', round }
-    round.ended = this.#run(round)
+    this.#open.add(round)
+    return round
   }
 
   async #run(round: Round): Promise<void> {
+    const lateMs = Math.max(LATE_MS, 2 * this.#usualMs)
+    const late = this.deps.clock.schedule(lateMs, () => {
+      if (this.#regular === round) this.#beginBurst()
+    })
     const answer = await this.#answer(round)
-    // Stopped or reset meanwhile: this answer is nobody's any more.
-    if (this.#phase.kind !== 'probing' || this.#phase.round !== round) return
+    late.cancel()
+    if (!this.#takes(round, answer)) return
+    this.#regular = undefined
+    if (!answer.good) this.#beginBurst()
+    this.#arm()
+  }
+
+  /** False where it was stopped or reset meanwhile, also by the listener: this answer is nobody's any more. */
+  #takes(round: Round, answer: HealthAnswer): boolean {
+    if (!this.#open.delete(round)) return false
+    const { clock } = this.deps
+    const now = clock.monotonic()
+    this.#counts = counted(this.#counts, answer.good, now)
+    this.#lastAt = clock.wall()
+    if (answer.good) {
+      this.#usualMs = now - round.startedAt
+      this.#endBurst()
+    }
+    this.#log(answer, now)
+    const regular = this.#regular
+    this.#tell({ ...answer, tookMs: now - round.startedAt })
+    return this.#phase === 'running' && this.#regular === regular
+  }
+
+  #arm(): void {
+    this.#next?.cancel()
     const { clock, settings } = this.deps
     const now = clock.monotonic()
-    this.#counts = counted(this.#counts, answer.good, settings().failures, now)
-    this.#lastAt = clock.wall()
-    this.#log(answer, now)
-    this.#tell({ ...answer, tookMs: now - round.startedAt })
-    // The listener may have reset or stopped us.
-    if (this.#phase.kind !== 'probing' || this.#phase.round !== round) return
-    this.#arm({
-      startedAt: round.startedAt,
-      endedAt: now,
-      timedOut: !answer.good && answer.code === TIMEOUT.code,
+    const due = nextProbeAt(this.#lastStartedAt, settings().intervalMs, this.#wanted)
+    if (due <= now) this.#begin()
+    else this.#next = clock.schedule(Math.min(due - now, LOOK_MS), () => this.#arm())
+  }
+
+  /** Nothing while there is one, or where the runtime is condemned already; at the soonest a while after the last one. */
+  #beginBurst(): void {
+    if (this.#burst !== undefined || this.#burstTimer !== undefined) return
+    if (this.#phase !== 'running' || this.#counts.healthy === false) return
+    const { clock, settings } = this.deps
+    const now = clock.monotonic()
+    const waitMs = this.#lastBurstAt + AT_ONCE_MS - now
+    if (waitMs > 0) {
+      this.#burstTimer = clock.schedule(waitMs, () => {
+        this.#burstTimer = undefined
+        this.#beginBurst()
+      })
+      return
+    }
+    this.#troubled = false
+    this.#lastBurstAt = now
+    this.#burst = newBurst(now, settings().failures)
+    this.#sendNext(this.#burst)
+  }
+
+  #sendNext(burst: Burst): void {
+    this.#burstTimer = undefined
+    if (this.#open.size < MAX_OPEN) {
+      const sent = { ...burst, sent: burst.sent + 1 }
+      this.#burst = sent
+      const round = this.#newRound()
+      round.ended = this.#runInBurst(round, sent.startedAt)
+    }
+    if (this.#burst === undefined || this.#burst.sent >= this.#burst.size) return
+    // By the burst's own beginning: timers that are a little late each would add up.
+    const { clock } = this.deps
+    const due = this.#burst.startedAt + this.#burst.sent * BURST_SPACING_MS
+    this.#burstTimer = clock.schedule(Math.max(MIN_WAIT_MS, due - clock.monotonic()), () => {
+      if (this.#burst !== undefined) this.#sendNext(this.#burst)
     })
   }
 
-  #arm(last: LastProbe): void {
-    const now = this.deps.clock.monotonic()
-    const due = nextProbeAt(last, this.#counts, this.deps.settings(), this.#wanted)
-    if (due <= now) {
-      this.#begin()
+  async #runInBurst(round: Round, burstAt: number): Promise<void> {
+    const answer = await this.#answer(round)
+    const burst = this.#burst
+    if (burst?.startedAt !== burstAt || answer.good || !this.#open.has(round)) {
+      this.#takes(round, answer)
       return
     }
-    const timer = this.deps.clock.schedule(Math.min(due - now, LOOK_MS), () => this.#arm(last))
-    this.#phase = { kind: 'waiting', timer, last }
+    const failed = { ...burst, bad: burst.bad + 1 }
+    this.#burst = failed
+    const verdict = burstVerdict(failed, this.#headAt)
+    if (verdict === 'open') {
+      this.#takes(round, answer)
+      return
+    }
+    // The count of this answer is told together with what it means.
+    this.#counts = afterBurst(this.#counts, verdict)
+    if (verdict === 'unhealthy') this.#troubled = false
+    this.#takes(round, answer)
+    if (this.#burst === failed) this.#endBurst()
   }
 
-  #rearm({ timer, last }: Phase & { kind: 'waiting' }): void {
-    timer.cancel()
-    this.#arm(last)
+  /** What is still under way of it is no more of interest; trouble since it began asks for another one. */
+  #endBurst(): void {
+    if (this.#burst === undefined) return
+    this.#burst = undefined
+    this.#burstTimer?.cancel()
+    this.#burstTimer = undefined
+    for (const round of this.#open) if (round !== this.#regular) void this.#giveUp(round)
+    if (this.#troubled) this.#beginBurst()
+  }
+
+  #giveUp(round: Round): Promise<void> {
+    this.#open.delete(round)
+    round.controller.abort()
+    return round.ended
+  }
+
+  #giveUpAll(): Promise<void>[] {
+    this.#next?.cancel()
+    this.#burstTimer?.cancel()
+    this.#burstTimer = undefined
+    this.#burst = undefined
+    this.#regular = undefined
+    return [...this.#open].map((round) => this.#giveUp(round))
   }
 
   /** The answer, or that it is late; ends at once when the round is given up, whatever the request does then. */
@@ -227,8 +372,3 @@ function scheduleUnlessHeldUp(clock: Clock, ms: number, callback: () => void): T
 
 const TIMEOUT = { good: false, code: 'timeout' } as const
 const GIVEN_UP = { good: false, code: 'given_up' } as const
-
-function givenUp(round: Round): Promise<void> {
-  round.controller.abort()
-  return round.ended
-}

@@ -76,10 +76,33 @@ const flapping: Row = {
   },
 }
 
+/** s in which nothing may trip */
+const GREY_SECONDS = 15
+
+const oneDeadOfTen: Row = {
+  name: 'one instance of ten behind a balancer answers 503, guardrails as shipped',
+  stage: { replicas: 2, perSecond: 50, guardrails: {}, proxied: true },
+  async drill({ proxy, watch, traffic, replicas }) {
+    const since = performance.now()
+    proxy.loseOneOf(10)
+    await sleep(GREY_SECONDS * 1000)
+    watch.look()
+    const trip = watch.first(since, ({ auto }) => auto.state !== 'normal')
+    proxy.restore()
+    if (trip !== undefined) throw new Error(`it tripped after ${Math.round(trip.at - since)} ms`)
+    const turns = traffic.ended.filter(({ startedAt, replica }) => startedAt >= since && replica === 'a')
+    const sent = turns.filter(({ decided }) => decided === 'runtime_orchestrator').length
+    const history = (await replicas[0]?.operator.history()) ?? []
+    if (history.length > 0) throw new Error(`${history.length} transitions`)
+    return [`no trip in ${GREY_SECONDS} s; ${sent} of ${turns.length} turns decided for the runtime`]
+  },
+}
+
 export const RUNTIME_ROWS: readonly Row[] = [
   flapping,
   killed,
   frozen,
+  oneDeadOfTen,
   faulty('hung: takes requests, never answers, says it is healthy', { hang: 'headers' }),
   faulty('slow: 2 s an answer', { gapMs: 500 }, { latencyShare: 0.1 }),
   faulty('returning garbage', { garbage: true }),

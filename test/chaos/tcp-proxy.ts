@@ -6,10 +6,15 @@ export class TcpProxy {
   readonly #sockets = new Set<Socket>()
   readonly #server: Server
   #isCut = false
+  /** every so many connections reach a dead instance; 0: none */
+  #deadEvery = 0
+  #accepted = 0
 
   private constructor(target: URL) {
     this.#server = createServer((socket) => {
+      this.#accepted += 1
       if (this.#isCut) socket.resetAndDestroy()
+      else if (this.#deadEvery > 0 && this.#accepted % this.#deadEvery === 0) refuse(socket)
       else this.#join(socket, target)
     })
   }
@@ -32,8 +37,14 @@ export class TcpProxy {
     for (const socket of this.#sockets) socket.resetAndDestroy()
   }
 
+  /** As a balancer does with instances of which one is dead: one in so many connections gets a 503. */
+  loseOneOf(instances: number): void {
+    this.#deadEvery = instances
+  }
+
   restore(): void {
     this.#isCut = false
+    this.#deadEvery = 0
   }
 
   async close(): Promise<void> {
@@ -58,4 +69,11 @@ export class TcpProxy {
     }
     socket.pipe(upstream).pipe(socket)
   }
+}
+
+function refuse(socket: Socket): void {
+  socket.on('error', () => {})
+  socket.once('data', () => {
+    socket.end('HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+  })
 }

@@ -40,18 +40,50 @@ function losing(times: number) {
 }
 
 describe('the fallback loop', () => {
-  it('trips on health at the failure that completes the row, not at the next tick', async () => {
+  it('trips on health at the failure that completes the burst, not at the next tick', async () => {
     const loop = setUpLoop()
     await loop.start()
     loop.useRuntime()
     await loop.pass(500)
     loop.knobs.healthy = false
     loop.fallback.trouble()
-    await loop.pass(150)
+    await loop.pass(290)
     expect(state(loop)).to.equal('fallback')
     expect(loop.parsed()).to.deep.include({ kind: 'override' })
     expect(isDirect(loop)).to.equal(true)
     expect(loop.notified.map(transitionKind)).to.deep.equal(['trip'])
+    await loop.fallback.stop()
+  })
+
+  it('does not trip on health while executions of the runtime get their response heads', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    loop.useRuntime()
+    loop.knobs.healthy = false
+    for (let n = 0; n < 100; n += 1) {
+      loop.fallback.trouble()
+      loop.fallback.headCame()
+      await loop.pass(100)
+    }
+    expect(state(loop)).to.equal('normal')
+    await loop.pass(1400)
+    expect(state(loop)).to.equal('fallback')
+    await loop.fallback.stop()
+  })
+
+  it('shows the hold that is in force, also where changed guardrails made it shorter', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    loop.record('error', 10)
+    await loop.pass(1000)
+    const left = () => {
+      const { auto } = loop.fallback.snapshot().override
+      return auto.state === 'fallback' ? auto.holdUntil - loop.clock.wall() : 0
+    }
+    expect(left()).to.be.within(29_000, 30_000)
+    loop.knobs.guardrails = { ...loop.knobs.guardrails, holdSeconds: 5 }
+    await loop.pass(1000)
+    expect(left()).to.be.within(3000, 5500)
     await loop.fallback.stop()
   })
 

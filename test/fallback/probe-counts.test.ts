@@ -1,14 +1,25 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { AT_ONCE_MS, counted, NO_COUNTS, nextProbeAt, RETRY_MS } from '../../src/fallback/probe-counts.js'
+import {
+  AT_ONCE_MS,
+  afterBurst,
+  burstVerdict,
+  counted,
+  judgedFailures,
+  NO_COUNTS,
+  newBurst,
+  nextProbeAt,
+} from '../../src/fallback/probe-counts.js'
 
-/** Counts after results 10 ms apart, the first at 10; `g` good, `b` bad. */
-function countsAfter(results: string, failures = 2) {
+/** Counts after results 10 ms apart, the first at 10; `g` good, `b` bad, `U` and `A` the end of a burst, unhealthy or alive. */
+function countsAfter(results: string) {
   let counts = NO_COUNTS
   let now = 0
   for (const result of results) {
     now += 10
-    counts = counted(counts, result === 'g', failures, now)
+    if (result === 'U') counts = afterBurst(counts, 'unhealthy')
+    else if (result === 'A') counts = afterBurst(counts, 'alive')
+    else counts = counted(counts, result === 'g', now)
   }
   return counts
 }
@@ -24,69 +35,59 @@ describe('counts of the probes', () => {
     })
   })
 
-  it('turn with the last failure of a row that is long enough, and with the first good one', () => {
-    expect(countsAfter('gb')).to.deep.equal({ failuresInARow: 1, goodInARow: 0, healthy: true })
-    expect(countsAfter('gbb')).to.deep.equal({ failuresInARow: 2, goodInARow: 0, healthy: false })
-    expect(countsAfter('gbbg')).to.deep.equal({
+  it('keep the verdict whatever single answers are bad, until a burst condemns or a good one comes', () => {
+    expect(countsAfter('gbbbbbbbb')).to.deep.equal({ failuresInARow: 8, goodInARow: 0, healthy: true })
+    expect(countsAfter('bbbb')).to.deep.equal({ failuresInARow: 4, goodInARow: 0 })
+    expect(countsAfter('gbbUb')).to.deep.equal({ failuresInARow: 3, goodInARow: 0, healthy: false })
+    expect(countsAfter('gbbUbg')).to.deep.equal({
       failuresInARow: 0,
       goodInARow: 1,
       healthy: true,
-      goodSince: 40,
+      goodSince: 60,
     })
-    expect(countsAfter('gbbgb')).to.include({ healthy: true })
-    expect(countsAfter('gb', 1)).to.include({ healthy: false })
   })
 
-  it('say nothing of a runtime never seen in good health until the row is long enough', () => {
-    expect(countsAfter('b')).to.deep.equal({ failuresInARow: 1, goodInARow: 0 })
-    expect(countsAfter('bb')).to.include({ healthy: false })
+  it('begin a new row where an execution got its head while the probes were bad', () => {
+    expect(countsAfter('gbbbAb')).to.deep.equal({ failuresInARow: 1, goodInARow: 0, healthy: true })
   })
 
-  it('hold for any results and any guardrail', () => {
-    const results = fc.array(fc.record({ good: fc.boolean(), failures: fc.integer({ min: 1, max: 5 }) }))
+  it('reach the guardrail for the evidence exactly where the runtime is unhealthy, whatever the guardrail is by now', () => {
     fc.assert(
-      fc.property(results, (steps) => {
-        let counts = NO_COUNTS
-        steps.forEach(({ good, failures }, at) => {
-          const before = counts
-          counts = counted(counts, good, failures, at)
-          const row = steps.slice(0, at + 1).reverse()
-          const other = row.findIndex((step) => step.good !== good)
-          const length = other < 0 ? row.length : other
-          expect(good ? counts.goodInARow : counts.failuresInARow).to.equal(length)
-          expect(good ? counts.failuresInARow : counts.goodInARow).to.equal(0)
-          expect(counts.goodSince).to.equal(good ? at + 1 - length : undefined)
-          if (!good && length < failures) expect(counts.healthy).to.equal(before.healthy)
-          else expect(counts.healthy).to.equal(good)
-        })
-      }),
+      fc.property(
+        fc.string({ unit: fc.constantFrom('g', 'b', 'U', 'A') }),
+        fc.integer({ min: 1, max: 1000 }),
+        (results, probeFailures) => {
+          const counts = countsAfter(results)
+          const reached = judgedFailures(counts, probeFailures) >= probeFailures
+          expect(reached).to.equal(counts.healthy === false)
+        },
+      ),
     )
   })
 })
 
-describe('the next probe', () => {
-  const last = { startedAt: 1000, endedAt: 1030, timedOut: false }
-  const settings = { intervalMs: 1000, failures: 3 }
+describe('a burst of probes', () => {
+  const burst = (bad: number) => ({ ...newBurst(1000, 6), sent: 6, bad })
 
+  it('condemns only when all of its probes were bad', () => {
+    expect([0, 1, 5].map((bad) => burstVerdict(burst(bad), 0))).to.deep.equal(['open', 'open', 'open'])
+    expect(burstVerdict(burst(6), 0)).to.equal('unhealthy')
+  })
+
+  it('condemns nobody who answered an execution since it began', () => {
+    expect(burstVerdict(burst(6), 999)).to.equal('unhealthy')
+    expect(burstVerdict(burst(6), 1000)).to.equal('alive')
+    expect(burstVerdict(burst(6), 1200)).to.equal('alive')
+  })
+})
+
+describe('the next regular probe', () => {
   it('starts an interval after the start of the last one', () => {
-    expect(nextProbeAt(last, countsAfter('g'), settings, false)).to.equal(2000)
-    expect(nextProbeAt(last, NO_COUNTS, settings, false)).to.equal(2000)
+    expect(nextProbeAt(1000, 1000, false)).to.equal(2000)
   })
 
-  it('starts soon while a row of failures is too short to tell, unless the runtime hangs', () => {
-    expect(nextProbeAt(last, countsAfter('gb', 3), settings, false)).to.equal(1030 + RETRY_MS)
-    expect(nextProbeAt(last, countsAfter('gbb', 3), settings, false)).to.equal(1030 + RETRY_MS)
-    expect(nextProbeAt(last, countsAfter('gbbb', 3), settings, false)).to.equal(2000)
-    expect(nextProbeAt({ ...last, timedOut: true }, countsAfter('gb', 3), settings, false)).to.equal(2000)
-  })
-
-  it('starts at once where one is wanted, and never twice within 100 ms', () => {
-    expect(nextProbeAt(last, countsAfter('g'), settings, true)).to.equal(1000 + AT_ONCE_MS)
-    expect(nextProbeAt({ ...last, timedOut: true }, countsAfter('gb', 3), settings, true)).to.equal(1100)
-  })
-
-  it('is never later than the interval', () => {
-    const soon = { intervalMs: 100, failures: 3 }
-    expect(nextProbeAt(last, countsAfter('b', 3), soon, false)).to.equal(1100)
+  it('starts at once where one is wanted, never twice within 100 ms nor later than the interval', () => {
+    expect(nextProbeAt(1000, 1000, true)).to.equal(1000 + AT_ONCE_MS)
+    expect(nextProbeAt(1000, 50, true)).to.equal(1050)
   })
 })

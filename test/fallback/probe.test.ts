@@ -23,7 +23,10 @@ function setUp(overrides: Partial<ProbeSettings> = {}) {
   const signals: AbortSignal[] = []
   let open = 0
   let mostOpen = 0
-  let answer: ((answer: HealthAnswer) => void) | undefined
+  /** of those under way, oldest first */
+  const answers: ((answer: HealthAnswer) => void)[] = []
+  /** answers each at once */
+  let always: HealthAnswer | undefined
   let onResult = (): void => {}
   const probe = createHealthProbe({
     url: 'http://runtime',
@@ -42,7 +45,8 @@ function setUp(overrides: Partial<ProbeSettings> = {}) {
           over = true
           resolve(given)
         }
-        answer = settle
+        answers.push(settle)
+        if (always !== undefined) settle(always)
         signal.addEventListener('abort', () => settle({ good: false, code: 'aborted' }))
       })
     },
@@ -66,10 +70,14 @@ function setUp(overrides: Partial<ProbeSettings> = {}) {
     listen: (listener: () => void) => {
       onResult = listener
     },
+    /** The oldest that waits. */
     async answer(next: HealthAnswer) {
-      answer?.(next)
-      answer = undefined
+      answers.shift()?.(next)
       await settled()
+    },
+    /** From now on each at once. */
+    always(next: HealthAnswer) {
+      always = next
     },
     async pass(ms: number) {
       time.advance(ms)
@@ -84,9 +92,9 @@ describe('the health probe', () => {
     expect(probe.state()).to.deep.equal({ failuresInARow: 0, goodInARow: 0, goodForMs: 0 })
     probe.start()
     probe.start()
-    await pass(300)
+    await pass(30)
     await answer(GOOD)
-    await pass(700)
+    await pass(970)
     await answer(GOOD)
     await pass(999)
     expect(starts).to.deep.equal([0, 1000])
@@ -97,7 +105,7 @@ describe('the health probe', () => {
   it('tells what it knows', async () => {
     const { probe, time, answer, pass } = setUp()
     probe.start()
-    await pass(300)
+    await pass(30)
     await answer(GOOD)
     await pass(1000)
     const at = time.wall()
@@ -112,32 +120,132 @@ describe('the health probe', () => {
     })
   })
 
-  it('has one probe under way at most, and begins the next at once when one took longer than the interval', async () => {
+  it('has one regular probe under way at most, and begins the next at once when one took longer than the interval', async () => {
     const { probe, starts, answer, pass } = setUp()
     probe.start()
-    await pass(1700)
-    expect(starts).to.deep.equal([0])
+    for (let n = 0; n < 17; n += 1) await pass(100)
+    expect(starts).to.deep.equal([0, 100, 150])
     await answer(GOOD)
-    expect(starts).to.deep.equal([0, 1700])
+    expect(starts).to.deep.equal([0, 100, 150, 1700])
   })
 
-  it('knows of a dead runtime 100 ms after the first failure', async () => {
-    const { probe, starts, results, answer, pass } = setUp()
-    const seen: number[] = []
-    probe.start()
-    await answer(GOOD)
-    await pass(1000)
-    await answer(REFUSED)
-    expect(probe.state()).to.deep.include({ failuresInARow: 1, healthy: true, goodForMs: 0 })
-    await pass(100)
-    await answer(REFUSED)
-    expect(probe.state()).to.deep.include({ failuresInARow: 2, healthy: false })
-    seen.push(...starts)
-    await pass(999)
-    expect(starts).to.deep.equal([0, 1000, 1100])
-    await pass(1)
-    expect(starts).to.have.length(4)
-    expect(results.map(({ good }) => good)).to.deep.equal([true, false, false])
+  describe('in a burst', () => {
+    it('knows of a dead runtime a quarter of a second after the first failure', async () => {
+      const { probe, starts, results, answer, always, pass } = setUp({ failures: 6 })
+      probe.start()
+      await answer(GOOD)
+      always(REFUSED)
+      await pass(1000)
+      await pass(200)
+      expect(probe.state()).to.deep.include({ failuresInARow: 6, healthy: true, goodForMs: 0 })
+      await pass(50)
+      expect(probe.state()).to.deep.include({ failuresInARow: 7, healthy: false })
+      expect(starts).to.deep.equal([0, 1000, 1000, 1050, 1100, 1150, 1200, 1250])
+      expect(results.map(({ good }) => good)).to.deep.equal([true, ...Array(7).fill(false)])
+      // Condemned: regular probes go on, without bursts.
+      await pass(750)
+      await pass(1000)
+      expect(starts.slice(8)).to.deep.equal([2000, 3000])
+    })
+
+    it('lets one good answer of the others speak for the runtime', async () => {
+      const { probe, starts, answer, pass } = setUp({ failures: 6 })
+      probe.start()
+      await answer(GOOD)
+      await pass(1000)
+      await answer(REFUSED)
+      await answer(REFUSED)
+      await pass(50)
+      await answer(GOOD)
+      expect(probe.state()).to.deep.include({ failuresInARow: 0, healthy: true })
+      await pass(900)
+      expect(starts).to.deep.equal([0, 1000, 1000, 1050])
+    })
+
+    it('does not wait for one answer before it asks again', async () => {
+      const { probe, starts, mostOpen, pass } = setUp({ failures: 6 })
+      probe.start()
+      await pass(99)
+      expect(starts).to.deep.equal([0])
+      for (let n = 0; n < 10; n += 1) await pass(50)
+      expect(starts).to.deep.equal([0, 100, 150, 200, 250, 300, 350])
+      expect(mostOpen()).to.equal(7)
+    })
+
+    it('knows of a runtime that hangs its deadline and 0.4 s after a probe began', async () => {
+      const { probe, time, pass } = setUp({ failures: 6 })
+      probe.start()
+      while (probe.state().healthy !== false && time.monotonic() < 10_000) await pass(10)
+      expect(time.monotonic()).to.be.within(2300, 2400)
+    })
+
+    it('takes no probe for late that takes as long as always', async () => {
+      const { probe, starts, answer, pass } = setUp({ failures: 6 })
+      probe.start()
+      await pass(90)
+      await answer(GOOD)
+      await pass(910)
+      await pass(150)
+      await answer(GOOD)
+      await pass(850)
+      await pass(290)
+      await answer(GOOD)
+      expect(starts).to.deep.equal([0, 1000, 2000])
+    })
+
+    it('condemns nobody whose execution got its head meanwhile, and asks again', async () => {
+      const { probe, always, pass } = setUp({ failures: 6 })
+      probe.start()
+      always(REFUSED)
+      probe.headCame()
+      await pass(0)
+      for (let n = 0; n < 40; n += 1) {
+        await pass(100)
+        probe.headCame()
+      }
+      expect(probe.state().healthy).to.equal(undefined)
+      for (let n = 0; n < 14; n += 1) await pass(100)
+      expect(probe.state().healthy).to.equal(false)
+    })
+
+    it('has a bounded number under way, however many it has', async () => {
+      const { probe, mostOpen, pass } = setUp({ failures: 1000, timeoutMs: 60_000 })
+      probe.start()
+      for (let n = 0; n < 200; n += 1) await pass(50)
+      expect(mostOpen()).to.equal(50)
+      await probe.stop()
+    })
+  })
+
+  describe('where requests go out and no head comes', () => {
+    it('asks at once, and only asks', async () => {
+      const { probe, starts, answer, pass } = setUp()
+      probe.start()
+      await answer(GOOD)
+      await pass(300)
+      probe.requestSent()
+      await pass(99)
+      probe.requestSent()
+      expect(starts).to.deep.equal([0])
+      await pass(1)
+      probe.requestSent()
+      await pass(0)
+      expect(starts).to.deep.equal([0, 400])
+      await answer(GOOD)
+      expect(probe.state()).to.include({ healthy: true })
+    })
+
+    it('does not while heads come', async () => {
+      const { probe, starts, answer, pass } = setUp()
+      probe.start()
+      await answer(GOOD)
+      for (let n = 0; n < 9; n += 1) {
+        await pass(100)
+        probe.requestSent()
+        probe.headCame()
+      }
+      expect(starts).to.deep.equal([0])
+    })
   })
 
   it('gives up what is not answered in time, and tells it', async () => {
@@ -148,17 +256,19 @@ describe('the health probe', () => {
     await pass(1)
     expect(results).to.deep.equal([{ good: false, code: 'timeout', tookMs: 2000 }])
     expect(signals[0]?.aborted).to.equal(true)
-    // The interval is over: the next one has begun.
-    expect(starts).to.deep.equal([0, 2000])
+    // The interval is over: the next one has begun. Two of a burst went out beside the late one.
+    expect(starts).to.deep.equal([0, 100, 150, 2000])
   })
 
   it('waits for a whole interval after what was not answered in time', async () => {
-    const { probe, starts, pass } = setUp({ timeoutMs: 300 })
+    const { probe, starts, pass } = setUp({ timeoutMs: 90 })
     probe.start()
-    await pass(999)
-    expect(starts).to.deep.equal([0])
+    await pass(900)
+    const before = starts.length
+    await pass(99)
+    expect(starts).to.have.length(before)
     await pass(1)
-    expect(starts).to.deep.equal([0, 1000])
+    expect(starts.at(-1)).to.equal(1000)
   })
 
   it('does not blame the runtime while our own process stood still', async () => {
@@ -178,41 +288,39 @@ describe('the health probe', () => {
     behind(5000)
     await pass(2000)
     await pass(2000)
-    expect(results).to.have.length(1)
+    expect(results[0]).to.include({ good: false, code: 'timeout' })
     await probe.stop()
   })
 
   describe('in trouble', () => {
-    it('probes at once, once, and 100 ms after the last start at the soonest', async () => {
-      const { probe, starts, answer, pass } = setUp()
+    it('begins a burst at once, one at a time, and 100 ms after the last one at the soonest', async () => {
+      const { probe, starts, answer, pass } = setUp({ failures: 6 })
       probe.start()
       await answer(GOOD)
       await pass(40)
       for (let n = 0; n < 1000; n += 1) probe.trouble()
-      await pass(59)
-      expect(starts).to.deep.equal([0])
-      await pass(1)
-      expect(starts).to.deep.equal([0, 100])
+      expect(starts).to.deep.equal([0, 40])
       await answer(GOOD)
-      await pass(500)
-      probe.trouble()
-      expect(starts).to.deep.equal([0, 100, 600])
-      await answer(GOOD)
-      await pass(999)
-      expect(starts).to.have.length(3)
-    })
-
-    it('probes again after one that was under way: it may have been answered before', async () => {
-      const { probe, starts, answer, pass } = setUp()
-      probe.start()
       await pass(10)
       probe.trouble()
-      await answer(GOOD)
-      await pass(90)
-      expect(starts).to.deep.equal([0, 100])
-      await answer(GOOD)
-      await pass(899)
-      expect(starts).to.have.length(2)
+      await pass(89)
+      expect(starts).to.deep.equal([0, 40])
+      await pass(1)
+      expect(starts).to.deep.equal([0, 40, 140])
+    })
+
+    it('asks again after a burst that was answered: that may have been before', async () => {
+      const { probe, starts, always, pass } = setUp({ failures: 2 })
+      probe.start()
+      always(GOOD)
+      await pass(10)
+      probe.trouble()
+      probe.trouble()
+      await pass(0)
+      await pass(100)
+      expect(starts).to.deep.equal([0, 10, 110])
+      await pass(800)
+      expect(starts).to.have.length(3)
     })
 
     it('does nothing before the start nor after the stop', async () => {
@@ -231,18 +339,14 @@ describe('the health probe', () => {
   })
 
   describe('follows its guardrails', () => {
-    it('with the next round, the counts kept', async () => {
-      const { probe, settings, answer, pass } = setUp({ failures: 5 })
+    it('with the next burst', async () => {
+      const { probe, settings, always, pass } = setUp({ failures: 6 })
       probe.start()
-      for (let n = 0; n < 3; n += 1) {
-        await answer(REFUSED)
-        await pass(100)
-      }
-      expect(probe.state()).to.deep.include({ failuresInARow: 3 })
-      expect(probe.state()).not.to.have.property('healthy')
-      settings.failures = 4
-      await answer(REFUSED)
-      expect(probe.state()).to.include({ failuresInARow: 4, healthy: false })
+      settings.failures = 2
+      always(REFUSED)
+      await pass(1000)
+      await pass(50)
+      expect(probe.state()).to.include({ healthy: false })
     })
 
     it('out of a long interval within a second', async () => {
@@ -271,13 +375,15 @@ describe('the health probe', () => {
       const { probe, starts, answer, pass } = setUp()
       probe.start()
       await answer(REFUSED)
-      await pass(100)
       await answer(REFUSED)
-      await pass(300)
+      await pass(50)
+      await answer(REFUSED)
+      expect(probe.state()).to.include({ healthy: false })
+      await pass(350)
       probe.reset()
       expect(probe.state()).to.deep.include({ failuresInARow: 0, goodInARow: 0, goodForMs: 0 })
       expect(probe.state()).not.to.have.property('healthy')
-      expect(starts).to.deep.equal([0, 100, 400])
+      expect(starts).to.deep.equal([0, 0, 50, 400])
       await answer(GOOD)
       expect(probe.state()).to.include({ goodInARow: 1, healthy: true })
     })
@@ -376,9 +482,11 @@ describe('the health probe', () => {
     expect(lines[0]).to.include({ level: 50, error: 'listener' })
   })
 
-  it('never has two under way nor two starts within 100 ms, and never falls silent, whatever happens', async () => {
+  it('never has more under way than a burst and one, and never falls silent, whatever happens', async () => {
     const act = fc.oneof(
-      fc.constantFrom('good', 'bad', 'trouble', 'reset' as const).map((kind) => ({ kind, ms: 0 })),
+      fc
+        .constantFrom('good', 'bad', 'trouble', 'reset', 'sent', 'head' as const)
+        .map((kind) => ({ kind, ms: 0 })),
       fc.integer({ min: 1, max: 1500 }).map((ms) => ({ kind: 'pass' as const, ms })),
       fc.integer({ min: 100, max: 3000 }).map((ms) => ({ kind: 'interval' as const, ms })),
     )
@@ -391,16 +499,15 @@ describe('the health probe', () => {
           else if (kind === 'bad') await under.answer(REFUSED)
           else if (kind === 'trouble') under.probe.trouble()
           else if (kind === 'reset') under.probe.reset()
+          else if (kind === 'sent') under.probe.requestSent()
+          else if (kind === 'head') under.probe.headCame()
           else if (kind === 'interval') under.settings.intervalMs = ms
           else if (kind === 'pass') await under.pass(ms)
         }
-        expect(under.mostOpen()).to.equal(1)
+        expect(under.mostOpen()).to.be.at.most(3)
         const before = under.starts.length
         for (let n = 0; n < 8; n += 1) await under.pass(1000)
         expect(under.starts.length).to.be.greaterThan(before)
-        under.starts.forEach((at, n) => {
-          if (n > 0) expect(at - (under.starts[n - 1] ?? 0)).to.be.at.least(100)
-        })
         await under.probe.stop()
         expect(under.time.pending()).to.equal(0)
       }),

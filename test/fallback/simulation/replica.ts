@@ -5,7 +5,17 @@ import type { Evidence } from '../../../src/fallback/evidence.js'
 import type { Command } from '../../../src/fallback/fallback.js'
 import { parseLease, renderLease } from '../../../src/fallback/lease-file.js'
 import { next } from '../../../src/fallback/machine.js'
-import { counted, NO_COUNTS, nextProbeAt, type ProbeCounts } from '../../../src/fallback/probe-counts.js'
+import {
+  afterBurst,
+  BURST_SPACING_MS,
+  burstVerdict,
+  counted,
+  judgedFailures,
+  NO_COUNTS,
+  newBurst,
+  nextProbeAt,
+  type ProbeCounts,
+} from '../../../src/fallback/probe-counts.js'
 import {
   type Effect,
   type FallbackInput,
@@ -74,6 +84,8 @@ export class SimReplica {
   #lastRuntimeTurnAt: number | undefined
   #lastCandidateAt: number
   #lastShadowAt = Number.NEGATIVE_INFINITY
+  #isBursting = false
+  #headAt = Number.NEGATIVE_INFINITY
   #running = false
   #nudged = false
   #roundNumber = 0
@@ -315,7 +327,7 @@ export class SimReplica {
     const now = this.monotonic
     const windowMs = guardrails.windowSeconds * 1000
     const fastMs = guardrails.fastWindowSeconds * 1000
-    const { failuresInARow, goodSince, healthy } = this.#counts
+    const { goodSince, healthy } = this.#counts
     return {
       at: now,
       runtime: {
@@ -325,7 +337,7 @@ export class SimReplica {
       },
       direct: this.#direct.tally(60_000),
       probe: {
-        failures: failuresInARow,
+        failures: judgedFailures(this.#counts, guardrails.probeFailures),
         goodForMs: goodSince === undefined ? 0 : now - goodSince,
         healthy: healthy === true,
       },
@@ -335,17 +347,44 @@ export class SimReplica {
   }
 
   #probe(): void {
-    const { random, world } = this
     const startedAt = this.monotonic
+    this.#ask((isGood) => {
+      if (!isGood && this.#counts.healthy !== false) this.#burst()
+      this.#after(nextProbeAt(startedAt, PROBE_MS, false) - this.monotonic, () => this.#probe())
+    })
+  }
+
+  #ask(answered: (isGood: boolean) => void): void {
+    const { random } = this
     const isGood = this.condition !== 'dead'
     this.#after(isGood ? random.between(5, 60) : random.between(1, 10), () => {
-      const { probeFailures } = world.guardrails
-      this.#counts = counted(this.#counts, isGood, probeFailures, this.monotonic)
-      if (!isGood && this.#counts.failuresInARow === probeFailures) this.#nudge()
-      const last = { startedAt, endedAt: this.monotonic, timedOut: false }
-      const settings = { intervalMs: PROBE_MS, failures: probeFailures }
-      this.#after(nextProbeAt(last, this.#counts, settings, false) - this.monotonic, () => this.#probe())
+      this.#counts = counted(this.#counts, isGood, this.monotonic)
+      answered(isGood)
     })
+  }
+
+  #burst(): void {
+    if (this.#isBursting) return
+    this.#isBursting = true
+    let burst = newBurst(this.monotonic, this.world.guardrails.probeFailures)
+    let isOpen = true
+    const end = (): void => {
+      isOpen = false
+      this.#isBursting = false
+    }
+    for (let index = 0; index < burst.size; index += 1)
+      this.#after(index * BURST_SPACING_MS, () =>
+        this.#ask((isGood) => {
+          if (!isOpen) return
+          if (isGood) return end()
+          burst = { ...burst, bad: burst.bad + 1 }
+          const verdict = burstVerdict(burst, this.#headAt)
+          if (verdict === 'open') return
+          this.#counts = afterBurst(this.#counts, verdict)
+          end()
+          if (verdict === 'unhealthy') this.#nudge()
+        }),
+      )
   }
 
   // -- turns
@@ -379,6 +418,7 @@ export class SimReplica {
   #execute(mode: 'direct_llm' | 'runtime_orchestrator', orgId: string): void {
     const startedAt = this.monotonic
     const ended = this.#ended(mode)
+    if (mode === 'runtime_orchestrator' && this.condition !== 'dead') this.#headAt = startedAt
     this.#after(ended.latencyMs, () => {
       const window = mode === 'direct_llm' ? this.#direct : this.#runtime
       window.record({ ...ended, mode, orgId, startedAt })
