@@ -1,13 +1,13 @@
 import { writeFileSync } from 'node:fs'
 import { expect } from 'chai'
-import { systemClock } from '../../src/core/clock.js'
-import { FlagFile } from '../../src/decision/flag-file.js'
+import { FlagFile, LOOK_MS } from '../../src/decision/flag-file.js'
 import type { Flags } from '../../src/decision/flags.js'
 import { createFlags } from '../../src/decision/open-feature-flags.js'
 import type { FlagFileContent } from '../../src/decision/read-flag-file.js'
 import { readFlagFile } from '../../src/decision/read-flag-file.js'
 import { capturingLogger } from '../support/capturing-logger.js'
 import { CODE_DEFAULTS, callerOf, flagsConfig, opsDocument, overrideDocument } from '../support/flag-files.js'
+import { type ManualClock, manualClock } from '../support/manual-clock.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { until } from '../support/until.js'
 
@@ -42,6 +42,16 @@ function hangingReads(hangs: (path: string) => boolean) {
   }
 }
 
+/** Lets time pass in steps of 10 ms, the file system in between, until it holds. @returns the ms that passed */
+async function passUntil(what: string, clock: ManualClock, holds: () => boolean): Promise<number> {
+  const from = clock.monotonic()
+  await until(what, () => {
+    if (!holds()) clock.advance(10)
+    return holds()
+  })
+  return clock.monotonic() - from
+}
+
 describe('a flag file whose file system hangs', () => {
   const directory = temporaryDirectory()
   const opsFile = () => directory.path('chat.flagd.json')
@@ -52,23 +62,26 @@ describe('a flag file whose file system hangs', () => {
     writeFileSync(overrideFile(), overrideDocument('off'))
     const disk = hangingReads((path) => path === opsFile())
     const { logger, lines } = capturingLogger()
+    const clock = manualClock()
     const flags = createFlags(flagsConfig(opsFile(), overrideFile()), CODE_DEFAULTS, {
-      clock: systemClock,
+      clock,
       logger,
       readFlagFile: disk.read,
     })
-    return { disk, lines, flags }
+    return { disk, lines, flags, clock }
   }
 
   const mode = async (flags: Flags) => (await flags.forTurn(callerOf(1))).mode.value
 
-  it('is told in the status and the log, read once at a time, and taken up when the read returns', async function () {
-    this.timeout(15_000)
-    const { disk, lines, flags } = build()
+  it('is told in the status and the log, read once at a time, and taken up when the read returns', async () => {
+    const { disk, lines, flags, clock } = build()
     await flags.start()
     disk.hang()
     writeFileSync(opsFile(), opsDocument({ mode: 'runtime_orchestrator' }))
-    await until('the fault', () => flags.status().faults.length > 0, 5000)
+    await passUntil('a read that hangs', clock, () => disk.waiting === 1)
+    clock.advance(LOOK_MS / 2)
+    expect(flags.status().faults).to.deep.equal([])
+    await passUntil('the fault', clock, () => flags.status().faults.length > 0)
     expect(flags.status()).to.deep.include({ state: 'stale' })
     expect(flags.status().faults[0]).to.include({ where: opsFile() })
     expect(flags.status().faults[0]?.message).to.match(/^it was not read within 1000 ms/)
@@ -76,38 +89,47 @@ describe('a flag file whose file system hangs', () => {
       1,
     )
     expect(await mode(flags)).to.equal('direct_llm')
-    // Longer than a poll: the next look waits for this one.
-    await new Promise((resolve) => setTimeout(resolve, 1200))
+    // Many polls: the next look waits for this one.
+    for (let poll = 0; poll < 10; poll += 1) {
+      clock.advance(1000)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
     expect(disk.most).to.equal(1)
     disk.mend()
-    await until('the edit', () => flags.status().state === 'ready', 3000)
+    await passUntil('the edit', clock, () => flags.status().state === 'ready')
     expect(await mode(flags)).to.equal('runtime_orchestrator')
     expect(lines.some(({ msg }) => String(msg).includes('mended: it was not read'))).to.equal(true)
     await flags.close()
   })
 
   it('is closed all the same, in half a second', async () => {
-    const { disk, flags } = build()
+    const { disk, flags, clock } = build()
     await flags.start()
     disk.hang()
     writeFileSync(opsFile(), opsDocument({ mode: 'runtime_orchestrator' }))
-    await until('a read that hangs', () => disk.waiting === 1, 3000)
-    const startedAt = performance.now()
-    await flags.close()
-    expect(performance.now() - startedAt).to.be.below(1000)
+    await passUntil('a read that hangs', clock, () => disk.waiting === 1)
+    let isClosed = false
+    const closed = flags.close().then(() => {
+      isClosed = true
+    })
+    expect(await passUntil('the end', clock, () => isClosed)).to.be.within(490, 600)
+    await closed
     disk.mend()
   })
 
   it('does not hold up the start', async () => {
-    const { disk, flags } = build()
+    const { disk, flags, clock } = build()
     disk.hang()
-    const startedAt = performance.now()
-    await flags.start()
-    expect(performance.now() - startedAt).to.be.below(1500)
-    await until('the fault', () => flags.status().faults.length > 0, 3000)
+    let isStarted = false
+    const started = flags.start().then(() => {
+      isStarted = true
+    })
+    expect(await passUntil('the start', clock, () => isStarted)).to.be.at.most(LOOK_MS)
+    await started
+    await passUntil('the fault', clock, () => flags.status().faults.length > 0)
     expect(await mode(flags)).to.equal('direct_llm')
     disk.mend()
-    await until('the mending', () => flags.status().state === 'ready', 3000)
+    await passUntil('the mending', clock, () => flags.status().state === 'ready')
     await flags.close()
   })
 })
@@ -121,9 +143,10 @@ describe('a flag file whose listener throws', () => {
     const taken: string[] = []
     const told: (string | undefined)[] = []
     let isBroken = false
+    const clock = manualClock()
     const file = new FlagFile({
       path,
-      clock: systemClock,
+      clock,
       onContent(content) {
         if (isBroken) throw new Error('listener broke')
         taken.push(content.kind === 'text' ? content.text : content.kind)
@@ -134,10 +157,10 @@ describe('a flag file whose listener throws', () => {
     await file.start()
     isBroken = true
     writeFileSync(path, 'two')
-    await until('the trouble', () => told.includes('listener'))
+    await passUntil('the trouble', clock, () => told.includes('listener'))
     isBroken = false
-    await until('the content', () => taken.at(-1) === 'two')
-    await until('the end of the trouble', () => told.at(-1) === undefined)
+    await passUntil('the content', clock, () => taken.at(-1) === 'two')
+    await passUntil('the end of the trouble', clock, () => told.at(-1) === undefined)
     expect(taken).to.deep.equal(['one', 'two'])
     expect(told).to.deep.equal(['listener', undefined])
     await file.close()
