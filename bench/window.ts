@@ -45,6 +45,7 @@ function benchClock(): Clock & { now: number } {
 const OUTCOMES: readonly Outcome[] = Array.from({ length: 1 << 14 }, (_, at) => ({
   mode: 'runtime_orchestrator',
   orgId: `org-${(at * 7) % 10}`,
+  agentId: 'assistant',
   startedAt: 0,
   latencyMs: Math.exp(6 + 5 * Math.random()),
   firstContentMs: Math.exp(4 + 4 * Math.random()),

@@ -37,6 +37,8 @@ export const guardrailsSchema = z.object({
     .default([5, 25, 100]),
   rampStepSeconds: z.number().int().min(1).max(604_800).default(30),
   leaseSeconds: z.number().int().min(1).max(3600).default(15),
+  /** an org or agent that fails alone falls back alone */
+  scoped: z.boolean().default(true),
   connectMs: ms(1).default(3000),
   headersMs: ms(1).default(10_000),
   firstContentMs: ms(1).default(60_000),

@@ -306,6 +306,7 @@ export class Execution {
       ...resultOf(end),
       mode: this.mode,
       orgId: this.turn.caller.orgId,
+      agentId: this.turn.caller.agentId,
       startedAt: this.#startedAt,
       latencyMs: this.#endedMs,
       ...(this.#firstContentMs === undefined ? {} : { firstContentMs: this.#firstContentMs }),

@@ -17,6 +17,7 @@ export type OutcomeResult =
 export type Outcome = OutcomeResult & {
   readonly mode: ExecutionMode
   readonly orgId: string
+  readonly agentId: string
   readonly startedAt: number
   readonly latencyMs: number
   /** absent when nothing was committed */

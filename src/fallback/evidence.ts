@@ -1,5 +1,7 @@
 import type { Tally } from '../metrics/windows.js'
 import type { FallbackPolicy } from '../protocol/fallback.js'
+import { isSameScope, type Scope } from '../protocol/fallback-scope.js'
+import type { Suspects } from './attribution.js'
 
 /** The guardrails as the machine uses them; flag `chat-runtime-guardrails`. */
 export interface FallbackGuardrails {
@@ -27,21 +29,36 @@ export interface FallbackGuardrails {
   readonly consecutiveFailures: number
   /** ms; the 95th percentile of the time to the first content breaches above; null: not judged */
   readonly firstContentP95Ms: number | null
+  /** one org or agent that fails falls back alone */
+  readonly scoped: boolean
+}
+
+/** The runtime's executions: of users, and recovery shadows. */
+export interface RuntimeWindows {
+  /** over `windowSeconds` */
+  readonly slow: Tally
+  /** over `fastWindowSeconds`, reaching back until it holds 2 × `minSamples` */
+  readonly fast: Tally
+  /** over `fastWindowSeconds`, reaching back, beyond `windowSeconds` too, until it holds `recoveryReach` (verdict) */
+  readonly recent: Tally
 }
 
 /** What this replica knows of the backends at one tick. Durations in ms. */
 export interface Evidence {
   /** gathered (monotonic): what was forgotten later is not in force any more */
   readonly at: number
-  /** the runtime's judged window: user executions, and recovery shadows */
-  readonly runtime: {
-    /** over `windowSeconds` */
-    readonly slow: Tally
-    /** over `fastWindowSeconds`, reaching back until it holds 2 × `minSamples` */
-    readonly fast: Tally
-    /** over `fastWindowSeconds`, reaching back, beyond `windowSeconds` too, until it holds `recoveryReach` (verdict) */
-    readonly recent: Tally
+  /** of everybody */
+  readonly runtime: RuntimeWindows
+  /** while the fallback (or this replica's isolation) is scoped */
+  readonly scoped?: {
+    readonly scope: Scope
+    readonly inside: RuntimeWindows
+    readonly rest: RuntimeWindows
+    /** since the last turn of the scope that without the override would be the runtime's */
+    readonly quietForMs: number
   }
+  /** while the rates are in breach, of everybody or outside of the scope: who fails, by dimension */
+  readonly suspects?: readonly Suspects[]
   /** the direct LLM over its newest 60 s */
   readonly direct: Tally
   readonly probe: {
@@ -64,9 +81,27 @@ export interface Judgement {
 
 export const NO_TALLY: Tally = { total: 0, errors: 0, timeouts: 0, latencySumMs: 0 }
 
+export const NO_EXECUTIONS: RuntimeWindows = { slow: NO_TALLY, fast: NO_TALLY, recent: NO_TALLY }
+
 /** The same, with the executions forgotten: what a state that just began knows. */
-export function withoutExecutions(evidence: Evidence): Evidence {
-  return { ...evidence, runtime: { slow: NO_TALLY, fast: NO_TALLY, recent: NO_TALLY } }
+export function withoutExecutions({ scoped: _, suspects: __, ...evidence }: Evidence): Evidence {
+  return { ...evidence, runtime: NO_EXECUTIONS }
+}
+
+/** What those are judged by whom a fallback is for. Nothing is known of a scope that it was not gathered for. */
+export function insideOf(evidence: Evidence, scope: Scope | undefined): Evidence {
+  if (scope === undefined) return evidence
+  const { scoped } = evidence
+  if (scoped === undefined || !isSameScope(scoped.scope, scope))
+    return { ...evidence, runtime: NO_EXECUTIONS, quietForMs: 0 }
+  return { ...evidence, runtime: scoped.inside, quietForMs: scoped.quietForMs }
+}
+
+/** What everybody else is judged by. */
+export function outsideOf(evidence: Evidence, scope: Scope): Evidence {
+  const { scoped } = evidence
+  const isKnown = scoped !== undefined && isSameScope(scoped.scope, scope)
+  return { ...evidence, runtime: isKnown ? scoped.rest : NO_EXECUTIONS }
 }
 
 /** The same, with the probes forgotten. */

@@ -63,6 +63,7 @@ const NO_GUARDRAILS = {
   rampPercents: [100],
   rampStepSeconds: 1,
   leaseSeconds: 1,
+  scoped: true,
   consecutiveFailures: 1,
   firstContentP95Ms: null,
 }

@@ -1,5 +1,6 @@
 import type { Outcome } from '../execution/outcome.js'
 import type { WindowMetrics } from '../protocol/fallback.js'
+import type { Scope, ScopeDimension, ScopeSubject } from '../protocol/fallback-scope.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 
 /** What is judged of some executions; aborted ones are not in it. A timeout is also an error. */
@@ -23,6 +24,31 @@ export interface JudgedWindow {
   newest(fastMs: number, atLeast: number, windowMs: number): Tally
   /** Forgets everything; executions started before `since` (monotonic ms) will not count. */
   restart(since: number): void
+}
+
+/** Over the newest `fastMs`, reaching back (at most to `windowMs`) until it holds `atLeast` executions. */
+export interface LogReach {
+  readonly fastMs: number
+  readonly atLeast: number
+  readonly windowMs: number
+}
+
+/**
+ * The newest judged executions of the runtime one by one, to be told apart by org and agent. Times on the monotonic clock.
+ * Recording costs the same whatever it holds; a reading walks over it. Bounded: of very many only the newest are there.
+ */
+export interface JudgedLog {
+  record(outcome: Outcome): void
+  /** Of those that `who` picks. */
+  tally(who: (subject: ScopeSubject) => boolean, reach: LogReach): Tally
+  /** ... by org or agent. */
+  byId(
+    dimension: ScopeDimension,
+    who: (subject: ScopeSubject) => boolean,
+    reach: LogReach,
+  ): ReadonlyMap<string, Tally>
+  /** Forgets everything, or all of a scope; what of it started before `since` will not count. */
+  restart(since: number, scope?: Scope): void
 }
 
 /** The public windows: per mode, and per mode and org, over the last `windowSeconds`. */

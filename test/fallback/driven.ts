@@ -35,6 +35,7 @@ export const GUARDRAILS: FallbackGuardrails = {
   rampPercents: [5, 25, 100],
   rampStepSeconds: 30,
   leaseSeconds: 15,
+  scoped: true,
   consecutiveFailures: 5,
   firstContentP95Ms: null,
 }

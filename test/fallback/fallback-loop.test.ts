@@ -388,6 +388,7 @@ describe('the fallback loop', () => {
       loop.fallback.recordShadow({
         mode: 'runtime_orchestrator',
         orgId: 'org-1',
+        agentId: 'assistant',
         startedAt: loop.clock.monotonic(),
         latencyMs: 50,
         result: 'ok',

@@ -132,6 +132,7 @@ export function setUpLoop(
         fallback.record({
           mode,
           orgId: 'org-1',
+          agentId: 'assistant',
           startedAt: clock.monotonic(),
           latencyMs: 100,
           ...(result === 'ok' ? { result } : { result, code: 'runtime_unreachable', phase: 'connect' }),

@@ -131,7 +131,13 @@ describe('GET /runtime/metrics', () => {
   it('gives the numbers of the protocol for 50 executions', async () => {
     const clock = manualClock()
     const windows = createPublicWindows(clock, { windowSeconds: 300 })
-    const base = { mode: 'runtime_orchestrator', orgId: 'org-1', latencyMs: 100, startedAt: 0 } as const
+    const base = {
+      mode: 'runtime_orchestrator',
+      orgId: 'org-1',
+      agentId: 'assistant',
+      latencyMs: 100,
+      startedAt: 0,
+    } as const
     for (let n = 0; n < 48; n += 1) windows.record({ ...base, result: 'ok', firstContentMs: 10 })
     windows.record({ ...base, result: 'error', code: 'runtime_error', phase: 'streaming' })
     windows.record({ ...base, result: 'timeout', code: 'gap_timeout', phase: 'streaming' })

@@ -7,6 +7,7 @@ const ok: Outcome = {
   mode: 'runtime_orchestrator',
   result: 'ok',
   orgId: 'org-secret',
+  agentId: 'assistant',
   startedAt: 0,
   latencyMs: 1_500,
   firstContentMs: 300,
@@ -17,6 +18,7 @@ const failed: Outcome = {
   code: 'first_content_timeout',
   phase: 'first_content',
   orgId: 'org-secret',
+  agentId: 'assistant',
   startedAt: 0,
   latencyMs: 60_000,
 }
@@ -25,6 +27,7 @@ const aborted: Outcome = {
   result: 'aborted',
   code: 'client_gone',
   orgId: 'org-secret',
+  agentId: 'assistant',
   startedAt: 0,
   latencyMs: 10,
   firstContentMs: 5,

@@ -4,6 +4,7 @@ import type { ExecutionMode } from '../../src/protocol/modes.js'
 interface Sample {
   readonly mode?: ExecutionMode
   readonly orgId?: string
+  readonly agentId?: string
   readonly result?: Outcome['result']
   readonly startedAt?: number
   readonly latencyMs?: number
@@ -15,6 +16,7 @@ export function sampleOutcome({ result = 'ok', ...given }: Sample = {}): Outcome
   return {
     mode: 'runtime_orchestrator',
     orgId: 'org-1',
+    agentId: 'assistant',
     startedAt: 0,
     latencyMs: 1_000,
     ...given,

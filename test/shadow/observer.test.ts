@@ -8,6 +8,7 @@ const OUTCOME: Outcome = {
   mode: 'runtime_orchestrator',
   result: 'ok',
   orgId: 'org-1',
+  agentId: 'assistant',
   startedAt: 5,
   latencyMs: 900,
   firstContentMs: 80,

@@ -25,6 +25,7 @@ export const GUARDRAILS: FallbackGuardrails = {
   rampPercents: [5, 25, 100],
   rampStepSeconds: 3,
   leaseSeconds: 8,
+  scoped: true,
   consecutiveFailures: 5,
   firstContentP95Ms: null,
 }

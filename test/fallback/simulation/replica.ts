@@ -421,7 +421,7 @@ export class SimReplica {
     if (mode === 'runtime_orchestrator' && this.condition !== 'dead') this.#headAt = startedAt
     this.#after(ended.latencyMs, () => {
       const window = mode === 'direct_llm' ? this.#direct : this.#runtime
-      window.record({ ...ended, mode, orgId, startedAt })
+      window.record({ ...ended, mode, orgId, agentId: 'assistant', startedAt })
     })
   }
 

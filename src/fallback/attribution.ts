@@ -1,0 +1,75 @@
+import type { Tally } from '../metrics/windows.js'
+import { MAX_SCOPE_IDS, type Scope, type ScopeDimension, scopeOf } from '../protocol/fallback-scope.js'
+import type { Trip } from '../store/override.js'
+import type { FallbackGuardrails } from './evidence.js'
+import { judge } from './verdict.js'
+
+/** What a breach by a rate may be explained by, in one dimension. */
+export interface Suspects {
+  readonly dimension: ScopeDimension
+  /** those that fail; of more than a scope may hold only as many as show that */
+  readonly ids: readonly string[]
+  /** theirs together, in the window that breached */
+  readonly tally: Tally
+  /** all others, as `runtime` of the evidence is */
+  readonly others: { readonly slow: Tally; readonly fast: Tally }
+}
+
+export type RateCause = 'error_rate' | 'timeout_rate'
+
+/** Fewer executions of one id tell nothing of it. */
+const LEAST_EXECUTIONS = 3
+
+/** Latency and health are everybody's. */
+export function isRateCause(cause: Trip['cause']): cause is RateCause {
+  return cause === 'error_rate' || cause === 'timeout_rate'
+}
+
+/**
+ * The ids that fail: at least half of `minSamples` executions (3 at least) in the window that breached, and a rate of their
+ * own over the threshold. Sorted; one more than a scope may hold at most. Pure.
+ */
+export function failingIds(
+  byId: ReadonlyMap<string, Tally>,
+  cause: RateCause,
+  guardrails: FallbackGuardrails,
+): readonly string[] {
+  const least = Math.max(LEAST_EXECUTIONS, guardrails.minSamples / 2)
+  const limit = cause === 'error_rate' ? guardrails.errorRate : guardrails.timeoutRate
+  return [...byId]
+    .filter(([, tally]) => tally.total >= least && rateOf(tally, cause) > limit)
+    .map(([id]) => id)
+    .sort()
+    .slice(0, MAX_SCOPE_IDS + 1)
+}
+
+/**
+ * The smallest explanation of a breach: the fewest failing ids of one dimension, then the fewest executions, where all others
+ * hold `minSamples` and are not in breach themselves. The trip is then theirs, with their own rate. Nothing where there is
+ * none: then the breach is everybody's. Pure.
+ */
+export function explain(
+  trip: Trip,
+  suspects: readonly Suspects[],
+  guardrails: FallbackGuardrails,
+): { readonly scope: Scope; readonly trip: Trip } | undefined {
+  const { cause } = trip
+  if (!isRateCause(cause) || !guardrails.scoped) return undefined
+  const [smallest] = suspects.filter((one) => isExplanation(one, guardrails)).sort(bySize)
+  if (smallest === undefined) return undefined
+  const value = rateOf(smallest.tally, cause)
+  return { scope: scopeOf(smallest.dimension, smallest.ids), trip: { ...trip, value } }
+}
+
+function isExplanation({ ids, others }: Suspects, guardrails: FallbackGuardrails): boolean {
+  if (ids.length === 0 || ids.length > MAX_SCOPE_IDS) return false
+  if (others.slow.total < guardrails.minSamples) return false
+  return [others.slow, others.fast].every((tally) => judge(tally, guardrails).kind !== 'breach')
+}
+
+function bySize(a: Suspects, b: Suspects): number {
+  return a.ids.length - b.ids.length || a.tally.total - b.tally.total
+}
+
+const rateOf = ({ total, errors, timeouts }: Tally, cause: RateCause): number =>
+  total === 0 ? 0 : (cause === 'error_rate' ? errors : timeouts) / total

@@ -1,0 +1,93 @@
+import type { JudgedLog, LogReach } from '../metrics/windows.js'
+import { covers, SCOPE_DIMENSIONS, type Scope, type ScopeSubject } from '../protocol/fallback-scope.js'
+import { failingIds, isRateCause, type Suspects } from './attribution.js'
+import { type Evidence, type FallbackGuardrails, NO_TALLY, type RuntimeWindows } from './evidence.js'
+import { judge, recoveryReach } from './verdict.js'
+
+/** ms: where few turns come, recovery is judged over as many as it takes, a day back at most */
+export const LONGEST_MS = 86_400_000
+
+type Who = (subject: ScopeSubject) => boolean
+type Told = Pick<Evidence, 'scoped' | 'suspects'>
+
+/**
+ * The runtime's executions by whom they were for, as far as the machine needs it: inside and outside of a scope while there is
+ * one, and who fails while the rates of all (or of all outside) are in breach. By what the log holds alone.
+ */
+export function tellApart(
+  log: JudgedLog,
+  scope: Scope | undefined,
+  all: RuntimeWindows,
+  quietForMs: number,
+  guardrails: FallbackGuardrails,
+): Told {
+  if (scope === undefined)
+    return guardrails.scoped ? suspectsOf(log, SCOPE_DIMENSIONS, everybody, all, guardrails) : {}
+  const isInside: Who = among(scope)
+  const isOutside: Who = (subject) => !isInside(subject)
+  const rest = windowsOf(log, isOutside, guardrails)
+  const scoped = { scope, inside: windowsOf(log, isInside, guardrails), rest, quietForMs }
+  if (!guardrails.scoped) return { scoped }
+  return { scoped, ...suspectsOf(log, [scope.dimension], isOutside, rest, guardrails) }
+}
+
+function suspectsOf(
+  log: JudgedLog,
+  dimensions: readonly Suspects['dimension'][],
+  who: Who,
+  { slow, fast }: Pick<RuntimeWindows, 'slow' | 'fast'>,
+  guardrails: FallbackGuardrails,
+): Pick<Told, 'suspects'> {
+  const [window, reach] =
+    judge(slow, guardrails).kind === 'breach'
+      ? ([slow, slowReach(guardrails)] as const)
+      : ([fast, fastReach(guardrails)] as const)
+  const verdict = judge(window, guardrails)
+  if (verdict.kind !== 'breach' || !isRateCause(verdict.trip.cause)) return {}
+  const { cause } = verdict.trip
+  const suspects = dimensions.map((dimension): Suspects => {
+    const byId = log.byId(dimension, who, reach)
+    const ids = failingIds(byId, cause, guardrails)
+    if (ids.length === 0) return { dimension, ids, tally: NO_TALLY, others: NOBODY }
+    const isFailing = among({ dimension, ids })
+    const isOther: Who = (subject) => who(subject) && !isFailing(subject)
+    const { slow: otherSlow, fast: otherFast } = windowsOf(log, isOther, guardrails)
+    const tally = log.tally((subject) => who(subject) && isFailing(subject), reach)
+    return { dimension, ids, tally, others: { slow: otherSlow, fast: otherFast } }
+  })
+  return { suspects }
+}
+
+const NOBODY = { slow: NO_TALLY, fast: NO_TALLY }
+const everybody: Who = () => true
+
+/** Asked for each execution: of 20 ids a set is quicker than a list. */
+function among({ dimension, ids }: Scope): Who {
+  if (ids.length < 4) return (subject) => covers({ dimension, ids }, subject)
+  const set = new Set(ids)
+  return ({ orgId, agentId }) => set.has(dimension === 'orgs' ? orgId : agentId)
+}
+
+function windowsOf(log: JudgedLog, who: Who, guardrails: FallbackGuardrails): RuntimeWindows {
+  return {
+    slow: log.tally(who, slowReach(guardrails)),
+    fast: log.tally(who, fastReach(guardrails)),
+    recent: log.tally(who, {
+      fastMs: guardrails.fastWindowSeconds * 1000,
+      atLeast: recoveryReach(guardrails),
+      windowMs: LONGEST_MS,
+    }),
+  }
+}
+
+const slowReach = ({ windowSeconds }: FallbackGuardrails): LogReach => ({
+  fastMs: windowSeconds * 1000,
+  atLeast: 0,
+  windowMs: windowSeconds * 1000,
+})
+
+const fastReach = ({ fastWindowSeconds, windowSeconds, minSamples }: FallbackGuardrails): LogReach => ({
+  fastMs: Math.min(fastWindowSeconds, windowSeconds) * 1000,
+  atLeast: 2 * minSamples,
+  windowMs: windowSeconds * 1000,
+})

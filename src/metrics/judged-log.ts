@@ -1,0 +1,131 @@
+import type { Clock } from '../core/clock.js'
+import { isJudged } from '../protocol/execution-results.js'
+import {
+  covers,
+  idIn,
+  type Scope,
+  type ScopeDimension,
+  type ScopeSubject,
+} from '../protocol/fallback-scope.js'
+import { boundedMs } from './latency-sketch.js'
+import { TallySum } from './tally-ring.js'
+import type { JudgedLog, LogReach, Tally } from './windows.js'
+
+/** executions kept, the newest; 54 a second over five minutes. About 0.5 MB, and the ids */
+const CAPACITY = 16_384
+
+const NOT_COUNTED = 0
+const OK = 1
+const ERROR = 2
+const TIMEOUT = 3
+
+/**
+ * The newest judged executions one by one. The judged windows hold sums alone; this tells them apart by org and agent, for as
+ * many as there are, without a window for each. A reading walks over what it holds, and is asked for only in a breach and
+ * while a fallback is scoped.
+ */
+export function createJudgedLog(clock: Clock, capacity = CAPACITY): JudgedLog {
+  return new Log(clock, capacity)
+}
+
+class Log implements JudgedLog {
+  /** rings; monotonic ms of the end, latency in ms, one of the kinds above */
+  readonly #endedAt: Float64Array
+  readonly #latencyMs: Float64Array
+  readonly #kinds: Uint8Array
+  readonly #subjects: ScopeSubject[] = []
+  /** of the next one, counted since the start */
+  #next = 0
+  #since = Number.NEGATIVE_INFINITY
+  #scoped: { readonly scope: Scope; readonly since: number } | undefined
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly capacity: number,
+  ) {
+    this.#endedAt = new Float64Array(capacity)
+    this.#latencyMs = new Float64Array(capacity)
+    this.#kinds = new Uint8Array(capacity)
+  }
+
+  record({ result, startedAt, latencyMs, orgId, agentId }: Parameters<JudgedLog['record']>[0]): void {
+    const subject = { orgId, agentId }
+    if (!isJudged(result) || startedAt < this.#since || this.#isOfBefore(startedAt, subject)) return
+    const at = this.#next % this.capacity
+    this.#endedAt[at] = this.clock.monotonic()
+    this.#latencyMs[at] = boundedMs(latencyMs)
+    this.#kinds[at] = result === 'ok' ? OK : result === 'error' ? ERROR : TIMEOUT
+    this.#subjects[at] = subject
+    this.#next += 1
+  }
+
+  tally(who: (subject: ScopeSubject) => boolean, reach: LogReach): Tally {
+    const sum = new TallySum()
+    this.#walk(who, reach, (at) => this.#add(sum, at))
+    return { ...sum }
+  }
+
+  byId(
+    dimension: ScopeDimension,
+    who: (subject: ScopeSubject) => boolean,
+    reach: LogReach,
+  ): ReadonlyMap<string, Tally> {
+    const sums = new Map<string, TallySum>()
+    this.#walk(who, reach, (at, subject) => {
+      const id = idIn(dimension, subject)
+      const sum = sums.get(id) ?? new TallySum()
+      sums.set(id, sum)
+      this.#add(sum, at)
+    })
+    return sums
+  }
+
+  restart(since: number, scope?: Scope): void {
+    if (scope === undefined) {
+      this.#since = since
+      this.#scoped = undefined
+      this.#kinds.fill(NOT_COUNTED)
+      return
+    }
+    this.#scoped = { scope, since }
+    for (let index = this.#oldest; index < this.#next; index += 1) {
+      const subject = this.#subjects[index % this.capacity]
+      if (subject !== undefined && covers(scope, subject)) this.#kinds[index % this.capacity] = NOT_COUNTED
+    }
+  }
+
+  get #oldest(): number {
+    return Math.max(0, this.#next - this.capacity)
+  }
+
+  #isOfBefore(startedAt: number, subject: ScopeSubject): boolean {
+    return this.#scoped !== undefined && startedAt < this.#scoped.since && covers(this.#scoped.scope, subject)
+  }
+
+  /** The newest first, as far as the reach goes. */
+  #walk(
+    who: (subject: ScopeSubject) => boolean,
+    { fastMs, atLeast, windowMs }: LogReach,
+    visit: (at: number, subject: ScopeSubject) => void,
+  ): void {
+    const now = this.clock.monotonic()
+    let found = 0
+    for (let index = this.#next - 1; index >= this.#oldest; index -= 1) {
+      const at = index % this.capacity
+      const ageMs = now - (this.#endedAt[at] ?? 0)
+      if (ageMs >= windowMs || (ageMs >= fastMs && found >= atLeast)) return
+      const subject = this.#subjects[at]
+      if (this.#kinds[at] === NOT_COUNTED || subject === undefined || !who(subject)) continue
+      found += 1
+      visit(at, subject)
+    }
+  }
+
+  #add(sum: TallySum, at: number): void {
+    const kind = this.#kinds[at]
+    sum.total += 1
+    sum.errors += kind === OK ? 0 : 1
+    sum.timeouts += kind === TIMEOUT ? 1 : 0
+    sum.latencySumMs += this.#latencyMs[at] ?? 0
+  }
+}

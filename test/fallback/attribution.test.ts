@@ -1,0 +1,188 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { explain } from '../../src/fallback/attribution.js'
+import { type FallbackGuardrails, NO_EXECUTIONS, type RuntimeWindows } from '../../src/fallback/evidence.js'
+import { tellApart } from '../../src/fallback/tell-apart.js'
+import { judge } from '../../src/fallback/verdict.js'
+import { createJudgedLog } from '../../src/metrics/judged-log.js'
+import {
+  covers,
+  idIn,
+  isSameScope,
+  MAX_SCOPE_IDS,
+  type Scope,
+  type ScopeDimension,
+  type ScopeSubject,
+  scopeOf,
+} from '../../src/protocol/fallback-scope.js'
+import type { Trip } from '../../src/store/override.js'
+import { sampleOutcome } from '../metrics/sample-outcome.js'
+import { manualClock } from '../support/manual-clock.js'
+import { GUARDRAILS } from './driven.js'
+
+interface Turn extends ScopeSubject {
+  readonly result: 'ok' | 'error' | 'timeout'
+  readonly latencyMs?: number
+}
+
+/** What is found where these executions ended just now, one a ms, oldest first. */
+function found(turns: readonly Turn[], guardrails: FallbackGuardrails = GUARDRAILS, within?: Scope) {
+  const clock = manualClock()
+  const log = createJudgedLog(clock)
+  for (const turn of turns) {
+    clock.advance(1)
+    log.record(sampleOutcome(turn))
+  }
+  const all = windowsOf(turns)
+  const told = tellApart(log, within, all, 0, guardrails)
+  const judged = told.scoped?.rest ?? all
+  const slow = judge(judged.slow, guardrails)
+  const verdict = slow.kind === 'breach' ? slow : judge(judged.fast, guardrails)
+  const trip = verdict.kind === 'breach' ? verdict.trip : undefined
+  return { told, trip, explained: trip && explain(trip, told.suspects ?? [], guardrails) }
+}
+
+const tallyOf = (turns: readonly Turn[]) => ({
+  total: turns.length,
+  errors: turns.filter(({ result }) => result !== 'ok').length,
+  timeouts: turns.filter(({ result }) => result === 'timeout').length,
+  latencySumMs: turns.reduce((sum, { latencyMs = 1000 }) => sum + latencyMs, 0),
+})
+
+/** All of them within the last ten seconds. */
+function windowsOf(turns: readonly Turn[]): RuntimeWindows {
+  const tally = tallyOf(turns)
+  return { ...NO_EXECUTIONS, slow: tally, fast: tally }
+}
+
+const turns = (count: number, orgId: string, result: Turn['result'], agentId = 'assistant'): Turn[] =>
+  Array.from({ length: count }, () => ({ orgId, agentId, result }))
+
+describe('whose breach it is', () => {
+  it('is one org’s that makes 60 % of the traffic and fails, with its own rate', () => {
+    const { explained } = found([...turns(18, 'acme', 'error'), ...turns(12, 'globex', 'ok')])
+    expect(explained).to.deep.equal({
+      scope: scopeOf('orgs', ['acme']),
+      trip: { cause: 'error_rate', value: 1, threshold: 0.5 },
+    })
+  })
+
+  it('is one agent’s whose users are of many orgs', () => {
+    const many = Array.from({ length: 20 }, (_, at) => `org-${at}`)
+    const { explained } = found(
+      many.flatMap((org) => [...turns(3, org, 'timeout', 'analyst'), ...turns(2, org, 'ok')]),
+    )
+    expect(explained?.scope).to.deep.equal(scopeOf('agents', ['analyst']))
+  })
+
+  it('is everybody’s where nobody stands out, or the others are too few or fail as well', () => {
+    const scattered = Array.from({ length: 40 }, (_, at) => `org-${at}`)
+    expect(found(scattered.flatMap((org) => turns(1, org, 'error'))).explained).to.equal(undefined)
+    expect(found([...turns(12, 'acme', 'error'), ...turns(8, 'globex', 'ok')]).explained).to.equal(undefined)
+    const others = [...turns(2, 'a', 'error'), ...turns(2, 'b', 'error'), ...turns(2, 'c', 'error')]
+    expect(found([...turns(20, 'acme', 'error'), ...others, ...turns(4, 'd', 'error')]).explained).to.equal(
+      undefined,
+    )
+  })
+
+  it('takes the fewer ids, then the fewer executions', () => {
+    // All of one agent's turns fail; they are most of what one org has, which does not fail by itself otherwise.
+    const { explained } = found([
+      ...turns(20, 'acme', 'error', 'analyst'),
+      ...turns(5, 'acme', 'ok'),
+      ...turns(12, 'globex', 'ok'),
+    ])
+    expect(explained?.scope).to.deep.equal(scopeOf('agents', ['analyst']))
+    const twoOrgs = found([
+      ...turns(10, 'acme', 'error', 'analyst'),
+      ...turns(10, 'globex', 'error', 'analyst'),
+      ...turns(15, 'initech', 'ok', 'writer'),
+    ])
+    expect(twoOrgs.explained?.scope).to.deep.equal(scopeOf('agents', ['analyst']))
+  })
+
+  it('is everybody’s by latency, and where the guardrail is off', () => {
+    const slow = turns(20, 'acme', 'ok').map((turn) => ({ ...turn, latencyMs: 900_000 }))
+    const byLatency = found([...slow, ...turns(15, 'globex', 'ok')])
+    expect(byLatency.trip?.cause).to.equal('latency')
+    expect(byLatency.told.suspects).to.equal(undefined)
+    const sick = [...turns(18, 'acme', 'error'), ...turns(12, 'globex', 'ok')]
+    expect(found(sick, { ...GUARDRAILS, scoped: false }).explained).to.equal(undefined)
+  })
+
+  it('of those outside of a scope is told in its dimension alone, without those inside', () => {
+    const outside = [...turns(18, 'globex', 'error', 'analyst'), ...turns(12, 'initech', 'ok')]
+    const { told, explained } = found(
+      [...turns(50, 'acme', 'ok'), ...outside],
+      GUARDRAILS,
+      scopeOf('orgs', ['acme']),
+    )
+    expect(told.scoped?.inside.slow.total).to.equal(50)
+    expect(told.scoped?.rest.slow).to.include({ total: 30, errors: 18 })
+    expect(told.suspects?.map(({ dimension }) => dimension)).to.deep.equal(['orgs'])
+    expect(explained?.scope).to.deep.equal(scopeOf('orgs', ['globex']))
+  })
+
+  it('is what the rule says word for word, whatever happened', () => {
+    const result = fc.constantFrom<Turn['result']>('ok', 'ok', 'ok', 'ok', 'error', 'timeout')
+    const anyTurn = fc.record({
+      orgId: fc.constantFrom('a', 'b', 'c'),
+      agentId: fc.constantFrom('x', 'y', 'z'),
+      result,
+    })
+    const anySick = fc
+      .tuple(fc.constantFrom('a', 'b'), fc.integer({ min: 0, max: 60 }))
+      .map(([org, count]) => turns(count, org, 'error', 'x'))
+    const anyCrowd = fc
+      .integer({ min: 0, max: 24 })
+      .map((count) =>
+        Array.from({ length: count }, (_, at) => turns(6, `crowd-${at}`, 'error', `crowd-${at}`)).flat(),
+      )
+    let scoped = 0
+    fc.assert(
+      fc.property(
+        fc.array(anyTurn, { minLength: 12, maxLength: 50 }),
+        anySick,
+        anyCrowd,
+        (some, sick, crowd) => {
+          const all = [...some, ...sick, ...crowd]
+          const { trip, explained } = found(all)
+          if (trip === undefined) return
+          const smallest = naive(all, trip)
+          if (explained !== undefined) scoped += 1
+          expect(explained === undefined).to.equal(smallest.length === 0)
+          if (explained === undefined) return
+          expect(smallest.some((scope) => isSameScope(scope, explained.scope))).to.equal(true)
+          expect(explained.trip.value).to.be.above(trip.threshold)
+        },
+      ),
+      { numRuns: 1000 },
+    )
+    expect(scoped).to.be.above(20)
+  })
+})
+
+/** The smallest explanations: more than one where two are as small. */
+function naive(all: readonly Turn[], { cause, threshold }: Trip): Scope[] {
+  const isBad = ({ result }: Turn): boolean =>
+    cause === 'timeout_rate' ? result === 'timeout' : result !== 'ok'
+  const explanations = (['orgs', 'agents'] as const).flatMap((dimension: ScopeDimension) => {
+    const failing = [...new Set(all.map((turn) => idIn(dimension, turn)))].filter((id) => {
+      const own = all.filter((turn) => idIn(dimension, turn) === id)
+      return own.length >= 5 && own.filter(isBad).length / own.length > threshold
+    })
+    if (failing.length === 0 || failing.length > MAX_SCOPE_IDS) return []
+    const scope = scopeOf(dimension, failing)
+    const others = all.filter((turn) => !covers(scope, turn))
+    const isWell =
+      others.filter(({ result }) => result !== 'ok').length / others.length <= 0.5 &&
+      others.filter(({ result }) => result === 'timeout').length / others.length <= 0.3
+    return others.length >= 10 && isWell
+      ? [{ scope, size: [failing.length, all.length - others.length] as const }]
+      : []
+  })
+  const least = explanations.map(({ size }) => size).sort((a, b) => a[0] - b[0] || a[1] - b[1])[0]
+  return explanations
+    .filter(({ size }) => size[0] === least?.[0] && size[1] === least[1])
+    .map(({ scope }) => scope)
+}

@@ -1,0 +1,142 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { createJudgedLog } from '../../src/metrics/judged-log.js'
+import type { Tally } from '../../src/metrics/windows.js'
+import { covers, type Scope, type ScopeSubject, scopeOf } from '../../src/protocol/fallback-scope.js'
+import { manualClock } from '../support/manual-clock.js'
+import { sampleOutcome } from './sample-outcome.js'
+
+const everybody = (): boolean => true
+const ALL = { fastMs: 1e9, atLeast: 0, windowMs: 1e9 }
+
+interface Kept extends ScopeSubject {
+  readonly at: number
+  readonly startedAt: number
+  readonly result: 'ok' | 'error' | 'timeout'
+  readonly latencyMs: number
+}
+
+const CAPACITY = 20
+type Step =
+  | { readonly kind: 'pass'; readonly ms: number }
+  | {
+      readonly kind: 'record'
+      readonly orgId: string
+      readonly agentId: string
+      readonly agoMs: number
+      readonly result: 'ok' | 'error' | 'timeout' | 'aborted' | 'rejected'
+    }
+  | { readonly kind: 'restart'; readonly scope: Scope | undefined }
+
+const org = fc.constantFrom('a', 'b', 'c')
+const agent = fc.constantFrom('x', 'y')
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.nat(3000) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant('record' as const),
+      orgId: org,
+      agentId: agent,
+      agoMs: fc.nat(2000),
+      result: fc.constantFrom(
+        'ok' as const,
+        'error' as const,
+        'timeout' as const,
+        'aborted' as const,
+        'rejected' as const,
+      ),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('restart' as const),
+      scope: fc.option(fc.constantFrom(scopeOf('orgs', ['a', 'b']), scopeOf('agents', ['x'])), {
+        nil: undefined,
+      }),
+    }),
+  },
+)
+
+function tallyOf(kept: readonly Kept[]): Tally {
+  return {
+    total: kept.length,
+    errors: kept.filter(({ result }) => result !== 'ok').length,
+    timeouts: kept.filter(({ result }) => result === 'timeout').length,
+    latencySumMs: kept.reduce((sum, { latencyMs }) => sum + latencyMs, 0),
+  }
+}
+
+describe('the log of judged executions', () => {
+  it('tells what a list of all of them would, of the newest that fit', () => {
+    const reach = fc.record({
+      fastMs: fc.nat(4000),
+      atLeast: fc.nat(8),
+      windowMs: fc.integer({ min: 1, max: 9000 }),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), reach, (steps, { fastMs, atLeast, windowMs }) => {
+        const clock = manualClock()
+        clock.advance(5000)
+        const log = createJudgedLog(clock, CAPACITY)
+        let kept: (Kept & { counts: boolean })[] = []
+        let since = Number.NEGATIVE_INFINITY
+        let scoped: { scope: Scope; since: number } | undefined
+        for (const one of steps) {
+          const now = clock.monotonic()
+          if (one.kind === 'pass') clock.advance(one.ms)
+          else if (one.kind === 'restart') {
+            log.restart(now, one.scope)
+            if (one.scope === undefined) {
+              since = now
+              scoped = undefined
+            } else scoped = { scope: one.scope, since: now }
+            kept = kept.map((entry) => ({ ...entry, counts: entry.counts && !covers(one.scope, entry) }))
+          } else {
+            const startedAt = now - one.agoMs
+            const { orgId, agentId, result } = one
+            log.record(sampleOutcome({ orgId, agentId, result, startedAt, latencyMs: one.agoMs }))
+            if (result === 'aborted' || result === 'rejected' || startedAt < since) continue
+            if (scoped !== undefined && startedAt < scoped.since && covers(scoped.scope, one)) continue
+            kept.push({ at: now, startedAt, orgId, agentId, result, latencyMs: one.agoMs, counts: true })
+          }
+        }
+        const now = clock.monotonic()
+        const isOfA = ({ orgId }: ScopeSubject): boolean => orgId === 'a'
+        const candidates = kept
+          .slice(-CAPACITY)
+          .filter((entry) => entry.counts && isOfA(entry))
+          .reverse()
+        const expected = candidates.filter(
+          ({ at }, index) => now - at < windowMs && (now - at < fastMs || index < atLeast),
+        )
+        const told = { fastMs, atLeast, windowMs }
+        expect(log.tally(isOfA, told)).to.deep.equal(tallyOf(expected))
+        const byAgent = Object.fromEntries(
+          [...log.byId('agents', isOfA, told)].map(([id, tally]) => [id, { ...tally }]),
+        )
+        const ids = [...new Set(expected.map(({ agentId }) => agentId))]
+        expect(byAgent).to.deep.equal(
+          Object.fromEntries(
+            ids.map((id) => [id, tallyOf(expected.filter(({ agentId }) => agentId === id))]),
+          ),
+        )
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('keeps what it held of others when a scope begins anew', () => {
+    const clock = manualClock()
+    const log = createJudgedLog(clock)
+    for (const orgId of ['sick', 'well']) log.record(sampleOutcome({ orgId }))
+    clock.advance(10)
+    log.restart(clock.monotonic(), scopeOf('orgs', ['sick']))
+    // Started before: leftovers of the outage, for the scope alone.
+    for (const orgId of ['sick', 'well']) log.record(sampleOutcome({ orgId, startedAt: 0 }))
+    expect([...log.byId('orgs', everybody, ALL)].map(([id, { total }]) => [id, total])).to.deep.equal([
+      ['well', 2],
+    ])
+  })
+})
