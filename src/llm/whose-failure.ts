@@ -1,0 +1,16 @@
+import type { FailedRequest } from './next-step.js'
+
+/** Whether a failed request tells against its endpoint, against what was sent, or nothing at all. */
+export function blames({ code, rejected }: FailedRequest): 'endpoint' | 'user' | 'nobody' {
+  if (rejected === true) return 'user'
+  switch (code) {
+    case 'llm_bad_request':
+    case 'llm_content_filtered':
+    case 'llm_context_too_long':
+      return 'user'
+    case 'internal_error':
+      return 'nobody'
+    default:
+      return 'endpoint'
+  }
+}
