@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
 import { silentLogger } from '../../src/core/logger.js'
@@ -42,6 +43,20 @@ describe('the SQLite journal', () => {
     await journal?.close()
     journal = undefined
     await killForked()
+  })
+
+  it("empties the database's write-ahead log in a minute in which there is nothing to delete", async () => {
+    const clock = manualClock()
+    const kept = open(clock)
+    const logBytes = () => statSync(directory.path('chat.db-wal')).size
+    for (let at = 1; at <= 50; at += 1) kept.keepTransition(trip(at))
+    expect(await kept.transitions(100)).to.have.length(50)
+    clock.advance(59_000)
+    expect(logBytes()).to.be.greaterThan(0)
+    // The minute, and a pause for each table.
+    for (let step = 0; step < 20; step += 1) clock.advance(100)
+    expect(logBytes()).to.equal(0)
+    expect(await kept.transitions(100)).to.have.length(50)
   })
 
   it('shares the file with the conversations and outlives a restart', async () => {
