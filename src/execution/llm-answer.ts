@@ -4,10 +4,10 @@ import { knownBody } from './answer-head.js'
 import type { BackendEvent, ExecutionCall } from './backend.js'
 import { type BodySource, decodedBody } from './decoded-body.js'
 import { ExecutionError } from './execution-error.js'
-import { parseObject } from './foreign.js'
+import { JsonLines } from './json-lines.js'
 import { LlmTranslator, type LlmTranslatorOptions } from './llm-events.js'
 import { FRAME_SHARE } from './memory-share.js'
-import { type ChunkSource, SseReader } from './sse-reader.js'
+import { SseReader } from './sse-reader.js'
 import { TransportError } from './transport-error.js'
 import type { UpstreamResponse } from './upstream-response.js'
 
@@ -26,8 +26,7 @@ type Batch = readonly BackendEvent[]
 export class LlmAnswer {
   readonly #translator: LlmTranslator
   #body: BodySource | undefined
-  #reader: SseReader | undefined
-  #json: ChunkSource | undefined
+  #reader: SseReader | JsonLines | undefined
   #over = false
   #failure: unknown
   /** monotonic ms; once a `finish_reason` came */
@@ -61,7 +60,7 @@ export class LlmAnswer {
   /** Frees what is held; nothing more is pulled. */
   close(): void {
     this.#over = true
-    this.#reader?.close()
+    if (this.#reader instanceof SseReader) this.#reader.close()
     this.#body?.close()
   }
 
@@ -70,17 +69,19 @@ export class LlmAnswer {
     const translator = this.#translator
     if (translator.error !== undefined) throw translator.error
     if (translator.done) return undefined
-    if (this.#reader === undefined) return this.#json === undefined ? this.#open() : this.#whole(this.#json)
+    if (this.#reader === undefined) return this.#open()
     if (translator.settled) return this.#readOn(this.#reader)
     const chunks = await this.#reader.read()
-    if (chunks === undefined) throw endedEarly()
-    return translator.translate(chunks)
+    if (chunks !== undefined) return translator.translate(chunks)
+    if (this.#reader instanceof SseReader) throw endedEarly()
+    return this.#endOfJson(this.#reader)
   }
 
   async #open(): Promise<Batch> {
     this.#body = decodedBody(this.response)
     const { kind, source } = await knownBody(this.#body, this.response.contentType)
-    if (kind === 'json') this.#json = source
+    // A server that does not stream, though it was asked to: the whole completion as one JSON, or a chunk a line.
+    if (kind === 'json') this.#reader = new JsonLines(source, MAX_LLM_FRAME)
     else {
       const options = { maxFrame: MAX_LLM_FRAME, namedErrors: true, share: FRAME_SHARE }
       this.#reader = new SseReader(source, options)
@@ -89,7 +90,7 @@ export class LlmAnswer {
   }
 
   /** Usage may follow a `finish_reason`, and on servers that send one with every chunk the rest of the text. */
-  async #readOn(reader: SseReader): Promise<Batch | undefined> {
+  async #readOn(reader: SseReader | JsonLines): Promise<Batch | undefined> {
     const translator = this.#translator
     // Complete as far as anybody can tell: late is only the usage now.
     if (!translator.wentOn) this.call.onComplete()
@@ -103,7 +104,7 @@ export class LlmAnswer {
     return batch
   }
 
-  async #readBefore(until: number, reader: SseReader): Promise<readonly string[] | undefined> {
+  async #readBefore(until: number, reader: SseReader | JsonLines): Promise<readonly string[] | undefined> {
     try {
       const chunks = await bounded(reader.read(), Math.max(0, until - this.clock.monotonic()), this.clock)
       return chunks === 'late' ? undefined : chunks
@@ -114,18 +115,11 @@ export class LlmAnswer {
     }
   }
 
-  /** A server that did not stream, though it was asked to: the whole completion as one JSON, or a chunk a line. */
-  async #whole(source: ChunkSource): Promise<Batch | undefined> {
-    const translator = this.#translator
-    if (translator.spoke) return undefined
-    const text = await textOf(source)
-    const batch = translator.translate([text])
-    if (translator.error !== undefined || translator.settled || translator.done) return batch
-    // One completion needs no reason for its end; of several lines the last may be missing.
-    if (translator.spoke && parseObject(text) === undefined) this.#failure = endedEarly()
-    if (!translator.spoke)
+  /** Without a reason for its end: one completion needs none, of several lines the last may be missing. */
+  #endOfJson(reader: JsonLines): undefined {
+    if (!this.#translator.spoke)
       throw new ExecutionError('llm_protocol_error', 'headers', 'the JSON is no chat completion')
-    return batch
+    if (!reader.isSingle) throw endedEarly()
   }
 
   /** Over, for better or worse: what was held because more might have come is part of what the user got. */
@@ -143,17 +137,6 @@ export class LlmAnswer {
       ...(usage === undefined ? [] : [{ type: 'usage' as const, data: usage }]),
     ]
   }
-}
-
-async function textOf(source: ChunkSource): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for (let chunk = await source.read(); chunk !== undefined; chunk = await source.read()) {
-    bytes += chunk.length
-    if (bytes > MAX_LLM_FRAME) throw new TransportError('frame_too_large', true)
-    chunks.push(chunk)
-  }
-  return new TextDecoder().decode(Buffer.concat(chunks))
 }
 
 function endedEarly(): ExecutionError {

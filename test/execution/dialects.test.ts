@@ -311,6 +311,26 @@ const heads: Dialect[] = [
     body: '{"choices":[{"delta":{"content":"a"}}]}\n{"choices":[{"delta":{"content":"b"}}]}\n',
     comes: { text: 'ab', code: 'llm_disconnected' },
   },
+  {
+    habit: 'lines of JSON',
+    head: { contentType: 'application/x-ndjson' },
+    body:
+      '\ufeff{"choices":[{"delta":{"content":"a\u00e4"}}]}\r\n\n{"choices":[{"delta":{"content":"b"}}]}\n' +
+      '{"choices":[{"delta":{},"finish_reason":"stop"}]}\n{"choices":[],"usage":{"total_tokens":7}}',
+    comes: { text: 'aäb', finishReason: 'stop', tokens: 7 },
+  },
+  {
+    habit: 'lines of JSON that end in [DONE]',
+    head: { contentType: 'application/json' },
+    body: '{"choices":[{"delta":{"content":"a"}}]}\n[DONE]\n',
+    comes: { text: 'a' },
+  },
+  {
+    habit: 'a whole completion over several lines',
+    head: { contentType: 'application/json' },
+    body: JSON.stringify({ choices: [{ message: { content: 'a' } }] }, null, 2),
+    comes: { text: 'a' },
+  },
   ...['text/html', 'text/event-stream', ''].map((contentType) => ({
     habit: `HTML as "${contentType}"`,
     head: { contentType },

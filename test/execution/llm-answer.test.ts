@@ -63,6 +63,25 @@ describe('an answer of a server that never ends its response', () => {
     backend.close()
   })
 
+  it('is read line by line where its lines are JSON', async () => {
+    let go = (): void => {}
+    const line = (content: string, finish: string | null) =>
+      `${chunk(content, finish).slice('data: '.length, -1)}`
+    await serve((response) => {
+      response.writeHead(200, { 'content-type': 'application/x-ndjson' }).write(line('a', null))
+      go = () => response.write(line('b', 'stop'))
+    })
+    const seen: string[] = []
+    const backend = createDirectLlm(llmEndpoint({ baseUrl: url, model: 'm' }))
+    for await (const batch of backend.execute(sampleTurn(), sampleCall())) {
+      seen.push(...batch.map((event) => (event.type === 'text' ? event.data.content : event.type)))
+      // Were it read at its end alone, this would never come.
+      if (seen.length === 1) go()
+    }
+    expect(seen).to.deep.equal(['a', 'b', 'facts'])
+    backend.close()
+  })
+
   it('may send hints before its head', async () => {
     await serve((response) => {
       response.writeEarlyHints({ link: '</x>; rel=preload' }, () => {

@@ -1,0 +1,81 @@
+import { StringDecoder } from 'node:string_decoder'
+import { parseObject } from './foreign.js'
+import type { ChunkSource } from './sse-reader.js'
+import { TransportError } from './transport-error.js'
+
+/**
+ * A body of JSON, pulled read by read: a chunk a line where its first line is a JSON object by itself, else the whole text as
+ * one chunk at its end.
+ */
+export class JsonLines {
+  readonly #decoder = new StringDecoder('utf8')
+  #started = false
+  /** text behind the last line end */
+  #rest = ''
+  #kind: 'unknown' | 'lines' | 'whole' = 'unknown'
+  #given = 0
+  #over = false
+
+  constructor(
+    private readonly source: ChunkSource,
+    /** characters that one chunk may have */
+    private readonly maxChunk: number,
+  ) {}
+
+  /** The body was one JSON value: a chat completion needs no other sign of its end. */
+  get isSingle(): boolean {
+    return this.#over && this.#given === 1
+  }
+
+  /** The chunks of the next network read (there may be none); undefined at the end. */
+  async read(): Promise<readonly string[] | undefined> {
+    if (this.#over) return undefined
+    const bytes = await this.source.read()
+    if (bytes === undefined) return this.#end()
+    const text = this.#decoded(this.#decoder.write(bytes))
+    this.#rest += text
+    // A long line is not searched anew with each read.
+    const lines = text.includes('\n') ? this.#takeLines() : []
+    if (this.#rest.length > this.maxChunk) throw new TransportError('frame_too_large', true)
+    return lines
+  }
+
+  #decoded(text: string): string {
+    if (this.#started || text === '') return text
+    this.#started = true
+    return text.startsWith('\ufeff') ? text.slice(1) : text
+  }
+
+  #takeLines(): string[] {
+    const lines: string[] = []
+    while (this.#kind !== 'whole') {
+      const end = this.#rest.indexOf('\n')
+      if (end === -1) break
+      const line = this.#rest.slice(0, end)
+      if (this.#kind === 'unknown' && line.trim() !== '') {
+        this.#kind = parseObject(line) === undefined ? 'whole' : 'lines'
+        if (this.#kind === 'whole') break
+      }
+      this.#rest = this.#rest.slice(end + 1)
+      this.#give(line, lines)
+    }
+    return lines
+  }
+
+  #end(): string[] {
+    this.#over = true
+    const left: string[] = []
+    const text = this.#rest + this.#decoder.end()
+    this.#rest = ''
+    this.#give(text, left)
+    // Several lines of which the first is torn: the reader of chunks looks at each, and the last may be missing.
+    if (this.#kind === 'whole' && parseObject(text) === undefined) this.#given += 1
+    return left
+  }
+
+  #give(text: string, chunks: string[]): void {
+    if (text.trim() === '') return
+    chunks.push(text)
+    this.#given += 1
+  }
+}
