@@ -307,6 +307,7 @@ export class Execution {
       mode: this.mode,
       orgId: this.turn.caller.orgId,
       agentId: this.turn.caller.agentId,
+      sessionId: this.turn.caller.sessionId,
       startedAt: this.#startedAt,
       latencyMs: this.#endedMs,
       ...(this.#firstContentMs === undefined ? {} : { firstContentMs: this.#firstContentMs }),

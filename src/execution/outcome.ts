@@ -18,6 +18,8 @@ export type Outcome = OutcomeResult & {
   readonly mode: ExecutionMode
   readonly orgId: string
   readonly agentId: string
+  /** of the conversation; a shadow has one of its own */
+  readonly sessionId?: string
   readonly startedAt: number
   readonly latencyMs: number
   /** absent when nothing was committed */

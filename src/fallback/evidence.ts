@@ -1,3 +1,4 @@
+import type { Streak } from '../metrics/failure-streak.js'
 import type { Tally } from '../metrics/windows.js'
 import type { FallbackPolicy } from '../protocol/fallback.js'
 import { isSameScope, type Scope } from '../protocol/fallback-scope.js'
@@ -41,6 +42,8 @@ export interface RuntimeWindows {
   readonly fast: Tally
   /** over `fastWindowSeconds`, reaching back, beyond `windowSeconds` too, until it holds `recoveryReach` (verdict) */
   readonly recent: Tally
+  /** the newest `consecutiveFailures` executions, as long as all of them failed; of everybody's alone */
+  readonly streak?: Streak
 }
 
 /** What this replica knows of the backends at one tick. Durations in ms. */

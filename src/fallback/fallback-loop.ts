@@ -426,6 +426,7 @@ class FallbackLoop implements RunningFallback {
         slow: judged.runtime.tally(windowMs),
         fast: judged.runtime.newest(fastMs, 2 * guardrails.minSamples, windowMs),
         recent: judged.runtime.newest(fastMs, recoveryReach(guardrails), LONGEST_MS),
+        streak: judged.runtime.streak(guardrails.consecutiveFailures),
       },
       direct: judged.direct.tally(DIRECT_WINDOW_MS),
       probe: {

@@ -1,4 +1,5 @@
 import { normalQuantile } from '../core/normal-quantile.js'
+import type { Streak } from '../metrics/failure-streak.js'
 import type { Tally } from '../metrics/windows.js'
 import type { Trip } from '../store/override.js'
 import type { Evidence, FallbackGuardrails } from './evidence.js'
@@ -22,12 +23,27 @@ export function judge(tally: Tally, guardrails: FallbackGuardrails): Verdict {
   return isHealthy(tally, guardrails) ? HEALTHY : INSUFFICIENT
 }
 
-/** A breach of either window is one: three thousand good turns must not hide that everything fails now. */
+/**
+ * A breach of either window is one: three thousand good turns must not hide that everything fails now. Where too few turns
+ * come for rates, a row of failures is one.
+ */
 export function judgeRuntime({ runtime }: Evidence, guardrails: FallbackGuardrails): Verdict {
   const slow = judge(runtime.slow, guardrails)
   if (slow.kind === 'breach') return slow
   const fast = judge(runtime.fast, guardrails)
-  return fast.kind === 'breach' ? fast : slow
+  if (fast.kind === 'breach') return fast
+  return slow.kind === 'insufficient_data' ? judgeStreak(runtime.streak, guardrails) : slow
+}
+
+/** One session alone may fail for what its user sends. */
+const STREAK_SESSIONS = 2
+
+/** The newest executions all failed: an error rate of 1, which a threshold of 1 allows. */
+function judgeStreak(streak: Streak | undefined, guardrails: FallbackGuardrails): Verdict {
+  const { consecutiveFailures, errorRate: threshold } = guardrails
+  if (streak === undefined || streak.failures < consecutiveFailures || threshold >= 1) return INSUFFICIENT
+  if (streak.sessions < Math.min(STREAK_SESSIONS, consecutiveFailures)) return INSUFFICIENT
+  return { kind: 'breach', trip: { cause: 'error_rate', value: 1, threshold } }
 }
 
 /**

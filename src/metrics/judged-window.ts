@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js'
 import { isJudged, type JudgedResult } from '../protocol/execution-results.js'
+import { FailureStreak } from './failure-streak.js'
 import { boundedMs } from './latency-sketch.js'
 import { TallyRing, TallySum } from './tally-ring.js'
 import type { JudgedWindow, Tally } from './windows.js'
@@ -17,11 +18,13 @@ const RINGS = 9
  */
 export function createJudgedWindow(clock: Clock): JudgedWindow {
   const rings = Array.from({ length: RINGS }, (_, at) => new TallyRing(FINEST_MS * WIDENING ** at))
+  const streak = new FailureStreak()
   let since = Number.NEGATIVE_INFINITY
   return {
     record(outcome) {
       if (!isJudged(outcome.result) || outcome.startedAt < since) return
       const now = clock.monotonic()
+      streak.record(now, outcome.result, outcome.sessionId ?? '')
       const [error, timeout] = faultOf(outcome.result)
       const latencyMs = boundedMs(outcome.latencyMs)
       for (const ring of rings) ring.add(now, error, timeout, latencyMs)
@@ -29,8 +32,10 @@ export function createJudgedWindow(clock: Clock): JudgedWindow {
     tally: (windowMs) => newest(rings, clock.monotonic(), windowMs, 0, windowMs),
     newest: (fastMs, atLeast, windowMs) =>
       newest(rings, clock.monotonic(), Math.min(fastMs, windowMs), atLeast, windowMs),
+    streak: (atMost) => streak.read(clock.monotonic(), atMost),
     restart(from) {
       since = from
+      streak.clear()
       for (const ring of rings) ring.clear()
     },
   }

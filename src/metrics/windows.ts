@@ -2,6 +2,7 @@ import type { Outcome } from '../execution/outcome.js'
 import type { WindowMetrics } from '../protocol/fallback.js'
 import type { Scope, ScopeDimension, ScopeSubject } from '../protocol/fallback-scope.js'
 import type { ExecutionMode } from '../protocol/modes.js'
+import type { Streak } from './failure-streak.js'
 
 /** What is judged of some executions; aborted ones are not in it. A timeout is also an error. */
 export interface Tally {
@@ -22,6 +23,8 @@ export interface JudgedWindow {
   tally(windowMs: number): Tally
   /** Over the newest `fastMs`, reaching back (at most to `windowMs`) until it holds `atLeast` executions. */
   newest(fastMs: number, atLeast: number, windowMs: number): Tally
+  /** The newest executions, `atMost` of them, as long as all failed. */
+  streak(atMost: number): Streak
   /** Forgets everything; executions started before `since` (monotonic ms) will not count. */
   restart(since: number): void
 }

@@ -87,6 +87,20 @@ describe('the fallback loop', () => {
     await loop.fallback.stop()
   })
 
+  it('trips under light traffic by the fifth failure in a row, minutes apart', async () => {
+    const loop = setUpLoop()
+    loop.knobs.guardrails = { ...loop.knobs.guardrails, tickMs: 10_000, windowSeconds: 30, leaseSeconds: 60 }
+    await loop.start()
+    for (let n = 0; n < 5; n += 1) {
+      await loop.pass(40_000)
+      expect(state(loop), `after ${n}`).to.equal('normal')
+      loop.record('error')
+    }
+    await loop.pass(10_000)
+    expect(state(loop)).to.equal('fallback')
+    await loop.fallback.stop()
+  })
+
   it('trips on errors at the next tick, and judges only what started since', async () => {
     const loop = setUpLoop()
     await loop.start()

@@ -38,6 +38,11 @@ export function setUpLoop(
     writeFault: undefined as FlagStoreFault | undefined,
     flagsFail: false,
   }
+  let sessions = 0
+  const nextSession = (): string => {
+    sessions += 1
+    return `session-${sessions}`
+  }
   const kept: Transition[] = []
   const samples: EvidenceSample[] = []
   const notified: Transition[] = []
@@ -133,6 +138,7 @@ export function setUpLoop(
           mode,
           orgId: 'org-1',
           agentId: 'assistant',
+          sessionId: nextSession(),
           startedAt: clock.monotonic(),
           latencyMs: 100,
           ...(result === 'ok' ? { result } : { result, code: 'runtime_unreachable', phase: 'connect' }),

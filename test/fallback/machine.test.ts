@@ -17,6 +17,30 @@ import {
   tally,
 } from './driven.js'
 
+describe('the fallback machine under light traffic', () => {
+  const row = (failures: number): Evidence => ({
+    ...CALM,
+    runtime: { ...over(tally(2, 2)), streak: { failures, sessions: Math.min(2, failures) } },
+  })
+
+  it('trips by the fifth turn in a row that fails over, and relapses by five more', () => {
+    const replica = new Driven().round()
+    for (const failures of [1, 2, 3, 4]) replica.rounds(30, { evidence: row(failures) })
+    expect(replica.auto).to.equal('normal')
+    replica.pass(999).round({ evidence: row(5) })
+    expect(replica.reports[0]).to.deep.include({
+      kind: 'trip',
+      cause: 'error_rate',
+      value: 1,
+      threshold: 0.5,
+    })
+    replica.rounds(32)
+    expect(replica.auto).to.equal('recovering 5')
+    replica.pass(999).round({ evidence: row(5) })
+    expect(replica.kinds.at(-1)).to.equal('relapse')
+  })
+})
+
 describe('the fallback machine, when the guardrails change in a fallback', () => {
   const shorter = { ...GUARDRAILS, holdSeconds: 5 }
 

@@ -53,6 +53,44 @@ describe('the verdict over some executions', () => {
   })
 })
 
+describe('the verdict over light traffic', () => {
+  const light = (failures: number, sessions: number, slow = tally(6, 6)) => ({
+    ...CALM,
+    runtime: { ...over(slow), streak: { failures, sessions } },
+  })
+
+  it('is a breach where the last few all failed, in two sessions at least', () => {
+    expect(judgeRuntime(light(5, 2), GUARDRAILS)).to.deep.equal({
+      kind: 'breach',
+      trip: { cause: 'error_rate', value: 1, threshold: 0.5 },
+    })
+    expect(judgeRuntime(light(4, 2), GUARDRAILS).kind).to.equal('insufficient_data')
+    expect(judgeRuntime(light(5, 1), GUARDRAILS).kind).to.equal('insufficient_data')
+  })
+
+  it('is one also where they are older than the window', () => {
+    expect(judgeRuntime(light(5, 5, tally(0)), GUARDRAILS).kind).to.equal('breach')
+  })
+
+  it('leaves it to the rates where there are enough executions for them', () => {
+    expect(judgeRuntime(light(5, 5, tally(20, 5)), GUARDRAILS).kind).to.equal('healthy')
+  })
+
+  it('takes a threshold of 1 for the wish that errors trip nothing', () => {
+    expect(judgeRuntime(light(5, 5), { ...GUARDRAILS, errorRate: 1 }).kind).to.equal('insufficient_data')
+  })
+
+  it('may be asked for with one failure', () => {
+    expect(judgeRuntime(light(1, 1), { ...GUARDRAILS, consecutiveFailures: 1 }).kind).to.equal('breach')
+  })
+
+  it('is told nothing by evidence that was kept before there was a row in it', () => {
+    expect(judgeRuntime({ ...CALM, runtime: over(tally(6, 6)) }, GUARDRAILS).kind).to.equal(
+      'insufficient_data',
+    )
+  })
+})
+
 describe('the verdict with a confidence', () => {
   it('knows the Wilson interval', () => {
     const known = [

@@ -13,7 +13,17 @@ function make() {
   const window = createJudgedWindow(clock)
   const record = (result: Outcome['result'], latencyMs = 1_000, startedAt = clock.monotonic()): void =>
     window.record(sampleOutcome({ result, latencyMs, startedAt }))
-  return { clock, window, record }
+  /** Failures (`x`), good ones (`.`) and given up ones (`-`), each of its session. */
+  const row = (results: string, sessions = 'abcdefgh'): void =>
+    [...results].forEach((kind, at) => {
+      const result = kind === '.' ? 'ok' : kind === '-' ? 'aborted' : 'error'
+      const startedAt = clock.monotonic()
+      window.record({
+        ...sampleOutcome({ result, startedAt }),
+        sessionId: sessions[at % sessions.length] ?? '',
+      })
+    })
+  return { clock, window, record, row }
 }
 
 describe('the judged window', () => {
@@ -30,6 +40,44 @@ describe('the judged window', () => {
     record('timeout', 300)
     record('aborted', 5_000)
     expect(window.tally(300_000)).to.deep.include({ total: 3, errors: 2, timeouts: 1, latencySumMs: 600 })
+  })
+
+  describe('knows the row of failures at its end', () => {
+    it('with their sessions, until a good one comes', () => {
+      const { window, row } = make()
+      row('..xxx', 'ab')
+      expect(window.streak(5)).to.deep.equal({ failures: 3, sessions: 2 })
+      row('.')
+      expect(window.streak(5)).to.deep.equal({ failures: 0, sessions: 0 })
+      row('xxxx', 'a')
+      expect(window.streak(5)).to.deep.equal({ failures: 4, sessions: 1 })
+    })
+
+    it('of the newest ones alone: an old session does not stand in for a second one', () => {
+      const { window, row } = make()
+      row('xxxxxx', 'baaaaa')
+      expect(window.streak(5)).to.deep.equal({ failures: 5, sessions: 1 })
+      expect(window.streak(6)).to.deep.equal({ failures: 6, sessions: 2 })
+    })
+
+    it('whatever was given up in between, however far apart, and not over a restart', () => {
+      const { clock, window, row } = make()
+      for (let n = 0; n < 4; n++) {
+        row('x-', n % 2 === 0 ? 'a' : 'b')
+        clock.advance(3_600_000)
+      }
+      expect(window.streak(5)).to.deep.equal({ failures: 4, sessions: 2 })
+      clock.advance(22 * 3_600_000)
+      expect(window.streak(5).failures).to.equal(1)
+      window.restart(clock.monotonic())
+      expect(window.streak(5).failures).to.equal(0)
+    })
+
+    it('as far as anybody may ask', () => {
+      const { window, row } = make()
+      for (let n = 0; n < 300; n++) row('xxxxx')
+      expect(window.streak(1_000_000)).to.deep.include({ failures: 1000 })
+    })
   })
 
   it('counts only what started since its restart', () => {

@@ -461,7 +461,10 @@ function isBreach(
   guardrails: FallbackGuardrails,
 ): boolean {
   if (cause === 'health') return evidence.probe.failures >= guardrails.probeFailures
-  const { slow, fast } = evidence.runtime
+  const { slow, fast, streak } = evidence.runtime
+  const isRow =
+    streak !== undefined && streak.failures >= guardrails.consecutiveFailures && streak.sessions >= 2
+  if (cause === 'error_rate' && isRow && slow.total < guardrails.minSamples) return true
   return [slow, fast].some(
     ({ total, errors, timeouts, latencySumMs }) =>
       total >= guardrails.minSamples &&

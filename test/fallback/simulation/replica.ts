@@ -334,6 +334,7 @@ export class SimReplica {
         slow: this.#runtime.tally(windowMs),
         fast: this.#runtime.newest(fastMs, 2 * guardrails.minSamples, windowMs),
         recent: this.#runtime.newest(fastMs, recoveryReach(guardrails), LONGEST_MS),
+        streak: this.#runtime.streak(guardrails.consecutiveFailures),
       },
       direct: this.#direct.tally(60_000),
       probe: {
@@ -395,12 +396,13 @@ export class SimReplica {
     if (!world.traffic) return
     const orgId = random.pick(ORGS)
     this.#lastCandidateAt = this.monotonic
-    if (this.isOn(orgId, random.whole(0, 99))) {
-      this.#execute('direct_llm', orgId)
-      if (this.#maySpareShadow(orgId)) this.#execute('runtime_orchestrator', orgId)
+    const session = random.whole(0, 99)
+    if (this.isOn(orgId, session)) {
+      this.#execute('direct_llm', orgId, session)
+      if (this.#maySpareShadow(orgId)) this.#execute('runtime_orchestrator', orgId, session)
     } else {
       this.#lastRuntimeTurnAt = this.monotonic
-      this.#execute('runtime_orchestrator', orgId)
+      this.#execute('runtime_orchestrator', orgId, session)
     }
   }
 
@@ -415,13 +417,14 @@ export class SimReplica {
     return true
   }
 
-  #execute(mode: 'direct_llm' | 'runtime_orchestrator', orgId: string): void {
+  #execute(mode: 'direct_llm' | 'runtime_orchestrator', orgId: string, session: number): void {
     const startedAt = this.monotonic
     const ended = this.#ended(mode)
     if (mode === 'runtime_orchestrator' && this.condition !== 'dead') this.#headAt = startedAt
     this.#after(ended.latencyMs, () => {
       const window = mode === 'direct_llm' ? this.#direct : this.#runtime
-      window.record({ ...ended, mode, orgId, agentId: 'assistant', startedAt })
+      const sessionId = `${orgId}-${session}`
+      window.record({ ...ended, mode, orgId, agentId: 'assistant', sessionId, startedAt })
     })
   }
 
