@@ -15,6 +15,7 @@ import type { Journal } from './journal/journal.js'
 import { createMemoryJournal } from './journal/memory-journal.js'
 import { retentionFor, retentionInMemory } from './journal/retention.js'
 import { openSqliteJournal } from './journal/sqlite-journal.js'
+import { RefusedParameters } from './llm/refused-parameters.js'
 import { createJudgedWindow } from './metrics/judged-window.js'
 import { createServiceMetrics, type ServiceMetrics } from './metrics/prometheus.js'
 import { createPublicWindows } from './metrics/public-windows.js'
@@ -59,9 +60,11 @@ export function createParts(around: Surroundings) {
     onHead: () => fallback.headCame(),
     ...(fence === undefined ? {} : { onShadowHead: (kept) => fence.sawHead(kept) }),
   }
-  const backends = openBackends(around, { ...signs, onConnectionTrouble: () => fallback.trouble() })
+  // Shared: what a shadow learns of an endpoint spares a user a request.
+  const refused = new RefusedParameters()
+  const backends = openBackends(around, refused, { ...signs, onConnectionTrouble: () => fallback.trouble() })
   // Connections of their own: a shadow takes none of a user's, and trouble on them wakes no probe.
-  const shadowBackends = openBackends(around, signs)
+  const shadowBackends = openBackends(around, refused, signs)
   const recoveryShadows = openRecoveryShadows(backends, fallback, fence, around)
   const shadows = openShadows({ backends: shadowBackends, judged, fallback, fence, journal }, around)
   const metrics = openMetrics(
@@ -107,9 +110,13 @@ type Backends = ReturnType<typeof openBackends>
 
 type RuntimeSigns = Omit<BackendDeps, 'clock' | 'logger'>
 
-function openBackends({ config, clock, logger }: Surroundings, signs: RuntimeSigns) {
+function openBackends(
+  { config, clock, logger }: Surroundings,
+  refused: RefusedParameters,
+  signs: RuntimeSigns,
+) {
   return {
-    direct_llm: createDirectLlm(config.llm[0], { clock }),
+    direct_llm: createDirectLlm(config.llm[0], { clock, logger, refused }),
     runtime_orchestrator: createRuntimeOrchestrator(config.runtime, { clock, logger, ...signs }),
   }
 }

@@ -7,6 +7,10 @@ export interface ExecutionErrorDetails {
   readonly traceId?: string
   /** The upstream refused what the user sent: no fault of the backend. */
   readonly rejected?: true
+  /** the field of the request that an LLM server refuses */
+  readonly refusedParameter?: string
+  /** requests that were sent; absent: one at most */
+  readonly attempts?: number
 }
 
 /** The one error that crosses the edge of a backend. `message` is for the log, never for the client. */

@@ -1,6 +1,7 @@
 import { hasFilterCode, hasFilterText } from './content-filter.js'
-import { ExecutionError } from './execution-error.js'
+import { ExecutionError, type ExecutionErrorDetails } from './execution-error.js'
 import { type Foreign, isForeign, namesTimeout, token } from './foreign.js'
+import { saysTooLong } from './llm-refusal.js'
 
 /** The code of an `error` object; its message may quote the prompt and stays out. */
 export function llmErrorCode(error: unknown): string | undefined {
@@ -26,6 +27,7 @@ export function errorIn(chunk: Foreign): unknown {
 export function streamError(error: unknown): ExecutionError {
   const code = llmErrorCode(error)
   if (hasFilterCode(error) || hasFilterText(error)) return contentFiltered(code)
+  if (saysTooLong(error)) return contextTooLong(code)
   const timeout = namesTimeout(code)
   const said = `error ${code ?? 'without a code'} in the stream`
   return new ExecutionError(timeout ? 'llm_timeout' : 'llm_error', 'streaming', said, timeout, codeOf(code))
@@ -40,6 +42,14 @@ export function contentFiltered(code?: string, httpStatus?: number): ExecutionEr
     ...codeOf(code),
     rejected: true,
   })
+}
+
+/** The conversation does not fit the model's context: what the user sent has to be shorter. */
+export function contextTooLong(code?: string, details: ExecutionErrorDetails = {}): ExecutionError {
+  const phase = details.httpStatus === undefined ? 'streaming' : 'headers'
+  const said = "the prompt is longer than the model's context"
+  const all = { ...details, ...codeOf(code), rejected: true } as const
+  return new ExecutionError('llm_context_too_long', phase, said, false, all)
 }
 
 function codeOf(code: string | undefined): { readonly upstreamCode?: string } {

@@ -3,17 +3,19 @@ import { readErrorBody } from './bounded-body.js'
 import { hasFilterCode } from './content-filter.js'
 import { ExecutionError } from './execution-error.js'
 import { isForeign } from './foreign.js'
-import { contentFiltered, llmErrorCode } from './llm-error.js'
+import { contentFiltered, contextTooLong, llmErrorCode } from './llm-error.js'
+import { llmRefusal } from './llm-refusal.js'
 import { pointedTo } from './redirect.js'
 import { httpFailure } from './upstream-failure.js'
 import type { UpstreamResponse } from './upstream-response.js'
 import { llmRejects, saysFiltered } from './whose-fault.js'
 
-/** What a status that is not 2xx means; its body is read as far as it helps. */
+/** What a status that is not 2xx means; its body is read as far as it helps. @param sent the fields of the request */
 export async function llmStatusFailure(
   response: UpstreamResponse,
   url: string,
   clock: Clock,
+  sent: readonly string[] = [],
 ): Promise<ExecutionError> {
   const { status } = response
   if (status >= 300 && status <= 399) {
@@ -24,8 +26,12 @@ export async function llmStatusFailure(
   const code = isForeign(body) ? llmErrorCode(body.error) : undefined
   const error = isForeign(body) ? (body.error ?? body) : undefined
   if (hasFilterCode(error) || saysFiltered(status, error)) return contentFiltered(code, status)
+  const { tooLong, parameter } = llmRefusal(status, body, sent)
+  const refused = parameter === undefined ? {} : { refusedParameter: parameter }
+  if (tooLong) return contextTooLong(code, { httpStatus: status, ...refused })
   return httpFailure('llm', status, code ?? '', {
     ...(code === undefined ? {} : { upstreamCode: code }),
     ...(llmRejects(status, body) ? { rejected: true } : {}),
+    ...refused,
   })
 }

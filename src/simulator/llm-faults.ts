@@ -32,6 +32,21 @@ export const CONTENT_FORMS = [
 
 export const ENCODINGS = ['gzip', 'deflate', 'deflate-raw', 'br', 'unknown'] as const
 
+export const REFUSE_FORMS = ['param', 'message', 'detail'] as const
+
+export const CONTEXT_FORMS = [
+  'openai',
+  'vllm',
+  'sglang',
+  'llama.cpp',
+  'ollama',
+  'anthropic',
+  'gemini',
+  'mistral',
+  'text',
+  'stream',
+] as const
+
 export const llmFaults = {
   finishReason: short.describe('LLM: the finish_reason at the end; "" sends an empty one'),
   finishEveryChunk: short.describe('LLM: this finish_reason with every chunk, "" too'),
@@ -50,4 +65,22 @@ export const llmFaults = {
   redirect: z
     .strictObject({ status: z.number().int().min(300).max(399), location: z.string().max(2000) })
     .describe('LLM: {status, location}: a redirect, but at the location itself'),
+  refuseParameters: z
+    .array(short)
+    .max(20)
+    .describe('LLM: fields of the request that are refused by name, with 400'),
+  refuseForm: z
+    .enum(REFUSE_FORMS)
+    .describe(`LLM: how a field is refused: ${REFUSE_FORMS.join(', ')} (422, as FastAPI does)`),
+  contextCharacters: z
+    .number()
+    .int()
+    .min(0)
+    .max(20_000_000)
+    .describe('LLM: characters of all messages above which the prompt is too long'),
+  contextForm: z
+    .enum(CONTEXT_FORMS)
+    .describe(`LLM: whose words say so: ${CONTEXT_FORMS.join(', ')} (an error after 200)`),
+  requireApiKey: short.describe('LLM: 401 unless this key comes in the header api-key'),
+  requireQuery: short.describe('LLM: 404 unless the query has this name, such as "api-version"'),
 }

@@ -4,6 +4,7 @@ import { answerPieces } from './answers.js'
 import type { Faults } from './faults.js'
 import { awaitHead, type Dialect, FaultyStream, type Frame, leavingOf } from './faulty-stream.js'
 import { choicesOf, deltasOf, encoded, encodingName, errorWire } from './llm-habits.js'
+import { type Refusal, refusalOf } from './llm-refusals.js'
 import {
   type ReceivedRequest,
   type Simulator,
@@ -12,7 +13,8 @@ import {
   startSimulator,
 } from './simulator-server.js'
 
-const chatSchema = z.object({
+// Loose: a field that is refused by name may be any.
+const chatSchema = z.looseObject({
   model: z.string(),
   messages: z.array(z.object({ role: z.string(), content: z.string() })).min(1),
   stream: z.boolean().optional(),
@@ -44,6 +46,8 @@ async function complete(request: ReceivedRequest, response: ServerResponse, faul
   }
   const body = parseChat(request.body)
   if (body === undefined) return sendError(response, 400, 'invalid_request_error')
+  const refusal = refusalOf(request, body, faults)
+  if (refusal !== undefined) return sendRefusal(response, refusal)
   const pieces = piecesOf(body, faults)
   if (body.stream !== true || faults.unstreamed === true)
     return send(response, 200, wholeCompletion(body, pieces, faults))
@@ -155,6 +159,13 @@ function parseChat(text: string): ChatBody | undefined {
   } catch {
     return undefined
   }
+}
+
+/** With status 200 as the only frame of a stream. */
+function sendRefusal(response: ServerResponse, { status, body }: Refusal): void {
+  if (status !== 200) send(response, status, body)
+  else
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`data: ${JSON.stringify(body)}\n\n`)
 }
 
 function sendPage(response: ServerResponse): void {

@@ -12,6 +12,8 @@ export interface SimulatorOptions {
 export interface ReceivedRequest {
   readonly method: string
   readonly path: string
+  /** the query, without its question mark */
+  readonly search: string
   readonly headers: IncomingMessage['headers']
   readonly body: string
 }
@@ -56,9 +58,9 @@ export async function startSimulator(
   let accepted = 0
 
   const server = createServer({ keepAliveTimeout: 5000 }, (message, response) => {
-    const path = (message.url ?? '/').split('?')[0] ?? '/'
+    const [path = '/', search = ''] = (message.url ?? '/').split('?')
     if (faults.refuse === true && path !== '/_faults') message.socket.resetAndDestroy()
-    else answer(message, response, path).catch(() => response.destroy())
+    else answer(message, response, path, search).catch(() => response.destroy())
   })
   server.on('connection', (socket) => {
     accepted += 1
@@ -68,13 +70,18 @@ export async function startSimulator(
     socket.once('close', () => sockets.delete(socket))
   })
 
-  async function answer(message: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+  async function answer(
+    message: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    search: string,
+  ): Promise<void> {
     const body = await receive(message)
     if (body === undefined) {
       send(response, 413, { error: 'body too large' })
       return
     }
-    const request = { method: message.method ?? 'GET', path, headers: message.headers, body }
+    const request = { method: message.method ?? 'GET', path, search, headers: message.headers, body }
     if (path === '/_faults') {
       serveFaults(request, response)
       return

@@ -42,6 +42,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'execution',
     'fallback',
     'journal',
+    'llm',
     'metrics',
     'notifications',
     'protocol',

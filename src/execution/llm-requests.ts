@@ -1,0 +1,94 @@
+import type { LlmEndpoint } from '../llm/endpoint.js'
+import type { RefusedParameters } from '../llm/refused-parameters.js'
+import type { AnswerFacts, HistoryMessage, Turn } from './backend.js'
+import { ExecutionError } from './execution-error.js'
+import { newerHalf, newestFitting } from './fit-history.js'
+import { type LlmBody, llmRequestBody, modelOf, roomForHistory, wireName } from './llm-request.js'
+
+/** Requests of one execution: every parameter we send may be refused once, and the prompt be too long. */
+const MAX_REQUESTS = 6
+
+/**
+ * The requests of one execution at one endpoint: what each asks, and whether another one may help. A server that refuses a
+ * parameter is asked without it, one for which the prompt is too long with half the history. No IO, no time.
+ */
+export class LlmRequests {
+  readonly model: string
+  /** left out in this execution, and whether that is worth remembering */
+  readonly #left = new Map<string, boolean>()
+  #history: readonly HistoryMessage[]
+  #halved = false
+  #count = 0
+
+  constructor(
+    private readonly turn: Turn,
+    private readonly endpoint: LlmEndpoint,
+    private readonly refused: RefusedParameters,
+  ) {
+    this.model = modelOf(turn, endpoint)
+    this.#history = newestFitting(turn.history, roomForHistory(turn, endpoint) ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** The next one. */
+  next(): LlmBody {
+    this.#count += 1
+    return this.#body()
+  }
+
+  /** What the answer is to tell of them; undefined where there is nothing to tell. */
+  get facts(): AnswerFacts | undefined {
+    const trimmed = this.#history.length < this.turn.history.length
+    if (!trimmed && this.#count === 1) return undefined
+    return { attempts: this.#count, ...(trimmed ? { trimmed } : {}) }
+  }
+
+  /** Whether another request may go better than the one that failed so; `next` gives it. */
+  again({ code, details }: ExecutionError): boolean {
+    if (this.#count >= MAX_REQUESTS) return false
+    const { refusedParameter: parameter } = details
+    const tooLong = code === 'llm_context_too_long'
+    // A limit that is too large for this prompt may be right for the next.
+    if (parameter !== undefined && parameter in this.#body()) return this.#leaveOut(parameter, !tooLong)
+    if (!tooLong || this.#halved || this.#history.length === 0) return false
+    this.#halved = true
+    this.#history = newerHalf(this.#history)
+    return true
+  }
+
+  /** The server took it. @returns the parameters that it is now known to refuse, each told once in a process */
+  accepted(): readonly string[] {
+    return [...this.#left]
+      .filter(
+        ([parameter, lasting]) => lasting && this.refused.add(this.endpoint.name, this.model, parameter),
+      )
+      .map(([parameter]) => parameter)
+  }
+
+  /** The failure, with the number of requests where there were several. */
+  told(failure: ExecutionError): ExecutionError {
+    if (this.#count <= 1) return failure
+    const { code, phase, message, timeout, details } = failure
+    return new ExecutionError(
+      code,
+      phase,
+      message,
+      timeout,
+      { ...details, attempts: this.#count },
+      { cause: failure },
+    )
+  }
+
+  #leaveOut(parameter: string, lasting: boolean): true {
+    this.#left.set(parameter, lasting)
+    return true
+  }
+
+  #body(): LlmBody {
+    const out = new Set([...this.refused.of(this.endpoint.name, this.model), ...this.#left.keys()])
+    const body = llmRequestBody(this.turn, this.endpoint, this.#history)
+    if (out.size === 0) return body
+    // Its options mean nothing without a stream, and servers refuse them alone.
+    if (out.has('stream')) out.add(wireName(this.endpoint, 'stream_options'))
+    return Object.fromEntries(Object.entries(body).filter(([name]) => !out.has(name)))
+  }
+}
