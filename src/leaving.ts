@@ -1,3 +1,5 @@
+import { Worker } from 'node:worker_threads'
+import { errorText } from './core/errors.js'
 import type { Logger } from './core/logger.js'
 
 /** ms left to calls that are just ending */
@@ -16,6 +18,22 @@ export function leave(code: 0 | 1, logger: Pick<Logger, 'error'>): void {
     logger.error({ code }, 'a system call hangs and would hold up the exit: ending by SIGKILL')
     process.kill(process.pid, 'SIGKILL')
   }, GRACE_MS)
+}
+
+/** The process ends by SIGKILL in `afterMs` ms if it is still there, also while its main thread is blocked. */
+export function killAfter(afterMs: number, replica: string, logger: Pick<Logger, 'error'>): void {
+  const failed = (thrown: unknown): void =>
+    logger.error({ error: errorText(thrown) }, 'the watchdog of the exit could not be started')
+  // An instant that both threads know: to start one takes a moment.
+  const until = process.hrtime.bigint() + BigInt(Math.round(afterMs * 1e6))
+  try {
+    const thread = new Worker(new URL('./watchdog.js', import.meta.url), { workerData: { until, replica } })
+    thread.once('error', failed)
+    // It holds up nothing: a process that has ended takes it along.
+    thread.unref()
+  } catch (thrown) {
+    failed(thrown)
+  }
 }
 
 const isOnAThread = (): boolean => process.getActiveResourcesInfo().some((kind) => ON_A_THREAD.test(kind))

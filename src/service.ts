@@ -16,6 +16,8 @@ export interface Service {
   start(): Promise<{ readonly url: string }>
   /** Every part is ended, whatever the others did, within the drain's time and 2 s. @throws StopFailed naming what failed */
   stop(): Promise<void>
+  /** ms after the beginning of a stop by which it is over, unless the process itself is blocked */
+  readonly stopMs: number
 }
 
 /** ms an idle connection is kept: longer than a load balancer's usual 60 s, so that the balancer closes first */
@@ -23,8 +25,10 @@ const KEEP_ALIVE_MS = 65_000
 
 /** ms after the drain by which each stage of a stop is over: turns given up, connections and flags, the database */
 const TURNS_MS = 1_200
-const EDGES_MS = 1_550
-const DATABASE_MS = 1_900
+const EDGES_MS = 1_500
+const DATABASE_MS = 1_800
+/** ms more for the exit itself */
+const EXIT_MS = 100
 
 /** Starts and stops every part in order; `make` is for tests of parts that fail. */
 export function createService(
@@ -104,6 +108,7 @@ export function createService(
   }
 
   return {
+    stopMs: config.drainMs + DATABASE_MS + EXIT_MS,
     start() {
       const started = start()
       starting = started

@@ -100,6 +100,15 @@ describe('the end of the process', function () {
     await response.body?.cancel().catch(() => undefined)
   })
 
+  it('comes in time with a database whose end blocks the process', async () => {
+    await start({ NODE_OPTIONS: preload('blocking-database.mjs') })
+    const response = await turn()
+    expect(await endsInTime()).to.equal('SIGKILL')
+    expect(logged('the process is blocked')).to.have.length(1)
+    // All else came to its end before: the turn was told.
+    expect((await response.text()).match(/event: (done|error)/g)).to.deep.equal(['event: error'])
+  })
+
   for (const [kind, signal] of [
     ['unhandledRejection', 'SIGUSR2'],
     ['uncaughtException', 'SIGURG'],

@@ -35,6 +35,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   leaving: ['core'],
   listening: ['core'],
   stopping: ['core'],
+  watchdog: [],
   parts: [
     'config',
     'core',
