@@ -11,6 +11,8 @@ import type { Alert } from './fallback.js'
 export function transitioned(logger: Logger, transition: Transition): void {
   const line = lineOf(transition)
   if (line.kind === 'trip' || line.kind === 'relapse') logger.warn(line, '[Chat] 自动回退到 direct 模式')
+  else if (line.kind === 'hand_edit_refused')
+    logger.warn(line, `[Fallback] ${transitionReason(transition, 'en')}`)
   else logger.info(line, `[Fallback] ${transitionReason(transition, 'en')}`)
 }
 

@@ -382,6 +382,7 @@ class FallbackLoop implements RunningFallback {
           hash: result.hash,
           revision: override.revision,
           version,
+          ...(result.aside === undefined ? {} : { aside: result.aside }),
           guardrails: this.#flags.guardrails,
         })
         return undefined

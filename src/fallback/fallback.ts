@@ -49,8 +49,10 @@ export type Alert =
   | { readonly kind: 'not_persisted'; readonly code: string; readonly detail: string }
   /** written, and not given back by OpenFeature although the provider is READY */
   | { readonly kind: 'not_propagated'; readonly revision: number }
-  /** the override's file was unreadable JSON; it was kept aside */
+  /** the override's file is unreadable JSON; if it stays so, it is kept aside and replaced */
   | { readonly kind: 'override_unparsable'; readonly detail: string }
+  /** a person's edit could not be read and was replaced, at most 5 min ago; `aside`: name of its copy, here kept */
+  | { readonly kind: 'hand_edit_refused'; readonly detail: string; readonly aside?: string }
   | { readonly kind: 'override_missing' }
   /** a breach, and no trip: the direct LLM is as sick */
   | { readonly kind: 'both_sick' }

@@ -4,6 +4,7 @@ import { autoMove, breachOf, isQuiet } from './auto-layer.js'
 import { applyCommand, forgetCommands } from './command.js'
 import { Draft } from './draft.js'
 import { holdsLease, leaseMove, leaseMs, seeLease } from './lease.js'
+import { forgetRefusedEdit } from './refused-edit.js'
 import { prove, seeProvider } from './see-provider.js'
 import { mayReplace, seeStore } from './see-store.js'
 import type { FallbackInput, FallbackState, Step, StoreSeen } from './state.js'
@@ -32,7 +33,7 @@ export function next(state: FallbackState, input: FallbackInput): Step {
     }
     case 'written': {
       const draft = new Draft(state, input, input.guardrails)
-      written(draft, input.hash, input.revision, input.version)
+      written(draft, input.hash, input)
       return draft.step
     }
     case 'write_failed':
@@ -70,6 +71,7 @@ const NO_GUARDRAILS = {
 
 function tick(state: FallbackState, input: Tick): Step {
   const draft = new Draft(state, input, input.guardrails, input.evidence)
+  forgetRefusedEdit(draft)
   seeStore(draft, input.store)
   // What was proposed is in the store by now, or the race was lost, or the write failed: it is judged anew.
   if (draft.state.proposal !== null) draft.set({ proposal: null })

@@ -4,6 +4,7 @@ import { handEditOf } from '../store/override-document.js'
 import { adopt } from './adopt.js'
 import { forgetCommands, reset } from './command.js'
 import type { Draft } from './draft.js'
+import { seeRefusedEdit } from './refused-edit.js'
 import { isSameOverride } from './same-override.js'
 import type { StoreSeen } from './state.js'
 import { written } from './written.js'
@@ -29,10 +30,16 @@ export function seeStore(draft: Draft, seen: StoreSeen): void {
   const content = seen.kind === 'missing' ? 'missing' : seen.hash
   if (starting || content !== store.seen) {
     draft.setStore({ seen: content, unparsable: null, missing: false, edit: null })
+    if (store.unparsable !== null && isReplaced(draft, seen)) seeRefusedEdit(draft, store.unparsable.detail)
     take(draft, seen)
   }
   replaceUnparsable(draft)
   if (draft.state.starting) draft.set({ starting: false })
+}
+
+/** In the place of what could not be read stands a new write of another replica, not what a person mended. */
+function isReplaced({ state }: Draft, seen: StoreSeen): boolean {
+  return seen.kind === 'override' && seen.override.revision > state.highest
 }
 
 export const isUsableRevision = (revision: number): boolean => revision <= MAX_REVISION
@@ -64,11 +71,11 @@ function take(draft: Draft, seen: Exclude<StoreSeen, { kind: 'failed' }>): void 
 function takeOverride(draft: Draft, override: Override, hash: string): void {
   const { known, highest, starting, store, proposal, fromProvider } = draft.state
   if (proposal !== null && isSameOverride(override, proposal.override)) {
-    written(draft, hash, override.revision, proposal.version)
+    written(draft, hash, { revision: override.revision, version: proposal.version })
     return
   }
   if (store.dirtyAt !== null && isSameOverride(override, known)) {
-    written(draft, hash, override.revision, store.version)
+    written(draft, hash, { revision: override.revision, version: store.version })
     return
   }
   // The revision of a pending write is one above the highest seen, so whoever got there first is at least equal.

@@ -72,6 +72,10 @@ function alertsOf({ state, loopFault }: SnapshotParts): Alert[] {
       detail: store.fault.message,
     })
   if (store.unparsable !== null) alerts.push({ kind: 'override_unparsable', detail: store.unparsable.detail })
+  if (store.refused !== null) {
+    const { untilAt: _, ...refused } = store.refused
+    alerts.push({ kind: 'hand_edit_refused', ...refused })
+  }
   if (store.missing) alerts.push({ kind: 'override_missing' })
   if (proof?.alerted === true) alerts.push({ kind: 'not_propagated', revision: proof.revision })
   if (state.bothSick) alerts.push({ kind: 'both_sick' })

@@ -121,10 +121,20 @@ export interface StoreState {
     readonly detail: string
   } | null
   readonly missing: boolean
+  /** an edit that could not be read and was replaced; told until then (monotonic) */
+  readonly refused: RefusedEdit | null
   /** a person's edit of the file that was understood, and is not written back yet */
   readonly edit: HandEdit | null
   /** nothing was ever read, and nothing is there: until then others, who know more, write first (monotonic) */
   readonly yieldUntilAt: number | null
+}
+
+export interface RefusedEdit {
+  /** what is wrong with it, with the line */
+  readonly detail: string
+  /** name of the copy beside the file; absent where another replica kept it */
+  readonly aside?: string
+  readonly untilAt: number
 }
 
 export interface LeaseState {
@@ -232,6 +242,8 @@ export type FallbackInput =
       readonly hash: ContentHash
       readonly revision: number
       readonly version: number
+      /** name of the copy of what was replaced, where that could not be read */
+      readonly aside?: string
       /** told with a command that goes on top of it */
       readonly guardrails: FallbackGuardrails
     })
@@ -256,6 +268,7 @@ export function initialState(self: Self, now: number): FallbackState {
       fault: null,
       unparsable: null,
       missing: false,
+      refused: null,
       edit: null,
       yieldUntilAt: null,
     },

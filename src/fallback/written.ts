@@ -1,11 +1,21 @@
 import { applyCommand } from './command.js'
 import type { Draft } from './draft.js'
+import { refuseEdit } from './refused-edit.js'
 import type { Proposal } from './state.js'
 
 /** The file holds what we decided, as it was at that version. */
-export function written(draft: Draft, hash: string, revision: number, version: number): void {
+export function written(
+  draft: Draft,
+  hash: string,
+  {
+    revision,
+    version,
+    aside,
+  }: { readonly revision: number; readonly version: number; readonly aside?: string },
+): void {
   const { store, proof, proposal } = draft.state
   draft.set({ highest: Math.max(draft.state.highest, revision), fromProvider: false })
+  if (aside !== undefined) refuseEdit(draft, aside, revision)
   draft.setStore({
     seen: hash,
     attempts: 0,

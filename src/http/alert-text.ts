@@ -21,9 +21,21 @@ export function alertText(alert: Alert): Sentence {
       }
     case 'override_unparsable':
       return {
-        'zh-CN': `回退标志的文件不是有效的 JSON: ${alert.detail}。原文件已保留副本并重新写入；请检查是谁改动了它，如有需要从副本中找回内容`,
-        en: `The override's file was not valid JSON: ${alert.detail}. A copy was kept beside it and the file written anew; find out who changed it, and take from the copy what is needed`,
+        'zh-CN': `无法解读回退标志文件: ${alert.detail}。沿用最近一次有效的回退状态；若 2 秒内未修复，原文件将保留副本并重新写入；请检查是谁改动了它`,
+        en: `The override file is not what flagd reads: ${alert.detail}. The last good override stays in force; unless it is mended within 2 s, a copy is kept beside it and the file written anew; find out who changed it`,
       }
+    case 'hand_edit_refused': {
+      const { detail, aside } = alert
+      return aside === undefined
+        ? {
+            'zh-CN': `手工编辑的回退标志文件被拒绝，未生效: ${detail}。另一副本已重新写入该文件，历史记录中有所保留副本的文件名；请修正后重新编辑，或改用 trigger`,
+            en: `The override file as edited by hand was refused and is not in force: ${detail}. Another replica has written it anew; the history names the copy. Mend the edit and do it again, or use the trigger`,
+          }
+        : {
+            'zh-CN': `手工编辑的回退标志文件被拒绝，未生效: ${detail}。原文件保留为同目录下的 ${aside}；请修正后重新编辑，或改用 trigger`,
+            en: `The override file as edited by hand was refused and is not in force: ${detail}. It is kept beside it as ${aside}; mend the edit and do it again, or use the trigger`,
+          }
+    }
     case 'override_missing':
       return {
         'zh-CN':

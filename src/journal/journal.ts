@@ -34,7 +34,7 @@ export interface Transition {
   readonly cause?: FallbackCause
   readonly value?: number
   readonly threshold?: number
-  /** a person's own words; the sentence for every other cause is made from cause, value and threshold */
+  /** a person's own words, or what is wrong with an edit that was refused; the sentence for every other cause is made from cause, value and threshold */
   readonly reason?: string
   readonly trips: number
   /** of a fallback: no recovery before this instant */

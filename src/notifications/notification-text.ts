@@ -37,6 +37,7 @@ function event(transition: TransitionRecord, language: Language): string {
     case 'recovered':
     case 'manual_expired':
     case 'policy_off':
+    case 'hand_edit_refused':
     case 'adopted':
       return words
   }

@@ -140,7 +140,7 @@ export type TriggerRequest = z.infer<typeof triggerRequestSchema>
 
 /**
  * What happened: the loop tripped or relapsed, went through recovery, or obeyed the policy; a person triggered, reset or
- * edited the flag file; the time of a manual fallback was over; the state was taken from the flag store.
+ * edited the flag file, also so that the edit was refused; the time of a manual fallback was over; the state was taken from the flag store.
  */
 export const TRANSITION_KINDS = [
   'trip',
@@ -153,6 +153,7 @@ export const TRANSITION_KINDS = [
   'manual_expired',
   'policy_off',
   'hand_edit',
+  'hand_edit_refused',
   'adopted',
 ] as const
 export const transitionKindSchema = z.enum(TRANSITION_KINDS)

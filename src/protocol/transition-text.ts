@@ -13,7 +13,7 @@ export interface TransitionFacts {
   /** rates 0 to 1, latency in ms, health in failed probes */
   readonly value?: number
   readonly threshold?: number
-  /** a person's own words */
+  /** a person's own words; of a refused edit what is wrong with it, and its copy's name */
   readonly reason?: string
   readonly recoveringPercent?: number
 }
@@ -93,9 +93,19 @@ function sentence(facts: TransitionFacts): Sentence {
       return facts.manualTo === 'none'
         ? { zh: '手工编辑 flag 文件: 已重置', en: 'Flag file edited by hand: reset' }
         : { zh: '手工编辑 flag 文件: 手动回退', en: 'Flag file edited by hand: manual fallback' }
+    case 'hand_edit_refused':
+      return withDetail(
+        { zh: '手工编辑 flag 文件被拒绝，未生效', en: 'Flag file edited by hand: refused, not in force' },
+        facts,
+      )
     case 'adopted':
       return { zh: '采用 flag 存储中的状态', en: 'State taken from the flag store' }
   }
+}
+
+function withDetail({ zh, en }: Sentence, { reason }: TransitionFacts): Sentence {
+  if (reason === undefined) return { zh, en }
+  return { zh: `${zh}: ${reason}`, en: `${en}: ${reason}` }
 }
 
 function tripSentence({ cause, value, threshold }: TransitionFacts): Sentence {

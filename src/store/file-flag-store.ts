@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
 import type { Clock } from '../core/clock.js'
 import { FileLock, type HeldLock } from './file-lock.js'
 import type { Expected, FlagStore, Stored, WriteResult } from './flag-store.js'
@@ -158,14 +159,17 @@ class FileFlagStore implements FlagStore {
     if (stored.kind === 'failed') return stored
     if (!isExpected(stored, expected)) return { kind: 'conflict', stored }
     this.#written += 1
-    const aside = write.keepAside ? { aside: asidePath(path, this.options.clock.wall()) } : {}
+    const aside: { aside?: string } = write.keepAside
+      ? { aside: asidePath(path, this.options.clock.wall()) }
+      : {}
     const temporary = temporaryPath(path, `${this.#nonce}-${this.#written}`)
     const isOurs = () => lock.isOurs()
     const result = await replaceFile({ path, text, expected, temporary, ...aside, gate, isOurs })
     if (result.kind === 'changed')
       return result.stored.kind === 'failed' ? result.stored : { kind: 'conflict', stored: result.stored }
     await this.#tidy(files, path, write.keepAside)
-    return { kind: 'written', hash: hashOf(text) }
+    const kept = aside.aside === undefined || expected === 'missing' ? {} : { aside: basename(aside.aside) }
+    return { kind: 'written', hash: hashOf(text), ...kept }
   }
 
   async #tidy(files: StoreFiles, path: string, keptAside: boolean): Promise<void> {

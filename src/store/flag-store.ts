@@ -19,7 +19,8 @@ export interface FlagStoreFault {
 export type Expected = ContentHash | 'missing'
 
 export type WriteResult =
-  | { readonly kind: 'written'; readonly hash: ContentHash }
+  /** `aside`: name of the copy beside the file, where one was to be kept */
+  | { readonly kind: 'written'; readonly hash: ContentHash; readonly aside?: string }
   /** the content is not the expected one any more; this is what is there now */
   | { readonly kind: 'conflict'; readonly stored: Stored }
   /** nothing was changed, or (rarely) it cannot be told; read again */

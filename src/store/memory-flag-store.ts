@@ -42,9 +42,10 @@ export function createMemoryFlagStore(files: MemoryFiles, options: MemoryFlagSto
       return { kind: 'failed', fault: tooLargeToWrite('memory', MAX_WRITTEN_BYTES) }
     const present = stored(files[file])
     if (!isExpected(present, expected)) return { kind: 'conflict', stored: present }
-    if (keepAside && present.kind === 'text') files.keptAside.push(present.text)
     files[file] = text
-    return { kind: 'written', hash: hashOf(text) }
+    if (!keepAside || present.kind !== 'text') return { kind: 'written', hash: hashOf(text) }
+    files.keptAside.push(present.text)
+    return { kind: 'written', hash: hashOf(text), aside: `unreadable-${files.keptAside.length}` }
   }
   return {
     read: async () => read('override'),

@@ -40,14 +40,7 @@ export class Human {
   /** Saved in pieces: half of it is there for a while. */
   async saveSlowly(text: string, ms: number): Promise<void> {
     this.#saved = text
-    const file = openSync(this.path, 'w')
-    try {
-      writeSync(file, text.slice(0, text.length / 2))
-      await sleep(ms)
-      writeSync(file, text.slice(text.length / 2))
-    } finally {
-      closeSync(file)
-    }
+    await saveInPieces(this.path, text, ms)
   }
 
   get text(): string {
@@ -62,4 +55,16 @@ interface OpsDocument {
 export function saveText(path: string, text: string, byRename = false): void {
   writeFileSync(byRename ? `${path}.edit` : path, text)
   if (byRename) renameSync(`${path}.edit`, path)
+}
+
+/** In place, with half of it there for a while. */
+export async function saveInPieces(path: string, text: string, ms: number): Promise<void> {
+  const file = openSync(path, 'w')
+  try {
+    writeSync(file, text.slice(0, text.length / 2))
+    await sleep(ms)
+    writeSync(file, text.slice(text.length / 2))
+  } finally {
+    closeSync(file)
+  }
 }

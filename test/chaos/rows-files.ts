@@ -1,9 +1,10 @@
 import { readFileSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DRILL } from './guardrails.js'
-import { saveText } from './human.js'
+import { saveInPieces, saveText } from './human.js'
 import type { Row } from './row.js'
-import type { Stage } from './stage.js'
+import { isRefusedEdit, type Stage } from './stage.js'
 import { waitFor } from './wait-for.js'
 
 /** What can be wrong with the flag files. */
@@ -32,6 +33,56 @@ const spoilt = (name: string, content: (text: string) => string): Row => ({
     return [`mended, and the override in it, after ${Math.round(at - since)} ms`]
   },
 })
+
+/** What editors and people leave behind who want the fallback on: none of it is what flagd reads. */
+const REFUSED_EDITS: readonly ((text: string) => string)[] = [
+  (text) => text.replace(/\}\s*$/, ',}'),
+  (text) => `\ufeff${text}`,
+  (text) => `// maintenance\n${text}`,
+  (text) => text.replace('"on": true', '"on": "true"'),
+]
+/** longer than an unreadable file is left alone */
+const PAUSE_MS = 3500
+
+/** A person's wish that did not come into force: history, alert and log tell of it, and its copy is where they say. */
+const refused: Row = {
+  name: 'override edited by hand so that it is refused: trailing comma, BOM, //, "true", a writer that pauses 3.5 s',
+  stage: STAGE,
+  async drill(stage) {
+    const { overrideFile } = stage.parts
+    const wanted = () =>
+      readFileSync(overrideFile, 'utf8').replace('"defaultVariant": "off"', '"defaultVariant": "on"')
+    let edits = 0
+    for (const edited of REFUSED_EDITS) {
+      const text = edited(wanted())
+      spoil(stage, text)
+      edits += 1
+      await toldOf(stage, edits, text)
+    }
+    const text = wanted()
+    const half = text.slice(0, text.length / 2)
+    stage.watch.expect(half)
+    stage.watch.expect('')
+    await saveInPieces(overrideFile, text, PAUSE_MS)
+    await toldOf(stage, edits + 1, text)
+    return [`${edits + 1} edits refused, each told, its copy named and kept`]
+  },
+}
+
+async function toldOf(stage: Stage, edits: number, text: string): Promise<void> {
+  const { replicas, parts } = stage
+  await waitFor(`refused edit ${edits} to be told`, async () => {
+    const history = (await replicas[0]?.operator.history()) ?? []
+    const told = history.filter(({ kind }) => kind === 'hand_edit_refused')
+    const aside = /kept as (\S+)$/.exec(told[0]?.reason ?? '')?.[1]
+    if (told.length !== edits || aside === undefined) return `${told.length} in the history`
+    if (readFileSync(join(dirname(parts.overrideFile), aside), 'utf8') !== text)
+      return `${aside} is another text`
+    const alerts = await Promise.all(replicas.map(({ operator }) => operator.status()))
+    const silent = alerts.filter((status) => !status.alerts.some(isRefusedEdit))
+    return silent.map(({ replica }) => `no alert on ${replica}`).join('; ')
+  })
+}
 
 const deleted: Row = {
   name: 'override deleted while the runtime dies',
@@ -106,6 +157,7 @@ export const FILE_ROWS: readonly Row[] = [
   spoilt('torn (half of it)', (text) => text.slice(0, text.length / 2)),
   spoilt('empty', () => ''),
   spoilt('invalid JSON of another kind', () => '{"flags": []}'),
+  refused,
   deleted,
   opsSpoilt,
   unwritable(

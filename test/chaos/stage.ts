@@ -202,7 +202,9 @@ async function disagreementOf({ name, operator }: Replica, file: Override): Prom
     const { fallback, manual, probe, isolated, alerts } = await operator.status()
     const { state, revision, persisted, propagated } = fallback
     const isWell = state === 'normal' && manual.scope === 'none' && probe.healthy === true && !isolated
-    if (isWell && persisted && propagated && revision === file.revision && alerts.length === 0) return ''
+    // A refused edit is told for five minutes, however well everything is.
+    const isQuiet = alerts.every((alert) => isRefusedEdit(alert))
+    if (isWell && persisted && propagated && revision === file.revision && isQuiet) return ''
     return `${name} says ${JSON.stringify({ state, manual: manual.scope, healthy: probe.healthy, isolated, persisted, propagated, revision, file: file.revision, alerts })}`
   } catch (thrown) {
     return `${name} does not answer: ${errorText(thrown)}`
@@ -213,3 +215,8 @@ const describe = (override: Override | undefined): string =>
   override === undefined
     ? 'nothing of ours'
     : `${override.auto.state}, manual ${override.manual.scope}, revision ${override.revision}`
+
+/** The alert about an edit by hand that was refused, in either language. */
+export function isRefusedEdit(alert: string): boolean {
+  return /refused|被拒绝/.test(alert)
+}

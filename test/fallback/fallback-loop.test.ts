@@ -39,6 +39,77 @@ function losing(times: number) {
   return { loop, others }
 }
 
+/** What editors and people leave behind of `"defaultVariant": "on"`. */
+const REFUSED_EDITS: Readonly<Record<string, (text: string) => string>> = {
+  'a trailing comma': (text) => on(text).replace(/\}\s*$/, ',}'),
+  'a byte order mark': (text) => `\ufeff${on(text)}`,
+  'a comment': (text) => `// maintenance\n${on(text)}`,
+  'a value that is no boolean': (text) => on(text).replace('"on": true', '"on": "true"'),
+  'half of it, by a writer that pauses': (text) => on(text).slice(0, 100),
+}
+const on = (text: string) => text.replace('"defaultVariant": "off"', '"defaultVariant": "on"')
+
+describe('an edit by hand that is refused', () => {
+  for (const [what, edited] of Object.entries(REFUSED_EDITS))
+    it(`is kept in the history, notified, and an alert for five minutes: ${what}`, async () => {
+      const loop = setUpLoop()
+      await loop.start()
+      const edit = edited(loop.files.override ?? '')
+      loop.files.override = edit
+      await loop.pass(3500)
+      expect(loop.files.keptAside).to.deep.equal([edit])
+      expect(loop.parsed()).to.deep.include({ kind: 'override' })
+      for (const told of [loop.notified, loop.kept]) {
+        expect(told.map(transitionKind)).to.deep.equal(['hand_edit_refused'])
+        expect(told[0]).to.include({ from: 'normal', to: 'normal', actor: 'manual', replica: 'replica-1' })
+        expect(told[0]?.reason).to.match(/^line \d+: .+; kept as unreadable-1$/)
+      }
+      const [alert] = loop.fallback.snapshot().alerts
+      expect(alert).to.deep.include({ kind: 'hand_edit_refused', aside: 'unreadable-1' })
+      expect(
+        loop.lines.filter(({ level, msg }) => level === 40 && String(msg).includes('refused')),
+      ).to.have.length.above(0)
+      await loop.pass(299_000)
+      expect(loop.fallback.snapshot().alerts).to.have.length(1)
+      await loop.pass(3000)
+      expect(loop.fallback.snapshot().alerts).to.deep.equal([])
+      await loop.fallback.stop()
+    })
+
+  it('is not one that an editor completes within two seconds', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    const before = loop.files.override ?? ''
+    loop.files.override = on(before).slice(0, 100)
+    await loop.pass(1500)
+    loop.files.override = on(before)
+    await loop.pass(3000)
+    expect(loop.notified.map(transitionKind)).to.deep.equal(['hand_edit'])
+    expect(loop.fallback.snapshot().override.manual.scope).to.equal('all')
+    expect(loop.fallback.snapshot().alerts).to.deep.equal([])
+    await loop.fallback.stop()
+  })
+
+  it('is told once by the replica that keeps it, and shown by the others', async () => {
+    const first = setUpLoop()
+    const second = setUpLoop({ files: first.files, replica: 'replica-2' })
+    await first.start()
+    await second.start()
+    first.files.override = `// note\n${on(first.files.override ?? '')}`
+    for (let n = 0; n < 500; n += 1) {
+      await first.pass(10)
+      await second.pass(10)
+    }
+    const loops = [first, second]
+    expect(loops.flatMap(({ notified }) => notified.map(transitionKind))).to.deep.equal(['hand_edit_refused'])
+    const kinds = loops.map(({ fallback }) => fallback.snapshot().alerts.map(({ kind }) => kind))
+    expect(kinds).to.deep.equal([['hand_edit_refused'], ['hand_edit_refused']])
+    expect(first.files.keptAside).to.have.length(1)
+    await first.fallback.stop()
+    await second.fallback.stop()
+  })
+})
+
 describe('the fallback loop', () => {
   it('trips on health at the failure that completes the burst, not at the next tick', async () => {
     const loop = setUpLoop()

@@ -222,15 +222,17 @@ describe('alerts', () => {
     { kind: 'store_unreadable', code: 'EIO', detail: 'a bad disk' },
     { kind: 'not_propagated', revision: 41 },
     { kind: 'override_unparsable', detail: 'line 3' },
+    { kind: 'hand_edit_refused', detail: 'line 3' },
+    { kind: 'hand_edit_refused', detail: 'line 3', aside: 'o.json.unreadable-1' },
     { kind: 'override_missing' },
     { kind: 'both_sick' },
     { kind: 'loop_failed', detail: 'boom' },
   ]
   for (const alert of alerts)
-    it(`are sentences that say what to do: ${alert.kind}`, () => {
+    it(`are sentences that say what to do: ${JSON.stringify(alert)}`, () => {
       const text = alertText(alert)
       expect(text['zh-CN']).to.match(/请/)
-      expect(text.en).to.match(/[;,] (?:check|find out|look into)/)
+      expect(text.en).to.match(/[;,] (?:check|find out|look into|mend|the history names)/)
       if (alert.kind === 'not_persisted') expect(text.en).to.include('EROFS').and.to.include('read-only')
       if (alert.kind === 'not_propagated') expect(text.en).to.include('41')
     })

@@ -239,6 +239,7 @@ describe('the samples in the documents', () => {
       not_persisted: { kind: 'not_persisted', code: value, detail: value },
       not_propagated: { kind: 'not_propagated', revision: Number.NaN },
       override_unparsable: { kind: 'override_unparsable', detail: value },
+      hand_edit_refused: { kind: 'hand_edit_refused', detail: value, aside: value },
       override_missing: { kind: 'override_missing' },
       both_sick: { kind: 'both_sick' },
       loop_failed: { kind: 'loop_failed', detail: value },

@@ -90,12 +90,13 @@ export function flagStoreContract(house: () => StoreHouse): void {
   it('keeps aside what it replaces, where it is asked to', async () => {
     const store = house().open()
     house().put('override', '{torn')
-    await store.write('whole', await hashOf(store), { keepAside: true })
+    const kept = await store.write('whole', await hashOf(store), { keepAside: true })
+    expect(kept.kind === 'written' ? kept.aside : '').to.match(/unreadable-\w+$/)
     expect([house().get('override'), house().keptAside()]).to.deep.equal(['whole', ['{torn']])
-    await store.write('again', await hashOf(store))
+    expect(await store.write('again', await hashOf(store))).to.not.have.property('aside')
     await store.write('lost', 'missing', { keepAside: true })
     house().put('override', undefined)
-    await store.write('new', 'missing', { keepAside: true })
+    expect(await store.write('new', 'missing', { keepAside: true })).to.not.have.property('aside')
     expect([house().get('override'), house().keptAside()]).to.deep.equal(['new', ['{torn']])
   })
 
