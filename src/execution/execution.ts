@@ -34,6 +34,8 @@ export interface ExecutionLimits extends Deadlines {
   /** in place of the four others for the direct LLM; absent: they hold for it too */
   readonly llm?: LlmDeadlines
   readonly softFailures: readonly string[]
+  /** ms; who leaves before the commit point after waiting longer has abandoned it; absent: nobody does */
+  readonly abandonAfterMs?: number
 }
 
 export interface ExecutionDeps {
@@ -301,6 +303,12 @@ export class Execution {
     })
   }
 
+  /** A hang that no deadline has struck yet: the user was faster. */
+  #isAbandoned(end: ExecutionEnd): boolean {
+    if (end.kind !== 'aborted' || end.code !== 'client_gone' || this.#progress.committed) return false
+    return this.#endedMs > (this.limits.abandonAfterMs ?? Number.POSITIVE_INFINITY)
+  }
+
   #outcome(end: ExecutionEnd): Outcome {
     return {
       ...resultOf(end),
@@ -310,6 +318,7 @@ export class Execution {
       sessionId: this.turn.caller.sessionId,
       startedAt: this.#startedAt,
       latencyMs: this.#endedMs,
+      ...(this.#isAbandoned(end) ? { abandoned: phaseOf(this.#progress) } : {}),
       ...(this.#firstContentMs === undefined ? {} : { firstContentMs: this.#firstContentMs }),
       ...(this.#usage === undefined ? {} : { tokens: this.#usage.tokens }),
     }

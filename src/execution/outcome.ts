@@ -20,6 +20,8 @@ export type Outcome = OutcomeResult & {
   readonly agentId: string
   /** of the conversation; a shadow has one of its own */
   readonly sessionId?: string
+  /** of an aborted one: the user left before the commit point after waiting for long, and where it was then */
+  readonly abandoned?: ExecutionPhase
   readonly startedAt: number
   readonly latencyMs: number
   /** absent when nothing was committed */

@@ -13,6 +13,7 @@ import type { FlagStore, Stored } from '../store/flag-store.js'
 import { overrideOfMetadata } from '../store/override-document.js'
 import { createOverrideEvaluator } from '../store/override-evaluator.js'
 import { renderOverride } from '../store/override-rendering.js'
+import { asJudged } from './as-judged.js'
 import {
   adopted,
   alertOver,
@@ -211,8 +212,9 @@ class FallbackLoop implements RunningFallback {
 
   record(outcome: Outcome): void {
     const { runtime, direct } = this.deps.judged
-    if (outcome.mode === 'runtime_orchestrator') runtime.record(outcome)
-    else direct.record(outcome)
+    const judged = asJudged(outcome)
+    if (judged.mode === 'runtime_orchestrator') runtime.record(judged)
+    else direct.record(judged)
   }
 
   recordShadow(outcome: Outcome): void {

@@ -4,7 +4,7 @@ import type { Outcome } from '../execution/outcome.js'
 import type { FallbackSnapshot } from '../fallback/fallback.js'
 import type { Transition } from '../journal/journal.js'
 import type { Failover } from '../protocol/events.js'
-import { isJudged } from '../protocol/execution-results.js'
+import { countedAs, isJudged } from '../protocol/execution-results.js'
 import { FALLBACK_STATES, MANUAL_SCOPES, TRANSITION_KINDS } from '../protocol/fallback.js'
 import { type Decision, EXECUTION_MODES, type ExecutionMode } from '../protocol/modes.js'
 
@@ -128,14 +128,14 @@ function outcomeRecorder(registry: Registry): ServiceMetrics['recordOutcome'] {
   })
   const duration = new Histogram({
     name: 'chat_execution_duration_seconds',
-    help: 'Duration of executions, aborted and rejected ones left out',
+    help: 'Duration of executions; aborted, abandoned and rejected ones left out',
     labelNames: ['mode'],
     buckets: DURATION_BUCKETS,
     registers: [registry],
   })
   const firstContent = new Histogram({
     name: 'chat_first_content_seconds',
-    help: 'Time from the start of an execution to its commit point, aborted and rejected ones left out',
+    help: 'Time from the start of an execution to its commit point; aborted, abandoned and rejected ones left out',
     labelNames: ['mode'],
     buckets: FIRST_CONTENT_BUCKETS,
     registers: [registry],
@@ -147,7 +147,7 @@ function outcomeRecorder(registry: Registry): ServiceMetrics['recordOutcome'] {
   for (const mode of EXECUTION_MODES) executionsOf(mode, 'ok', '').inc(0)
 
   return (outcome) => {
-    executionsOf(outcome.mode, outcome.result, 'code' in outcome ? outcome.code : '').inc()
+    executionsOf(outcome.mode, countedAs(outcome), 'code' in outcome ? outcome.code : '').inc()
     if (!isJudged(outcome.result)) return
     durationOf[outcome.mode].observe(outcome.latencyMs / 1000)
     if (outcome.firstContentMs === undefined) return

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js'
 import type { Outcome } from '../execution/outcome.js'
+import { countedAs } from '../protocol/execution-results.js'
 import type { WindowMetrics } from '../protocol/fallback.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import { OrgWindow } from './org-window.js'
@@ -59,12 +60,13 @@ class Windows implements PublicWindows {
 
   record(outcome: Outcome): void {
     const now = this.#clock.monotonic()
-    this.#overall[outcome.mode].record(now, outcome)
+    const observed = { ...outcome, result: countedAs(outcome) }
+    this.#overall[outcome.mode].record(now, observed)
     const org = this.#orgs.use(outcome.orgId, newOrg)
     org.lastAt = now
     const window = org.windows[outcome.mode] ?? this.#added(org, outcome.mode)
     const before = window.bytes
-    window.record(now, outcome)
+    window.record(now, observed)
     this.#orgBytes += window.bytes - before
     this.#bound(now)
   }

@@ -3,7 +3,7 @@ import type { WindowMetrics } from '../protocol/fallback.js'
 import { boundedMs, nearestRank } from './latency-sketch.js'
 import { type Observed, WindowCounts, windowMetrics } from './window-counts.js'
 
-const RESULTS = ['ok', 'error', 'timeout', 'aborted', 'rejected'] as const
+const RESULTS = ['ok', 'error', 'timeout', 'aborted', 'rejected', 'abandoned'] as const
 /** An entry: time since `base` (ms), latency (ms), first content (ms, or ABSENT), index in RESULTS. */
 const FIELDS = 4
 const ABSENT = -1

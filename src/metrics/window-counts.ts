@@ -1,12 +1,13 @@
 import type { Outcome } from '../execution/outcome.js'
+import type { CountedResult } from '../protocol/execution-results.js'
 import type { WindowMetrics } from '../protocol/fallback.js'
 import { boundedMs } from './latency-sketch.js'
 
 /** What the public windows look at in an outcome. */
-export type Observed = Pick<Outcome, 'result' | 'latencyMs' | 'firstContentMs'>
+export type Observed = Pick<Outcome, 'latencyMs' | 'firstContentMs'> & { readonly result: CountedResult }
 
 /**
- * Counts and sums of a part of a window. An aborted execution counts in `aborted` alone, a rejected one in `rejected`; a timeout is also an error
+ * Counts and sums of a part of a window. An aborted execution counts in `aborted` alone, so do abandoned and rejected ones in theirs; a timeout is also an error
  * (protocols). Sums are in whole µs: integers come back to exactly zero when all that was added is taken out.
  */
 export class WindowCounts {
@@ -15,6 +16,7 @@ export class WindowCounts {
   timeouts = 0
   aborted = 0
   rejected = 0
+  abandoned = 0
   latencyMicros = 0
   firstContents = 0
   firstContentMicros = 0
@@ -22,6 +24,10 @@ export class WindowCounts {
   add({ result, latencyMs, firstContentMs }: Observed): void {
     if (result === 'aborted') {
       this.aborted += 1
+      return
+    }
+    if (result === 'abandoned') {
+      this.abandoned += 1
       return
     }
     if (result === 'rejected') {
@@ -43,6 +49,7 @@ export class WindowCounts {
     this.timeouts += sign * other.timeouts
     this.aborted += sign * other.aborted
     this.rejected += sign * other.rejected
+    this.abandoned += sign * other.abandoned
     this.latencyMicros += sign * other.latencyMicros
     this.firstContents += sign * other.firstContents
     this.firstContentMicros += sign * other.firstContentMicros
@@ -71,6 +78,7 @@ export function windowMetrics(
     timeoutRate: share(counts.timeouts, total),
     aborted: counts.aborted,
     rejected: counts.rejected,
+    abandoned: counts.abandoned,
     p50LatencyMs: roundMs(latency(0.5)),
     p95LatencyMs: roundMs(latency(0.95)),
     p99LatencyMs: roundMs(latency(0.99)),

@@ -41,6 +41,8 @@ export const windowMetricsSchema = z.strictObject({
   aborted: count,
   /** refused by the upstream for what the user sent; in no other figure */
   rejected: count,
+  /** left by their users before the commit point after `abandonAfterMs`; in no other figure */
+  abandoned: count,
   p50LatencyMs: z.number(),
   p95LatencyMs: z.number(),
   p99LatencyMs: z.number(),

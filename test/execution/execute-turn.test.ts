@@ -1,8 +1,9 @@
 import { expect } from 'chai'
 import { ExecutionError } from '../../src/execution/execution-error.js'
 import { TurnAborted } from '../../src/execution/turn-result.js'
+import type { AbortCode } from '../../src/protocol/execution-codes.js'
 import { text } from '../support/scripted-backend.js'
-import { type Action, pull, runTurn, settled, setUpTurn } from '../support/turn-runner.js'
+import { type Action, pull, runTurn, settled, setUpTurn, type TurnSetup } from '../support/turn-runner.js'
 
 const head: Action[] = [{ do: 'connect' }, { do: 'headers' }]
 const send = (...events: Parameters<typeof text>[0][]): Action => ({ do: 'send', events: events.map(text) })
@@ -73,6 +74,8 @@ describe('executeTurn', () => {
         result: 'ok',
         mode: 'runtime_orchestrator',
         orgId: 'org-1',
+        agentId: 'agent-1',
+        sessionId: 'session-1',
         startedAt: 0,
         latencyMs: 50,
         firstContentMs: 0,
@@ -413,6 +416,57 @@ describe('executeTurn', () => {
       const next = under.turn.next()
       under.controller.abort()
       expect((await next).value).to.deep.include({ kind: 'aborted', code: 'client_gone' })
+    })
+
+    describe('left by its user before the commit point', () => {
+      const left = async (setup: TurnSetup, afterMs: number, code: AbortCode = 'client_gone') => {
+        const under = setUpTurn({ limits: { abandonAfterMs: 3000 }, ...setup })
+        const next = under.turn.next()
+        await settled()
+        under.clock.advance(afterMs)
+        await settled()
+        under.controller.abort(new TurnAborted(code))
+        await next
+        return under.outcomes.map(({ result, abandoned }) => ({ result, abandoned }))
+      }
+
+      it('after waiting for long, was abandoned, wherever it was', async () => {
+        const aborted = { result: 'aborted' } as const
+        expect(await left({ runtime: [hang] }, 3001)).to.deep.equal([{ ...aborted, abandoned: 'connect' }])
+        expect(await left({ runtime: [...head, hang] }, 3001)).to.deep.equal([
+          { ...aborted, abandoned: 'first_content' },
+        ])
+      })
+
+      it('sooner, or by stop, or by us, was not', async () => {
+        const plain = [{ result: 'aborted', abandoned: undefined }]
+        expect(await left({ runtime: [...head, hang] }, 3000)).to.deep.equal(plain)
+        expect(await left({ runtime: [...head, hang] }, 9000, 'stopped')).to.deep.equal(plain)
+        expect(await left({ runtime: [...head, hang] }, 9000, 'shutting_down')).to.deep.equal(plain)
+        expect(await left({ runtime: [...head, hang], limits: {} }, 9000)).to.deep.equal(plain)
+      })
+
+      it('after a failover, blames the direct LLM only for its own part of the wait', async () => {
+        const setup = {
+          runtime: [...head, hang],
+          direct: [...head, hang],
+          limits: { abandonAfterMs: 3000, firstContentMs: 5000 },
+        }
+        const ends = await left(setup, 5500)
+        expect(ends.map(({ result }) => result)).to.deep.equal(['timeout', 'aborted'])
+        expect(ends[1]?.abandoned).to.equal(undefined)
+      })
+    })
+
+    it('after the commit point is aborted, however long it was waited for', async () => {
+      const under = setUpTurn({ runtime: [...good, hang], limits: { abandonAfterMs: 1 } })
+      await pull(under)
+      const next = under.turn.next()
+      under.clock.advance(50)
+      under.controller.abort(new TurnAborted('client_gone'))
+      await next
+      expect(under.outcomes[0]).to.include({ result: 'aborted' })
+      expect(under.outcomes[0]).not.to.have.property('abandoned')
     })
 
     it('starts nothing when it was aborted before', async () => {

@@ -158,6 +158,33 @@ describe('the fallback loop', () => {
     await loop.fallback.stop()
   })
 
+  it('judges turns that were left after a long wait as timeouts, those left soon as nothing', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    const leave = (abandoned?: 'first_content') => {
+      for (let n = 0; n < 60; n += 1)
+        loop.fallback.record({
+          mode: 'runtime_orchestrator',
+          orgId: 'org-1',
+          agentId: 'assistant',
+          sessionId: `s${n}`,
+          startedAt: loop.clock.monotonic(),
+          latencyMs: 4000,
+          result: 'aborted',
+          code: 'client_gone',
+          ...(abandoned === undefined ? {} : { abandoned }),
+        })
+    }
+    leave()
+    await loop.pass(2000)
+    expect(state(loop)).to.equal('normal')
+    leave('first_content')
+    await loop.pass(1000)
+    expect(state(loop)).to.equal('fallback')
+    expect(loop.kept[0]).to.have.nested.property('evidence.runtime.slow.timeouts', 60)
+    await loop.fallback.stop()
+  })
+
   it('trips under light traffic by the fifth failure in a row, minutes apart', async () => {
     const loop = setUpLoop()
     loop.knobs.guardrails = { ...loop.knobs.guardrails, tickMs: 10_000, windowSeconds: 30, leaseSeconds: 60 }

@@ -18,6 +18,7 @@ const EMPTY = {
   timeoutRate: 0,
   aborted: 0,
   rejected: 0,
+  abandoned: 0,
   p50LatencyMs: 0,
   p95LatencyMs: 0,
   p99LatencyMs: 0,
@@ -65,6 +66,22 @@ describe('the public windows', () => {
       timeout: 1,
       errorRate: 0.04,
     })
+  })
+
+  it('count an abandoned execution beside the aborted ones, in no rate and no time', () => {
+    const { windows, clock } = make()
+    const outcome = {
+      ...sampleOutcome({ result: 'aborted', latencyMs: 4_000 }),
+      abandoned: 'first_content',
+    } as const
+    const seen = { ...EMPTY, abandoned: 2 }
+    for (let n = 0; n < 2; n++) windows.record(outcome)
+    expect(windows.overall(RUNTIME)).to.deep.equal(seen)
+    expect(windows.ofOrg('org-1', RUNTIME)).to.deep.equal(seen)
+    for (let n = 0; n < 300; n++) windows.record(outcome)
+    expect(windows.ofOrg('org-1', RUNTIME)).to.deep.equal({ ...EMPTY, abandoned: 302 })
+    clock.advance(400_000)
+    expect(windows.overall(RUNTIME)).to.deep.equal(EMPTY)
   })
 
   it('count a rejected execution beside the total, in no rate and no time', () => {

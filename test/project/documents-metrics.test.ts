@@ -33,6 +33,7 @@ async function exportedMetrics(): Promise<Exported> {
   for (const mode of EXECUTION_MODES)
     for (const result of ['ok', 'error', 'timeout', 'aborted', 'rejected'] as const)
       metrics.recordOutcome(sampleOutcome({ mode, result, firstContentMs: 1 }))
+  metrics.recordOutcome({ ...sampleOutcome({ result: 'aborted' }), abandoned: 'connect' })
   metrics.recordDecision({ mode: 'direct_llm', reason: 'default', shadow: false })
   metrics.recordFailover({
     from: 'runtime_orchestrator',

@@ -98,6 +98,7 @@ export const NOTHING: WindowMetrics = {
   timeoutRate: 0,
   aborted: 0,
   rejected: 0,
+  abandoned: 0,
   p50LatencyMs: 0,
   p95LatencyMs: 0,
   p99LatencyMs: 0,
