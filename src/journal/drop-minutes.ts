@@ -8,6 +8,9 @@ const MOST_NAMED = 100
 /** rows that may wait at once; only instants of many different minutes lead there */
 const MOST_ROWS = 1_000
 
+/** The minute of an instant is the least that is told of a drop: a span that begins within one has all of its drops. */
+export const beginOfMinute = (at: number): number => Math.floor(at / MINUTE_MS) * MINUTE_MS
+
 /**
  * Counts dropped shadows by the minute of their turn, its mode, org, agent and reason. Within a minute the first 100 of those
  * are told apart, the rest only by mode and reason: what is written stays bounded, and every drop counts.

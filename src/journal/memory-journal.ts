@@ -10,7 +10,7 @@ import type {
   Span,
 } from './comparison.js'
 import { ComparisonSummer } from './comparison-sums.js'
-import { DropMinutes } from './drop-minutes.js'
+import { beginOfMinute, DropMinutes } from './drop-minutes.js'
 import { DropSummer } from './drop-sums.js'
 import {
   type ComparisonEntry,
@@ -145,8 +145,9 @@ class MemoryJournal implements Journal {
   async drops(query: ComparisonQuery): Promise<Readonly<Record<string, number>>> {
     const summer = new DropSummer()
     const running = this.#minute.rows()
+    const asked = { ...query, from: beginOfMinute(query.from) }
     for await (const page of this.#pages(this.#drops, running)) {
-      for (const drops of page) if (isAsked(query, drops)) summer.add([drops.reason, drops.turns])
+      for (const drops of page) if (isAsked(asked, drops)) summer.add([drops.reason, drops.turns])
     }
     return summer.sums()
   }

@@ -14,7 +14,7 @@ import type {
   Span,
 } from './comparison.js'
 import { ComparisonSummer } from './comparison-sums.js'
-import { DropMinutes } from './drop-minutes.js'
+import { beginOfMinute, DropMinutes } from './drop-minutes.js'
 import { DropSummer } from './drop-sums.js'
 import {
   type ComparisonEntry,
@@ -204,7 +204,7 @@ class SqliteJournal implements Journal {
     agentId,
   }: ComparisonQuery): Promise<Readonly<Record<string, number>>> {
     this.#keepMinute()
-    const filter = { from, to, fixed: [controlMode], picked: [orgId, agentId] }
+    const filter = { from: beginOfMinute(from), to, fixed: [controlMode], picked: [orgId, agentId] }
     const summer = new DropSummer()
     for await (const page of this.#facts(this.#drops, filter)) for (const drops of page) summer.add(drops)
     return summer.sums()

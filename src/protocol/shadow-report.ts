@@ -112,7 +112,7 @@ export const shadowReportSchema = z.strictObject({
   shadows: z.strictObject({
     failed: count,
     /**
-     * selected turns without a comparison, by reason: of the same span (to the minute in which a turn began), org, agent and
+     * selected turns without a comparison, by reason: of the same span (whole minutes, those in which it begins and ends too), org, agent and
      * control as the pairs, of all replicas that share the journal (of the others, what they wrote: at most a minute late)
      */
     dropped: z.record(z.string(), count),

@@ -59,11 +59,16 @@ export function dropsContract(open: Open): void {
       await expectAll()
     })
 
-    it('counts a minute in the span in which it begins, so that spans add up', async () => {
+    it('counts all of a minute in which a span begins or ends', async () => {
       keep(1, { at: AT + MINUTE_MS + 50_000 })
       const middle = AT + MINUTE_MS + 45_000
-      expect(await counted({ to: middle })).to.deep.equal({ busy: 1 })
-      expect(await counted({ from: middle })).to.deep.equal({})
+      for (const wait of [0, 2 * MINUTE_MS]) {
+        rig.clock.advance(wait)
+        expect(await counted({ to: middle })).to.deep.equal({ busy: 1 })
+        expect(await counted({ from: middle })).to.deep.equal({ busy: 1 })
+        expect(await counted({ from: AT + 2 * MINUTE_MS })).to.deep.equal({})
+        expect(await counted({ to: AT + MINUTE_MS })).to.deep.equal({})
+      }
     })
 
     it('counts whatever is kept as somebody would who goes through all of it', async () => {
