@@ -23,11 +23,19 @@ const TOO_LONG_CODES: ReadonlySet<string> = new Set([
 const TOO_LONG_WORDS: readonly RegExp[] = [
   // OpenAI, vLLM, OpenRouter, DeepSeek, Fireworks; Mistral: "too large for model with 32768 maximum context length"
   /maximum context length/i,
+  // Groq, vLLM
+  /reduce the length of the (?:messages|prompt|input)/i,
+  // vLLM of old, without a limit of the answer too: "max_tokens must be at least 1, got -186."
+  /max_tokens must be at least 1, got -/i,
+  // proxies and routers
+  /context[_ ]length[_ ]exceeded|exceeds the context window|greater than the context length/i,
+  // Copilot
+  /prompt token count .{0,40}exceeds the limit/i,
   // xAI
   /maximum prompt length/i,
   // SGLang: "The input (5000 tokens) is longer than the model's context length (4096 tokens)."
   /longer than the model's context length/i,
-  // llama.cpp
+  // llama.cpp, Ollama
   /exceeds? the available context size/i,
   // Ollama: "the input length exceeds the context length", "exceeded max context length"
   /input length exceeds|exceed(?:s|ed) (?:the )?max(?:imum)? context length/i,
@@ -110,7 +118,12 @@ function placesIn(body: unknown): readonly unknown[] {
   const { message, error } = body
   const lists = [body, message, error].map((part) => (isForeign(part) ? part.detail : undefined))
   const faults = lists.find((list): list is readonly unknown[] => Array.isArray(list)) ?? []
-  return faults.flatMap((fault) => (isForeign(fault) && Array.isArray(fault.loc) ? fault.loc : []))
+  // The field of the request, not one of a message in it: ["body", "messages", 3, "user", "name"].
+  return faults.flatMap((fault) =>
+    isForeign(fault) && Array.isArray(fault.loc)
+      ? fault.loc.filter((part) => part !== 'body').slice(0, 1)
+      : [],
+  )
 }
 
 const REFUSES =
@@ -128,7 +141,7 @@ function mentions(text: string, name: string): boolean {
 function isTooLargeItself(error: unknown, parameter: string): boolean {
   if (isForeign(error) && error.param === parameter) return true
   const word = parameter.replace(/[^\w]/g, '\\$&')
-  return new RegExp(`["'\`]?${word}["'\`]?(?: or ["'\`]\\w+["'\`])? (?:is too large|exceeds?|must be)`).test(
+  return new RegExp(`["'\`]?${word}["'\`]?(?: or ["'\`]\\w+["'\`])? (?:is too large|exceeds?)`).test(
     textOf(error),
   )
 }

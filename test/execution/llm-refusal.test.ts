@@ -63,6 +63,23 @@ describe('a refused parameter', () => {
       },
       'stream_options',
     ],
+    [
+      'Mistral, at the top',
+      422,
+      {
+        object: 'Error',
+        detail: [{ type: 'extra_forbidden', loc: ['body', 'seed'] }],
+        message: [{ type: 'extra_forbidden', loc: ['body', 'seed'] }],
+        code: 3001,
+      },
+      'seed',
+    ],
+    [
+      'Mistral, as a text',
+      422,
+      { object: 'error', message: '{"detail":[{"type":"extra_forbidden","loc":["body","stream_options"]}]}' },
+      'stream_options',
+    ],
     ['a stream', 400, inError('Streaming: stream is not supported', { param: null }), 'stream'],
   ]
   for (const [server, status, body, parameter] of named)
@@ -75,6 +92,10 @@ describe('a refused parameter', () => {
   const other: [what: string, body: unknown][] = [
     ['the messages', inError('temperature must be 1', { param: 'messages[2].content' })],
     ['the model', inError("The model 'x' does not exist", { param: 'model' })],
+    [
+      'a field of a message',
+      { detail: [{ type: 'extra_forbidden', loc: ['body', 'messages', 3, 'user', 'seed'] }] },
+    ],
     ['a word by the way', inError('the seed of the stream broke')],
     ['a part of a word', inError('unsupported max_tokens_to_sample')],
     ['nothing', undefined],
@@ -187,6 +208,8 @@ describe('a prompt that is too long', () => {
           'Trying to keep the first 4500 tokens when context the overflows. However, the model is loaded with context length of only 4096 tokens',
       },
     ],
+    ['vLLM of old', 400, { object: 'error', message: 'max_tokens must be at least 1, got -186.', code: 400 }],
+    ['Groq', 400, inError('Please reduce the length of the messages or completion.', { param: 'messages' })],
     ['Qwen', 400, inError('Range of input length should be [1, 30720]')],
     ['Moonshot', 400, inError('Invalid request: Your request exceeded model token limit: 8192')],
   ]

@@ -158,9 +158,12 @@ describe('the environment in the documents', () => {
 
   it('is in .env.example', () => {
     // What is no variable of the service: of the command line, of the tests, of a shell set up by the page itself, and of
-    // the machine, which the agent of the proxy reads.
+    // the machine, which the agent of the proxy reads; and keys of endpoints, which their file names.
     const proxies = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY']
-    const others = new Set(['CHAT_URL', 'CHAT_TOKEN', 'FLAGD_BIN', 'MEMBER_TOKEN', ...proxies])
+    const keys = PAGES.flatMap((one) =>
+      [...one.text.matchAll(/"apiKeyEnv": "(\w+)"/g)].map(([, name = '']) => name),
+    )
+    const others = new Set(['CHAT_URL', 'CHAT_TOKEN', 'FLAGD_BIN', 'MEMBER_TOKEN', ...proxies, ...keys])
     const wrong = PAGES.flatMap((one) =>
       [...one.text.matchAll(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g)]
         .map(([name]) => name)
