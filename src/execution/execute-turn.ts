@@ -1,3 +1,4 @@
+import { guarded } from '../core/guarded.js'
 import type { Failover, MessageBody } from '../protocol/events.js'
 import type { AbortCode } from '../protocol/execution-codes.js'
 import type { ExecutionMode } from '../protocol/modes.js'
@@ -127,14 +128,18 @@ function logFailure(
   deps: ExecuteTurnDeps,
 ): void {
   const { code, phase, details, message: detail } = error
-  deps.logger.warn({ requestId, sessionId, mode, code, phase, ...details, detail }, 'an execution failed')
+  guarded(deps.logger, 'log', () =>
+    deps.logger.warn({ requestId, sessionId, mode, code, phase, ...details, detail }, 'an execution failed'),
+  )
 }
 
 function logFailover(turn: Turn, { failover, error }: FailedOver, deps: ExecuteTurnDeps): void {
   const { cause, phase, afterMs } = failover
   const { requestId, sessionId } = turn
-  deps.logger.warn(
-    { requestId, sessionId, cause, phase, afterMs, detail: error.message },
-    '[Chat] 自动回退到 direct 模式',
+  guarded(deps.logger, 'log', () =>
+    deps.logger.warn(
+      { requestId, sessionId, cause, phase, afterMs, detail: error.message },
+      '[Chat] 自动回退到 direct 模式',
+    ),
   )
 }

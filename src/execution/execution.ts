@@ -293,7 +293,10 @@ export class Execution {
       const name = thrown instanceof Error ? thrown.name : typeof thrown
       // The message of a stray error may quote what it choked on: its place is enough to find it.
       const at = thrown instanceof Error ? thrown.stack?.split('\n').slice(-6) : undefined
-      this.deps.logger.error({ requestId: this.turn.requestId, name, at }, 'a backend threw a stray error')
+      const { logger } = this.deps
+      guarded(logger, 'log', () =>
+        logger.error({ requestId: this.turn.requestId, name, at }, 'a backend threw a stray error'),
+      )
       return new ExecutionError('internal_error', progressed, `stray ${name}`)
     }
     const phase = phaseSeen(thrown.phase, this.#progress.committed)

@@ -1,8 +1,12 @@
+import { guarded } from '../core/guarded.js'
 import type { Logger } from '../core/logger.js'
 import type { Failover } from '../protocol/events.js'
 import type { Decision } from '../protocol/modes.js'
 
-/** One function for each business event of the request edge in the log. No message content, no secret, ever. */
+/**
+ * One function for each business event of the request edge in the log. No message content, no secret, ever. A log that
+ * cannot be written ends nothing.
+ */
 
 /** What finds a turn again; the user is not named in the log. */
 export interface TurnIdentity {
@@ -37,43 +41,44 @@ export function turnEnded(logger: Logger, event: TurnEnded): void {
     shadow: decision.shadow,
     ...(failover === undefined ? {} : { failoverCause: failover.cause, failoverPhase: failover.phase }),
   }
-  if (event.outcome === 'failed') logger.warn(line, 'turn ended')
-  else logger.info(line, 'turn ended')
+  guarded(logger, 'log', () =>
+    event.outcome === 'failed' ? logger.warn(line, 'turn ended') : logger.info(line, 'turn ended'),
+  )
 }
 
 /** The end of a turn could not be kept: its answer is missing from the history. */
 export function turnNotKept(logger: Logger, event: TurnIdentity & { error: string }): void {
-  logger.error(event, 'turn not kept')
+  guarded(logger, 'log', () => logger.error(event, 'turn not kept'))
 }
 
 /** A session could not be released; it stays busy until its reservation runs out. */
 export function sessionNotReleased(logger: Logger, event: TurnIdentity & { error: string }): void {
-  logger.error(event, 'session not released')
+  guarded(logger, 'log', () => logger.error(event, 'session not released'))
 }
 
 /** A reservation could not be renewed or looked at. Told once a turn. */
 export function reservationNotRenewed(logger: Logger, event: TurnIdentity & { error: string }): void {
-  logger.warn(event, 'reservation not renewed')
+  guarded(logger, 'log', () => logger.warn(event, 'reservation not renewed'))
 }
 
 /** A fault of ours inside a turn; the client got `internal_error`. */
 export function turnBroke(logger: Logger, event: TurnIdentity & { error: string }): void {
-  logger.error(event, 'turn broke')
+  guarded(logger, 'log', () => logger.error(event, 'turn broke'))
 }
 
 export function requestFailed(
   logger: Logger,
   event: { requestId: string; method: string; code: string; error: string },
 ): void {
-  logger.error(event, 'request failed')
+  guarded(logger, 'log', () => logger.error(event, 'request failed'))
 }
 
 /** An error outside every request's own handling. */
 export function edgeFailed(logger: Logger, event: { error: string }): void {
-  logger.error(event, 'request edge failed')
+  guarded(logger, 'log', () => logger.error(event, 'request edge failed'))
 }
 
 /** Keys are fetched again in the background; the old ones stay in force. */
 export function keysNotRefreshed(logger: Logger, event: { error: string }): void {
-  logger.warn(event, 'token keys not refreshed')
+  guarded(logger, 'log', () => logger.warn(event, 'token keys not refreshed'))
 }

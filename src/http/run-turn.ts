@@ -84,7 +84,7 @@ async function answerTurn(
   try {
     await streamTurn(turn, decision, flags, facts, stream, running)
   } catch (thrown) {
-    guarded(logger, 'log', () => turnBroke(logger, { ...who, error: errorText(thrown) }))
+    turnBroke(logger, { ...who, error: errorText(thrown) })
     const broken = { ...NOT_STARTED, executionMode: decision.mode, phase: 'streaming' } as const
     const kept = await keepTurn(broken, running)
     // Nothing where the turn had its terminal event already.
@@ -126,7 +126,7 @@ async function streamTurn(
   }
   const kept = await keepTurn(result, running)
   stream.end(terminalEvent(result, kept, told))
-  guarded(deps.logger, 'log', () => tellTurnEnded(result, decision, told.latencyMs, running))
+  tellTurnEnded(result, decision, told.latencyMs, running)
   await releaseSession(kept, running)
 }
 

@@ -1,6 +1,9 @@
 import { expect } from 'chai'
+import { systemClock } from '../../src/core/clock.js'
 import type { BackendEvent } from '../../src/execution/backend.js'
 import { ExecutionError } from '../../src/execution/execution-error.js'
+import { createMemorySessionStore } from '../../src/sessions/memory-session-store.js'
+import { type SessionStore, SessionStoreUnavailable } from '../../src/sessions/session-store.js'
 import { nextTurn, startTurn } from '../support/chat-client.js'
 import { bearer, type Edge, type EdgeOptions, startEdge } from '../support/edge.js'
 import { answering, scripted, text } from '../support/scripted-backend.js'
@@ -92,6 +95,64 @@ describe('a fault in an observer of a turn', () => {
     expect(edge.log.some(({ error }) => error === 'observer broke')).to.equal(true)
     await edge.close()
   })
+})
+
+describe('a log that throws at every line', () => {
+  const memory = () => createMemorySessionStore({ clock: systemClock })
+  const failingStore = (part: Partial<SessionStore>): SessionStore => Object.assign(memory(), part)
+  const down = () => Promise.reject(new SessionStoreUnavailable('the disk is gone'))
+  const runtime = { mode: { value: 'runtime_orchestrator', reason: 'default' } } as const
+  const failed = scripted('direct_llm', async function* () {
+    yield []
+    throw new ExecutionError('llm_http_error', 'headers', 'broke')
+  })
+  const stray = scripted('direct_llm', async function* () {
+    yield []
+    throw new TypeError('stray')
+  })
+  const slow = scripted('direct_llm', async function* () {
+    yield [text('a')]
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    yield [text('b')]
+  })
+
+  const turns: Readonly<Record<string, { options: EdgeOptions; ends: string }>> = {
+    'that is answered': { options: {}, ends: 'done' },
+    'that fails over': {
+      options: { flags: runtime, backends: { runtime_orchestrator: failing } },
+      ends: 'done',
+    },
+    'whose backends both fail': {
+      options: { flags: runtime, backends: { runtime_orchestrator: failing, direct_llm: failed } },
+      ends: 'error',
+    },
+    'whose backend throws a stray error': { options: { backends: { direct_llm: stray } }, ends: 'error' },
+    'whose observer throws': { options: { metrics: { recordOutcome: broken } }, ends: 'done' },
+    'that cannot be kept': {
+      options: { sessions: failingStore({ finish: down, release: down }) },
+      ends: 'error',
+    },
+    'whose session cannot be looked at': {
+      options: {
+        sessions: failingStore({ stopRequested: down, renew: down }),
+        timing: { stopLookMs: 5, renewMs: 10 },
+        backends: { direct_llm: slow },
+      },
+      ends: 'done',
+    },
+  }
+  for (const [name, { options, ends }] of Object.entries(turns))
+    it(`ends nothing: a turn ${name} has its one terminal event`, async () => {
+      const edge = await startEdge({ loggerThrowsAt: 'every line', ...options })
+      const token = await bearer()
+      for (let round = 0; round < 2; round += 1) {
+        const { events } = await startTurn(edge.url, token)
+        const terminals = events.filter(({ event }) => event === 'done' || event === 'error')
+        expect(terminals.map(({ event }) => event)).to.deep.equal([ends])
+      }
+      await until('every turn to be over', () => edge.turns.count === 0 && edge.openStreams() === 0)
+      await edge.close()
+    })
 })
 
 describe('a fault of ours in an open stream', () => {

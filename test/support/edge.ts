@@ -63,7 +63,7 @@ export interface EdgeOptions {
   /** CHAT_CORS_ORIGINS */
   readonly corsOrigins?: readonly string[]
   readonly clock?: Clock
-  /** the log line at which the logger throws */
+  /** the log line at which the logger throws, or `every line` */
   readonly loggerThrowsAt?: string
   readonly timing?: Partial<EdgeTiming>
 }
@@ -169,10 +169,10 @@ function throwingAt(logger: Logger, line: string | undefined): Logger {
   if (line === undefined) return logger
   return new Proxy(logger, {
     get: (target, name) =>
-      name === 'info'
+      name === 'debug' || name === 'info' || name === 'warn' || name === 'error'
         ? (fields: object, text: string) => {
-            if (text === line) throw new Error('the log broke')
-            target.info(fields, text)
+            if (line === 'every line' || text === line) throw new Error('the log broke')
+            target[name](fields, text)
           }
         : Reflect.get(target, name),
   })
