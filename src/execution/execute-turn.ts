@@ -13,6 +13,8 @@ export type Backends = Readonly<Record<ExecutionMode, ChatBackend>>
 export interface ExecuteTurnDeps extends ExecutionDeps {
   /** Aborted with a `TurnAborted` by whoever gives the turn up; any other reason reads as `client_gone`. */
   readonly signal: AbortSignal
+  /** Calls back when the runtime is known to be dead; returns how to forget the listener. */
+  onRuntimeLost?(listener: () => void): () => void
 }
 
 /**
@@ -36,6 +38,9 @@ export async function* executeTurn(
   let earlierAttempts = 0
   const onAbort = (): void => execution.abort(abortCode(signal))
   signal.addEventListener('abort', onAbort, { once: true })
+  const forgetRuntime = deps.onRuntimeLost?.(() => {
+    if (execution.mode === 'runtime_orchestrator') execution.lose('runtime_unavailable')
+  })
   try {
     for (;;) {
       const step = await execution.pull()
@@ -62,6 +67,7 @@ export async function* executeTurn(
       execution = startExecution('direct_llm', execution.activeMs)
     }
   } finally {
+    forgetRuntime?.()
     signal.removeEventListener('abort', onAbort)
     execution.abort('client_gone')
   }

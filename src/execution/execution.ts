@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../core/clock.js'
 import { guarded } from '../core/guarded.js'
 import type { Logger } from '../core/logger.js'
 import type { MessageBody } from '../protocol/events.js'
-import type { AbortCode, ExecutionPhase } from '../protocol/execution-codes.js'
+import type { AbortCode, ExecutionErrorCode, ExecutionPhase } from '../protocol/execution-codes.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import type { AnswerFacts, BackendEvent, ChatBackend, Turn, Usage } from './backend.js'
 import { commits } from './commit-point.js'
@@ -137,6 +137,13 @@ export class Execution {
   /** Gives the execution up: the upstream is aborted and a waiting pull ends at once. Nothing once it has ended. */
   abort(code: AbortCode): void {
     if (this.#end === undefined) this.#giveUp({ kind: 'aborted', code })
+  }
+
+  /** Its backend is known to be dead: ends in an error before the commit point, and goes on after it. */
+  lose(code: ExecutionErrorCode): void {
+    if (this.#end !== undefined || this.#progress.committed) return
+    const error = new ExecutionError(code, phaseOf(this.#progress), 'the backend is known to be dead')
+    this.#giveUp({ kind: 'failed', error })
   }
 
   #start(): AsyncGenerator<readonly BackendEvent[], void, undefined> {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { bounded } from '../core/bounded.js'
 import type { Clock } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
+import { guarded } from '../core/guarded.js'
 import type { Logger } from '../core/logger.js'
 import { createLoop } from '../core/loop.js'
 import type { Outcome } from '../execution/outcome.js'
@@ -152,6 +153,8 @@ class FallbackLoop implements RunningFallback {
   readonly #probe: HealthProbe
   readonly #loop: ReturnType<typeof createLoop>
   readonly #listeners = new Set<(event: FallbackEvent) => void>()
+  readonly #lostListeners = new Set<() => void>()
+  #isLost = false
   #forgetFlags: (() => void) | undefined
 
   constructor(private readonly deps: FallbackDeps) {
@@ -270,6 +273,11 @@ class FallbackLoop implements RunningFallback {
     return () => this.#listeners.delete(listener)
   }
 
+  onRuntimeLost(listener: () => void): () => void {
+    this.#lostListeners.add(listener)
+    return () => this.#lostListeners.delete(listener)
+  }
+
   async #round(): Promise<void> {
     const before = this.#state
     const { flags } = this.deps
@@ -314,7 +322,10 @@ class FallbackLoop implements RunningFallback {
   /** Asks the machine; what it says for this process is done at once, what it says for the files is given back. */
   #advance(input: FallbackInput): readonly Effect[] {
     const step = next(this.#state, input)
-    if (step.effects.length === 0 && isDeepStrictEqual(step.state, this.#state)) return []
+    if (step.effects.length === 0 && isDeepStrictEqual(step.state, this.#state)) {
+      this.#tellLost()
+      return []
+    }
     this.#take(step)
     this.#keepSample(input)
     for (const effect of step.effects) this.#apply(effect)
@@ -326,11 +337,20 @@ class FallbackLoop implements RunningFallback {
     this.#state = state
     if (state.known !== before.known) this.#evaluator = createOverrideEvaluator(state.known)
     const { logger } = this.deps
+    this.#tellLost()
     if (state.isolated && !before.isolated) isolationBegan(logger)
     if (!state.isolated && before.isolated) isolationOver(logger)
     if (state.wouldTrip === before.wouldTrip) return
     if (state.wouldTrip === null) wouldTripNoMore(logger)
     else wouldHaveTripped(logger, state.wouldTrip)
+  }
+
+  /** By this replica's own probes: what is dead for another one may be well here. */
+  #tellLost(): void {
+    const isLost = this.#state.known.auto.state === 'fallback' && this.#probe.state().healthy === false
+    if (isLost && !this.#isLost)
+      for (const listener of this.#lostListeners) guarded(this.deps.logger, 'runtime lost', listener)
+    this.#isLost = isLost
   }
 
   #apply(effect: Effect): void {

@@ -94,4 +94,6 @@ export interface Fallback {
    */
   command(command: Command): Promise<FallbackSnapshot>
   subscribe(listener: (event: FallbackEvent) => void): () => void
+  /** Once each time the override sends turns away while the probes say that the runtime is dead: what waits on it waits in vain. */
+  onRuntimeLost(listener: () => void): () => void
 }

@@ -28,6 +28,7 @@ export async function relay(
     logger,
     signal,
     onConnected: () => shadow?.underWay(),
+    onRuntimeLost: (listener) => fallback.onRuntimeLost(listener),
     record(outcome) {
       outcomes.push(outcome)
       guarded(logger, 'metrics', () => metrics.recordOutcome(outcome))

@@ -66,6 +66,11 @@ export const STREAM_FAILURES: Readonly<Record<StreamErrorCode, Failure>> = {
   ),
   empty_answer: failure(true, 'AI 服务没有给出回答，请重试', 'The AI service gave no answer. Try again'),
   runtime_unreachable: unreachable,
+  runtime_unavailable: failure(
+    true,
+    'AI 服务当前不可用，请稍后重试',
+    'The AI service is unavailable right now. Try again in a moment',
+  ),
   runtime_disconnected: disconnected,
   runtime_bad_request: refused,
   runtime_unauthorized: unauthorized,

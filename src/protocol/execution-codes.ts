@@ -25,6 +25,8 @@ export const EXECUTION_ERROR_CODES = [
   'empty_answer',
   /** No connection, or it broke before a response head: refused, reset, no such host. */
   'runtime_unreachable',
+  /** The fallback tripped by health while the turn waited on the runtime. */
+  'runtime_unavailable',
   /** The response began and the connection ended before a terminal event. */
   'runtime_disconnected',
   /** 400 or 422: the runtime did not accept our request. */

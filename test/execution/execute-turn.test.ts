@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { ExecutionError } from '../../src/execution/execution-error.js'
 import { TurnAborted } from '../../src/execution/turn-result.js'
+import type { MessageBody } from '../../src/protocol/events.js'
 import type { AbortCode } from '../../src/protocol/execution-codes.js'
 import { text } from '../support/scripted-backend.js'
 import { type Action, pull, runTurn, settled, setUpTurn, type TurnSetup } from '../support/turn-runner.js'
@@ -416,6 +417,56 @@ describe('executeTurn', () => {
       const next = under.turn.next()
       under.controller.abort()
       expect((await next).value).to.deep.include({ kind: 'aborted', code: 'client_gone' })
+    })
+
+    describe('on a runtime that is lost', () => {
+      const lose = async (setup: TurnSetup) => {
+        const under = setUpTurn({ direct: [...head, send('direct')], ...setup })
+        const next = under.turn.next()
+        await settled()
+        under.clock.advance(700)
+        under.loseRuntime()
+        const events = [...((await next).value as MessageBody[])]
+        return { under, events }
+      }
+
+      it('fails over at once, in the phase it was in', async () => {
+        for (const [runtime, phase] of [
+          [[hang], 'connect'],
+          [[{ do: 'connect' }, hang], 'headers'],
+          [[...head, hang], 'first_content'],
+        ] as const) {
+          const { under, events } = await lose({ runtime })
+          expect(events).to.deep.equal([text('direct')])
+          const { result } = await runTurn(under)
+          expect(result).to.deep.include({ kind: 'answered', executionMode: 'direct_llm' })
+          expect(result.failover).to.deep.equal({
+            from: 'runtime_orchestrator',
+            cause: 'runtime_unavailable',
+            phase,
+            afterMs: 700,
+          })
+          expect(under.outcomes[0]).to.include({ result: 'error', code: 'runtime_unavailable', phase })
+          expect(under.listening()).to.equal(0)
+        }
+      })
+
+      it('goes on after its commit point', async () => {
+        const under = setUpTurn({ runtime: [...head, send('a'), wait(10), send('b')] })
+        await pull(under)
+        under.loseRuntime()
+        const { events, result } = await runTurn(under)
+        expect(events).to.deep.equal([text('b')])
+        expect(result).to.include({ kind: 'answered', executionMode: 'runtime_orchestrator' })
+      })
+
+      it('is left alone on the direct LLM', async () => {
+        const under = setUpTurn({ mode: 'direct_llm', direct: [...head, wait(10), send('a')] })
+        const next = pull(under)
+        await settled()
+        under.loseRuntime()
+        expect((await next).value).to.deep.equal([text('a')])
+      })
     })
 
     describe('left by its user before the commit point', () => {

@@ -158,6 +158,41 @@ describe('the fallback loop', () => {
     await loop.fallback.stop()
   })
 
+  it('tells turns that wait on the runtime when it trips on health, once, and before the trip is written', async () => {
+    const { loop } = losing(0)
+    const told: boolean[] = []
+    const forget = loop.fallback.onRuntimeLost(() => told.push(loop.fallback.snapshot().persisted))
+    await loop.start()
+    loop.useRuntime()
+    await loop.pass(500)
+    loop.knobs.healthy = false
+    loop.fallback.trouble()
+    await loop.pass(290)
+    expect(told).to.deep.equal([false])
+    await loop.pass(3000)
+    expect(told).to.have.length(1)
+    forget()
+    await loop.fallback.stop()
+  })
+
+  it('tells them nothing where it trips by the executions: what runs may end well', async () => {
+    const loop = setUpLoop()
+    let told = 0
+    loop.fallback.onRuntimeLost(() => {
+      told += 1
+    })
+    await loop.start()
+    loop.record('error', 10)
+    await loop.pass(1000)
+    expect(state(loop)).to.equal('fallback')
+    expect(told).to.equal(0)
+    // It dies in the fallback: what was decided for it before waits in vain as well.
+    loop.knobs.healthy = false
+    await loop.pass(3000)
+    expect(told).to.equal(1)
+    await loop.fallback.stop()
+  })
+
   it('judges turns that were left after a long wait as timeouts, those left soon as nothing', async () => {
     const loop = setUpLoop()
     await loop.start()

@@ -27,6 +27,7 @@ export interface FakeFallback extends Fallback {
   readonly outcomes: Outcome[]
   emit(event: FallbackEvent): void
   readonly listeners: number
+  loseRuntime(): void
 }
 
 export const QUIET: FallbackSnapshot = {
@@ -43,6 +44,7 @@ export const QUIET: FallbackSnapshot = {
 
 export function fakeFallback(): FakeFallback {
   const listeners = new Set<(event: FallbackEvent) => void>()
+  const lost = new Set<() => void>()
   const fake: FakeFallback = {
     now: QUIET,
     own: undefined,
@@ -68,6 +70,13 @@ export function fakeFallback(): FakeFallback {
     subscribe(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
+    },
+    onRuntimeLost(listener) {
+      lost.add(listener)
+      return () => lost.delete(listener)
+    },
+    loseRuntime() {
+      for (const listener of lost) listener()
     },
   }
   return fake

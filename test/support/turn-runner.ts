@@ -74,6 +74,7 @@ export function setUpTurn(setup: TurnSetup) {
   const outcomes: Outcome[] = []
   const tasks: Promise<void>[] = []
   const controller = new AbortController()
+  const lost = new Set<() => void>()
   const direct = acting('direct_llm', clock, setup.direct ?? [], setup.deaf)
   const runtime = acting('runtime_orchestrator', clock, setup.runtime ?? [], setup.deaf)
   const turn = executeTurn(
@@ -87,9 +88,27 @@ export function setUpTurn(setup: TurnSetup) {
       signal: controller.signal,
       record: (outcome) => void outcomes.push(outcome),
       after: (task) => void tasks.push(task),
+      onRuntimeLost(listener) {
+        lost.add(listener)
+        return () => lost.delete(listener)
+      },
     },
   )
-  return { clock, lines, outcomes, tasks, controller, direct, runtime, turn }
+  const loseRuntime = (): void => {
+    for (const listener of lost) listener()
+  }
+  return {
+    clock,
+    lines,
+    outcomes,
+    tasks,
+    controller,
+    direct,
+    runtime,
+    turn,
+    loseRuntime,
+    listening: () => lost.size,
+  }
 }
 
 export type TurnUnderTest = ReturnType<typeof setUpTurn>
