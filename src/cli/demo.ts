@@ -15,6 +15,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { SignJWT } from 'jose'
+import { bounded } from '../core/bounded.js'
+import { systemClock } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
 import { type DemoFacts, demoGuide, demoShell } from './demo-guide.js'
 import { type Output, processOutput } from './output.js'
@@ -212,12 +214,10 @@ async function startService(
 }
 
 /** Starts a process and waits for its `listening` line; every other line it prints is passed on to stderr. */
-function startChild(name: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Child> {
+async function startChild(name: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Child> {
   const child = spawn(process.execPath, [...args], { env, stdio: ['ignore', 'pipe', 'inherit'] })
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`the ${name} did not start in time`)), START_TIMEOUT_MS)
+  const listening = new Promise<Child>((resolve, reject) => {
     child.once('exit', (code) => {
-      clearTimeout(timer)
       reject(new Error(`the ${name} ended with exit code ${code}`))
     })
     createInterface({ input: child.stdout }).on('line', (line) => {
@@ -226,10 +226,12 @@ function startChild(name: string, args: readonly string[], env: NodeJS.ProcessEn
         process.stderr.write(`[${name}] ${line}\n`)
         return
       }
-      clearTimeout(timer)
       resolve({ name, process: child, url })
     })
   })
+  const started = await bounded(listening, START_TIMEOUT_MS, systemClock)
+  if (started === 'late') throw new Error(`the ${name} did not start in time`)
+  return started
 }
 
 function listeningUrl(line: string): string | undefined {

@@ -1,3 +1,4 @@
+import { bounded } from '../core/bounded.js'
 import type { Clock } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
@@ -100,13 +101,7 @@ class Gate implements FenceGate {
     const question = this.#question
     if (question === undefined) return
     question.execution.abort('shutting_down')
-    await new Promise<void>((resolve) => {
-      const timer = this.deps.clock.schedule(STOP_MS, resolve)
-      void question.ended.then(() => {
-        timer.cancel()
-        resolve()
-      })
-    })
+    await bounded(question.ended, STOP_MS, this.deps.clock)
   }
 
   #ask(turn: Turn, limits: ExecutionLimits): void {
