@@ -6,7 +6,7 @@ import { defaultGuardrails } from './decision/code-defaults.js'
 import type { Flags } from './decision/flags.js'
 import type { Guardrails } from './decision/guardrails.js'
 import { createFlags } from './decision/open-feature-flags.js'
-import { createDirectLlm } from './execution/direct-llm.js'
+import { openDirectLlm } from './execution/open-direct-llm.js'
 import { type BackendDeps, createRuntimeOrchestrator } from './execution/runtime-orchestrator.js'
 import type { FallbackSnapshot } from './fallback/fallback.js'
 import { createFallback, type LoopGuardrails, type RunningFallback } from './fallback/fallback-loop.js'
@@ -15,7 +15,10 @@ import type { Journal } from './journal/journal.js'
 import { createMemoryJournal } from './journal/memory-journal.js'
 import { retentionFor, retentionInMemory } from './journal/retention.js'
 import { openSqliteJournal } from './journal/sqlite-journal.js'
+import type { LlmGate } from './llm/gate.js'
+import { openGate } from './llm/open-gate.js'
 import { RefusedParameters } from './llm/refused-parameters.js'
+import { RequestCounts } from './llm/request-counts.js'
 import { createJudgedWindow } from './metrics/judged-window.js'
 import { createServiceMetrics, type ServiceMetrics } from './metrics/prometheus.js'
 import { createPublicWindows } from './metrics/public-windows.js'
@@ -60,11 +63,14 @@ export function createParts(around: Surroundings) {
     onHead: () => fallback.headCame(),
     ...(fence === undefined ? {} : { onShadowHead: (kept) => fence.sawHead(kept) }),
   }
-  // Shared: what a shadow learns of an endpoint spares a user a request.
-  const refused = new RefusedParameters()
-  const backends = openBackends(around, refused, { ...signs, onConnectionTrouble: () => fallback.trouble() })
+  const llm = {
+    gate: openGate(config.llm, around),
+    refused: new RefusedParameters(),
+    requests: new RequestCounts(config.llm),
+  }
+  const backends = openBackends(around, llm, { ...signs, onConnectionTrouble: () => fallback.trouble() })
   // Connections of their own: a shadow takes none of a user's, and trouble on them wakes no probe.
-  const shadowBackends = openBackends(around, refused, signs)
+  const shadowBackends = openBackends(around, llm, signs)
   const recoveryShadows = openRecoveryShadows(backends, fallback, fence, around)
   const shadows = openShadows({ backends: shadowBackends, judged, fallback, fence, journal }, around)
   const metrics = openMetrics(
@@ -110,13 +116,23 @@ type Backends = ReturnType<typeof openBackends>
 
 type RuntimeSigns = Omit<BackendDeps, 'clock' | 'logger'>
 
-function openBackends(
-  { config, clock, logger }: Surroundings,
-  refused: RefusedParameters,
-  signs: RuntimeSigns,
-) {
+/** What users and shadows share: limits and rests hold for both together, and what one learns spares the other a request. */
+interface SharedLlm {
+  readonly gate: LlmGate
+  readonly refused: RefusedParameters
+  readonly requests: RequestCounts
+}
+
+function openBackends({ config, clock, logger }: Surroundings, llm: SharedLlm, signs: RuntimeSigns) {
   return {
-    direct_llm: createDirectLlm(config.llm[0], { clock, logger, refused }),
+    direct_llm: openDirectLlm(config.llm, {
+      clock,
+      logger,
+      random: Math.random,
+      gate: llm.gate,
+      refused: llm.refused,
+      onRequest: (endpoint, cause) => llm.requests.add(endpoint, cause),
+    }),
     runtime_orchestrator: createRuntimeOrchestrator(config.runtime, { clock, logger, ...signs }),
   }
 }

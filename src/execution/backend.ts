@@ -21,6 +21,8 @@ export interface Turn {
   /** oldest first, already trimmed to the budget */
   readonly history: readonly HistoryMessage[]
   readonly profile: AgentProfile
+  /** names of the direct LLM's endpoints in the order they are asked (flag `chat-llm-route`); absent or none known: all */
+  readonly llmRoute?: readonly string[]
   /** Nobody reads the answer: upstreams are told so (`shadow-fence.ts`), and `sessionId` is none of a user's. */
   readonly shadow?: true
 }
@@ -62,6 +64,8 @@ export interface ExecutionCall {
   onConnected(): void
   /** A good response head came: the execution is in phase `first_content` now. */
   onHeaders(): void
+  /** The request failed and another one follows: the execution is in phase `connect` again. */
+  onRetry?(): void
   /** The answer is complete, only a count of it may follow (bounded by the backend): no deadline strikes any more. */
   onComplete(): void
   /**

@@ -5,10 +5,12 @@ export interface ExecutionErrorDetails {
   readonly httpStatus?: number
   readonly upstreamCode?: string
   readonly traceId?: string
-  /** The upstream refused what the user sent: no fault of the backend. */
+  /** The upstream refused what the user sent, or nothing was sent since all places were taken: no fault of the backend. */
   readonly rejected?: true
   /** the field of the request that an LLM server refuses */
   readonly refusedParameter?: string
+  /** ms that the server wants to be left alone for (`Retry-After`) */
+  readonly retryAfterMs?: number
   /** requests that were sent; absent: one at most */
   readonly attempts?: number
 }

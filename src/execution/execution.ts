@@ -157,6 +157,7 @@ export class Execution {
         guarded(this.deps.logger, 'connected', () => this.deps.onConnected?.())
       },
       onHeaders: () => this.#headersCame(),
+      onRetry: () => this.#startOver(),
       onComplete: () => {
         this.#complete = true
         this.#timer?.cancel()
@@ -226,6 +227,18 @@ export class Execution {
     this.#firstContentMs = active
   }
 
+  /** All requests of an execution share the time until a response head. */
+  #startOver(): void {
+    if (this.#end !== undefined) return
+    const progress = this.#progress
+    progress.connected = false
+    progress.headersAt = undefined
+    progress.thinkingAt = undefined
+    progress.lastEventAt = undefined
+    this.#complete = false
+    this.#arm()
+  }
+
   #headersCame(): void {
     if (this.#end !== undefined) return
     this.#progress.connected = true
@@ -260,7 +273,8 @@ export class Execution {
 
   /** Ends at once; the backend frees itself afterwards, and what it leaves behind is waited for elsewhere. */
   #giveUp(end: ExecutionEnd): void {
-    this.#controller.abort()
+    // The backend tells a deadline from a user who left.
+    this.#controller.abort(end.kind === 'failed' ? end.error : undefined)
     if (this.#iterator !== undefined) this.deps.after(this.#freed(this.#iterator))
     this.#finish(end)
   }

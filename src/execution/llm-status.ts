@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js'
+import { retryAfterMs } from '../llm/retry-after.js'
 import { readErrorBody } from './bounded-body.js'
 import { hasFilterCode } from './content-filter.js'
 import { ExecutionError } from './execution-error.js'
@@ -29,9 +30,11 @@ export async function llmStatusFailure(
   const { tooLong, parameter } = llmRefusal(status, body, sent)
   const refused = parameter === undefined ? {} : { refusedParameter: parameter }
   if (tooLong) return contextTooLong(code, { httpStatus: status, ...refused })
+  const retryMs = retryAfterMs(response.retryAfter, clock.wall())
   return httpFailure('llm', status, code ?? '', {
     ...(code === undefined ? {} : { upstreamCode: code }),
     ...(llmRejects(status, body) ? { rejected: true } : {}),
     ...refused,
+    ...(retryMs === undefined ? {} : { retryAfterMs: retryMs }),
   })
 }

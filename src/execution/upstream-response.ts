@@ -18,6 +18,7 @@ export class UpstreamResponse {
   readonly contentEncoding: string
   /** where a redirect points, as the server wrote it */
   readonly location: string | undefined
+  readonly retryAfter: string | undefined
   #waiter: Waiter | undefined
   #fault: TransportError | undefined
   #ended = false
@@ -33,6 +34,7 @@ export class UpstreamResponse {
     this.contentType = response.headers['content-type'] ?? ''
     this.contentEncoding = response.headers['content-encoding'] ?? ''
     this.location = response.headers.location
+    this.retryAfter = response.headers['retry-after']
     response.on('readable', this.#onReadable)
     response.once('end', this.#onEnd)
     response.on('error', this.#onBroken)

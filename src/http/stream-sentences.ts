@@ -106,6 +106,11 @@ export const STREAM_FAILURES: Readonly<Record<StreamErrorCode, Failure>> = {
     '对话过长，超出了 AI 服务的处理上限，请缩短消息或开始新的会话',
     'The conversation is too long for the AI service. Shorten the message or start a new session',
   ),
+  llm_overloaded: failure(
+    true,
+    'AI 服务当前请求过多，请稍后重试',
+    'The AI service has too many requests right now. Try again in a moment',
+  ),
   internal_error: failure(
     true,
     '服务内部错误，请重试；如持续出现，请将 X-Request-ID 提供给管理员',

@@ -64,6 +64,8 @@ export const EXECUTION_ERROR_CODES = [
   'llm_content_filtered',
   /** The conversation does not fit the model's context, also with half its history. */
   'llm_context_too_long',
+  /** All places of the route's endpoints are taken: nothing was sent, and it is nobody's failure. */
+  'llm_overloaded',
   /** A fault of ours; the log has the cause. */
   'internal_error',
 ] as const
