@@ -1,6 +1,8 @@
 import { expect } from 'chai'
 import type { HistoryMessage } from '../../src/execution/backend.js'
 import { createDirectLlm } from '../../src/execution/direct-llm.js'
+import { ExecutionError } from '../../src/execution/execution-error.js'
+import { LlmRequests } from '../../src/execution/llm-requests.js'
 import { type LlmEndpoint, llmEndpoint } from '../../src/llm/endpoint.js'
 import { RefusedParameters } from '../../src/llm/refused-parameters.js'
 import type { Faults } from '../../src/simulator/faults.js'
@@ -146,6 +148,33 @@ describe('the requests of one execution', () => {
       expect(error).to.include({ code: 'llm_context_too_long' })
       expect(error?.details).to.include({ rejected: true }).and.not.have.property('attempts')
       expect(sent).to.have.length(1)
+    })
+
+    it('and something was shown: no second request', async () => {
+      const error = "This model's maximum context length is 5 tokens"
+      const seen = await ask({ errorEvent: { afterEvents: 3, error } }, open(), turn)
+      expect(seen.text).not.to.equal('')
+      expect(seen.error).to.include({ code: 'llm_context_too_long' })
+      expect(seen.sent).to.have.length(1)
+    })
+
+    it('for the limit of the answer: once more without it, this time alone', () => {
+      const requests = new LlmRequests(
+        sampleTurn({ profile, history: historyOf(2) }),
+        llmEndpoint({ baseUrl: 'http://llm.test', model: 'm' }),
+        refused,
+      )
+      const details = { refusedParameter: 'max_tokens' }
+      const failure = new ExecutionError('llm_context_too_long', 'headers', 'x', false, details)
+      expect(requests.next()).to.have.property('max_tokens')
+      expect(requests.again(failure)).to.equal(true)
+      const second = requests.next()
+      expect(second).not.to.have.property('max_tokens')
+      expect(second.messages).to.have.length(5)
+      expect(requests.accepted()).to.deep.equal([])
+      expect(requests.again(failure), 'half the history').to.equal(true)
+      expect(requests.next().messages).to.have.length(3)
+      expect(requests.again(failure)).to.equal(false)
     })
 
     it('after what the endpoint can take was cut already: half of that', async () => {

@@ -125,6 +125,27 @@ describe('a turn through the running service', function () {
       )
     })
 
+  it('asks a direct LLM whose context is too small with half the history, and says so', async () => {
+    const other = await bearer({ org: 'other' })
+    const { sessionId } = await startTurn(service.url, other, 'My name is Ada')
+    for (const message of ['I like tea', 'I like cake'])
+      await nextTurn(service.url, other, sessionId, message)
+    await setFaults(llm, { contextCharacters: 160, refuseParameters: ['stream_options'] })
+    const seen = await nextTurn(service.url, other, sessionId, 'And my name?')
+    expect(seen.terminal).to.have.property('event', 'done')
+    expect(seen.terminal).to.deep.nested.include({ 'data.trimmed': true, 'data.attempts': 3 })
+    await setFaults(llm, { contextCharacters: 1 })
+    const last = await nextTurn(service.url, other, sessionId, 'And my name?')
+    expect(last.terminal).to.have.property('event', 'error')
+    expect(last.terminal).to.deep.nested.include({
+      'data.code': 'llm_context_too_long',
+      'data.recoverable': false,
+      'data.details.httpStatus': 400,
+    })
+    const learnt = service.log.filter((line) => String(line.msg).startsWith('[LLM]'))
+    expect(learnt.map(({ parameter }) => parameter)).to.deep.equal(['stream_options'])
+  })
+
   it('ends in one honest error when the runtime breaks off in the middle of the answer', async () => {
     await setFaults(runtime, { dropAfterEvents: 4 })
     const seen = await startTurn(service.url, member)

@@ -105,6 +105,16 @@ describe('shadows', () => {
       expect(second.runner.counts().executions.runtime_orchestrator).to.include({ timeout: 1 })
     })
 
+    it('by the deadlines of the direct LLM where that is the candidate', async () => {
+      const { consider, kept, rounds, clock } = shadowRig({ direct_llm: hanging(DIRECT, 'a') })
+      const llm = { connectMs: 1, headersMs: 1, firstContentMs: 1, gapMs: 700 }
+      consider(RUNTIME, {}, { ...sampleLimits, gapMs: 300, llm })?.ended(controlOutcome())
+      await rounds()
+      clock.advance(700)
+      await rounds()
+      expect(kept[0]?.candidate).to.include({ result: 'timeout', code: 'gap_timeout', latencyMs: 700 })
+    })
+
     it('by estimated tokens alike where one of them does not count', async () => {
       const silent = scripted(RUNTIME, async function* () {
         yield [text('four')]
