@@ -25,6 +25,7 @@ import { createPublicWindows } from './metrics/public-windows.js'
 import type { JudgedWindow, PublicWindows, Tally } from './metrics/windows.js'
 import { createNotifier, type Notifier } from './notifications/notifier.js'
 import { createMemorySessionStore } from './sessions/memory-session-store.js'
+import { createResilientSessionStore } from './sessions/resilient-session-store.js'
 import type { SessionStore } from './sessions/session-store.js'
 import { openSqliteSessionStore } from './sessions/sqlite-session-store.js'
 import { createFenceGate, type FenceGate } from './shadow/fence-gate.js'
@@ -74,7 +75,7 @@ export function createParts(around: Surroundings) {
   const recoveryShadows = openRecoveryShadows(backends, fallback, fence, around)
   const shadows = openShadows({ backends: shadowBackends, judged, fallback, fence, journal }, around)
   const metrics = openMetrics(
-    { flags, fallback, shadows, windows, journal, notifier, recoveryShadows },
+    { sessions, flags, fallback, shadows, windows, journal, notifier, recoveryShadows },
     around,
   )
   return {
@@ -95,9 +96,10 @@ export function createParts(around: Surroundings) {
 
 function openSessions({ config, clock, logger }: Surroundings): SessionStore {
   const options = { clock, replica: config.replica, historyBudget: config.historyBudget }
-  return config.database === ':memory:'
-    ? createMemorySessionStore(options)
-    : openSqliteSessionStore(config.database, { ...options, logger })
+  if (config.database === ':memory:') return createMemorySessionStore(options)
+  const { historyBudget } = config
+  const kept = openSqliteSessionStore(config.database, { ...options, logger })
+  return createResilientSessionStore(kept, { clock, logger, historyBudget })
 }
 
 function openJournal({ config, clock, logger }: Surroundings): Journal {
@@ -244,6 +246,7 @@ function recentTallies(window: JudgedWindow, guardrails: LoopGuardrails): readon
 }
 
 interface Counted {
+  readonly sessions: SessionStore
   readonly flags: Flags
   readonly fallback: RunningFallback
   readonly shadows: ReturnType<typeof openShadows>
@@ -254,15 +257,17 @@ interface Counted {
 }
 
 function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
-  const { flags, fallback, shadows, windows, journal, notifier, recoveryShadows } = parts
+  const { sessions, flags, fallback, shadows, windows, journal, notifier, recoveryShadows } = parts
   const metrics = createServiceMetrics({
     replica: config.replica,
     flagsStatus: () => flags.status(),
     codeDefaults: () => flags.codeDefaults(),
     fallback: () => fallback.snapshot(),
     shadows: () => shadows.counts(),
+    storeAvailable: () => sessions.isAvailable,
     counts: () => ({
       chat_window_orgs_dropped_total: windows.droppedOrgs,
+      chat_turns_lost_total: sessions.lost,
       chat_journal_dropped_total: journal.dropped,
       chat_notifications_dropped_total: notifier === undefined ? 0 : notifier.dropped + notifier.givenUp,
       chat_recovery_shadows_total: recoveryShadows.counts().started,

@@ -78,9 +78,10 @@ export function openSqlite(path: string, schema: SqliteSchema): SqliteDatabase {
 function connect(file: string, schema: SqliteSchema, waitMs: number): Connection {
   const connection = retryWhileBusy(() => new Database(file, { timeout: BUSY_TIMEOUT_MS }), waitMs)
   try {
-    const lasting = new LastingConnection(connection, undefined, () => connection)
+    // One set of statements for all tries: a `BEGIN` that was busy stays in progress until the same statement runs again.
+    const database = wrap(new LastingConnection(connection, undefined, () => connection))
     retryWhileBusy(() => configure(connection, file, file === ':memory:'), waitMs)
-    retryWhileBusy(() => migrate(wrap(lasting), file, schema), waitMs)
+    retryWhileBusy(() => migrate(database, file, schema), waitMs)
     return connection
   } catch (error) {
     attempt(() => connection.close())

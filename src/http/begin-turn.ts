@@ -15,7 +15,7 @@ const POLL_MS = 50
 /**
  * Creates the session, or takes the next turn in it. A session whose last cancel is still under way is waited for,
  * at most `releasingMs`, so that a late cancel cannot hit this turn.
- * @throws Problem 404 or 409; SessionStoreUnavailable
+ * @throws Problem 404 or 409
  */
 export async function beginTurn(
   request: TurnRequest,
@@ -23,6 +23,7 @@ export async function beginTurn(
   deps: { readonly sessions: SessionStore; readonly clock: Clock; readonly releasingMs: number },
 ): Promise<BegunTurn> {
   if (request.kind === 'start') {
+    // Where it is not kept yet, nothing is missing for all that: a new session has no history.
     await deps.sessions.create(turn, request.agentId)
     return { kind: 'begun', agentId: request.agentId, history: [] }
   }

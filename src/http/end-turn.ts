@@ -5,7 +5,7 @@ import type { TurnResult } from '../execution/turn-result.js'
 import type { Decision } from '../protocol/modes.js'
 import { sessionNotReleased, turnEnded, turnNotKept } from './events.js'
 import type { RunningTurn } from './running-turn.js'
-import { statusOf } from './terminal-event.js'
+import { statusOf, type TurnKept } from './terminal-event.js'
 
 /** ms in which work after an execution ends; it is bounded to 1 s by itself, this is the net below. */
 const AFTER_MS = 1_500
@@ -20,13 +20,13 @@ export const NOT_STARTED = {
 } as const satisfies TurnResult
 
 /**
- * Keeps how the turn ended; false when the store could not, within its time. With nothing left to wait for, the session
- * is released in the same write: a transaction saved for nearly every turn.
+ * Keeps how the turn ended. With nothing left to wait for, the session is released in the same write: a transaction saved
+ * for nearly every turn.
  */
 export async function keepTurn(
   result: TurnResult,
   { who, text, after, timing, deps }: RunningTurn,
-): Promise<boolean> {
+): Promise<TurnKept> {
   const { executionMode } = result
   const release = after.length === 0
   const finishReason = result.kind === 'failed' ? undefined : result.facts?.finishReason
@@ -38,11 +38,11 @@ export async function keepTurn(
   }
   try {
     const done = await bounded(deps.sessions.finish(who.messageId, end, release), timing.finishMs, deps.clock)
-    if (done !== 'late') return true
+    if (done !== 'late') return done
     throw new Error(`the session store did not answer within ${timing.finishMs} ms`)
   } catch (thrown) {
     turnNotKept(deps.logger, { ...who, error: errorText(thrown) })
-    return false
+    return 'unknown'
   }
 }
 
@@ -73,11 +73,11 @@ export function tellTurnEnded(
 
 /** The session takes its next turn once every cancel of this one is through: a late one would hit the next. */
 export async function releaseSession(
-  kept: boolean,
+  kept: TurnKept,
   { who, after, timing, deps }: RunningTurn,
 ): Promise<void> {
   // Released as it was kept; a store that could not keep it is asked to release it all the same.
-  if (after.length === 0 && kept) return
+  if (after.length === 0 && kept !== 'unknown') return
   await bounded(Promise.allSettled(after), AFTER_MS, deps.clock)
   try {
     const done = await bounded(deps.sessions.release(who.messageId), timing.finishMs, deps.clock)

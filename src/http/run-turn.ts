@@ -21,10 +21,13 @@ import { type TurnFacts, terminalEvent } from './terminal-event.js'
 import { holdReservation } from './turn-reservation.js'
 import type { TurnPlace } from './turns.js'
 
+/** Of a session that this process has not met, while the database cannot be read. */
+const UNKNOWN_AGENT = ''
+
 /**
  * The way of a turn from its guarded request to the last byte: begin → decide → execute and stream → keep → end →
  * release. Resolves when nothing of the turn is left.
- * @throws Problem or SessionStoreUnavailable before the stream is open; nothing afterwards
+ * @throws Problem before the stream is open; nothing afterwards
  */
 export async function runTurn(
   ctx: Context,
@@ -58,9 +61,12 @@ async function answerTurn(
   running: RunningTurn,
 ): Promise<void> {
   const { who, owner, deps } = running
-  const caller = { ...owner, agentId: begun.agentId, sessionId: who.sessionId }
+  const caller = { ...owner, agentId: begun.agentId ?? UNKNOWN_AGENT, sessionId: who.sessionId }
   const flags = await deps.flags.forTurn(caller)
-  const decision = decide(flags, deps.fallback.overrideFor(caller, flags.override))
+  const decided = decide(flags, deps.fallback.overrideFor(caller, flags.override))
+  // The runtime would refuse an agent that it does not know.
+  const decision: Decision =
+    begun.agentId === undefined ? { ...decided, mode: 'direct_llm', shadow: false } : decided
   const turn: Turn = {
     sessionId: who.sessionId,
     messageId: who.messageId,
@@ -79,7 +85,8 @@ async function answerTurn(
   const stream = openStream(ctx, running)
   const facts = () => {
     const latencyMs = deps.clock.monotonic() - running.startedAt
-    return { ...who, decision, language, latencyMs }
+    const history = begun.historyUnavailable === true ? ({ history: 'unavailable' } as const) : {}
+    return { ...who, decision, language, latencyMs, ...history }
   }
   try {
     await streamTurn(turn, decision, flags, facts, stream, running)
@@ -89,7 +96,7 @@ async function answerTurn(
     const kept = await keepTurn(broken, running)
     // Nothing where the turn had its terminal event already.
     stream.end(terminalEvent(broken, kept, facts()))
-    await releaseSession(false, running)
+    await releaseSession('unknown', running)
   } finally {
     running.place.ended()
     await stream.finished
@@ -116,7 +123,8 @@ async function streamTurn(
     )
     const relaying = relay(turn, decision, flags, stream, running, shadow)
     // The user's own request is on its way by now.
-    if (decision.reason === 'fallback' && flags.mode.value === 'runtime_orchestrator')
+    const isCandidate = flags.mode.value === 'runtime_orchestrator' && turn.caller.agentId !== UNKNOWN_AGENT
+    if (decision.reason === 'fallback' && isCandidate)
       guarded(deps.logger, 'recovery shadows', () => deps.recoveryShadows.consider(turn, flags.guardrails))
     result = await relaying
     told = facts()

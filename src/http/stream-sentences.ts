@@ -126,9 +126,4 @@ export const STREAM_FAILURES: Readonly<Record<StreamErrorCode, Failure>> = {
     '该会话已由另一个请求接管，请刷新后重试',
     'Another request took this session over. Reload it and try again',
   ),
-  store_unavailable: failure(
-    true,
-    '数据库暂时不可用，回答未能保存到会话历史，请复制所需内容，稍后重试',
-    'The database is not available, so the answer is not in the history. Copy what you need and try again later',
-  ),
 }

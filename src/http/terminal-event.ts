@@ -3,8 +3,12 @@ import type { TurnResult } from '../execution/turn-result.js'
 import type { TurnStatus } from '../protocol/api.js'
 import type { DoneEvent, ErrorEvent, StreamErrorCode, TerminalEvent } from '../protocol/events.js'
 import type { Decision } from '../protocol/modes.js'
+import type { Keeping } from '../sessions/session-store.js'
 import type { Language } from './language.js'
 import { STREAM_FAILURES } from './stream-sentences.js'
+
+/** `waiting`: in memory, to be written; `unknown`: the store failed, or did not answer within its time. */
+export type TurnKept = Keeping | 'unknown'
 
 /** What the terminal event says beside the result. */
 export interface TurnFacts {
@@ -14,6 +18,8 @@ export interface TurnFacts {
   readonly language: Language
   /** ms from the turn's start */
   readonly latencyMs: number
+  /** the backend had none of it, for it could not be read */
+  readonly history?: 'unavailable'
 }
 
 /** How the turn is kept in the history. */
@@ -24,16 +30,16 @@ export function statusOf(result: TurnResult): Exclude<TurnStatus, 'running'> {
 
 /**
  * The one event that ends the stream; undefined where no reader is left to get it.
- * `kept`: the answer is in the history. A `done` promises that it is, so without it there is none.
+ * A `done` promises that the answer is in the history, or says `history: unavailable`.
  */
 export function terminalEvent(
   result: TurnResult,
-  kept: boolean,
+  kept: TurnKept,
   facts: TurnFacts,
 ): TerminalEvent | undefined {
   switch (result.kind) {
     case 'answered':
-      return kept ? done(result, facts) : failed('store_unavailable', result, facts)
+      return done(result, kept, facts)
     case 'failed':
       return failed(result.code, result, facts, failureDetails(result))
     case 'aborted':
@@ -45,10 +51,10 @@ export function terminalEvent(
 
 type Aborted = Extract<TurnResult, { kind: 'aborted' }>
 
-function abortedTerminal(result: Aborted, kept: boolean, facts: TurnFacts): TerminalEvent | undefined {
+function abortedTerminal(result: Aborted, kept: TurnKept, facts: TurnFacts): TerminalEvent | undefined {
   switch (result.code) {
     case 'stopped':
-      return kept ? done(result, facts, true) : failed('store_unavailable', result, facts)
+      return done(result, kept, facts, true)
     case 'shutting_down':
     case 'superseded':
       return failed(result.code, result, facts)
@@ -62,6 +68,7 @@ function abortedTerminal(result: Aborted, kept: boolean, facts: TurnFacts): Term
 
 function done(
   result: Exclude<TurnResult, { kind: 'failed' }>,
+  kept: TurnKept,
   facts: TurnFacts,
   stopped = false,
 ): TerminalEvent {
@@ -75,6 +82,7 @@ function done(
     decision: facts.decision,
     ...(result.failover === undefined ? {} : { failover: result.failover }),
     ...(stopped ? { stopped } : {}),
+    ...(kept === 'kept' && facts.history === undefined ? {} : { history: 'unavailable' as const }),
     ...result.facts,
   }
   return { event: 'done', data }

@@ -19,6 +19,8 @@ export interface ServiceMetricsOptions {
   readonly fallback?: () => FallbackSnapshot
   /** asked at each exposition; absent: no `chat_shadow_*` */
   readonly shadows?: () => ShadowFigures
+  /** whether the database takes what is written; asked at each exposition; absent: no `chat_store_available` */
+  readonly storeAvailable?: () => boolean
   /** counts that others keep, by their metric's name; asked at each exposition */
   readonly counts?: () => Readonly<Record<CountName, number>>
   /** CPU, memory, garbage collection and event-loop lag of the process; default true */
@@ -66,6 +68,7 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
   if (options.codeDefaults !== undefined) registerCodeDefaults(registry, options.codeDefaults)
   if (options.fallback !== undefined) registerFallback(registry, options.fallback)
   if (options.shadows !== undefined) registerShadows(registry, options.shadows)
+  if (options.storeAvailable !== undefined) registerStore(registry, options.storeAvailable)
   if (options.counts !== undefined) registerCounts(registry, options.counts)
   const openStreams = new Gauge({
     name: 'chat_open_streams',
@@ -90,6 +93,17 @@ function registerReplica(registry: Registry, replica: string): void {
     labelNames: ['replica'],
     registers: [registry],
   }).set({ replica }, 1)
+}
+
+function registerStore(registry: Registry, storeAvailable: () => boolean): void {
+  new Gauge({
+    name: 'chat_store_available',
+    help: '1 while the database takes what is written; 0 while turns run without it and wait in memory',
+    registers: [registry],
+    collect() {
+      this.set(storeAvailable() ? 1 : 0)
+    },
+  })
 }
 
 /** One series a state, 1 for the present one: an alert names the state instead of knowing numbers. */
@@ -191,6 +205,7 @@ function transitionRecorder(registry: Registry): ServiceMetrics['recordTransitio
 /** What others count, as counters of ours. */
 const COUNTS = {
   chat_window_orgs_dropped_total: 'Orgs dropped from the windows because there were too many',
+  chat_turns_lost_total: 'Turns that memory could not hold until the database took them',
   chat_journal_dropped_total: 'Journal entries that could not be kept',
   chat_notifications_dropped_total: 'Notifications that were not delivered',
   chat_recovery_shadows_total: 'Recovery shadows that were run',

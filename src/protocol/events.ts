@@ -106,12 +106,11 @@ export const messageEventSchema = z.intersection(
 
 /**
  * Codes of the terminal `error` event: what failed an execution, and beside it `shutting_down` when a drain ran out,
- * `superseded` when another replica took the session over, `store_unavailable` when the database
- * could not keep the answer.
+ * `superseded` when another replica took the session over.
  */
 export const streamErrorCodeSchema = z.union([
   executionErrorCodeSchema,
-  z.enum(['shutting_down', 'superseded', 'store_unavailable']),
+  z.enum(['shutting_down', 'superseded']),
 ])
 export type StreamErrorCode = z.infer<typeof streamErrorCodeSchema>
 
@@ -174,6 +173,11 @@ export const doneEventSchema = z.strictObject({
   attempts: z.number().int().optional(),
   /** the model's context was too small: half of the history was left out */
   trimmed: z.boolean().optional(),
+  /**
+   * `unavailable`: the database could not be read or written. The answer may have been given without the conversation before
+   * it, and is in the history as soon as the database is back.
+   */
+  history: z.literal('unavailable').optional(),
 })
 export type DoneEvent = z.infer<typeof doneEventSchema>
 

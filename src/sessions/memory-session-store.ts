@@ -6,6 +6,7 @@ import {
   type BeginResult,
   DEFAULT_HISTORY_BUDGET,
   DEFAULT_RESERVATION_MS,
+  type Keeping,
   type NewTurn,
   type Renewal,
   type SessionHolder,
@@ -66,7 +67,10 @@ class MemorySessionStore implements SessionStore {
     this.#watch = new ReservationWatch(reservationMs ?? DEFAULT_RESERVATION_MS)
   }
 
-  async create(turn: NewTurn, agentId: string): Promise<void> {
+  readonly isAvailable = true
+  readonly lost = 0
+
+  async create(turn: NewTurn, agentId: string): Promise<Keeping> {
     this.#assertOpen()
     if (this.#sessions.has(turn.sessionId)) throw new Error(`session ${turn.sessionId} exists already`)
     const now = this.#clock.wall()
@@ -80,6 +84,7 @@ class MemorySessionStore implements SessionStore {
     }
     this.#start(session, turn)
     this.#sessions.set(turn.sessionId, session)
+    return 'kept'
   }
 
   async begin(turn: NewTurn): Promise<BeginResult> {
@@ -116,9 +121,9 @@ class MemorySessionStore implements SessionStore {
     return this.#find(messageId).running?.stopRequested ?? false
   }
 
-  async finish(messageId: string, end: TurnEnd, release = false): Promise<void> {
+  async finish(messageId: string, end: TurnEnd, release = false): Promise<Keeping> {
     const { session, turn, running } = this.#find(messageId)
-    if (session === undefined || turn === undefined) return
+    if (session === undefined || turn === undefined) return 'kept'
     const now = this.#clock.wall()
     if (turn.status === undefined) {
       turn.status = end.status
@@ -127,10 +132,13 @@ class MemorySessionStore implements SessionStore {
       if (end.finishReason !== undefined) turn.finishReason = end.finishReason
       turn.endedAt = now
     }
-    if (running === undefined) return
-    if (release) return this.release(messageId)
-    running.releasing = true
-    this.#touch(session, running)
+    if (running === undefined) return 'kept'
+    if (release) await this.release(messageId)
+    else {
+      running.releasing = true
+      this.#touch(session, running)
+    }
+    return 'kept'
   }
 
   async release(messageId: string): Promise<void> {

@@ -28,8 +28,18 @@ export interface PastTurn {
   readonly text: string
 }
 
+/** `waiting`: the database does not have it yet; memory does, and writes it when it can. */
+export type Keeping = 'kept' | 'waiting'
+
 export type BeginResult =
-  | { readonly kind: 'begun'; readonly agentId: string; readonly history: readonly PastTurn[] }
+  | {
+      readonly kind: 'begun'
+      /** undefined only with `historyUnavailable`, for a session that this process has not met */
+      readonly agentId: string | undefined
+      readonly history: readonly PastTurn[]
+      /** the database could not be read: `history` is at most what memory has of it */
+      readonly historyUnavailable?: true
+    }
   /** no such session, or another owner's: nothing tells which */
   | { readonly kind: 'not_found' }
   /** a turn is running; `releasing`: its stream has ended and only a cancel is still under way */
@@ -57,8 +67,12 @@ export type Renewal = 'held' | 'stop_requested' | 'lost'
  * never running again, but a late `finish` still keeps the text and the status its reader got.
  */
 export interface SessionStore {
+  /** False while the database cannot be written, or turns still wait for it. */
+  readonly isAvailable: boolean
+  /** turns that memory could not hold until the database took them */
+  readonly lost: number
   /** Creates the session with its first turn running. */
-  create(turn: NewTurn, agentId: string): Promise<void>
+  create(turn: NewTurn, agentId: string): Promise<Keeping>
   /**
    * Starts the next turn; an expired reservation is taken over. `history` is oldest first, the turns without a visible answer
    * left out, and no more of it than the store's `historyBudget` lets through (trim-history.ts).
@@ -74,7 +88,7 @@ export interface SessionStore {
    * Keeps how the turn ended; the first end counts. The session stays busy (`releasing`) until `release`, the time of a reservation at
    * most; with `release` it is free at once.
    */
-  finish(messageId: string, end: TurnEnd, release?: boolean): Promise<void>
+  finish(messageId: string, end: TurnEnd, release?: boolean): Promise<Keeping>
   /** The session may take its next turn; of this one nothing more is kept, also where it cannot be told. */
   release(messageId: string): Promise<void>
   /**
@@ -89,7 +103,43 @@ export interface SessionStore {
   close(): Promise<void>
 }
 
-/** The database did not answer within its deadline, or is broken; the turn is refused with 503. */
+/** What a turn that could not be begun in the database finds there. */
+export type PeekResult =
+  | { readonly kind: 'free'; readonly agentId: string; readonly history: readonly PastTurn[] }
+  | Exclude<BeginResult, { kind: 'begun' }>
+
+/** A turn that was begun without the database. Times in wall ms. */
+export interface UnkeptTurn {
+  readonly turn: NewTurn
+  /** undefined: never of a new session */
+  readonly agentId: string | undefined
+  readonly startedAt: number
+  /** the answer so far */
+  readonly text: string
+  readonly end: TurnEnd | undefined
+  readonly endedAt: number | undefined
+  readonly released: boolean
+}
+
+/** A store on a disk, and what it takes to go on without it for a while. */
+export interface DurableSessionStore extends SessionStore {
+  /**
+   * What `begin` would find, without a write.
+   * @param hasEnded says of a turn by its id that it holds nothing any more, whatever the database says
+   */
+  peek(turn: NewTurn, hasEnded: (messageId: string) => boolean): Promise<PeekResult>
+  /**
+   * Keeps a turn that was begun without it. `refused`: there is no such session of this owner, and none can be made. A session
+   * that another turn holds by now is left to it.
+   */
+  restore(turn: UnkeptTurn): Promise<'kept' | 'refused'>
+  /** Rejects while nothing can be written. */
+  probe(): Promise<void>
+  /** Of the turn nothing more is kept in memory. */
+  forget(messageId: string): void
+}
+
+/** The database did not answer within its deadline, or is broken; what cannot do without it is refused with 503. */
 export class SessionStoreUnavailable extends Error {
   override readonly name = 'SessionStoreUnavailable'
 }

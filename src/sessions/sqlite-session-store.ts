@@ -12,13 +12,16 @@ import {
   type BeginResult,
   DEFAULT_HISTORY_BUDGET,
   DEFAULT_RESERVATION_MS,
+  type DurableSessionStore,
+  type Keeping,
   type NewTurn,
+  type PeekResult,
   type Renewal,
   type SessionHolder,
   type SessionOwner,
-  type SessionStore,
   SessionStoreUnavailable,
   type TurnEnd,
+  type UnkeptTurn,
 } from './session-store.js'
 import { sessionView, type TurnRecord } from './session-view.js'
 import { type Reservation, SessionStatements, type TurnRow } from './sqlite-statements.js'
@@ -48,11 +51,14 @@ const MAX_WAITING = 10_000
  * @param path file, created with its directory, or `:memory:`
  * @throws SqliteOpenError when the file cannot be used
  */
-export function openSqliteSessionStore(path: string, options: SqliteSessionStoreOptions): SessionStore {
+export function openSqliteSessionStore(
+  path: string,
+  options: SqliteSessionStoreOptions,
+): DurableSessionStore {
   return new SqliteSessionStore(openSqlite(path, SESSIONS_SCHEMA), options)
 }
 
-class SqliteSessionStore implements SessionStore {
+class SqliteSessionStore implements DurableSessionStore {
   readonly #database: SqliteDatabase
   readonly #statements: SessionStatements
   readonly #queue: BusyQueue
@@ -89,13 +95,21 @@ class SqliteSessionStore implements SessionStore {
     this.#look = this.#lookAround()
   }
 
-  async create(turn: NewTurn, agentId: string): Promise<void> {
+  get isAvailable(): boolean {
+    return this.#available
+  }
+
+  /** It holds nothing back, so nothing is lost. */
+  readonly lost = 0
+
+  async create(turn: NewTurn, agentId: string): Promise<Keeping> {
     const row = await this.#write(() => {
       const now = this.#clock.wall()
       this.#statements.insertSession(turn.sessionId, turn.owner, agentId, now)
       return this.#start(turn, now)
     })
     this.#own.set(turn.messageId, row)
+    return 'kept'
   }
 
   async begin(turn: NewTurn): Promise<BeginResult> {
@@ -140,7 +154,7 @@ class SqliteSessionStore implements SessionStore {
     return this.#marks.has(messageId)
   }
 
-  async finish(messageId: string, end: TurnEnd, release = false): Promise<void> {
+  async finish(messageId: string, end: TurnEnd, release = false): Promise<Keeping> {
     await this.#writeTurn(messageId, undefined, (turn) => {
       const now = this.#clock.wall()
       this.#statements.end(turn, { ...end, text: storableText(end.text) }, now)
@@ -151,15 +165,61 @@ class SqliteSessionStore implements SessionStore {
       }
     })
     if (release) this.#own.delete(messageId)
+    return 'kept'
   }
 
   async release(messageId: string): Promise<void> {
-    try {
-      await this.#writeTurn(messageId, undefined, (turn) => this.#statements.release(turn))
-    } finally {
-      // Nobody asks again: where it failed the reservation runs out, and an entry would stay for ever.
-      this.#own.delete(messageId)
-    }
+    await this.#writeTurn(messageId, undefined, (turn) => this.#statements.release(turn))
+    this.#own.delete(messageId)
+  }
+
+  forget(messageId: string): void {
+    this.#own.delete(messageId)
+  }
+
+  peek(turn: NewTurn, hasEnded: (messageId: string) => boolean): Promise<PeekResult> {
+    return this.#read(() =>
+      this.#database.snapshot((): PeekResult => {
+        const session = this.#statements.owned(turn.sessionId, turn.owner)
+        if (session === undefined) return { kind: 'not_found' }
+        const live = this.#live(session.running)
+        if (live !== undefined && !hasEnded(live.messageId))
+          return { kind: 'busy', releasing: live.releasing }
+        const history = this.#statements.history(turn.sessionId, this.#historyBudget)
+        return { kind: 'free', agentId: session.agentId, history }
+      }),
+    )
+  }
+
+  async restore(unkept: UnkeptTurn): Promise<'kept' | 'refused'> {
+    const { turn, agentId, startedAt, end, released } = unkept
+    const { sessionId, messageId, owner } = turn
+    const row = await this.#write((): TurnRow | undefined => {
+      let session = this.#statements.owned(sessionId, owner)
+      if (session === undefined) {
+        if (agentId === undefined || this.#statements.hasSession(sessionId)) return undefined
+        this.#statements.insertSession(sessionId, owner, agentId, startedAt)
+        session = { sessionId, agentId, createdAt: startedAt, running: undefined }
+      }
+      const inserted = this.#statements.insertTurn(
+        messageId,
+        sessionId,
+        storableText(turn.message),
+        startedAt,
+      )
+      if (end === undefined) this.#statements.keepText(inserted, storableText(unkept.text))
+      else
+        this.#statements.end(inserted, { ...end, text: storableText(end.text) }, unkept.endedAt ?? startedAt)
+      if (!released && this.#live(session.running) === undefined) this.#reserve(inserted)
+      return inserted
+    })
+    if (row === undefined) return 'refused'
+    if (!released) this.#own.set(messageId, row)
+    return 'kept'
+  }
+
+  probe(): Promise<void> {
+    return this.#write(() => this.#statements.touch())
   }
 
   requestStop(
@@ -212,10 +272,14 @@ class SqliteSessionStore implements SessionStore {
   #start(turn: NewTurn, now: number): TurnRow {
     const { messageId, sessionId } = turn
     const row = this.#statements.insertTurn(messageId, sessionId, storableText(turn.message), now)
-    const stamp = now + this.#reservationMs
+    this.#reserve(row)
+    return row
+  }
+
+  #reserve({ sessionId, messageId }: TurnRow): void {
+    const stamp = this.#clock.wall() + this.#reservationMs
     this.#statements.reserve(sessionId, messageId, this.#replica, stamp)
     this.#watch.see({ sessionId, messageId, stamp, stopRequested: false }, this.#clock.monotonic())
-    return row
   }
 
   /** The turn that holds the session; one whose replica is dead or cut off holds nothing. */

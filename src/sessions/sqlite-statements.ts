@@ -33,6 +33,8 @@ const MAX_RUNNING = 20_000
 /** The SQL of the session store; the caller sees to transactions. Schema and units: schema.ts. */
 export class SessionStatements {
   readonly #insertSession: SqlStatement
+  readonly #session: SqlStatement
+  readonly #touch: SqlStatement
   readonly #insertTurn: SqlStatement
   readonly #reserve: SqlStatement
   readonly #owned: SqlStatement
@@ -51,6 +53,8 @@ export class SessionStatements {
   constructor(database: SqliteDatabase) {
     const prepare = (sql: string): SqlStatement => database.prepare(sql)
     this.#insertSession = prepare('INSERT INTO sessions VALUES (?, ?, ?, ?, ?)')
+    this.#session = prepare('SELECT 1 FROM sessions WHERE id = ?')
+    this.#touch = prepare("UPDATE schema_versions SET version = version WHERE room = 'sessions'")
     this.#insertTurn = prepare(
       'INSERT INTO turns (message_id, session, message, message_size, started) VALUES (?, ?, ?, ?, ?) RETURNING seq',
     )
@@ -97,6 +101,16 @@ export class SessionStatements {
 
   insertSession(sessionId: string, owner: SessionOwner, agentId: string, now: number): void {
     this.#insertSession.run(sessionId, owner.orgId, owner.userId, agentId, now)
+  }
+
+  /** Whoever owns it. */
+  hasSession(sessionId: string): boolean {
+    return this.#session.get(sessionId) !== undefined
+  }
+
+  /** Writes something, and changes nothing. */
+  touch(): void {
+    this.#touch.run()
   }
 
   /** @returns which row is the turn's: it is found by that from now on */

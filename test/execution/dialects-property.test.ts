@@ -163,7 +163,7 @@ async function seenBy(reads: readonly (Buffer | undefined)[]) {
     }
     const decision = { mode: 'direct_llm', reason: 'code_default', shadow: false } as const
     const facts = { sessionId: 's', messageId: 'm', decision, language: 'en', latencyMs: 1 } as const
-    return { events, terminal: terminalEvent(step.value, true, facts) }
+    return { events, terminal: terminalEvent(step.value, 'kept', facts) }
   }
 }
 

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
 import { sessionSchema, stopResponseSchema } from '../../src/protocol/api.js'
 import { createMemorySessionStore } from '../../src/sessions/memory-session-store.js'
-import { type SessionStore, SessionStoreUnavailable } from '../../src/sessions/session-store.js'
+import { type Keeping, type SessionStore, SessionStoreUnavailable } from '../../src/sessions/session-store.js'
 import { dataOf, errorOf } from '../support/answers.js'
 import { nextTurn, postTurn, readTurn, startTurn } from '../support/chat-client.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
@@ -30,6 +30,8 @@ function storeWith(changed: (inner: SessionStore) => Partial<SessionStore>): Ses
   const inner = memoryStore()
   const other = changed(inner)
   return {
+    isAvailable: true,
+    lost: 0,
     create: inner.create.bind(inner),
     begin: inner.begin.bind(inner),
     holder: inner.holder.bind(inner),
@@ -273,7 +275,7 @@ describe('stop', () => {
 })
 
 describe('a session store in trouble', () => {
-  it('refuses new turns and reads with 503', async () => {
+  it('that cannot do without the database refuses with 503', async () => {
     const edge = await startEdge({ sessions: storeWith(() => ({ create: down, read: down, begin: down })) })
     const authorization = await bearer()
     const id = '00000000-0000-4000-8000-000000000000'
@@ -291,13 +293,13 @@ describe('a session store in trouble', () => {
     await edge.close()
   })
 
-  it('that cannot keep an answer gets no done: the stream says so', async () => {
-    for (const finish of [down, () => new Promise<void>(() => undefined)]) {
+  it('that cannot keep an answer leaves it to its reader: done says that the history lacks it', async () => {
+    for (const finish of [down, () => new Promise<Keeping>(() => undefined)]) {
       const edge = await startEdge({ sessions: storeWith(() => ({ finish })), timing: { finishMs: 50 } })
       const turn = await startTurn(edge.url, await bearer())
       expect(turn.text).to.equal('Hello from direct')
-      expect(turn.terminal?.event).to.equal('error')
-      expect(turn.terminal?.data).to.include({ code: 'store_unavailable', recoverable: true })
+      expect(turn.terminal?.event).to.equal('done')
+      expect(turn.terminal?.data).to.include({ history: 'unavailable' })
       expect(edge.log.find(({ msg }) => msg === 'turn not kept')).to.include({ level: 50 })
       await edge.close()
     }

@@ -26,7 +26,7 @@ describe('the terminal event', () => {
     } as const
     const event = terminalEvent(
       { kind: 'answered', executionMode: 'direct_llm', usage, failover },
-      true,
+      'kept',
       facts,
     )
     expect(event).to.deep.equal({
@@ -55,7 +55,7 @@ describe('the terminal event', () => {
           details,
           runtime: { code: 'runtime_unreachable', phase: 'connect' },
         },
-        true,
+        'kept',
         facts,
       )
       expect(event?.event).to.equal('error')
@@ -71,7 +71,11 @@ describe('the terminal event', () => {
 
   it('of a turn given up tells those who are left to read it', () => {
     const told = ABORT_CODES.map((code) => {
-      const event = terminalEvent({ kind: 'aborted', executionMode: 'direct_llm', code, usage }, true, facts)
+      const event = terminalEvent(
+        { kind: 'aborted', executionMode: 'direct_llm', code, usage },
+        'kept',
+        facts,
+      )
       const name = event?.event === 'error' ? `error ${event.data.code}` : event?.event
       return [code, name, statusOf({ kind: 'aborted', executionMode: 'direct_llm', code, usage })]
     })
@@ -84,11 +88,17 @@ describe('the terminal event', () => {
     ])
   })
 
-  it('is never done for what the history does not have', () => {
+  it('says so where the history does not have it yet, or was not read', () => {
     const answered = { kind: 'answered', executionMode: 'direct_llm', usage } as const
     const stopped = { kind: 'aborted', executionMode: 'direct_llm', code: 'stopped', usage } as const
-    for (const result of [answered, stopped])
-      expect(terminalEvent(result, false, facts)?.data).to.include({ code: 'store_unavailable' })
+    for (const result of [answered, stopped]) {
+      for (const kept of ['waiting', 'unknown'] as const)
+        expect(terminalEvent(result, kept, facts)?.data).to.include({ history: 'unavailable' })
+      expect(terminalEvent(result, 'kept', { ...facts, history: 'unavailable' })?.data).to.include({
+        history: 'unavailable',
+      })
+      expect(terminalEvent(result, 'kept', facts)?.data).to.not.have.property('history')
+    }
   })
 })
 

@@ -22,8 +22,10 @@ async function exportedMetrics(): Promise<Exported> {
     codeDefaults: () => new Map(TURN_FLAG_KEYS.map((key) => [key, 0])),
     fallback: () => QUIET,
     shadows: () => countsOf(newTally(), 0),
+    storeAvailable: () => true,
     counts: () => ({
       chat_window_orgs_dropped_total: 0,
+      chat_turns_lost_total: 0,
       chat_journal_dropped_total: 0,
       chat_notifications_dropped_total: 0,
       chat_recovery_shadows_total: 0,

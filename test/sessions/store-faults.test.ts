@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
-import type { SessionStore } from '../../src/sessions/session-store.js'
+import type { DurableSessionStore } from '../../src/sessions/session-store.js'
 import { SessionStoreUnavailable } from '../../src/sessions/session-store.js'
 import { openSqliteSessionStore } from '../../src/sessions/sqlite-session-store.js'
 import { capturingLogger } from '../support/capturing-logger.js'
@@ -17,10 +17,10 @@ const AVAILABLE = '[Sessions] the session store is available again'
 
 describe('the SQLite session store in trouble', () => {
   const directory = temporaryDirectory()
-  let store: SessionStore | undefined
+  let store: DurableSessionStore | undefined
   let lines: Record<string, unknown>[]
 
-  const open = (clock = systemClock): SessionStore => {
+  const open = (clock = systemClock): DurableSessionStore => {
     const capturing = capturingLogger()
     lines = capturing.lines
     const options = { clock, replica: 'a', logger: capturing.logger }
@@ -103,7 +103,7 @@ describe('the SQLite session store in trouble', () => {
       expect(words(lines)).to.have.length(2)
     }).timeout(20_000)
 
-    it('keeps nothing of a turn whose release failed', async () => {
+    it('keeps nothing of a turn whose release failed, once it is told to forget it', async () => {
       const sessions = open()
       await sessions.create(newTurn('m0'), 'agent-1')
       await sessions.requestStop('session-1', OWNER)
@@ -111,6 +111,7 @@ describe('the SQLite session store in trouble', () => {
       await order('lock')
       expect(await rejection(sessions.release('m0'))).to.be.instanceOf(SessionStoreUnavailable)
       await order('unlock')
+      sessions.forget('m0')
       // The stop mark is still there; who asks is no turn of this process any more.
       expect(await sessions.stopRequested('m0')).to.equal(false)
       expect(await sessions.holder('session-1')).to.equal('running')
