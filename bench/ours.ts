@@ -24,6 +24,7 @@ export async function startOurs(
     CHAT_FLAGS_FILE: join(folder, 'chat.flagd.json'),
     CHAT_FALLBACK_FLAGS_FILE: join(folder, 'auto-fallback.flagd.json'),
     CHAT_DATABASE: join(folder, 'chat.db'),
+    CHAT_LAMEDUCK_MS: '0',
     ...env,
   })
   const bearer = await new SignJWT({ org_id: ORG, role: 'admin' })

@@ -21,7 +21,9 @@ export interface Config {
   readonly logLevel: LogLevel
   /** CHAT_REPLICA */
   readonly replica: string
-  /** CHAT_DRAIN_MS: how long running turns may go on after SIGTERM */
+  /** CHAT_LAMEDUCK_MS: how long the replica, no longer ready, goes on as before after SIGTERM */
+  readonly lameduckMs: number
+  /** CHAT_DRAIN_MS: how long running turns may go on after that */
   readonly drainMs: number
   /** CHAT_DATABASE: path of the SQLite file, or `:memory:` */
   readonly database: string
@@ -166,6 +168,7 @@ const environmentSchema = z.object({
   HOST: z.string().default('127.0.0.1'),
   LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
   CHAT_REPLICA: z.string().optional(),
+  CHAT_LAMEDUCK_MS: integer(0, 600_000).default(5_000),
   CHAT_DRAIN_MS: integer(0, 3_600_000).default(30_000),
   CHAT_DATABASE: z.string().default('data/chat.db'),
   CHAT_MAX_STREAMS: integer(1, 1_000_000).default(10_000),
@@ -297,6 +300,7 @@ function toConfig(env: Environment, llm: LlmEndpoints): Config {
     host: env.HOST,
     logLevel: env.LOG_LEVEL,
     replica: env.CHAT_REPLICA ?? `${hostname()}-${process.pid}`,
+    lameduckMs: env.CHAT_LAMEDUCK_MS,
     drainMs: env.CHAT_DRAIN_MS,
     database: env.CHAT_DATABASE,
     maxStreams: env.CHAT_MAX_STREAMS,

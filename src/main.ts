@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   }
   const stop = (signal: NodeJS.Signals): void => {
     for (const again of ['SIGTERM', 'SIGINT'] as const) process.once(again, () => leave(1, logger)) // a second one does not wait
-    logger.info({ signal, drainMs: config.drainMs }, 'stopping')
+    logger.info({ signal, lameduckMs: config.lameduckMs, drainMs: config.drainMs }, 'stopping')
     end(0)
   }
   process.once('SIGTERM', stop)

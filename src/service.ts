@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import { createApp } from './app.js'
 import type { Config } from './config.js'
-import { type Clock, systemClock } from './core/clock.js'
+import { type Clock, scheduleAwaited, systemClock } from './core/clock.js'
 import type { Logger } from './core/logger.js'
 import type { Lifecycle } from './http/app-deps.js'
 import { answerClientError } from './http/client-error.js'
@@ -14,7 +14,7 @@ import { type StopStep, stopInStages } from './stopping.js'
 export interface Service {
   /** @throws when the port is taken, the conversations cannot be opened, or it was stopped meanwhile */
   start(): Promise<{ readonly url: string }>
-  /** Every part is ended, whatever the others did, within the drain's time and 2 s. @throws StopFailed naming what failed */
+  /** Unready at once; every part is ended, whatever the others did, within the times of lame duck and drain, and 2 s. @throws StopFailed naming what failed */
   stop(): Promise<void>
   /** ms after the beginning of a stop by which it is over, unless the process itself is blocked */
   readonly stopMs: number
@@ -65,7 +65,15 @@ export function createService(
     return { url }
   }
 
+  /** No longer ready, and otherwise as before, until whoever sends requests has noticed. */
+  async function lameDuck(): Promise<void> {
+    state = 'leaving'
+    if (config.lameduckMs > 0)
+      await new Promise<void>((resolve) => scheduleAwaited(config.lameduckMs, resolve))
+  }
+
   async function stop(): Promise<void> {
+    if (state === 'ready') await lameDuck()
     state = 'draining'
     draining.abort()
     const { drainMs } = config
@@ -108,7 +116,7 @@ export function createService(
   }
 
   return {
-    stopMs: config.drainMs + DATABASE_MS + EXIT_MS,
+    stopMs: config.lameduckMs + config.drainMs + DATABASE_MS + EXIT_MS,
     start() {
       const started = start()
       starting = started

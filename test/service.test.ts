@@ -20,7 +20,12 @@ describe('the service', () => {
   })
 
   function serviceWith(env: Record<string, string>) {
-    const least = { LLM_BASE_URL: 'http://llm.test', JWT_SECRET: 's'.repeat(32), CHAT_DATABASE: ':memory:' }
+    const least = {
+      LLM_BASE_URL: 'http://llm.test',
+      JWT_SECRET: 's'.repeat(32),
+      CHAT_DATABASE: ':memory:',
+      CHAT_LAMEDUCK_MS: '0',
+    }
     const service = createService(loadConfig({ ...least, PORT: '0', ...env }), silentLogger)
     open.push(service)
     return service
@@ -74,6 +79,7 @@ describe('the service', () => {
         JWT_SECRET: 's'.repeat(32),
         CHAT_DATABASE: ':memory:',
         PORT: '0',
+        CHAT_LAMEDUCK_MS: '0',
         CHAT_DRAIN_MS: '0',
       })
 

@@ -209,6 +209,7 @@ async function startService(
     CHAT_FLAGS_FILE: join(options.data, FLAG_FILES[0]),
     CHAT_FALLBACK_FLAGS_FILE: join(options.data, FLAG_FILES[1]),
     CHAT_DATABASE: join(options.data, 'chat.db'),
+    CHAT_LAMEDUCK_MS: '0',
     CHAT_DRAIN_MS: '5000',
   })
 }

@@ -25,9 +25,12 @@ export interface EdgeMetrics {
   exposition(): Promise<{ readonly contentType: string; readonly body: string }>
 }
 
-/** Where the process is in its life; only `ready` takes new turns. */
+/**
+ * Where the process is in its life; `ready` and `leaving` take new turns. `leaving`: told to stop, and whoever sends it
+ * requests has not noticed yet that it is no longer ready.
+ */
 export interface Lifecycle {
-  state(): 'starting' | 'ready' | 'draining'
+  state(): 'starting' | 'ready' | 'leaving' | 'draining'
   /** aborted when the drain begins: streams that end by nothing else end then */
   readonly draining: AbortSignal
 }

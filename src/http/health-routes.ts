@@ -14,7 +14,7 @@ export function mountHealthRoutes(router: Router, { flags, lifecycle, metrics }:
     const { resolver, state: flagsState, faults } = flags.status()
     if (state === 'ready')
       return answer(ctx, { status: 'ready', flags: { resolver, state: flagsState, faults: faults.length } })
-    throw new Problem(state, {
+    throw new Problem(state === 'leaving' ? 'draining' : state, {
       headers: { 'Retry-After': '1' },
       details: [same(`flags: ${flagsState} (${resolver}), faults: ${faults.length}`)],
     })

@@ -18,7 +18,7 @@ export function createLimits({ config, clock, turns, lifecycle }: AppDeps): Limi
   return {
     admit({ orgId, userId }) {
       const state = lifecycle.state()
-      if (state !== 'ready') throw retryLater(state, RETRY_AFTER[state])
+      if (state === 'starting' || state === 'draining') throw retryLater(state, RETRY_AFTER[state])
       if (turns.count >= config.maxStreams) throw retryLater('overloaded', RETRY_AFTER.overloaded)
       const waitSeconds = rates.take(JSON.stringify([orgId, userId]))
       if (waitSeconds > 0) throw retryLater('rate_limited', waitSeconds)

@@ -89,7 +89,7 @@ export function createOperatorEvents(deps: Source): OperatorEvents {
 
   const admit = (): void => {
     const state = lifecycle.state()
-    if (state !== 'ready') throw retryLater(state, RETRY_AFTER[state])
+    if (state === 'starting' || state === 'draining') throw retryLater(state, RETRY_AFTER[state])
     if (readers.size >= MAX_OPERATOR_STREAMS) throw retryLater('events_overloaded', RETRY_AFTER.overloaded)
   }
 

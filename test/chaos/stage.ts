@@ -186,6 +186,7 @@ export class Stage {
       CHAT_FLAGS_FILE: opsFile,
       CHAT_FALLBACK_FLAGS_FILE: overrideFile,
       CHAT_DATABASE: join(folder, 'chat.db'),
+      CHAT_LAMEDUCK_MS: '0',
       ...(flagd === undefined
         ? {}
         : {

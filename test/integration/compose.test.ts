@@ -68,6 +68,7 @@ describe('docker-compose.yml, its commands as processes', function () {
         PORT: '0',
         HOST: '127.0.0.1',
         CHAT_DATABASE: `${flags.folder}/chat.db`,
+        CHAT_LAMEDUCK_MS: '0',
         RUNTIME_SERVICE_URL: runtime.url,
         LLM_BASE_URL: `${llm.url}/v1`,
         LLM_API_KEY: '',

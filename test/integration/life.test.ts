@@ -14,6 +14,7 @@ import {
   TEST_SECRET,
   temporaryFlags,
 } from '../support/processes.js'
+import { rejection } from '../support/rejection.js'
 
 /** Start and stop of the process, and what a restart keeps. */
 describe('the life of the process', function () {
@@ -95,6 +96,7 @@ describe('the life of the process', function () {
       CHAT_DATABASE: ':memory:',
       CHAT_FLAGS_FILE: flags.opsFile,
       CHAT_FALLBACK_FLAGS_FILE: flags.overrideFile,
+      CHAT_LAMEDUCK_MS: '0',
     }
     writeFileSync(
       join(folder, '.env'),
@@ -120,6 +122,16 @@ describe('the life of the process', function () {
     expect(refused.headers.get('retry-after')).to.match(/^\d+$/)
     expect(await turn.text()).to.contain('event: done')
     expect(await ending).to.equal(0)
+  })
+
+  it('is not ready at once, and takes new turns as before until whoever sends them has noticed', async () => {
+    const service = await start({ CHAT_LAMEDUCK_MS: '1500' })
+    const ending = service.end('SIGTERM')
+    expect(await untilStatus(`${service.url}/health/ready`, 503)).to.equal(503)
+    expect((await startTurn(service.url, member)).terminal?.event).to.equal('done')
+    expect((await fetch(`${service.url}/health/ready`)).status).to.equal(503)
+    expect(await ending).to.equal(0)
+    expect((await rejection(fetch(`${service.url}/health/live`))).message).to.equal('fetch failed')
   })
 
   it('ends what outlives the drain with the error shutting_down, exit code 0', async () => {

@@ -77,7 +77,8 @@ describe('docker-compose.yml', () => {
 
   it('waits longer for the end than the service drains', () => {
     const grace = Number(services.chat.stop_grace_period?.replace('s', '')) * 1000
-    expect(grace).to.be.greaterThan(Number(services.chat.environment.CHAT_DRAIN_MS))
+    const { CHAT_LAMEDUCK_MS, CHAT_DRAIN_MS } = services.chat.environment
+    expect(grace).to.be.greaterThan(Number(CHAT_LAMEDUCK_MS) + Number(CHAT_DRAIN_MS) + 2000)
   })
 
   it('runs the simulators only in their profile, by commands that exist', () => {
