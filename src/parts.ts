@@ -19,10 +19,11 @@ import type { LlmGate } from './llm/gate.js'
 import { openGate } from './llm/open-gate.js'
 import { RefusedParameters } from './llm/refused-parameters.js'
 import { RequestCounts } from './llm/request-counts.js'
+import { createJudgedLog } from './metrics/judged-log.js'
 import { createJudgedWindow } from './metrics/judged-window.js'
 import { createServiceMetrics, type ServiceMetrics } from './metrics/prometheus.js'
 import { createPublicWindows } from './metrics/public-windows.js'
-import type { JudgedWindow, PublicWindows, Tally } from './metrics/windows.js'
+import type { JudgedLog, JudgedWindow, PublicWindows, Tally } from './metrics/windows.js'
 import { createNotifier, type Notifier } from './notifications/notifier.js'
 import { createMemorySessionStore } from './sessions/memory-session-store.js'
 import { createResilientSessionStore } from './sessions/resilient-session-store.js'
@@ -54,7 +55,11 @@ export function createParts(around: Surroundings) {
   const notifier = openNotifier(around)
   const flags = createFlags(config.flags, config.codeDefaults, { clock, logger })
   const windows = createPublicWindows(clock, { windowSeconds: guardrails.windowSeconds })
-  const judged = { runtime: createJudgedWindow(clock), direct: createJudgedWindow(clock) }
+  const judged = {
+    runtime: createJudgedWindow(clock),
+    direct: createJudgedWindow(clock),
+    log: createJudgedLog(clock),
+  }
   const fallback = openFallback({ flags, guardrails, judged, windows, journal, notifier }, around)
   const fence = config.shadow.requireFence
     ? createFenceGate({ runtime: () => shadowBackends.runtime_orchestrator, clock, logger, ids })
@@ -142,6 +147,7 @@ function openBackends({ config, clock, logger }: Surroundings, llm: SharedLlm, s
 interface Judged {
   readonly runtime: JudgedWindow
   readonly direct: JudgedWindow
+  readonly log: JudgedLog
 }
 
 interface FallbackParts {

@@ -1,10 +1,14 @@
-import type { Override } from '../store/override.js'
-import { adoptionOf } from './adoption.js'
+import { isTripKind } from '../protocol/fallback.js'
+import { isSameScope } from '../protocol/fallback-scope.js'
+import { type Override, scopeOfAuto } from '../store/override.js'
+import { type Adoption, adoptionOf } from './adoption.js'
 import { breachOf } from './auto-layer.js'
 import { applyCommand } from './command.js'
 import type { Draft } from './draft.js'
+import { insideOf } from './evidence.js'
+import { holdMs } from './hold.js'
 import { report } from './report.js'
-import type { FallbackState } from './state.js'
+import { type FallbackState, judgedScope } from './state.js'
 
 /**
  * The store, or the provider, has something newer: what was pending is dropped, except commands and a breach that still
@@ -15,7 +19,9 @@ export function adopt(draft: Draft, override: Override, fromProvider = false): v
   const told = withoutUntold(draft.state)
   // The first that is seen is no change: nobody here can say what it came after.
   const isFirst = starting && highest === 0
-  const isSick = draft.evidence !== undefined && breachOf(draft.evidence, draft.guardrails) !== undefined
+  const isSick =
+    draft.evidence !== undefined &&
+    breachOf(insideOf(draft.evidence, judgedScope(draft.state)), draft.guardrails) !== undefined
   const adoption = adoptionOf(draft.state, override, { isFirst, isSick })
 
   draft.become(override)
@@ -25,6 +31,7 @@ export function adopt(draft: Draft, override: Override, fromProvider = false): v
     reports: [],
     commands: [],
     isolated: adoption.isolated,
+    isolatedTo: adoption.isolatedTo,
   })
   draft.setStore({
     dirtyAt: null,
@@ -38,12 +45,21 @@ export function adopt(draft: Draft, override: Override, fromProvider = false): v
   if (adoption.recalls) draft.recall(epoch)
   if (!isFirst && isNewMeaning(told, override))
     draft.effects.push({ kind: 'adopted', transition: report(told, override, {}) })
+  if (adoption.joins !== undefined) join(draft, adoption.joins)
   for (const pending of commands) applyCommand(draft, pending)
+}
+
+/** The same trip for more: its hold begins anew. */
+function join(draft: Draft, joins: NonNullable<Adoption['joins']>): void {
+  const { wall } = draft.at
+  const holdUntil = wall + holdMs(draft.state.known.trips, 0, draft.guardrails)
+  const auto = { state: 'fallback', ...joins, since: wall, holdUntil } as const
+  draft.trip({ auto, evidenceSince: wall }, { what: 'widened', actor: 'auto' })
 }
 
 /** As far as anybody was told: a trip that never came into the store is not what somebody else ended. */
 function withoutUntold({ known, store: { tripped }, reports }: FallbackState): Override {
-  const isUntold = reports.some(({ transition: { kind } }) => kind === 'trip' || kind === 'relapse')
+  const isUntold = reports.some(({ transition: { kind } }) => kind !== undefined && isTripKind(kind))
   return tripped === null || !isUntold ? known : { ...known, auto: tripped.auto, trips: tripped.trips }
 }
 
@@ -54,6 +70,7 @@ function isNewMeaning(before: Override, after: Override): boolean {
       after.auto.state === 'recovering' &&
       before.auto.percent !== after.auto.percent) ||
     before.trips !== after.trips ||
+    !isSameScope(scopeOfAuto(before.auto), scopeOfAuto(after.auto)) ||
     JSON.stringify(before.manual) !== JSON.stringify(after.manual)
   )
 }

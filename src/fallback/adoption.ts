@@ -1,10 +1,13 @@
-import type { Override } from '../store/override.js'
+import { includesScope, type Scope, unionOf } from '../protocol/fallback-scope.js'
+import { type AutoLayer, type Override, scopeOfAuto, type Trip } from '../store/override.js'
 import type { FallbackState } from './state.js'
 
 /** What a newer override of somebody else means for what this replica held itself. */
 export type AdoptionKind =
-  /** in `fallback` as well: whatever tripped here is answered */
+  /** in `fallback` as well, for all of ours: whatever tripped here is answered */
   | 'fell_back'
+  /** in `fallback` for others than a trip of ours that still holds: that joins theirs */
+  | 'fell_back_apart'
   /** a person's reset: ends a trip of ours, an isolation, and what the probes have shown */
   | 'was_reset'
   /** a trip of ours lost its race: what it was judged by counts once more, upon theirs */
@@ -19,9 +22,13 @@ export type AdoptionKind =
 
 export interface Adoption {
   readonly isolated: boolean
+  /** null: for everybody, or not isolated */
+  readonly isolatedTo: Scope | null
   readonly forgetsProbes: boolean
   /** the evidence of the trip that lost its race counts once more */
   readonly recalls: boolean
+  /** what takes the place of theirs at once: ours, for theirs as well */
+  readonly joins?: { readonly trip: Trip; readonly scope?: Scope }
 }
 
 export interface AdoptionContext {
@@ -31,21 +38,25 @@ export interface AdoptionContext {
   readonly isSick: boolean
 }
 
-type Held = Pick<FallbackState, 'known' | 'highest' | 'isolated' | 'epoch'> & {
+type Held = Pick<FallbackState, 'known' | 'highest' | 'isolated' | 'isolatedTo' | 'epoch'> & {
   readonly store: Pick<FallbackState['store'], 'tripped'>
 }
 
-/** What follows from each; `isolated` is whether this replica was so before. */
-const ADOPTIONS: Readonly<Record<AdoptionKind, (isolated: boolean) => Adoption>> = {
-  fell_back: () => ({ isolated: false, forgetsProbes: false, recalls: false }),
-  was_reset: () => ({ isolated: false, forgetsProbes: true, recalls: false }),
-  trip_lost: (isolated) => ({ isolated, forgetsProbes: false, recalls: true }),
-  left_behind: () => ({ isolated: true, forgetsProbes: false, recalls: false }),
-  followed: (isolated) => ({ isolated, forgetsProbes: false, recalls: false }),
+const NOTHING = { forgetsProbes: false, recalls: false } as const
+const TOGETHER = { isolated: false, isolatedTo: null } as const
+
+/** What follows from each. */
+const ADOPTIONS: Readonly<Record<AdoptionKind, (held: Held, override: Override) => Adoption>> = {
+  fell_back: (held, override) => ({ ...isolationUnder(held, override), ...NOTHING }),
+  fell_back_apart: (held, override) => ({ ...TOGETHER, ...NOTHING, ...joined(held, override) }),
+  was_reset: () => ({ ...TOGETHER, forgetsProbes: true, recalls: false }),
+  trip_lost: (held) => ({ ...isolationOf(held), forgetsProbes: false, recalls: true }),
+  left_behind: (held, override) => ({ isolated: true, isolatedTo: leftScope(held, override), ...NOTHING }),
+  followed: (held) => ({ ...isolationOf(held), ...NOTHING }),
 }
 
 export function adoptionOf(held: Held, override: Override, context: AdoptionContext): Adoption {
-  return ADOPTIONS[adoptionKind(held, override, context)](held.isolated)
+  return ADOPTIONS[adoptionKind(held, override, context)](held, override)
 }
 
 /** The first of these that applies. Pure. */
@@ -55,11 +66,47 @@ export function adoptionKind(
   { isFirst, isSick }: AdoptionContext,
 ): AdoptionKind {
   const { known, store } = held
-  const isTripped = store.tripped !== null
-  if (override.auto.state === 'fallback') return 'fell_back'
-  if (!isFirst && (isReset(held, override) || (isTripped && isResetSince(held, override)))) return 'was_reset'
-  if (isTripped && (isFirst || override.trips < known.trips)) return 'trip_lost'
+  const { tripped } = store
+  if (override.auto.state === 'fallback')
+    return tripped !== null && isSick && canJoin(known.auto, override.auto) ? 'fell_back_apart' : 'fell_back'
+  if (!isFirst && (isReset(held, override) || (tripped !== null && isResetSince(held, override))))
+    return 'was_reset'
+  if (tripped !== null && (isFirst || override.trips <= tripped.trips)) return 'trip_lost'
   return isSick && isTowardsRuntime(known, override) ? 'left_behind' : 'followed'
+}
+
+/**
+ * Of two scopes the union. One of orgs and one of agents have none but everybody, for whom neither was decided: there the
+ * evidence that comes decides anew.
+ */
+function canJoin(ours: AutoLayer, theirs: AutoLayer): boolean {
+  const [our, their] = [scopeOfAuto(ours), scopeOfAuto(theirs)]
+  if (ours.state !== 'fallback' || includesScope(their, our)) return false
+  return our === undefined || our.dimension === their?.dimension
+}
+
+function joined({ known: { auto } }: Held, override: Override): Pick<Adoption, 'joins'> {
+  if (auto.state === 'normal') return {}
+  const { trip } = auto
+  const scope = unionOf(auto.scope, scopeOfAuto(override.auto))
+  return { joins: scope === undefined ? { trip } : { trip, scope } }
+}
+
+const isolationOf = ({ isolated, isolatedTo }: Held): Pick<Adoption, 'isolated' | 'isolatedTo'> => ({
+  isolated,
+  isolatedTo,
+})
+
+/** Who is isolated for more than others fall back for stays so. */
+function isolationUnder(held: Held, { auto }: Override): Pick<Adoption, 'isolated' | 'isolatedTo'> {
+  const isAnswered = includesScope(scopeOfAuto(auto), held.isolatedTo ?? undefined)
+  return !held.isolated || isAnswered ? TOGETHER : isolationOf(held)
+}
+
+/** It was in breach for whom it was in fallback, or for whom they are. */
+function leftScope({ known, isolated, isolatedTo }: Held, override: Override): Scope | null {
+  if (isolated) return isolatedTo
+  return scopeOfAuto(known.auto.state === 'normal' ? override.auto : known.auto) ?? null
 }
 
 /** Into or up the ramp, or from a fallback out of it; trips that are gone were ended by a person, for everybody. */

@@ -1,7 +1,9 @@
 import { unreachable } from '../core/errors.js'
 import type { FallbackPolicy } from '../protocol/fallback.js'
-import type { AutoLayer, Trip } from '../store/override.js'
-import type { Evidence, FallbackGuardrails } from './evidence.js'
+import { includesScope, type Scope, unionOf } from '../protocol/fallback-scope.js'
+import { type AutoLayer, scopeOfAuto, type Trip } from '../store/override.js'
+import { explain } from './attribution.js'
+import { type Evidence, type FallbackGuardrails, insideOf, outsideOf } from './evidence.js'
 import { holdMs } from './hold.js'
 import type { Instant, Timers } from './state.js'
 import { isDirectAsSick, isRecovered, judgeRuntime, recoveryReach } from './verdict.js'
@@ -29,7 +31,8 @@ export type AutoMove =
   | { readonly kind: 'would_trip'; readonly trip: Trip }
   | {
       readonly kind: 'trip'
-      readonly what: 'trip' | 'relapse'
+      /** `widened`: the same trip for more, its hold anew */
+      readonly what: 'trip' | 'relapse' | 'widened'
       readonly auto: AutoLayer
       readonly trips: number
     }
@@ -49,6 +52,17 @@ const STAY: AutoMove = { kind: 'stay' }
 export function autoMove(input: AutoInput): AutoMove {
   const { auto, policy } = input
   if (policy === 'off' && auto.state !== 'normal') return { kind: 'policy_off' }
+  const scope = scopeOfAuto(auto)
+  if (scope === undefined || auto.state === 'normal') return ownMove(input)
+  const widening = widen(input, auto, scope)
+  if (widening.kind === 'trip') return widening
+  const own = ownMove({ ...input, evidence: insideOf(input.evidence, scope) })
+  return own.kind === 'stay' ? widening : own
+}
+
+/** Of those it acts on, or in `normal` of everybody. */
+function ownMove(input: AutoInput): AutoMove {
+  const { auto } = input
   switch (auto.state) {
     case 'normal':
       return fromNormal(input)
@@ -82,11 +96,32 @@ function fromNormal(input: AutoInput): AutoMove {
   if (policy === 'off') return STAY
   const breach = tripOf(evidence, guardrails)
   if (breach === 'both_sick') return { kind: 'both_sick' }
-  if (breach !== undefined)
-    return policy === 'observe' ? { kind: 'would_trip', trip: breach } : trip(input, breach, 'trip')
+  if (breach !== undefined) {
+    const whose = explain(breach, evidence.suspects ?? [], guardrails) ?? { trip: breach }
+    return policy === 'observe' ? { kind: 'would_trip', trip: whose.trip } : trip(input, whose, 'trip')
+  }
   const { goodSinceAt } = input.timers
   const isForgotten = goodSinceAt !== null && input.now - goodSinceAt >= guardrails.maxHoldSeconds * 1000
   return input.trips > 0 && isForgotten ? { kind: 'forget_trips' } : STAY
+}
+
+/**
+ * Everybody else is judged as in `normal`: a breach of theirs joins those who fail, and is everybody's where they do not explain
+ * it, or it is of health. Where it turns out to be the scope's own, that relapses.
+ */
+function widen(input: AutoInput, auto: Exclude<AutoLayer, { state: 'normal' }>, scope: Scope): AutoMove {
+  const { guardrails, policy } = input
+  const evidence = outsideOf(input.evidence, scope)
+  const breach = tripOf(evidence, guardrails)
+  if (breach === undefined) return STAY
+  if (breach === 'both_sick') return { kind: 'both_sick' }
+  const explained = explain(breach, evidence.suspects ?? [], guardrails)
+  if (explained !== undefined && includesScope(scope, explained.scope))
+    return auto.state === 'recovering' ? trip(input, { ...explained, scope }, 'relapse') : STAY
+  if (policy === 'observe') return { kind: 'would_trip', trip: breach }
+  const wider = explained === undefined ? undefined : unionOf(scope, explained.scope)
+  if (explained === undefined || wider === undefined) return trip(input, { trip: breach }, 'widened')
+  return trip(input, { trip: explained.trip, scope: wider }, 'widened')
 }
 
 /** Health alone trips only where the runtime is in use: who uses the direct LLM alone is left in peace. */
@@ -105,14 +140,15 @@ function fromFallback(input: AutoInput, auto: Extract<AutoLayer, { state: 'fallb
   if (!input.holder || isHeld || !evidence.probe.healthy) return STAY
   if (!isRecovered(evidence.runtime.recent, guardrails) && !isQuiet(evidence, guardrails)) return STAY
   const percent = guardrails.rampPercents[0] ?? 100
-  const next: AutoLayer = { state: 'recovering', trip: auto.trip, since: input.wall, percent }
+  const { holdUntil: _, ...tripped } = auto
+  const next: AutoLayer = { ...tripped, state: 'recovering', since: input.wall, percent }
   return { kind: 'towards_runtime', what: 'recovery_begun', auto: next }
 }
 
 function fromRecovering(input: AutoInput, auto: Extract<AutoLayer, { state: 'recovering' }>): AutoMove {
   const { evidence, guardrails, timers } = input
   const breach = breachOf(evidence, guardrails)
-  if (breach !== undefined) return trip(input, breach, 'relapse')
+  if (breach !== undefined) return trip(input, { ...auto, trip: breach }, 'relapse')
   const isStepOver = input.now - timers.autoSinceAt >= guardrails.rampStepSeconds * 1000
   if (!input.holder || !isStepOver || !evidence.probe.healthy) return STAY
   // Only where health was the cause may probes alone speak for the runtime.
@@ -129,10 +165,15 @@ function isRampedWell({ runtime }: Evidence, guardrails: FallbackGuardrails): bo
   return runtime.slow.total < recoveryReach(guardrails) && isRecovered(runtime.recent, guardrails)
 }
 
-function trip(input: AutoInput, cause: Trip, what: 'trip' | 'relapse'): AutoMove {
-  const trips = input.trips + 1
+function trip(
+  input: AutoInput,
+  { trip: cause, scope }: { readonly trip: Trip; readonly scope?: Scope },
+  what: 'trip' | 'relapse' | 'widened',
+): AutoMove {
+  const trips = what === 'widened' ? input.trips : input.trips + 1
   const holdUntil = input.wall + holdMs(trips, input.jitter, input.guardrails)
-  const auto: AutoLayer = { state: 'fallback', trip: cause, since: input.wall, holdUntil }
+  const limited = scope === undefined ? {} : { scope }
+  const auto: AutoLayer = { state: 'fallback', trip: cause, since: input.wall, ...limited, holdUntil }
   return { kind: 'trip', what, auto, trips }
 }
 

@@ -54,7 +54,7 @@ export function reset(draft: Draft, told: { what?: 'hand_edit' | 'reset'; userId
     { auto: { state: 'normal' }, manual: { scope: 'none' }, trips: 0, evidenceSince: draft.at.wall },
     { ...told, actor: 'manual' },
   )
-  draft.set({ isolated: false, wouldTrip: null, bothSick: false })
+  draft.set({ isolated: false, isolatedTo: null, wouldTrip: null, bothSick: false })
   draft.resetHealth()
 }
 

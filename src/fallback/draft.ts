@@ -1,5 +1,5 @@
 import type { TransitionKind } from '../protocol/fallback.js'
-import type { AutoLayer, ManualLayer, Override } from '../store/override.js'
+import { type AutoLayer, type ManualLayer, type Override, scopeOfAuto } from '../store/override.js'
 import { type Evidence, type FallbackGuardrails, withoutExecutions, withoutHealth } from './evidence.js'
 import { report } from './report.js'
 import type { Effect, EvidenceEpoch, FallbackState, Instant, Step, StoreState } from './state.js'
@@ -121,7 +121,8 @@ export class Draft {
 
   /** The epoch of the override that is known: only executions started from now on are judged. */
   beginEpoch(): void {
-    this.effects.push({ kind: 'restart_evidence' })
+    const scope = scopeOfAuto(this.state.known.auto)
+    this.effects.push({ kind: 'restart_evidence', ...(scope === undefined ? {} : { scope }) })
     this.#judgeBy({ since: this.state.known.evidenceSince ?? null, executionsAt: this.at.now })
   }
 

@@ -1,5 +1,6 @@
 import type { Logger } from '../core/logger.js'
 import type { Transition } from '../journal/journal.js'
+import { isTripKind } from '../protocol/fallback.js'
 import { tripReason } from '../protocol/fallback-reason.js'
 import { transitionKind, transitionReason } from '../protocol/transition-text.js'
 import type { Trip } from '../store/override.js'
@@ -10,7 +11,7 @@ import type { Alert } from './fallback.js'
 /** A change of the override by this replica; towards the direct LLM a warning, with the text operators search for. */
 export function transitioned(logger: Logger, transition: Transition): void {
   const line = lineOf(transition)
-  if (line.kind === 'trip' || line.kind === 'relapse') logger.warn(line, '[Chat] 自动回退到 direct 模式')
+  if (isTripKind(transitionKind(transition))) logger.warn(line, '[Chat] 自动回退到 direct 模式')
   else if (line.kind === 'hand_edit_refused')
     logger.warn(line, `[Fallback] ${transitionReason(transition, 'en')}`)
   else logger.info(line, `[Fallback] ${transitionReason(transition, 'en')}`)

@@ -42,7 +42,7 @@ export interface RuntimeWindows {
   readonly fast: Tally
   /** over `fastWindowSeconds`, reaching back, beyond `windowSeconds` too, until it holds `recoveryReach` (verdict) */
   readonly recent: Tally
-  /** the newest `consecutiveFailures` executions, as long as all of them failed; of everybody's alone */
+  /** the newest `consecutiveFailures` executions, as long as all of them failed */
   readonly streak?: Streak
 }
 
@@ -57,10 +57,12 @@ export interface Evidence {
     readonly scope: Scope
     readonly inside: RuntimeWindows
     readonly rest: RuntimeWindows
+    /** while the rates of the rest are in breach: who fails there, in the scope's dimension */
+    readonly suspects?: readonly Suspects[]
     /** since the last turn of the scope that without the override would be the runtime's */
     readonly quietForMs: number
   }
-  /** while the rates are in breach, of everybody or outside of the scope: who fails, by dimension */
+  /** while the rates of everybody are in breach: who fails, by dimension */
   readonly suspects?: readonly Suspects[]
   /** the direct LLM over its newest 60 s */
   readonly direct: Tally
@@ -100,11 +102,15 @@ export function insideOf(evidence: Evidence, scope: Scope | undefined): Evidence
   return { ...evidence, runtime: scoped.inside, quietForMs: scoped.quietForMs }
 }
 
-/** What everybody else is judged by. */
-export function outsideOf(evidence: Evidence, scope: Scope): Evidence {
-  const { scoped } = evidence
-  const isKnown = scoped !== undefined && isSameScope(scoped.scope, scope)
-  return { ...evidence, runtime: isKnown ? scoped.rest : NO_EXECUTIONS }
+/**
+ * What everybody else is judged by. Of a scope that it was not gathered for it is everybody's: a breach that was found in
+ * another state, and lost its race.
+ */
+export function outsideOf({ scoped, suspects, ...evidence }: Evidence, scope: Scope): Evidence {
+  if (scoped === undefined || !isSameScope(scoped.scope, scope))
+    return { ...evidence, ...(suspects === undefined ? {} : { suspects }) }
+  const theirs = scoped.suspects === undefined ? {} : { suspects: scoped.suspects }
+  return { ...evidence, ...theirs, runtime: scoped.rest }
 }
 
 /** The same, with the probes forgotten. */

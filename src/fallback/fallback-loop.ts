@@ -7,8 +7,9 @@ import type { Logger } from '../core/logger.js'
 import { createLoop } from '../core/loop.js'
 import type { Outcome } from '../execution/outcome.js'
 import type { Journal, Transition } from '../journal/journal.js'
-import type { JudgedWindow, PublicWindows } from '../metrics/windows.js'
+import type { JudgedLog, JudgedWindow, PublicWindows } from '../metrics/windows.js'
 import type { FallbackPolicy } from '../protocol/fallback.js'
+import { covers, type ScopeSubject } from '../protocol/fallback-scope.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import type { FlagStore, Stored } from '../store/flag-store.js'
 import { overrideOfMetadata } from '../store/override-document.js'
@@ -42,9 +43,18 @@ import { renderLease } from './lease-file.js'
 import { next } from './machine.js'
 import type { HealthProbe, ProbeResult } from './probe.js'
 import { judgedFailures } from './probe-counts.js'
+import { ScopedQuiet } from './scoped-quiet.js'
 import { snapshotOf } from './snapshot.js'
-import { type Effect, type FallbackInput, type FallbackState, initialState, type Step } from './state.js'
+import {
+  type Effect,
+  type FallbackInput,
+  type FallbackState,
+  initialState,
+  judgedScope,
+  type Step,
+} from './state.js'
 import { FlagStoreReader } from './store-reader.js'
+import { LONGEST_MS, tellApart } from './tell-apart.js'
 import { recoveryReach } from './verdict.js'
 import { whoseOverride } from './whose-override.js'
 
@@ -85,7 +95,12 @@ export interface FallbackDeps {
     onResult(result: ProbeResult): void
     guardrails(): LoopGuardrails
   }) => HealthProbe
-  readonly judged: { readonly runtime: JudgedWindow; readonly direct: JudgedWindow }
+  readonly judged: {
+    readonly runtime: JudgedWindow
+    readonly direct: JudgedWindow
+    /** the runtime's, by org and agent */
+    readonly log: JudgedLog
+  }
   readonly windows: Pick<PublicWindows, 'clear' | 'resize'>
   readonly journal: Pick<Journal, 'keepTransition' | 'keepSample'>
   /** Never throws, never waits. */
@@ -114,8 +129,6 @@ export interface RunningFallback extends Fallback {
 
 /** ms: the direct LLM is judged over its newest minute (rule: as sick?) */
 const DIRECT_WINDOW_MS = 60_000
-/** ms: where few turns come, recovery is judged over as many as it takes, a day back at most */
-const LONGEST_MS = 86_400_000
 /** ms between rounds that were asked for: a burst of flag changes is one round */
 const PAUSE_MS = 20
 /** on what a lost race left, within one round; the lock itself has them wait by chance. The next round follows at once */
@@ -140,6 +153,7 @@ class FallbackLoop implements RunningFallback {
   #text: string | undefined
   #lastRuntimeTurnAt: number | undefined
   #lastCandidateAt: number
+  readonly #scoped = new ScopedQuiet()
   #evaluator: ReturnType<typeof createOverrideEvaluator>
   #loopFault: string | undefined
   /** by the probes, when they told last */
@@ -195,39 +209,55 @@ class FallbackLoop implements RunningFallback {
   }
 
   overrideFor(subject: Subject, provided: ProvidedOverride): CountingOverride {
-    const whose = whoseOverride(this.#state, provided)
+    const isOwnOn = (): boolean => this.#evaluator(subject)
+    const whose = whoseOverride(this.#state, provided, subject, isOwnOn)
     switch (whose) {
       case 'isolated':
       case 'tripped':
-        return { on: true, whose }
+        return { on: true, whose, ...this.#scopedFor(subject) }
       case 'provider':
-        return { on: provided.on, whose }
+        return { on: provided.on, whose, ...this.#scopedFor(subject) }
       case 'own':
-        return { on: this.#evaluator(subject), whose }
+        return { on: isOwnOn(), whose, ...this.#scopedFor(subject) }
     }
   }
 
-  turnDecided(decision: { readonly mode: ExecutionMode }, modeWithoutOverride: ExecutionMode): void {
+  #scopedFor(subject: Subject): Pick<CountingOverride, 'scoped'> {
+    const scope = judgedScope(this.#state)
+    if (scope === undefined) return {}
+    return { scoped: { dimension: scope.dimension, covered: covers(scope, subject) } }
+  }
+
+  turnDecided(
+    decision: { readonly mode: ExecutionMode },
+    modeWithoutOverride: ExecutionMode,
+    subject: ScopeSubject,
+  ): void {
     const now = this.deps.clock.monotonic()
     if (decision.mode === 'runtime_orchestrator') this.#lastRuntimeTurnAt = now
-    if (modeWithoutOverride === 'runtime_orchestrator') this.#lastCandidateAt = now
+    if (modeWithoutOverride !== 'runtime_orchestrator') return
+    this.#lastCandidateAt = now
+    this.#scoped.turn(judgedScope(this.#state), subject, now)
   }
 
   record(outcome: Outcome): void {
-    const { runtime, direct } = this.deps.judged
     const judged = asJudged(outcome)
-    if (judged.mode === 'runtime_orchestrator') runtime.record(judged)
-    else direct.record(judged)
+    if (judged.mode === 'runtime_orchestrator') this.recordShadow(judged)
+    else this.deps.judged.direct.record(judged)
   }
 
   recordShadow(outcome: Outcome): void {
-    this.deps.judged.runtime.record(outcome)
+    const { runtime, log } = this.deps.judged
+    runtime.record(outcome)
+    log.record(outcome)
   }
 
   maySpareShadow(subject: Subject): boolean {
     const { known, isolated } = this.#state
     if (this.#flags.policy === 'off') return false
     if (known.auto.state === 'normal' && !isolated) return false
+    // Everybody else is on the runtime, and shows nothing of those in the scope.
+    if (!covers(judgedScope(this.#state), subject)) return false
     // Who a person took off the runtime is left alone, silently too.
     if (known.manual.scope === 'none') return true
     return known.manual.scope === 'orgs' && !this.#isManual(subject)
@@ -358,6 +388,7 @@ class FallbackLoop implements RunningFallback {
     switch (effect.kind) {
       case 'restart_evidence':
         judged.runtime.restart(clock.monotonic())
+        judged.log.restart(clock.monotonic(), effect.scope)
         return
       case 'reset_health':
         this.#probe.reset()
@@ -443,14 +474,17 @@ class FallbackLoop implements RunningFallback {
     const windowMs = guardrails.windowSeconds * 1000
     const fastMs = guardrails.fastWindowSeconds * 1000
     const probe = this.#probe.state()
+    const runtime = {
+      slow: judged.runtime.tally(windowMs),
+      fast: judged.runtime.newest(fastMs, 2 * guardrails.minSamples, windowMs),
+      recent: judged.runtime.newest(fastMs, recoveryReach(guardrails), LONGEST_MS),
+      streak: judged.runtime.streak(guardrails.consecutiveFailures),
+    }
+    const scope = judgedScope(this.#state)
     return {
       at: now,
-      runtime: {
-        slow: judged.runtime.tally(windowMs),
-        fast: judged.runtime.newest(fastMs, 2 * guardrails.minSamples, windowMs),
-        recent: judged.runtime.newest(fastMs, recoveryReach(guardrails), LONGEST_MS),
-        streak: judged.runtime.streak(guardrails.consecutiveFailures),
-      },
+      runtime,
+      ...tellApart(judged.log, scope, runtime, this.#scoped.forMs(scope, now), guardrails),
       direct: judged.direct.tally(DIRECT_WINDOW_MS),
       probe: {
         failures: judgedFailures(probe, guardrails.probeFailures),

@@ -1,6 +1,7 @@
 import type { Outcome } from '../execution/outcome.js'
 import type { Transition } from '../journal/journal.js'
 import type { FallbackPolicy } from '../protocol/fallback.js'
+import type { ScopeDimension, ScopeSubject } from '../protocol/fallback-scope.js'
 import type { Decision, ExecutionMode } from '../protocol/modes.js'
 import type { Override, Trip } from '../store/override.js'
 
@@ -73,6 +74,8 @@ export type WhoseOverride = 'provider' | 'own' | 'tripped' | 'isolated'
 export interface CountingOverride {
   readonly on: boolean
   readonly whose: WhoseOverride
+  /** the automatic fallback that this replica knows is for some alone; whether the subject is one of them */
+  readonly scoped?: { readonly dimension: ScopeDimension; readonly covered: boolean }
 }
 
 export type FallbackEvent =
@@ -84,7 +87,7 @@ export interface Fallback {
   /** The override that counts for this subject: ours where it is newer than the provider's, else the provider's. */
   overrideFor(subject: Subject, provided: ProvidedOverride): CountingOverride
   /** Each turn once, when it was decided; its mode without the override makes it a candidate of a recovery. */
-  turnDecided(decision: Decision, modeWithoutOverride: ExecutionMode): void
+  turnDecided(decision: Decision, modeWithoutOverride: ExecutionMode, subject: ScopeSubject): void
   /** Each execution of a turn at its end, into the judged windows. */
   record(outcome: Outcome): void
   snapshot(): FallbackSnapshot

@@ -1,6 +1,7 @@
 import type { Expected } from '../store/flag-store.js'
+import { scopeOfAuto } from '../store/override.js'
 import { isQuiet } from './auto-layer.js'
-import type { Evidence, FallbackGuardrails } from './evidence.js'
+import { type Evidence, type FallbackGuardrails, insideOf } from './evidence.js'
 import type { FallbackState, LeaseSeen, LeaseState } from './state.js'
 import { isDoubtful } from './verdict.js'
 
@@ -67,7 +68,8 @@ export function leaseMove(
   if (known.auto.state === 'normal') return isMine ? write(null) : undefined
   const { holdUntilAt } = state.timers
   const isHeld = known.auto.state === 'fallback' && holdUntilAt !== null && now < holdUntilAt
-  const isCleared = !isDoubtful(evidence.runtime.recent, guardrails) || isQuiet(evidence, guardrails)
+  const theirs = insideOf(evidence, scopeOfAuto(known.auto))
+  const isCleared = !isDoubtful(theirs.runtime.recent, guardrails) || isQuiet(theirs, guardrails)
   const isWell = evidence.probe.healthy && isCleared
   const isFit = !state.isolated && (isWell || (isHeld && known.replica === self.replica))
   if (isMine) {

@@ -3,6 +3,7 @@ import type { Trip } from '../store/override.js'
 import { autoMove, breachOf, isQuiet } from './auto-layer.js'
 import { applyCommand, forgetCommands } from './command.js'
 import { Draft } from './draft.js'
+import { insideOf, outsideOf } from './evidence.js'
 import { holdsLease, leaseMove, leaseMs, seeLease } from './lease.js'
 import { forgetRefusedEdit } from './refused-edit.js'
 import { prove, seeProvider } from './see-provider.js'
@@ -94,8 +95,14 @@ function expireManual(draft: Draft, { policy, now, wall, guardrails }: Tick): vo
   forgetCommands(draft, (command) => command.kind === 'trigger')
   const manual = { scope: 'none' } as const
   const told = { what: 'manual_expired', actor: 'auto' } as const
-  if (known.manual.scope === 'orgs' || known.auto.state === 'fallback' || policy === 'off') {
+  if (known.manual.scope === 'orgs' || policy === 'off') {
     draft.change({ manual }, told)
+    return
+  }
+  if (known.auto.state === 'fallback') {
+    // Nobody goes straight back: who was covered by hand alone waits for the ramp with those in its scope.
+    const { scope, ...auto } = known.auto
+    draft.change(scope === undefined ? { manual } : { manual, auto, evidenceSince: wall }, told)
     return
   }
   const trip =
@@ -109,15 +116,21 @@ function expireManual(draft: Draft, { policy, now, wall, guardrails }: Tick): vo
 
 /** Healthy once: its word counts again. And where the policy forbids a fallback, it forbids one of its own as well. */
 function leaveIsolation(draft: Draft, { policy }: Tick): void {
-  const { state, evidence, guardrails } = draft
-  if (!state.isolated || evidence === undefined) return
+  const { state, guardrails } = draft
+  if (!state.isolated || draft.evidence === undefined) return
   if (policy === 'off') {
-    draft.set({ isolated: false })
+    draft.set({ isolated: false, isolatedTo: null })
     return
   }
+  const { isolatedTo } = state
+  if (isolatedTo !== null && breachOf(outsideOf(draft.evidence, isolatedTo), guardrails) !== undefined) {
+    draft.set({ isolatedTo: null })
+    return
+  }
+  const evidence = insideOf(draft.evidence, isolatedTo ?? undefined)
   if (breachOf(evidence, guardrails) !== undefined || !evidence.probe.healthy) return
   if (!isRecovered(evidence.runtime.recent, guardrails) && !isQuiet(evidence, guardrails)) return
-  draft.set({ isolated: false })
+  draft.set({ isolated: false, isolatedTo: null })
 }
 
 /** Changed guardrails bind at once. */

@@ -1,6 +1,6 @@
 import type { Transition } from '../journal/journal.js'
 import type { TransitionKind } from '../protocol/fallback.js'
-import type { AutoLayer, Override } from '../store/override.js'
+import { type AutoLayer, type Override, scopeOfAuto } from '../store/override.js'
 import type { Evidence, FallbackGuardrails } from './evidence.js'
 
 export interface ReportContext {
@@ -18,12 +18,14 @@ export function report(before: Override, after: Override, context: ReportContext
   const byHand = context.kind === 'triggered' || context.kind === 'hand_edit'
   const reason = byHand && manual.scope !== 'none' && manual.reason !== '' ? manual.reason : undefined
   const cause = byHand || context.kind === 'reset' ? 'manual' : trip?.cause
+  const scope = scopeOfAuto(after.auto.state === 'normal' ? before.auto : after.auto)
   const measured = trip !== undefined && cause !== 'manual'
   return {
     at: after.updatedAt ?? 0,
     ...(context.kind === undefined ? {} : { kind: context.kind }),
     from: before.auto.state,
     to: after.auto.state,
+    ...(scope === undefined ? {} : { scope }),
     manualFrom: before.manual.scope,
     manualTo: after.manual.scope,
     actor: after.actor,

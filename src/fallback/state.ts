@@ -1,7 +1,8 @@
 import type { Transition } from '../journal/journal.js'
 import type { FallbackPolicy } from '../protocol/fallback.js'
+import type { Scope } from '../protocol/fallback-scope.js'
 import type { ContentHash, Expected, FlagStoreFault } from '../store/flag-store.js'
-import { type HandEdit, NEUTRAL, type Override, type Trip } from '../store/override.js'
+import { type HandEdit, NEUTRAL, type Override, scopeOfAuto, type Trip } from '../store/override.js'
 import type { Evidence, FallbackGuardrails } from './evidence.js'
 import type { Command } from './fallback.js'
 import type { LeaseWrite } from './lease.js'
@@ -28,6 +29,8 @@ export interface FallbackState {
   readonly proof: Proof | null
   /** in breach while others recover: direct for its own turns, writes nothing until it was healthy once */
   readonly isolated: boolean
+  /** ... for a scope alone; null: for everybody, or not isolated */
+  readonly isolatedTo: Scope | null
   /** commands that are not in the store yet; after a lost race they are tried again */
   readonly commands: readonly PendingCommand[]
   /** told once what they tell of is in the store, or known not to get there */
@@ -39,6 +42,15 @@ export interface FallbackState {
   readonly wouldTrip: Trip | null
   /** a breach, and no trip: the direct LLM is as sick */
   readonly bothSick: boolean
+}
+
+/** For whom this replica judges apart from everybody else. */
+export function judgedScope({
+  isolated,
+  isolatedTo,
+  known,
+}: Pick<FallbackState, 'isolated' | 'isolatedTo' | 'known'>): Scope | undefined {
+  return isolated ? (isolatedTo ?? undefined) : scopeOfAuto(known.auto)
 }
 
 export interface Self {
@@ -202,8 +214,8 @@ export type Effect =
   | { readonly kind: 'report'; readonly transition: Transition }
   /** of another replica or unknown hand: to be logged and kept */
   | { readonly kind: 'adopted'; readonly transition: Transition }
-  /** only executions started from now on are judged */
-  | { readonly kind: 'restart_evidence' }
+  /** only executions started from now on are judged; of a scope alone where there is one */
+  | { readonly kind: 'restart_evidence'; readonly scope?: Scope }
   /** a reset: probe counts and the runtime's public window begin anew */
   | { readonly kind: 'reset_health' }
 
@@ -277,6 +289,7 @@ export function initialState(self: Self, now: number): FallbackState {
     fromProvider: false,
     proof: null,
     isolated: false,
+    isolatedTo: null,
     commands: [],
     reports: [],
     proposal: null,

@@ -12,7 +12,7 @@ type Told = Pick<Evidence, 'scoped' | 'suspects'>
 
 /**
  * The runtime's executions by whom they were for, as far as the machine needs it: inside and outside of a scope while there is
- * one, and who fails while the rates of all (or of all outside) are in breach. By what the log holds alone.
+ * one, and who fails while the rates of all, or of all outside, are in breach. By what the log holds.
  */
 export function tellApart(
   log: JudgedLog,
@@ -21,14 +21,14 @@ export function tellApart(
   quietForMs: number,
   guardrails: FallbackGuardrails,
 ): Told {
-  if (scope === undefined)
-    return guardrails.scoped ? suspectsOf(log, SCOPE_DIMENSIONS, everybody, all, guardrails) : {}
+  const suspects = suspectsOf(log, SCOPE_DIMENSIONS, everybody, all, guardrails)
+  if (scope === undefined) return suspects
   const isInside: Who = among(scope)
   const isOutside: Who = (subject) => !isInside(subject)
   const rest = windowsOf(log, isOutside, guardrails)
-  const scoped = { scope, inside: windowsOf(log, isInside, guardrails), rest, quietForMs }
-  if (!guardrails.scoped) return { scoped }
-  return { scoped, ...suspectsOf(log, [scope.dimension], isOutside, rest, guardrails) }
+  const inside = windowsOf(log, isInside, guardrails)
+  const further = suspectsOf(log, [scope.dimension], isOutside, rest, guardrails)
+  return { ...suspects, scoped: { scope, inside, rest, ...further, quietForMs } }
 }
 
 function suspectsOf(
@@ -38,6 +38,7 @@ function suspectsOf(
   { slow, fast }: Pick<RuntimeWindows, 'slow' | 'fast'>,
   guardrails: FallbackGuardrails,
 ): Pick<Told, 'suspects'> {
+  if (!guardrails.scoped) return {}
   const [window, reach] =
     judge(slow, guardrails).kind === 'breach'
       ? ([slow, slowReach(guardrails)] as const)
@@ -77,6 +78,7 @@ function windowsOf(log: JudgedLog, who: Who, guardrails: FallbackGuardrails): Ru
       atLeast: recoveryReach(guardrails),
       windowMs: LONGEST_MS,
     }),
+    streak: log.streak(who, guardrails.consecutiveFailures),
   }
 }
 

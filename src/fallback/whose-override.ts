@@ -1,21 +1,29 @@
+import { covers, type ScopeSubject } from '../protocol/fallback-scope.js'
 import type { ProvidedOverride, WhoseOverride } from './fallback.js'
 import type { FallbackState } from './state.js'
 
 export type Standing = {
   readonly isolated: boolean
+  readonly isolatedTo: FallbackState['isolatedTo']
   readonly starting: boolean
   readonly store: Pick<FallbackState['store'], 'tripped' | 'dirtyAt'>
   readonly known: Pick<FallbackState['known'], 'revision'>
 }
 
-/** Whose word on the override counts for a turn: the first of these that applies. The one place that knows. Pure. */
+/**
+ * Whose word on the override counts for a turn: the first of these that applies. The one place that knows. Pure.
+ *
+ * @param isOwnOn whether this replica's own override is on for the subject
+ */
 export function whoseOverride(
-  { isolated, starting, store, known }: Standing,
+  { isolated, isolatedTo, starting, store, known }: Standing,
   provided: ProvidedOverride,
+  subject: ScopeSubject,
+  isOwnOn: () => boolean,
 ): WhoseOverride {
-  if (isolated) return 'isolated'
+  if (isolated && covers(isolatedTo ?? undefined, subject)) return 'isolated'
   // Memory first: others may be writing the override without pause, and none of them knows of this trip yet.
-  if (store.tripped !== null) return 'tripped'
+  if (store.tripped !== null && isOwnOn()) return 'tripped'
   // Nothing was read yet, and nothing decided either.
   if (starting && store.dirtyAt === null) return 'provider'
   // Ties go to the provider: it has the file.

@@ -2,6 +2,7 @@ import type { FallbackSnapshot } from '../fallback/fallback.js'
 import type { PublicWindows } from '../metrics/windows.js'
 import type { FallbackData, FallbackStatus, MetricsView } from '../protocol/fallback.js'
 import { tripReason } from '../protocol/fallback-reason.js'
+import { type Scope, scopeName, scopeNote } from '../protocol/fallback-scope.js'
 import { instant } from '../protocol/instant.js'
 import type { AutoLayer, ManualLayer, Override, Trip } from '../store/override.js'
 import { alertText } from './alert-text.js'
@@ -13,13 +14,14 @@ const BY_HAND: Sentence = { 'zh-CN': '手动回退（未说明原因）', en: 'F
 
 type Speaker =
   | { readonly kind: 'none' }
-  | { readonly kind: 'auto'; readonly trip: Trip }
+  | { readonly kind: 'auto'; readonly trip: Trip; readonly scope?: Scope }
   | { readonly kind: 'manual'; readonly reason: string }
 
 /** Which layer the reason is taken from: a person's for everybody, then the automatic one, then a person's for some. */
 function speakerOf({ auto, manual }: Pick<Override, 'auto' | 'manual'>): Speaker {
   if (manual.scope === 'all') return { kind: 'manual', reason: manual.reason }
-  if (auto.state !== 'normal') return { kind: 'auto', trip: auto.trip }
+  if (auto.state !== 'normal')
+    return { kind: 'auto', trip: auto.trip, ...(auto.scope === undefined ? {} : { scope: auto.scope }) }
   if (manual.scope === 'orgs') return { kind: 'manual', reason: manual.reason }
   return { kind: 'none' }
 }
@@ -31,7 +33,7 @@ export function fallbackReason(override: Pick<Override, 'auto' | 'manual'>, lang
     case 'none':
       return ''
     case 'auto':
-      return tripReason(speaker.trip, language)
+      return tripReason(speaker.trip, language) + scopeNote(speaker.scope, language)
     case 'manual':
       return speaker.reason.trim() === '' ? BY_HAND[language] : speaker.reason
   }
@@ -80,13 +82,21 @@ export function statusView(snapshot: FallbackSnapshot, language: Language): Fall
  */
 export function snapshotForOrg(snapshot: FallbackSnapshot, orgId: string): FallbackSnapshot {
   const { wouldTrip: _all, ...rest } = snapshot
-  const { manual } = snapshot.override
+  const { auto, manual } = snapshot.override
   return {
     ...rest,
-    override: { ...snapshot.override, manual: manualForOrg(manual, orgId) },
+    override: { ...snapshot.override, auto: autoForOrg(auto, orgId), manual: manualForOrg(manual, orgId) },
     lease: { mine: false },
     alerts: [],
   }
+}
+
+/** Agents may be other orgs' own: that some are concerned is told, and not which. */
+function autoForOrg(auto: AutoLayer, orgId: string): AutoLayer {
+  if (auto.state === 'normal' || auto.scope === undefined) return auto
+  const { scope } = auto
+  if (scope.dimension === 'agents') return { ...auto, scope: { ...scope, ids: [] } }
+  return scope.ids.includes(orgId) ? { ...auto, scope: { ...scope, ids: [orgId] } } : { state: 'normal' }
 }
 
 function manualForOrg(manual: ManualLayer, orgId: string): ManualLayer {
@@ -101,6 +111,7 @@ function dataOf({ override, persisted, propagated, propagationMs }: FallbackSnap
   const { auto, trips, revision } = override
   return {
     state: auto.state,
+    ...scopeFields(auto),
     ...causeOf(speakerOf(override)),
     ...timesOf(auto),
     trips,
@@ -110,6 +121,11 @@ function dataOf({ override, persisted, propagated, propagationMs }: FallbackSnap
     revision,
     replica: override.replica ?? '',
   }
+}
+
+function scopeFields(auto: AutoLayer): Pick<FallbackData, 'scope' | 'scopeIds'> {
+  if (auto.state === 'normal') return { scope: null, scopeIds: [] }
+  return { scope: scopeName(auto.scope), scopeIds: [...(auto.scope?.ids ?? [])] }
 }
 
 function causeOf(speaker: Speaker): Pick<FallbackData, 'cause' | 'value' | 'threshold'> {

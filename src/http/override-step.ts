@@ -1,4 +1,5 @@
 import type { CountingOverride } from '../fallback/fallback.js'
+import type { ScopeDimension } from '../protocol/fallback-scope.js'
 import type { Language, Sentence } from './language.js'
 
 const PROVIDED: Readonly<Record<'on' | 'off', Sentence>> = {
@@ -22,16 +23,47 @@ const ISOLATED: Sentence = {
   en: 'the runtime is sick for this replica alone while others recover: direct_llm until it was healthy here once',
 }
 
+const INSIDE: Readonly<Record<ScopeDimension, Sentence>> = {
+  orgs: {
+    'zh-CN': '；自动回退仅限部分组织，该调用方的组织在其中',
+    en: '; the automatic fallback is for some orgs alone, and this org is one of them',
+  },
+  agents: {
+    'zh-CN': '；自动回退仅限部分智能体，该智能体在其中',
+    en: '; the automatic fallback is for some agents alone, and this agent is one of them',
+  },
+}
+
+const OUTSIDE: Readonly<Record<ScopeDimension, Sentence>> = {
+  orgs: {
+    'zh-CN': '；自动回退仅限部分组织，该调用方的组织不在其中',
+    en: '; the automatic fallback is for some orgs alone, and this org is none of them',
+  },
+  agents: {
+    'zh-CN': '；自动回退仅限部分智能体，该智能体不在其中',
+    en: '; the automatic fallback is for some agents alone, and this agent is none of them',
+  },
+}
+
 /** Why the override says what it says for one caller. */
-export function overrideWhy({ on, whose }: CountingOverride, language: Language): string {
+export function overrideWhy(override: CountingOverride, language: Language): string {
+  return sentenceOf(override)[language] + scopeOf(override, language)
+}
+
+function sentenceOf({ on, whose }: CountingOverride): Sentence {
   const value = on ? 'on' : 'off'
   switch (whose) {
     case 'isolated':
-      return ISOLATED[language]
+      return ISOLATED
     case 'own':
     case 'tripped':
-      return OURS[value][language]
+      return OURS[value]
     case 'provider':
-      return PROVIDED[value][language]
+      return PROVIDED[value]
   }
+}
+
+function scopeOf({ scoped }: CountingOverride, language: Language): string {
+  if (scoped === undefined) return ''
+  return (scoped.covered ? INSIDE : OUTSIDE)[scoped.dimension][language]
 }

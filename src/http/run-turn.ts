@@ -79,7 +79,7 @@ async function answerTurn(
   }
   const { logger, metrics } = deps
   guarded(logger, 'metrics', () => metrics.recordDecision(decision))
-  guarded(logger, 'fallback', () => deps.fallback.turnDecided(decision, flags.mode.value))
+  guarded(logger, 'fallback', () => deps.fallback.turnDecided(decision, flags.mode.value, caller))
 
   const language = languageOf(ctx)
   const stream = openStream(ctx, running)

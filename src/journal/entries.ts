@@ -51,11 +51,12 @@ export interface ExecutionEntry {
 
 /** Evidence that is no JSON, or too much of it, is left out: the transition itself counts for more. */
 export function transitionEntry(transition: Transition): TransitionEntry {
-  const { evidence, guardrails, userId, reason, value, threshold, holdUntil, ...rest } = transition
+  const { evidence, guardrails, userId, reason, value, threshold, holdUntil, scope, ...rest } = transition
   return {
     ...rest,
     at: Math.round(transition.at),
     replica: text(transition.replica),
+    ...given('scope', scope && { ...scope, ids: scope.ids.map(text) }),
     ...given('userId', userId === undefined ? undefined : text(userId)),
     ...given('reason', reason === undefined ? undefined : text(reason)),
     ...given('value', Number.isFinite(value) ? value : undefined),

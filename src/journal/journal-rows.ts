@@ -7,6 +7,7 @@ import {
   manualScopeSchema,
   transitionKindSchema,
 } from '../protocol/fallback.js'
+import { SCOPE_DIMENSIONS } from '../protocol/fallback-scope.js'
 import type { ComparisonContent } from './comparison.js'
 import { given, jsonValue, type SampleEntry, type TransitionEntry } from './entries.js'
 import { KINDS } from './facts.js'
@@ -34,6 +35,8 @@ export const TRANSITION_COLUMNS = [
   'evidence',
   'guardrails',
   'adopted',
+  'scope',
+  'scope_ids',
 ] as const
 export const SAMPLE_COLUMNS = ['at', 'replica', 'run', 'seq', 'input'] as const
 export const CONTENT_COLUMNS = [
@@ -68,6 +71,8 @@ export function transitionValues(entry: TransitionEntry): SqlValue[] {
     entry.evidence ?? null,
     entry.guardrails ?? null,
     entry.adopted === true ? 1 : null,
+    entry.scope?.dimension ?? null,
+    entry.scope === undefined ? null : JSON.stringify(entry.scope.ids),
   ]
 }
 
@@ -103,6 +108,8 @@ const transitionRow = z.tuple([
   json.nullable(),
   json.nullable(),
   z.number().nullable(),
+  z.enum(SCOPE_DIMENSIONS).nullable(),
+  json.pipe(z.array(z.string())).nullable(),
 ])
 
 /** Undefined for a row that this version does not understand: a newer one wrote it. */
@@ -121,6 +128,8 @@ export function rowTransition(row: SqlRow): KeptTransition | undefined {
     evidence,
     guardrails,
     adopted,
+    dimension,
+    scopeIds,
   ] = rest
   return {
     id,
@@ -144,6 +153,7 @@ export function rowTransition(row: SqlRow): KeptTransition | undefined {
     ...given('evidence', evidence),
     ...given('guardrails', guardrails),
     ...(adopted === 1 ? { adopted: true } : {}),
+    ...(dimension === null || scopeIds === null ? {} : { scope: { dimension, ids: scopeIds } }),
   }
 }
 

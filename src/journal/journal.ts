@@ -5,6 +5,7 @@ import type {
   ManualScope,
   TransitionKind,
 } from '../protocol/fallback.js'
+import type { Scope } from '../protocol/fallback-scope.js'
 import type {
   Comparison,
   ComparisonContent,
@@ -24,6 +25,8 @@ export interface Transition {
   readonly adopted?: true
   readonly from: FallbackStateName
   readonly to: FallbackStateName
+  /** whom the automatic layer acts on, or acted on until now; absent: everybody */
+  readonly scope?: Scope
   readonly manualFrom: ManualScope
   readonly manualTo: ManualScope
   readonly actor: Actor

@@ -88,5 +88,10 @@ export const JOURNAL_SCHEMA: SqliteSchema = {
     ) STRICT;
     CREATE INDEX drops_of_span ON drops (control_mode, at);
     `,
+    // Without a scope: everybody. `scope_ids` is a JSON array.
+    `
+    ALTER TABLE transitions ADD COLUMN scope TEXT;
+    ALTER TABLE transitions ADD COLUMN scope_ids TEXT;
+    `,
   ],
 }

@@ -7,6 +7,7 @@ import {
   type ScopeDimension,
   type ScopeSubject,
 } from '../protocol/fallback-scope.js'
+import type { Streak } from './failure-streak.js'
 import { boundedMs } from './latency-sketch.js'
 import { TallySum } from './tally-ring.js'
 import type { JudgedLog, LogReach, Tally } from './windows.js'
@@ -18,6 +19,13 @@ const NOT_COUNTED = 0
 const OK = 1
 const ERROR = 2
 const TIMEOUT = 3
+
+/** ms after which a failure tells nothing of today */
+const STREAK_MS = 86_400_000
+
+interface Kept extends ScopeSubject {
+  readonly sessionId: string
+}
 
 /**
  * The newest judged executions one by one. The judged windows hold sums alone; this tells them apart by org and agent, for as
@@ -33,7 +41,7 @@ class Log implements JudgedLog {
   readonly #endedAt: Float64Array
   readonly #latencyMs: Float64Array
   readonly #kinds: Uint8Array
-  readonly #subjects: ScopeSubject[] = []
+  readonly #subjects: Kept[] = []
   /** of the next one, counted since the start */
   #next = 0
   #since = Number.NEGATIVE_INFINITY
@@ -48,8 +56,9 @@ class Log implements JudgedLog {
     this.#kinds = new Uint8Array(capacity)
   }
 
-  record({ result, startedAt, latencyMs, orgId, agentId }: Parameters<JudgedLog['record']>[0]): void {
-    const subject = { orgId, agentId }
+  record(outcome: Parameters<JudgedLog['record']>[0]): void {
+    const { result, startedAt, latencyMs, orgId, agentId, sessionId = '' } = outcome
+    const subject = { orgId, agentId, sessionId }
     if (!isJudged(result) || startedAt < this.#since || this.#isOfBefore(startedAt, subject)) return
     const at = this.#next % this.capacity
     this.#endedAt[at] = this.clock.monotonic()
@@ -61,7 +70,7 @@ class Log implements JudgedLog {
 
   tally(who: (subject: ScopeSubject) => boolean, reach: LogReach): Tally {
     const sum = new TallySum()
-    this.#walk(who, reach, (at) => this.#add(sum, at))
+    this.#walk(who, reach, (at) => void this.#add(sum, at))
     return { ...sum }
   }
 
@@ -76,8 +85,22 @@ class Log implements JudgedLog {
       const sum = sums.get(id) ?? new TallySum()
       sums.set(id, sum)
       this.#add(sum, at)
+      return true
     })
     return sums
+  }
+
+  streak(who: (subject: ScopeSubject) => boolean, atMost: number): Streak {
+    const sessions = new Set<string>()
+    let failures = 0
+    const reach = { fastMs: 0, atLeast: Number.POSITIVE_INFINITY, windowMs: STREAK_MS }
+    this.#walk(who, reach, (at, { sessionId }) => {
+      if (failures === atMost || this.#kinds[at] === OK) return false
+      failures += 1
+      sessions.add(sessionId)
+      return true
+    })
+    return { failures, sessions: sessions.size }
   }
 
   restart(since: number, scope?: Scope): void {
@@ -102,11 +125,11 @@ class Log implements JudgedLog {
     return this.#scoped !== undefined && startedAt < this.#scoped.since && covers(this.#scoped.scope, subject)
   }
 
-  /** The newest first, as far as the reach goes. */
+  /** The newest first, as far as the reach goes, or until `visit` says false. */
   #walk(
     who: (subject: ScopeSubject) => boolean,
     { fastMs, atLeast, windowMs }: LogReach,
-    visit: (at: number, subject: ScopeSubject) => void,
+    visit: (at: number, kept: Kept) => boolean | undefined,
   ): void {
     const now = this.clock.monotonic()
     let found = 0
@@ -117,7 +140,7 @@ class Log implements JudgedLog {
       const subject = this.#subjects[at]
       if (this.#kinds[at] === NOT_COUNTED || subject === undefined || !who(subject)) continue
       found += 1
-      visit(at, subject)
+      if (visit(at, subject) === false) return
     }
   }
 

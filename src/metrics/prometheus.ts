@@ -6,6 +6,7 @@ import type { Transition } from '../journal/journal.js'
 import type { Failover } from '../protocol/events.js'
 import { countedAs, isJudged } from '../protocol/execution-results.js'
 import { FALLBACK_STATES, MANUAL_SCOPES, TRANSITION_KINDS } from '../protocol/fallback.js'
+import { FALLBACK_SCOPES, scopeName } from '../protocol/fallback-scope.js'
 import { type Decision, EXECUTION_MODES, type ExecutionMode } from '../protocol/modes.js'
 
 export interface ServiceMetricsOptions {
@@ -306,6 +307,17 @@ function registerStates(registry: Registry, fallback: () => FallbackSnapshot): v
     },
   })
   new Gauge({
+    name: 'chat_fallback_scope',
+    help: 'Whom the automatic fallback is for; 1 for the present scope, all 0 in normal',
+    labelNames: ['scope'],
+    registers: [registry],
+    collect() {
+      const { auto } = fallback().override
+      const present = auto.state === 'normal' ? undefined : scopeName(auto.scope)
+      for (const scope of FALLBACK_SCOPES) this.set({ scope }, scope === present ? 1 : 0)
+    },
+  })
+  new Gauge({
     name: 'chat_fallback_manual',
     help: 'Scope of the manual layer; 1 for the present one',
     labelNames: ['scope'],
@@ -339,6 +351,11 @@ const FALLBACK_GAUGES: readonly FallbackGauge[] = [
     help: 'Share of sessions back on the runtime while recovering; 0 in fallback, 100 in normal',
     value: ({ override: { auto } }) =>
       auto.state === 'recovering' ? auto.percent : auto.state === 'normal' ? 100 : 0,
+  },
+  {
+    name: 'chat_fallback_scope_size',
+    help: 'Orgs or agents of a scoped automatic fallback; 0 where it is for everybody or there is none',
+    value: ({ override: { auto } }) => (auto.state === 'normal' ? 0 : (auto.scope?.ids.length ?? 0)),
   },
   {
     name: 'chat_fallback_isolated',

@@ -50,6 +50,8 @@ export interface JudgedLog {
     who: (subject: ScopeSubject) => boolean,
     reach: LogReach,
   ): ReadonlyMap<string, Tally>
+  /** Of those that `who` picks the newest, `atMost` of them, as long as all failed. */
+  streak(who: (subject: ScopeSubject) => boolean, atMost: number): Streak
   /** Forgets everything, or all of a scope; what of it started before `since` will not count. */
   restart(since: number, scope?: Scope): void
 }

@@ -1,3 +1,4 @@
+import { isTripKind } from '../protocol/fallback.js'
 import { transitionKind, transitionReason } from '../protocol/transition-text.js'
 import type { TransitionRecord } from '../protocol/transition-view.js'
 
@@ -32,6 +33,7 @@ function event(transition: TransitionRecord, language: Language): string {
       const what = transitionReason(rest, language)
       return what === words ? what : `${what}: ${words}`
     }
+    case 'widened':
     case 'recovery_begun':
     case 'ramp_step':
     case 'recovered':
@@ -47,7 +49,7 @@ function details(transition: TransitionRecord, language: Language): string[] {
   const zh = language === 'zh-CN'
   const { replica, userId, trips, holdUntil, revision } = transition
   const kind = transitionKind(transition)
-  const tripped = kind === 'trip' || kind === 'relapse'
+  const tripped = isTripKind(kind)
   return [
     ...(userId === undefined ? [] : [oneLine(zh ? `操作人 ${userId}` : `user ${userId}`)]),
     oneLine(zh ? `副本 ${replica}` : `replica ${replica}`),

@@ -78,6 +78,8 @@ export function readScope(
 export function scopeNote(scope: Scope | undefined, language: 'zh-CN' | 'en'): string {
   if (scope === undefined) return ''
   const isOrgs = scope.dimension === 'orgs'
+  // Their names are kept from who asks.
+  if (scope.ids.length === 0) return language === 'zh-CN' ? '（仅限部分智能体）' : ' (only some agents)'
   if (language === 'zh-CN') return `（仅限${isOrgs ? '组织' : '智能体'}: ${scope.ids.join('、')}）`
   return ` (only ${isOrgs ? 'orgs' : 'agents'}: ${scope.ids.join(', ')})`
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { fallbackScopeSchema } from './fallback-scope.js'
 
 /** Words, answers and events of the fallback, as operators' clients see them. */
 
@@ -69,9 +70,17 @@ export const orgMetricsSchema = z.strictObject({
 })
 export type OrgMetricsView = z.infer<typeof orgMetricsSchema>
 
+/** For whom the automatic fallback is; null where there is none. */
+const scopeFields = {
+  scope: fallbackScopeSchema.nullable(),
+  /** of the orgs or agents; empty where it is for everybody */
+  scopeIds: z.array(z.string()),
+}
+
 /** What trips and transitions are about. `value` and `threshold`: rates 0 to 1, latency in ms, health in failed probes. */
 export const fallbackDataSchema = z.strictObject({
   state: fallbackStateSchema,
+  ...scopeFields,
   cause: fallbackCauseSchema.nullable(),
   value: z.number().nullable(),
   threshold: z.number().nullable(),
@@ -141,12 +150,13 @@ export const triggerRequestSchema = z.strictObject({
 export type TriggerRequest = z.infer<typeof triggerRequestSchema>
 
 /**
- * What happened: the loop tripped or relapsed, went through recovery, or obeyed the policy; a person triggered, reset or
+ * What happened: the loop tripped, relapsed or widened a scoped fallback, went through recovery, or obeyed the policy; a person triggered, reset or
  * edited the flag file, also so that the edit was refused; the time of a manual fallback was over; the state was taken from the flag store.
  */
 export const TRANSITION_KINDS = [
   'trip',
   'relapse',
+  'widened',
   'recovery_begun',
   'ramp_step',
   'recovered',
@@ -161,6 +171,11 @@ export const TRANSITION_KINDS = [
 export const transitionKindSchema = z.enum(TRANSITION_KINDS)
 export type TransitionKind = z.infer<typeof transitionKindSchema>
 
+/** Towards the direct LLM, by the loop itself. */
+export function isTripKind(kind: TransitionKind): boolean {
+  return kind === 'trip' || kind === 'relapse' || kind === 'widened'
+}
+
 /** One entry of `GET /runtime/fallback/history`, newest first. */
 export const transitionSchema = z.strictObject({
   id: z.number().int(),
@@ -168,6 +183,7 @@ export const transitionSchema = z.strictObject({
   kind: transitionKindSchema,
   from: fallbackStateSchema,
   to: fallbackStateSchema,
+  ...scopeFields,
   manualFrom: manualScopeSchema,
   manualTo: manualScopeSchema,
   actor: actorSchema,

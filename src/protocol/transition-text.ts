@@ -1,11 +1,14 @@
 import type { Actor, FallbackCause, FallbackStateName, ManualScope, TransitionKind } from './fallback.js'
 import { tripReason } from './fallback-reason.js'
+import { type Scope, scopeNote } from './fallback-scope.js'
 
 /** What of a transition its sentence is made from. */
 export interface TransitionFacts {
   readonly kind?: TransitionKind
   readonly from: FallbackStateName
   readonly to: FallbackStateName
+  /** absent: everybody */
+  readonly scope?: Scope
   readonly manualFrom: ManualScope
   readonly manualTo: ManualScope
   readonly actor: Actor
@@ -67,13 +70,17 @@ function sentence(facts: TransitionFacts): Sentence {
   switch (kind) {
     case 'trip':
     case 'relapse':
-      return tripSentence(facts)
+      return withScope(tripSentence(facts), facts)
+    case 'widened': {
+      const { zh, en } = withScope(tripSentence(facts), facts)
+      return { zh: `回退范围扩大: ${zh}`, en: `Fallback widened: ${en}` }
+    }
     case 'recovery_begun':
-      return withShare({ zh: '开始恢复', en: 'Recovery begun' }, facts)
+      return withScope(withShare({ zh: '开始恢复', en: 'Recovery begun' }, facts), facts)
     case 'ramp_step':
-      return withShare({ zh: '继续恢复', en: 'Recovery goes on' }, facts)
+      return withScope(withShare({ zh: '继续恢复', en: 'Recovery goes on' }, facts), facts)
     case 'recovered':
-      return { zh: '已恢复正常', en: 'Back to normal' }
+      return withScope({ zh: '已恢复正常', en: 'Back to normal' }, facts)
     case 'reset':
       return { zh: '手动重置', en: 'Manual reset' }
     case 'triggered':
@@ -115,6 +122,10 @@ function tripSentence({ cause, value, threshold }: TransitionFacts): Sentence {
   }
   const trip = { cause, value: value ?? 0, threshold: threshold ?? 0 }
   return { zh: tripReason(trip, 'zh-CN'), en: tripReason(trip, 'en') }
+}
+
+function withScope({ zh, en }: Sentence, { scope }: TransitionFacts): Sentence {
+  return { zh: zh + scopeNote(scope, 'zh-CN'), en: en + scopeNote(scope, 'en') }
 }
 
 function withShare({ zh, en }: Sentence, { recoveringPercent }: TransitionFacts): Sentence {

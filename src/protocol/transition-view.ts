@@ -1,4 +1,5 @@
 import type { TransitionView } from './fallback.js'
+import { scopeName } from './fallback-scope.js'
 import { instant } from './instant.js'
 import { type TransitionFacts, transitionKind, transitionReason } from './transition-text.js'
 
@@ -24,6 +25,8 @@ export function transitionView(
     kind: transitionKind(transition),
     from: transition.from,
     to: transition.to,
+    scope: transition.from === 'normal' && transition.to === 'normal' ? null : scopeName(transition.scope),
+    scopeIds: [...(transition.scope?.ids ?? [])],
     manualFrom: transition.manualFrom,
     manualTo: transition.manualTo,
     actor: transition.actor,

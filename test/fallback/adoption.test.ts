@@ -1,7 +1,8 @@
 import { expect } from 'chai'
 import { adoptionKind, adoptionOf } from '../../src/fallback/adoption.js'
 import { initialState, type PendingTrip } from '../../src/fallback/state.js'
-import { NEUTRAL, type Override } from '../../src/store/override.js'
+import { type Scope, scopeOf } from '../../src/protocol/fallback-scope.js'
+import { type AutoLayer, NEUTRAL, type Override } from '../../src/store/override.js'
 
 const TRIP = { cause: 'error_rate', value: 0.6, threshold: 0.5 } as const
 const FALLEN: Override = {
@@ -47,6 +48,27 @@ describe('the adoption of a newer override', () => {
     expect(adoptionKind(held(FALLEN, UPON_NORMAL), theirs, SICK)).to.equal('fell_back')
   })
 
+  it('joins a fallback for others where its own trip still holds', () => {
+    const scoped = (scope: Scope | undefined): Override => ({
+      ...FALLEN,
+      auto: {
+        ...(FALLEN.auto as AutoLayer & { state: 'fallback' }),
+        ...(scope === undefined ? {} : { scope }),
+      },
+    })
+    const [a, b, x] = [scopeOf('orgs', ['a']), scopeOf('orgs', ['b']), scopeOf('agents', ['x'])]
+    const kind = (ours: Scope | undefined, theirs: Scope | undefined, context = SICK) =>
+      adoptionKind(held(scoped(ours), UPON_NORMAL), { ...scoped(theirs), revision: 5 }, context)
+    expect(kind(a, b)).to.equal('fell_back_apart')
+    expect(kind(undefined, b)).to.equal('fell_back_apart')
+    expect(kind(a, b, LATER)).to.equal('fell_back')
+    expect(kind(a, x)).to.equal('fell_back')
+    expect(kind(a, undefined)).to.equal('fell_back')
+    expect(kind(a, scopeOf('orgs', ['a', 'b']))).to.equal('fell_back')
+    const { joins } = adoptionOf(held(scoped(a), UPON_NORMAL), { ...scoped(b), revision: 5 }, SICK)
+    expect(joins).to.deep.equal({ trip: TRIP, scope: scopeOf('orgs', ['a', 'b']) })
+  })
+
   it('trips again upon what others wrote, unless they have fallen back meanwhile', () => {
     expect(adoptionKind(held(FALLEN, UPON_NORMAL), { ...THEIRS, evidenceSince: 500 }, SICK)).to.equal(
       'trip_lost',
@@ -72,6 +94,7 @@ describe('the adoption of a newer override', () => {
     expect(adoptionOf(isolated, FALLEN, LATER).isolated).to.equal(false)
     expect(adoptionOf(isolated, RESET, LATER)).to.deep.equal({
       isolated: false,
+      isolatedTo: null,
       forgetsProbes: true,
       recalls: false,
     })

@@ -39,7 +39,11 @@ function found(turns: readonly Turn[], guardrails: FallbackGuardrails = GUARDRAI
   const slow = judge(judged.slow, guardrails)
   const verdict = slow.kind === 'breach' ? slow : judge(judged.fast, guardrails)
   const trip = verdict.kind === 'breach' ? verdict.trip : undefined
-  return { told, trip, explained: trip && explain(trip, told.suspects ?? [], guardrails) }
+  return {
+    told,
+    trip,
+    explained: trip && explain(trip, (within === undefined ? told : told.scoped)?.suspects ?? [], guardrails),
+  }
 }
 
 const tallyOf = (turns: readonly Turn[]) => ({
@@ -119,7 +123,7 @@ describe('whose breach it is', () => {
     )
     expect(told.scoped?.inside.slow.total).to.equal(50)
     expect(told.scoped?.rest.slow).to.include({ total: 30, errors: 18 })
-    expect(told.suspects?.map(({ dimension }) => dimension)).to.deep.equal(['orgs'])
+    expect(told.scoped?.suspects?.map(({ dimension }) => dimension)).to.deep.equal(['orgs'])
     expect(explained?.scope).to.deep.equal(scopeOf('orgs', ['globex']))
   })
 

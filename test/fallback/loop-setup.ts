@@ -2,6 +2,7 @@ import { createFallback, type LoopFlags, type LoopGuardrails } from '../../src/f
 import { createHealthProbe } from '../../src/fallback/probe.js'
 import type { HealthAnswer } from '../../src/fallback/probe-request.js'
 import type { EvidenceSample, Transition } from '../../src/journal/journal.js'
+import { createJudgedLog } from '../../src/metrics/judged-log.js'
 import { createJudgedWindow } from '../../src/metrics/judged-window.js'
 import { createPublicWindows } from '../../src/metrics/public-windows.js'
 import type { FallbackPolicy } from '../../src/protocol/fallback.js'
@@ -91,7 +92,11 @@ export function setUpLoop(
           knobs.healthy ? { good: true } : { good: false, code: 'ECONNREFUSED' },
         onResult,
       }),
-    judged: { runtime: createJudgedWindow(clock), direct: createJudgedWindow(clock) },
+    judged: {
+      runtime: createJudgedWindow(clock),
+      direct: createJudgedWindow(clock),
+      log: createJudgedLog(clock),
+    },
     windows,
     journal: {
       keepTransition: (transition) => void kept.push(transition),
@@ -132,11 +137,12 @@ export function setUpLoop(
       result: 'ok' | 'error',
       times = 1,
       mode: 'direct_llm' | 'runtime_orchestrator' = 'runtime_orchestrator',
+      orgId = 'org-1',
     ) {
       for (let n = 0; n < times; n += 1)
         fallback.record({
           mode,
-          orgId: 'org-1',
+          orgId,
           agentId: 'assistant',
           sessionId: nextSession(),
           startedAt: clock.monotonic(),
@@ -144,10 +150,11 @@ export function setUpLoop(
           ...(result === 'ok' ? { result } : { result, code: 'runtime_unreachable', phase: 'connect' }),
         })
     },
-    useRuntime() {
+    useRuntime(subject = SUBJECT) {
       fallback.turnDecided(
         { mode: 'runtime_orchestrator', reason: 'default', shadow: false },
         'runtime_orchestrator',
+        subject,
       )
     },
   }

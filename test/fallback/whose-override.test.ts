@@ -2,12 +2,16 @@ import { expect } from 'chai'
 import type { WhoseOverride } from '../../src/fallback/fallback.js'
 import { initialState } from '../../src/fallback/state.js'
 import { type Standing, whoseOverride } from '../../src/fallback/whose-override.js'
+import { scopeOf } from '../../src/protocol/fallback-scope.js'
 
 const TRIP = { auto: { state: 'normal' }, trips: 1, at: 0 } as unknown as Standing['store']['tripped']
+
+const SUBJECT = { orgId: 'acme', agentId: 'assistant' }
 
 describe('whose override counts', () => {
   const quiet: Standing = {
     isolated: false,
+    isolatedTo: null,
     starting: false,
     store: { tripped: null, dirtyAt: null },
     known: { revision: 4 },
@@ -41,11 +45,22 @@ describe('whose override counts', () => {
   for (const [what, standing, revision, whose] of cases)
     it(`${what}: ${whose}`, () => {
       const provided = { on: false, ...(revision === undefined ? {} : { revision }) }
-      expect(whoseOverride(standing, provided)).to.equal(whose)
+      expect(whoseOverride(standing, provided, SUBJECT, () => true)).to.equal(whose)
     })
+
+  it('is of its own scope alone where it tripped or is isolated for that', () => {
+    const acme = scopeOf('orgs', ['acme'])
+    const isolated: Standing = { ...quiet, isolated: true, isolatedTo: acme }
+    expect(whoseOverride(isolated, { on: false, revision: 9 }, SUBJECT, () => false)).to.equal('isolated')
+    const other = { ...SUBJECT, orgId: 'globex' }
+    expect(whoseOverride(isolated, { on: false, revision: 9 }, other, () => false)).to.equal('provider')
+    const tripped: Standing = { ...quiet, store: { tripped: TRIP, dirtyAt: 1 } }
+    expect(whoseOverride(tripped, { on: false, revision: 9 }, other, () => false)).to.equal('provider')
+    expect(whoseOverride(tripped, { on: false, revision: 3 }, other, () => false)).to.equal('own')
+  })
 
   it('is asked of the state as it stands', () => {
     const state = initialState({ replica: 'a', owner: 'a#1' }, 0)
-    expect(whoseOverride(state, { on: false })).to.equal('provider')
+    expect(whoseOverride(state, { on: false }, SUBJECT, () => false)).to.equal('provider')
   })
 })

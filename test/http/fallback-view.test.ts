@@ -128,6 +128,8 @@ describe('the status', () => {
       fallbackReason: 'Error rate too high: 55.00% (threshold: 50.00%)',
       fallback: {
         state: 'fallback',
+        scope: 'all',
+        scopeIds: [],
         cause: 'error_rate',
         value: 0.55,
         threshold: 0.5,

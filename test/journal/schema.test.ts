@@ -7,6 +7,11 @@ describe("the journal's migrations", () => {
     const digests = JOURNAL_SCHEMA.migrations.map((script) =>
       createHash('sha256').update(script.replace(/\s+/g, ' ').trim()).digest('hex').slice(0, 16),
     )
-    expect(digests).to.deep.equal(['2e1b661e1ca34f28', '2b8ec759a461fabb', '2e74f74af5937e31'])
+    expect(digests).to.deep.equal([
+      '2e1b661e1ca34f28',
+      '2b8ec759a461fabb',
+      '2e74f74af5937e31',
+      '45ecc1c3610e4208',
+    ])
   })
 })

@@ -96,7 +96,10 @@ describe('the log of judged executions', () => {
           } else {
             const startedAt = now - one.agoMs
             const { orgId, agentId, result } = one
-            log.record(sampleOutcome({ orgId, agentId, result, startedAt, latencyMs: one.agoMs }))
+            log.record({
+              ...sampleOutcome({ orgId, agentId, result, startedAt, latencyMs: one.agoMs }),
+              sessionId: `${now}`,
+            })
             if (result === 'aborted' || result === 'rejected' || startedAt < since) continue
             if (scoped !== undefined && startedAt < scoped.since && covers(scoped.scope, one)) continue
             kept.push({ at: now, startedAt, orgId, agentId, result, latencyMs: one.agoMs, counts: true })
@@ -113,6 +116,12 @@ describe('the log of judged executions', () => {
         )
         const told = { fastMs, atLeast, windowMs }
         expect(log.tally(isOfA, told)).to.deep.equal(tallyOf(expected))
+        const row = candidates.findIndex(({ result }) => result === 'ok')
+        const failures = candidates.slice(0, row < 0 ? candidates.length : row).slice(0, atLeast)
+        expect(log.streak(isOfA, atLeast)).to.deep.equal({
+          failures: failures.length,
+          sessions: new Set(failures.map(({ at }) => at)).size,
+        })
         const byAgent = Object.fromEntries(
           [...log.byId('agents', isOfA, told)].map(([id, tally]) => [id, { ...tally }]),
         )

@@ -213,7 +213,7 @@ describe('the samples in the documents', () => {
     const shapes = {
       fallbackEnabled: fallbackStatusSchema,
       propagationMs: fallbackDataSchema,
-      scope: manual,
+      until: manual,
       failures: probe,
     }
     let checked = 0
