@@ -61,7 +61,7 @@ const REFUSING_STATUSES: ReadonlySet<number> = new Set([400, 422])
 const NEEDED: ReadonlySet<string> = new Set(['messages', 'model'])
 
 /**
- * Reads the body of a response that is not 2xx. Pure.
+ * Reads the body of a response that is not 2xx, out of the list that it may be in. Pure.
  * @param sent the fields of the request
  */
 export function llmRefusal(status: number, body: unknown, sent: readonly string[] = []): LlmRefusal {
@@ -81,11 +81,10 @@ export function saysTooLong(error: unknown): boolean {
   return TOO_LONG_WORDS.some((words) => words.test(text))
 }
 
-/** The error in a body: an object, a text, or (Gemini) in a list. */
+/** The error in a body: an object or a text. */
 function errorOf(body: unknown): unknown {
-  const one: unknown = Array.isArray(body) ? body[0] : body
-  if (!isForeign(one)) return one
-  return isForeign(one.error) || typeof one.error === 'string' ? one.error : one
+  if (!isForeign(body)) return body
+  return isForeign(body.error) || typeof body.error === 'string' ? body.error : body
 }
 
 /** What it says; a router quotes the server behind it in `metadata.raw`. */

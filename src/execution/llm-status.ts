@@ -23,7 +23,9 @@ export async function llmStatusFailure(
     const said = `redirected to ${pointedTo(response.location, url)}`
     return new ExecutionError('llm_http_error', 'headers', said, false, { httpStatus: status })
   }
-  const body = await readErrorBody(response, clock)
+  const read = await readErrorBody(response, clock)
+  // Gemini tells it in a list.
+  const body: unknown = Array.isArray(read) ? read[0] : read
   const code = isForeign(body) ? llmErrorCode(body.error) : undefined
   const error = isForeign(body) ? (body.error ?? body) : undefined
   if (hasFilterCode(error) || saysFiltered(status, error)) return contentFiltered(code, status)

@@ -1,7 +1,7 @@
-import { findNodeAtLocation, type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
+import { findNodeAtLocation, type JSONPath, type Node } from 'jsonc-parser'
 import type { z } from 'zod'
 import { errorCode, errorText } from '../core/errors.js'
-import { MAX_JSON_DEPTH, tooDeepAt } from '../core/json-depth.js'
+import { isJsonFault, nodeNear, parseJsonTree, positionOf } from '../core/json-tree.js'
 import { type LlmAuth, type LlmEndpoint, type LlmEndpoints, llmEndpoint } from './endpoint.js'
 import { type EndpointEntry, endpointFileSchema, unknownFieldText } from './endpoint-schema.js'
 
@@ -28,7 +28,7 @@ export type EndpointFile =
   | { readonly kind: 'endpoints'; readonly endpoints: LlmEndpoints }
   | { readonly kind: 'faults'; readonly faults: readonly EndpointFault[] }
 
-type Path = readonly (string | number)[]
+type Path = Readonly<JSONPath>
 
 /** What no request could carry is no key; those read from files often end in a line break. */
 const KEY = /^[\x21-\x7e]+$/
@@ -72,20 +72,27 @@ class Reader {
   }
 
   #json(): unknown {
-    if (this.text.trim() === '') return this.#syntaxFault(0, 'the file is empty')
-    const tooDeep = tooDeepAt(this.text)
-    if (tooDeep !== undefined)
-      return this.#syntaxFault(tooDeep, `nested deeper than ${MAX_JSON_DEPTH} levels`)
-    const errors: ParseError[] = []
-    this.#root = parseTree(this.text, errors, { disallowComments: true, allowTrailingComma: false })
-    const [first] = errors
-    if (first === undefined) return JSON.parse(this.text) as unknown
-    const code = printParseErrorCode(first.error).replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter}`)
-    return this.#syntaxFault(first.offset, `not JSON: ${code.toLowerCase()}`)
+    const parsed = parseJsonTree(this.text)
+    if (isJsonFault(parsed)) {
+      const { offset, message } = parsed
+      this.faults.push({ ...positionOf(this.text, offset), path: '', message, about: 'file', offset })
+      return undefined
+    }
+    this.#root = parsed
+    this.#duplicateKeys(parsed, [])
+    return JSON.parse(this.text)
   }
 
-  #syntaxFault(offset: number, message: string): undefined {
-    this.faults.push({ ...positionOf(this.text, offset), path: '', message, about: 'file', offset })
+  /** The last of two equal keys counts, without a word; a person who wrote both sees only the first. */
+  #duplicateKeys(node: Node, at: Path): void {
+    const seen = new Set<unknown>()
+    for (const [index, child] of (node.children ?? []).entries()) {
+      const [key, value] = node.type === 'object' ? (child.children ?? []) : [undefined, child]
+      const path = [...at, key === undefined ? index : String(key.value)]
+      if (key !== undefined && seen.has(key.value)) this.#fault(path, `"${String(key.value)}" is there twice`)
+      seen.add(key?.value)
+      if (value !== undefined) this.#duplicateKeys(value, path)
+    }
   }
 
   #schemaFault(issue: z.core.$ZodIssue, isList: boolean): void {
@@ -158,25 +165,11 @@ class Reader {
   }
 
   #fault(path: Path, message: string, about: EndpointFault['about'] = 'file'): void {
-    const offset = this.#offsetOf(path)
+    const offset = this.#root === undefined ? 0 : nodeNear(this.#root, [...path]).offset
     this.faults.push({ ...positionOf(this.text, offset), path: path.join('.'), message, about, offset })
-  }
-
-  /** Of the node at the path, or of its nearest ancestor that is there. */
-  #offsetOf(path: Path): number {
-    for (let length = path.length; this.#root !== undefined && length > 0; length -= 1) {
-      const node = findNodeAtLocation(this.#root, path.slice(0, length))
-      if (node !== undefined) return node.offset
-    }
-    return this.#root?.offset ?? 0
   }
 }
 
 function valueAt(root: Node | undefined, path: Path): Node | undefined {
   return root === undefined ? undefined : findNodeAtLocation(root, [...path])
-}
-
-function positionOf(text: string, offset: number): { readonly line: number; readonly column: number } {
-  const before = text.slice(0, offset).split('\n')
-  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 }
 }

@@ -41,7 +41,7 @@ describe('a refused parameter', () => {
     [
       'Gemini',
       400,
-      [inError('Invalid JSON payload received. Unknown name "seed": Cannot find field.')],
+      inError('Invalid JSON payload received. Unknown name "seed": Cannot find field.'),
       'seed',
     ],
     [
@@ -159,11 +159,9 @@ describe('a prompt that is too long', () => {
     [
       'Gemini',
       400,
-      [
-        inError('The input token count (1200000) exceeds the maximum number of tokens allowed (1048575).', {
-          status: 'INVALID_ARGUMENT',
-        }),
-      ],
+      inError('The input token count (1200000) exceeds the maximum number of tokens allowed (1048575).', {
+        status: 'INVALID_ARGUMENT',
+      }),
     ],
     [
       'Mistral',

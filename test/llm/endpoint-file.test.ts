@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect } from 'chai'
+import fc from 'fast-check'
 import { ConfigError, loadConfig } from '../../src/config.js'
 import { type EndpointFile, parseEndpointFile } from '../../src/llm/endpoint-file.js'
 import { endpointJsonSchema } from '../../src/llm/endpoint-schema.js'
@@ -155,10 +156,35 @@ describe('a file of LLM endpoints', () => {
 
   it('refuses what is no file of endpoints', () => {
     expect(faultsOf('')).to.deep.equal([': the file is empty'])
+    expect(faultsOf('\ufeff{}')).to.deep.equal([': not JSON: it begins with a byte order mark'])
     expect(faultsOf('{"endpoints": [],}')[0]).to.match(/^: not JSON: /)
     expect(faultsOf({ endpoints: [] })[0]).to.match(/^endpoints: Too small/)
     expect(faultsOf({})).to.deep.equal(['endpoints: is missing'])
     expect(faultsOf(`${'['.repeat(300)}${']'.repeat(300)}`)[0]).to.match(/^: nested deeper/)
+  })
+
+  it('refuses a key that is there twice: only the last would count', () => {
+    const twice =
+      '[{"name": "a", "baseUrl": "http://a.test", "model": "m", "headers": {"X-A": "1", "X-A": "2"}, "name": "b"}]'
+    expect(faultsOf(twice)).to.have.members([
+      '0.headers.X-A: "X-A" is there twice',
+      '0.name: "name" is there twice',
+    ])
+  })
+
+  it('never throws, whatever the text', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json(),
+          fc.array(fc.jsonValue()).map((list) => JSON.stringify(list)),
+        ),
+        (text) => {
+          expect(parse(text).kind).to.equal('faults')
+        },
+      ),
+    )
   })
 
   it('tells every fault at once, each with its line', () => {
