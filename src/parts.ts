@@ -80,7 +80,17 @@ export function createParts(around: Surroundings) {
   const recoveryShadows = openRecoveryShadows(backends, fallback, fence, around)
   const shadows = openShadows({ backends: shadowBackends, judged, fallback, fence, journal }, around)
   const metrics = openMetrics(
-    { sessions, flags, fallback, shadows, windows, journal, notifier, recoveryShadows },
+    {
+      sessions,
+      flags,
+      fallback,
+      shadows,
+      windows,
+      journal,
+      notifier,
+      recoveryShadows,
+      requests: llm.requests,
+    },
     around,
   )
   return {
@@ -91,6 +101,7 @@ export function createParts(around: Surroundings) {
     windows,
     fallback,
     backends,
+    admission: backends.direct_llm,
     shadowBackends,
     recoveryShadows,
     shadows,
@@ -260,6 +271,7 @@ interface Counted {
   readonly journal: Journal
   readonly notifier: Notifier | undefined
   readonly recoveryShadows: RecoveryShadows
+  readonly requests: RequestCounts
 }
 
 function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
@@ -271,6 +283,7 @@ function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
     fallback: () => fallback.snapshot(),
     shadows: () => shadows.counts(),
     storeAvailable: () => sessions.isAvailable,
+    llmRequests: () => parts.requests.list(),
     counts: () => ({
       chat_window_orgs_dropped_total: windows.droppedOrgs,
       chat_turns_lost_total: sessions.lost,

@@ -5,6 +5,7 @@ import type { Flags } from '../decision/flags.js'
 import type { ChatBackend, Turn } from '../execution/backend.js'
 import type { ExecutionLimits } from '../execution/execution.js'
 import type { Outcome } from '../execution/outcome.js'
+import type { LlmAdmission } from '../execution/routed-llm.js'
 import type { Fallback } from '../fallback/fallback.js'
 import type { Journal } from '../journal/journal.js'
 import type { PublicWindows } from '../metrics/windows.js'
@@ -86,6 +87,8 @@ export interface AppDeps {
   readonly windows: PublicWindows
   readonly journal: Omit<Journal, 'keepTransition' | 'keepSample' | 'samples' | 'close'>
   readonly sessions: SessionStore
+  /** of the direct LLM */
+  readonly admission: LlmAdmission
   readonly backends: Readonly<Record<ExecutionMode, ChatBackend>>
   readonly turns: TurnRegistry
   readonly clock: Clock

@@ -42,7 +42,14 @@ function toProblem(thrown: unknown): Problem {
 }
 
 /** Refusals under load and during a drain are expected and counted elsewhere: no line for each. */
-const EXPECTED = new Set(['starting', 'draining', 'overloaded', 'events_overloaded', 'reports_overloaded'])
+const EXPECTED = new Set([
+  'starting',
+  'draining',
+  'overloaded',
+  'llm_overloaded',
+  'events_overloaded',
+  'reports_overloaded',
+])
 
 function logFault(logger: Logger, ctx: Context, problem: Problem, thrown: unknown): void {
   if (EXPECTED.has(problem.problem)) return

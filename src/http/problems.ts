@@ -189,6 +189,12 @@ export const PROBLEMS = {
     'zh-CN': '当前对话过多，请稍后重试',
     en: 'Too many conversations are running. Try again in a moment',
   },
+  llm_overloaded: {
+    status: 503,
+    code: 'overloaded',
+    'zh-CN': 'AI 服务当前请求过多，请按 Retry-After 给出的秒数稍后重试',
+    en: 'The AI service has too many requests right now. Try again after the seconds in Retry-After',
+  },
   events_overloaded: {
     status: 503,
     code: 'overloaded',

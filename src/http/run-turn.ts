@@ -5,6 +5,7 @@ import { wellFormed } from '../core/text.js'
 import { decide } from '../decision/decide.js'
 import type { TurnFlags } from '../decision/flags.js'
 import type { Turn } from '../execution/backend.js'
+import { limitsOf } from '../execution/deadlines.js'
 import type { TurnResult } from '../execution/turn-result.js'
 import type { Decision } from '../protocol/modes.js'
 import { historyMessages } from '../sessions/trim-history.js'
@@ -14,6 +15,7 @@ import type { Identity } from './claims.js'
 import { keepTurn, NOT_STARTED, releaseSession, tellTurnEnded } from './end-turn.js'
 import { reservationNotRenewed, turnBroke } from './events.js'
 import { languageOf } from './language.js'
+import { retryLater } from './problems.js'
 import { relay } from './relay.js'
 import { newTurn, type RunningTurn } from './running-turn.js'
 import { openSseStream, type SseStream } from './sse-stream.js'
@@ -78,11 +80,19 @@ async function answerTurn(
     profile: flags.profile,
   }
   const { logger, metrics } = deps
+  // Before anything is recorded: a refused turn tells against nobody.
+  if (decision.mode === 'direct_llm') admit(turn, flags, deps)
   guarded(logger, 'metrics', () => metrics.recordDecision(decision))
   guarded(logger, 'fallback', () => deps.fallback.turnDecided(decision, flags.mode.value, caller))
 
   const language = languageOf(ctx)
-  const stream = openStream(ctx, running)
+  let stream: SseStream
+  try {
+    stream = openStream(ctx, running)
+  } catch (thrown) {
+    deps.admission.leave(turn)
+    throw thrown
+  }
   const facts = () => {
     const latencyMs = deps.clock.monotonic() - running.startedAt
     const history = begun.historyUnavailable === true ? ({ history: 'unavailable' } as const) : {}
@@ -98,10 +108,18 @@ async function answerTurn(
     stream.end(terminalEvent(broken, kept, facts()))
     await releaseSession('unknown', running)
   } finally {
+    deps.admission.leave(turn)
     running.place.ended()
     await stream.finished
     guarded(logger, 'metrics', () => metrics.streamClosed())
   }
+}
+
+/** @throws Problem 503 where the direct LLM has neither a place nor room in its queue */
+function admit(turn: Turn, flags: TurnFlags, { admission }: AppDeps): void {
+  const { connectMs, headersMs } = limitsOf('direct_llm', flags.guardrails)
+  const seconds = admission.admit(turn, connectMs + headersMs)
+  if (seconds !== undefined) throw retryLater('llm_overloaded', seconds)
 }
 
 /** From the open stream to its terminal event and the session's release; its reservation goes however it ends. */

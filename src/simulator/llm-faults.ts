@@ -47,6 +47,8 @@ export const CONTEXT_FORMS = [
   'stream',
 ] as const
 
+const httpStatus = z.number().int().min(300).max(599)
+
 export const llmFaults = {
   finishReason: short.describe('LLM: the finish_reason at the end; "" sends an empty one'),
   finishEveryChunk: short.describe('LLM: this finish_reason with every chunk, "" too'),
@@ -62,6 +64,16 @@ export const llmFaults = {
   errorWith200: short.describe('LLM: an error body of this code with status 200'),
   html: z.boolean().describe('LLM: a page of HTML with status 200'),
   encoding: z.enum(ENCODINGS).describe(`LLM: content encoding of the stream: ${ENCODINGS.join(', ')}`),
+  failNext: z
+    .strictObject({ requests: z.number().int().min(1).max(1_000_000), status: httpStatus.optional() })
+    .describe(
+      'LLM: {requests, status}: the next n requests get this status (503), those after it are answered',
+    ),
+  retryAfter: short.describe('LLM: the Retry-After of every refusal by status, failNext or maxAnswers'),
+  resetHead: z.boolean().describe('LLM: read the request, then reset the connection before a head'),
+  maxAnswers: z
+    .strictObject({ answers: z.number().int().min(0).max(100_000), status: httpStatus.optional() })
+    .describe('LLM: {answers, status}: above n answers at a time this status (429)'),
   redirect: z
     .strictObject({ status: z.number().int().min(300).max(399), location: z.string().max(2000) })
     .describe('LLM: {status, location}: a redirect, but at the location itself'),

@@ -4,6 +4,7 @@ import { answerPieces } from './answers.js'
 import type { Faults } from './faults.js'
 import { awaitHead, type Dialect, FaultyStream, type Frame, leavingOf } from './faulty-stream.js'
 import { choicesOf, deltasOf, encoded, encodingName, errorWire } from './llm-habits.js'
+import { LlmLimits } from './llm-limits.js'
 import { type Refusal, refusalOf } from './llm-refusals.js'
 import {
   type ReceivedRequest,
@@ -24,19 +25,30 @@ type ChatBody = z.infer<typeof chatSchema>
 
 /** A stand-in for an OpenAI-compatible server, at any path that ends in `/chat/completions`. */
 export async function startLlmSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const limits = new LlmLimits()
   return startSimulator(options, async (request, response, faults) => {
     if (request.method === 'GET' && request.path === '/health') return send(response, 200, { status: 'ok' })
     if (request.method !== 'POST' || !request.path.endsWith('/chat/completions')) {
       return sendError(response, 404, 'not_found')
     }
-    await complete(request, response, faults)
+    const leave = limits.enter(faults)
+    try {
+      if (typeof leave === 'number') return sendError(response, leave, 'simulated_limit', faults)
+      await complete(request, response, faults)
+    } finally {
+      if (typeof leave !== 'number') leave()
+    }
   })
 }
 
 async function complete(request: ReceivedRequest, response: ServerResponse, faults: Faults): Promise<void> {
   const leaving = leavingOf(response)
   if (!(await awaitHead(faults, leaving.signal))) return
-  if (faults.status !== undefined) return sendError(response, faults.status, 'simulated_error')
+  if (faults.resetHead === true) {
+    response.socket?.resetAndDestroy()
+    return
+  }
+  if (faults.status !== undefined) return sendError(response, faults.status, 'simulated_error', faults)
   if (faults.errorWith200 !== undefined) return sendError(response, 200, faults.errorWith200)
   if (faults.html === true) return sendPage(response)
   const { redirect } = faults
@@ -172,6 +184,12 @@ function sendPage(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>simulated</title>')
 }
 
-function sendError(response: ServerResponse, status: number, code: string): void {
+function sendError(
+  response: ServerResponse,
+  status: number,
+  code: string,
+  { retryAfter }: Faults = {},
+): void {
+  if (retryAfter !== undefined) response.setHeader('retry-after', retryAfter)
   send(response, status, { error: { message: `HTTP ${status}, simulated`, type: code, code } })
 }

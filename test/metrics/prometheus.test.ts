@@ -156,6 +156,20 @@ describe('the service metrics', () => {
     expect(await samples(make())).not.to.have.key('chat_shadow_running')
   })
 
+  it('count requests to the direct LLM as they are at the scrape', async () => {
+    const requests: [string, string, number][] = [['primary', 'ok', 0]]
+    const metrics = createServiceMetrics({
+      replica: 'host-1',
+      processMetrics: false,
+      llmRequests: () => requests,
+    })
+    await samples(metrics)
+    requests.splice(0, 1, ['primary', 'ok', 3], ['reserve', 'llm_unreachable', 2])
+    const found = await samples(metrics)
+    expect(found.get('chat_llm_requests_total{cause="ok",endpoint="primary"}')).to.equal(3)
+    expect(found.get('chat_llm_requests_total{cause="llm_unreachable",endpoint="reserve"}')).to.equal(2)
+  })
+
   it('name no org', async () => {
     const metrics = make()
     for (const outcome of [ok, failed, aborted]) metrics.recordOutcome(outcome)

@@ -3,6 +3,7 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { TURN_FLAG_KEYS } from '../../src/decision/flags.js'
 import { createServiceMetrics } from '../../src/metrics/prometheus.js'
+import { EXECUTION_ERROR_CODES } from '../../src/protocol/execution-codes.js'
 import { EXECUTION_MODES } from '../../src/protocol/modes.js'
 import { countsOf, newTally } from '../../src/shadow/shadow-counts.js'
 import { sampleOutcome } from '../metrics/sample-outcome.js'
@@ -23,6 +24,7 @@ async function exportedMetrics(): Promise<Exported> {
     fallback: () => QUIET,
     shadows: () => countsOf(newTally(), 0),
     storeAvailable: () => true,
+    llmRequests: () => ['ok', 'aborted', ...EXECUTION_ERROR_CODES].map((cause) => ['default', cause, 0]),
     counts: () => ({
       chat_window_orgs_dropped_total: 0,
       chat_turns_lost_total: 0,

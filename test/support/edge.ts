@@ -48,6 +48,7 @@ export interface EdgeOptions {
   readonly flags?: Partial<TurnFlags>
   readonly flagsFor?: Flags['forTurn']
   readonly status?: Partial<FlagsStatus>
+  readonly admission?: AppDeps['admission']
   readonly backends?: Partial<Record<ExecutionMode, ChatBackend>>
   readonly sessions?: SessionStore
   /** in place of the edge's own `windows` */
@@ -116,6 +117,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     windows: options.realWindows ?? around.windows,
     journal: options.realJournal ?? around.journal,
     sessions,
+    admission: options.admission ?? { admit: () => undefined, leave: () => undefined },
     backends: {
       direct_llm: answering('direct_llm', 'Hello from direct'),
       runtime_orchestrator: answering('runtime_orchestrator', 'Hello from runtime'),
