@@ -47,7 +47,7 @@ export interface HealthProbe {
   stop(): Promise<void>
   /** A live connection to the runtime was refused or reset: a burst at once, 100 ms after the last one's start at the soonest. */
   trouble(): void
-  /** A request went out to the runtime. Where no head came for a while although requests go out, a probe is due at once. */
+  /** A request went out to the runtime. Where no head came for a while although requests go out, one probe is due at once. */
   requestSent(): void
   /** An execution of the runtime got its (good) response head: it lives, whatever its health answers. */
   headCame(): void
@@ -115,6 +115,8 @@ class Probe implements HealthProbe {
   #headAt = Number.NEGATIVE_INFINITY
   /** a request went out, and no head came since */
   #silentSince: number | undefined
+  /** ... and a probe was asked for because of it */
+  #asked = false
   /** ms that the last good answer took */
   #usualMs = 0
   /** when the log was told that it fails, until it was told that it does not; monotonic ms */
@@ -146,12 +148,15 @@ class Probe implements HealthProbe {
   requestSent(): void {
     const now = this.deps.clock.monotonic()
     this.#silentSince ??= now
-    if (now - this.#silentSince >= SILENT_MS) this.#wantNow()
+    if (this.#asked || now - this.#silentSince < SILENT_MS) return
+    this.#asked = true
+    this.#wantNow()
   }
 
   headCame(): void {
     this.#headAt = this.deps.clock.monotonic()
     this.#silentSince = undefined
+    this.#asked = false
   }
 
   reset(): void {

@@ -233,6 +233,12 @@ describe('the health probe', () => {
       expect(starts).to.deep.equal([0, 400])
       await answer(GOOD)
       expect(probe.state()).to.include({ healthy: true })
+      // Once for each silence.
+      for (let n = 0; n < 9; n += 1) {
+        await pass(100)
+        probe.requestSent()
+      }
+      expect(starts).to.have.length(2)
     })
 
     it('does not while heads come', async () => {
