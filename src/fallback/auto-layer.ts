@@ -6,7 +6,7 @@ import { explain } from './attribution.js'
 import { type Evidence, type FallbackGuardrails, insideOf, outsideOf } from './evidence.js'
 import { holdMs } from './hold.js'
 import type { Instant, Timers } from './state.js'
-import { isDirectAsSick, isRecovered, judgeRuntime, recoveryReach } from './verdict.js'
+import { beginsLate, isDirectAsSick, isRecovered, judgeRuntime, recoveryReach } from './verdict.js'
 
 /** What the automatic layer is judged by at one tick. */
 export interface AutoInput extends Instant {
@@ -139,6 +139,7 @@ function fromFallback(input: AutoInput, auto: Extract<AutoLayer, { state: 'fallb
   const isHeld = timers.holdUntilAt !== null && input.now < timers.holdUntilAt
   if (!input.holder || isHeld || !evidence.probe.healthy) return STAY
   if (!isRecovered(evidence.runtime.recent, guardrails) && !isQuiet(evidence, guardrails)) return STAY
+  if (beginsLate(evidence.runtime, guardrails) && !isQuiet(evidence, guardrails)) return STAY
   const percent = guardrails.rampPercents[0] ?? 100
   const { holdUntil: _, ...tripped } = auto
   const next: AutoLayer = { ...tripped, state: 'recovering', since: input.wall, percent }
@@ -161,6 +162,7 @@ function fromRecovering(input: AutoInput, auto: Extract<AutoLayer, { state: 'rec
 
 /** Judged over the step; where few turns come, over as many as it takes, however long ago they were within it. */
 function isRampedWell({ runtime }: Evidence, guardrails: FallbackGuardrails): boolean {
+  if (beginsLate(runtime, guardrails)) return false
   if (isRecovered(runtime.slow, guardrails)) return true
   return runtime.slow.total < recoveryReach(guardrails) && isRecovered(runtime.recent, guardrails)
 }

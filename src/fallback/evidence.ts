@@ -1,4 +1,5 @@
 import type { Streak } from '../metrics/failure-streak.js'
+import type { FirstContent } from '../metrics/first-contents.js'
 import type { Tally } from '../metrics/windows.js'
 import type { FallbackPolicy } from '../protocol/fallback.js'
 import { isSameScope, type Scope } from '../protocol/fallback-scope.js'
@@ -44,6 +45,8 @@ export interface RuntimeWindows {
   readonly recent: Tally
   /** the newest `consecutiveFailures` executions, as long as all of them failed */
   readonly streak?: Streak
+  /** ... and how long the first content took, in the same three reaches; gathered where `firstContentP95Ms` is set */
+  readonly firstContent?: Readonly<Record<'slow' | 'fast' | 'recent', FirstContent>>
 }
 
 /** What this replica knows of the backends at one tick. Durations in ms. */

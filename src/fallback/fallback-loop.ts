@@ -479,6 +479,7 @@ class FallbackLoop implements RunningFallback {
       fast: judged.runtime.newest(fastMs, 2 * guardrails.minSamples, windowMs),
       recent: judged.runtime.newest(fastMs, recoveryReach(guardrails), LONGEST_MS),
       streak: judged.runtime.streak(guardrails.consecutiveFailures),
+      ...this.#firstContent(guardrails),
     }
     const scope = judgedScope(this.#state)
     return {
@@ -493,6 +494,20 @@ class FallbackLoop implements RunningFallback {
       },
       runtimeTurnAgoMs: this.#lastRuntimeTurnAt === undefined ? null : now - this.#lastRuntimeTurnAt,
       quietForMs: now - this.#lastCandidateAt,
+    }
+  }
+
+  #firstContent(guardrails: FallbackGuardrails): Pick<Evidence['runtime'], 'firstContent'> {
+    if (guardrails.firstContentP95Ms === null) return {}
+    const { runtime } = this.deps.judged
+    const windowMs = guardrails.windowSeconds * 1000
+    const fastMs = guardrails.fastWindowSeconds * 1000
+    return {
+      firstContent: {
+        slow: runtime.firstContent(windowMs, 0, windowMs),
+        fast: runtime.firstContent(fastMs, 2 * guardrails.minSamples, windowMs),
+        recent: runtime.firstContent(fastMs, recoveryReach(guardrails), LONGEST_MS),
+      },
     }
   }
 

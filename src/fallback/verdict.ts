@@ -2,7 +2,7 @@ import { normalQuantile } from '../core/normal-quantile.js'
 import type { Streak } from '../metrics/failure-streak.js'
 import type { Tally } from '../metrics/windows.js'
 import type { Trip } from '../store/override.js'
-import type { Evidence, FallbackGuardrails } from './evidence.js'
+import type { Evidence, FallbackGuardrails, RuntimeWindows } from './evidence.js'
 
 /** What the executions say. Only `breach` trips, only `healthy` recovers. */
 export type Verdict =
@@ -32,7 +32,28 @@ export function judgeRuntime({ runtime }: Evidence, guardrails: FallbackGuardrai
   if (slow.kind === 'breach') return slow
   const fast = judge(runtime.fast, guardrails)
   if (fast.kind === 'breach') return fast
+  const late = firstContentBreach(runtime, guardrails)
+  if (late !== undefined) return { kind: 'breach', trip: late }
   return slow.kind === 'insufficient_data' ? judgeStreak(runtime.streak, guardrails) : slow
+}
+
+function firstContentBreach(
+  { firstContent }: RuntimeWindows,
+  { firstContentP95Ms: threshold, minSamples }: FallbackGuardrails,
+): Trip | undefined {
+  if (threshold === null || firstContent === undefined) return undefined
+  const breach = [firstContent.slow, firstContent.fast].find(
+    ({ samples, p95Ms }) => samples >= minSamples && p95Ms > threshold,
+  )
+  return breach === undefined ? undefined : { cause: 'first_content', value: breach.p95Ms, threshold }
+}
+
+/** Its answers still begin too late, however few there are: it does not deserve traffic again. */
+export function beginsLate(
+  { firstContent }: RuntimeWindows,
+  { firstContentP95Ms: threshold }: FallbackGuardrails,
+): boolean {
+  return threshold !== null && firstContent !== undefined && firstContent.recent.p95Ms > threshold
 }
 
 /** One session alone may fail for what its user sends. */

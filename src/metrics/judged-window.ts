@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js'
 import { isJudged, type JudgedResult } from '../protocol/execution-results.js'
 import { FailureStreak } from './failure-streak.js'
+import { FirstContents } from './first-contents.js'
 import { boundedMs } from './latency-sketch.js'
 import { TallyRing, TallySum } from './tally-ring.js'
 import type { JudgedWindow, Tally } from './windows.js'
@@ -14,17 +15,19 @@ const RINGS = 9
 /**
  * The guardrails may ask for another window at each tick, so each outcome goes into nine rings of slices, 25 ms to 27 min
  * wide, and a reading takes the finest one that reaches far enough. A reading of `w` ms holds all that was recorded in the
- * last `w` and at most w/31 (25 ms at least) beyond. About 46 kB, whatever it holds.
+ * last `w` and at most w/31 (25 ms at least) beyond. About 46 kB, whatever it holds, and 32 kB for the times to the first content.
  */
 export function createJudgedWindow(clock: Clock): JudgedWindow {
   const rings = Array.from({ length: RINGS }, (_, at) => new TallyRing(FINEST_MS * WIDENING ** at))
   const streak = new FailureStreak()
+  const firstContents = new FirstContents()
   let since = Number.NEGATIVE_INFINITY
   return {
     record(outcome) {
       if (!isJudged(outcome.result) || outcome.startedAt < since) return
       const now = clock.monotonic()
       streak.record(now, outcome.result, outcome.sessionId ?? '')
+      if (outcome.firstContentMs !== undefined) firstContents.record(now, boundedMs(outcome.firstContentMs))
       const [error, timeout] = faultOf(outcome.result)
       const latencyMs = boundedMs(outcome.latencyMs)
       for (const ring of rings) ring.add(now, error, timeout, latencyMs)
@@ -33,9 +36,12 @@ export function createJudgedWindow(clock: Clock): JudgedWindow {
     newest: (fastMs, atLeast, windowMs) =>
       newest(rings, clock.monotonic(), Math.min(fastMs, windowMs), atLeast, windowMs),
     streak: (atMost) => streak.read(clock.monotonic(), atMost),
+    firstContent: (fastMs, atLeast, windowMs) =>
+      firstContents.read(clock.monotonic(), Math.min(fastMs, windowMs), atLeast, windowMs),
     restart(from) {
       since = from
       streak.clear()
+      firstContents.clear()
       for (const ring of rings) ring.clear()
     },
   }

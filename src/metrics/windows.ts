@@ -3,6 +3,7 @@ import type { WindowMetrics } from '../protocol/fallback.js'
 import type { Scope, ScopeDimension, ScopeSubject } from '../protocol/fallback-scope.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import type { Streak } from './failure-streak.js'
+import type { FirstContent } from './first-contents.js'
 
 /** What is judged of some executions; aborted ones are not in it. A timeout is also an error. */
 export interface Tally {
@@ -25,6 +26,8 @@ export interface JudgedWindow {
   newest(fastMs: number, atLeast: number, windowMs: number): Tally
   /** The newest executions, `atMost` of them, as long as all failed. */
   streak(atMost: number): Streak
+  /** Time to the first content of those that got any, in the reach of `newest`; of the newest 2048 at most. */
+  firstContent(fastMs: number, atLeast: number, windowMs: number): FirstContent
   /** Forgets everything; executions started before `since` (monotonic ms) will not count. */
   restart(since: number): void
 }

@@ -20,6 +20,10 @@ export function tripReason(
       return zh
         ? `平均延迟过高: ${Math.round(value)}ms (阈值: ${Math.round(threshold)}ms)`
         : `Average latency too high: ${Math.round(value)}ms (threshold: ${Math.round(threshold)}ms)`
+    case 'first_content':
+      return zh
+        ? `首个内容过慢: P95 ${Math.round(value)}ms (阈值: ${Math.round(threshold)}ms)`
+        : `First content too slow: P95 ${Math.round(value)}ms (threshold: ${Math.round(threshold)}ms)`
     case 'health':
       return zh ? 'Runtime 服务不可用: 健康检查失败' : 'Runtime unavailable: health check failed'
     case 'manual':

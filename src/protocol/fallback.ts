@@ -12,7 +12,7 @@ export const fallbackStateSchema = z.enum(FALLBACK_STATES)
 export type FallbackStateName = z.infer<typeof fallbackStateSchema>
 
 /** What can trip the automatic layer. */
-export const TRIP_CAUSES = ['error_rate', 'timeout_rate', 'latency', 'health'] as const
+export const TRIP_CAUSES = ['error_rate', 'timeout_rate', 'latency', 'first_content', 'health'] as const
 export const tripCauseSchema = z.enum(TRIP_CAUSES)
 export type TripCause = z.infer<typeof tripCauseSchema>
 
@@ -77,7 +77,7 @@ const scopeFields = {
   scopeIds: z.array(z.string()),
 }
 
-/** What trips and transitions are about. `value` and `threshold`: rates 0 to 1, latency in ms, health in failed probes. */
+/** What trips and transitions are about. `value` and `threshold`: rates 0 to 1, latency and first content in ms, health in failed probes. */
 export const fallbackDataSchema = z.strictObject({
   state: fallbackStateSchema,
   ...scopeFields,

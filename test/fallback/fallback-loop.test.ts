@@ -193,6 +193,31 @@ describe('the fallback loop', () => {
     await loop.fallback.stop()
   })
 
+  it('trips on late first contents where that is asked for', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    const begin = (firstContentMs: number) => {
+      for (let n = 0; n < 20; n += 1)
+        loop.fallback.record({
+          mode: 'runtime_orchestrator',
+          orgId: 'org-1',
+          agentId: 'assistant',
+          startedAt: loop.clock.monotonic(),
+          latencyMs: 21_000,
+          firstContentMs,
+          result: 'ok',
+        })
+    }
+    begin(20_000)
+    await loop.pass(2000)
+    expect(state(loop)).to.equal('normal')
+    loop.knobs.guardrails = { ...loop.knobs.guardrails, firstContentP95Ms: 10_000 }
+    await loop.pass(1000)
+    expect(state(loop)).to.equal('fallback')
+    expect(loop.kept[0]).to.include({ cause: 'first_content', value: 20_000, threshold: 10_000 })
+    await loop.fallback.stop()
+  })
+
   it('judges turns that were left after a long wait as timeouts, those left soon as nothing', async () => {
     const loop = setUpLoop()
     await loop.start()

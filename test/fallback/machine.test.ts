@@ -41,6 +41,30 @@ describe('the fallback machine under light traffic', () => {
   })
 })
 
+describe('the fallback machine and a runtime that begins late', () => {
+  const guardrails = { ...GUARDRAILS, firstContentP95Ms: 10_000 }
+  const begun = (p95Ms: number): Evidence => {
+    const one = { samples: 20, p95Ms }
+    return { ...CALM, runtime: { ...over(tally(20)), firstContent: { slow: one, fast: one, recent: one } } }
+  }
+
+  it('trips, waits with the recovery while it lasts, and comes back', () => {
+    const replica = new Driven()
+      .round()
+      .pass(999)
+      .round({ evidence: begun(20_000), guardrails })
+    expect(replica.reports[0]).to.deep.include({ cause: 'first_content', value: 20_000, threshold: 10_000 })
+    replica.rounds(60, { evidence: begun(20_000), guardrails })
+    expect(replica.auto).to.equal('fallback')
+    replica.rounds(2, { evidence: begun(500), guardrails })
+    expect(replica.auto).to.equal('recovering 5')
+    replica.rounds(31, { evidence: begun(500), guardrails })
+    expect(replica.auto).to.equal('recovering 25')
+    replica.pass(999).round({ evidence: begun(20_000), guardrails })
+    expect(replica.kinds.at(-1)).to.equal('relapse')
+  })
+})
+
 describe('the fallback machine, when the guardrails change in a fallback', () => {
   const shorter = { ...GUARDRAILS, holdSeconds: 5 }
 

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import type { FallbackGuardrails } from '../../src/fallback/evidence.js'
 import {
+  beginsLate,
   isDirectAsSick,
   isDoubtful,
   isRecovered,
@@ -88,6 +89,39 @@ describe('the verdict over light traffic', () => {
     expect(judgeRuntime({ ...CALM, runtime: over(tally(6, 6)) }, GUARDRAILS).kind).to.equal(
       'insufficient_data',
     )
+  })
+})
+
+describe('the verdict over the first content', () => {
+  const ASKED = { ...GUARDRAILS, firstContentP95Ms: 10_000 }
+  const at = (p95Ms: number, samples = 20) => ({ samples, p95Ms })
+  const begun = (slow: ReturnType<typeof at>, fast = slow, recent = fast) => ({
+    ...CALM,
+    runtime: { ...over(tally(20)), firstContent: { slow, fast, recent } },
+  })
+
+  it('is a breach where one in twenty begins too late, though all end well', () => {
+    expect(judgeRuntime(begun(at(20_000)), ASKED)).to.deep.equal({
+      kind: 'breach',
+      trip: { cause: 'first_content', value: 20_000, threshold: 10_000 },
+    })
+    expect(judgeRuntime(begun(at(10_000)), ASKED).kind).to.equal('healthy')
+  })
+
+  it('is one in the newest alone, and none below the fewest samples', () => {
+    expect(judgeRuntime(begun(at(100, 3000), at(20_000)), ASKED).kind).to.equal('breach')
+    expect(judgeRuntime(begun(at(20_000, 9)), ASKED).kind).to.equal('healthy')
+  })
+
+  it('is not asked for as shipped', () => {
+    expect(judgeRuntime(begun(at(20_000)), GUARDRAILS).kind).to.equal('healthy')
+    expect(judgeRuntime({ ...CALM, runtime: over(tally(20)) }, ASKED).kind).to.equal('healthy')
+  })
+
+  it('keeps a recovery waiting, however few there are', () => {
+    expect(beginsLate(begun(at(0), at(0), at(20_000, 5)).runtime, ASKED)).to.equal(true)
+    expect(beginsLate(begun(at(0), at(0), at(9000, 5)).runtime, ASKED)).to.equal(false)
+    expect(beginsLate(begun(at(0), at(0), at(20_000, 5)).runtime, GUARDRAILS)).to.equal(false)
   })
 })
 

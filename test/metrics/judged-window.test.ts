@@ -80,6 +80,31 @@ describe('the judged window', () => {
     })
   })
 
+  it('knows how long the first content took, over the newest, reaching back', () => {
+    const { clock, window } = make()
+    const begin = (firstContentMs?: number): void =>
+      window.record(
+        sampleOutcome({
+          startedAt: clock.monotonic(),
+          ...(firstContentMs === undefined ? {} : { firstContentMs }),
+        }),
+      )
+    for (let n = 1; n <= 20; n++) begin(n * 100)
+    begin()
+    expect(window.firstContent(300_000, 0, 300_000)).to.deep.equal({ samples: 20, p95Ms: 1900 })
+    clock.advance(20_000)
+    begin(5000)
+    expect(window.firstContent(10_000, 0, 300_000)).to.deep.equal({ samples: 1, p95Ms: 5000 })
+    expect(window.firstContent(10_000, 3, 300_000)).to.deep.equal({ samples: 3, p95Ms: 5000 })
+    expect(window.firstContent(10_000, 3, 15_000)).to.deep.equal({ samples: 1, p95Ms: 5000 })
+    clock.advance(300_000)
+    expect(window.firstContent(300_000, 0, 300_000)).to.deep.equal({ samples: 0, p95Ms: 0 })
+    for (let n = 0; n < 5000; n++) begin(7)
+    expect(window.firstContent(300_000, 0, 300_000)).to.deep.equal({ samples: 2048, p95Ms: 7 })
+    window.restart(clock.monotonic())
+    expect(window.firstContent(300_000, 0, 300_000).samples).to.equal(0)
+  })
+
   it('counts only what started since its restart', () => {
     const { clock, window, record } = make()
     record('error')
