@@ -7,7 +7,8 @@ import {
   type SideCounts,
   type Sums,
 } from './comparison.js'
-import { PLACE, RESULTS, SIDE_PLACE, TEN_THOUSANDTHS, TENTHS } from './facts.js'
+import { PLACE, RESULTS, SIDE_PLACE, SIDE_RESULTS, TEN_THOUSANDTHS, TENTHS } from './facts.js'
+import { type TimePoint, TimeSummer } from './time-sums.js'
 
 /** ms: what is shorter counts as this much where the logarithm is taken */
 const SHORTEST_MS = 0.1
@@ -15,6 +16,7 @@ const OK = RESULTS.indexOf('ok')
 const ERROR = RESULTS.indexOf('error')
 const TIMEOUT = RESULTS.indexOf('timeout')
 const ENDS = RESULTS.length
+const LEFT = SIDE_RESULTS.indexOf('aborted')
 
 /** Adds up comparisons by their facts; facts that this version does not understand are passed over. */
 export class ComparisonSummer {
@@ -45,6 +47,8 @@ class KindSummer {
     tokens: new PairedSummer(),
     characters: new PairedSummer(),
   }
+  readonly #times = { latency: new TimeSummer(), firstContent: new TimeSummer() }
+  #left = 0
   readonly #similar = {
     text: new Summer(),
     plan: new Summer(),
@@ -57,6 +61,7 @@ class KindSummer {
   add(facts: readonly unknown[]): void {
     const control = facts[PLACE.control + SIDE_PLACE.result]
     const candidate = facts[PLACE.candidate + SIDE_PLACE.result]
+    if (control === LEFT && isEnd(candidate)) this.#addLeft(facts, candidate)
     if (!isEnd(control) || !isEnd(candidate)) return
     const cell = control * ENDS + candidate
     this.#ends[cell] = (this.#ends[cell] ?? 0) + 1
@@ -72,10 +77,25 @@ class KindSummer {
     if (control === OK && candidate === OK) this.#addNumbers(facts)
   }
 
+  /** The user left, so the control's first content may be known, and its end is not. */
+  #addLeft(facts: readonly unknown[], candidate: number): void {
+    this.#left += 1
+    this.#fenceViolations += numberAt(facts, PLACE.fenceViolations) ?? 0
+    if (candidate !== OK) return
+    const leftAt = timeAt(facts, PLACE.control + SIDE_PLACE.latency)
+    const first = timeAt(facts, PLACE.control + SIDE_PLACE.firstContent)
+    const latency = timeAt(facts, PLACE.candidate + SIDE_PLACE.latency)
+    const firstContent = timeAt(facts, PLACE.candidate + SIDE_PLACE.firstContent)
+    if (leftAt === undefined) return
+    if (latency !== undefined) this.#times.latency.add(leftAt, latency, true)
+    if (firstContent !== undefined)
+      this.#times.firstContent.add(first ?? leftAt, firstContent, first === undefined)
+  }
+
   #addNumbers(facts: readonly unknown[]): void {
     const { latency, lnLatency, firstContent, lnFirstContent, tokens, characters } = this.#paired
-    addTimes(facts, SIDE_PLACE.latency, latency, lnLatency)
-    addTimes(facts, SIDE_PLACE.firstContent, firstContent, lnFirstContent)
+    addTimes(facts, SIDE_PLACE.latency, latency, lnLatency, this.#times.latency)
+    addTimes(facts, SIDE_PLACE.firstContent, firstContent, lnFirstContent, this.#times.firstContent)
     addNumbers(facts, SIDE_PLACE.tokens, tokens)
     addNumbers(facts, SIDE_PLACE.characters, characters)
   }
@@ -83,6 +103,7 @@ class KindSummer {
   sums(): KindSums {
     return {
       pairs: this.#pairsWhere(() => true),
+      left: this.#left,
       control: this.#side((end) => (control) => control === end),
       candidate: this.#side((end) => (_, candidate) => candidate === end),
       failed: this.#counts((end) => end !== OK),
@@ -95,6 +116,7 @@ class KindSummer {
         tokens: this.#paired.tokens.sums(),
         characters: this.#paired.characters.sums(),
       },
+      times: { latency: this.#times.latency.sums(), firstContent: this.#times.firstContent.sums() },
       similar: {
         text: this.#similar.text.sums(),
         plan: this.#similar.plan.sums(),
@@ -179,12 +201,26 @@ class Summer {
   }
 }
 
-function addTimes(facts: readonly unknown[], place: number, times: PairedSummer, logs: PairedSummer): void {
-  const control = numberAt(facts, PLACE.control + place)
-  const candidate = numberAt(facts, PLACE.candidate + place)
+function addTimes(
+  facts: readonly unknown[],
+  place: number,
+  times: PairedSummer,
+  logs: PairedSummer,
+  bins: TimeSummer,
+): void {
+  const control = timeAt(facts, PLACE.control + place)
+  const candidate = timeAt(facts, PLACE.candidate + place)
   if (control === undefined || candidate === undefined) return
-  times.add(control / TENTHS, candidate / TENTHS)
-  logs.add(lnMs(control / TENTHS), lnMs(candidate / TENTHS))
+  times.add(control.ms, candidate.ms)
+  logs.add(control.ln, candidate.ln)
+  bins.add(control, candidate, false)
+}
+
+function timeAt(facts: readonly unknown[], place: number): TimePoint | undefined {
+  const tenths = numberAt(facts, place)
+  if (tenths === undefined) return undefined
+  const ms = tenths / TENTHS
+  return { ms, ln: Math.log(Math.max(ms, SHORTEST_MS)) }
 }
 
 function addNumbers(facts: readonly unknown[], place: number, numbers: PairedSummer): void {
@@ -192,8 +228,6 @@ function addNumbers(facts: readonly unknown[], place: number, numbers: PairedSum
   const candidate = numberAt(facts, PLACE.candidate + place)
   if (control !== undefined && candidate !== undefined) numbers.add(control, candidate)
 }
-
-const lnMs = (ms: number): number => Math.log(Math.max(ms, SHORTEST_MS))
 
 const isEnd = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < ENDS

@@ -1,9 +1,11 @@
 import type { ExecutionMode } from '../protocol/modes.js'
+import type { TimeSums } from './time-sums.js'
 
 /** One side of a comparison as kept: numbers and codes, never content. Times in ms. */
 export interface ComparedSide {
   readonly mode: ExecutionMode
-  readonly result: 'ok' | 'error' | 'timeout'
+  /** `aborted`, of a control alone: its user left, so that it would have taken longer than `latencyMs` (a censored time) */
+  readonly result: 'ok' | 'error' | 'timeout' | 'aborted'
   readonly code?: string
   readonly latencyMs: number
   readonly firstContentMs?: number
@@ -120,19 +122,27 @@ export const PAIRED_DIMENSIONS = [
 ] as const
 export type PairedDimension = (typeof PAIRED_DIMENSIONS)[number]
 
+/** Measured also where the user left: then it is known that the control's time would have been longer. */
+export type TimeDimension = 'latency' | 'firstContent'
+
 /** 0 to 1, of pairs that have it, however they ended. */
 export const SIMILARITIES = ['text', 'plan', 'callSet', 'callOrder'] as const
 export type Similarity = (typeof SIMILARITIES)[number]
 
 /** Everything a report needs of the pairs of one kind. */
 export interface KindSums {
+  /** both sides ended by themselves */
   readonly pairs: number
+  /** the user left before the control ended; they are in `times` alone, beside the candidate's `fenceViolations` */
+  readonly left: number
   readonly control: SideCounts
   readonly candidate: SideCounts
   /** ended in `error` or `timeout` */
   readonly failed: PairCounts
   readonly timedOut: PairCounts
   readonly paired: Readonly<Record<PairedDimension, PairedSums>>
+  /** of pairs whose candidate ended `ok`, and whose control did or was left by its user */
+  readonly times: Readonly<Record<TimeDimension, TimeSums>>
   readonly similar: Readonly<Record<Similarity, Sums>>
   readonly fenceViolations: number
   /** how often each error code ended a side */

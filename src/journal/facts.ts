@@ -10,8 +10,11 @@ import type { ExecutionFacts } from './journal.js'
 export type Facts = readonly (number | string | null)[]
 
 export const KINDS = ['ab', 'aa'] as const
+/** How a side ended that ended by itself. */
 export const RESULTS = ['ok', 'error', 'timeout'] as const
-/** Of kept executions; a version that does not know the last one skips it. */
+/** Of the sides of a comparison; a version that does not know the last one skips it. */
+export const SIDE_RESULTS = [...RESULTS, 'aborted'] as const
+/** Of kept executions; the same. */
 const EXECUTION_RESULTS = [...RESULTS, 'rejected'] as const
 
 export const TENTHS = 10
@@ -58,7 +61,7 @@ export function comparisonFacts(comparison: Comparison): Facts | undefined {
 }
 
 const sideFacts = (side: ComparedSide): Facts => [
-  RESULTS.indexOf(side.result),
+  SIDE_RESULTS.indexOf(side.result),
   scaled(side.latencyMs, TENTHS, LONGEST_MS),
   scaled(side.firstContentMs, TENTHS, LONGEST_MS),
   side.tokens === undefined ? null : count(side.tokens),

@@ -53,8 +53,12 @@ export const shadowDimensionReportSchema = z.strictObject({
   control: z.number().nullable(),
   /** ... of a similarity: how alike the candidate's answers are to the control's */
   candidate: z.number().nullable(),
+  /** of times: 95 % took no longer; null of a control of which too many users left to know it, and of other dimensions */
+  p95: z.strictObject({ control: z.number().nullable(), candidate: z.number().nullable() }).nullable(),
   /** pairs behind it: of both backends, and of the control with itself */
   pairs: z.strictObject({ ab: count, aa: count }),
+  /** of them those whose user left: the control's time is only known to be longer (estimated by Kaplan and Meier) */
+  censored: z.strictObject({ ab: count, aa: count }),
   /** candidate − control; null where it has no interval yet */
   difference: estimateSchema.nullable(),
   /** of latencies: by how much the candidate takes longer, 0.2 = 20 %, from the mean of the log ratios */
@@ -102,8 +106,10 @@ export const shadowReportSchema = z.strictObject({
   candidate: executionModeSchema,
   verdict: shadowVerdictSchema,
   sentence: bilingualSchema,
-  /** of both backends, and of the control with itself */
+  /** of both backends, and of the control with itself; both sides ended by themselves */
   pairs: z.strictObject({ ab: count, aa: count }),
+  /** beside them: the user left before the control ended, so that only its times count, as longer ones */
+  left: z.strictObject({ ab: count, aa: count }),
   dimensions: z.array(shadowDimensionReportSchema),
   outcomes: z.strictObject({ control: sideOutcomesSchema, candidate: sideOutcomesSchema }),
   /** mutating calls and files of a runtime that was told it ran as a shadow */

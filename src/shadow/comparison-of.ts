@@ -9,12 +9,15 @@ import type { Observer } from './observer.js'
 import { keptContent } from './redact.js'
 
 /** One side that has ended. */
-export interface EndedSide {
-  readonly outcome: EndedOutcome
+export interface EndedSide<O extends Outcome = EndedOutcome> {
+  readonly outcome: O
   readonly observer: Observer
 }
 /** given-up and rejected ones say nothing of a backend */
 export type EndedOutcome = Extract<Outcome, { readonly result: JudgedResult }>
+
+/** The control's end: by itself, or given up by its user. */
+export type ControlEnd = EndedOutcome | Extract<Outcome, { readonly result: 'aborted' }>
 
 export function isEnded(outcome: Outcome): outcome is EndedOutcome {
   return isJudged(outcome.result)
@@ -26,17 +29,20 @@ export interface ComparedTurn {
   /** wall-clock ms of its start */
   readonly at: number
   readonly replica: string
-  readonly control: EndedSide
+  readonly control: EndedSide<ControlEnd>
   readonly candidate: EndedSide
   readonly fenceViolations: number
 }
 
-/** The kept comparison of a turn. Costs as much as `compare` does, and redaction where content is kept. */
+/**
+ * The kept comparison of a turn. Where its user left, the control's times are censored and its answer is only begun: nothing is
+ * said of likeness, and no content is kept. Costs as much as `compare` does, and redaction where content is kept. */
 export function comparisonOf(
   { turn, kind, at, replica, control, candidate, fenceViolations }: ComparedTurn,
   keepContent: boolean,
 ): Comparison {
   const sides = observed(turn, control, candidate)
+  const hasLeft = control.outcome.result === 'aborted'
   return {
     at,
     replica,
@@ -45,19 +51,19 @@ export function comparisonOf(
     kind,
     control: sideOf(sides.control, control.outcome),
     candidate: sideOf(sides.candidate, candidate.outcome),
-    ...compare(sides.control, sides.candidate),
+    ...(hasLeft ? {} : compare(sides.control, sides.candidate)),
     fenceViolations,
-    ...(keepContent
+    ...(keepContent && !hasLeft
       ? { content: { control: contentOf(sides.control), candidate: contentOf(sides.candidate) } }
       : {}),
   }
 }
 
 /** Tokens as both backends counted them; where one does not count, both are estimated alike. */
-function observed(turn: Turn, control: EndedSide, candidate: EndedSide) {
+function observed(turn: Turn, control: EndedSide<ControlEnd>, candidate: EndedSide) {
   const isCounted = control.outcome.tokens !== undefined && candidate.outcome.tokens !== undefined
   const prompt = isCounted ? 0 : estimatePrompt(turn)
-  const tokens = ({ outcome, observer }: EndedSide) =>
+  const tokens = ({ outcome, observer }: EndedSide<ControlEnd>) =>
     isCounted ? outcome.tokens : prompt + observer.answerTokens
   return {
     control: control.observer.observation(control.outcome, tokens(control)),
@@ -65,7 +71,7 @@ function observed(turn: Turn, control: EndedSide, candidate: EndedSide) {
   }
 }
 
-function sideOf(seen: Observation, { result }: EndedOutcome): ComparedSide {
+function sideOf(seen: Observation, { result }: ControlEnd): ComparedSide {
   return {
     mode: seen.mode,
     result,

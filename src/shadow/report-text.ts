@@ -34,12 +34,25 @@ export function dimensionSentence(measured: MeasuredDimension, verdict: ShadowVe
     }
   }
   const values = `${amount(control, measured)} → ${amount(candidate, measured)}`
+  const high = p95Text(measured)
   const rest = verdictText(measured, verdict)
   return {
-    'zh-CN': `${name['zh-CN']}：${values}，${rest['zh-CN']}。`,
-    en: `${capital(name.en)}: ${values}, ${rest.en}.`,
+    'zh-CN': `${name['zh-CN']}：${values}${high['zh-CN']}，${rest['zh-CN']}。`,
+    en: `${capital(name.en)}: ${values}${high.en}, ${rest.en}.`,
   }
 }
+
+function p95Text(measured: MeasuredDimension): Bilingual {
+  const { p95 } = measured
+  if (p95 === null) return NOTHING
+  const [zh, en] = ['未知', 'unknown'].map((unknown) => {
+    const text = (value: number | null): string => (value === null ? unknown : amount(value, measured))
+    return `P95 ${text(p95.control)} → ${text(p95.candidate)}`
+  })
+  return { 'zh-CN': `（${zh}）`, en: ` (${en})` }
+}
+
+const NOTHING: Bilingual = { 'zh-CN': '', en: '' }
 
 function verdictText(measured: MeasuredDimension, verdict: ShadowVerdict): Bilingual {
   const { pairs, net, unit } = measured
@@ -97,11 +110,14 @@ export function overallSentence(report: {
   readonly verdict: ShadowVerdict
   readonly dimensions: readonly DimensionVerdict[]
   readonly pairs: { readonly ab: number; readonly aa: number }
+  /** their user left before the control ended */
+  readonly left: { readonly ab: number; readonly aa: number }
   readonly fenceViolations: number
   /** selected turns without a comparison, by reason */
   readonly dropped: Readonly<Record<string, number>>
 }): Bilingual {
   const dropped = droppedText(report)
+  const left = leftText(report)
   const from = MODES[report.control]
   const to = MODES[report.candidate]
   const fence = report.fenceViolations
@@ -116,6 +132,7 @@ export function overallSentence(report: {
         '；',
       )}${report.pairs.ab} 对比较，${report.pairs.aa} 对噪声基线）。` +
       (fence > 0 ? `影子执行中疑似出现 ${fence} 次写操作：请核实 Runtime 是否遵守隔离标记。` : '') +
+      left['zh-CN'] +
       dropped['zh-CN'],
     en:
       `Switching users from ${from.en} to ${to.en}: ${overall.en} ` +
@@ -126,21 +143,43 @@ export function overallSentence(report: {
       (fence > 0
         ? ` Shadows seem to have changed something ${counted(fence, 'time')}: check that the runtime keeps to the fence.`
         : '') +
+      left.en +
       dropped.en,
+  }
+}
+
+function leftText({
+  pairs,
+  left,
+}: {
+  readonly pairs: { readonly ab: number; readonly aa: number }
+  readonly left: { readonly ab: number; readonly aa: number }
+}): Bilingual {
+  const count = left.ab + left.aa
+  if (count === 0) return NOTHING
+  const all = count + pairs.ab + pairs.aa
+  const share = `${((count / all) * 100).toFixed(1)}%`
+  return {
+    'zh-CN': `${share} 的回合（${all} 个中的 ${count} 个）用户在对照结束前离开：对照的耗时按“至少这么久”计入（Kaplan–Meier 估计），其余指标不计这些回合。`,
+    en:
+      ` In ${share} of the turns (${count} of ${all}) the user left before the control ended: its times count as at least as long ` +
+      'as the user waited (Kaplan–Meier), and nothing else of these turns counts.',
   }
 }
 
 /** Said only where more turns were dropped than compared: then the pairs are a choice, and by what they were chosen. */
 function droppedText({
   pairs,
+  left,
   dropped,
 }: {
   readonly pairs: { readonly ab: number; readonly aa: number }
+  readonly left: { readonly ab: number; readonly aa: number }
   readonly dropped: Readonly<Record<string, number>>
 }): Bilingual {
   const lost = sumOf(dropped, Object.keys(dropped))
-  const compared = pairs.ab + pairs.aa
-  if (lost <= compared) return { 'zh-CN': '', en: '' }
+  const compared = pairs.ab + pairs.aa + left.ab + left.aa
+  if (lost <= compared) return NOTHING
   const quiet = sumOf(dropped, OF_BUSY_HOURS) > lost / 2
   return {
     'zh-CN':

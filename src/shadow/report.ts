@@ -30,6 +30,7 @@ export function shadowReport(sums: ComparisonSums, subject: ReportSubject): Shad
     candidate: otherMode(subject.control),
     verdict: overallVerdict(dimensions),
     pairs: { ab: ab.pairs, aa: aa.pairs },
+    left: { ab: ab.left, aa: aa.left },
     dimensions,
     fenceViolations: ab.fenceViolations + aa.fenceViolations,
   }

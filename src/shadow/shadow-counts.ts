@@ -4,7 +4,7 @@ import { EXECUTION_MODES, type ExecutionMode } from '../protocol/modes.js'
 /**
  * Why a selected turn gave no comparison: `busy` too many shadows, or queued for more than 2 s; `pressure` the event loop
  * lags; `sick` the fallback is not normal, or the control's backend fails too often; `draining` the process stops; `aborted` the user's
- * turn was given up; `flood` the candidate sent more than anybody would read; `fault` a fault of
+ * turn was given up before the candidate began; `flood` the candidate sent more than anybody would read; `fault` a fault of
  * ours, which the log tells; `rejected` a side was refused for what the user sent; `unfenced` the runtime has not said that it
  * keeps the fence, which `CHAT_SHADOW_REQUIRE_FENCE` wants.
  */

@@ -3,7 +3,7 @@ import type { ExecutionLimits } from '../execution/execution.js'
 import type { Comparison } from '../journal/comparison.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import type { Candidate, CandidateEnd } from './candidate.js'
-import type { EndedOutcome } from './comparison-of.js'
+import type { ControlEnd } from './comparison-of.js'
 import type { Observer } from './observer.js'
 
 /** Where the candidate of a turn is. */
@@ -29,8 +29,8 @@ export interface Pair {
   readonly at: number
   /** of the control */
   readonly observer: Observer
-  /** once the control ended by itself */
-  controlEnd: EndedOutcome | undefined
+  /** once the control ended by itself, or its user left while the candidate ran */
+  controlEnd: ControlEnd | undefined
   stage: Stage
 }
 

@@ -6,6 +6,7 @@ import type { ExecutionLimits } from '../execution/execution.js'
 import type { Outcome } from '../execution/outcome.js'
 import type { Comparison, DroppedShadow } from '../journal/comparison.js'
 import type { MessageBody } from '../protocol/events.js'
+import type { AbortCode } from '../protocol/execution-codes.js'
 import type { Decision, ExecutionMode } from '../protocol/modes.js'
 import { isAa } from './aa-share.js'
 import { type CandidateEnd, runCandidate } from './candidate.js'
@@ -170,7 +171,8 @@ class Runner implements ShadowRunner {
       },
       ended: (outcome) => {
         if (!isWatched()) return
-        if (outcome.result === 'aborted' || outcome.result === 'rejected') this.#drop(pair, outcome.result)
+        if (outcome.result === 'rejected') this.#drop(pair, 'rejected')
+        else if (outcome.result === 'aborted' && !outlives(pair, outcome.code)) this.#drop(pair, 'aborted')
         else {
           pair.controlEnd = outcome
           // A control that found no connection is compared like any other.
@@ -350,5 +352,12 @@ class Runner implements ShadowRunner {
     this.deps.logger.error({ error: errorText(thrown) }, 'a shadow broke')
   }
 }
+
+/**
+ * A candidate that has begun goes on when the user leaves: were it given up with the control, the slow ones would go
+ * uncompared. The control then counts as a time that is only known to be longer.
+ */
+const outlives = ({ stage }: Pair, code: AbortCode): boolean =>
+  (code === 'client_gone' || code === 'stopped') && (stage.kind === 'running' || stage.kind === 'ended')
 
 const isUnstarted = ({ stage }: Pair): boolean => stage.kind === 'waiting' || stage.kind === 'queued'

@@ -1,11 +1,14 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
+import type { Comparison } from '../../src/journal/comparison.js'
 import {
   type ShadowDimension,
   type ShadowReport,
   shadowReportSchema,
 } from '../../src/protocol/shadow-report.js'
 import { type ReportSubject, shadowReport } from '../../src/shadow/report.js'
+import { naiveSums } from '../journal/naive-sums.js'
+import { sampleComparison, sampleSide } from '../support/comparisons.js'
 import { type SimulatedSides, seeded, simulate } from './simulated-sides.js'
 
 const SUBJECT: ReportSubject = {
@@ -54,6 +57,71 @@ describe('the report on sides that are known', () => {
       if (verdicts.every((verdict) => verdict === 'same' || verdict === 'insufficient_data')) quiet += 1
     }
     expect(quiet).to.be.at.least(950)
+  })
+
+  it('finds no difference where there is none though users leave, in at least 95 % of 400 runs', () => {
+    let quiet = 0
+    for (let seed = 1; seed <= 400; seed += 1) {
+      const random = seeded(seed)
+      const sides: SimulatedSides = {
+        ab: 40 + Math.floor(random() * 500),
+        aa: 30 + Math.floor(random() * 90),
+        spread: 0.2 + random() * 1.3,
+        correlation: random() * 0.9,
+        secondRun: 0.8 + random() * 0.4,
+        patience: Math.exp(7.5 + 2 * random()),
+      }
+      const verdicts = shadowReport(simulate(sides, random), SUBJECT).dimensions.map(({ verdict }) => verdict)
+      if (verdicts.every((verdict) => verdict === 'same' || verdict === 'insufficient_data')) quiet += 1
+    }
+    expect(quiet).to.be.at.least(380)
+  })
+
+  it('finds a candidate that is slower, or faster, though a third of the users leave', () => {
+    const sides = { ab: 1_500, aa: 500, spread: 0.5, correlation: 0.5, errorRate: 0, patience: 3_500 }
+    const { left, pairs } = reportOf({ ...sides, slower: 1.3 })
+    expect(left.ab / (left.ab + pairs.ab)).to.be.within(0.3, 0.5)
+    expect(shareOf(50, { ...sides, slower: 1.3 }, 'latency', 'worse')).to.be.at.least(0.9)
+    expect(shareOf(50, { ...sides, slower: 1 / 1.3 }, 'latency', 'better')).to.be.at.least(0.9)
+  })
+
+  it('is not fooled by users who leave the slow ones of the control: a candidate of 0.2 s is no worse', () => {
+    const random = seeded(5)
+    const around = (ms: number): number => ms * Math.exp(0.2 * (random() - 0.5))
+    const pairs = Array.from({ length: 2_000 }, (_, at): Comparison => {
+      const kind = at % 5 === 0 ? 'aa' : 'ab'
+      // A hard turn is slow for the control whenever it runs it.
+      const usual = random() < 0.35 ? 1_500 : 120
+      const [first, second] = [around(usual), around(kind === 'aa' ? usual : 200)]
+      const patience = around(700)
+      return sampleComparison({
+        kind,
+        control: sampleSide(
+          first > patience
+            ? { result: 'aborted', latencyMs: patience }
+            : { latencyMs: first, firstContentMs: first },
+        ),
+        candidate: sampleSide({ latencyMs: second, firstContentMs: second }),
+      })
+    })
+    const query = { from: 0, to: Date.UTC(2100, 0), controlMode: 'direct_llm' } as const
+    const report = shadowReport(naiveSums(pairs, query), SUBJECT)
+    // Of those who stayed alone the control takes 120 ms.
+    const stayed = pairs.filter((pair) => pair.control.result === 'ok')
+    const blind = shadowReport(naiveSums(stayed, query), SUBJECT)
+    expect([blind.verdict, verdictsOf(blind).latency]).to.deep.equal(['worse', 'worse'])
+    for (const name of ['latency', 'first_content'] as const) {
+      const { net, relative, p95, censored, verdict, control: mean } = dimensionOf(report, name)
+      expect(verdict, name).to.equal('better')
+      // the truth: 200 ms against exp(0.65 ln 120 + 0.35 ln 1500) = 291 ms
+      expect(net?.value, name).to.be.closeTo(200 / 291 - 1, 0.06)
+      expect(relative?.low, 'some took longer than their users waited').to.be.below(net?.low ?? 0)
+      expect(p95?.control, name).to.equal(null)
+      expect(p95?.candidate).to.be.within(200, 225)
+      expect(censored.ab / 1_600).to.be.within(0.3, 0.4)
+      expect(mean).to.be.within(300, 360)
+    }
+    expect(report.left.ab + report.pairs.ab).to.equal(1_600)
   })
 
   it('finds a candidate that is 20 % slower in at least 90 % of runs of 1,700 pairs, a tenth of them A/A', () => {

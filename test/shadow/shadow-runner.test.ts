@@ -274,38 +274,82 @@ describe('shadows', () => {
     expect(warnings()).to.have.length(1)
   })
 
+  it('go on when the user leaves, and are kept beside a control whose time is only known to be longer', async () => {
+    for (const code of ['client_gone', 'stopped'] as const) {
+      let finish = (): void => {}
+      const runtime = scripted(RUNTIME, async function* (_turn, call) {
+        call.onConnected()
+        call.onHeaders()
+        yield [text('a')]
+        await new Promise<void>((resolve) => {
+          finish = resolve
+        })
+        yield [text('b')]
+      })
+      const { consider, kept, rounds, dropped, runner, knobs } = shadowRig({ runtime_orchestrator: runtime })
+      knobs.keepContent = true
+      const handle = consider()
+      await rounds()
+      handle?.saw([said('half of')])
+      handle?.ended(controlOutcome({ result: 'aborted', code, latencyMs: 700 }))
+      handle?.ended(controlOutcome())
+      handle?.left()
+      await rounds()
+      expect([runner.counts().running, kept.length], code).to.deep.equal([1, 0])
+      finish()
+      await rounds()
+      expect(kept).to.have.length(1)
+      expect(kept[0]?.control).to.include({ result: 'aborted', latencyMs: 700 })
+      expect(kept[0]?.candidate).to.include({ result: 'ok', characters: 2 })
+      expect(kept[0]).not.to.have.any.keys('textSimilarity', 'content')
+      expect(dropped()).to.deep.equal({})
+    }
+  })
+
+  it('are kept too when the user leaves after the candidate answered', async () => {
+    const { consider, kept, rounds, dropped } = shadowRig()
+    const handle = consider()
+    await rounds()
+    handle?.ended(controlOutcome({ result: 'aborted', code: 'client_gone' }))
+    await rounds()
+    expect(kept.map(({ control, candidate }) => [control.result, candidate.result])).to.deep.equal([
+      ['aborted', 'ok'],
+    ])
+    expect(dropped()).to.deep.equal({})
+  })
+
   describe('are dropped', () => {
-    it('when the user left, and given up', async () => {
+    it('when the user left before the candidate began, or nothing was told of the end', async () => {
       const runtime = hanging(RUNTIME, 'a')
       const { consider, kept, rounds, dropped, runner } = shadowRig({ runtime_orchestrator: runtime })
       const queued = consider()
       queued?.ended(controlOutcome({ result: 'aborted', code: 'client_gone' }))
       await rounds()
       expect(runtime.turns).to.have.length(0)
-      const running = consider()
+      const unheard = consider()
       await rounds()
       expect(runner.counts().running).to.equal(1)
-      running?.ended(controlOutcome({ result: 'aborted', code: 'stopped' }))
+      unheard?.left()
       await rounds()
       expect(runner.counts().running).to.equal(0)
       expect(runner.counts().executions.runtime_orchestrator).to.include({ aborted: 1 })
-      const unheard = consider()
-      unheard?.left()
-      expect(dropped()).to.deep.equal({ aborted: 3 })
+      expect(dropped()).to.deep.equal({ aborted: 2 })
       expect(kept).to.have.length(0)
     })
 
-    it('when the user leaves after the candidate answered', async () => {
-      const { consider, kept, rounds, dropped } = shadowRig()
-      const handle = consider()
-      await rounds()
-      handle?.saw([said('a')])
-      handle?.ended(controlOutcome({ result: 'aborted', code: 'client_gone' }))
-      handle?.ended(controlOutcome())
-      handle?.left()
-      await rounds()
-      expect(kept).to.have.length(0)
-      expect(dropped()).to.deep.equal({ aborted: 1 })
+    it('and given up when the turn was given up by anybody but its user', async () => {
+      for (const code of ['shutting_down', 'superseded', 'client_too_slow'] as const) {
+        const { consider, kept, rounds, dropped, runner } = shadowRig({
+          runtime_orchestrator: hanging(RUNTIME, 'a'),
+        })
+        const handle = consider()
+        await rounds()
+        handle?.ended(controlOutcome({ result: 'aborted', code }))
+        await rounds()
+        expect(runner.counts().running, code).to.equal(0)
+        expect(dropped(), code).to.deep.equal({ aborted: 1 })
+        expect(kept).to.have.length(0)
+      }
     })
 
     it('when too many run and wait, or have waited for two seconds', async () => {

@@ -7,6 +7,7 @@ import type {
   Similarity,
   Sums,
 } from '../../src/journal/comparison.js'
+import { TimeSummer } from '../../src/journal/time-sums.js'
 
 /** What two sides are like. Rates 0 to 1. */
 export interface SimulatedSides {
@@ -28,6 +29,8 @@ export interface SimulatedSides {
   readonly unlike?: number
   /** how often a side's calls are other ones than usual */
   readonly otherCalls?: number
+  /** ms after which the users leave, each at another time around that */
+  readonly patience?: number
   readonly candidateOtherCalls?: number
 }
 
@@ -66,6 +69,7 @@ function kind(pairs: number, sides: Kind, random: () => number): KindSums {
   const [shared, own] = [Math.sqrt(correlation) * spread, Math.sqrt(1 - correlation) * spread]
 
   const sums = emptyKind()
+  const times = { latency: new TimeSummer(), firstContent: new TimeSummer() }
   for (let pair = 0; pair < pairs; pair += 1) {
     // Half of what fails fails because of the turn, on both sides alike.
     const hard = random()
@@ -81,9 +85,20 @@ function kind(pairs: number, sides: Kind, random: () => number): KindSums {
       const turn = normal()
       const lnFirst = 6.5 + shared * turn
       const first = [lnFirst + own * normal(), lnFirst + own * normal() + slower] as const
-      addTimes(sums.paired.firstContent, sums.paired.lnFirstContent, first)
       const lnAll = 8 + shared * turn
       const all = [lnAll + own * normal(), lnAll + own * normal() + slower] as const
+      const leavesAt = sides.patience === undefined ? Infinity : Math.log(sides.patience) + 0.5 * normal()
+      addBins(times.firstContent, first, leavesAt)
+      addBins(times.latency, all, leavesAt)
+      if (all[0] > leavesAt) {
+        // What the user did not wait for is in the times alone.
+        sums.pairs -= 1
+        sums.failed.neither -= 1
+        sums.timedOut.neither -= 1
+        sums.left += 1
+        continue
+      }
+      addTimes(sums.paired.firstContent, sums.paired.lnFirstContent, first)
       addTimes(sums.paired.latency, sums.paired.lnLatency, all)
       const size = normal()
       const length = [0, 1].map(
@@ -104,7 +119,12 @@ function kind(pairs: number, sides: Kind, random: () => number): KindSums {
       add(sums.similar.callOrder, same && random() < 0.9 ? 1 : same ? 0.5 : 0)
     }
   }
-  return { ...sums, control: endsOf(sums, 'controlOnly'), candidate: endsOf(sums, 'candidateOnly') }
+  return {
+    ...sums,
+    times: { latency: times.latency.sums(), firstContent: times.firstContent.sums() },
+    control: endsOf(sums, 'controlOnly'),
+    candidate: endsOf(sums, 'candidateOnly'),
+  }
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
@@ -121,6 +141,7 @@ function emptyKind() {
   const counts = (): Writable<PairCounts> => ({ neither: 0, controlOnly: 0, candidateOnly: 0, both: 0 })
   return {
     pairs: 0,
+    left: 0,
     failed: counts(),
     timedOut: counts(),
     paired: {
@@ -160,6 +181,12 @@ function addTimes(
 ): void {
   addPair(times, Math.exp(control), Math.exp(candidate))
   addPair(logs, control, candidate)
+}
+
+function addBins(times: TimeSummer, [control, candidate]: readonly [number, number], leavesAt: number): void {
+  const seen = Math.min(control, leavesAt)
+  const point = (ln: number) => ({ ms: Math.exp(ln), ln })
+  times.add(point(seen), point(candidate), control > leavesAt)
 }
 
 function add(sums: Writable<Sums>, value: number): void {

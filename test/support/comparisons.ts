@@ -76,6 +76,11 @@ const anySide: fc.Arbitrary<ComparedSide> = fc.record(
   { requiredKeys: ['mode', 'result', 'latencyMs', 'characters', 'steps', 'calls'] },
 )
 
+const anyControl = fc.oneof(
+  { weight: 4, arbitrary: anySide },
+  anySide.map((side): ComparedSide => ({ ...side, result: 'aborted' })),
+)
+
 /** Comparisons as the journal keeps them whole, within an hour of `sampleComparison`. */
 export const anyComparison: fc.Arbitrary<Comparison> = fc.record(
   {
@@ -84,7 +89,7 @@ export const anyComparison: fc.Arbitrary<Comparison> = fc.record(
     orgId: fc.constantFrom('org-1', 'org-2', "'; DROP TABLE comparisons; --"),
     agentId: fc.constantFrom('agent-1', 'agent-2'),
     kind: fc.constantFrom('ab' as const, 'aa' as const),
-    control: anySide,
+    control: anyControl,
     candidate: anySide,
     textSimilarity: share,
     planSimilarity: share,
