@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { silentLogger } from '../../src/core/logger.js'
 import type { BackendEvent } from '../../src/execution/backend.js'
 import { ExecutionError } from '../../src/execution/execution-error.js'
+import type { Outcome } from '../../src/execution/outcome.js'
 import type { Comparison } from '../../src/journal/comparison.js'
 import { createPublicWindows } from '../../src/metrics/public-windows.js'
 import { EXECUTION_MODES, type ExecutionMode } from '../../src/protocol/modes.js'
@@ -168,8 +169,8 @@ async function play(run: Run, shadow: boolean) {
     // Who left has seen what the network had carried by then.
     events: left ? 'left' : eventsOf(client.received()),
     history: await historyOf(edge, String(endings()[0]?.sessionId), authorization),
-    outcomes: edge.outcomes,
-    judged: edge.fallback.outcomes,
+    outcomes: edge.outcomes.map(ofAnySession),
+    judged: edge.fallback.outcomes.map(ofAnySession),
     executed: edge.journal.executed,
     decided: edge.fallback.decided.map(({ decision }) => ({ ...decision, shadow: undefined })),
     failovers: edge.failovers,
@@ -211,7 +212,10 @@ function eventsOf(answer: string): unknown[] {
     })
 }
 
-/** Ids are new in each run, and `shadow` of the decision is the one thing that is told. */
+/** Ids are new in each run. */
+const ofAnySession = (outcome: Outcome) => ({ ...outcome, sessionId: undefined })
+
+/** The same, and `shadow` of the decision is the one thing that is told. */
 function withoutIds(data: Record<string, unknown>): Record<string, unknown> {
   const { decision } = data
   return {

@@ -316,9 +316,22 @@ describe('the report', () => {
     const report = reportOf({ ab: 1_440, aa: 160, slower: 1.5, candidateErrorRate: 0.05 })
     const latency = dimensionOf(report, 'latency').sentence
     expect(latency.en).to.match(
-      /^Latency: \d+ms → \d+ms, worse: \+[\d.]+% to \+[\d.]+% beyond the noise floor\.$/,
+      /^Latency: \d+ms → \d+ms \(P95 \d+ms → \d+ms\), worse: \+[\d.]+% to \+[\d.]+% beyond the noise floor\.$/,
     )
-    expect(latency['zh-CN']).to.match(/^延迟：\d+ms → \d+ms，更差：扣除噪声基线后 \+[\d.]+% 至 \+[\d.]+%。$/)
+    expect(latency['zh-CN']).to.match(
+      /^延迟：\d+ms → \d+ms（P95 \d+ms → \d+ms），更差：扣除噪声基线后 \+[\d.]+% 至 \+[\d.]+%。$/,
+    )
+    expect(report.sentence.en).not.to.contain('left')
+    const leaving = reportOf({ ab: 1_440, aa: 160, patience: 3_000 })
+    const { en, 'zh-CN': zh } = leaving.sentence
+    const share = (leaving.left.ab + leaving.left.aa) / 1_600
+    expect(share).to.be.within(0.3, 0.6)
+    expect(en)
+      .to.contain(`In ${(share * 100).toFixed(1)}% of the turns (`)
+      .and.to.contain('Kaplan–Meier')
+    expect(zh).to.contain(`${(share * 100).toFixed(1)}% 的回合（1600 个中的 `)
+    const unknown = dimensionOf(leaving, 'latency')
+    if (unknown.p95?.control === null) expect(unknown.sentence.en).to.contain('(P95 unknown → ')
     expect(dimensionOf(report, 'plan_similarity').sentence.en).to.equal(
       'Plan similarity: nothing to compare (A/B 0, A/A 0).',
     )
