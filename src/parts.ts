@@ -53,7 +53,11 @@ export function createParts(around: Surroundings) {
   const sessions = openSessions(around)
   const journal = openJournal(around)
   const notifier = openNotifier(around)
-  const flags = createFlags(config.flags, config.codeDefaults, { clock, logger })
+  const flags = createFlags(config.flags, config.codeDefaults, {
+    clock,
+    logger,
+    llmEndpoints: config.llm.map(({ name }) => name),
+  })
   const windows = createPublicWindows(clock, { windowSeconds: guardrails.windowSeconds })
   const judged = {
     runtime: createJudgedWindow(clock),

@@ -5,6 +5,7 @@ import type { ExecutionMode } from '../protocol/modes.js'
 import type { AgentProfile } from './agent-profile.js'
 import { FLAG_KEYS } from './flags.js'
 import { type Guardrails, guardrailsSchema, resolveGuardrails } from './guardrails.js'
+import { ALL_ENDPOINTS, type LlmRoute } from './llm-route.js'
 import { silentSdkLogger } from './sdk-logger.js'
 
 /** The environment's say about one turn: handed to OpenFeature as the default values. */
@@ -13,16 +14,23 @@ export interface TurnDefaults {
   shadow(context: EvaluationContext): boolean
   readonly guardrails: Guardrails
   readonly profile: AgentProfile
-  /** the same two as the SDK takes them */
+  readonly route: LlmRoute
+  /** of the direct LLM; empty: not known */
+  readonly llmEndpoints: readonly string[]
+  /** the same three as the SDK takes them */
   readonly guardrailsValue: JsonValue
   readonly profileValue: JsonValue
+  readonly routeValue: JsonValue
 }
 
 /**
  * What decides while the flags yield no variant: an enabled org gets the runtime, any other the environment's mode; the
  * shadow share is bucketed as the flag itself would; guardrails are the shipped ones.
  */
-export function createTurnDefaults(environment: CodeDefaults): TurnDefaults {
+export function createTurnDefaults(
+  environment: CodeDefaults,
+  llmEndpoints: readonly string[] = [],
+): TurnDefaults {
   const enabledOrgs = new Set(environment.enabledOrgs)
   const guardrails = defaultGuardrails(environment)
   return {
@@ -30,8 +38,11 @@ export function createTurnDefaults(environment: CodeDefaults): TurnDefaults {
     shadow: shadowDefault(environment.shadowPercent),
     guardrails,
     profile: {},
+    route: ALL_ENDPOINTS,
+    llmEndpoints,
     guardrailsValue: { ...guardrails },
     profileValue: {},
+    routeValue: { endpoints: [] },
   }
 }
 

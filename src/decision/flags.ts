@@ -5,6 +5,7 @@ import type { AgentProfile } from './agent-profile.js'
 import type { Caller } from './caller.js'
 import type { FlagValues, OverrideValue } from './decide.js'
 import type { Guardrails } from './guardrails.js'
+import type { LlmRoute } from './llm-route.js'
 import type { FlagFileContent } from './read-flag-file.js'
 
 /** The flags' keys as flagd knows them; the override's is the flag store's too. */
@@ -13,6 +14,7 @@ export const FLAG_KEYS = {
   shadow: 'chat-runtime-shadow',
   guardrails: 'chat-runtime-guardrails',
   profile: 'chat-agent-profile',
+  route: 'chat-llm-route',
   policy: 'chat-runtime-fallback-policy',
   override: OVERRIDE_FLAG_KEY,
 } as const
@@ -23,6 +25,7 @@ export const TURN_FLAG_KEYS = [
   FLAG_KEYS.override,
   FLAG_KEYS.guardrails,
   FLAG_KEYS.profile,
+  FLAG_KEYS.route,
 ] as const
 export type FlagName = keyof typeof FLAG_KEYS
 export type FlagKey = (typeof FLAG_KEYS)[FlagName]
@@ -32,7 +35,14 @@ export type FlagFileKind = 'ops' | 'override'
 
 /** The flags each file owns. One key, one file: flagd's resolvers disagree about a key in two. */
 export const FLAGS_OF_FILE: Readonly<Record<FlagFileKind, ReadonlySet<string>>> = {
-  ops: new Set([FLAG_KEYS.mode, FLAG_KEYS.shadow, FLAG_KEYS.guardrails, FLAG_KEYS.profile, FLAG_KEYS.policy]),
+  ops: new Set([
+    FLAG_KEYS.mode,
+    FLAG_KEYS.shadow,
+    FLAG_KEYS.guardrails,
+    FLAG_KEYS.profile,
+    FLAG_KEYS.route,
+    FLAG_KEYS.policy,
+  ]),
   override: new Set([FLAG_KEYS.override]),
 }
 
@@ -41,6 +51,7 @@ export interface TurnFlags extends FlagValues {
   readonly override: OverrideValue
   readonly guardrails: Guardrails
   readonly profile: AgentProfile
+  readonly route: LlmRoute
 }
 
 /** What the flags say to the service itself, evaluated for nobody in particular. */
@@ -97,6 +108,8 @@ export interface Flags {
 export interface FlagsDeps {
   readonly clock: Clock
   readonly logger: Logger
+  /** names of the direct LLM's endpoints, by which routes are checked; absent: no route is checked */
+  readonly llmEndpoints?: readonly string[]
   /** for tests of a file system that hangs; default: from the disk */
   readonly readFlagFile?: (path: string) => Promise<FlagFileContent>
 }

@@ -4,6 +4,7 @@ import { type Caller, NOBODY } from './caller.js'
 import type { OverrideValue } from './decide.js'
 import type { TurnFlags } from './flags.js'
 import type { Guardrails } from './guardrails.js'
+import type { LlmRoute } from './llm-route.js'
 import { LruMap } from './lru-map.js'
 import { NewestValues, type OrDefault, type SessionValues } from './newest-values.js'
 
@@ -13,12 +14,13 @@ const CAPACITY = 10_000
 /**
  * What was last in force, for the time when the flags are away: by org and targeting key (the session), for targeting may
  * give each its own. A session never answered takes what is newest of its org, then of anybody. So does a refused object
- * (guardrails of the org, the profile of the agent).
+ * (guardrails and route of the org, the profile of the agent).
  */
 export class LastKnownGood {
   readonly #turns = new LruMap<string, TurnFlags>(CAPACITY)
   readonly #guardrailsByOrg = new LruMap<string, Guardrails>(CAPACITY)
   readonly #profileByAgent = new LruMap<string, AgentProfile>(CAPACITY)
+  readonly #routeByOrg = new LruMap<string, LlmRoute>(CAPACITY)
   readonly newest = new NewestValues()
   #guardrails: Guardrails | undefined
 
@@ -38,6 +40,10 @@ export class LastKnownGood {
     return this.#profileByAgent.get(agentId) ?? this.#profileByAgent.get(NOBODY.agentId)
   }
 
+  route(orgId: string): LlmRoute | undefined {
+    return this.#routeByOrg.get(orgId) ?? this.#routeByOrg.get(NOBODY.orgId)
+  }
+
   /** Keeps the turn; gives back the object kept before where nothing changed, so that turns share one. */
   remember(caller: Caller, last: TurnFlags | undefined, flags: TurnFlags): TurnFlags {
     if (last !== undefined && isSame(last, flags)) return last
@@ -48,6 +54,10 @@ export class LastKnownGood {
   rememberGuardrails(orgId: string, guardrails: Guardrails): void {
     this.#guardrails = guardrails
     if (this.#guardrailsByOrg.get(orgId) !== guardrails) this.#guardrailsByOrg.set(orgId, guardrails)
+  }
+
+  rememberRoute(orgId: string, route: LlmRoute): void {
+    if (this.#routeByOrg.get(orgId) !== route) this.#routeByOrg.set(orgId, route)
   }
 
   rememberProfile(agentId: string, profile: AgentProfile): void {
@@ -101,6 +111,14 @@ export class Known {
     return this.memory.profile(this.caller.agentId)
   }
 
+  get route(): LlmRoute | undefined {
+    return this.last?.route ?? this.newestRoute
+  }
+
+  get newestRoute(): LlmRoute | undefined {
+    return this.memory.route(this.caller.orgId)
+  }
+
   get #others(): SessionValues {
     this.#newest ??= this.memory.newest.of(this.caller)
     return this.#newest
@@ -119,6 +137,7 @@ function isSame(a: TurnFlags, b: TurnFlags): boolean {
     a.shadow === b.shadow &&
     a.override === b.override &&
     a.guardrails === b.guardrails &&
-    a.profile === b.profile
+    a.profile === b.profile &&
+    a.route === b.route
   )
 }

@@ -6,7 +6,7 @@ import type { Flags, FlagsDeps } from './flags.js'
 
 /** The flags by the configured resolver, through OpenFeature. Nothing is read or connected before `start`. */
 export function createFlags(config: Config['flags'], environment: CodeDefaults, deps: FlagsDeps): Flags {
-  const defaults = createTurnDefaults(environment)
+  const defaults = createTurnDefaults(environment, deps.llmEndpoints)
   return config.resolver === 'file'
     ? new FileFlags(config, defaults, deps)
     : new DaemonFlags(config.resolver, config, defaults, deps)

@@ -7,6 +7,7 @@ import { agentProfileSchema } from './agent-profile.js'
 import { type IssueList, propertiesOf } from './flag-document.js'
 import { FLAG_KEYS, FLAGS_OF_FILE, type FlagFileKind } from './flags.js'
 import { guardrailsSchema } from './guardrails.js'
+import { llmRouteSchema } from './llm-route.js'
 import { unknownFields } from './unknown-fields.js'
 
 /** What each of our flags' variants must be. */
@@ -15,6 +16,7 @@ const VALUE_SCHEMAS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>
   [FLAG_KEYS.shadow, z.boolean()],
   [FLAG_KEYS.guardrails, guardrailsSchema],
   [FLAG_KEYS.profile, agentProfileSchema],
+  [FLAG_KEYS.route, llmRouteSchema],
   [FLAG_KEYS.policy, fallbackPolicySchema],
   [FLAG_KEYS.override, z.boolean()],
 ])

@@ -37,6 +37,12 @@ export class RefusedFlags {
     if (unknown.length === 0) this.#mend(`unknown:${key}`)
   }
 
+  /** The value was taken over, but something of it says nothing here; undefined for nothing. */
+  note(key: string, message: string | undefined): void {
+    if (message !== undefined) this.#tell(`note:${key}`, key, message)
+    else if (this.#found.size > 0) this.#mend(`note:${key}`)
+  }
+
   #tell(source: string, where: string, message: string): void {
     if (this.#found.get(source)?.generation !== this.#generation)
       this.faults.replace(source, [{ where, message }])

@@ -166,15 +166,16 @@ export class RpcTurns {
   /** What has answered when the budget is over. */
   async #inTime(evaluations: TurnEvaluations): Promise<TurnAnswers> {
     const budget = startBudget(this.deps.clock)
-    const [mode, shadow, override, guardrails, profile] = await Promise.all([
+    const [mode, shadow, override, guardrails, profile, route] = await Promise.all([
       budget.inTime(evaluations.mode),
       budget.inTime(evaluations.shadow),
       budget.inTime(evaluations.override),
       budget.inTime(evaluations.guardrails),
       budget.inTime(evaluations.profile),
+      budget.inTime(evaluations.route),
     ])
     budget.end()
-    return { mode, shadow, override, guardrails, profile }
+    return { mode, shadow, override, guardrails, profile, route }
   }
 
   #coming(answers: readonly Answer[]): Coming {

@@ -2,13 +2,14 @@ import type { Client, EvaluationContext, EvaluationDetails, JsonValue } from '@o
 import type { TurnDefaults } from './code-defaults.js'
 import { FLAG_KEYS } from './flags.js'
 
-/** The five flags of a turn as OpenFeature answered them. */
+/** The six flags of a turn as OpenFeature answered them. */
 export interface TurnDetails {
   readonly mode: EvaluationDetails<string>
   readonly shadow: EvaluationDetails<boolean>
   readonly override: EvaluationDetails<boolean>
   readonly guardrails: EvaluationDetails<JsonValue>
   readonly profile: EvaluationDetails<JsonValue>
+  readonly route: EvaluationDetails<JsonValue>
 }
 
 /** What of it came in time. */
@@ -30,17 +31,19 @@ export function evaluateTurn(
     override: client.getBooleanDetails(FLAG_KEYS.override, false, context),
     guardrails: client.getObjectDetails<JsonValue>(FLAG_KEYS.guardrails, defaults.guardrailsValue, context),
     profile: client.getObjectDetails<JsonValue>(FLAG_KEYS.profile, defaults.profileValue, context),
+    route: client.getObjectDetails<JsonValue>(FLAG_KEYS.route, defaults.routeValue, context),
   }
 }
 
 /** Waits for all of them, however long that takes: for resolvers that evaluate in this process. */
 export async function allDetails(evaluations: TurnEvaluations): Promise<TurnDetails> {
-  const [mode, shadow, override, guardrails, profile] = await Promise.all([
+  const [mode, shadow, override, guardrails, profile, route] = await Promise.all([
     evaluations.mode,
     evaluations.shadow,
     evaluations.override,
     evaluations.guardrails,
     evaluations.profile,
+    evaluations.route,
   ])
-  return { mode, shadow, override, guardrails, profile }
+  return { mode, shadow, override, guardrails, profile, route }
 }

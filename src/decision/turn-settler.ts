@@ -16,6 +16,7 @@ import {
 import { FLAG_KEYS, type FlagKey, TURN_FLAG_KEYS, type TurnFlags } from './flags.js'
 import { type Guardrails, guardrailsSchema, resolveGuardrails } from './guardrails.js'
 import { type Known, LastKnownGood } from './last-known-good.js'
+import { type LlmRoute, llmRouteSchema, routeFault } from './llm-route.js'
 import { OVERRIDE_OFF, OverrideValues } from './override-values.js'
 import type { RefusedFlags } from './refused-flags.js'
 import type { TurnAnswers, TurnDetails } from './turn-reader.js'
@@ -39,6 +40,8 @@ export class TurnSettler {
   readonly #parseGuardrails: (raw: unknown) => Parsed<Guardrails>
   readonly #codeDefaults = new Map<FlagKey, number>(TURN_FLAG_KEYS.map((key) => [key, 0]))
   readonly #parseProfile = createValueParser<AgentProfile, AgentProfile>(agentProfileSchema, (value) => value)
+
+  readonly #parseRoute = createValueParser<LlmRoute, LlmRoute>(llmRouteSchema, (value) => value)
 
   constructor(
     private readonly defaults: TurnDefaults,
@@ -71,6 +74,7 @@ export class TurnSettler {
       override: this.#override(known, details.override, found),
       guardrails: this.#guardrails(known, details.guardrails, found),
       profile: this.#profile(known, details.profile, found),
+      route: this.#route(known, details.route, found),
     })
   }
 
@@ -84,6 +88,7 @@ export class TurnSettler {
       guardrails:
         known.guardrails ?? this.#codeDefault(known, FLAG_KEYS.guardrails, this.defaults.guardrails),
       profile: known.profile ?? this.#codeDefault(known, FLAG_KEYS.profile, this.defaults.profile),
+      route: known.route ?? this.#codeDefault(known, FLAG_KEYS.route, this.defaults.route),
     }
   }
 
@@ -173,6 +178,19 @@ export class TurnSettler {
     }
     const profile = result.kind === 'refused' ? known.newestProfile : known.profile
     return profile ?? this.#codeDefault(known, FLAG_KEYS.profile, this.defaults.profile)
+  }
+
+  #route(known: Known, details: EvaluationDetails<JsonValue> | undefined, found: boolean): LlmRoute {
+    const result = this.#resultOf(FLAG_KEYS.route, details, this.#parseRoute, found)
+    if (result.kind === 'value' || result.kind === 'default') {
+      const route = result.kind === 'value' ? result.value : this.defaults.route
+      const { llmEndpoints } = this.defaults
+      if (llmEndpoints.length > 0) this.refused.note(FLAG_KEYS.route, routeFault(route, llmEndpoints))
+      this.#memory.rememberRoute(known.caller.orgId, route)
+      return route
+    }
+    const route = result.kind === 'refused' ? known.newestRoute : known.route
+    return route ?? this.#codeDefault(known, FLAG_KEYS.route, this.defaults.route)
   }
 
   #codeDefault<T>({ caller }: Known, key: FlagKey, value: T): T {

@@ -26,6 +26,16 @@ const SHADOW: Sentence = {
   en: 'never during a fallback; otherwise bucketed by session',
 }
 
+const ROUTE: Sentence = {
+  'zh-CN': '直连 LLM 按此顺序使用这些端点',
+  en: 'the direct LLM asks these endpoints in this order',
+}
+
+function routeStep(endpoints: readonly string[], decides: boolean, language: Language): Explanation['steps'] {
+  if (endpoints.length === 0) return []
+  return [{ flag: FLAG_KEYS.route, value: endpoints.join(', '), decides, why: ROUTE[language] }]
+}
+
 /** The decision a caller would get, and what each flag said, in the order they are asked. */
 export function explainDecision(
   caller: Caller,
@@ -53,6 +63,7 @@ export function explainDecision(
         why: SOURCES[flags.mode.reason][language],
       },
       { flag: FLAG_KEYS.shadow, value: flags.shadow, decides: decision.shadow, why: SHADOW[language] },
+      ...routeStep(flags.route.endpoints, decision.mode === 'direct_llm', language),
     ],
   }
 }

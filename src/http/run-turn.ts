@@ -78,6 +78,7 @@ async function answerTurn(
     message: wellFormed(message),
     history: historyMessages(begun.history),
     profile: flags.profile,
+    llmRoute: flags.route.endpoints,
   }
   const { logger, metrics } = deps
   // Before anything is recorded: a refused turn tells against nobody.

@@ -68,6 +68,19 @@ describe('GET /runtime/explain', () => {
     await edge.close()
   })
 
+  it('tells the endpoints of the direct LLM where the flag names some', async () => {
+    const edge = await startEdge({ flags: { route: { endpoints: ['reserve', 'primary'] } } })
+    const headers = { 'accept-language': 'en' }
+    const { steps } = explanationSchema.parse(await dataOf(await ask(edge, 'explain', {}, headers)))
+    expect(steps.at(-1)).to.deep.equal({
+      flag: 'chat-llm-route',
+      value: 'reserve, primary',
+      decides: true,
+      why: 'the direct LLM asks these endpoints in this order',
+    })
+    await edge.close()
+  })
+
   it('needs an admin and sane parameters', async () => {
     const edge = await startEdge()
     expect((await ask(edge, 'explain', { role: 'member' })).status).to.equal(403)

@@ -173,7 +173,7 @@ for (const resolver of ['in-process', 'rpc'] as const)
           value: 'runtime_orchestrator',
           reason: 'stale',
         })
-      expect([...flags.codeDefaults().values()]).to.deep.equal([0, 0, 0, 0, 0])
+      expect([...flags.codeDefaults().values()]).to.deep.equal([0, 0, 0, 0, 0, 0])
     })
 
     it('come back by themselves when the daemon does', async function () {
@@ -204,7 +204,7 @@ for (const resolver of ['in-process', 'rpc'] as const)
         expect(turns.filter(({ mode }) => mode.value !== 'runtime_orchestrator')).to.deep.equal([])
         expect(turns.filter(({ mode }) => mode.reason === 'code_default')).to.deep.equal([])
       }
-      expect([...flags.codeDefaults().values()]).to.deep.equal([0, 0, 0, 0, 0])
+      expect([...flags.codeDefaults().values()]).to.deep.equal([0, 0, 0, 0, 0, 0])
     })
 
     it('are bounded in time while the daemon is silent, and come back with it', async () => {

@@ -38,6 +38,7 @@ export const DEFAULT_FLAGS: TurnFlags = {
   override: { on: false },
   guardrails: resolveGuardrails(guardrailsSchema.parse({}), { errorRate: 0.5, totalMs: 300_000 }),
   profile: {},
+  route: { endpoints: [] },
 }
 
 /** What a test may set; everything else is as small and quick as it can be. */

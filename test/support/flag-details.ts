@@ -18,7 +18,7 @@ export function failure<T extends FlagValue>(
   return { flagKey: 'flag', flagMetadata: {}, value, reason: 'ERROR', errorCode, errorMessage: 'why' }
 }
 
-/** Five good answers; `over` replaces some. */
+/** Six good answers; `over` replaces some. */
 export function turnDetails(over: Partial<TurnDetails> = {}): TurnDetails {
   return {
     mode: answer('runtime_orchestrator'),
@@ -26,11 +26,12 @@ export function turnDetails(over: Partial<TurnDetails> = {}): TurnDetails {
     override: answer(false),
     guardrails: answer({ gapMs: 7000 }),
     profile: answer({ model: 'm' }),
+    route: answer({ endpoints: ['primary'] }),
     ...over,
   }
 }
 
-/** Nobody there: what an unreachable flagd makes of the five. */
+/** Nobody there: what an unreachable flagd makes of the six. */
 export function nobody(errorCode: ErrorCode = ErrorCode.FLAG_NOT_FOUND): TurnDetails {
   return {
     mode: failure('direct_llm', errorCode),
@@ -38,10 +39,11 @@ export function nobody(errorCode: ErrorCode = ErrorCode.FLAG_NOT_FOUND): TurnDet
     override: failure(false, errorCode),
     guardrails: failure({}, errorCode),
     profile: failure({}, errorCode),
+    route: failure({}, errorCode),
   }
 }
 
-/** The five under way, each ending with its part of `details`. */
+/** The six under way, each ending with its part of `details`. */
 export function evaluationsOf(details: Promise<TurnDetails>): TurnEvaluations {
   return {
     mode: details.then(({ mode }) => mode),
@@ -49,5 +51,6 @@ export function evaluationsOf(details: Promise<TurnDetails>): TurnEvaluations {
     override: details.then(({ override }) => override),
     guardrails: details.then(({ guardrails }) => guardrails),
     profile: details.then(({ profile }) => profile),
+    route: details.then(({ route }) => route),
   }
 }

@@ -13,9 +13,17 @@ export interface OpsFlags {
   /** the guardrails' one variant */
   readonly guardrails?: object
   readonly profile?: object
+  readonly route?: object
 }
 
-export function opsDocument({ mode, runtimeOrgs, shadowPercent, guardrails, profile }: OpsFlags): string {
+export function opsDocument({
+  mode,
+  runtimeOrgs,
+  shadowPercent,
+  guardrails,
+  profile,
+  route,
+}: OpsFlags): string {
   const flags: Record<string, object> = {}
   if (mode !== undefined)
     flags[FLAG_KEYS.mode] = {
@@ -40,6 +48,7 @@ export function opsDocument({ mode, runtimeOrgs, shadowPercent, guardrails, prof
     }
   if (guardrails !== undefined) flags[FLAG_KEYS.guardrails] = objectFlag(guardrails)
   if (profile !== undefined) flags[FLAG_KEYS.profile] = objectFlag(profile)
+  if (route !== undefined) flags[FLAG_KEYS.route] = objectFlag(route)
   return JSON.stringify({ flags }, null, 2)
 }
 
