@@ -2,8 +2,10 @@ import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
 import type { BackendEvent } from '../../src/execution/backend.js'
 import { ExecutionError } from '../../src/execution/execution-error.js'
+import type { EdgeMetrics } from '../../src/http/app-deps.js'
 import { createMemorySessionStore } from '../../src/sessions/memory-session-store.js'
 import { type SessionStore, SessionStoreUnavailable } from '../../src/sessions/session-store.js'
+import type { ShadowHandle } from '../../src/shadow/shadow-runner.js'
 import { nextTurn, startTurn } from '../support/chat-client.js'
 import { bearer, type Edge, type EdgeOptions, startEdge } from '../support/edge.js'
 import { answering, scripted, text } from '../support/scripted-backend.js'
@@ -21,13 +23,35 @@ const failing = scripted('runtime_orchestrator', async function* (_turn, call) {
   throw new ExecutionError('runtime_disconnected', 'first_content', 'broke')
 })
 
+// By the types, so that what is added to them has to be added here.
+const METRICS: Readonly<Record<Exclude<keyof EdgeMetrics, 'exposition'>, string>> = {
+  recordDecision: 'the decision',
+  recordOutcome: 'the outcome',
+  recordFailover: 'the failover',
+  streamOpened: 'the opened stream',
+  streamClosed: 'the closed stream',
+}
+const QUIET_SHADOW: ShadowHandle = {
+  underWay: () => undefined,
+  saw: () => undefined,
+  ended: () => undefined,
+  left: () => undefined,
+}
+const BROKEN_SHADOW: ShadowHandle = { underWay: broken, saw: broken, ended: broken, left: broken }
+
+interface Observer {
+  readonly options?: EdgeOptions
+  readonly spoil?: (edge: Edge) => void
+}
+
 /** Who only watches a turn, and how it is made to throw. */
-const OBSERVERS: Readonly<Record<string, { options?: EdgeOptions; spoil?: (edge: Edge) => void }>> = {
-  'metrics, of the decision': { options: { metrics: { recordDecision: broken } } },
-  'metrics, of the outcome': { options: { metrics: { recordOutcome: broken } } },
-  'metrics, of the failover': { options: { metrics: { recordFailover: broken } } },
-  'metrics, of the opened stream': { options: { metrics: { streamOpened: broken } } },
-  'metrics, of the closed stream': { options: { metrics: { streamClosed: broken } } },
+const OBSERVERS: Readonly<Record<string, Observer>> = {
+  ...Object.fromEntries(
+    Object.entries(METRICS).map(([call, of]): [string, Observer] => [
+      `metrics, of ${of}`,
+      { options: { metrics: { [call]: broken } } },
+    ]),
+  ),
   'the fallback, of the decision': {
     spoil: (edge) => {
       edge.fallback.turnDecided = broken
@@ -50,8 +74,8 @@ const OBSERVERS: Readonly<Record<string, { options?: EdgeOptions; spoil?: (edge:
   },
   'the shadows, that consider': { options: { shadows: { consider: broken } } },
   ...Object.fromEntries(
-    (['underWay', 'saw', 'ended', 'left'] as const).map((call) => {
-      const handle = { underWay: () => {}, saw: () => {}, ended: () => {}, left: () => {}, [call]: broken }
+    Object.keys(QUIET_SHADOW).map((call): [string, Observer] => {
+      const handle = { ...QUIET_SHADOW, [call]: broken }
       return [`a shadow, ${call}`, { options: { shadows: { consider: () => handle } } }]
     }),
   ),
@@ -66,6 +90,11 @@ async function turnsEnd(edge: Edge): Promise<void> {
   const second = await nextTurn(edge.url, token, first.sessionId)
   expect(second.terminal?.event).to.equal('done')
   await until('every turn to be over', () => edge.turns.count === 0)
+  // Each is told as what it was.
+  const told = edge.log.map(({ msg }) => msg).filter((msg) => msg === 'turn ended' || msg === 'turn broke')
+  expect(told).to.deep.equal(['turn ended', 'turn ended'])
+  const errors = new Set(edge.log.filter(({ level }) => level === 50).map(({ msg }) => msg))
+  expect([...errors]).to.deep.equal(['an observer broke'])
 }
 
 describe('a fault in an observer of a turn', () => {
@@ -79,9 +108,24 @@ describe('a fault in an observer of a turn', () => {
       spoil?.(edge)
       await turnsEnd(edge)
       expect(edge.log.some(({ error }) => error === 'observer broke')).to.equal(true)
+      // The last to be told of an outcome: both executions of both turns reached it, whoever threw before.
+      if (name !== 'the journal') expect(edge.journal.executed).to.have.length(4)
       if (!name.endsWith('stream')) expect(edge.openStreams()).to.equal(0)
       await edge.close()
     })
+
+  it('ends nothing where all of them throw at once', async () => {
+    const metrics = Object.fromEntries(Object.keys(METRICS).map((call) => [call, broken]))
+    const edge = await startEdge({
+      flags: { mode: { value: 'runtime_orchestrator', reason: 'default' } },
+      backends: { runtime_orchestrator: failing },
+      metrics,
+      shadows: { consider: () => BROKEN_SHADOW },
+    })
+    for (const { spoil } of Object.values(OBSERVERS)) spoil?.(edge)
+    await turnsEnd(edge)
+    await edge.close()
+  })
 
   it('is logged and ends nothing: the recovery shadows', async () => {
     const edge = await startEdge({
