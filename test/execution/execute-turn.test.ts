@@ -51,6 +51,19 @@ describe('executeTurn', () => {
     expect(under.outcomes.map((outcome) => outcome.result)).to.deep.equal(['error', 'rejected'])
   })
 
+  it('ends as it does, whoever throws at its outcome: answered, failed over, given up at a deadline', async () => {
+    const record = () => {
+      throw new Error('observer broke')
+    }
+    for (const runtime of [good, [...head, fails('runtime_error')], [...head, hang]]) {
+      const under = setUpTurn({ runtime, direct: good, record })
+      const { result } = await runTurn(under)
+      expect(result.kind).to.equal('answered')
+      const told = under.lines.filter(({ observer }) => observer === 'record')
+      expect(told).to.have.length(runtime === good ? 1 : 2)
+    }
+  })
+
   it('does not fail over once work began that could not be shown', async () => {
     const unread: Action = { do: 'send', events: [{ type: 'committed', data: null }] }
     const { events, result } = await runTurn(

@@ -65,6 +65,8 @@ export interface TurnSetup {
   readonly runtime?: readonly Action[]
   readonly deaf?: boolean
   readonly limits?: Partial<ExecutionLimits>
+  /** in place of keeping the outcomes */
+  readonly record?: (outcome: Outcome) => void
 }
 
 /** A turn on scripted backends under the test's clock, with everything it did to the outside. */
@@ -86,7 +88,7 @@ export function setUpTurn(setup: TurnSetup) {
       clock,
       logger,
       signal: controller.signal,
-      record: (outcome) => void outcomes.push(outcome),
+      record: setup.record ?? ((outcome) => void outcomes.push(outcome)),
       after: (task) => void tasks.push(task),
       onRuntimeLost(listener) {
         lost.add(listener)
