@@ -216,8 +216,8 @@ export const PROBLEMS = {
   store_unavailable: {
     status: 503,
     code: 'store_unavailable',
-    'zh-CN': '数据库暂时不可用，无法读取或保存会话，请稍后重试',
-    en: 'The database is not available, so conversations cannot be read or kept. Try again in a moment',
+    'zh-CN': '数据库暂时不可用，无法读取会话，请稍后重试',
+    en: 'The database is not available, so this conversation cannot be read. Try again in a moment',
   },
   internal_error: {
     status: 500,
