@@ -2,15 +2,18 @@ import { randomUUID } from 'node:crypto'
 import type { Config } from './config.js'
 import type { Clock } from './core/clock.js'
 import type { Logger } from './core/logger.js'
+import { isDnsFaultCode, OWN_DNS } from './core/own-fault.js'
 import { defaultGuardrails } from './decision/code-defaults.js'
 import type { Flags } from './decision/flags.js'
 import type { Guardrails } from './decision/guardrails.js'
 import { createFlags } from './decision/open-feature-flags.js'
 import { openDirectLlm } from './execution/open-direct-llm.js'
+import { ownDnsCheck } from './execution/own-dns.js'
 import { type BackendDeps, createRuntimeOrchestrator } from './execution/runtime-orchestrator.js'
-import type { FallbackSnapshot } from './fallback/fallback.js'
+import type { Alert, FallbackSnapshot } from './fallback/fallback.js'
 import { createFallback, type LoopGuardrails, type RunningFallback } from './fallback/fallback-loop.js'
 import { createHealthProbe, type ProbeSettings } from './fallback/probe.js'
+import { type HealthAnswer, healthUrl, requestHealth } from './fallback/probe-request.js'
 import type { Journal } from './journal/journal.js'
 import { createMemoryJournal } from './journal/memory-journal.js'
 import { retentionFor, retentionInMemory } from './journal/retention.js'
@@ -21,6 +24,7 @@ import { RefusedParameters } from './llm/refused-parameters.js'
 import { RequestCounts } from './llm/request-counts.js'
 import { createJudgedLog } from './metrics/judged-log.js'
 import { createJudgedWindow } from './metrics/judged-window.js'
+import { createOwnFaults, type OwnFaults } from './metrics/own-faults.js'
 import { createServiceMetrics, type ServiceMetrics } from './metrics/prometheus.js'
 import { createPublicWindows } from './metrics/public-windows.js'
 import type { JudgedLog, JudgedWindow, PublicWindows, Tally } from './metrics/windows.js'
@@ -64,7 +68,12 @@ export function createParts(around: Surroundings) {
     direct: createJudgedWindow(clock),
     log: createJudgedLog(clock),
   }
-  const fallback = openFallback({ flags, guardrails, judged, windows, journal, notifier }, around)
+  const ownDns = ownDnsCheck(config.llm[0].baseUrl, clock)
+  const ownFaults = createOwnFaults({ clock, dnsIsOurs: ownDns })
+  const fallback = openFallback(
+    { flags, guardrails, judged, windows, sessions, journal, notifier, ownDns, ownFaults },
+    around,
+  )
   const fence = config.shadow.requireFence
     ? createFenceGate({ runtime: () => shadowBackends.runtime_orchestrator, clock, logger, ids })
     : undefined
@@ -103,6 +112,7 @@ export function createParts(around: Surroundings) {
     notifier,
     flags,
     windows,
+    ownFaults,
     fallback,
     backends,
     admission: backends.direct_llm,
@@ -170,12 +180,15 @@ interface FallbackParts {
   readonly guardrails: Guardrails
   readonly judged: Judged
   readonly windows: PublicWindows
+  readonly sessions: SessionStore
   readonly journal: Journal
   readonly notifier: Notifier | undefined
+  readonly ownDns: () => Promise<boolean>
+  readonly ownFaults: OwnFaults
 }
 
 function openFallback(parts: FallbackParts, { config, clock, logger }: Surroundings): RunningFallback {
-  const { flags, judged, windows, journal, notifier } = parts
+  const { flags, judged, windows, sessions, journal, notifier, ownDns, ownFaults } = parts
   const nonce = randomUUID()
   return createFallback({
     clock,
@@ -192,13 +205,36 @@ function openFallback(parts: FallbackParts, { config, clock, logger }: Surroundi
         clock,
         logger,
         settings: () => probeSettings(guardrails()),
+        request: (signal) => askHealth(config.runtime.url, ownDns, signal),
+        onOwnFault: (code) => ownFaults.note(code),
         onResult,
       }),
     judged,
+    sift: (outcome, record) => ownFaults.sift(outcome, record),
+    otherAlerts: () => otherAlerts(ownFaults, sessions),
     windows,
     journal,
     notify: (transition) => notifier?.notify(transition),
   })
+}
+
+/** A name that is not resolved says nothing of the runtime where the direct LLM's is not either. */
+async function askHealth(
+  url: string,
+  ownDns: () => Promise<boolean>,
+  signal: AbortSignal,
+): Promise<HealthAnswer> {
+  const answer = await requestHealth(healthUrl(url), signal)
+  if (answer.good || !isDnsFaultCode(answer.code)) return answer
+  return (await ownDns()) ? { good: false, code: OWN_DNS } : answer
+}
+
+function otherAlerts(ownFaults: OwnFaults, { isAvailable }: SessionStore): Alert[] {
+  const codes = ownFaults.recent()
+  return [
+    ...(codes.length === 0 ? [] : [{ kind: 'local_trouble', codes } as const]),
+    ...(isAvailable ? [] : [{ kind: 'store_unavailable' } as const]),
+  ]
 }
 
 const probeSettings = (guardrails: LoopGuardrails): ProbeSettings => ({

@@ -3,6 +3,7 @@ import { createApp } from './app.js'
 import type { Config } from './config.js'
 import { type Clock, scheduleAwaited, systemClock } from './core/clock.js'
 import type { Logger } from './core/logger.js'
+import { watchStalls } from './core/stalls.js'
 import type { Lifecycle } from './http/app-deps.js'
 import { answerClientError } from './http/client-error.js'
 import { createTurnRegistry } from './http/turns.js'
@@ -27,6 +28,8 @@ const KEEP_ALIVE_MS = 65_000
 const TURNS_MS = 1_200
 const EDGES_MS = 1_500
 const DATABASE_MS = 1_800
+/** ms this process may stand still before it is told */
+const STALL_MS = 1000
 /** ms more for the exit itself */
 const EXIT_MS = 100
 
@@ -42,11 +45,17 @@ export function createService(
   let stopping: Promise<void> | undefined
   const draining = new AbortController()
 
-  const parts = make({ config, logger, clock })
+  const stalls = watchStalls(clock, (ms) => {
+    if (ms < STALL_MS) return
+    logger.warn({ ms: Math.round(ms) }, 'this process stood still')
+    parts.ownFaults?.note('held_up')
+  })
+  const watched: Clock = { ...clock, stalledMs: () => stalls.totalMs() }
+  const parts = make({ config, logger, clock: watched })
   const { flags, fallback, recoveryShadows, shadows } = parts
   const turns = createTurnRegistry(clock)
   const lifecycle = { state: () => state, draining: draining.signal }
-  const server = serve(createApp({ ...parts, config, turns, clock, logger, lifecycle }).callback())
+  const server = serve(createApp({ ...parts, config, turns, clock: watched, logger, lifecycle }).callback())
 
   const assertWanted = (): void => {
     if (stopping !== undefined) throw new Error('stopped before it had started')
@@ -56,6 +65,7 @@ export function createService(
     assertWanted()
     const url = await listen(server, config)
     assertWanted()
+    stalls.start()
     shadows.start()
     await flags.start()
     assertWanted()
@@ -85,6 +95,7 @@ export function createService(
             { name: 'start', run: () => starting.catch(() => undefined) },
             // A replica that goes away may lose its own way to the runtime first: it trips nobody, and lets the lease go.
             { name: 'fallback', run: () => fallback.stop() },
+            { name: 'stalls', run: () => stalls.stop() },
             { name: 'turns', run: () => turns.drain(drainMs) },
             { name: 'recovery shadows', run: () => recoveryShadows.stop() },
             { name: 'shadows', run: () => shadows.stop(drainMs) },

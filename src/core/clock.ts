@@ -12,6 +12,8 @@ export interface Clock {
   wall(): number
   /** Runs `callback` once after `delayMs`. A pending timer never keeps the process alive. */
   schedule(delayMs: number, callback: () => void): Timer
+  /** ms in all for which this process stood still (stalls.ts); absent where nobody watches */
+  stalledMs?(): number
 }
 
 // setTimeout treats anything above 2^31-1 as 1 ms.

@@ -18,3 +18,25 @@ export function scheduleDeadline(clock: Clock, ms: number, callback: () => void)
   let timer = next()
   return { cancel: () => timer.cancel() }
 }
+
+/** ms from the end of a stall in which what waited in the sockets is read */
+const READING_MS = 100
+
+/**
+ * Calls back once `ms` have gone by in which this process ran. After a stall there is as much time again as was lost, and at
+ * least enough to read what came meanwhile.
+ */
+export function scheduleRunning(clock: Clock, ms: number, callback: () => void): Timer {
+  let stalledMs = clock.stalledMs?.() ?? 0
+  let timer: Timer
+  const arm = (delayMs: number): void => {
+    timer = clock.schedule(delayMs, () => {
+      const lostMs = (clock.stalledMs?.() ?? 0) - stalledMs
+      stalledMs += lostMs
+      if (lostMs > 0) arm(Math.max(Math.min(lostMs, ms), READING_MS))
+      else callback()
+    })
+  }
+  arm(ms)
+  return { cancel: () => timer.cancel() }
+}

@@ -51,10 +51,12 @@ export interface ExecutionDeps {
 
 /** ms a given-up backend has to free itself and to tell its upstream. */
 const AFTER_MS = 1000
+/** ms after a stall before a deadline strikes */
+const READING_MS = 100
 
 /**
  * One run of a backend under its deadlines. Pulled by one consumer, one pull at a time; gap, first content and total
- * count only while a pull waits. One timer an execution, armed again only when it fires or a nearer deadline appears.
+ * count only while a pull waits and this process runs. One timer an execution, armed again only when it fires or a nearer deadline appears.
  */
 export class Execution {
   readonly mode: ExecutionMode
@@ -68,6 +70,8 @@ export class Execution {
     committed: false,
   }
   readonly #startedAt: number
+  /** the same, on the time in which this process ran */
+  readonly #began: number
   readonly #meter = new TokenMeter()
   readonly #steps = new OpenSteps()
   /** the answer is: what is late now is only its count */
@@ -82,6 +86,8 @@ export class Execution {
   #resolve: ((step: Step) => void) | undefined
   #timer: Timer | undefined
   #armedFor = 0
+  /** of the clock, when the timer was set */
+  #stalledMs = 0
   readonly #tasks: Promise<void>[] = []
 
   constructor(
@@ -93,6 +99,7 @@ export class Execution {
   ) {
     this.mode = backend.mode
     this.#startedAt = deps.clock.monotonic()
+    this.#began = this.#running()
   }
 
   get committed(): boolean {
@@ -105,7 +112,7 @@ export class Execution {
 
   /** ms spent waiting for the upstream, so far or in all. */
   get activeMs(): number {
-    return this.#end === undefined ? this.#active(this.deps.clock.monotonic()) : this.#endedMs
+    return this.#end === undefined ? this.#active(this.#running()) : this.#endedMs
   }
 
   /** The backend's count, or an estimate from the text that passed. */
@@ -127,7 +134,7 @@ export class Execution {
   pull(): Promise<Step> {
     if (this.#end !== undefined) return Promise.resolve(this.#end)
     if (this.#heldSince !== undefined) {
-      this.#heldMs += this.deps.clock.monotonic() - this.#heldSince
+      this.#heldMs += this.#running() - this.#heldSince
       this.#heldSince = undefined
     }
     this.#arm()
@@ -195,7 +202,7 @@ export class Execution {
   }
 
   #take(events: readonly BackendEvent[]): void {
-    const now = this.deps.clock.monotonic()
+    const now = this.#running()
     const active = this.#active(now)
     const progress = this.#progress
     progress.headersAt ??= active
@@ -242,7 +249,7 @@ export class Execution {
   #headersCame(): void {
     if (this.#end !== undefined) return
     this.#progress.connected = true
-    this.#progress.headersAt ??= this.#active(this.deps.clock.monotonic())
+    this.#progress.headersAt ??= this.#active(this.#running())
     this.#arm()
   }
 
@@ -254,17 +261,27 @@ export class Execution {
       this.#timer.cancel()
     }
     this.#armedFor = due
-    const delayMs = due - this.#active(this.deps.clock.monotonic())
-    this.#timer = this.deps.clock.schedule(Math.max(0, delayMs), this.#onTimer)
+    this.#wake(due - this.#active(this.#running()))
+  }
+
+  #wake(delayMs: number): void {
+    const { clock } = this.deps
+    this.#stalledMs = clock.stalledMs?.() ?? 0
+    this.#timer = clock.schedule(Math.max(0, delayMs), this.#onTimer)
   }
 
   readonly #onTimer = (): void => {
     this.#timer = undefined
     // Held by the consumer: time stands still, the next pull arms it again.
     if (this.#end !== undefined || this.#heldSince !== undefined) return
-    const active = this.#active(this.deps.clock.monotonic())
+    const active = this.#active(this.#running())
     if (active < dueAt(this.limits, this.allowance, this.#progress)) {
       this.#arm()
+      return
+    }
+    // What came while this process stood still waits in the socket: it is read before any deadline strikes.
+    if ((this.deps.clock.stalledMs?.() ?? 0) > this.#stalledMs) {
+      this.#wake(READING_MS)
       return
     }
     const { code, phase } = missed(this.limits, this.allowance, this.#progress)
@@ -288,7 +305,7 @@ export class Execution {
   }
 
   #finish(end: ExecutionEnd): void {
-    this.#endedMs = this.#active(this.deps.clock.monotonic())
+    this.#endedMs = this.#active(this.#running())
     this.#end = end
     this.#timer?.cancel()
     this.#timer = undefined
@@ -305,7 +322,13 @@ export class Execution {
   }
 
   #active(now: number): number {
-    return (this.#heldSince ?? now) - this.#startedAt - this.#heldMs
+    return (this.#heldSince ?? now) - this.#began - this.#heldMs
+  }
+
+  /** ms on the monotonic clock, without those in which this process stood still. */
+  #running(): number {
+    const { clock } = this.deps
+    return clock.monotonic() - (clock.stalledMs?.() ?? 0)
   }
 
   #failure(thrown: unknown): ExecutionError {
@@ -342,6 +365,7 @@ export class Execution {
       sessionId: this.turn.caller.sessionId,
       startedAt: this.#startedAt,
       latencyMs: this.#endedMs,
+      ...ownFault(end),
       ...(this.#isAbandoned(end) ? { abandoned: phaseOf(this.#progress) } : {}),
       ...(this.#firstContentMs === undefined ? {} : { firstContentMs: this.#firstContentMs }),
       ...(this.#usage === undefined ? {} : { tokens: this.#usage.tokens }),
@@ -365,6 +389,16 @@ function resultOf(end: ExecutionEnd): OutcomeResult {
   const { code, phase, timeout, details } = end.error
   if (details.rejected === true) return { result: 'rejected', code, phase }
   return { result: timeout ? 'timeout' : 'error', code, phase }
+}
+
+/** What of the failure may be ours alone. */
+function ownFault(end: ExecutionEnd): Pick<Outcome, 'ownFault' | 'isDnsFault'> {
+  if (end.kind !== 'failed') return {}
+  const { ownFault, isDnsFault } = end.error.details
+  return {
+    ...(ownFault === undefined ? {} : { ownFault }),
+    ...(isDnsFault === true ? { isDnsFault } : {}),
+  }
 }
 
 function nothing(): void {}

@@ -3,6 +3,7 @@ import https from 'node:https'
 import type { Socket } from 'node:net'
 import got, { type Got, type Request } from 'got'
 import type { Clock, Timer } from '../core/clock.js'
+import { scheduleRunning } from '../core/deadline.js'
 import { errorCode } from '../core/errors.js'
 import { type ProxyAgent, ProxyAgents } from './proxy-agents.js'
 import { sameOriginTarget } from './redirect.js'
@@ -190,7 +191,7 @@ class Attempt {
 
   #wait(fault: TransportFault, ms: number): void {
     this.#timer?.cancel()
-    this.#timer = this.clock.schedule(ms, () => this.#fail(fault))
+    this.#timer = scheduleRunning(this.clock, ms, () => this.#fail(fault))
   }
 
   #fail(fault: TransportFault, cause?: Error): void {

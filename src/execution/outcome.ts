@@ -27,4 +27,8 @@ export type Outcome = OutcomeResult & {
   /** absent when nothing was committed */
   readonly firstContentMs?: number
   readonly tokens?: number
+  /** the system's code for what this machine lacks (`EMFILE`): nobody's failure but ours, no evidence */
+  readonly ownFault?: string
+  /** the backend's name was not resolved: no evidence where the direct LLM's is not either */
+  readonly isDnsFault?: true
 }

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../core/clock.js'
 import { type Logger, silentLogger } from '../core/logger.js'
+import { ownFaultOf } from '../core/own-fault.js'
 import type { BackendEvent, ChatBackend, ExecutionCall, Turn } from './backend.js'
 import { readErrorBody } from './bounded-body.js'
 import { ExecutionError, type ExecutionErrorDetails } from './execution-error.js'
@@ -167,7 +168,8 @@ function heldBy(translator: RuntimeTranslator): readonly (readonly BackendEvent[
 }
 
 function isTrouble(thrown: unknown): boolean {
-  return thrown instanceof TransportError && (thrown.fault === 'unreachable' || thrown.fault === 'broken')
+  if (!(thrown instanceof TransportError) || ownFaultOf(thrown.cause) !== undefined) return false
+  return thrown.fault === 'unreachable' || thrown.fault === 'broken'
 }
 
 function givenUp({ end }: RuntimeTranslator): boolean {

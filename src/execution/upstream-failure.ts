@@ -1,3 +1,5 @@
+import { errorCode } from '../core/errors.js'
+import { isDnsFaultCode, ownFaultOf } from '../core/own-fault.js'
 import type { ExecutionErrorCode } from '../protocol/execution-codes.js'
 import { ExecutionError, type ExecutionErrorDetails } from './execution-error.js'
 import { TransportError } from './transport-error.js'
@@ -40,7 +42,14 @@ export function transportFailure(upstream: Upstream, thrown: unknown): unknown {
     case 'malformed':
       return new ExecutionError(`${upstream}_protocol_error`, phase, 'not HTTP', false, {}, because)
     case 'unreachable':
-      return new ExecutionError(`${upstream}_unreachable`, phase, reasonOf(thrown), false, {}, because)
+      return new ExecutionError(
+        `${upstream}_unreachable`,
+        phase,
+        reasonOf(thrown),
+        false,
+        ownFaultDetails(thrown),
+        because,
+      )
     case 'frame_too_large':
       return new ExecutionError(
         `${upstream}_frame_too_large`,
@@ -61,6 +70,12 @@ export function transportFailure(upstream: Upstream, thrown: unknown): unknown {
         because,
       )
   }
+}
+
+function ownFaultDetails({ cause }: TransportError): ExecutionErrorDetails {
+  const ownFault = ownFaultOf(cause)
+  if (ownFault !== undefined) return { ownFault }
+  return isDnsFaultCode(errorCode(cause)) ? { isDnsFault: true } : {}
 }
 
 function reasonOf(error: TransportError): string {

@@ -101,6 +101,10 @@ export interface FallbackDeps {
     /** the runtime's, by org and agent */
     readonly log: JudgedLog
   }
+  /** Hands on what is evidence, and keeps back our own faults; absent: everything is evidence. */
+  sift?(outcome: Outcome, record: (outcome: Outcome) => void): void
+  /** what others have to tell beside the loop's own alerts */
+  otherAlerts?(): readonly Alert[]
   readonly windows: Pick<PublicWindows, 'clear' | 'resize'>
   readonly journal: Pick<Journal, 'keepTransition' | 'keepSample'>
   /** Never throws, never waits. */
@@ -241,13 +245,25 @@ class FallbackLoop implements RunningFallback {
   }
 
   record(outcome: Outcome): void {
-    const judged = asJudged(outcome)
-    if (judged.mode === 'runtime_orchestrator') this.recordShadow(judged)
-    else this.deps.judged.direct.record(judged)
+    this.#sift(asJudged(outcome))
   }
 
   recordShadow(outcome: Outcome): void {
-    const { runtime, log } = this.deps.judged
+    this.#sift(outcome)
+  }
+
+  #sift(outcome: Outcome): void {
+    const { sift } = this.deps
+    if (sift === undefined) this.#judge(outcome)
+    else sift(outcome, (evidence) => this.#judge(evidence))
+  }
+
+  #judge(outcome: Outcome): void {
+    const { runtime, direct, log } = this.deps.judged
+    if (outcome.mode === 'direct_llm') {
+      direct.record(outcome)
+      return
+    }
     runtime.record(outcome)
     log.record(outcome)
   }
@@ -288,6 +304,7 @@ class FallbackLoop implements RunningFallback {
       probe: this.#probe.state(),
       ...this.#instant(),
       ...(this.#loopFault === undefined ? {} : { loopFault: this.#loopFault }),
+      others: this.deps.otherAlerts?.() ?? [],
     })
   }
 

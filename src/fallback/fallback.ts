@@ -57,6 +57,10 @@ export type Alert =
   | { readonly kind: 'override_missing' }
   /** a breach, and no trip: the direct LLM is as sick */
   | { readonly kind: 'both_sick' }
+  /** in the last minute this machine lacked something or this process stood still; `codes`: what, the newest first */
+  | { readonly kind: 'local_trouble'; readonly codes: readonly string[] }
+  /** the database takes nothing: turns run without it, and wait in memory */
+  | { readonly kind: 'store_unavailable' }
   /** the loop failed; it goes on */
   | { readonly kind: 'loop_failed'; readonly detail: string }
 

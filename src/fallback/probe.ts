@@ -2,6 +2,7 @@ import { bounded } from '../core/bounded.js'
 import type { Clock, Timer } from '../core/clock.js'
 import { errorCode, errorText } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
+import { isOwnFaultCode } from '../core/own-fault.js'
 import {
   AT_ONCE_MS,
   afterBurst,
@@ -64,6 +65,8 @@ export interface HealthProbeDeps {
   settings(): ProbeSettings
   /** Never rejects; ends at once when the signal is aborted. */
   readonly request?: (signal: AbortSignal) => Promise<HealthAnswer>
+  /** A probe failed by a fault of this machine: it says nothing, and counts for nothing. */
+  onOwnFault?(code: string): void
   /** Called after each result, when `state()` tells it already. */
   onResult(result: ProbeResult): void
 }
@@ -210,10 +213,24 @@ class Probe implements HealthProbe {
     })
     const answer = await this.#answer(round)
     late.cancel()
+    if (this.#isOwnFault(round, answer)) return
     if (!this.#takes(round, answer)) return
     this.#regular = undefined
     if (!answer.good) this.#beginBurst()
     this.#arm()
+  }
+
+  /** Such an answer says nothing of the runtime: it changes no count, and its burst ends without a verdict. */
+  #isOwnFault(round: Round, answer: HealthAnswer): boolean {
+    if (answer.good || !isOwnFaultCode(answer.code)) return false
+    if (!this.#open.delete(round)) return true
+    this.deps.onOwnFault?.(answer.code)
+    this.#troubled = false
+    this.#endBurst()
+    if (this.#regular !== round) return true
+    this.#regular = undefined
+    this.#arm()
+    return true
   }
 
   /** False where it was stopped or reset meanwhile, also by the listener: this answer is nobody's any more. */
@@ -281,6 +298,7 @@ class Probe implements HealthProbe {
 
   async #runInBurst(round: Round, burstAt: number): Promise<void> {
     const answer = await this.#answer(round)
+    if (this.#isOwnFault(round, answer)) return
     const burst = this.#burst
     if (burst?.startedAt !== burstAt || answer.good || !this.#open.has(round)) {
       this.#takes(round, answer)

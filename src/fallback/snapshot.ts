@@ -15,6 +15,8 @@ export interface SnapshotParts {
   readonly wall: number
   /** the last round failed with this */
   readonly loopFault?: string
+  /** alerts of others */
+  readonly others: readonly Alert[]
 }
 
 /** The fallback as operators see it. */
@@ -62,7 +64,7 @@ function inForce({ state: { known, timers }, now, wall }: SnapshotParts): Overri
   return { ...known, auto: { ...auto, holdUntil } }
 }
 
-function alertsOf({ state, loopFault }: SnapshotParts): Alert[] {
+function alertsOf({ state, loopFault, others }: SnapshotParts): Alert[] {
   const { store, proof } = state
   const alerts: Alert[] = []
   if (store.fault !== null)
@@ -80,5 +82,5 @@ function alertsOf({ state, loopFault }: SnapshotParts): Alert[] {
   if (proof?.alerted === true) alerts.push({ kind: 'not_propagated', revision: proof.revision })
   if (state.bothSick) alerts.push({ kind: 'both_sick' })
   if (loopFault !== undefined) alerts.push({ kind: 'loop_failed', detail: loopFault })
-  return alerts
+  return [...alerts, ...others]
 }

@@ -48,6 +48,17 @@ export function alertText(alert: Alert): Sentence {
           'Runtime 已越过护栏，但 direct LLM 同样异常，因此没有回退；请先检查 direct LLM（LLM_BASE_URL、密钥、配额），再检查 Runtime',
         en: 'The runtime is over its guardrails, and the direct LLM is as sick, so there is no fallback; check the direct LLM first (LLM_BASE_URL, key, quota), then the runtime',
       }
+    case 'local_trouble':
+      return {
+        'zh-CN': `本机资源不足或进程停顿 (${alert.codes.join(', ')})；这类故障不计入回退判断。请检查本副本所在机器的文件描述符、端口、内存、DNS 和 CPU`,
+        en: `This machine lacks something, or this process stood still (${alert.codes.join(', ')}); such faults are no evidence for a fallback. Check file descriptors, ports, memory, DNS and CPU of this replica's machine`,
+      }
+    case 'store_unavailable':
+      return {
+        'zh-CN':
+          '数据库 (CHAT_DATABASE) 无法写入：对话在没有历史记录的情况下继续，未写入的内容暂存于内存。请检查磁盘空间、文件是否存在以及是否被其他进程锁定；恢复前请勿重启本副本',
+        en: 'The database (CHAT_DATABASE) takes no writes: turns run without their history, and what could not be written waits in memory. Check disk space, that the file exists, and whether another process locks it; do not restart this replica before',
+      }
     case 'loop_failed':
       return {
         'zh-CN': `回退循环的一次运行出错: ${alert.detail}。循环会继续运行；如持续出现，请查看日志并反馈`,

@@ -33,7 +33,8 @@ export async function relay(
       outcomes.push(outcome)
       guarded(logger, 'metrics', () => metrics.recordOutcome(outcome))
       guarded(logger, 'fallback', () => fallback.record(outcome))
-      guarded(logger, 'windows', () => windows.record(outcome))
+      // What our own machine lacks is in no rate.
+      if (outcome.ownFault === undefined) guarded(logger, 'windows', () => windows.record(outcome))
       guarded(logger, 'shadow', () => shadow?.ended(outcome))
       guarded(logger, 'journal', () => {
         const execution = keptExecution(outcome, clock.wall())

@@ -20,6 +20,7 @@ function setUp(overrides: Partial<ProbeSettings> = {}) {
   const settings = { intervalMs: 1000, timeoutMs: 2000, failures: 2, ...overrides }
   const results: ProbeResult[] = []
   const starts: number[] = []
+  const ownFaults: string[] = []
   const signals: AbortSignal[] = []
   let open = 0
   let mostOpen = 0
@@ -50,6 +51,7 @@ function setUp(overrides: Partial<ProbeSettings> = {}) {
         signal.addEventListener('abort', () => settle({ good: false, code: 'aborted' }))
       })
     },
+    onOwnFault: (code) => void ownFaults.push(code),
     onResult(result) {
       results.push(result)
       onResult()
@@ -57,6 +59,7 @@ function setUp(overrides: Partial<ProbeSettings> = {}) {
   })
   return {
     probe,
+    ownFaults,
     time,
     lines,
     settings,
@@ -128,6 +131,25 @@ describe('the health probe', () => {
     await answer(GOOD)
     expect(starts).to.deep.equal([0, 100, 150, 1700])
   })
+
+  for (const code of ['EMFILE', 'own_dns'])
+    it(`learns nothing from a fault of our own machine (${code})`, async () => {
+      const { probe, results, starts, ownFaults, answer, always, pass } = setUp({ failures: 2 })
+      probe.start()
+      await answer(GOOD)
+      always({ good: false, code })
+      await pass(1000)
+      probe.trouble()
+      for (let second = 0; second < 5; second += 1) await pass(1000)
+      expect(probe.state()).to.deep.include({ failuresInARow: 0, healthy: true })
+      expect(results).to.have.length(1)
+      expect(new Set(ownFaults)).to.deep.equal(new Set([code]))
+      // It goes on asking, an interval apart.
+      expect(starts.length).to.be.within(7, 9)
+      always(REFUSED)
+      for (let round = 0; round < 5; round += 1) await pass(500)
+      expect(probe.state()).to.deep.include({ healthy: false })
+    })
 
   describe('in a burst', () => {
     it('knows of a dead runtime a quarter of a second after the first failure', async () => {

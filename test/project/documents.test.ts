@@ -245,6 +245,8 @@ describe('the samples in the documents', () => {
       hand_edit_refused: { kind: 'hand_edit_refused', detail: value, aside: value },
       override_missing: { kind: 'override_missing' },
       both_sick: { kind: 'both_sick' },
+      local_trouble: { kind: 'local_trouble', codes: [value] },
+      store_unavailable: { kind: 'store_unavailable' },
       loop_failed: { kind: 'loop_failed', detail: value },
     }
     expect(Object.keys(kinds).filter((kind) => !RUNBOOK.anchors.has(kind))).to.deep.equal([])

@@ -3,6 +3,8 @@ import type { Clock, Timer } from '../../src/core/clock.js'
 /** A clock that stands still until the test moves it; timers fire in order while it passes them. */
 export interface ManualClock extends Clock {
   advance(ms: number): void
+  /** The process stands still: time passes, and no timer fires before the next `advance`. */
+  stall(ms: number): void
   /** Jumps to the next timer and runs it; false where there is none. */
   step(): boolean
   /** timers that have neither fired nor been cancelled */
@@ -35,6 +37,9 @@ export function manualClock(wallStart = Date.UTC(2026, 0, 1)): ManualClock {
         timer.callback()
       }
       now = until
+    },
+    stall(ms) {
+      now += ms
     },
     step() {
       const timer = due(Number.POSITIVE_INFINITY)
