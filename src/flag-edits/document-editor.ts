@@ -1,0 +1,97 @@
+import { applyEdits, type FormattingOptions, type JSONPath, modify } from 'jsonc-parser'
+import { isJsonFault, parseJsonTree } from '../core/json-tree.js'
+import type { FlagChange } from '../protocol/flag-edit.js'
+import { isEqual, isTextList, OpsDocument } from './ops-document.js'
+
+/** What is to be changed is not in a form that an edit may touch. */
+export class EditRefused extends Error {
+  override readonly name = 'EditRefused'
+
+  constructor(
+    readonly path: string,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+/** Makes one change after the other, and keeps what changed. */
+export class DocumentEditor {
+  readonly changes: FlagChange[] = []
+  document: OpsDocument
+  readonly #formatting: FormattingOptions
+
+  constructor(public text: string) {
+    this.document = parsed(text)
+    this.#formatting = formattingOf(text)
+  }
+
+  /** undefined removes */
+  set(path: JSONPath, value: unknown): void {
+    const before = this.document.at(path)
+    if (isEqual(before, value)) return
+    this.#apply(path, value)
+    this.#changed(path, before, value)
+  }
+
+  /** A list of texts, whose order says nothing, in place of another one: items that stay are not touched. */
+  setList(path: JSONPath, wanted: readonly string[]): void {
+    const before = this.document.at(path)
+    if (!isTextList(before)) {
+      this.set(path, wanted)
+      return
+    }
+    const keep = new Set(wanted)
+    if (before.length === keep.size && before.every((item) => keep.has(item))) return
+    for (let at = before.length - 1; at >= 0; at -= 1)
+      if (!keep.has(before[at] ?? '') || before.indexOf(before[at] ?? '') < at)
+        this.#apply([...path, at], undefined)
+    const there = this.document.at(path)
+    const present = new Set(isTextList(there) ? there : [])
+    for (const item of wanted)
+      if (!present.has(item)) this.#apply([...path, present.size], item, () => present.add(item))
+    this.#changed(path, before, this.document.at(path))
+  }
+
+  /** @throws EditRefused */
+  refuse(path: JSONPath, message: string): never {
+    throw new EditRefused(this.document.nameOf(path), message)
+  }
+
+  #apply(path: JSONPath, value: unknown, then: () => unknown = () => undefined): void {
+    const isArrayInsertion = typeof path.at(-1) === 'number' && value !== undefined
+    const edits = modify(this.text, path, value, {
+      formattingOptions: this.#formatting,
+      ...(isArrayInsertion && this.document.at(path) === undefined ? { isArrayInsertion } : {}),
+    })
+    this.text = applyEdits(this.text, edits)
+    this.document = parsed(this.text)
+    then()
+  }
+
+  #changed(path: JSONPath, before: unknown, after: unknown): void {
+    this.changes.push({
+      path: this.document.nameOf(path),
+      ...(before === undefined ? {} : { before }),
+      ...(after === undefined ? {} : { after }),
+    })
+  }
+}
+
+/** @throws never for a text that `checkFlagDocument` found to be JSON */
+function parsed(text: string): OpsDocument {
+  const root = parseJsonTree(text)
+  if (isJsonFault(root)) throw new Error(`an edit broke the document: ${root.message}`)
+  return new OpsDocument(root)
+}
+
+/** As the file is written: its line ends, and the indentation of its first indented line. */
+function formattingOf(text: string): FormattingOptions {
+  const indent = /\n([ \t]+)\S/.exec(text)?.[1] ?? '  '
+  const insertSpaces = !indent.startsWith('\t')
+  return {
+    eol: text.includes('\r\n') ? '\r\n' : '\n',
+    insertSpaces,
+    tabSize: insertSpaces ? indent.length : 1,
+  }
+}

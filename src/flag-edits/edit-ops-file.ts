@@ -1,0 +1,248 @@
+import type { JSONPath } from 'jsonc-parser'
+import { checkFlagDocument, type FlagIssue } from '../decision/ops-file-check.js'
+import type { FlagChange, FlagEdit } from '../protocol/flag-edit.js'
+import type { ExecutionMode } from '../protocol/modes.js'
+import { DocumentEditor, EditRefused } from './document-editor.js'
+import {
+  GUARDRAILS_FLAG,
+  isRecord,
+  isTextList,
+  MODE_FLAG,
+  ORG_LIST,
+  POLICY_FLAG,
+  ROUTE_FLAG,
+  SHADOW_FLAG,
+} from './ops-document.js'
+import { isRule } from './ops-values.js'
+import { canaryPercentOf, modeTargeting, shadowPercentOf, shadowTargeting } from './targeting.js'
+
+/** What the environment says while the mode flag yields no variant. */
+export interface EnvironmentMode {
+  readonly mode: ExecutionMode
+  readonly enabledOrgs: readonly string[]
+}
+
+/** Why an edit was not made. `line` and `column` are of the text that it would have become, 1-based. */
+export interface EditRefusal {
+  readonly path: string
+  readonly message: string
+  readonly line?: number
+  readonly column?: number
+}
+
+export type EditResult =
+  /** `changes` is empty where all was so already; `text` is the same then */
+  | { readonly kind: 'edited'; readonly text: string; readonly changes: readonly FlagChange[] }
+  | { readonly kind: 'refused'; readonly refusals: readonly EditRefusal[] }
+
+/**
+ * The operators' file with an edit made: only the values that change are rewritten, everything else stays byte by byte.
+ * Refused where the file is broken, where what is to change was made by hand, or where the result would have a fault.
+ * Pure.
+ */
+export function editOpsFile(text: string, edit: FlagEdit, environment: EnvironmentMode): EditResult {
+  const before = checkFlagDocument(text, 'ops').filter(
+    ({ refuses, severity }) => severity === 'error' && refuses === 'file',
+  )
+  if (before.length > 0) return refused(before.map(asRefusal))
+  const editor = new DocumentEditor(text)
+  const refusals = STEPS.flatMap((step) => refusalOf(() => step(editor, edit, environment)))
+  if (refusals.length > 0) return refused(refusals)
+  const faults = newFaults(text, editor.text, editor.changes)
+  if (faults.length > 0) return refused(faults.map(asRefusal))
+  return { kind: 'edited', text: editor.text, changes: editor.changes }
+}
+
+type Step = (editor: DocumentEditor, edit: FlagEdit, environment: EnvironmentMode) => void
+
+function refusalOf(work: () => void): EditRefusal[] {
+  try {
+    work()
+    return []
+  } catch (thrown) {
+    if (thrown instanceof EditRefused) return [{ path: thrown.path, message: thrown.message }]
+    throw thrown
+  }
+}
+
+const refused = (refusals: readonly EditRefusal[]): EditResult => ({ kind: 'refused', refusals })
+
+const asRefusal = ({ path, message, line, column }: FlagIssue): EditRefusal => ({
+  path,
+  message,
+  line,
+  column,
+})
+
+/** Faults that the edit brings in. Those that were there before do not keep it from being made; an odd value that it sets does. */
+function newFaults(before: string, after: string, changes: readonly FlagChange[]): FlagIssue[] {
+  const known = new Set(checkFlagDocument(before, 'ops').map(({ path, message }) => `${path}\n${message}`))
+  return checkFlagDocument(after, 'ops').filter(
+    ({ path, message, severity }) =>
+      !known.has(`${path}\n${message}`) &&
+      (severity === 'error' || changes.some(({ path: changed }) => isWithin(path, changed))),
+  )
+}
+
+const isWithin = (path: string, other: string): boolean =>
+  path === other || path.startsWith(`${other}.`) || other.startsWith(`${path}.`)
+
+function editMode(editor: DocumentEditor, edit: FlagEdit, environment: EnvironmentMode): void {
+  const { mode, enabledOrgs, canaryPercent } = edit
+  if (mode === undefined && enabledOrgs === undefined && canaryPercent === undefined) return
+  ensureFlag(editor, MODE_FLAG, MODE_VARIANTS)
+  const flag = editor.document.pathOf(MODE_FLAG)
+  const present = canaryPercentOf(editor.document.part(MODE_FLAG, 'targeting'))
+  const list = orgList(editor)
+  if (enabledOrgs !== undefined || canaryPercent !== undefined) {
+    if (present === undefined) editor.refuse([...flag, 'targeting'], handMade('the targeting of the mode'))
+    if (list === undefined) editor.refuse(['$evaluators', ORG_LIST], handMade('the list of orgs'))
+  }
+  const takesOver = endsEnvironment(editor, edit)
+  const orgs = [...(list?.orgs ?? []), ...(takesOver ? environment.enabledOrgs : [])]
+  if (list !== undefined) editor.setList(list.path, editedOrgs(orgs, enabledOrgs ?? {}))
+  if (mode !== undefined) editor.set([...flag, 'defaultVariant'], mode)
+  else if (takesOver) editor.set([...flag, 'defaultVariant'], environment.mode)
+  const wanted = canaryPercent ?? present
+  if (present !== undefined && wanted !== undefined && needsTargeting(editor, wanted))
+    editor.set([...flag, 'targeting'], modeTargeting(wanted))
+}
+
+const MODE_VARIANTS = { direct_llm: 'direct_llm', runtime_orchestrator: 'runtime_orchestrator' }
+
+/** Once the flag says anything, the environment is not asked any more: what it said goes into the file then. */
+function endsEnvironment(
+  editor: DocumentEditor,
+  { mode, enabledOrgs, canaryPercent = 0 }: FlagEdit,
+): boolean {
+  const isSilent = typeof editor.document.part(MODE_FLAG, 'defaultVariant') !== 'string'
+  return isSilent && mode !== null && (mode !== undefined || enabledOrgs !== undefined || canaryPercent > 0)
+}
+
+function editedOrgs(
+  orgs: readonly string[],
+  { set, add = [], remove = [] }: NonNullable<FlagEdit['enabledOrgs']>,
+): string[] {
+  const wanted = new Set(set ?? [...orgs, ...add])
+  for (const org of remove) wanted.delete(org)
+  return [...wanted]
+}
+
+/** Not where the rule is as wanted, or where there is none and nobody to be named by one. */
+function needsTargeting(editor: DocumentEditor, wanted: number): boolean {
+  const targeting = editor.document.part(MODE_FLAG, 'targeting')
+  if (isRule(targeting)) return canaryPercentOf(targeting) !== wanted
+  return wanted > 0 || (orgList(editor)?.orgs.length ?? 0) > 0
+}
+
+/** The list, made anew where there is none at all. */
+function orgList(
+  editor: DocumentEditor,
+): { readonly path: JSONPath; readonly orgs: readonly string[] } | undefined {
+  const path = editor.document.orgListPath()
+  if (path === undefined) {
+    if (editor.document.at(['$evaluators', ORG_LIST]) !== undefined) return undefined
+    editor.set(['$evaluators', ORG_LIST], { in: [{ var: 'orgId' }, []] })
+    return { path: ['$evaluators', ORG_LIST, 'in', 1], orgs: [] }
+  }
+  const orgs = editor.document.at(path)
+  return isTextList(orgs) ? { path, orgs } : undefined
+}
+
+function editShadow(editor: DocumentEditor, { shadowPercent }: FlagEdit): void {
+  if (shadowPercent === undefined) return
+  ensureFlag(editor, SHADOW_FLAG, { on: true, off: false })
+  const path = [...editor.document.pathOf(SHADOW_FLAG), 'targeting']
+  const targeting = editor.document.at(path)
+  if (isRule(targeting) && shadowPercentOf(targeting) === undefined)
+    editor.refuse(path, handMade('the targeting of the shadow'))
+  if (shadowPercent !== null) {
+    editor.set(path, shadowTargeting(shadowPercent))
+    return
+  }
+  editor.set(path, undefined)
+  editor.set([...editor.document.pathOf(SHADOW_FLAG), 'defaultVariant'], null)
+}
+
+function editGuardrails(editor: DocumentEditor, { guardrails }: FlagEdit): void {
+  if (guardrails === undefined) return
+  const flag = editor.document.pathOf(GUARDRAILS_FLAG)
+  if (!editor.document.has(GUARDRAILS_FLAG)) {
+    editor.set(flag, newFlag(editor, GUARDRAILS_FLAG, { standard: guardrails }, 'standard'))
+    return
+  }
+  const variant = editor.document.part(GUARDRAILS_FLAG, 'defaultVariant')
+  const targeting = [...flag, 'targeting']
+  if (isRule(editor.document.at(targeting)))
+    editor.refuse(targeting, handMade('the targeting of the guardrails'))
+  if (typeof variant !== 'string')
+    editor.refuse([...flag, 'defaultVariant'], 'names no variant; name the one that is to be edited')
+  const at = [...flag, 'variants', variant]
+  for (const [field, value] of Object.entries(guardrails)) {
+    const there = editor.document.at([...at, field])
+    if (isRecord(value) && isRecord(there))
+      for (const [inner, innerValue] of Object.entries(value)) editor.set([...at, field, inner], innerValue)
+    else editor.set([...at, field], value)
+  }
+}
+
+function editPolicy(editor: DocumentEditor, { fallbackPolicy }: FlagEdit): void {
+  if (fallbackPolicy === undefined) return
+  ensureFlag(editor, POLICY_FLAG, { auto: 'auto', observe: 'observe', off: 'off' })
+  const flag = editor.document.pathOf(POLICY_FLAG)
+  const targeting = [...flag, 'targeting']
+  if (isRule(editor.document.at(targeting))) editor.refuse(targeting, handMade('the targeting of the policy'))
+  editor.set([...flag, 'defaultVariant'], fallbackPolicy)
+}
+
+const ROUTE_VARIANT = 'standard'
+
+function editRoute(editor: DocumentEditor, { llmRoute }: FlagEdit): void {
+  if (llmRoute === undefined) return
+  const flag = editor.document.pathOf(ROUTE_FLAG)
+  if (!editor.document.has(ROUTE_FLAG)) {
+    if (llmRoute !== null)
+      editor.set(flag, newFlag(editor, ROUTE_FLAG, { [ROUTE_VARIANT]: llmRoute }, ROUTE_VARIANT))
+    return
+  }
+  const targeting = [...flag, 'targeting']
+  if (isRule(editor.document.at(targeting))) editor.refuse(targeting, handMade('the targeting of the route'))
+  if (llmRoute === null) {
+    editor.set([...flag, 'defaultVariant'], null)
+    return
+  }
+  const variant = editor.document.part(ROUTE_FLAG, 'defaultVariant')
+  const name = typeof variant === 'string' ? variant : ROUTE_VARIANT
+  editor.set([...flag, 'variants', name], llmRoute)
+  editor.set([...flag, 'defaultVariant'], name)
+}
+
+/** The flag with the variants that an edit needs, made where it is missing. @throws EditRefused where they are others */
+function ensureFlag(editor: DocumentEditor, key: string, variants: Readonly<Record<string, unknown>>): void {
+  const flag = editor.document.pathOf(key)
+  if (!editor.document.has(key)) {
+    editor.set(flag, newFlag(editor, key, variants, null))
+    return
+  }
+  for (const [variant, value] of Object.entries(variants)) {
+    const path = [...flag, 'variants', variant]
+    const there = editor.document.at(path)
+    if (there === undefined) editor.set(path, value)
+    else if (there !== value)
+      editor.refuse(path, `is not ${JSON.stringify(value)}, as its name says; edit the file by hand`)
+  }
+}
+
+function newFlag(
+  editor: DocumentEditor,
+  key: string,
+  variants: Readonly<Record<string, unknown>>,
+  defaultVariant: string | null,
+): object {
+  return { ...(editor.document.isList ? { key } : {}), state: 'ENABLED', variants, defaultVariant }
+}
+
+const handMade = (what: string): string =>
+  `${what} was made by hand and is not a form that this service writes; edit the file by hand`
+
+const STEPS: readonly Step[] = [editMode, editShadow, editGuardrails, editPolicy, editRoute]

@@ -1,0 +1,85 @@
+import { findNodeAtLocation, getNodeValue, type JSONPath, type Node } from 'jsonc-parser'
+
+/** The list of the orgs that get the runtime, under `$evaluators`. */
+export const ORG_LIST = 'runtime-enabled-orgs'
+export const MODE_FLAG = 'chat-execution-mode'
+export const SHADOW_FLAG = 'chat-runtime-shadow'
+export const GUARDRAILS_FLAG = 'chat-runtime-guardrails'
+export const POLICY_FLAG = 'chat-runtime-fallback-policy'
+export const ROUTE_FLAG = 'chat-llm-route'
+
+/** The operators' file as a tree, with flags in either form of flagd: an object, or a list with a `key` in each. */
+export class OpsDocument {
+  constructor(private readonly root: Node) {}
+
+  /** Where the flag is, or would be. */
+  pathOf(flag: string): JSONPath {
+    const flags = findNodeAtLocation(this.root, ['flags'])
+    if (flags?.type !== 'array') return ['flags', flag]
+    const entries = flags.children ?? []
+    const index = entries.findIndex((entry) => valueAt(entry, ['key']) === flag)
+    return ['flags', index === -1 ? entries.length : index]
+  }
+
+  /** A path as people read it: flags by their keys, also where they are in a list. */
+  nameOf(path: JSONPath): string {
+    const [first, index, ...rest] = path
+    if (first !== 'flags' || typeof index !== 'number') return path.join('.')
+    const key = this.at(['flags', index, 'key'])
+    return [first, typeof key === 'string' ? key : index, ...rest].join('.')
+  }
+
+  has(flag: string): boolean {
+    return findNodeAtLocation(this.root, this.pathOf(flag)) !== undefined
+  }
+
+  /** Whether a flag that is new carries its key inside. */
+  get isList(): boolean {
+    return findNodeAtLocation(this.root, ['flags'])?.type === 'array'
+  }
+
+  /** The value of a part of a flag; undefined where there is none. */
+  part(flag: string, ...within: JSONPath): unknown {
+    return this.at([...this.pathOf(flag), ...within])
+  }
+
+  at(path: JSONPath): unknown {
+    return valueAt(this.root, path)
+  }
+
+  /** Path of the list of orgs, where it has the form of the shipped file. */
+  orgListPath(): JSONPath | undefined {
+    const rule = this.at(['$evaluators', ORG_LIST])
+    const isShipped =
+      isRecord(rule) &&
+      Object.keys(rule).length === 1 &&
+      Array.isArray(rule.in) &&
+      rule.in.length === 2 &&
+      isEqual(rule.in[0], { var: 'orgId' }) &&
+      isTextList(rule.in[1])
+    return isShipped ? ['$evaluators', ORG_LIST, 'in', 1] : undefined
+  }
+}
+
+function valueAt(node: Node, path: JSONPath): unknown {
+  const found = findNodeAtLocation(node, path)
+  return found === undefined ? undefined : getNodeValue(found)
+}
+
+export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+export const isTextList = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string')
+
+/** Of JSON values; the order of keys does not count. */
+export function isEqual(a: unknown, b: unknown): boolean {
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.length === b.length && a.every((item, at) => isEqual(item, b[at]))
+  if (!isRecord(a) || !isRecord(b)) return a === b
+  const keys = Object.keys(a)
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every((key) => Object.hasOwn(b, key) && isEqual(a[key], b[key]))
+  )
+}

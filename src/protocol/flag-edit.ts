@@ -1,0 +1,74 @@
+import { z } from 'zod'
+import { fallbackPolicySchema } from './fallback.js'
+import { executionModeSchema } from './modes.js'
+
+/** Body and answers of `PATCH /runtime/flags`. */
+
+const orgId = z.string().trim().min(1).max(200)
+const orgIds = z.array(orgId).max(1000)
+const percent = z.number().int().min(0).max(100)
+
+const enabledOrgsSchema = z
+  .strictObject({
+    /** exactly these; not together with the other two */
+    set: orgIds.optional(),
+    add: orgIds.min(1).optional(),
+    remove: orgIds.min(1).optional(),
+  })
+  .refine(
+    ({ set, add, remove }) => (set === undefined) !== (add === undefined && remove === undefined),
+    'must have either set, or add and remove',
+  )
+
+/** What to change in the operators' flags. An absent field stays as it is. */
+export const flagEditSchema = z
+  .strictObject({
+    /** for everybody that no rule names; null: CHAT_EXECUTION_MODE and CHAT_RUNTIME_ENABLED_ORGS decide again */
+    mode: executionModeSchema.nullable().optional(),
+    enabledOrgs: enabledOrgsSchema.optional(),
+    /** share of the sessions of all other orgs that get the runtime; 0: no canary */
+    canaryPercent: percent.optional(),
+    /** null: CHAT_RUNTIME_SHADOW_PERCENT decides again */
+    shadowPercent: percent.nullable().optional(),
+    /** fields of the guardrails in force; all others stay */
+    guardrails: z.record(z.string(), z.unknown()).optional(),
+    fallbackPolicy: fallbackPolicySchema.optional(),
+    /** null: all endpoints in their order */
+    llmRoute: z
+      .strictObject({ endpoints: z.array(z.string().min(1).max(200)).min(1).max(100) })
+      .nullable()
+      .optional(),
+  })
+  .refine((edit) => Object.keys(edit).length > 0, 'must name at least one field')
+export type FlagEdit = z.infer<typeof flagEditSchema>
+
+/** One value that an edit changes. `before` and `after` are absent where there is nothing. */
+export const flagChangeSchema = z.strictObject({
+  /** of the document, as `flags.chat-execution-mode.defaultVariant` */
+  path: z.string(),
+  before: z.unknown().optional(),
+  after: z.unknown().optional(),
+})
+export type FlagChange = z.infer<typeof flagChangeSchema>
+
+/** What the operators' file says. Null where its form is not one that this service writes: it was made by hand. */
+export const opsValuesSchema = z.strictObject({
+  mode: z.strictObject({
+    /** null: the environment decides */
+    value: executionModeSchema.nullable(),
+    /** null: the targeting was made by hand */
+    enabledOrgs: z.array(z.string()).nullable(),
+    canaryPercent: z.number().nullable(),
+  }),
+  shadow: z.strictObject({
+    /** null: the environment decides, or the targeting was made by hand */
+    percent: z.number().nullable(),
+    handMade: z.boolean(),
+  }),
+  /** as they stand in the file, without the defaults */
+  guardrails: z.record(z.string(), z.unknown()).nullable(),
+  fallbackPolicy: fallbackPolicySchema.nullable(),
+  /** null: all endpoints in their order, or made by hand */
+  llmRoute: z.array(z.string()).nullable(),
+})
+export type OpsValues = z.infer<typeof opsValuesSchema>

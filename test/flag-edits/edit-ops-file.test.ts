@@ -1,0 +1,272 @@
+import { readFileSync } from 'node:fs'
+import { FlagdCore, MemoryStorage } from '@openfeature/flagd-core'
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { parseTree } from 'jsonc-parser'
+import { objectFormText } from '../../src/core/flag-list.js'
+import { checkFlagDocument } from '../../src/decision/ops-file-check.js'
+import { silentSdkLogger } from '../../src/decision/sdk-logger.js'
+import { type EnvironmentMode, editOpsFile } from '../../src/flag-edits/edit-ops-file.js'
+import { OpsDocument } from '../../src/flag-edits/ops-document.js'
+import { opsValues } from '../../src/flag-edits/ops-values.js'
+import { type FlagEdit, flagEditSchema } from '../../src/protocol/flag-edit.js'
+import type { ExecutionMode } from '../../src/protocol/modes.js'
+
+const SHIPPED = readFileSync('flags/chat.flagd.json', 'utf8')
+const SILENT: EnvironmentMode = { mode: 'direct_llm', enabledOrgs: [] }
+
+function edited(text: string, edit: FlagEdit, environment = SILENT) {
+  const result = editOpsFile(text, flagEditSchema.parse(edit), environment)
+  if (result.kind === 'refused') throw new Error(JSON.stringify(result.refusals))
+  return result
+}
+
+function refusals(text: string, edit: FlagEdit) {
+  const result = editOpsFile(text, edit, SILENT)
+  if (result.kind === 'edited') throw new Error('was made')
+  return result.refusals
+}
+
+function valuesOf(text: string) {
+  const root = parseTree(text)
+  if (root === undefined) throw new Error('no JSON')
+  return opsValues(new OpsDocument(root))
+}
+
+const cores = new Map<string, FlagdCore>()
+
+function coreOf(text: string): FlagdCore {
+  const known = cores.get(text)
+  if (known !== undefined) return known
+  const storage = new MemoryStorage(silentSdkLogger)
+  storage.setConfigurations(objectFormText(text), true)
+  const core = new FlagdCore(storage, silentSdkLogger)
+  cores.set(text, core)
+  return core
+}
+
+/** The mode for an org as flagd decides it, with the environment's say where the flag has none. */
+function modeFor(text: string, orgId: string, session: string, environment = SILENT): ExecutionMode {
+  const byEnvironment = environment.enabledOrgs.includes(orgId) ? 'runtime_orchestrator' : environment.mode
+  const { value } = coreOf(text).resolveStringEvaluation(
+    'chat-execution-mode',
+    byEnvironment,
+    { targetingKey: session, orgId },
+    silentSdkLogger,
+  )
+  return value === 'runtime_orchestrator' ? value : 'direct_llm'
+}
+
+/** Lines that are in one text and not in the other. */
+function changedLines(before: string, after: string): { gone: string[]; new: string[] } {
+  const [old, fresh] = [before.split('\n'), after.split('\n')]
+  return {
+    gone: old.filter((line) => !fresh.includes(line)).map((line) => line.trim()),
+    new: fresh.filter((line) => !old.includes(line)).map((line) => line.trim()),
+  }
+}
+
+describe('an edit of the operators’ file', () => {
+  it('changes the lines of its values alone', () => {
+    const { text, changes } = edited(SHIPPED, {
+      mode: 'runtime_orchestrator',
+      guardrails: { minSamples: 20 },
+    })
+    expect(changedLines(SHIPPED, text)).to.deep.equal({
+      gone: ['"minSamples": 10,'],
+      new: ['"defaultVariant": "runtime_orchestrator",', '"minSamples": 20,'],
+    })
+    expect(changes).to.deep.equal([
+      { path: 'flags.chat-execution-mode.defaultVariant', before: null, after: 'runtime_orchestrator' },
+      { path: 'flags.chat-runtime-guardrails.variants.standard.minSamples', before: 10, after: 20 },
+    ])
+  })
+
+  it('keeps a file’s own indentation and line ends', () => {
+    const tabs = JSON.stringify(JSON.parse(SHIPPED), null, '\t').replaceAll('\n', '\r\n')
+    const { text } = edited(tabs, { shadowPercent: 5 })
+    expect(text.replaceAll('\r\n', '')).to.not.include('\n')
+    expect(text).to.match(/\r\n\t\t\t"targeting": \{\r\n\t\t\t\t"fractional": \[/)
+  })
+
+  it('adds and removes orgs and leaves the others where they are', () => {
+    const first = edited(SHIPPED, { enabledOrgs: { add: ['acme', 'globex', 'acme'] } })
+    expect(valuesOf(first.text).mode).to.deep.equal({
+      value: 'direct_llm',
+      enabledOrgs: ['acme', 'globex'],
+      canaryPercent: 0,
+    })
+    const second = edited(first.text, { enabledOrgs: { add: ['initech'], remove: ['acme', 'nobody'] } })
+    expect(valuesOf(second.text).mode.enabledOrgs).to.deep.equal(['globex', 'initech'])
+    expect(second.changes).to.deep.equal([
+      {
+        path: '$evaluators.runtime-enabled-orgs.in.1',
+        before: ['acme', 'globex'],
+        after: ['globex', 'initech'],
+      },
+    ])
+    expect(modeFor(second.text, 'globex', 's')).to.equal('runtime_orchestrator')
+    expect(modeFor(second.text, 'acme', 's')).to.equal('direct_llm')
+    expect(edited(second.text, { enabledOrgs: { set: ['globex', 'initech'] } }).changes).to.deep.equal([])
+  })
+
+  it('writes what the environment said where it ends the environment’s say', () => {
+    const environment: EnvironmentMode = { mode: 'direct_llm', enabledOrgs: ['acme'] }
+    const edits: FlagEdit[] = [{ enabledOrgs: { add: ['globex'] } }, { canaryPercent: 5 }]
+    for (const edit of edits) {
+      const { text } = edited(SHIPPED, edit, environment)
+      expect(valuesOf(text).mode).to.deep.include({ value: 'direct_llm' })
+      expect(modeFor(text, 'acme', 's', environment)).to.equal('runtime_orchestrator')
+    }
+    const back = edited(
+      edited(SHIPPED, { mode: 'direct_llm' }, environment).text,
+      { mode: null },
+      environment,
+    )
+    expect(valuesOf(back.text).mode.value).to.equal(null)
+  })
+
+  it('sets a canary, moves it, and takes it away', () => {
+    const five = edited(SHIPPED, { canaryPercent: 5, enabledOrgs: { set: ['acme'] } }).text
+    const quarter = edited(five, { canaryPercent: 25 }).text
+    const sessions = Array.from({ length: 2000 }, (_, index) => `session-${index}`)
+    const on = (text: string) =>
+      sessions.filter((session) => modeFor(text, 'other', session) === 'runtime_orchestrator')
+    expect(on(five).length).to.be.within(60, 140)
+    expect(on(quarter).length).to.be.within(420, 580)
+    expect(on(quarter)).to.include.members(on(five))
+    const none = edited(quarter, { canaryPercent: 0 }).text
+    expect(on(none)).to.deep.equal([])
+    expect(modeFor(none, 'acme', 's')).to.equal('runtime_orchestrator')
+  })
+
+  it('sets and unsets the share of shadows, the policy and the route', () => {
+    const first = edited(SHIPPED, {
+      shadowPercent: 7,
+      fallbackPolicy: 'observe',
+      llmRoute: { endpoints: ['b', 'a'] },
+    })
+    expect(valuesOf(first.text)).to.deep.include({
+      shadow: { percent: 7, handMade: false },
+      fallbackPolicy: 'observe',
+      llmRoute: ['b', 'a'],
+    })
+    const second = edited(first.text, { shadowPercent: null, llmRoute: null })
+    expect(valuesOf(second.text)).to.deep.include({
+      shadow: { percent: null, handMade: false },
+      llmRoute: null,
+    })
+    expect(edited(second.text, { llmRoute: { endpoints: ['c'] } }).text).to.include(
+      '"endpoints": ["c"]'.slice(0, 11),
+    )
+  })
+
+  it('edits one field of a block of guardrails', () => {
+    const { changes } = edited(SHIPPED, { guardrails: { llm: { gapMs: 30_000 } } })
+    expect(changes).to.deep.equal([
+      { path: 'flags.chat-runtime-guardrails.variants.standard.llm.gapMs', before: 60_000, after: 30_000 },
+    ])
+  })
+
+  it('works on flags in a list, and names them by their keys', () => {
+    const { flags, ...rest } = JSON.parse(SHIPPED)
+    const list = Object.entries(flags).map(([key, flag]) => ({ key, ...Object(flag) }))
+    const asList = JSON.stringify({ ...rest, flags: list }, null, 2)
+    const { text, changes } = edited(asList, { mode: 'direct_llm', llmRoute: { endpoints: ['a'] } })
+    expect(changes.map(({ path }) => path)).to.deep.equal([
+      'flags.chat-execution-mode.defaultVariant',
+      'flags.chat-llm-route',
+    ])
+    expect(checkFlagDocument(text, 'ops').filter(({ severity }) => severity === 'error')).to.deep.equal([])
+    expect(valuesOf(text)).to.deep.include({ llmRoute: ['a'] })
+  })
+
+  describe('is refused', () => {
+    it('with the line where a value is out of range or unknown', () => {
+      const [outOfRange] = refusals(SHIPPED, { guardrails: { errorRate: 5 } })
+      expect(outOfRange).to.deep.include({
+        path: 'flags.chat-runtime-guardrails.variants.standard.errorRate',
+      })
+      const line = SHIPPED.split('\n').findIndex((text) => text.includes('"errorRate"')) + 1
+      expect(outOfRange?.line).to.equal(line)
+      const [unknown] = refusals(SHIPPED, { guardrails: { minSample: 5 } })
+      expect(unknown?.message).to.match(/no field/)
+    })
+
+    it('where the rule was made by hand', () => {
+      const { flags, ...rest } = JSON.parse(SHIPPED)
+      flags['chat-execution-mode'].targeting = {
+        if: [{ '==': [{ var: 'userId' }, 'me'] }, 'runtime_orchestrator', null],
+      }
+      flags['chat-runtime-shadow'].targeting = { if: [{ '==': [{ var: 'orgId' }, 'acme'] }, 'on', 'off'] }
+      const byHand = JSON.stringify({ ...rest, flags }, null, 2)
+      expect(refusals(byHand, { canaryPercent: 5, shadowPercent: 5 }).map(({ path }) => path)).to.deep.equal([
+        'flags.chat-execution-mode.targeting',
+        'flags.chat-runtime-shadow.targeting',
+      ])
+      expect(valuesOf(byHand)).to.deep.include({ shadow: { percent: null, handMade: true } })
+      expect(valuesOf(byHand).mode).to.deep.equal({ value: null, enabledOrgs: null, canaryPercent: null })
+      expect(edited(byHand, { mode: 'direct_llm' }).changes).to.have.length(1)
+    })
+
+    it('where the file is broken', () => {
+      expect(refusals('{ "flags": {', { mode: 'direct_llm' })[0]).to.include({ line: 1 })
+    })
+  })
+
+  it('does what it says, is the same a second time, and leaves all other flags as they are', () => {
+    const org = fc.constantFrom('a', 'b', 'c', 'd', 'org "x"', '组织')
+    const orgs = fc.array(org, { maxLength: 4 })
+    const some = fc.array(org, { minLength: 1, maxLength: 4 })
+    const edit = fc.record(
+      {
+        mode: fc.constantFrom<ExecutionMode>('direct_llm', 'runtime_orchestrator'),
+        enabledOrgs: fc.oneof(
+          fc.record({ set: orgs }),
+          fc.record({ add: some, remove: some }),
+          fc.record({ add: some }),
+        ),
+        canaryPercent: fc.integer({ min: 0, max: 100 }),
+        shadowPercent: fc.integer({ min: 0, max: 100 }),
+        guardrails: fc.record({ minSamples: fc.integer({ min: 1, max: 100 }), scoped: fc.boolean() }),
+        fallbackPolicy: fc.constantFrom('auto' as const, 'observe' as const, 'off' as const),
+      },
+      { requiredKeys: [] },
+    )
+    const sequence = fc.array(edit, { minLength: 1, maxLength: 5 })
+    const indent = fc.constantFrom(undefined, 2, 4, '\t')
+    fc.assert(
+      fc.property(sequence, indent, orgs, (edits, indentation, environmentOrgs) => {
+        const environment: EnvironmentMode = { mode: 'direct_llm', enabledOrgs: environmentOrgs }
+        let text =
+          indentation === undefined ? SHIPPED : JSON.stringify(JSON.parse(SHIPPED), null, indentation)
+        const profile = JSON.stringify(JSON.parse(text).flags['chat-agent-profile'])
+        for (const one of edits) {
+          if (Object.keys(one).length === 0) continue
+          const before = valuesOf(text)
+          const result = edited(text, one, environment)
+          expect(editOpsFile(result.text, one, environment)).to.deep.equal({
+            kind: 'edited',
+            text: result.text,
+            changes: [],
+          })
+          const after = valuesOf(result.text)
+          if (one.mode !== undefined) expect(after.mode.value).to.equal(one.mode)
+          expect(after.mode.canaryPercent).to.equal(one.canaryPercent ?? before.mode.canaryPercent)
+          expect(after.shadow.percent).to.equal(one.shadowPercent ?? before.shadow.percent)
+          expect(after.fallbackPolicy).to.equal(one.fallbackPolicy ?? before.fallbackPolicy)
+          for (const [field, value] of Object.entries(one.guardrails ?? {}))
+            expect(after.guardrails?.[field]).to.equal(value)
+          if (one.enabledOrgs !== undefined && 'set' in one.enabledOrgs)
+            expect(after.mode.enabledOrgs).to.have.members([...new Set(one.enabledOrgs.set)])
+          expect(
+            checkFlagDocument(result.text, 'ops').filter(({ severity }) => severity === 'error'),
+          ).to.deep.equal([])
+          expect(JSON.stringify(JSON.parse(result.text).flags['chat-agent-profile'])).to.equal(profile)
+          text = result.text
+        }
+      }),
+      { numRuns: 100 },
+    )
+  })
+})
