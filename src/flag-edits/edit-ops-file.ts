@@ -195,7 +195,7 @@ function editPolicy(editor: DocumentEditor, { fallbackPolicy }: FlagEdit): void 
   editor.set([...flag, 'defaultVariant'], fallbackPolicy)
 }
 
-const ROUTE_VARIANT = 'standard'
+const ROUTE_VARIANT = 'default'
 
 function editRoute(editor: DocumentEditor, { llmRoute }: FlagEdit): void {
   if (llmRoute === undefined) return
@@ -213,7 +213,7 @@ function editRoute(editor: DocumentEditor, { llmRoute }: FlagEdit): void {
   }
   const variant = editor.document.part(ROUTE_FLAG, 'defaultVariant')
   const name = typeof variant === 'string' ? variant : ROUTE_VARIANT
-  editor.set([...flag, 'variants', name], llmRoute)
+  editor.set([...flag, 'variants', name, 'endpoints'], llmRoute.endpoints)
   editor.set([...flag, 'defaultVariant'], name)
 }
 

@@ -175,7 +175,8 @@ describe('an edit of the operators’ file', () => {
     const { text, changes } = edited(asList, { mode: 'direct_llm', llmRoute: { endpoints: ['a'] } })
     expect(changes.map(({ path }) => path)).to.deep.equal([
       'flags.chat-execution-mode.defaultVariant',
-      'flags.chat-llm-route',
+      'flags.chat-llm-route.variants.default.endpoints',
+      'flags.chat-llm-route.defaultVariant',
     ])
     expect(checkFlagDocument(text, 'ops').filter(({ severity }) => severity === 'error')).to.deep.equal([])
     expect(valuesOf(text)).to.deep.include({ llmRoute: ['a'] })

@@ -10,6 +10,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   llm: ['core', 'protocol'],
   config: ['core', 'llm', 'protocol'],
   decision: ['config', 'core', 'protocol'],
+  'flag-edits': ['core', 'decision', 'protocol'],
   execution: ['core', 'decision', 'llm', 'protocol'],
   sessions: ['core', 'execution', 'protocol'],
   metrics: ['core', 'decision', 'execution', 'fallback', 'journal', 'protocol'],
