@@ -53,7 +53,7 @@ export async function benchReport(upstream: string, report: (text: string) => vo
       async () => {
         const query = { ...SPAN, controlMode: 'direct_llm' as const }
         const { ab, aa } = await journal.comparisonSums(query)
-        const { busy = 0 } = await journal.drops(query)
+        const { busy = 0 } = (await journal.drops(query)).reasons
         return ab.pairs + aa.pairs + busy
       },
     )

@@ -1,5 +1,5 @@
 import type Router from '@koa/router'
-import type { ComparisonContent, ComparisonQuery, ComparisonSums } from '../journal/comparison.js'
+import type { ComparisonContent, ComparisonQuery, ComparisonSums, DropSums } from '../journal/comparison.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import { SHADOW_SAMPLES_MAX, shadowReportQuerySchema } from '../protocol/shadow-report.js'
 import { shadowReport } from '../shadow/report.js'
@@ -51,7 +51,7 @@ export function mountShadowRoutes(
 interface Material {
   readonly query: ComparisonQuery
   readonly sums: ComparisonSums
-  readonly dropped: Readonly<Record<string, number>>
+  readonly dropped: DropSums
   readonly contents?: readonly ComparisonContent[]
 }
 
@@ -85,5 +85,4 @@ async function countsOf(
   return more > 0 ? runtime : direct
 }
 
-const total = (counts: Readonly<Record<string, number>>): number =>
-  Object.values(counts).reduce((sum, count) => sum + count, 0)
+const total = ({ reasons }: DropSums): number => Object.values(reasons).reduce((sum, count) => sum + count, 0)

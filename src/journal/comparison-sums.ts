@@ -22,16 +22,27 @@ const LEFT = SIDE_RESULTS.indexOf('aborted')
 export class ComparisonSummer {
   readonly #ab = new KindSummer()
   readonly #aa = new KindSummer()
+  readonly #assigned = { n: 0, aa: 0, percent: 0, variance: 0 }
 
   add(facts: unknown): void {
     if (!Array.isArray(facts)) return
     const numbers: readonly unknown[] = facts
-    if (numbers[PLACE.kind] === 0) this.#ab.add(numbers)
-    else if (numbers[PLACE.kind] === 1) this.#aa.add(numbers)
+    const kind = numbers[PLACE.kind]
+    if (kind !== 0 && kind !== 1) return
+    const summer = kind === 0 ? this.#ab : this.#aa
+    if (summer.add(numbers)) this.#assign(kind, numberAt(numbers, PLACE.aaPercent))
+  }
+
+  #assign(kind: 0 | 1, percent: number | undefined): void {
+    if (percent === undefined) return
+    this.#assigned.n += 1
+    this.#assigned.aa += kind
+    this.#assigned.percent += percent
+    this.#assigned.variance += percent * (100 - percent)
   }
 
   sums(): ComparisonSums {
-    return { ab: this.#ab.sums(), aa: this.#aa.sums() }
+    return { ab: this.#ab.sums(), aa: this.#aa.sums(), assigned: { ...this.#assigned } }
   }
 }
 
@@ -58,11 +69,18 @@ class KindSummer {
   readonly #codes = { control: new Map<string, number>(), candidate: new Map<string, number>() }
   #fenceViolations = 0
 
-  add(facts: readonly unknown[]): void {
+  /** False where this version does not understand it. */
+  add(facts: readonly unknown[]): boolean {
     const control = facts[PLACE.control + SIDE_PLACE.result]
     const candidate = facts[PLACE.candidate + SIDE_PLACE.result]
-    if (control === LEFT && isEnd(candidate)) this.#addLeft(facts, candidate)
-    if (!isEnd(control) || !isEnd(candidate)) return
+    if (!isEnd(candidate)) return false
+    if (control === LEFT) this.#addLeft(facts, candidate)
+    else if (isEnd(control)) this.#addEnded(facts, control, candidate)
+    else return false
+    return true
+  }
+
+  #addEnded(facts: readonly unknown[], control: number, candidate: number): void {
     const cell = control * ENDS + candidate
     this.#ends[cell] = (this.#ends[cell] ?? 0) + 1
     this.#fenceViolations += numberAt(facts, PLACE.fenceViolations) ?? 0

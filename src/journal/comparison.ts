@@ -24,6 +24,8 @@ export interface Comparison {
   readonly agentId: string
   /** `ab`: the candidate is the other backend; `aa`: the control's own once more, for the noise floor */
   readonly kind: 'ab' | 'aa'
+  /** 0 to 100: how likely it was to be `aa` when its turn came; absent in entries of older versions */
+  readonly aaPercent?: number
   readonly control: ComparedSide
   readonly candidate: ComparedSide
   /** 0 to 1; absent where either side has no text */
@@ -49,6 +51,8 @@ export interface DroppedShadow {
   readonly controlMode: ExecutionMode
   /** a word of the shadow runner's */
   readonly reason: string
+  /** what it would have been compared as; absent in entries of older versions */
+  readonly kind?: Comparison['kind']
 }
 
 /** One execution of a user's turn, for the baseline. Aborted ones are not kept. */
@@ -152,10 +156,27 @@ export interface KindSums {
   }
 }
 
+/** How often `aa` was drawn, and how often it should have been, over pairs that know their percentage. */
+export interface Assigned {
+  readonly n: number
+  readonly aa: number
+  /** Σ p and Σ p(100 − p) of their percentages */
+  readonly percent: number
+  readonly variance: number
+}
+
 /** Of all pairs that a query names: the other backend (`ab`) and the control's own once more (`aa`). */
 export interface ComparisonSums {
   readonly ab: KindSums
   readonly aa: KindSums
+  readonly assigned: Assigned
+}
+
+/** Selected turns without a comparison. */
+export interface DropSums {
+  readonly reasons: Readonly<Record<string, number>>
+  /** of those of which it is known */
+  readonly kinds: { readonly ab: number; readonly aa: number }
 }
 
 /** A pair whose content was kept, redacted. */

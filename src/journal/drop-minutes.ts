@@ -12,7 +12,7 @@ const MOST_ROWS = 1_000
 export const beginOfMinute = (at: number): number => Math.floor(at / MINUTE_MS) * MINUTE_MS
 
 /**
- * Counts dropped shadows by the minute of their turn, its mode, org, agent and reason. Within a minute the first 100 of those
+ * Counts dropped shadows by the minute of their turn, its mode, org, agent, reason and kind. Within a minute the first 100 of those
  * are told apart, the rest only by mode and reason: what is written stays bounded, and every drop counts.
  */
 export class DropMinutes {
@@ -31,7 +31,7 @@ export class DropMinutes {
   add(drop: DroppedShadow): boolean {
     const entry = dropEntry(drop, MINUTE_MS)
     if (entry === undefined) return false
-    const isNamed = this.#isNamed(keyOf(entry))
+    const isNamed = this.#isNamed(nameOf(entry))
     const counted = this.#count(isNamed ? entry : { ...entry, orgId: null, agentId: null })
     if (counted) this.#timer ??= this.#schedule()
     return counted
@@ -79,5 +79,8 @@ export class DropMinutes {
   }
 }
 
-const keyOf = ({ at, replica, controlMode, orgId, agentId, reason }: DropEntry): string =>
+const keyOf = ({ kind, ...rest }: DropEntry): string => `${nameOf(rest)}${kind ?? ''}`
+
+/** Both kinds of one name are told apart together. */
+const nameOf = ({ at, replica, controlMode, orgId, agentId, reason }: Omit<DropEntry, 'kind'>): string =>
   JSON.stringify([at, replica, controlMode, orgId, agentId, reason])

@@ -1,16 +1,20 @@
-/** Adds up counts of dropped shadows by reason; what this version does not understand is passed over. */
-export class DropSummer {
-  readonly #sums = new Map<string, number>()
+import type { DropSums } from './comparison.js'
 
-  /** @param facts `[reason, turns]` */
+/** Adds up counts of dropped shadows; what this version does not understand is passed over. */
+export class DropSummer {
+  readonly #reasons = new Map<string, number>()
+  readonly #kinds = { ab: 0, aa: 0 }
+
+  /** @param facts `[reason, turns, kind]` */
   add(facts: unknown): void {
     if (!Array.isArray(facts)) return
-    const [reason, turns]: readonly unknown[] = facts
+    const [reason, turns, kind]: readonly unknown[] = facts
     if (typeof reason !== 'string' || typeof turns !== 'number') return
-    this.#sums.set(reason, (this.#sums.get(reason) ?? 0) + turns)
+    this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + turns)
+    if (kind === 'ab' || kind === 'aa') this.#kinds[kind] += turns
   }
 
-  sums(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#sums)
+  sums(): DropSums {
+    return { reasons: Object.fromEntries(this.#reasons), kinds: { ...this.#kinds } }
   }
 }

@@ -130,6 +130,7 @@ export function dropEntry(drop: DroppedShadow, minuteMs: number): DropEntry | un
     agentId: text(drop.agentId),
     controlMode: drop.controlMode,
     reason: text(drop.reason),
+    ...given('kind', drop.kind),
     turns: 1,
   }
 }

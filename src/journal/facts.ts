@@ -30,6 +30,8 @@ export const PLACE = {
   similar: 2,
   control: 6,
   candidate: 12,
+  /** behind steps and calls of both sides */
+  aaPercent: 22,
 } as const
 export const SIDE_PLACE = {
   result: 0,
@@ -56,6 +58,7 @@ export function comparisonFacts(comparison: Comparison): Facts | undefined {
     count(control.calls),
     count(candidate.steps),
     count(candidate.calls),
+    comparison.aaPercent === undefined ? null : count(comparison.aaPercent),
   ]
   return facts.some((fact) => Number.isNaN(fact)) ? undefined : facts
 }

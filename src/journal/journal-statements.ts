@@ -60,10 +60,10 @@ export class JournalStatements {
     this.#insertExecution = database.prepare(insert('executions', ['at', 'org_id', 'facts']))
     this.#addDrops = database.prepare(
       `UPDATE drops SET turns = turns + ? WHERE control_mode = ? AND at = ? AND org_id IS ? AND agent_id IS ?
-        AND replica = ? AND reason = ?`,
+        AND replica = ? AND reason = ? AND kind IS ?`,
     )
     this.#insertDrops = database.prepare(
-      insert('drops', ['turns', 'control_mode', 'at', 'org_id', 'agent_id', 'replica', 'reason']),
+      insert('drops', ['turns', 'control_mode', 'at', 'org_id', 'agent_id', 'replica', 'reason', 'kind']),
     )
     this.#transitionsBefore = database.prepare(
       `SELECT id, ${TRANSITION_COLUMNS} FROM transitions WHERE id < ? ORDER BY id DESC LIMIT ?`,
@@ -119,8 +119,8 @@ export class JournalStatements {
   }
 
   /** Added to what is kept of the same minute already. */
-  insertDrops({ turns, controlMode, at, orgId, agentId, replica, reason }: DropEntry): void {
-    const values = [turns, controlMode, at, orgId, agentId, replica, reason]
+  insertDrops({ turns, controlMode, at, orgId, agentId, replica, reason, kind }: DropEntry): void {
+    const values = [turns, controlMode, at, orgId, agentId, replica, reason, kind ?? null]
     if (this.#addDrops.run(...values) === 0) this.#insertDrops.run(...values)
   }
 

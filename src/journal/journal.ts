@@ -12,6 +12,7 @@ import type {
   ComparisonQuery,
   ComparisonSums,
   DroppedShadow,
+  DropSums,
   KeptExecution,
   Span,
 } from './comparison.js'
@@ -88,10 +89,10 @@ export interface Journal {
   /** Times to 0.1 ms, similarities to 0.0001. @throws JournalUnavailable */
   comparisonSums(query: ComparisonQuery): Promise<ComparisonSums>
   /**
-   * Selected turns without a comparison, by reason; a minute belongs to the span in which it begins. Those of the running
+   * Selected turns without a comparison; a minute in which the span begins or ends counts as a whole. Those of the running
    * minute are known to the replica that keeps them alone. @throws JournalUnavailable
    */
-  drops(query: ComparisonQuery): Promise<Readonly<Record<string, number>>>
+  drops(query: ComparisonQuery): Promise<DropSums>
   /** Of comparisons whose content was kept; newest first, at most 100. @throws JournalUnavailable */
   comparisonContents(query: ComparisonQuery, limit: number): Promise<readonly ComparisonContent[]>
   /** Page by page; latencies to 0.1 ms. The iteration throws JournalUnavailable. */

@@ -6,6 +6,7 @@ import type {
   ComparisonQuery,
   ComparisonSums,
   DroppedShadow,
+  DropSums,
   KeptExecution,
   Span,
 } from './comparison.js'
@@ -142,12 +143,12 @@ class MemoryJournal implements Journal {
     return summer.sums()
   }
 
-  async drops(query: ComparisonQuery): Promise<Readonly<Record<string, number>>> {
+  async drops(query: ComparisonQuery): Promise<DropSums> {
     const summer = new DropSummer()
     const running = this.#minute.rows()
     const asked = { ...query, from: beginOfMinute(query.from) }
     for await (const page of this.#pages(this.#drops, running)) {
-      for (const drops of page) if (isAsked(asked, drops)) summer.add([drops.reason, drops.turns])
+      for (const drops of page) if (isAsked(asked, drops)) summer.add([drops.reason, drops.turns, drops.kind])
     }
     return summer.sums()
   }

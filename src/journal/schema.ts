@@ -93,5 +93,8 @@ export const JOURNAL_SCHEMA: SqliteSchema = {
     ALTER TABLE transitions ADD COLUMN scope TEXT;
     ALTER TABLE transitions ADD COLUMN scope_ids TEXT;
     `,
+    `
+    ALTER TABLE drops ADD COLUMN kind TEXT;
+    `,
   ],
 }

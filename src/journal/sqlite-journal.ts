@@ -10,6 +10,7 @@ import type {
   ComparisonQuery,
   ComparisonSums,
   DroppedShadow,
+  DropSums,
   KeptExecution,
   Span,
 } from './comparison.js'
@@ -109,7 +110,7 @@ class SqliteJournal implements Journal {
       table: 'drops',
       fixed: ['control_mode'],
       picked: ['org_id', 'agent_id'],
-      facts: 'json_array(reason, turns)',
+      facts: 'json_array(reason, turns, kind)',
     })
     this.#minute = new DropMinutes(clock, () => this.#keepMinute())
     this.#clock = clock
@@ -196,13 +197,7 @@ class SqliteJournal implements Journal {
     return summer.sums()
   }
 
-  async drops({
-    from,
-    to,
-    controlMode,
-    orgId,
-    agentId,
-  }: ComparisonQuery): Promise<Readonly<Record<string, number>>> {
+  async drops({ from, to, controlMode, orgId, agentId }: ComparisonQuery): Promise<DropSums> {
     this.#keepMinute()
     const filter = { from: beginOfMinute(from), to, fixed: [controlMode], picked: [orgId, agentId] }
     const summer = new DropSummer()

@@ -104,8 +104,23 @@ export const shadowReportSchema = z.strictObject({
   agentId: z.string().nullable(),
   control: executionModeSchema,
   candidate: executionModeSchema,
+  /** of a report that is not to be trusted `insufficient_data` */
   verdict: shadowVerdictSchema,
   sentence: bilingualSchema,
+  /** whether the pairs are still the sample that was drawn; the sentence begins with it where they are not */
+  trust: z.strictObject({
+    trusted: z.boolean(),
+    /** those for which there are turns enough */
+    checks: z.array(
+      z.strictObject({
+        /** `aa_share`: A/A among the pairs as drawn; `lost`: A/B and A/A turns are dropped alike */
+        check: z.enum(['aa_share', 'lost']),
+        /** failed where it is above `critical` */
+        chiSquare: z.number(),
+        critical: z.number(),
+      }),
+    ),
+  }),
   /** of both backends, and of the control with itself; both sides ended by themselves */
   pairs: z.strictObject({ ab: count, aa: count }),
   /** beside them: the user left before the control ended, so that only its times count, as longer ones */

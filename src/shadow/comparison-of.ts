@@ -26,6 +26,7 @@ export function isEnded(outcome: Outcome): outcome is EndedOutcome {
 export interface ComparedTurn {
   readonly turn: Turn
   readonly kind: Comparison['kind']
+  readonly aaPercent: number
   /** wall-clock ms of its start */
   readonly at: number
   readonly replica: string
@@ -38,7 +39,7 @@ export interface ComparedTurn {
  * The kept comparison of a turn. Where its user left, the control's times are censored and its answer is only begun: nothing is
  * said of likeness, and no content is kept. Costs as much as `compare` does, and redaction where content is kept. */
 export function comparisonOf(
-  { turn, kind, at, replica, control, candidate, fenceViolations }: ComparedTurn,
+  { turn, kind, aaPercent, at, replica, control, candidate, fenceViolations }: ComparedTurn,
   keepContent: boolean,
 ): Comparison {
   const sides = observed(turn, control, candidate)
@@ -49,6 +50,7 @@ export function comparisonOf(
     orgId: turn.caller.orgId,
     agentId: turn.caller.agentId,
     kind,
+    aaPercent,
     control: sideOf(sides.control, control.outcome),
     candidate: sideOf(sides.candidate, candidate.outcome),
     ...(hasLeft ? {} : compare(sides.control, sides.candidate)),

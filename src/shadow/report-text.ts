@@ -2,6 +2,7 @@ import type { ExecutionMode } from '../protocol/modes.js'
 import type { Bilingual, ShadowDimension, ShadowVerdict } from '../protocol/shadow-report.js'
 import type { MeasuredDimension } from './report-dimensions.js'
 import { DECISIVE, LEAST_PAIRS } from './report-rules.js'
+import { isMismatch, type RatioCheck } from './sample-ratio.js'
 import type { ShadowDropReason } from './shadow-counts.js'
 
 const NAMES: Readonly<Record<ShadowDimension, Bilingual>> = {
@@ -115,9 +116,11 @@ export function overallSentence(report: {
   readonly fenceViolations: number
   /** selected turns without a comparison, by reason */
   readonly dropped: Readonly<Record<string, number>>
+  readonly checks: readonly RatioCheck[]
 }): Bilingual {
   const dropped = droppedText(report)
   const left = leftText(report)
+  const doubt = doubtText(report.checks.filter(isMismatch))
   const from = MODES[report.control]
   const to = MODES[report.candidate]
   const fence = report.fenceViolations
@@ -126,7 +129,7 @@ export function overallSentence(report: {
   const overall = isPartial ? BETTER_SO_FAR : OVERALL[report.verdict]
   return {
     'zh-CN':
-      `若将用户从 ${from['zh-CN']} 切换到 ${to['zh-CN']}：${overall['zh-CN']}` +
+      `${doubt['zh-CN']}若将用户从 ${from['zh-CN']} 切换到 ${to['zh-CN']}：${overall['zh-CN']}` +
       `（${joined(
         parts.map((part) => part['zh-CN']),
         '；',
@@ -135,7 +138,7 @@ export function overallSentence(report: {
       left['zh-CN'] +
       dropped['zh-CN'],
     en:
-      `Switching users from ${from.en} to ${to.en}: ${overall.en} ` +
+      `${doubt.en}Switching users from ${from.en} to ${to.en}: ${overall.en} ` +
       `(${joined(
         parts.map((part) => part.en),
         '; ',
@@ -145,6 +148,35 @@ export function overallSentence(report: {
         : '') +
       left.en +
       dropped.en,
+  }
+}
+
+/** First of all, where the pairs are not the sample that was drawn. */
+function doubtText(failed: readonly RatioCheck[]): Bilingual {
+  if (failed.length === 0) return NOTHING
+  const reasons = failed.map(doubtOf)
+  return {
+    'zh-CN': `请勿采信本报告：${reasons.map((reason) => reason['zh-CN']).join('；')}。`,
+    en: `Do not trust this report: ${reasons.map(({ en }) => en).join('; ')}. `,
+  }
+}
+
+function doubtOf({ check, chiSquare, critical, shares }: RatioCheck): Bilingual {
+  const [first, second] = shares.map((share) => `${(share * 100).toFixed(1)}%`)
+  const numbers = `χ² ${chiSquare.toFixed(1)} > ${critical.toFixed(1)}`
+  switch (check) {
+    case 'aa_share':
+      return {
+        'zh-CN': `完成比较的回合中 A/A 占 ${first}，按设置应为 ${second}（${numbers}）`,
+        en: `${first} of the pairs are A/A, and by the setting it should be ${second} (${numbers})`,
+      }
+    case 'lost':
+      return {
+        'zh-CN': `选中的 A/B 回合有 ${first} 未能比较，A/A 回合有 ${second}（${numbers}），剩下的并非随机样本`,
+        en:
+          `${first} of the selected A/B turns gave no comparison, and ${second} of the A/A turns (${numbers}), ` +
+          'so what is left is no random sample',
+      }
   }
 }
 

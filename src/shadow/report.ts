@@ -1,10 +1,17 @@
-import type { ComparisonContent, ComparisonSums, KindSums, SideCounts } from '../journal/comparison.js'
+import type {
+  ComparisonContent,
+  ComparisonSums,
+  DropSums,
+  KindSums,
+  SideCounts,
+} from '../journal/comparison.js'
 import { instant } from '../protocol/instant.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import type { ShadowReport } from '../protocol/shadow-report.js'
 import { type MeasuredDimension, measureDimensions } from './report-dimensions.js'
 import { INTERVAL_CONFIDENCE, overallVerdict, REPORT_CONFIDENCE, verdictOn } from './report-rules.js'
 import { dimensionSentence, overallSentence } from './report-text.js'
+import { isMismatch, type RatioCheck, ratioChecks } from './sample-ratio.js'
 import { newTally } from './shadow-counts.js'
 
 /** What a report is made from beside the sums. Instants are wall-clock ms. */
@@ -15,20 +22,24 @@ export interface ReportSubject {
   readonly agentId?: string
   /** the mode of the users' side */
   readonly control: ExecutionMode
-  /** selected turns without a comparison, by reason; what is absent is none */
-  readonly dropped: Readonly<Record<string, number>>
+  /** selected turns without a comparison; a reason that is absent is none */
+  readonly dropped: DropSums
   /** only where content is kept */
   readonly contents?: readonly ComparisonContent[]
 }
 
 /** The report over all pairs that `sums` was made from. The rules of its verdicts: report-rules.ts. */
 export function shadowReport(sums: ComparisonSums, subject: ReportSubject): ShadowReport {
-  const { ab, aa } = sums
+  const { ab, aa, assigned } = sums
+  const compared = { ab: ab.pairs + ab.left, aa: aa.pairs + aa.left }
+  const checks = ratioChecks(assigned, compared, subject.dropped.kinds)
+  const trusted = !checks.some(isMismatch)
   const dimensions = measureDimensions(ab, aa).map(withVerdict)
   const summary = {
     control: subject.control,
     candidate: otherMode(subject.control),
-    verdict: overallVerdict(dimensions),
+    // What was not drawn as it should be proves nothing.
+    verdict: trusted ? overallVerdict(dimensions) : ('insufficient_data' as const),
     pairs: { ab: ab.pairs, aa: aa.pairs },
     left: { ab: ab.left, aa: aa.left },
     dimensions,
@@ -40,7 +51,8 @@ export function shadowReport(sums: ComparisonSums, subject: ReportSubject): Shad
     orgId: subject.orgId ?? null,
     agentId: subject.agentId ?? null,
     ...summary,
-    sentence: overallSentence({ ...summary, dropped: subject.dropped }),
+    sentence: overallSentence({ ...summary, dropped: subject.dropped.reasons, checks }),
+    trust: { trusted, checks: checks.map(checkView) },
     outcomes: outcomesOf(ab),
     shadows: { failed: failedOf(ab.candidate) + failedOf(aa.candidate), dropped: droppedOf(subject) },
     confidence: { interval: INTERVAL_CONFIDENCE, report: REPORT_CONFIDENCE },
@@ -65,7 +77,13 @@ const outcomesOf = ({ control, candidate, codes }: KindSums): ShadowReport['outc
 /** Every reason, so that a reader sees which did not occur; and those of a newer version. */
 const droppedOf = ({ dropped }: ReportSubject): ShadowReport['shadows']['dropped'] => ({
   ...newTally().dropped,
-  ...dropped,
+  ...dropped.reasons,
+})
+
+const checkView = ({ check, chiSquare, critical }: RatioCheck): ShadowReport['trust']['checks'][number] => ({
+  check,
+  chiSquare,
+  critical,
 })
 
 const failedOf = ({ error, timeout }: SideCounts): number => error + timeout

@@ -25,6 +25,8 @@ export interface Pair {
   /** mode of the user's side */
   readonly control: ExecutionMode
   readonly kind: Comparison['kind']
+  /** 0 to 100: how likely `aa` was */
+  readonly aaPercent: number
   /** wall-clock ms */
   readonly at: number
   /** of the control */

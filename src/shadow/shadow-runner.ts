@@ -147,11 +147,13 @@ class Runner implements ShadowRunner {
 
   #take(turn: Turn, control: ExecutionMode, limits: ExecutionLimits): ShadowHandle {
     const { clock, settings } = this.deps
+    const { aaPercent } = settings()
     const pair: Pair = {
       turn,
       limits,
       control,
-      kind: isAa(turn.messageId, settings().aaPercent) ? 'aa' : 'ab',
+      kind: kindOf(turn, aaPercent),
+      aaPercent,
       at: clock.wall(),
       observer: new Observer(),
       controlEnd: undefined,
@@ -282,7 +284,7 @@ class Runner implements ShadowRunner {
   }
 
   #compare(pair: Pair): void {
-    const { stage, controlEnd, observer, turn, kind, at } = pair
+    const { stage, controlEnd, observer, turn, kind, aaPercent, at } = pair
     this.#pairs.close(pair)
     if (stage.kind !== 'ended' || controlEnd === undefined || !isEnded(stage.end.outcome)) return
     const { replica, settings, keep } = this.deps
@@ -291,11 +293,16 @@ class Runner implements ShadowRunner {
       const candidate = { outcome: stage.end.outcome, observer: stage.end.observer }
       const { fenceViolations } = stage.end
       const { keepContent } = settings()
-      keep(comparisonOf({ turn, kind, at, replica, control, candidate, fenceViolations }, keepContent))
+      keep(
+        comparisonOf(
+          { turn, kind, aaPercent, at, replica, control, candidate, fenceViolations },
+          keepContent,
+        ),
+      )
       this.#tally.compared += 1
     } catch (thrown) {
       this.#broke(thrown)
-      this.#countDrop(turn, pair.control, at, 'fault')
+      this.#countDrop(turn, pair.control, at, 'fault', kind)
     }
   }
 
@@ -335,14 +342,23 @@ class Runner implements ShadowRunner {
     this.#pairs.close(pair)
     if (stage.kind === 'running')
       stage.candidate?.abort(reason === 'aborted' ? 'client_gone' : 'shutting_down')
-    this.#countDrop(pair.turn, pair.control, pair.at, reason)
+    this.#countDrop(pair.turn, pair.control, pair.at, reason, pair.kind)
   }
 
-  #countDrop({ caller }: Turn, controlMode: ExecutionMode, at: number, reason: ShadowDropReason): void {
+  /** @param known what the turn was taken for; absent where it was not taken */
+  #countDrop(
+    turn: Turn,
+    controlMode: ExecutionMode,
+    at: number,
+    reason: ShadowDropReason,
+    known?: Pair['kind'],
+  ): void {
     this.#tally.dropped[reason] += 1
-    const { replica, keepDrop } = this.deps
+    const { replica, keepDrop, settings } = this.deps
+    const { orgId, agentId } = turn.caller
     try {
-      keepDrop({ at, replica, orgId: caller.orgId, agentId: caller.agentId, controlMode, reason })
+      const kind = known ?? kindOf(turn, settings().aaPercent)
+      keepDrop({ at, replica, orgId, agentId, controlMode, reason, kind })
     } catch (thrown) {
       this.#broke(thrown)
     }
@@ -352,6 +368,9 @@ class Runner implements ShadowRunner {
     this.deps.logger.error({ error: errorText(thrown) }, 'a shadow broke')
   }
 }
+
+const kindOf = ({ messageId }: Turn, aaPercent: number): Pair['kind'] =>
+  isAa(messageId, aaPercent) ? 'aa' : 'ab'
 
 /**
  * A candidate that has begun goes on when the user leaves: were it given up with the control, the slow ones would go

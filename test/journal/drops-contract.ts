@@ -17,7 +17,8 @@ export function dropsContract(open: Open): void {
   const keep = (times: number, more: Partial<DroppedShadow> = {}): void => {
     for (let time = 0; time < times; time += 1) rig.journal.keepDrop(sampleDrop(more))
   }
-  const counted = async (more: Partial<ComparisonQuery> = {}) => rig.journal.drops({ ...ALL, ...more })
+  const sums = (more: Partial<ComparisonQuery> = {}) => rig.journal.drops({ ...ALL, ...more })
+  const counted = async (more: Partial<ComparisonQuery> = {}) => (await sums(more)).reasons
 
   describe('of dropped shadows', () => {
     it('begins with nothing', async () => {
@@ -32,6 +33,19 @@ export function dropsContract(open: Open): void {
       keep(1)
       expect(await counted()).to.deep.equal({ busy: 4, sick: 2 })
       expect(await counted()).to.deep.equal({ busy: 4, sick: 2 })
+    })
+
+    it('knows what they would have been compared as, where that was told', async () => {
+      keep(3, { kind: 'ab' })
+      keep(2, { kind: 'aa' })
+      keep(1, { kind: 'aa', reason: 'sick' })
+      keep(4)
+      for (const wait of [0, MINUTE_MS]) {
+        rig.clock.advance(wait)
+        expect(await sums()).to.deep.equal({ reasons: { busy: 9, sick: 1 }, kinds: { ab: 3, aa: 3 } })
+      }
+      keep(1, { kind: 'ab' })
+      expect((await sums()).kinds).to.deep.equal({ ab: 4, aa: 3 })
     })
 
     it('takes a span, an org, an agent and a control', async () => {
@@ -101,7 +115,7 @@ export function dropsContract(open: Open): void {
             else rig.journal.keepDrop({ ...step, at: step.at + shift })
           }
           const drops = all.filter((step) => typeof step === 'object')
-          expect(await rig.journal.drops(span)).to.deep.equal(naive(drops, asked))
+          expect((await rig.journal.drops(span)).reasons).to.deep.equal(naive(drops, asked))
         }),
         { numRuns: 40 },
       )

@@ -163,7 +163,7 @@ describe('the SQLite journal', () => {
     const kept = open()
     kept.keepDrop(sampleDrop())
     const query = { from: 0, to: Date.now(), controlMode: 'direct_llm' as const }
-    expect(await kept.drops(query)).to.deep.equal({ busy: 1 })
+    expect((await kept.drops(query)).reasons).to.deep.equal({ busy: 1 })
     const executions: unknown[] = []
     for await (const page of kept.executions(query)) executions.push(...page)
     expect(executions).to.have.length(1)
@@ -195,7 +195,7 @@ describe('the SQLite journal', () => {
       expect(inFile('drops')).to.equal(0)
       clock.advance(50)
       expect(inFile('drops')).to.equal(2)
-      expect(await kept.drops(ALL)).to.deep.equal({ busy: 5, sick: 5 })
+      expect((await kept.drops(ALL)).reasons).to.deep.equal({ busy: 5, sick: 5 })
     })
 
     it('keeps one row of a minute however often somebody asks meanwhile', async () => {
@@ -204,7 +204,7 @@ describe('the SQLite journal', () => {
         kept.keepDrop(sampleDrop())
         for (let org = 0; org < 150; org += 1)
           kept.keepDrop(sampleDrop({ reason: 'sick', orgId: `org-${org}` }))
-        expect(await kept.drops(ALL)).to.deep.equal({ busy: time, sick: 150 * time })
+        expect((await kept.drops(ALL)).reasons).to.deep.equal({ busy: time, sick: 150 * time })
       }
       // 100 that are told apart, and one of the others
       expect(inFile('drops')).to.equal(101)
@@ -218,9 +218,9 @@ describe('the SQLite journal', () => {
       })
       one.keepDrop(sampleDrop())
       other.keepDrop(sampleDrop({ replica: 'replica-b' }))
-      expect(await one.drops(ALL)).to.deep.equal({ busy: 1 })
+      expect((await one.drops(ALL)).reasons).to.deep.equal({ busy: 1 })
       await other.close()
-      expect(await one.drops(ALL)).to.deep.equal({ busy: 2 })
+      expect((await one.drops(ALL)).reasons).to.deep.equal({ busy: 2 })
       expect(inFile('drops')).to.equal(2)
     })
 
@@ -231,7 +231,7 @@ describe('the SQLite journal', () => {
           kept.keepDrop(sampleDrop({ at: AT + minute * 60_000, orgId: `org-${round}` }))
         await kept.drops(ALL)
       }
-      expect(await kept.drops(ALL)).to.deep.equal({ busy: 2_700 })
+      expect((await kept.drops(ALL)).reasons).to.deep.equal({ busy: 2_700 })
     })
   })
 

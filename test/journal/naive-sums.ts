@@ -24,6 +24,17 @@ export function naiveSums(all: readonly Comparison[], query: ComparisonQuery): C
   return {
     ab: ofKind(asked.filter(({ kind }) => kind === 'ab')),
     aa: ofKind(asked.filter(({ kind }) => kind === 'aa')),
+    assigned: assignedOf(asked),
+  }
+}
+
+function assignedOf(all: readonly Comparison[]) {
+  const known = all.flatMap(({ kind, aaPercent }) => (aaPercent === undefined ? [] : [{ kind, aaPercent }]))
+  return {
+    n: known.length,
+    aa: known.filter(({ kind }) => kind === 'aa').length,
+    percent: total(known.map(({ aaPercent }) => aaPercent)),
+    variance: total(known.map(({ aaPercent }) => aaPercent * (100 - aaPercent))),
   }
 }
 

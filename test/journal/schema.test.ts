@@ -12,6 +12,7 @@ describe("the journal's migrations", () => {
       '2b8ec759a461fabb',
       '2e74f74af5937e31',
       '45ecc1c3610e4208',
+      '4ed2926cb3f362ec',
     ])
   })
 })

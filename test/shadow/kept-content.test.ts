@@ -42,7 +42,11 @@ describe('kept answers', () => {
   async function report(): Promise<ShadowReport> {
     const span = { from: 0, to: clock.wall() + 1 }
     const query: ComparisonQuery = { ...span, controlMode: 'direct_llm' }
-    const subject = { ...span, control: 'direct_llm', dropped: {} } as const
+    const subject = {
+      ...span,
+      control: 'direct_llm',
+      dropped: { reasons: {}, kinds: { ab: 0, aa: 0 } },
+    } as const
     const contents = await journal.comparisonContents(query, 20)
     return shadowReportSchema.parse(
       shadowReport(await journal.comparisonSums(query), { ...subject, contents }),

@@ -15,7 +15,7 @@ const SUBJECT: ReportSubject = {
   from: Date.UTC(2026, 0, 1),
   to: Date.UTC(2026, 0, 8),
   control: 'direct_llm',
-  dropped: { busy: 3, pressure: 1 },
+  dropped: { reasons: { busy: 3, pressure: 1 }, kinds: { ab: 0, aa: 0 } },
 }
 
 const reportOf = (sides: SimulatedSides, seed = 1): ShadowReport =>
@@ -351,6 +351,32 @@ describe('the report', () => {
     expect(said)
       .to.match(/[+]0\.0%/)
       .and.not.to.match(/-0\.0+(?!\d)/)
+  })
+
+  it('says first that it is not to be trusted, and decides nothing, where one kind of turns is lost more often', () => {
+    const sums = simulate({ ab: 1_440, aa: 160, slower: 1.5 }, seeded(1))
+    const good = shadowReport(sums, SUBJECT)
+    expect([good.verdict, good.trust]).to.deep.equal(['worse', { trusted: true, checks: [] }])
+    const even = shadowReport(sums, { ...SUBJECT, dropped: { reasons: {}, kinds: { ab: 720, aa: 80 } } })
+    expect(even.verdict).to.equal('worse')
+    expect(even.trust.trusted).to.equal(true)
+    expect(even.trust.checks).to.have.length(1)
+    const lost = shadowReport(sums, {
+      ...SUBJECT,
+      dropped: { reasons: { flood: 720 }, kinds: { ab: 720, aa: 0 } },
+    })
+    expect(lost.verdict).to.equal('insufficient_data')
+    expect(lost.trust.trusted).to.equal(false)
+    expect(lost.sentence.en).to.match(
+      /^Do not trust this report: 33\.3% of the selected A\/B turns gave no comparison, and 0\.0% of the A\/A turns \(χ² [\d.]+ > 10\.8\), so what is left is no random sample\. Switching/,
+    )
+    expect(lost.sentence['zh-CN']).to.match(/^请勿采信本报告：选中的 A\/B 回合有 33\.3% 未能比较/)
+    const assigned = { n: 1_600, aa: 160, percent: 1_600 * 20, variance: 1_600 * 20 * 80 }
+    const few = shadowReport({ ...sums, assigned }, SUBJECT)
+    expect(few.sentence.en).to.match(
+      /^Do not trust this report: 10\.0% of the pairs are A\/A, and by the setting it should be 20\.0% \(χ² 100\.0 > 10\.8\)\. /,
+    )
+    expect(() => shadowReportSchema.parse(JSON.parse(JSON.stringify(few)))).not.to.throw()
   })
 
   it('shows samples only where it is given any', () => {

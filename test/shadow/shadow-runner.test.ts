@@ -433,7 +433,7 @@ describe('shadows', () => {
         { maxConcurrent: 2, maxQueue: 1 },
       )
       const at = clock.wall()
-      const told = { at, replica: 'replica-1', orgId: 'org-1', agentId: 'agent-1' }
+      const told = { at, replica: 'replica-1', orgId: 'org-1', agentId: 'agent-1', kind: 'ab' }
       const callerOf = (orgId: string) => ({ ...sampleTurn().caller, orgId })
       knobs.sick.add(DIRECT)
       consider(DIRECT, { caller: callerOf('org-2') })

@@ -50,6 +50,7 @@ export function simulate(sides: SimulatedSides, random: () => number): Compariso
   return {
     ab: kind(sides.ab, { ...sides, isCandidate: true }, random),
     aa: kind(sides.aa, { ...sides, isCandidate: false }, random),
+    assigned: { n: 0, aa: 0, percent: 0, variance: 0 },
   }
 }
 

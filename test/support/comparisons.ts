@@ -96,6 +96,7 @@ export const anyComparison: fc.Arbitrary<Comparison> = fc.record(
     callSetSimilarity: share,
     callOrderSimilarity: share,
     fenceViolations: fc.nat(3),
+    aaPercent: fc.nat(100),
   },
   { requiredKeys: ['at', 'replica', 'orgId', 'agentId', 'kind', 'control', 'candidate', 'fenceViolations'] },
 )
