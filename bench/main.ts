@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { benchDecision } from './decision.js'
+import { benchEndpoints } from './endpoints.js'
 import { benchLatency } from './latency.js'
 import { type MeasuredProcess, startBare } from './measured-process.js'
 import { benchRelay } from './relay.js'
@@ -20,6 +21,7 @@ const BENCHES = {
   shadow: benchShadow,
   window: (_upstream: string, report: (text: string) => void) => benchWindow(report),
   report: benchReport,
+  endpoints: benchEndpoints,
   similarity: benchSimilarity,
 } satisfies Record<BenchName, unknown>
 

@@ -7,6 +7,7 @@ export const BENCH_NAMES = {
   shadow: 'what shadows cost the users, and memory over many of them',
   window: 'recording and reading of the windows',
   report: 'the shadow report over 100,000 comparisons',
+  endpoints: 'endpoints of the direct LLM that are dead or full: what users see, what reaches the endpoints',
   similarity: 'the comparison of two answers of 4 KiB',
 } as const
 export type BenchName = keyof typeof BENCH_NAMES
