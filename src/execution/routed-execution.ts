@@ -39,7 +39,7 @@ export class RoutedExecution implements Answer {
     private readonly deps: RoutedLlmDeps,
   ) {
     this.#entry = entry
-    this.#deadline = deps.clock.monotonic() + call.connectMs + call.headersMs
+    this.#deadline = this.#running() + call.connectMs + call.headersMs
     call.signal.addEventListener('abort', this.#onAbort, { once: true })
     if (call.signal.aborted) this.#onAbort()
   }
@@ -118,7 +118,7 @@ export class RoutedExecution implements Answer {
     if (failure === undefined || this.call.signal.aborted || this.#over) throw this.#end(thrown)
     this.#failed += failure.details.attempts ?? 1
     this.#failure = failure
-    const { gate, clock, random } = this.deps
+    const { gate, random } = this.deps
     const open = this.route.filter((name) => !this.#asked.has(name))
     const step = nextStep(requestOf(failure), {
       shown: this.#shown,
@@ -140,13 +140,19 @@ export class RoutedExecution implements Answer {
       open.unshift(endpoint)
       await this.#sleep(step.afterMs)
     }
-    const waitMs = Math.max(1, this.#deadline - clock.monotonic())
+    const waitMs = Math.max(1, this.#leftMs())
     this.#entry = gate.enter(open, this.turn.shadow === true ? 0 : waitMs)
     if (this.call.signal.aborted || this.#over) this.#entry.leave()
   }
 
   #leftMs(): number {
-    return this.#deadline - this.deps.clock.monotonic()
+    return this.#deadline - this.#running()
+  }
+
+  /** ms in which this process ran: a stall of ours takes no time from the endpoints. */
+  #running(): number {
+    const { clock } = this.deps
+    return clock.monotonic() - (clock.stalledMs?.() ?? 0)
   }
 
   /** `attempts` counts the requests of the whole execution, whatever the present backend knows. */
@@ -245,12 +251,13 @@ function isShown({ type }: BackendEvent): boolean {
 }
 
 function requestOf({ code, details }: ExecutionError): FailedRequest {
-  const { httpStatus, retryAfterMs, rejected } = details
+  const { httpStatus, retryAfterMs, rejected, ownFault } = details
   return {
     code,
     ...(httpStatus === undefined ? {} : { httpStatus }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(rejected === undefined ? {} : { rejected }),
+    ...(ownFault === undefined ? {} : { ours: true }),
   }
 }
 

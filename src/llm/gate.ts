@@ -135,7 +135,7 @@ export class LlmGate {
       return {
         name,
         permission: patient || allowed === 'free' ? allowed : ('no' as const),
-        free: this.#places.isFree(name),
+        free: patient ? this.#places.isFree(name) : this.#places.isFreeForShadow(name),
         ...(rest.kind === 'resting' ? { restEndsAt: rest.until } : {}),
       }
     })

@@ -13,6 +13,8 @@ export interface FailedRequest {
   readonly retryAfterMs?: number
   /** the server refused what the user sent */
   readonly rejected?: boolean
+  /** this machine lacked something: nothing is said about the server */
+  readonly ours?: boolean
 }
 
 export interface Situation {

@@ -1,5 +1,7 @@
 /** waiting turns for each place: more would wait longer than anybody reads on */
 const WAITING_PER_PLACE = 2
+/** of the places, which shadows take at most while users take none */
+const SHADOWS_SHARE = 0.75
 
 /** How many requests run at each endpoint; what an endpoint without `maxConcurrent` takes is not bounded here. */
 export class Places {
@@ -21,6 +23,12 @@ export class Places {
 
   isFree(name: string): boolean {
     return this.taken(name) < (this.#most.get(name) ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** Shadows leave a quarter of the places to the users, at least one. */
+  isFreeForShadow(name: string): boolean {
+    const most = this.#most.get(name)
+    return most === undefined || this.taken(name) < Math.min(most - 1, Math.floor(most * SHADOWS_SHARE))
   }
 
   /** Only where it is free. */

@@ -1,7 +1,8 @@
 import type { FailedRequest } from './next-step.js'
 
 /** Whether a failed request tells against its endpoint, against what was sent, or nothing at all. */
-export function blames({ code, rejected }: FailedRequest): 'endpoint' | 'user' | 'nobody' {
+export function blames({ code, rejected, ours }: FailedRequest): 'endpoint' | 'user' | 'nobody' {
+  if (ours === true) return 'nobody'
   if (rejected === true) return 'user'
   switch (code) {
     case 'llm_bad_request':

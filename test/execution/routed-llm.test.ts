@@ -116,6 +116,18 @@ async function ended(running: Running, { clock }: Around): Promise<TurnResult> {
   return running.result
 }
 
+/** 1,000 turns, 100 a second, to their ends. */
+async function manyTurns(around: Around): Promise<readonly Running[]> {
+  const all: Running[] = []
+  for (let n = 0; n < 1000; n++) {
+    all.push(around.start())
+    await settled()
+    around.clock.advance(10)
+  }
+  for (const running of all) await ended(running, around)
+  return all
+}
+
 const attemptsOf = (result: TurnResult): number | undefined =>
   result.kind === 'failed' ? result.details.attempts : result.facts?.attempts
 
@@ -293,13 +305,30 @@ describe('the direct LLM over its endpoints', () => {
   })
 
   it('lets a shadow neither wait nor retry', async () => {
-    const around = setUp({ only: [http(503), answer('x')] }, 1)
+    const around = setUp({ only: [http(503), answer('x')] }, 2)
     const shadow = (): Turn => ({ ...sampleTurn(), shadow: true })
     expect(await ended(around.start(shadow()), around)).to.deep.include({ code: 'llm_http_error' })
     expect(around.clock.monotonic()).to.equal(0)
     const seat = around.gate.enter(['only'], 1)
     expect(await ended(around.start(shadow()), around)).to.deep.include({ code: 'llm_overloaded' })
     seat.leave()
+  })
+
+  it('answers all of 1,000 turns while the first endpoint is dead', async () => {
+    const around = setUp({ primary: [http(503)], reserve: [answer('from the reserve')] })
+    const all = await manyTurns(around)
+    expect(all.filter(({ shown }) => shown !== 'from the reserve')).to.deep.equal([])
+    const toPrimary = around.sent.filter((name) => name === 'primary').length
+    expect(toPrimary).to.be.at.most(60)
+    expect(around.sent.length - toPrimary).to.equal(1000)
+  })
+
+  it('sends no more than the budget when every endpoint is dead, and tells each user', async () => {
+    const around = setUp({ primary: [http(503)], reserve: [unreachable] })
+    const all = await manyTurns(around)
+    expect(all.filter(({ result }) => result?.kind !== 'failed')).to.deep.equal([])
+    // For each: the few until it rests, then 10 tries in 10 s.
+    expect(around.sent.length).to.be.at.most(2 * (10 + 20))
   })
 
   it('has one outcome, shows one answer and leaves nothing behind, whatever the endpoints do', async () => {

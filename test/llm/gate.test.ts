@@ -101,6 +101,26 @@ describe('the gate in front of the endpoints', () => {
     expect(gate.enter(['only'], 0).now).to.deep.include({ kind: 'refused', why: 'resting' })
   })
 
+  it('keeps a quarter of the places from shadows, at least one', () => {
+    const seatsOfShadows = (most: number): number => {
+      const { gate } = gateOf({ only: most })
+      let seats = 0
+      while (gate.enter(['only'], 0).now?.kind === 'seat') seats += 1
+      expect(gate.enter(['only'], 1000).now?.kind).to.equal('seat')
+      return seats
+    }
+    expect([1, 2, 3, 8, 20].map(seatsOfShadows)).to.deep.equal([0, 1, 2, 6, 15])
+  })
+
+  it('does not let an endpoint rest for what this machine lacks', () => {
+    const { gate } = gateOf({ only: undefined })
+    for (let n = 0; n < 10; n++) {
+      const seat = seatOf(gate.enter(['only'], 1000))
+      seat.failed({ ...DOWN, ours: true })
+      seat.leave()
+    }
+  })
+
   it('passes an endpoint that rests, probes it with one turn when the rest is over, and takes it back', () => {
     const { gate, clock, told } = gateOf({ primary: undefined, reserve: undefined })
     const route = ['primary', 'reserve']
