@@ -73,6 +73,7 @@ async function bareClient(): Promise<(who: ReturnType<typeof caller>) => Promise
     ...FILES,
     clock: systemClock,
     faults: new FlagFaults(systemClock, silentLogger),
+    onGood: () => {},
     onChange: () => {},
   })
   await OpenFeature.setProviderAndWait('bench-bare', provider)

@@ -21,6 +21,8 @@ export interface Config {
   readonly logLevel: LogLevel
   /** CHAT_REPLICA */
   readonly replica: string
+  /** CHAT_READY_WAIT_MS: how long a start waits for flags, signing keys and database before it goes by what was kept of them */
+  readonly readyWaitMs: number
   /** CHAT_LAMEDUCK_MS: how long the replica, no longer ready, goes on as before after SIGTERM */
   readonly lameduckMs: number
   /** CHAT_DRAIN_MS: how long running turns may go on after that */
@@ -168,6 +170,7 @@ const environmentSchema = z.object({
   HOST: z.string().default('127.0.0.1'),
   LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
   CHAT_REPLICA: z.string().optional(),
+  CHAT_READY_WAIT_MS: integer(0, 600_000).default(5_000),
   CHAT_LAMEDUCK_MS: integer(0, 600_000).default(5_000),
   CHAT_DRAIN_MS: integer(0, 3_600_000).default(30_000),
   CHAT_DATABASE: z.string().default('data/chat.db'),
@@ -300,6 +303,7 @@ function toConfig(env: Environment, llm: LlmEndpoints): Config {
     host: env.HOST,
     logLevel: env.LOG_LEVEL,
     replica: env.CHAT_REPLICA ?? `${hostname()}-${process.pid}`,
+    readyWaitMs: env.CHAT_READY_WAIT_MS,
     lameduckMs: env.CHAT_LAMEDUCK_MS,
     drainMs: env.CHAT_DRAIN_MS,
     database: env.CHAT_DATABASE,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Config } from './config.js'
 import type { Clock } from './core/clock.js'
+import { openKeptTexts } from './core/kept-texts.js'
 import type { Logger } from './core/logger.js'
 import { isDnsFaultCode, OWN_DNS } from './core/own-fault.js'
 import { defaultGuardrails } from './decision/code-defaults.js'
@@ -57,9 +58,11 @@ export function createParts(around: Surroundings) {
   const sessions = openSessions(around)
   const journal = openJournal(around)
   const notifier = openNotifier(around)
+  const kept = openKeptTexts(config.database, { clock, logger })
   const flags = createFlags(config.flags, config.codeDefaults, {
     clock,
     logger,
+    kept,
     llmEndpoints: config.llm.map(({ name }) => name),
   })
   const windows = createPublicWindows(clock, { windowSeconds: guardrails.windowSeconds })
@@ -110,6 +113,7 @@ export function createParts(around: Surroundings) {
     sessions,
     journal,
     notifier,
+    kept,
     flags,
     windows,
     ownFaults,

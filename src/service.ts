@@ -6,6 +6,8 @@ import type { Logger } from './core/logger.js'
 import { watchStalls } from './core/stalls.js'
 import type { Lifecycle } from './http/app-deps.js'
 import { answerClientError } from './http/client-error.js'
+import { untilReady } from './http/readiness.js'
+import { createSigningKeys } from './http/token-keys.js'
 import { createTurnRegistry } from './http/turns.js'
 import { closeServer, listen } from './listening.js'
 import { createParts } from './parts.js'
@@ -55,7 +57,9 @@ export function createService(
   const { flags, fallback, recoveryShadows, shadows } = parts
   const turns = createTurnRegistry(clock)
   const lifecycle = { state: () => state, draining: draining.signal }
-  const server = serve(createApp({ ...parts, config, turns, clock: watched, logger, lifecycle }).callback())
+  const signingKeys = createSigningKeys(config.auth.keys, { clock, logger, kept: parts.kept })
+  const app = createApp({ ...parts, config, turns, clock: watched, logger, lifecycle, signingKeys })
+  const server = serve(app.callback())
 
   const assertWanted = (): void => {
     if (stopping !== undefined) throw new Error('stopped before it had started')
@@ -67,9 +71,13 @@ export function createService(
     assertWanted()
     stalls.start()
     shadows.start()
+    signingKeys.start()
     await flags.start()
     assertWanted()
     await fallback.start()
+    assertWanted()
+    const known = () => ({ flags: flags.origin(), keys: signingKeys.origin() })
+    await untilReady(known, config.readyWaitMs, { clock, logger, isOver: () => stopping !== undefined })
     assertWanted()
     state = 'ready'
     return { url }
@@ -106,6 +114,7 @@ export function createService(
           steps: [
             { name: 'port', run: () => closeServer(server) },
             { name: 'flags', run: () => flags.close() },
+            { name: 'signing keys', run: () => signingKeys.close() },
             { name: 'notifications', run: () => parts.notifier?.close() },
           ],
         },
@@ -118,6 +127,7 @@ export function createService(
             ),
             { name: 'journal', run: () => parts.journal.close() },
             { name: 'sessions', run: () => parts.sessions.close() },
+            { name: 'kept texts', run: () => parts.kept.close() },
           ],
         },
       ],

@@ -9,8 +9,10 @@ import { createParts, type Surroundings } from '../src/parts.js'
 import { errorBodySchema } from '../src/protocol/api.js'
 import { createService, type Service } from '../src/service.js'
 import { capturingLogger } from './support/capturing-logger.js'
+import { freePort } from './support/free-port.js'
 import { rawClient } from './support/raw-client.js'
 import { rejection } from './support/rejection.js'
+import { until } from './support/until.js'
 
 describe('the service', () => {
   const open: Service[] = []
@@ -25,6 +27,7 @@ describe('the service', () => {
       JWT_SECRET: 's'.repeat(32),
       CHAT_DATABASE: ':memory:',
       CHAT_LAMEDUCK_MS: '0',
+      CHAT_READY_WAIT_MS: '0',
     }
     const service = createService(loadConfig({ ...least, PORT: '0', ...env }), silentLogger)
     open.push(service)
@@ -49,6 +52,37 @@ describe('the service', () => {
 
     it('names the host that is not of this machine', async () => {
       expect(await startFault({ HOST: '203.0.113.1' })).to.match(/^HOST=203.0.113.1 is no address/)
+    })
+  })
+
+  describe('a start without signing keys', () => {
+    it('is not ready and takes no turn until it has them, also when its time is over', async () => {
+      let isUp = false
+      const keyServer = createServer((_req, res) => {
+        res.statusCode = isUp ? 200 : 500
+        res.end('{"keys":[]}')
+      }).listen(0, '127.0.0.1')
+      await once(keyServer, 'listening')
+      const keys = keyServer.address() as AddressInfo
+      const port = await freePort()
+      const service = serviceWith({
+        PORT: String(port),
+        JWT_SECRET: '',
+        JWKS_URL: `http://127.0.0.1:${keys.port}/keys`,
+        CHAT_READY_WAIT_MS: '1',
+      })
+      const started = service.start()
+      const ready = () =>
+        fetch(`http://127.0.0.1:${port}/health/ready`).then(
+          ({ status }) => status,
+          () => 0,
+        )
+      await until('the port', async () => (await ready()) === 503)
+      isUp = true
+      await started
+      expect(await ready()).to.equal(200)
+      keyServer.close()
+      keyServer.closeAllConnections()
     })
   })
 
@@ -80,6 +114,7 @@ describe('the service', () => {
         CHAT_DATABASE: ':memory:',
         PORT: '0',
         CHAT_LAMEDUCK_MS: '0',
+        CHAT_READY_WAIT_MS: '0',
         CHAT_DRAIN_MS: '0',
       })
 

@@ -15,10 +15,12 @@ import {
   type FlagKey,
   type Flags,
   type FlagsDeps,
+  type FlagsOrigin,
   type FlagsStatus,
   type ServiceFlags,
   type TurnFlags,
 } from './flags.js'
+import { KeptFlags } from './kept-flags.js'
 import { RefusedFlags } from './refused-flags.js'
 import { RpcTurns } from './rpc-turns.js'
 import { type BoundClient, bindProvider } from './sdk-client.js'
@@ -34,6 +36,7 @@ export class DaemonFlags implements Flags {
   readonly #faults: FlagFaults
   readonly #refused: RefusedFlags
   readonly #content: DaemonContent
+  readonly #kept: KeptFlags
   readonly #settler: TurnSettler
   readonly #service: ServiceSettler
   readonly #listeners: ChangeListeners
@@ -65,10 +68,14 @@ export class DaemonFlags implements Flags {
       whenAbsent: (overrideFound) =>
         overrideFound && (resolver === 'in-process' || this.#isConnected()) ? 'default' : 'away',
     }
-    this.#settler = new TurnSettler(defaults, answers, this.#refused)
+    this.#kept = new KeptFlags(deps.kept, clock)
+    this.#settler = new TurnSettler(defaults, answers, this.#refused, this.#kept)
     this.#service = new ServiceSettler(defaults, answers, this.#refused)
     this.#files = [
-      monitorFlagFile(config.opsFile, 'ops', clock, this.#faults),
+      // By rpc the flags themselves are never seen: where flagd reads them on this machine, the file is what can be kept.
+      monitorFlagFile(config.opsFile, 'ops', clock, this.#faults, (text) => {
+        if (resolver === 'rpc') this.#kept.keep(text)
+      }),
       monitorFlagFile(config.overrideFile, 'override', clock, this.#faults),
     ]
     this.#rpc = resolver === 'rpc' ? this.#createRpcTurns() : undefined
@@ -76,13 +83,17 @@ export class DaemonFlags implements Flags {
 
   async start(): Promise<void> {
     const files = Promise.all(this.#files.map((file) => file.start()))
-    this.#connection = connectFlagd(this.resolver, this.config.flagd, (refusal) => {
-      if (!this.#closed) this.#content.configurationCame(refusal)
+    this.#connection = connectFlagd(this.resolver, this.config.flagd, (refusal, text) => {
+      if (this.#closed) return
+      this.#content.configurationCame(refusal)
+      if (refusal === undefined) this.#kept.keepAmong(text)
     })
     this.#bound = bindProvider(this.#connection.provider, (client) => this.#listen(client))
     const ready = this.#bound.initialised.then(() => this.#firstLook())
-    await bounded(Promise.all([files, ready]), START_BOUND_MS, this.deps.clock)
+    const kept = this.#kept.load().then(() => this.#service.startFrom(this.#kept))
+    await bounded(Promise.all([files, ready, kept]), START_BOUND_MS, this.deps.clock)
     this.#started = true
+    void kept.then(() => this.#tellKept())
     if (!this.#isConnected()) this.#unreachable()
   }
 
@@ -101,6 +112,14 @@ export class DaemonFlags implements Flags {
     return this.#listeners.add(listener)
   }
 
+  origin(): FlagsOrigin {
+    return this.#kept.origin(this.#content.known)
+  }
+
+  #tellKept(): void {
+    this.#faults.replace('kept', this.#kept.fault(this.#address, this.#content.known))
+  }
+
   status(): FlagsStatus {
     const faults = this.#faults.list()
     return { resolver: this.resolver, state: this.#state(faults.length > 0), faults }
@@ -112,6 +131,7 @@ export class DaemonFlags implements Flags {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#kept.close()
     this.#listeners.clear()
     this.#rpc?.close()
     await Promise.all([...this.#files.map((file) => file.close()), this.#connection?.close()])
@@ -120,7 +140,8 @@ export class DaemonFlags implements Flags {
 
   #state(isFaulty: boolean): FlagsStatus['state'] {
     if (!this.#started) return 'starting'
-    if (!this.#isThere() || !this.#content.served) return this.#content.known ? 'stale' : 'unavailable'
+    if (!this.#isThere() || !this.#content.served)
+      return this.#content.known || this.origin() === 'kept' ? 'stale' : 'unavailable'
     return isFaulty ? 'stale' : 'ready'
   }
 
@@ -227,6 +248,7 @@ export class DaemonFlags implements Flags {
   #answered(details: TurnDetails, wasAway: boolean): void {
     if (this.#closed) return
     this.#content.inspect(details)
+    if (this.#content.known) this.#tellKept()
     this.#settler.settle(NOBODY, details)
     if (!this.#returned && !wasAway) return
     this.#returned = false

@@ -6,14 +6,24 @@ import { type ChangeListener, ChangeListeners } from './change-listeners.js'
 import type { TurnDefaults } from './code-defaults.js'
 import { FileProvider } from './file-provider.js'
 import { FlagFaults } from './flag-faults.js'
-import type { FlagKey, Flags, FlagsDeps, FlagsStatus, ServiceFlags, TurnFlags } from './flags.js'
+import {
+  FLAG_KEYS,
+  type FlagKey,
+  type Flags,
+  type FlagsDeps,
+  type FlagsOrigin,
+  type FlagsStatus,
+  type ServiceFlags,
+  type TurnFlags,
+} from './flags.js'
+import { KeptFlags } from './kept-flags.js'
 import { RefusedFlags } from './refused-flags.js'
 import { type BoundClient, bindProvider } from './sdk-client.js'
 import { evaluateService, serviceDetails } from './service-reader.js'
 import { ServiceSettler } from './service-settler.js'
 import { START_BOUND_MS } from './start-bound.js'
 import { allDetails, evaluateTurn } from './turn-reader.js'
-import { TurnSettler } from './turn-settler.js'
+import { type AnswerContext, TurnSettler } from './turn-settler.js'
 
 /** Resolver `file`: nothing to wait for, and the provider itself holds the last good flags. */
 export class FileFlags implements Flags {
@@ -22,6 +32,8 @@ export class FileFlags implements Flags {
   readonly #settler: TurnSettler
   readonly #service: ServiceSettler
   readonly #listeners: ChangeListeners
+  readonly #kept: KeptFlags
+  private readonly opsFile: string
   #bound: BoundClient | undefined
   #client: Client | undefined
   #closed = false
@@ -32,16 +44,22 @@ export class FileFlags implements Flags {
     private readonly deps: FlagsDeps,
   ) {
     const { clock, logger } = deps
+    this.opsFile = config.opsFile
     this.#faults = new FlagFaults(clock, logger)
     const refused = new RefusedFlags(this.#faults, clock)
     const listeners = new ChangeListeners(logger)
     this.#listeners = listeners
+    this.#kept = new KeptFlags(deps.kept, clock)
     this.#provider = new FileProvider({
       opsFile: config.opsFile,
       overrideFile: config.overrideFile,
       clock,
       faults: this.#faults,
       ...(deps.readFlagFile === undefined ? {} : { readFlagFile: deps.readFlagFile }),
+      onGood: (text) => {
+        this.#kept.keep(text)
+        this.#faults.replace('kept', [])
+      },
       onChange: (file, flags) => {
         refused.flagsChanged()
         this.#settler.flagsChanged(flags)
@@ -50,22 +68,27 @@ export class FileFlags implements Flags {
       },
     })
     const provider = this.#provider
+    const whenAbsent: AnswerContext['whenAbsent'] = (_found, key) =>
+      provider.wasRead(key) ? 'default' : 'away'
     this.#settler = new TurnSettler(
       defaults,
       // What is absent from the last good flags is absent by its owner's will; a broken file is told by the provider.
       {
         isStale: (key) => provider.isStale(key),
-        whenAbsent: (_found, key) => (provider.wasRead(key) ? 'default' : 'away'),
+        whenAbsent,
       },
       refused,
+      this.#kept,
     )
-    this.#service = new ServiceSettler(defaults, { whenAbsent: () => 'default' }, refused)
+    this.#service = new ServiceSettler(defaults, { whenAbsent }, refused)
   }
 
   async start(): Promise<void> {
     this.#bound = bindProvider(this.#provider, () => {})
-    await bounded(this.#bound.initialised, START_BOUND_MS, this.deps.clock)
+    const kept = this.#kept.load().then(() => this.#service.startFrom(this.#kept))
+    await bounded(Promise.all([this.#bound.initialised, kept]), START_BOUND_MS, this.deps.clock)
     this.#client = this.#bound.client
+    void kept.then(() => this.#faults.replace('kept', this.#kept.fault(this.opsFile, this.#isOpsKnown())))
   }
 
   async forTurn(caller: Caller): Promise<TurnFlags> {
@@ -84,10 +107,23 @@ export class FileFlags implements Flags {
     return this.#listeners.add(listener)
   }
 
+  origin(): FlagsOrigin {
+    return this.#kept.origin(this.#isOpsKnown())
+  }
+
+  #isOpsKnown(): boolean {
+    return this.#provider.wasRead(FLAG_KEYS.mode)
+  }
+
   status(): FlagsStatus {
     const faults = this.#faults.list()
-    const state = this.#client === undefined ? 'starting' : this.#provider.state()
+    const state = this.#client === undefined ? 'starting' : this.#state()
     return { resolver: 'file', state: state === 'ready' && faults.length > 0 ? 'stale' : state, faults }
+  }
+
+  #state(): FlagsStatus['state'] {
+    const state = this.#provider.state()
+    return state === 'unavailable' && this.origin() === 'kept' ? 'stale' : state
   }
 
   codeDefaults(): ReadonlyMap<FlagKey, number> {
@@ -96,6 +132,7 @@ export class FileFlags implements Flags {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#kept.close()
     this.#listeners.clear()
     this.#bound?.unbind()
     await this.#provider.onClose()

@@ -36,6 +36,8 @@ export interface FileProviderOptions {
   readonly faults: FlagFaults
   /** default: from the disk */
   readonly readFlagFile?: (path: string) => Promise<FlagFileContent>
+  /** Told of each content of the operators' file without a fault. */
+  onGood(text: string): void
   /** Told after the new flags are in force. */
   onChange(file: string, keys: readonly string[]): void
 }
@@ -164,6 +166,8 @@ export class FileProvider implements Provider {
       source.flags = loaded.flags
       source.refusedFlags = loaded.refusedFlags
       source.known = true
+      if (source.kind === 'ops' && content.kind === 'text' && loaded.issues.length === 0)
+        this.options.onGood(content.text)
     }
     this.#merge()
     this.options.faults.replace(
@@ -209,5 +213,7 @@ function describeFaults(source: Source, loaded: Loaded, hasLines: boolean): Faul
 const FLAG_IN_FORCE = 'the last good value of this flag stays in force, where there was one'
 
 function fileInForce(source: Source): string {
-  return source.known ? 'the last good flags of this file stay in force' : 'code defaults are in force'
+  return source.known
+    ? 'the last good flags of this file stay in force'
+    : 'flags kept from an earlier run are in force where there are any, then code defaults'
 }

@@ -9,12 +9,14 @@ import type { FlagFileContent } from './read-flag-file.js'
 /**
  * Checks a flag file that flagd serves, where it can be read on this machine too: flagd and its provider refuse a wrong
  * one as a whole and in silence, so its faults are named here, with their lines. A file that is not here is no fault.
+ * `onGood` hears of each content without one.
  */
 export function monitorFlagFile(
   path: string,
   kind: FlagFileKind,
   clock: Clock,
   faults: FlagFaults,
+  onGood: (text: string) => void = () => {},
 ): FlagFile {
   const onContent = (content: FlagFileContent, settled: boolean): Reception => {
     const issues =
@@ -30,6 +32,7 @@ export function monitorFlagFile(
         message: `${at === '' ? '' : `${at}: `}${message}; flags served before stay in force, then code defaults`,
       })),
     )
+    if (content.kind === 'text' && issues.length === 0) onGood(content.text)
     return 'taken'
   }
   return new FlagFile({

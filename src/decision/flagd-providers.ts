@@ -37,12 +37,12 @@ const SETTINGS = {
 /**
  * Resolvers `in-process` (evaluates here what flagd's sync stream sends) and `rpc` (asks flagd each time).
  * What is missing in the provider is reached by name in its (pinned) inside; a test holds each. `onConfiguration` hears of
- * each configuration that came `in-process`, and because of what it was refused.
+ * each configuration that came `in-process`, and because of what it was refused (`undefined`: it is in force).
  */
 export function connectFlagd(
   resolverType: 'in-process' | 'rpc',
   address: FlagdAddress,
-  onConfiguration: (refusal: string | undefined) => void,
+  onConfiguration: (refusal: string | undefined, text: string) => void,
 ): FlagdConnection {
   const provider = new FlagdProvider({ ...SETTINGS, ...address, resolverType }, silentSdkLogger)
   const service = objectAt(provider, '_service')
@@ -63,16 +63,19 @@ export function connectFlagd(
 }
 
 /** `in-process` takes each configuration by this method, and swallows what it throws. By `rpc` there is none. */
-function watchConfigurations(service: object, tell: (refusal: string | undefined) => void): void {
+function watchConfigurations(
+  service: object,
+  tell: (refusal: string | undefined, text: string) => void,
+): void {
   const take: unknown = Reflect.get(service, 'setFlagConfiguration')
   if (typeof take !== 'function') return
   Reflect.set(service, 'setFlagConfiguration', (text: string): unknown => {
     try {
       const changed: unknown = Reflect.apply(take, service, [text])
-      tell(undefined)
+      tell(undefined, text)
       return changed
     } catch (thrown) {
-      tell(configurationRefusal(text) ?? errorText(thrown))
+      tell(configurationRefusal(text) ?? errorText(thrown), text)
       throw thrown
     }
   })

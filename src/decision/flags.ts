@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js'
+import type { KeptTexts } from '../core/kept-texts.js'
 import type { Logger } from '../core/logger.js'
 import { type FallbackPolicy, OVERRIDE_FLAG_KEY } from '../protocol/fallback.js'
 import type { AgentProfile } from './agent-profile.js'
@@ -87,6 +88,8 @@ export interface FlagsStatus {
   readonly faults: readonly FlagFault[]
 }
 
+export type FlagsOrigin = 'source' | 'kept' | 'nothing' | 'unread'
+
 /** The flags as the service asks for them. Never rejects and never waits longer than the resolver's bound. */
 export interface Flags {
   /** Ends when the flags are known or known to be unreachable. */
@@ -100,6 +103,11 @@ export interface Flags {
    */
   onChange(listener: (keys: readonly string[]) => void): () => void
   status(): FlagsStatus
+  /**
+   * Where the operators' flags in force come from: their own `source`; what was `kept` in the database; `nothing`, for neither
+   * has any; `unread`: not the source, and the database has not answered yet.
+   */
+  origin(): FlagsOrigin
   /** How often the code default decided for a turn, because nothing was known of a flag; by each flag of a turn, since the start. */
   codeDefaults(): ReadonlyMap<FlagKey, number>
   close(): Promise<void>
@@ -110,6 +118,8 @@ export interface FlagsDeps {
   readonly logger: Logger
   /** names of the direct LLM's endpoints, by which routes are checked; absent: no route is checked */
   readonly llmEndpoints?: readonly string[]
+  /** where the operators' flags are kept for the next start; absent: nowhere */
+  readonly kept?: KeptTexts
   /** for tests of a file system that hangs; default: from the disk */
   readonly readFlagFile?: (path: string) => Promise<FlagFileContent>
 }

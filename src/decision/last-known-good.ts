@@ -68,6 +68,8 @@ export class LastKnownGood {
 /** What is remembered for a caller: what it got last, else what is newest of its org, of anybody. */
 export class Known {
   readonly last: TurnFlags | undefined
+  /** of some flag nothing is known at all */
+  isLacking = false
   #newest: SessionValues | undefined
 
   constructor(

@@ -1,9 +1,11 @@
 import type { EvaluationDetails, FlagValue } from '@openfeature/server-sdk'
 import type { FallbackPolicy } from '../protocol/fallback.js'
+import { NOBODY } from './caller.js'
 import type { TurnDefaults } from './code-defaults.js'
 import { parsePolicy, resultOf } from './flag-result.js'
 import { FLAG_KEYS, type FlagKey, type ServiceFlags } from './flags.js'
 import { type Guardrails, guardrailsSchema, resolveGuardrails } from './guardrails.js'
+import type { KeptFlags } from './kept-flags.js'
 import type { RefusedFlags } from './refused-flags.js'
 import { DEFAULT_POLICY, type ServiceAnswers } from './service-reader.js'
 import type { AnswerContext } from './turn-settler.js'
@@ -28,6 +30,11 @@ export class ServiceSettler {
     this.#parseGuardrails = createValueParser(guardrailsSchema, (value) =>
       resolveGuardrails(value, defaults.guardrails),
     )
+  }
+
+  /** What was good in an earlier run, until the flags' source answers. */
+  startFrom(kept: Pick<KeptFlags, 'guardrails' | 'policy'>): void {
+    this.settle({ guardrails: kept.guardrails(NOBODY), policy: kept.policy() }, false)
   }
 
   /** An absent answer is one that did not come in time; `ready` is the provider's state when they came. */

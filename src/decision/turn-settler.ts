@@ -15,8 +15,10 @@ import {
 } from './flag-result.js'
 import { FLAG_KEYS, type FlagKey, TURN_FLAG_KEYS, type TurnFlags } from './flags.js'
 import { type Guardrails, guardrailsSchema, resolveGuardrails } from './guardrails.js'
+import type { KeptFlags } from './kept-flags.js'
 import { type Known, LastKnownGood } from './last-known-good.js'
 import { type LlmRoute, llmRouteSchema, routeFault } from './llm-route.js'
+import type { OrDefault } from './newest-values.js'
 import { OVERRIDE_OFF, OverrideValues } from './override-values.js'
 import type { RefusedFlags } from './refused-flags.js'
 import type { TurnAnswers, TurnDetails } from './turn-reader.js'
@@ -47,6 +49,7 @@ export class TurnSettler {
     private readonly defaults: TurnDefaults,
     private readonly answers: AnswerContext,
     private readonly refused: RefusedFlags,
+    private readonly kept: Pick<KeptFlags, 'mode' | 'shadow' | 'guardrails' | 'profile' | 'route'>,
   ) {
     this.#parseGuardrails = createValueParser(guardrailsSchema, (value) =>
       resolveGuardrails(value, defaults.guardrails),
@@ -68,14 +71,16 @@ export class TurnSettler {
     const found = details.override !== undefined && details.override.errorCode === undefined
     if (!found && this.#isNobodyThere(details)) return this.recall(caller)
     const known = this.#memory.of(caller)
-    return this.#memory.remember(caller, known.last, {
+    const flags = {
       mode: this.#mode(known, details.mode, found),
       shadow: this.#shadow(known, details.shadow, found),
       override: this.#override(known, details.override, found),
       guardrails: this.#guardrails(known, details.guardrails, found),
       profile: this.#profile(known, details.profile, found),
       route: this.#route(known, details.route, found),
-    })
+    }
+    // What nobody knew is nothing to remember: it would hide what becomes known.
+    return known.isLacking ? flags : this.#memory.remember(caller, known.last, flags)
   }
 
   /** What is known without asking anybody. Remembers nothing: an outage must not push out what is known. */
@@ -85,10 +90,9 @@ export class TurnSettler {
       mode: this.#lastMode(known),
       shadow: this.#lastShadow(known),
       override: this.#lastOverride(known),
-      guardrails:
-        known.guardrails ?? this.#codeDefault(known, FLAG_KEYS.guardrails, this.defaults.guardrails),
-      profile: known.profile ?? this.#codeDefault(known, FLAG_KEYS.profile, this.defaults.profile),
-      route: known.route ?? this.#codeDefault(known, FLAG_KEYS.route, this.defaults.route),
+      guardrails: known.guardrails ?? this.#keptGuardrails(known),
+      profile: known.profile ?? this.#keptProfile(known),
+      route: known.route ?? this.#keptRoute(known),
     }
   }
 
@@ -124,7 +128,7 @@ export class TurnSettler {
   }
 
   #lastMode(known: Known): Evaluated<ExecutionMode> {
-    const mode = known.mode
+    const mode = known.mode ?? this.#keptOf(this.kept.mode(known.caller), parseMode)
     if (mode !== undefined && mode !== 'code_default') return evaluatedMode(mode, 'stale')
     const byDefault = evaluatedMode(this.defaults.mode(known.caller.orgId), 'code_default')
     return mode === undefined ? this.#codeDefault(known, FLAG_KEYS.mode, byDefault) : byDefault
@@ -139,7 +143,7 @@ export class TurnSettler {
   }
 
   #lastShadow(known: Known): boolean {
-    const shadow = known.shadow
+    const shadow = known.shadow ?? this.#keptOf(this.kept.shadow(known.caller), parseBoolean)
     if (typeof shadow === 'boolean') return shadow
     const byDefault = this.defaults.shadow(evaluationContext(known.caller))
     return shadow === undefined ? this.#codeDefault(known, FLAG_KEYS.shadow, byDefault) : byDefault
@@ -166,7 +170,13 @@ export class TurnSettler {
       return guardrails
     }
     const guardrails = result.kind === 'refused' ? known.newestGuardrails : known.guardrails
-    return guardrails ?? this.#codeDefault(known, FLAG_KEYS.guardrails, this.defaults.guardrails)
+    return guardrails ?? this.#keptGuardrails(known)
+  }
+
+  #keptGuardrails(known: Known): Guardrails {
+    const kept = this.#keptOf(this.kept.guardrails(known.caller), this.#parseGuardrails)
+    if (kept === undefined) return this.#codeDefault(known, FLAG_KEYS.guardrails, this.defaults.guardrails)
+    return kept === 'code_default' ? this.defaults.guardrails : kept
   }
 
   #profile(known: Known, details: EvaluationDetails<JsonValue> | undefined, found: boolean): AgentProfile {
@@ -177,7 +187,7 @@ export class TurnSettler {
       return profile
     }
     const profile = result.kind === 'refused' ? known.newestProfile : known.profile
-    return profile ?? this.#codeDefault(known, FLAG_KEYS.profile, this.defaults.profile)
+    return profile ?? this.#keptProfile(known)
   }
 
   #route(known: Known, details: EvaluationDetails<JsonValue> | undefined, found: boolean): LlmRoute {
@@ -190,11 +200,34 @@ export class TurnSettler {
       return route
     }
     const route = result.kind === 'refused' ? known.newestRoute : known.route
-    return route ?? this.#codeDefault(known, FLAG_KEYS.route, this.defaults.route)
+    return route ?? this.#keptRoute(known)
   }
 
-  #codeDefault<T>({ caller }: Known, key: FlagKey, value: T): T {
-    if (caller !== NOBODY) this.#codeDefaults.set(key, (this.#codeDefaults.get(key) ?? 0) + 1)
+  #keptRoute(known: Known): LlmRoute {
+    const kept = this.#keptOf(this.kept.route(known.caller), this.#parseRoute)
+    if (kept === undefined) return this.#codeDefault(known, FLAG_KEYS.route, this.defaults.route)
+    return kept === 'code_default' ? this.defaults.route : kept
+  }
+
+  #keptProfile(known: Known): AgentProfile {
+    const kept = this.#keptOf(this.kept.profile(known.caller), this.#parseProfile)
+    if (kept === undefined) return this.#codeDefault(known, FLAG_KEYS.profile, this.defaults.profile)
+    return kept === 'code_default' ? this.defaults.profile : kept
+  }
+
+  /** What was good in an earlier run; nothing where that was not kept, or is not good any more. */
+  #keptOf<T>(
+    details: EvaluationDetails<FlagValue> | undefined,
+    parse: (raw: unknown) => Parsed<T>,
+  ): OrDefault<T> | undefined {
+    const result = resultOf(details, parse, () => 'away')
+    if (result.kind === 'value') return result.value
+    return result.kind === 'default' ? 'code_default' : undefined
+  }
+
+  #codeDefault<T>(known: Known, key: FlagKey, value: T): T {
+    known.isLacking = true
+    if (known.caller !== NOBODY) this.#codeDefaults.set(key, (this.#codeDefaults.get(key) ?? 0) + 1)
     return value
   }
 

@@ -13,6 +13,7 @@ import type { Failover } from '../protocol/events.js'
 import type { Decision, ExecutionMode } from '../protocol/modes.js'
 import type { SessionStore } from '../sessions/session-store.js'
 import type { ShadowRunner } from '../shadow/shadow-runner.js'
+import type { SigningKeys } from './token-keys.js'
 import type { TurnRegistry } from './turns.js'
 
 /** What the request edge tells the metrics, and the exposition it serves. Recording never throws and never waits. */
@@ -96,5 +97,7 @@ export interface AppDeps {
   readonly logger: Logger
   readonly metrics: EdgeMetrics
   readonly lifecycle: Lifecycle
+  /** default: made from `config.auth.keys`, fetched with the first token */
+  readonly signingKeys?: Pick<SigningKeys, 'verify'>
   readonly timing?: Partial<EdgeTiming>
 }

@@ -8,10 +8,12 @@ import {
   jwtVerify,
 } from 'jose'
 import type { TokenKeys } from '../config.js'
-import type { Clock } from '../core/clock.js'
+import type { Clock, Timer } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
+import type { KeptTexts } from '../core/kept-texts.js'
 import type { Logger } from '../core/logger.js'
 import { keysNotRefreshed } from './events.js'
+import { KeptKeys } from './kept-keys.js'
 
 /** Verifies signature and registered claims with the keys of its kind. */
 export type VerifySignature = (token: string, options: JWTVerifyOptions) => Promise<JWTVerifyResult>
@@ -23,25 +25,44 @@ export class KeysUnavailable extends Error {
 
 /** ms to wait for the key server; a request never waits longer */
 const FETCH_MS = 2_000
+/** ms between two tries until they are known */
+const FETCH_AGAIN_MS = 1_000
 /** ms until keys are fetched again in the background; a key taken back is refused from then on */
 const REFRESH_MS = 600_000
 /** ms between two fetches because of an unknown key id, so that made-up ids cannot flood the key server */
 const UNKNOWN_KEY_MS = 5_000
 
-/** `algorithms` are pinned to the kind of key: a public key can never serve as an HMAC secret. */
-export function createSignatureCheck(
-  keys: TokenKeys,
-  deps: { readonly clock: Clock; readonly logger: Logger },
-): VerifySignature {
-  if (keys.kind === 'jwks') return remoteKeysCheck(keys.url, deps)
-  const secret = createSecretKey(Buffer.from(keys.secret))
-  return (token, options) => jwtVerify(token, secret, { ...options, algorithms: ['HS256'] })
+/** The keys by which tokens are verified. */
+export interface SigningKeys {
+  readonly verify: VerifySignature
+  /** Fetches them, and tries again until it has them. */
+  start(): void
+  /** `source` known; `kept`: those of an earlier run, from the database, are used; `nothing`: no token can be verified */
+  origin(): 'source' | 'kept' | 'nothing'
+  close(): void
 }
 
-function remoteKeysCheck(
-  url: URL,
-  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
-): VerifySignature {
+export interface SigningKeysDeps {
+  readonly clock: Clock
+  readonly logger: Logger
+  /** where public keys are kept for the next start; absent: nowhere */
+  readonly kept?: KeptTexts
+}
+
+/** `algorithms` are pinned to the kind of key: a public key can never serve as an HMAC secret. */
+export function createSigningKeys(keys: TokenKeys, deps: SigningKeysDeps): SigningKeys {
+  if (keys.kind === 'jwks') return remoteKeys(keys.url, deps)
+  const secret = createSecretKey(Buffer.from(keys.secret))
+  return {
+    verify: (token, options) => jwtVerify(token, secret, { ...options, algorithms: ['HS256'] }),
+    start: () => undefined,
+    origin: () => 'source',
+    close: () => undefined,
+  }
+}
+
+function remoteKeys(url: URL, { clock, logger, kept }: SigningKeysDeps): SigningKeys {
+  const keptKeys = new KeptKeys(url, kept, clock)
   // The set never goes stale for jose: known keys outlive a key server that is down, refreshed below.
   const keySet = createRemoteJWKSet(url, {
     timeoutDuration: FETCH_MS,
@@ -82,14 +103,29 @@ function remoteKeysCheck(
   const getKey: JWTVerifyGetKey = async (header, token) => {
     refreshInBackground()
     try {
-      return await keyOf(header, token)
+      const { keys } = keptKeys
+      if (keySet.jwks() === undefined && keys !== undefined) return await keys(header, token)
+      const key = await keyOf(header, token)
+      keptKeys.keep(keySet.jwks())
+      return key
     } catch (thrown) {
       if (thrown instanceof KeysUnavailable) throw thrown
       if (isAboutToken(thrown)) throw thrown
       throw new KeysUnavailable(errorText(thrown), { cause: thrown })
     }
   }
-  return async (token, options) => {
+  let isClosed = false
+  let nextFetch: Timer | undefined
+  const fetchUntilKnown = async (): Promise<void> => {
+    try {
+      await keySet.reload()
+      keptKeys.keep(keySet.jwks())
+    } catch (thrown) {
+      keysNotRefreshed(logger, { error: errorText(thrown) })
+      if (!isClosed) nextFetch = clock.schedule(FETCH_AGAIN_MS, () => void fetchUntilKnown())
+    }
+  }
+  const verify: VerifySignature = async (token, options) => {
     const pinned = { ...options, algorithms: ['RS256', 'ES256', 'EdDSA'] }
     try {
       return await jwtVerify(token, getKey, pinned)
@@ -97,6 +133,22 @@ function remoteKeysCheck(
       if (!(thrown instanceof errors.JWKSMultipleMatchingKeys)) throw thrown
       return verifyWithAny(thrown, token, pinned)
     }
+  }
+  return {
+    verify,
+    start() {
+      void keptKeys.load()
+      void fetchUntilKnown()
+    },
+    origin() {
+      if (keySet.jwks() !== undefined) return 'source'
+      return keptKeys.keys === undefined ? 'nothing' : 'kept'
+    },
+    close() {
+      isClosed = true
+      nextFetch?.cancel()
+      keptKeys.close()
+    },
   }
 }
 

@@ -5,7 +5,7 @@ import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/logger.js'
 import { type Identity, identitySchema } from './claims.js'
 import { Problem, type ProblemName, retryLater } from './problems.js'
-import { createSignatureCheck, KeysUnavailable, type VerifySignature } from './token-keys.js'
+import { createSigningKeys, KeysUnavailable, type SigningKeys, type VerifySignature } from './token-keys.js'
 
 /** seconds the clocks of issuer and service may differ */
 const CLOCK_TOLERANCE_S = 5
@@ -28,9 +28,13 @@ interface Trusted {
 /** Verified tokens are remembered by their hash, so that a turn costs a hash and not a signature. */
 export function createTokenVerifier(
   auth: Config['auth'],
-  deps: { readonly clock: Clock; readonly logger: Logger },
+  deps: {
+    readonly clock: Clock
+    readonly logger: Logger
+    readonly signingKeys?: Pick<SigningKeys, 'verify'>
+  },
 ): VerifyToken {
-  const check = createSignatureCheck(auth.keys, deps)
+  const { verify: check } = deps.signingKeys ?? createSigningKeys(auth.keys, deps)
   const trusted = new Map<string, Trusted>()
   return async (token) => {
     const key = hash('sha256', token, 'base64')

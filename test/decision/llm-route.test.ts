@@ -6,6 +6,7 @@ import { silentLogger } from '../../src/core/logger.js'
 import { createTurnDefaults } from '../../src/decision/code-defaults.js'
 import { FlagFaults } from '../../src/decision/flag-faults.js'
 import type { Flags } from '../../src/decision/flags.js'
+import { KeptFlags } from '../../src/decision/kept-flags.js'
 import { createFlags } from '../../src/decision/open-feature-flags.js'
 import { checkFlagDocument } from '../../src/decision/ops-file-check.js'
 import { RefusedFlags } from '../../src/decision/refused-flags.js'
@@ -34,6 +35,7 @@ describe('the route of a turn among the endpoints of the direct LLM', () => {
       createTurnDefaults(CODE_DEFAULTS, ENDPOINTS),
       { isStale: () => false, whenAbsent: (found) => (found ? 'default' : 'away') },
       new RefusedFlags(faults, clock),
+      new KeptFlags(undefined, clock),
     )
     const routed = (route: ReturnType<typeof turnDetails>['route'], caller = me) =>
       settler.settle(caller, turnDetails({ route })).route.endpoints

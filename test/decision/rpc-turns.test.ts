@@ -4,6 +4,7 @@ import { silentLogger } from '../../src/core/logger.js'
 import { NOBODY } from '../../src/decision/caller.js'
 import { createTurnDefaults } from '../../src/decision/code-defaults.js'
 import { FlagFaults } from '../../src/decision/flag-faults.js'
+import { KeptFlags } from '../../src/decision/kept-flags.js'
 import { RefusedFlags } from '../../src/decision/refused-flags.js'
 import { RpcTurns } from '../../src/decision/rpc-turns.js'
 import type { TurnDetails } from '../../src/decision/turn-reader.js'
@@ -21,6 +22,7 @@ function setUp() {
     createTurnDefaults(CODE_DEFAULTS),
     { isStale: () => false, whenAbsent: (found) => (found ? 'default' : 'away') },
     new RefusedFlags(new FlagFaults(clock, silentLogger), clock),
+    new KeptFlags(undefined, clock),
   )
   const asked: ((details: TurnDetails) => void)[] = []
   const told: string[] = []

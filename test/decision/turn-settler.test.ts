@@ -4,6 +4,7 @@ import { silentLogger } from '../../src/core/logger.js'
 import { NOBODY } from '../../src/decision/caller.js'
 import { createTurnDefaults } from '../../src/decision/code-defaults.js'
 import { FlagFaults } from '../../src/decision/flag-faults.js'
+import { KeptFlags } from '../../src/decision/kept-flags.js'
 import { RefusedFlags } from '../../src/decision/refused-flags.js'
 import { TurnSettler } from '../../src/decision/turn-settler.js'
 import { answer, failure, nobody, noVariant, turnDetails } from '../support/flag-details.js'
@@ -18,6 +19,7 @@ function setUp({ stale = false, whenAbsent = 'away' as 'away' | 'default' } = {}
     createTurnDefaults(CODE_DEFAULTS),
     { isStale: () => source.stale, whenAbsent: (found) => (found ? 'default' : whenAbsent) },
     new RefusedFlags(faults, clock),
+    new KeptFlags(undefined, clock),
   )
   return { settler, faults, source }
 }

@@ -158,6 +158,30 @@ describe('the life of the process', function () {
     expect((await nextTurn(second.url, member, turn.sessionId)).terminal?.event).to.equal('done')
   })
 
+  it("goes by the last good operators' flags where a restart finds the file broken, and is ready only then", async () => {
+    flags.edit((document) => {
+      const mode = document.flags['chat-execution-mode']
+      if (mode !== undefined) mode.defaultVariant = 'runtime_orchestrator'
+    })
+    const good = flags.read()
+    try {
+      const first = await start()
+      const decided = async (url: string) => {
+        const data: object = (await startTurn(url, member)).terminal?.data ?? {}
+        return 'decision' in data ? data.decision : undefined
+      }
+      expect(await decided(first.url)).to.include({ mode: 'runtime_orchestrator', reason: 'default' })
+      await first.end()
+      flags.write(good.slice(0, -20))
+      const second = await start({ CHAT_READY_WAIT_MS: '700' })
+      expect(second.startedInMs).to.be.above(700)
+      expect((await fetch(`${second.url}/health/ready`)).status).to.equal(200)
+      expect(await decided(second.url)).to.include({ mode: 'runtime_orchestrator', reason: 'stale' })
+    } finally {
+      flags.write(good)
+    }
+  })
+
   it('refuses a second turn on another replica, and stops the first one from there', async () => {
     const [one, two] = [await start({ CHAT_REPLICA: 'one' }), await start({ CHAT_REPLICA: 'two' })]
     await setLlm({ endless: true, gapMs: 20 })

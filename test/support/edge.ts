@@ -192,6 +192,7 @@ function fixedFlags(options: EdgeOptions, listeners: Edge['flagListeners']): Fla
     },
     status: () => ({ resolver: 'file', state: 'ready', faults: [], ...options.status }),
     codeDefaults: () => new Map(),
+    origin: () => 'source',
     close: async () => undefined,
   }
 }

@@ -154,6 +154,7 @@ export function startServiceProcess(setting: ServiceSetting): Promise<RunningPro
     CHAT_FALLBACK_FLAGS_FILE: setting.flags.overrideFile,
     CHAT_DATABASE: join(setting.flags.folder, 'chat.db'),
     CHAT_LAMEDUCK_MS: '0',
+    CHAT_READY_WAIT_MS: '0',
     ...setting.env,
   })
 }
