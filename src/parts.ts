@@ -57,8 +57,8 @@ export function createParts(around: Surroundings) {
   const guardrails = defaultGuardrails(config.codeDefaults)
   const sessions = openSessions(around)
   const journal = openJournal(around)
-  const notifier = openNotifier(around)
   const kept = openKeptTexts(config.database, { clock, logger })
+  const notifier = openNotifier(journal, around)
   const flags = createFlags(config.flags, config.codeDefaults, {
     clock,
     logger,
@@ -140,12 +140,22 @@ function openJournal({ config, clock, logger }: Surroundings): Journal {
   const { contentDays } = config.shadow
   return config.database === ':memory:'
     ? createMemoryJournal({ clock, retention: retentionInMemory(contentDays) })
-    : openSqliteJournal(config.database, { clock, logger, retention: retentionFor(contentDays) })
+    : openSqliteJournal(config.database, {
+        clock,
+        logger,
+        retention: retentionFor(contentDays),
+        self: { replica: config.replica, nonce: randomUUID() },
+      })
 }
 
-function openNotifier({ config, clock, logger }: Surroundings): Notifier | undefined {
+function openNotifier(
+  { notifications }: Journal,
+  { config, clock, logger }: Surroundings,
+): Notifier | undefined {
   const { notify, replica } = config
-  return notify === undefined ? undefined : createNotifier({ ...notify, clock, logger, replica })
+  return notify === undefined
+    ? undefined
+    : createNotifier({ ...notify, clock, logger, replica, kept: notifications })
 }
 
 type Backends = ReturnType<typeof openBackends>

@@ -72,6 +72,7 @@ export function createService(
     stalls.start()
     shadows.start()
     signingKeys.start()
+    parts.notifier?.start()
     await flags.start()
     assertWanted()
     await fallback.start()

@@ -86,7 +86,7 @@ export interface AppDeps {
   readonly recoveryShadows: RecoveryShadowing
   readonly shadows: Pick<ShadowRunner, 'consider'>
   readonly windows: PublicWindows
-  readonly journal: Omit<Journal, 'keepTransition' | 'keepSample' | 'samples' | 'close'>
+  readonly journal: Omit<Journal, 'notifications' | 'keepTransition' | 'keepSample' | 'samples' | 'close'>
   readonly sessions: SessionStore
   /** of the direct LLM */
   readonly admission: LlmAdmission

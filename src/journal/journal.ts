@@ -67,6 +67,26 @@ export interface EvidenceSample {
   readonly input: unknown
 }
 
+/** A notification that its receiver has not acknowledged. */
+export interface PendingNotification {
+  /** the same for the same transition, whoever sends it */
+  readonly id: string
+  readonly transition: Transition
+}
+
+/** Notifications until they are acknowledged, over restarts and for other replicas on the same file. Never throws, never waits. */
+export interface PendingNotifications {
+  /** @returns its id; one that is kept already is not kept twice */
+  keep(transition: Transition): string
+  /** Nothing more is to be sent of it. */
+  acknowledge(id: string): void
+  /**
+   * What is ours to send, oldest first: our own, and those whose sender has stopped or gives no sign of life. Asked for at least
+   * once a minute: that is our own sign of life. @throws JournalUnavailable
+   */
+  claim(): Promise<readonly PendingNotification[]>
+}
+
 /** What is kept. Keeping never throws, never waits and is bounded: what cannot be kept is dropped, counted and logged once. */
 export interface Journal {
   /**
@@ -74,6 +94,7 @@ export interface Journal {
    * gives way to that of the replica that did it.
    */
   keepTransition(transition: Transition): void
+  readonly notifications: PendingNotifications
   keepSample(sample: EvidenceSample): void
   keepComparison(comparison: Comparison): void
   keepExecution(execution: KeptExecution): void

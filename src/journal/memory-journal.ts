@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js'
+import { transitionId } from '../protocol/transition-id.js'
 import { AgeReference } from './age-reference.js'
 import type {
   Comparison,
@@ -33,6 +34,7 @@ import {
   type Journal,
   JournalUnavailable,
   type KeptTransition,
+  type PendingNotifications,
   type Transition,
 } from './journal.js'
 import { MemoryEntries } from './memory-entries.js'
@@ -85,6 +87,13 @@ class MemoryJournal implements Journal {
 
   get dropped(): number {
     return this.#dropped
+  }
+
+  /** Nothing outlives this process, and whoever sends them has them. */
+  readonly notifications: PendingNotifications = {
+    keep: transitionId,
+    acknowledge: () => undefined,
+    claim: async () => [],
   }
 
   keepTransition(transition: Transition): void {

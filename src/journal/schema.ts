@@ -96,5 +96,15 @@ export const JOURNAL_SCHEMA: SqliteSchema = {
     `
     ALTER TABLE drops ADD COLUMN kind TEXT;
     `,
+    // `owner`: the start of a process that sends it; `stamp`: another value with each sign of life.
+    `
+    CREATE TABLE notifications (
+      id TEXT PRIMARY KEY,
+      at INTEGER NOT NULL,
+      owner TEXT,
+      stamp INTEGER NOT NULL,
+      transition_values TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    `,
   ],
 }

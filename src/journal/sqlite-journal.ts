@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import type { Clock } from '../core/clock.js'
 import { errorCode, errorText } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
 import { openSqlite, type SqliteDatabase } from '../core/sqlite.js'
 import { isBusy, isStorageFault } from '../core/sqlite-errors.js'
+import { transitionId } from '../protocol/transition-id.js'
 import { AgeReference } from './age-reference.js'
 import type {
   Comparison,
@@ -29,9 +31,18 @@ import {
   transitionEntry,
 } from './entries.js'
 import { executionOf } from './facts.js'
-import type { EvidenceSample, ExecutionFacts, Journal, KeptTransition, Transition } from './journal.js'
+import type {
+  EvidenceSample,
+  ExecutionFacts,
+  Journal,
+  KeptTransition,
+  PendingNotification,
+  PendingNotifications,
+  Transition,
+} from './journal.js'
 import { rowContent, rowSample, rowTransition } from './journal-rows.js'
 import { JournalStatements, TABLES, type Table } from './journal-statements.js'
+import { NotificationOutbox } from './notification-outbox.js'
 import { PAGE_ROWS, PagedReads } from './paged-reads.js'
 import { Pruning } from './pruning.js'
 import { type Retention, retentionFor } from './retention.js'
@@ -43,6 +54,8 @@ export interface SqliteJournalOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly retention?: Retention
+  /** this process, in what only it may do; default: nobody else's name */
+  readonly self?: { readonly replica: string; readonly nonce: string }
 }
 
 type Entry =
@@ -51,9 +64,19 @@ type Entry =
   | { readonly kind: 'comparison'; readonly entry: ComparisonEntry }
   | { readonly kind: 'execution'; readonly entry: ExecutionEntry }
   | { readonly kind: 'drops'; readonly entry: DropEntry }
+  | { readonly kind: 'notification'; readonly entry: PendingNotification }
+  | { readonly kind: 'acknowledged'; readonly entry: { readonly id: string } }
 
 /** Which entries make way for which where too many wait. */
-const RANK = { transition: 2, sample: 1, comparison: 0, execution: 0, drops: 0 } as const
+const RANK = {
+  transition: 2,
+  notification: 2,
+  acknowledged: 2,
+  sample: 1,
+  comparison: 0,
+  execution: 0,
+  drops: 0,
+} as const
 
 /** entries that may wait for a disk that takes none */
 const MAX_WAITING = 1_000
@@ -90,6 +113,16 @@ class SqliteJournal implements Journal {
   readonly #reads: PagedReads
   readonly #pruning: Pruning
   readonly #age: AgeReference
+  readonly #outbox: NotificationOutbox
+  readonly notifications: PendingNotifications = {
+    keep: (transition) => {
+      const id = transitionId(transition)
+      this.#keep({ kind: 'notification', entry: { id, transition } })
+      return id
+    },
+    acknowledge: (id) => this.#keep({ kind: 'acknowledged', entry: { id } }),
+    claim: () => this.#claim(),
+  }
   readonly #comparisons: SpanPages
   readonly #executions: SpanPages
   readonly #drops: SpanPages
@@ -97,9 +130,14 @@ class SqliteJournal implements Journal {
   #closed = false
   #closing: Promise<void> | undefined
 
-  constructor(database: SqliteDatabase, { clock, logger, retention }: SqliteJournalOptions) {
+  constructor(database: SqliteDatabase, { clock, logger, retention, self }: SqliteJournalOptions) {
     this.#database = database
     this.#statements = new JournalStatements(database)
+    this.#outbox = new NotificationOutbox(
+      database,
+      clock,
+      self ?? { replica: randomUUID(), nonce: randomUUID() },
+    )
     this.#comparisons = new SpanPages(database, {
       table: 'comparisons',
       fixed: ['control_mode'],
@@ -237,7 +275,27 @@ class SqliteJournal implements Journal {
     const lost = this.dropped - before
     if (lost > 0)
       this.#logger.warn({ dropped: lost }, '[Journal] entries were lost: the file took none to the end')
+    this.#freeNotifications()
     this.#database.close()
+  }
+
+  async #claim(): Promise<readonly PendingNotification[]> {
+    await this.#catchUp()
+    const claim = (): readonly PendingNotification[] =>
+      this.#database.transaction(() => {
+        this.#outbox.touch()
+        return this.#outbox.claim()
+      })
+    return this.#reads.once(claim)
+  }
+
+  /** Whoever comes next takes them over at once. */
+  #freeNotifications(): void {
+    try {
+      this.#database.transaction(() => this.#outbox.free())
+    } catch {
+      // They are taken over a while later.
+    }
   }
 
   /** @param entry undefined for what could not be made one */
@@ -273,6 +331,12 @@ class SqliteJournal implements Journal {
         return
       case 'drops':
         this.#statements.insertDrops(entry)
+        return
+      case 'notification':
+        this.#outbox.keep(entry.id, entry.transition)
+        return
+      case 'acknowledged':
+        this.#outbox.acknowledge(entry.id)
         return
     }
   }

@@ -1,5 +1,6 @@
 import type { Transition } from '../journal/journal.js'
 import type { Notification, NotifyFormat } from '../protocol/notification.js'
+import { transitionId } from '../protocol/transition-id.js'
 import { transitionView } from '../protocol/transition-view.js'
 import { notificationText } from './notification-text.js'
 import { chatSignature, feishuSign } from './signature.js'
@@ -23,7 +24,10 @@ export function notificationBody(
   { format, secret, sender }: BodyOptions,
   unixSeconds: number,
 ): SignedBody {
-  const headers = { 'content-type': 'application/json; charset=utf-8' }
+  const headers = {
+    'content-type': 'application/json; charset=utf-8',
+    'x-chat-transition-id': encodeURIComponent(transitionId(transition)),
+  }
   if (format === 'feishu') return { body: JSON.stringify(feishu(transition, secret, unixSeconds)), headers }
   const body = JSON.stringify(format === 'slack' ? slack(transition) : json(transition, sender))
   if (secret === undefined) return { body, headers }
@@ -33,6 +37,7 @@ export function notificationBody(
 function json(transition: Transition, sender: string): Notification {
   return {
     service: 'chat-cutover',
+    transitionId: transitionId(transition),
     sender,
     ...transitionView(transition, 'zh-CN'),
     text: { 'zh-CN': notificationText(transition, 'zh-CN'), en: notificationText(transition, 'en') },

@@ -2,8 +2,9 @@ import { bounded } from '../core/bounded.js'
 import type { Clock, Timer } from '../core/clock.js'
 import { errorCode } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
-import type { Transition } from '../journal/journal.js'
+import type { PendingNotification, PendingNotifications, Transition } from '../journal/journal.js'
 import type { NotifyFormat } from '../protocol/notification.js'
+import { transitionId } from '../protocol/transition-id.js'
 import { notificationBody, type SignedBody } from './notification-body.js'
 import { type AttemptResult, attemptResult, pauseAfter } from './receipt.js'
 import { type Send, send } from './sender.js'
@@ -17,6 +18,8 @@ export interface NotifierOptions {
   /** name of this process */
   readonly replica: string
   readonly send?: Send
+  /** where notifications stay until they are acknowledged; default: in this process alone */
+  readonly kept?: PendingNotifications
   /** 0 to 1, for the pauses */
   readonly random?: () => number
   /** ms an attempt may take; default 5,000 */
@@ -25,11 +28,16 @@ export interface NotifierOptions {
   readonly closeMs?: number
 }
 
-/** Tells a webhook of each transition, in order, each at most five times. */
+/**
+ * Tells a webhook of each transition, in order. After five attempts a notification is given up where nothing keeps it; else it
+ * is tried again five minutes later, and at the next start, until the other side has it or refuses it.
+ */
 export interface Notifier {
-  /** Never throws, never waits; where a hundred wait already the oldest of them is dropped. */
+  /** Looks for what an earlier start, or another replica, has left. */
+  start(): void
+  /** Never throws, never waits; where a hundred wait already the oldest of them is dropped, or left to the next look. */
   notify(transition: Transition): void
-  /** Tries once more what waits, for about a second, and ends. */
+  /** Tries once more what waits, for about a second, and ends. What is not told then stays kept. */
   close(): Promise<void>
   /** notifications dropped because too many waited, or because the service ended */
   readonly dropped: number
@@ -38,6 +46,10 @@ export interface Notifier {
 }
 
 const MAX_WAITING = 100
+/** ms between two looks at what is kept; it is the sign of life for others too */
+const LOOK_MS = 60_000
+/** ms after the last of the five attempts until the next ones */
+const REST_MS = 300_000
 const MAX_ATTEMPTS = 5
 const DEADLINE_MS = 5_000
 const CLOSE_MS = 1_000
@@ -52,7 +64,12 @@ class WebhookNotifier implements Notifier {
   readonly #random: () => number
   /** The address itself is a secret: the host alone is for the log. */
   readonly #host: string
-  readonly #waiting: Transition[] = []
+  readonly #waiting: PendingNotification[] = []
+  /** ids of those in this process's hands */
+  readonly #held = new Set<string>()
+  /** monotonic ms before which nothing that is kept is tried again */
+  #restUntil = Number.NEGATIVE_INFINITY
+  #look: Timer | undefined
   #work: Promise<void> | undefined
   #attempt: AbortController | undefined
   #pause: { readonly timer: Timer; readonly over: () => void } | undefined
@@ -62,6 +79,7 @@ class WebhookNotifier implements Notifier {
   #givenUp = 0
   #closing: Promise<void> | undefined
   #ended = false
+  #looking: Promise<void> = Promise.resolve()
 
   constructor(options: NotifierOptions) {
     this.#options = options
@@ -78,17 +96,52 @@ class WebhookNotifier implements Notifier {
     return this.#givenUp
   }
 
+  start(): void {
+    if (this.#options.kept !== undefined && this.#closing === undefined) this.#lookIn(0)
+  }
+
   notify(transition: Transition): void {
+    const id = this.#options.kept?.keep(transition) ?? transitionId(transition)
     if (this.#closing !== undefined) {
-      this.#dropped += 1
+      if (this.#options.kept === undefined) this.#dropped += 1
       return
     }
+    this.#take({ id, transition })
+  }
+
+  #take(notification: PendingNotification): void {
+    if (this.#held.has(notification.id)) return
     if (this.#waiting.length >= MAX_WAITING) {
-      this.#waiting.shift()
-      this.#drop()
+      const oldest = this.#waiting.shift()
+      if (oldest !== undefined) this.#held.delete(oldest.id)
+      if (this.#options.kept === undefined) this.#drop()
     }
-    this.#waiting.push(transition)
+    this.#held.add(notification.id)
+    this.#waiting.push(notification)
     this.#work ??= this.#deliverAll()
+  }
+
+  #lookIn(ms: number): void {
+    this.#look = this.#options.clock.schedule(ms, () => {
+      this.#looking = this.#lookForKept()
+    })
+  }
+
+  /** Never rejects. */
+  async #lookForKept(): Promise<void> {
+    const { kept, clock } = this.#options
+    try {
+      const pending = (await kept?.claim()) ?? []
+      const rests = clock.monotonic() < this.#restUntil
+      // Not more than there is room for: those that wait go first.
+      const room = Math.max(0, MAX_WAITING - this.#waiting.length)
+      const fresh = pending.filter(({ id }) => !this.#held.has(id))
+      if (!rests && this.#closing === undefined)
+        for (const notification of fresh.slice(0, room)) this.#take(notification)
+    } catch {
+      // The journal tells; it is looked at again.
+    }
+    if (this.#closing === undefined) this.#lookIn(LOOK_MS)
   }
 
   close(): Promise<void> {
@@ -97,9 +150,10 @@ class WebhookNotifier implements Notifier {
   }
 
   async #close(): Promise<void> {
+    this.#look?.cancel()
     this.#pause?.over()
     const { clock, closeMs = CLOSE_MS } = this.#options
-    const work = this.#work ?? Promise.resolve()
+    const work = Promise.all([this.#looking, this.#work])
     if ((await bounded(work, closeMs, clock)) !== 'late') return
     this.#ended = true
     this.#attempt?.abort(new DeliveryFault('closed'))
@@ -110,8 +164,9 @@ class WebhookNotifier implements Notifier {
     // Not within the caller's turn of the event loop.
     await Promise.resolve()
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      if (this.#ended) this.#drop()
-      else await this.#deliver(next)
+      if (!this.#ended) await this.#deliver(next)
+      else if (this.#options.kept === undefined) this.#drop()
+      this.#held.delete(next.id)
     }
     this.#work = undefined
     if (this.#droppedBefore === undefined) return
@@ -123,12 +178,22 @@ class WebhookNotifier implements Notifier {
     )
   }
 
-  async #deliver(transition: Transition): Promise<void> {
+  async #deliver({ id, transition }: PendingNotification): Promise<void> {
+    const { kept, clock } = this.#options
     for (let attempt = 1; ; attempt += 1) {
       const result = await this.#try(transition)
-      if (result.kind === 'delivered') return
-      const last = result.kind === 'refused' || attempt >= MAX_ATTEMPTS || this.#closing !== undefined
-      if (last) return this.#giveUp(transition, result.why, attempt)
+      if (result.kind !== 'again') kept?.acknowledge(id)
+      if (result.kind === 'delivered') {
+        this.#restUntil = Number.NEGATIVE_INFINITY
+        return
+      }
+      const last = attempt >= MAX_ATTEMPTS || this.#closing !== undefined
+      if (result.kind === 'refused' || (last && kept === undefined))
+        return this.#giveUp(transition, result.why, attempt)
+      if (last) {
+        this.#restUntil = clock.monotonic() + REST_MS
+        return this.#leave(transition, result.why, attempt)
+      }
       await this.#wait(pauseAfter(attempt, result.retryAfterMs, this.#random()))
     }
   }
@@ -180,6 +245,13 @@ class WebhookNotifier implements Notifier {
       }
       this.#pause = { timer, over }
     })
+  }
+
+  #leave({ revision, to, manualTo }: Transition, why: string, attempts: number): void {
+    this.#options.logger.warn(
+      { host: this.#host, why, attempts, revision, to, manualTo },
+      '[Notify] a notification is kept for later',
+    )
   }
 
   #giveUp(transition: Transition, why: string, attempts: number): void {

@@ -7,11 +7,12 @@ export type NotifyFormat = (typeof NOTIFY_FORMATS)[number]
 
 /**
  * Body of a notification in format `json`: the transition as in `GET /runtime/fallback/history`, `reason` in zh-CN.
- * It has no id, for it may not be kept yet; one that comes twice (its answer was lost) has the same `replica`,
- * `revision` and `at`.
+ * It has no `id`, for it may not be kept yet; one that comes twice (its answer was lost, the service was restarted) has the same
+ * `transitionId`, which is also the header `X-Chat-Transition-Id` (percent-encoded) of every format.
  */
 export const notificationSchema = transitionSchema.omit({ id: true }).extend({
   service: z.literal('chat-cutover'),
+  transitionId: z.string(),
   /** the replica that sent it */
   sender: z.string(),
   /** the whole of it as a sentence */

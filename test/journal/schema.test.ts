@@ -13,6 +13,7 @@ describe("the journal's migrations", () => {
       '2e74f74af5937e31',
       '45ecc1c3610e4208',
       '4ed2926cb3f362ec',
+      'c5414b21226bb0f5',
     ])
   })
 })

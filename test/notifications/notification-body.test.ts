@@ -52,7 +52,18 @@ describe('the body of a notification', () => {
     })
     expect(notification.text['zh-CN']).to.contain('自动回退到 direct 模式')
     expect(notification.text.en).to.contain('Automatic fallback to direct mode')
-    expect(headers).to.deep.equal({ 'content-type': 'application/json; charset=utf-8' })
+    expect(headers).to.deep.equal({
+      'content-type': 'application/json; charset=utf-8',
+      'x-chat-transition-id': encodeURIComponent(notification.transitionId),
+    })
+  })
+
+  it('names the same transition alike, whoever sends it and when, and no other', () => {
+    const id = (more = {}): string =>
+      notificationSchema.parse(parsed('json', undefined, sampleTransition(more)).value).transitionId
+    expect(id({ evidence: { total: 1 } })).to.equal(id())
+    const others = [{ revision: 8 }, { replica: 'b' }, { at: 1 }, { kind: 'reset' }].map(id)
+    expect(new Set([id(), ...others]).size).to.equal(5)
   })
 
   it('for Slack is a text', () => {

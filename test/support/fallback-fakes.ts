@@ -139,7 +139,8 @@ export function fakeWindows(): FakeWindows {
 }
 
 /** What the edge has of the journal; what is kept through it, a journal in memory has. */
-export interface FakeJournal extends Omit<Journal, 'keepTransition' | 'keepSample' | 'samples' | 'close'> {
+export interface FakeJournal
+  extends Omit<Journal, 'notifications' | 'keepTransition' | 'keepSample' | 'samples' | 'close'> {
   /** oldest first */
   readonly kept: KeptTransition[]
   /** of users' turns */
