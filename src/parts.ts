@@ -8,6 +8,7 @@ import { defaultGuardrails } from './decision/code-defaults.js'
 import type { Flags } from './decision/flags.js'
 import type { Guardrails } from './decision/guardrails.js'
 import { createFlags } from './decision/open-feature-flags.js'
+import { createModelsRequest } from './execution/llm-models.js'
 import { openDirectLlm } from './execution/open-direct-llm.js'
 import { ownDnsCheck } from './execution/own-dns.js'
 import { type BackendDeps, createRuntimeOrchestrator } from './execution/runtime-orchestrator.js'
@@ -15,6 +16,7 @@ import type { Alert, FallbackSnapshot } from './fallback/fallback.js'
 import { createFallback, type LoopGuardrails, type RunningFallback } from './fallback/fallback-loop.js'
 import { createHealthProbe, type ProbeSettings } from './fallback/probe.js'
 import { type HealthAnswer, healthUrl, requestHealth } from './fallback/probe-request.js'
+import { createStandbyWatch } from './fallback/standby-watch.js'
 import type { Journal } from './journal/journal.js'
 import { createMemoryJournal } from './journal/memory-journal.js'
 import { retentionFor, retentionInMemory } from './journal/retention.js'
@@ -222,6 +224,13 @@ function openFallback(parts: FallbackParts, { config, clock, logger }: Surroundi
         request: (signal) => askHealth(config.runtime.url, ownDns, signal),
         onOwnFault: (code) => ownFaults.note(code),
         onResult,
+      }),
+    standby: ({ onChange }) =>
+      createStandbyWatch({
+        requests: config.llm.map((endpoint) => createModelsRequest(endpoint, clock)),
+        clock,
+        logger,
+        onChange,
       }),
     judged,
     sift: (outcome, record) => ownFaults.sift(outcome, record),

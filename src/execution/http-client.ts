@@ -13,8 +13,8 @@ import { UpstreamResponse } from './upstream-response.js'
 export interface PostRequest {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
-  /** JSON text */
-  readonly body: string
+  /** JSON text; absent: a GET */
+  readonly body?: string
   readonly signal: AbortSignal
   /** ms for DNS, TCP and TLS */
   readonly connectMs: number
@@ -24,7 +24,7 @@ export interface PostRequest {
 }
 
 export interface HttpClient {
-  /** Resolves with the response head, whatever its status; rejects with a `TransportError`. */
+  /** A POST, or a GET without a body. Resolves with the response head, whatever its status; rejects with a `TransportError`. */
   post(request: PostRequest): Promise<UpstreamResponse>
   /** Closes every connection, those in use too. */
   close(): void
@@ -139,10 +139,13 @@ class Attempt {
     }
     options.signal.addEventListener('abort', this.#onAbort, { once: true })
     this.#wait('connect_timeout', options.connectMs)
-    const request = client.stream.post(options.url, {
-      body: options.body,
-      headers: { 'content-type': 'application/json', ...options.headers },
-    })
+    const request =
+      options.body === undefined
+        ? client.stream.get(options.url, { headers: options.headers })
+        : client.stream.post(options.url, {
+            body: options.body,
+            headers: { 'content-type': 'application/json', ...options.headers },
+          })
     this.#request = request
     // Stays for good: got may raise an error after the response was consumed or destroyed.
     request.on('error', this.#onError)

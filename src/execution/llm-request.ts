@@ -2,9 +2,18 @@ import type { LlmAuth, LlmEndpoint } from '../llm/endpoint.js'
 import type { HistoryMessage, Turn } from './backend.js'
 
 /** The address of chat completions at an endpoint; the query of its base URL (Azure's `api-version`) is kept. */
-export function completionsUrl({ baseUrl, query }: Pick<LlmEndpoint, 'baseUrl' | 'query'>): string {
+export function completionsUrl(endpoint: Pick<LlmEndpoint, 'baseUrl' | 'query'>): string {
+  return addressOf(endpoint, 'chat/completions')
+}
+
+/** The address of the list of models, which every compatible server has or answers with 404. */
+export function modelsUrl(endpoint: Pick<LlmEndpoint, 'baseUrl' | 'query'>): string {
+  return addressOf(endpoint, 'models')
+}
+
+function addressOf({ baseUrl, query }: Pick<LlmEndpoint, 'baseUrl' | 'query'>, path: string): string {
   const url = new URL(baseUrl)
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}/chat/completions`
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/${path}`
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
   return url.href
 }

@@ -6,7 +6,7 @@ import { explain } from './attribution.js'
 import { type Evidence, type FallbackGuardrails, insideOf, outsideOf } from './evidence.js'
 import { holdMs } from './hold.js'
 import type { Instant, Timers } from './state.js'
-import { beginsLate, isDirectAsSick, isRecovered, judgeRuntime, recoveryReach } from './verdict.js'
+import { beginsLate, isRecovered, judgeRuntime, recoveryReach, standbyTrouble } from './verdict.js'
 
 /** What the automatic layer is judged by at one tick. */
 export interface AutoInput extends Instant {
@@ -25,7 +25,7 @@ export interface AutoInput extends Instant {
 /** What the automatic layer does now. */
 export type AutoMove =
   | { readonly kind: 'stay' }
-  /** a breach that trips nothing, for the direct LLM is as sick */
+  /** a breach that trips nothing, for the direct LLM is sick itself */
   | { readonly kind: 'both_sick' }
   /** a breach that trips nothing, for the policy is `observe` */
   | { readonly kind: 'would_trip'; readonly trip: Trip }
@@ -78,6 +78,10 @@ function ownMove(input: AutoInput): AutoMove {
 /** Health, and the executions: what is wrong with the runtime now; nothing where it is well or unknown. */
 export function breachOf(evidence: Evidence, guardrails: FallbackGuardrails): Trip | undefined {
   if (isUnhealthy(evidence, guardrails)) return healthTrip(evidence, guardrails)
+  return executionBreach(evidence, guardrails)
+}
+
+function executionBreach(evidence: Evidence, guardrails: FallbackGuardrails): Trip | undefined {
   const verdict = judgeRuntime(evidence, guardrails)
   return verdict.kind === 'breach' ? verdict.trip : undefined
 }
@@ -128,28 +132,45 @@ function widen(input: AutoInput, auto: Exclude<AutoLayer, { state: 'normal' }>, 
 function tripOf(evidence: Evidence, guardrails: FallbackGuardrails): Trip | 'both_sick' | undefined {
   const { runtimeTurnAgoMs } = evidence
   const isUsed = runtimeTurnAgoMs !== null && runtimeTurnAgoMs <= guardrails.windowSeconds * 1000
-  if (isUsed && isUnhealthy(evidence, guardrails)) return healthTrip(evidence, guardrails)
-  const verdict = judgeRuntime(evidence, guardrails)
-  if (verdict.kind !== 'breach') return undefined
-  return isDirectAsSick(evidence, guardrails) ? 'both_sick' : verdict.trip
+  const breach = isUsed ? breachOf(evidence, guardrails) : executionBreach(evidence, guardrails)
+  return breach !== undefined && isVetoed(breach, evidence, guardrails) ? 'both_sick' : breach
+}
+
+/**
+ * Nobody is sent to a side that is known to be no better. Rates never trip towards a sick direct LLM: failover asks it for each
+ * turn anyway. A dead runtime does, unless the direct LLM cannot be used at all.
+ */
+function isVetoed({ cause }: Trip, evidence: Evidence, guardrails: FallbackGuardrails): boolean {
+  const trouble = standbyTrouble(evidence, guardrails)
+  if (trouble === undefined) return false
+  return cause !== 'health' || trouble.kind === 'unusable'
 }
 
 function fromFallback(input: AutoInput, auto: Extract<AutoLayer, { state: 'fallback' }>): AutoMove {
   const { evidence, guardrails, timers } = input
   const isHeld = timers.holdUntilAt !== null && input.now < timers.holdUntilAt
-  if (!input.holder || isHeld || !evidence.probe.healthy) return STAY
-  if (!isRecovered(evidence.runtime.recent, guardrails) && !isQuiet(evidence, guardrails)) return STAY
-  if (beginsLate(evidence.runtime, guardrails) && !isQuiet(evidence, guardrails)) return STAY
+  if (!input.holder || !evidence.probe.healthy) return STAY
+  // Where it sends people to a sick direct LLM, a runtime with good probes is the better side at once.
+  const isBetter = standbyTrouble(evidence, guardrails) !== undefined
+  if (!isBetter && (isHeld || !deservesTraffic(evidence, guardrails))) return STAY
   const percent = guardrails.rampPercents[0] ?? 100
   const { holdUntil: _, ...tripped } = auto
   const next: AutoLayer = { ...tripped, state: 'recovering', since: input.wall, percent }
   return { kind: 'towards_runtime', what: 'recovery_begun', auto: next }
 }
 
+function deservesTraffic(evidence: Evidence, guardrails: FallbackGuardrails): boolean {
+  if (isQuiet(evidence, guardrails)) return true
+  return isRecovered(evidence.runtime.recent, guardrails) && !beginsLate(evidence.runtime, guardrails)
+}
+
 function fromRecovering(input: AutoInput, auto: Extract<AutoLayer, { state: 'recovering' }>): AutoMove {
   const { evidence, guardrails, timers } = input
   const breach = breachOf(evidence, guardrails)
-  if (breach !== undefined) return trip(input, { ...auto, trip: breach }, 'relapse')
+  if (breach !== undefined)
+    return isVetoed(breach, evidence, guardrails)
+      ? { kind: 'both_sick' }
+      : trip(input, { ...auto, trip: breach }, 'relapse')
   const isStepOver = input.now - timers.autoSinceAt >= guardrails.rampStepSeconds * 1000
   if (!input.holder || !isStepOver || !evidence.probe.healthy) return STAY
   // Only where health was the cause may probes alone speak for the runtime.

@@ -4,6 +4,7 @@ import type { Tally } from '../metrics/windows.js'
 import type { FallbackPolicy } from '../protocol/fallback.js'
 import { isSameScope, type Scope } from '../protocol/fallback-scope.js'
 import type { Suspects } from './attribution.js'
+import type { StandbyState } from './standby-watch.js'
 
 /** The guardrails as the machine uses them; flag `chat-runtime-guardrails`. */
 export interface FallbackGuardrails {
@@ -69,6 +70,8 @@ export interface Evidence {
   readonly suspects?: readonly Suspects[]
   /** the direct LLM over its newest 60 s */
   readonly direct: Tally
+  /** ... and whether it can be used at all; absent: nobody looks */
+  readonly standby?: StandbyState
   readonly probe: {
     readonly failures: number
     /** since the first good answer of the present unbroken row; 0 while bad or unknown */

@@ -45,6 +45,7 @@ import type { HealthProbe, ProbeResult } from './probe.js'
 import { judgedFailures } from './probe-counts.js'
 import { ScopedQuiet } from './scoped-quiet.js'
 import { snapshotOf } from './snapshot.js'
+import type { StandbyWatch } from './standby-watch.js'
 import {
   type Effect,
   type FallbackInput,
@@ -95,6 +96,8 @@ export interface FallbackDeps {
     onResult(result: ProbeResult): void
     guardrails(): LoopGuardrails
   }) => HealthProbe
+  /** absent: nobody looks after the direct LLM while it is not used */
+  readonly standby?: (wiring: { onChange(): void }) => StandbyWatch
   readonly judged: {
     readonly runtime: JudgedWindow
     readonly direct: JudgedWindow
@@ -169,6 +172,7 @@ class FallbackLoop implements RunningFallback {
   readonly #owner: string
   readonly #reader: FlagStoreReader
   readonly #probe: HealthProbe
+  readonly #standby: StandbyWatch | undefined
   readonly #loop: ReturnType<typeof createLoop>
   readonly #listeners = new Set<(event: FallbackEvent) => void>()
   readonly #lostListeners = new Set<() => void>()
@@ -188,6 +192,7 @@ class FallbackLoop implements RunningFallback {
       onResult: () => this.#onProbe(),
       guardrails: () => this.#flags.guardrails,
     })
+    this.#standby = deps.standby?.({ onChange: () => void this.#loop.nudge() })
     this.#loop = createLoop({
       clock,
       intervalMs: () => this.#flags.guardrails.tickMs,
@@ -202,12 +207,13 @@ class FallbackLoop implements RunningFallback {
     this.#keepSample({ kind: 'start', self, now: this.#createdAt })
     this.#forgetFlags = this.deps.flags.onChange(() => void this.#loop.nudge())
     this.#probe.start()
+    this.#standby?.start()
     await this.#loop.start()
   }
 
   async stop(): Promise<void> {
     this.#forgetFlags?.()
-    await Promise.all([this.#loop.stop(), this.#probe.stop()])
+    await Promise.all([this.#loop.stop(), this.#probe.stop(), this.#standby?.stop()])
     await this.#releaseLease()
     await this.deps.store.close()
   }
@@ -262,6 +268,7 @@ class FallbackLoop implements RunningFallback {
     const { runtime, direct, log } = this.deps.judged
     if (outcome.mode === 'direct_llm') {
       direct.record(outcome)
+      if (outcome.result === 'ok') this.#standby?.answered()
       return
     }
     runtime.record(outcome)
@@ -504,6 +511,7 @@ class FallbackLoop implements RunningFallback {
       runtime,
       ...tellApart(judged.log, scope, runtime, this.#scoped.forMs(scope, now), guardrails),
       direct: judged.direct.tally(DIRECT_WINDOW_MS),
+      ...(this.#standby === undefined ? {} : { standby: this.#standby.state() }),
       probe: {
         failures: judgedFailures(probe, guardrails.probeFailures),
         goodForMs: probe.goodForMs,

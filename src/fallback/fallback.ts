@@ -55,12 +55,16 @@ export type Alert =
   /** a person's edit could not be read and was replaced, at most 5 min ago; `aside`: name of its copy, here kept */
   | { readonly kind: 'hand_edit_refused'; readonly detail: string; readonly aside?: string }
   | { readonly kind: 'override_missing' }
-  /** a breach, and no trip: the direct LLM is as sick */
+  /** a breach, and no trip: the direct LLM is sick itself */
   | { readonly kind: 'both_sick' }
   /** in the last minute this machine lacked something or this process stood still; `codes`: what, the newest first */
   | { readonly kind: 'local_trouble'; readonly codes: readonly string[] }
   /** the database takes nothing: turns run without it, and wait in memory */
   | { readonly kind: 'store_unavailable' }
+  /** a fallback would help nobody: the direct LLM is in breach, or (`why`) cannot be used at all */
+  | { readonly kind: 'standby_sick'; readonly why?: string }
+  /** recovering at this step for more than a quarter of an hour: too few turns come, or too few good ones */
+  | { readonly kind: 'recovery_waits'; readonly percent: number }
   /** the loop failed; it goes on */
   | { readonly kind: 'loop_failed'; readonly detail: string }
 

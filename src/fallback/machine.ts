@@ -10,7 +10,7 @@ import { prove, seeProvider } from './see-provider.js'
 import { mayReplace, seeStore } from './see-store.js'
 import type { FallbackInput, FallbackState, Step, StoreSeen } from './state.js'
 import { shortenedHold } from './timers.js'
-import { isRecovered } from './verdict.js'
+import { isRecovered, standbyTrouble } from './verdict.js'
 import { written } from './written.js'
 
 type Tick = Extract<FallbackInput, { kind: 'tick' }>
@@ -144,6 +144,7 @@ function moveAuto(draft: Draft, input: Tick): void {
   const { policy, guardrails, jitter, now, wall } = input
   const { state, evidence } = draft
   if (evidence === undefined) return
+  keepStandby(draft)
   const { auto, trips } = state.known
   const holder = isStoreReady(draft, input) && holdsLease(state, now, leaseMs(guardrails))
   const { timers } = state
@@ -177,6 +178,15 @@ function moveAuto(draft: Draft, input: Tick): void {
     default:
       unreachable(move)
   }
+}
+
+/** One that lasts stays as it was found: its alert is told once. */
+function keepStandby(draft: Draft): void {
+  const { state, evidence, guardrails } = draft
+  if (evidence === undefined) return
+  const now = standbyTrouble(evidence, guardrails) ?? null
+  if (now?.kind === state.standby?.kind) return
+  draft.set({ standby: now })
 }
 
 /** One that lasts stays as it was found, whatever its value since: it is new when its cause or threshold is another. */

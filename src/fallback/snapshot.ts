@@ -64,7 +64,10 @@ function inForce({ state: { known, timers }, now, wall }: SnapshotParts): Overri
   return { ...known, auto: { ...auto, holdUntil } }
 }
 
-function alertsOf({ state, loopFault, others }: SnapshotParts): Alert[] {
+/** ms of one step of the recovery, after which it has waited for long */
+const WAITS_MS = 15 * 60_000
+
+function alertsOf({ state, loopFault, now, others }: SnapshotParts): Alert[] {
   const { store, proof } = state
   const alerts: Alert[] = []
   if (store.fault !== null)
@@ -81,6 +84,14 @@ function alertsOf({ state, loopFault, others }: SnapshotParts): Alert[] {
   if (store.missing) alerts.push({ kind: 'override_missing' })
   if (proof?.alerted === true) alerts.push({ kind: 'not_propagated', revision: proof.revision })
   if (state.bothSick) alerts.push({ kind: 'both_sick' })
+  if (state.standby !== null)
+    alerts.push({
+      kind: 'standby_sick',
+      ...(state.standby.kind === 'unusable' ? { why: state.standby.why } : {}),
+    })
+  const { auto } = state.known
+  if (auto.state === 'recovering' && now - state.timers.autoSinceAt >= WAITS_MS)
+    alerts.push({ kind: 'recovery_waits', percent: auto.percent })
   if (loopFault !== undefined) alerts.push({ kind: 'loop_failed', detail: loopFault })
   return [...alerts, ...others]
 }

@@ -6,6 +6,7 @@ import { type HandEdit, NEUTRAL, type Override, scopeOfAuto, type Trip } from '.
 import type { Evidence, FallbackGuardrails } from './evidence.js'
 import type { Command } from './fallback.js'
 import type { LeaseWrite } from './lease.js'
+import type { StandbyTrouble } from './verdict.js'
 
 /**
  * All that one replica knows of the fallback. Plain JSON values. Instants ending in `At` are monotonic ms of this
@@ -40,8 +41,10 @@ export interface FallbackState {
   readonly epoch: EvidenceEpoch
   /** policy `observe`: what would have tripped, as it was found; a lasting breach is told and kept once */
   readonly wouldTrip: Trip | null
-  /** a breach, and no trip: the direct LLM is as sick */
+  /** a breach, and no trip: the direct LLM is sick itself */
   readonly bothSick: boolean
+  /** the direct LLM, to which a fallback would send everybody */
+  readonly standby: StandbyTrouble | null
 }
 
 /** For whom this replica judges apart from everybody else. */
@@ -296,5 +299,6 @@ export function initialState(self: Self, now: number): FallbackState {
     epoch: { since: null, executionsAt: null, healthAt: null },
     wouldTrip: null,
     bothSick: false,
+    standby: null,
   }
 }

@@ -106,11 +106,21 @@ function looksWell(tally: Tally, guardrails: FallbackGuardrails): boolean {
   return RATES.every(({ count, threshold }) => count(tally) / total <= threshold(guardrails) / 2)
 }
 
-/** Would the direct LLM be no better? Its own breach over the newest 60 s, with an error rate at least the runtime's. */
-export function isDirectAsSick({ runtime, direct }: Evidence, guardrails: FallbackGuardrails): boolean {
-  if (judge(direct, guardrails).kind !== 'breach') return false
-  const sick = judge(runtime.fast, guardrails).kind === 'breach' ? runtime.fast : runtime.slow
-  return errorRate(direct) >= errorRate(sick)
+/** What is wrong with the direct LLM, to which a fallback would send everybody. */
+export type StandbyTrouble =
+  /** none of its endpoints can be used; `why` as the watch has it */
+  | { readonly kind: 'unusable'; readonly why: string }
+  /** its executions of the newest 60 s are in breach */
+  | { readonly kind: 'breach'; readonly trip: Trip }
+
+/** Nothing where it is well, or too little is known of it. */
+export function standbyTrouble(
+  { direct, standby }: Evidence,
+  guardrails: FallbackGuardrails,
+): StandbyTrouble | undefined {
+  if (standby?.unusable === true) return { kind: 'unusable', why: standby.why ?? '' }
+  const verdict = judge(direct, guardrails)
+  return verdict.kind === 'breach' ? { kind: 'breach', trip: verdict.trip } : undefined
 }
 
 export const latencyThresholdMs = ({ latencyShare, totalMs }: FallbackGuardrails): number =>
@@ -158,7 +168,6 @@ function isHealthy(tally: Tally, guardrails: FallbackGuardrails): boolean {
 }
 
 const meanLatencyMs = ({ total, latencySumMs }: Tally): number => (total === 0 ? 0 : latencySumMs / total)
-const errorRate = ({ total, errors }: Tally): number => (total === 0 ? 0 : errors / total)
 
 const lowerBound = (count: number, total: number, { confidence }: FallbackGuardrails): number =>
   wilson(count, total, confidence).lower

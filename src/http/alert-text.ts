@@ -59,6 +59,22 @@ export function alertText(alert: Alert): Sentence {
           '数据库 (CHAT_DATABASE) 无法写入：对话在没有历史记录的情况下继续，未写入的内容暂存于内存。请检查磁盘空间、文件是否存在以及是否被其他进程锁定；恢复前请勿重启本副本',
         en: 'The database (CHAT_DATABASE) takes no writes: turns run without their history, and what could not be written waits in memory. Check disk space, that the file exists, and whether another process locks it; do not restart this replica before',
       }
+    case 'standby_sick':
+      return alert.why === undefined
+        ? {
+            'zh-CN':
+              'direct LLM 最近一分钟越过护栏，因此错误率等指标不会触发回退；请检查 LLM_BASE_URL、密钥和配额',
+            en: 'The direct LLM was over the guardrails in its newest minute, so rates trip no fallback; check LLM_BASE_URL, key and quota',
+          }
+        : {
+            'zh-CN': `direct LLM 无法使用 (${alert.why})，因此不会自动回退，已有的回退会提前结束；请检查 LLM_BASE_URL、密钥和网络`,
+            en: `The direct LLM cannot be used (${alert.why}), so nothing falls back, and a fallback ends early; check LLM_BASE_URL, key and network`,
+          }
+    case 'recovery_waits':
+      return {
+        'zh-CN': `恢复停在 ${alert.percent}% 已超过 15 分钟：会话太少，或成功的太少；请查看 Runtime 的指标，必要时重置回退`,
+        en: `The recovery has waited at ${alert.percent}% for more than 15 minutes: too few turns come, or too few good ones; look at the runtime's metrics, and reset the fallback if it is well`,
+      }
     case 'loop_failed':
       return {
         'zh-CN': `回退循环的一次运行出错: ${alert.detail}。循环会继续运行；如持续出现，请查看日志并反馈`,

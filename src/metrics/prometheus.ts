@@ -368,6 +368,16 @@ const FALLBACK_GAUGES: readonly FallbackGauge[] = [
   },
   { name: 'chat_fallback_alerts', help: 'Alerts of the status', value: ({ alerts }) => alerts.length },
   {
+    name: 'chat_standby_sick',
+    help: '1 while the direct LLM is in breach or cannot be used',
+    value: ({ alerts }) => (alerts.some(({ kind }) => kind === 'standby_sick') ? 1 : 0),
+  },
+  {
+    name: 'chat_recovery_waits',
+    help: '1 while one step of the recovery lasts longer than 15 min',
+    value: ({ alerts }) => (alerts.some(({ kind }) => kind === 'recovery_waits') ? 1 : 0),
+  },
+  {
     name: 'chat_override_revision',
     help: 'Revision of the override this replica acts upon',
     value: ({ override }) => override.revision,

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { type AutoInput, autoMove } from '../../src/fallback/auto-layer.js'
 import type { Evidence } from '../../src/fallback/evidence.js'
 import { holdMs } from '../../src/fallback/hold.js'
+import { standbyTrouble } from '../../src/fallback/verdict.js'
 import type { Tally } from '../../src/metrics/windows.js'
 import type { AutoLayer, Trip } from '../../src/store/override.js'
 import { CALM, DEAD, FAILING, GUARDRAILS, over, QUIET, tally, WELL } from './driven.js'
@@ -33,6 +34,8 @@ function input(part: Partial<AutoInput>): AutoInput {
     ...part,
   }
 }
+
+const UNUSABLE = { unusable: true, why: 'http_status 401' }
 
 const kindOf = (part: Partial<AutoInput>): string => autoMove(input(part)).kind
 
@@ -67,11 +70,17 @@ describe('the automatic layer in normal', () => {
     expect(kindOf({ evidence: { ...DEAD, probe: { ...DEAD.probe, failures: 1 } } })).to.equal('stay')
   })
 
-  it('holds where the direct LLM is as sick, and says so', () => {
+  it('holds where the direct LLM is sick itself, and says so', () => {
     expect(kindOf({ evidence: { ...FAILING, direct: tally(20, 15) } })).to.equal('both_sick')
+    expect(kindOf({ evidence: { ...FAILING, direct: tally(20, 11) } })).to.equal('both_sick')
+    expect(kindOf({ evidence: { ...FAILING, standby: UNUSABLE } })).to.equal('both_sick')
   })
 
-  it('lets the probes trip, however sick the direct LLM is', () => {
+  it('sends nobody to a direct LLM that cannot be used, also from a dead runtime', () => {
+    expect(kindOf({ evidence: { ...DEAD, standby: UNUSABLE } })).to.equal('both_sick')
+  })
+
+  it('lets the probes trip, however sick the executions of the direct LLM are', () => {
     expect(
       kindOf({ evidence: { ...FAILING, ...DEAD, runtime: FAILING.runtime, direct: tally(20, 20) } }),
     ).to.equal('trip')
@@ -213,9 +222,14 @@ describe('the automatic layer while recovering', () => {
     }
   })
 
-  it('relapses though no turn was given to the runtime, and though the direct LLM is as sick', () => {
+  it('relapses though no turn was given to the runtime', () => {
     expect(kindOf({ auto, evidence: { ...DEAD, runtimeTurnAgoMs: null } })).to.equal('trip')
-    expect(kindOf({ auto, evidence: { ...FAILING, direct: tally(20, 20) } })).to.equal('trip')
+  })
+
+  it('relapses by health though the direct LLM is sick, not by rates, nor where that cannot be used', () => {
+    expect(kindOf({ auto, evidence: { ...DEAD, direct: tally(20, 20) } })).to.equal('trip')
+    expect(kindOf({ auto, evidence: { ...FAILING, direct: tally(20, 20) } })).to.equal('both_sick')
+    expect(kindOf({ auto, evidence: { ...DEAD, standby: UNUSABLE } })).to.equal('both_sick')
   })
 
   it('relapses under `observe` too', () => {
@@ -272,8 +286,9 @@ describe('moves on any evidence', () => {
     })
   })
 
-  it('leave a fallback not before its hold is over', () => {
-    always(({ auto, timers, policy }, move) => {
+  it('leave a fallback not before its hold is over, unless it leads to a sick direct LLM', () => {
+    always(({ auto, timers, policy, evidence }, move) => {
+      if (standbyTrouble(evidence, GUARDRAILS) !== undefined) return
       if (auto.state !== 'fallback' || move.kind === 'stay' || policy === 'off') return
       expect(timers.holdUntilAt === null || timers.holdUntilAt <= NOW).to.equal(true)
     })
@@ -300,7 +315,13 @@ describe('moves on any evidence', () => {
         ...given,
         policy: 'auto',
         trips: 0,
-        evidence: { ...given.evidence, runtime: over(tally(4, 4)), probe: CALM.probe, quietForMs: 0 },
+        evidence: {
+          ...given.evidence,
+          runtime: over(tally(4, 4)),
+          probe: CALM.probe,
+          quietForMs: 0,
+          direct: tally(0),
+        },
       })
       expect(autoMove(unknown).kind).to.equal('stay')
     })

@@ -193,6 +193,55 @@ describe('the fallback loop', () => {
     await loop.fallback.stop()
   })
 
+  it('alerts on a sick direct LLM and on a recovery that waits', async () => {
+    const loop = setUpLoop()
+    loop.knobs.guardrails = { ...loop.knobs.guardrails, tickMs: 10_000, leaseSeconds: 120 }
+    await loop.start()
+    const kinds = () => loop.fallback.snapshot().alerts.map(({ kind }) => kind)
+    loop.record('error', 10)
+    await loop.pass(10_000)
+    expect(state(loop)).to.equal('fallback')
+    loop.record('error', 20, 'direct_llm')
+    await loop.pass(20_000)
+    expect(state(loop)).to.equal('recovering')
+    expect(kinds()).to.deep.equal(['standby_sick'])
+    await loop.pass(70_000)
+    expect(kinds()).to.deep.equal([])
+    await loop.pass(14 * 60_000)
+    expect(kinds()).to.deep.equal(['recovery_waits'])
+    await loop.fallback.stop()
+  })
+
+  it('looks after the direct LLM that nobody uses, and acts at once', async () => {
+    const told: (() => void)[] = []
+    const standby = { unusable: false, why: 'http_status 401' }
+    const loop = setUpLoop({
+      standby: ({ onChange }) => {
+        told.push(onChange)
+        return {
+          start: () => undefined,
+          stop: async () => undefined,
+          answered: () => {
+            standby.unusable = false
+          },
+          state: () => standby,
+        }
+      },
+    })
+    await loop.start()
+    standby.unusable = true
+    for (const tell of told) tell()
+    await loop.pass(100)
+    expect(loop.fallback.snapshot().alerts).to.deep.equal([{ kind: 'standby_sick', why: 'http_status 401' }])
+    loop.record('error', 20)
+    await loop.pass(3000)
+    expect(state(loop)).to.equal('normal')
+    loop.record('ok', 1, 'direct_llm')
+    await loop.pass(1000)
+    expect(state(loop)).to.equal('fallback')
+    await loop.fallback.stop()
+  })
+
   it('trips on late first contents where that is asked for', async () => {
     const loop = setUpLoop()
     await loop.start()

@@ -1,4 +1,9 @@
-import { createFallback, type LoopFlags, type LoopGuardrails } from '../../src/fallback/fallback-loop.js'
+import {
+  createFallback,
+  type FallbackDeps,
+  type LoopFlags,
+  type LoopGuardrails,
+} from '../../src/fallback/fallback-loop.js'
 import { createHealthProbe } from '../../src/fallback/probe.js'
 import type { HealthAnswer } from '../../src/fallback/probe-request.js'
 import type { EvidenceSample, Transition } from '../../src/journal/journal.js'
@@ -24,7 +29,12 @@ export const SUBJECT = { orgId: 'org-1', userId: 'user-1', agentId: 'agent-1', s
 
 /** A loop on a clock of the test's, over files in memory, with a provider that shows what the test lets it see. */
 export function setUpLoop(
-  options: { files?: MemoryFiles; replica?: string; wrap?: (store: FlagStore) => FlagStore } = {},
+  options: {
+    files?: MemoryFiles
+    replica?: string
+    wrap?: (store: FlagStore) => FlagStore
+    standby?: FallbackDeps['standby']
+  } = {},
 ) {
   const clock = manualClock()
   const { logger, lines } = capturingLogger()
@@ -98,6 +108,7 @@ export function setUpLoop(
       log: createJudgedLog(clock),
     },
     windows,
+    ...(options.standby === undefined ? {} : { standby: options.standby }),
     journal: {
       keepTransition: (transition) => void kept.push(transition),
       keepSample: (sample) => void samples.push(sample),

@@ -163,7 +163,10 @@ describe('the fallback machine, for a scope', () => {
 
   it('is not widened while the direct LLM is as sick, nor under observe', () => {
     const rest = over(tally(30, 18))
-    const both = fallenForAcme().round({ evidence: { ...within(ACME, { rest }), direct: tally(20, 19) } })
+    const BAD = { failures: 1, goodForMs: 0, healthy: false }
+    const both = fallenForAcme().round({
+      evidence: { ...within(ACME, { rest }), direct: tally(20, 19), probe: BAD },
+    })
     expect([both.state.bothSick, scopeNow(both)]).to.deep.equal([true, ACME])
     const observed = fallenForAcme().round({ evidence: within(ACME, { rest }), policy: 'observe' })
     expect([observed.state.wouldTrip?.cause, scopeNow(observed)]).to.deep.equal(['error_rate', ACME])

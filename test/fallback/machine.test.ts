@@ -65,6 +65,52 @@ describe('the fallback machine and a runtime that begins late', () => {
   })
 })
 
+describe('the fallback machine and a sick direct LLM', () => {
+  const unusable = { unusable: true, why: 'http_status 401' }
+  const refused: Evidence = { ...CALM, standby: unusable }
+
+  it('ends the hold of a fallback at once when the probes of the runtime are good', () => {
+    const replica = fallen().rounds(2, { evidence: DEAD })
+    expect(replica.auto).to.equal('fallback')
+    replica.rounds(2, { evidence: { ...DEAD, standby: unusable } })
+    expect(replica.auto).to.equal('fallback')
+    replica.rounds(2, { evidence: refused })
+    expect(replica.auto).to.equal('recovering 5')
+    expect(replica.kinds).to.deep.equal(['trip', 'recovery_begun'])
+  })
+
+  it('does so also where its executions are in breach, and nothing is known of the runtime but its health', () => {
+    const replica = fallen().rounds(3, { evidence: { ...CALM, direct: tally(20, 20) } })
+    expect(replica.auto).to.equal('recovering 5')
+  })
+
+  it('neither trips nor relapses by rates while it lasts, and does when it is over', () => {
+    const replica = new Driven().round()
+    replica.rounds(20, { evidence: { ...FAILING, standby: unusable } })
+    expect([replica.auto, replica.state.bothSick]).to.deep.equal(['normal', true])
+    replica.pass(999).round({ evidence: FAILING })
+    expect([replica.auto, replica.state.bothSick]).to.deep.equal(['fallback', false])
+    replica.rounds(2, { evidence: refused })
+    expect(replica.auto).to.equal('recovering 5')
+    replica.rounds(20, { evidence: { ...FAILING, standby: unusable } })
+    expect(replica.auto).to.equal('recovering 5')
+    replica.pass(999).round({ evidence: FAILING })
+    expect(replica.kinds.at(-1)).to.equal('relapse')
+  })
+
+  it('alerts while it lasts, whatever the state', () => {
+    const replica = new Driven().round({ evidence: refused })
+    expect(replica.state.standby).to.deep.equal({ kind: 'unusable', why: 'http_status 401' })
+    replica.round({ evidence: { ...CALM, direct: tally(20, 20) } })
+    expect(replica.state.standby).to.deep.include({ kind: 'breach' })
+    const before = replica.state
+    replica.round({ evidence: { ...CALM, direct: tally(20, 18) } })
+    expect(replica.state.standby).to.equal(before.standby)
+    replica.round()
+    expect(replica.state.standby).to.equal(null)
+  })
+})
+
 describe('the fallback machine, when the guardrails change in a fallback', () => {
   const shorter = { ...GUARDRAILS, holdSeconds: 5 }
 

@@ -47,6 +47,7 @@ describe('replicas on one store, in simulated worlds', () => {
       'isolated',
       'lost trip',
       'written late',
+      'hold ended by a sick direct LLM',
     ])
   })
 })

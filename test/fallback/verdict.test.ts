@@ -3,12 +3,12 @@ import fc from 'fast-check'
 import type { FallbackGuardrails } from '../../src/fallback/evidence.js'
 import {
   beginsLate,
-  isDirectAsSick,
   isDoubtful,
   isRecovered,
   judge,
   judgeRuntime,
   recoveryReach,
+  standbyTrouble,
   wilson,
 } from '../../src/fallback/verdict.js'
 import type { Tally } from '../../src/metrics/windows.js'
@@ -183,24 +183,26 @@ describe('the evidence of a recovery', () => {
   })
 })
 
-describe('a direct LLM that is as sick', () => {
-  const runtime = over(tally(20, 12))
-
-  it('breaches itself, and fails at least as often', () => {
-    expect(isDirectAsSick({ ...CALM, runtime, direct: tally(20, 12) }, GUARDRAILS)).to.equal(true)
-    expect(isDirectAsSick({ ...CALM, runtime, direct: tally(20, 11) }, GUARDRAILS)).to.equal(false)
-    expect(
-      isDirectAsSick({ ...CALM, runtime: over(tally(20, 4)), direct: tally(20, 8) }, GUARDRAILS),
-    ).to.equal(false)
+describe('trouble of the direct LLM', () => {
+  it('is its own breach', () => {
+    expect(standbyTrouble({ ...CALM, direct: tally(20, 12) }, GUARDRAILS)).to.deep.equal({
+      kind: 'breach',
+      trip: { cause: 'error_rate', value: 0.6, threshold: 0.5 },
+    })
+    expect(standbyTrouble({ ...CALM, direct: tally(20, 8) }, GUARDRAILS)).to.equal(undefined)
   })
 
   it('is none where too little is known of it', () => {
-    expect(isDirectAsSick({ ...CALM, runtime, direct: tally(9, 9) }, GUARDRAILS)).to.equal(false)
+    expect(standbyTrouble({ ...CALM, direct: tally(9, 9) }, GUARDRAILS)).to.equal(undefined)
+    expect(standbyTrouble({ ...CALM, standby: { unusable: false } }, GUARDRAILS)).to.equal(undefined)
   })
 
-  it('is compared with the window of the runtime that is in breach', () => {
-    const newest = { slow: tally(3000, 30), fast: tally(20, 20), recent: tally(5, 5) }
-    expect(isDirectAsSick({ ...CALM, runtime: newest, direct: tally(20, 15) }, GUARDRAILS)).to.equal(false)
+  it('is that it cannot be used, whatever its executions were', () => {
+    const standby = { unusable: true, why: 'http_status 401' }
+    expect(standbyTrouble({ ...CALM, standby, direct: tally(20) }, GUARDRAILS)).to.deep.equal({
+      kind: 'unusable',
+      why: 'http_status 401',
+    })
   })
 })
 

@@ -247,6 +247,8 @@ describe('the samples in the documents', () => {
       both_sick: { kind: 'both_sick' },
       local_trouble: { kind: 'local_trouble', codes: [value] },
       store_unavailable: { kind: 'store_unavailable' },
+      standby_sick: { kind: 'standby_sick', why: value },
+      recovery_waits: { kind: 'recovery_waits', percent: Number.NaN },
       loop_failed: { kind: 'loop_failed', detail: value },
     }
     expect(Object.keys(kinds).filter((kind) => !RUNBOOK.anchors.has(kind))).to.deep.equal([])

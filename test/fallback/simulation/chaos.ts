@@ -85,6 +85,7 @@ export function heal({ world, hosts, replicas, start, checks }: Stage): void {
   world.isHealed = true
   world.runtime = 'well'
   world.directSick = false
+  world.directUnusable = false
   world.traffic = true
   world.policy = 'auto'
   world.lateShare = 0
@@ -157,9 +158,11 @@ function partition(stage: Stage): string {
 
 function directSick(stage: Stage): string {
   stage.world.directSick = true
+  stage.world.directUnusable = stage.random.chance(0.5)
   disturb(stage)
   lasting(stage, () => {
     stage.world.directSick = false
+    stage.world.directUnusable = false
     disturb(stage)
   })
   return 'direct LLM sick'

@@ -198,7 +198,8 @@ export class Checks {
     }
     if (kind !== undefined && TOWARDS_RUNTIME.has(kind)) {
       if (!evidence.probe.healthy) this.#fail(`(j) ${kind} with bad probes`)
-      if (!mayRecover(evidence, guardrails)) this.#fail(`(j) ${kind} without evidence`)
+      const isForced = kind === 'recovery_begun' && isStandbySick(evidence, guardrails)
+      if (!isForced && !mayRecover(evidence, guardrails)) this.#fail(`(j) ${kind} without evidence`)
     }
     // One that a person's edit brought has its end by whoever's wall clock; one that is tried again may be over at once.
     if (
@@ -302,7 +303,13 @@ export class Checks {
     const { auto, trips } = parsed.override
     if (auto.state === 'fallback') {
       const hold = this.#holds.get(`${auto.since}:${trips}`)
-      if (hold === undefined) this.#fail('(a) a fallback that nobody began')
+      // Where the direct LLM is sick the hold may end at once.
+      const known = replica.state.proposal?.transition.evidence as Evidence | undefined
+      const isForced = known !== undefined && isStandbySick(known, world.guardrails)
+      if (isForced) {
+        this.#wasCutShort = true
+        this.#count('hold ended by a sick direct LLM')
+      } else if (hold === undefined) this.#fail('(a) a fallback that nobody began')
       else if (world.now - hold.at < this.#leastHoldMs(hold.holdMs, trips) * DRIFT - ROUNDING_MS)
         this.#fail(`(a) recovered after ${world.now - hold.at} ms of ${hold.holdMs}`)
     }
@@ -330,6 +337,8 @@ export class Checks {
     const { world } = this
     const { condition } = replica
     if (world.policy !== 'auto' || !world.traffic || (condition !== 'dead' && condition !== 'broken')) return
+    // Nobody is sent to a direct LLM that cannot be used.
+    if (world.directUnusable) return
     if (condition === 'broken' && (world.directSick || replica.host.turnMs > 600)) return
     const since = Math.max(replica.disturbedAt, world.disturbedAt)
     if (world.now - since < (condition === 'dead' ? DEAD_MS : BROKEN_MS)) return
@@ -471,6 +480,18 @@ function isBreach(
       ((cause === 'error_rate' && errors / total > guardrails.errorRate) ||
         (cause === 'timeout_rate' && timeouts / total > guardrails.timeoutRate) ||
         (cause === 'latency' && latencySumMs / total > guardrails.latencyShare * guardrails.totalMs)),
+  )
+}
+
+/** By the letter: it cannot be used, or its newest minute is in breach. */
+function isStandbySick({ direct, standby }: Evidence, guardrails: FallbackGuardrails): boolean {
+  const { total, errors, timeouts, latencySumMs } = direct
+  if (standby?.unusable === true) return true
+  if (total < guardrails.minSamples) return false
+  return (
+    errors / total > guardrails.errorRate ||
+    timeouts / total > guardrails.timeoutRate ||
+    latencySumMs / total > guardrails.latencyShare * guardrails.totalMs
   )
 }
 

@@ -323,7 +323,8 @@ export class SimReplica {
   // -- what it knows
 
   #evidence(): Evidence {
-    const { guardrails } = this.world
+    const { world } = this
+    const { guardrails } = world
     const now = this.monotonic
     const windowMs = guardrails.windowSeconds * 1000
     const fastMs = guardrails.fastWindowSeconds * 1000
@@ -337,6 +338,7 @@ export class SimReplica {
         streak: this.#runtime.streak(guardrails.consecutiveFailures),
       },
       direct: this.#direct.tally(60_000),
+      standby: world.directUnusable ? { unusable: true, why: 'http_status 401' } : { unusable: false },
       probe: {
         failures: judgedFailures(this.#counts, guardrails.probeFailures),
         goodForMs: goodSince === undefined ? 0 : now - goodSince,

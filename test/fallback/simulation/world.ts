@@ -20,6 +20,8 @@ export class World {
   policyAt = 0
   runtime: RuntimeCondition = 'well'
   directSick = false
+  /** ... and refuses the key: nobody could use it */
+  directUnusable = false
   /** of the reads of the store that come too late */
   lateShare = 0
   traffic = true
