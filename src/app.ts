@@ -6,6 +6,7 @@ import { createAuthenticate } from './http/auth.js'
 import { mountBaselineRoutes } from './http/baseline-routes.js'
 import { mountChatRoutes } from './http/chat-routes.js'
 import { allowOrigins } from './http/cors.js'
+import { countRequests } from './http/count-requests.js'
 import { answerErrors, isClientGone } from './http/error-handler.js'
 import { edgeFailed } from './http/events.js'
 import { mountFallbackRoutes } from './http/fallback-routes.js'
@@ -33,6 +34,7 @@ export function createApp(deps: AppDeps): Koa {
 
   const app = new Koa()
   app.use(requestId(deps.ids))
+  app.use(countRequests(deps))
   // Outside of the errors: a page must be able to read those too.
   if (deps.config.corsOrigins.length > 0) app.use(allowOrigins(deps.config.corsOrigins))
   app.use(answerErrors(deps.logger))

@@ -100,6 +100,7 @@ export function createParts(around: Surroundings) {
   const metrics = openMetrics(
     {
       sessions,
+      ownFaults,
       flags,
       fallback,
       shadows,
@@ -327,6 +328,7 @@ function recentTallies(window: JudgedWindow, guardrails: LoopGuardrails): readon
 
 interface Counted {
   readonly sessions: SessionStore
+  readonly ownFaults: OwnFaults
   readonly flags: Flags
   readonly fallback: RunningFallback
   readonly shadows: ReturnType<typeof openShadows>
@@ -338,7 +340,7 @@ interface Counted {
 }
 
 function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
-  const { sessions, flags, fallback, shadows, windows, journal, notifier, recoveryShadows } = parts
+  const { sessions, ownFaults, flags, fallback, shadows, windows, journal, notifier, recoveryShadows } = parts
   const metrics = createServiceMetrics({
     replica: config.replica,
     flagsStatus: () => flags.status(),
@@ -350,6 +352,7 @@ function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
     counts: () => ({
       chat_window_orgs_dropped_total: windows.droppedOrgs,
       chat_turns_lost_total: sessions.lost,
+      chat_local_faults_total: ownFaults.count,
       chat_journal_dropped_total: journal.dropped,
       chat_notifications_dropped_total: notifier === undefined ? 0 : notifier.dropped + notifier.givenUp,
       chat_recovery_shadows_total: recoveryShadows.counts().started,

@@ -9,6 +9,7 @@ import type { LlmAdmission } from '../execution/routed-llm.js'
 import type { Fallback } from '../fallback/fallback.js'
 import type { Journal } from '../journal/journal.js'
 import type { PublicWindows } from '../metrics/windows.js'
+import type { TurnStatus } from '../protocol/api.js'
 import type { Failover } from '../protocol/events.js'
 import type { Decision, ExecutionMode } from '../protocol/modes.js'
 import type { SessionStore } from '../sessions/session-store.js'
@@ -21,6 +22,15 @@ export interface EdgeMetrics {
   recordOutcome(outcome: Outcome): void
   recordDecision(decision: Decision): void
   recordFailover(failover: Failover): void
+  /** one turn at its end, as its user saw it: ms from its request, failover included */
+  recordTurn(turn: {
+    readonly mode: ExecutionMode
+    readonly outcome: Exclude<TurnStatus, 'running'>
+    readonly latencyMs: number
+    readonly firstContentMs?: number
+  }): void
+  /** one answered request: `POST /api/v1/chat/start` or `unmatched`, and its status */
+  recordRequest(route: string, code: number): void
   streamOpened(): void
   streamClosed(): void
   /** Prometheus text format */

@@ -46,7 +46,7 @@ export async function keepTurn(
   }
 }
 
-/** The one log line of the turn, and its failover in the metrics. */
+/** The one log line of the turn, itself and its failover in the metrics. */
 export function tellTurnEnded(
   result: TurnResult,
   decision: Decision,
@@ -58,6 +58,14 @@ export function tellTurnEnded(
     last?.firstContentMs === undefined ? undefined : last.startedAt - startedAt + last.firstContentMs
   const { failover } = result
   if (failover !== undefined) guarded(deps.logger, 'metrics', () => deps.metrics.recordFailover(failover))
+  guarded(deps.logger, 'metrics', () =>
+    deps.metrics.recordTurn({
+      mode: result.executionMode,
+      outcome: statusOf(result),
+      latencyMs,
+      ...(firstContentMs === undefined ? {} : { firstContentMs }),
+    }),
+  )
   turnEnded(deps.logger, {
     ...who,
     decision,

@@ -9,6 +9,13 @@ import { FALLBACK_STATES, MANUAL_SCOPES, TRANSITION_KINDS } from '../protocol/fa
 import { FALLBACK_SCOPES, scopeName } from '../protocol/fallback-scope.js'
 import { type Decision, EXECUTION_MODES, type ExecutionMode } from '../protocol/modes.js'
 import { type LlmRequestFigures, registerLlmRequests } from './prometheus-llm.js'
+import {
+  DURATION_BUCKETS,
+  type EndedTurn,
+  FIRST_CONTENT_BUCKETS,
+  requestRecorder,
+  turnRecorder,
+} from './prometheus-turns.js'
 
 export interface ServiceMetricsOptions {
   /** value of `chat_replica_info`; elsewhere Prometheus' own `instance` tells the replicas apart */
@@ -50,17 +57,16 @@ export interface ServiceMetrics {
   recordOutcome(outcome: Outcome): void
   recordDecision(decision: Decision): void
   recordFailover(failover: Failover): void
+  /** one turn at its end, as its user saw it */
+  recordTurn(turn: EndedTurn): void
+  /** one answered HTTP request */
+  recordRequest(route: string, code: number): void
   recordTransition(transition: Pick<Transition, 'kind'>): void
   streamOpened(): void
   streamClosed(): void
   /** Prometheus text format */
   exposition(): Promise<{ readonly contentType: string; readonly body: string }>
 }
-
-/** s; from a cached short answer to an agent that works for minutes */
-const DURATION_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300]
-/** s; what a person waits for */
-const FIRST_CONTENT_BUCKETS = [0.1, 0.25, 0.5, 1, 1.5, 2.5, 5, 10, 20, 30, 60]
 
 const FLAGS_STATES: readonly FlagsStatus['state'][] = ['starting', 'ready', 'stale', 'unavailable']
 
@@ -84,6 +90,8 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
     recordOutcome: outcomeRecorder(registry),
     recordDecision: decisionRecorder(registry),
     recordFailover: failoverRecorder(registry),
+    recordTurn: turnRecorder(registry),
+    recordRequest: requestRecorder(registry),
     recordTransition: transitionRecorder(registry),
     streamOpened: () => openStreams.inc(),
     streamClosed: () => openStreams.dec(),
@@ -211,6 +219,7 @@ function transitionRecorder(registry: Registry): ServiceMetrics['recordTransitio
 const COUNTS = {
   chat_window_orgs_dropped_total: 'Orgs dropped from the windows because there were too many',
   chat_turns_lost_total: 'Turns that memory could not hold until the database took them',
+  chat_local_faults_total: 'Faults of this machine that were kept out of the evidence',
   chat_journal_dropped_total: 'Journal entries that could not be kept',
   chat_notifications_dropped_total: 'Notifications that were not delivered',
   chat_recovery_shadows_total: 'Recovery shadows that were run',

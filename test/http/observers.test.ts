@@ -28,6 +28,8 @@ const METRICS: Readonly<Record<Exclude<keyof EdgeMetrics, 'exposition'>, string>
   recordDecision: 'the decision',
   recordOutcome: 'the outcome',
   recordFailover: 'the failover',
+  recordTurn: 'the turn',
+  recordRequest: 'the request',
   streamOpened: 'the opened stream',
   streamClosed: 'the closed stream',
 }

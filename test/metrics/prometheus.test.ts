@@ -185,3 +185,28 @@ describe('the service metrics', () => {
     expect(body).to.contain('nodejs_eventloop_lag_p99_seconds').and.contain('process_cpu_seconds_total')
   })
 })
+
+describe('the turn-level metrics', () => {
+  it('count turns by who answered and how they ended, and time those that ran to their end', async () => {
+    const metrics = createServiceMetrics({ replica: 'host-1', processMetrics: false })
+    metrics.recordTurn({ mode: 'direct_llm', outcome: 'answered', latencyMs: 4_000, firstContentMs: 2_000 })
+    metrics.recordTurn({ mode: 'direct_llm', outcome: 'failed', latencyMs: 9_000 })
+    metrics.recordTurn({ mode: 'direct_llm', outcome: 'stopped', latencyMs: 50_000, firstContentMs: 12_000 })
+    metrics.recordRequest('POST /api/v1/chat/start', 200)
+    const found = await samples(metrics)
+    expect(found.get('chat_turns_total{mode="direct_llm",outcome="answered"}')).to.equal(1)
+    expect(found.get('chat_turns_total{mode="direct_llm",outcome="aborted"}')).to.equal(0)
+    expect(found.get('chat_turns_total{mode="runtime_orchestrator",outcome="failed"}')).to.equal(0)
+    expect(found.get('chat_turn_seconds_count{mode="direct_llm"}')).to.equal(2)
+    expect(found.get('chat_turn_seconds_sum{mode="direct_llm"}')).to.equal(13)
+    expect(found.get('chat_turn_first_content_seconds_count{mode="direct_llm"}')).to.equal(2)
+    expect(found.get('chat_turn_first_content_seconds_bucket{le="10",mode="direct_llm"}')).to.equal(1)
+    expect(found.get('chat_http_requests_total{code="200",route="POST /api/v1/chat/start"}')).to.equal(1)
+  })
+
+  it('have the open file descriptors of the process and their limit beside them', async () => {
+    const found = await samples(createServiceMetrics({ replica: 'host-1' }))
+    expect(found.get('process_open_fds')).to.be.greaterThan(0)
+    expect(found.get('process_max_fds')).to.be.greaterThan(0)
+  })
+})

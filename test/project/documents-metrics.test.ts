@@ -3,6 +3,7 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { TURN_FLAG_KEYS } from '../../src/decision/flags.js'
 import { createServiceMetrics } from '../../src/metrics/prometheus.js'
+import { TURN_OUTCOMES } from '../../src/metrics/prometheus-turns.js'
 import { EXECUTION_ERROR_CODES } from '../../src/protocol/execution-codes.js'
 import { EXECUTION_MODES } from '../../src/protocol/modes.js'
 import { countsOf, newTally } from '../../src/shadow/shadow-counts.js'
@@ -18,7 +19,7 @@ type Exported = ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<string>>>
 async function exportedMetrics(): Promise<Exported> {
   const metrics = createServiceMetrics({
     replica: 'replica-1',
-    processMetrics: false,
+    processMetrics: true,
     flagsStatus: () => ({ resolver: 'file', state: 'ready', faults: [] }),
     codeDefaults: () => new Map(TURN_FLAG_KEYS.map((key) => [key, 0])),
     fallback: () => QUIET,
@@ -28,6 +29,7 @@ async function exportedMetrics(): Promise<Exported> {
     counts: () => ({
       chat_window_orgs_dropped_total: 0,
       chat_turns_lost_total: 0,
+      chat_local_faults_total: 0,
       chat_journal_dropped_total: 0,
       chat_notifications_dropped_total: 0,
       chat_recovery_shadows_total: 0,
@@ -45,6 +47,9 @@ async function exportedMetrics(): Promise<Exported> {
     phase: 'headers',
     afterMs: 1,
   })
+  for (const outcome of TURN_OUTCOMES)
+    metrics.recordTurn({ mode: 'direct_llm', outcome, latencyMs: 1, firstContentMs: 1 })
+  metrics.recordRequest('POST /api/v1/chat/start', 503)
   const { body } = await metrics.exposition()
   const exported = new Map<string, Map<string, Set<string>>>()
   for (const [, name = '', labels = ''] of body.matchAll(/^(\w+)(?:\{(.*)\})? /gm)) {

@@ -78,6 +78,9 @@ export interface Edge {
   readonly sessions: SessionStore
   readonly turns: TurnRegistry
   readonly outcomes: Outcome[]
+  readonly endedTurns: Parameters<EdgeMetrics['recordTurn']>[0][]
+  /** status and route of each answered request */
+  readonly requests: string[]
   readonly decisions: Decision[]
   readonly failovers: Failover[]
   readonly fallback: FakeFallback
@@ -198,12 +201,20 @@ function fixedFlags(options: EdgeOptions, listeners: Edge['flagListeners']): Fla
 }
 
 function recordingMetrics() {
-  const seen = { outcomes: [] as Outcome[], decisions: [] as Decision[], failovers: [] as Failover[] }
+  const seen = {
+    outcomes: [] as Outcome[],
+    decisions: [] as Decision[],
+    failovers: [] as Failover[],
+    endedTurns: [] as Parameters<EdgeMetrics['recordTurn']>[0][],
+    requests: [] as string[],
+  }
   let open = 0
   const metrics: EdgeMetrics = {
     recordOutcome: (outcome) => seen.outcomes.push(outcome),
     recordDecision: (decision) => seen.decisions.push(decision),
     recordFailover: (failover) => seen.failovers.push(failover),
+    recordTurn: (turn) => seen.endedTurns.push(turn),
+    recordRequest: (route, code) => seen.requests.push(`${code} ${route}`),
     streamOpened: () => {
       open += 1
     },
