@@ -10,6 +10,7 @@ import { countRequests } from './http/count-requests.js'
 import { answerErrors, isClientGone } from './http/error-handler.js'
 import { edgeFailed } from './http/events.js'
 import { mountFallbackRoutes } from './http/fallback-routes.js'
+import { mountFlagRoutes } from './http/flag-routes.js'
 import { mountHealthRoutes } from './http/health-routes.js'
 import { createReports } from './http/reports.js'
 import { requestId } from './http/request-id.js'
@@ -28,6 +29,7 @@ export function createApp(deps: AppDeps): Koa {
   mountHealthRoutes(open, deps)
   mountChatRoutes(api, authenticate, deps)
   mountRuntimeRoutes(api, authenticate, deps)
+  mountFlagRoutes(api, authenticate, deps)
   mountFallbackRoutes(api, authenticate, deps)
   mountBaselineRoutes(api, authenticate, reports, deps)
   mountShadowRoutes(api, authenticate, reports, deps)

@@ -40,6 +40,7 @@ import { createFenceGate, type FenceGate } from './shadow/fence-gate.js'
 import { createRecoveryShadows, type RecoveryShadows } from './shadow/recovery-shadows.js'
 import { createShadowing } from './shadow/shadowing.js'
 import { createFileFlagStore } from './store/file-flag-store.js'
+import { createOpsFile } from './store/ops-file.js'
 
 /** What every part is made from. */
 export interface Surroundings {
@@ -67,6 +68,7 @@ export function createParts(around: Surroundings) {
     kept,
     llmEndpoints: config.llm.map(({ name }) => name),
   })
+  const opsFile = createOpsFile(config.flags.opsFile, { clock, nonce: randomUUID() })
   const windows = createPublicWindows(clock, { windowSeconds: guardrails.windowSeconds })
   const judged = {
     runtime: createJudgedWindow(clock),
@@ -118,6 +120,7 @@ export function createParts(around: Surroundings) {
     notifier,
     kept,
     flags,
+    opsFile,
     windows,
     ownFaults,
     fallback,

@@ -116,6 +116,7 @@ export function createService(
             { name: 'port', run: () => closeServer(server) },
             { name: 'flags', run: () => flags.close() },
             { name: 'signing keys', run: () => signingKeys.close() },
+            { name: 'flag edits', run: () => parts.opsFile.close() },
             { name: 'notifications', run: () => parts.notifier?.close() },
           ],
         },

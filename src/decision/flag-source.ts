@@ -44,6 +44,15 @@ export function loadFlags(content: FlagFileContent, kind: FlagFileKind, last: Co
   return { kind: 'loaded', flags, refusedFlags, issues }
 }
 
+/** Keys whose value may be another once the operators' file says `after` in place of `before`. Pure. */
+export function changedByEdit(before: string, after: string): string[] {
+  const [old, now] = [before, after].map((text) => {
+    const loaded = loadFlags({ kind: 'text', text }, 'ops', new Map())
+    return loaded.kind === 'loaded' ? loaded.flags : new Map<string, FeatureFlag>()
+  })
+  return old === undefined || now === undefined ? [] : changedFlags(old, now)
+}
+
 /** Keys that are new, gone or different. */
 export function changedFlags(before: Compiled, after: Compiled): string[] {
   const keys = new Set([...before.keys(), ...after.keys()])

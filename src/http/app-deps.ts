@@ -14,6 +14,7 @@ import type { Failover } from '../protocol/events.js'
 import type { Decision, ExecutionMode } from '../protocol/modes.js'
 import type { SessionStore } from '../sessions/session-store.js'
 import type { ShadowRunner } from '../shadow/shadow-runner.js'
+import type { OpsFile } from '../store/flag-store.js'
 import type { SigningKeys } from './token-keys.js'
 import type { TurnRegistry } from './turns.js'
 
@@ -88,10 +89,16 @@ export interface RecoveryShadowing {
 
 /** Everything the request edge needs, made by the composition root. */
 export interface AppDeps {
-  readonly config: Pick<Config, 'auth' | 'corsOrigins' | 'maxStreams' | 'turnsPerMinute'> & {
+  readonly config: Pick<
+    Config,
+    'auth' | 'codeDefaults' | 'corsOrigins' | 'maxStreams' | 'replica' | 'turnsPerMinute'
+  > & {
+    readonly flags: Pick<Config['flags'], 'opsFile'>
+    readonly llm: readonly { readonly name: string }[]
     readonly shadow: Pick<Config['shadow'], 'keepContent'>
   }
   readonly flags: Flags
+  readonly opsFile: Pick<OpsFile, 'read' | 'write'>
   readonly fallback: Fallback
   readonly recoveryShadows: RecoveryShadowing
   readonly shadows: Pick<ShadowRunner, 'consider'>

@@ -14,8 +14,16 @@ export function allowOrigins(origins: readonly string[]): Middleware {
     // An empty origin is how the library is told no.
     origin: (ctx) => (allowed.has(ctx.get('Origin')) ? ctx.get('Origin') : ''),
     allowMethods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
-    allowHeaders: ['Authorization', 'Content-Type', 'Accept-Language', 'Last-Event-ID', 'X-Request-ID'],
-    exposeHeaders: ['X-Chat-Stream-Id', 'X-Chat-Session-Id', 'X-Request-ID', 'Retry-After'],
+    allowHeaders: [
+      'Authorization',
+      'Content-Type',
+      'Accept-Language',
+      'If-Match',
+      'If-None-Match',
+      'Last-Event-ID',
+      'X-Request-ID',
+    ],
+    exposeHeaders: ['ETag', 'X-Chat-Stream-Id', 'X-Chat-Session-Id', 'X-Request-ID', 'Retry-After'],
     maxAge: PREFLIGHT_SECONDS,
   })
 }

@@ -93,6 +93,31 @@ export const PROBLEMS = {
     'zh-CN': '该会话正在生成回答，请等待完成或先停止生成',
     en: 'An answer is being written in this session. Wait for it or stop it first',
   },
+  flags_elsewhere: {
+    status: 409,
+    code: 'flags_elsewhere',
+    'zh-CN':
+      '运维 flag 文件不在本机，由 flagd 提供，请在 flagd 的数据源中修改，或将 CHAT_FLAGS_FILE 指向该文件',
+    en: "The operators' flag file is not on this machine: flagd serves it. Edit it at flagd's source, or point CHAT_FLAGS_FILE at it",
+  },
+  flags_changed: {
+    status: 412,
+    code: 'precondition_failed',
+    'zh-CN': 'flag 文件已被修改，请重新读取 GET /api/v1/runtime/flags，并以其 ETag 作为 If-Match 重试',
+    en: 'The flag file has changed since. Read GET /api/v1/runtime/flags again and send its ETag as If-Match',
+  },
+  flags_if_match: {
+    status: 428,
+    code: 'precondition_required',
+    'zh-CN': '缺少 If-Match，请发送 GET /api/v1/runtime/flags 返回的 ETag（* 表示不论当前内容）',
+    en: 'If-Match is missing. Send the ETag of GET /api/v1/runtime/flags (or *, for whatever is there)',
+  },
+  flags_refused: {
+    status: 422,
+    code: 'unprocessable',
+    'zh-CN': '该修改被拒绝，文件未变更，原因见 details',
+    en: 'The edit is refused and nothing was written. The reasons are in details',
+  },
   body_type: {
     status: 415,
     code: 'unsupported_media_type',
@@ -206,6 +231,12 @@ export const PROBLEMS = {
     code: 'overloaded',
     'zh-CN': '正在生成的报告过多，请稍后重试',
     en: 'Too many reports are being made. Try again in a moment',
+  },
+  flags_unavailable: {
+    status: 503,
+    code: 'flags_unavailable',
+    'zh-CN': '运维 flag 文件无法读取或写入，原因见 details',
+    en: "The operators' flag file cannot be read or written. The reason is in details",
   },
   journal_unavailable: {
     status: 503,

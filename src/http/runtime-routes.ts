@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import type Router from '@koa/router'
 import { explainQuerySchema } from '../protocol/api.js'
 import { answer } from './answer.js'
@@ -14,16 +13,6 @@ import { Problem } from './problems.js'
 export function mountRuntimeRoutes(router: Router, authenticate: Authenticate, deps: AppDeps): void {
   const { operatorRole } = deps.config.auth
 
-  router.get('/runtime/flags', async (ctx) => {
-    await authenticate(ctx, operatorRole)
-    const status = deps.flags.status()
-    const etag = `"${hash('sha256', JSON.stringify(status), 'base64url')}"`
-    answer(ctx, status)
-    ctx.set({ ETag: etag, 'Cache-Control': 'no-cache' })
-    // Koa's own freshness gives way to `Cache-Control: no-cache`, which every fetch() with If-None-Match sends along.
-    if (tagsOf(ctx.get('If-None-Match')).includes(etag)) ctx.status = 304
-  })
-
   router.get('/runtime/explain', async (ctx) => {
     const identity = await authenticate(ctx, 'admin')
     const query = guard(explainQuerySchema, ctx.query)
@@ -38,6 +27,3 @@ export function mountRuntimeRoutes(router: Router, authenticate: Authenticate, d
     answer(ctx, explainDecision(caller, flags, deps.fallback, languageOf(ctx)))
   })
 }
-
-/** The tags of `If-None-Match`; a weak one serves as well as a strong one. */
-const tagsOf = (header: string): string[] => header.split(',').map((tag) => tag.trim().replace(/^W\//, ''))

@@ -17,6 +17,14 @@ export const API_ERROR_CODES = [
   'not_found',
   'method_not_allowed',
   'turn_running',
+  /** the operators' flags are served by flagd from a file that is not here */
+  'flags_elsewhere',
+  /** `If-Match` names another content than there is now */
+  'precondition_failed',
+  /** `If-Match` is missing */
+  'precondition_required',
+  /** understood, and refused for what would come of it */
+  'unprocessable',
   'payload_too_large',
   'unsupported_media_type',
   'rate_limited',
@@ -24,6 +32,8 @@ export const API_ERROR_CODES = [
   'draining',
   'overloaded',
   'store_unavailable',
+  /** the operators' flag file cannot be read or written */
+  'flags_unavailable',
   'internal_error',
 ] as const
 export const apiErrorCodeSchema = z.enum(API_ERROR_CODES)
@@ -34,7 +44,7 @@ export const errorBodySchema = z.strictObject({
   error: z.strictObject({
     code: apiErrorCodeSchema,
     message: z.string(),
-    /** one line a field, for 400 */
+    /** one line a field for 400, a fault for 422 */
     details: z.array(z.string()).optional(),
   }),
 })

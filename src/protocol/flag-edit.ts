@@ -72,3 +72,43 @@ export const opsValuesSchema = z.strictObject({
   llmRoute: z.array(z.string()).nullable(),
 })
 export type OpsValues = z.infer<typeof opsValuesSchema>
+
+/** The operators' file as this replica reads it. */
+export const opsFileViewSchema = z.strictObject({
+  /** CHAT_FLAGS_FILE */
+  file: z.string(),
+  /** null where the file cannot be read as flags */
+  values: opsValuesSchema.nullable(),
+  /** why, with the line where it has one; else null */
+  fault: z.string().nullable(),
+})
+export type OpsFileView = z.infer<typeof opsFileViewSchema>
+
+/** `GET /runtime/flags`. */
+export const flagsViewSchema = z.strictObject({
+  resolver: z.enum(['file', 'in-process', 'rpc']),
+  state: z.enum(['starting', 'ready', 'stale', 'unavailable']),
+  faults: z.array(
+    z.strictObject({
+      where: z.string(),
+      line: z.number().optional(),
+      message: z.string(),
+      since: z.string(),
+    }),
+  ),
+  ops: opsFileViewSchema,
+})
+export type FlagsView = z.infer<typeof flagsViewSchema>
+
+/** Answer of `PATCH /runtime/flags`. */
+export const flagEditAnswerSchema = z.strictObject({
+  /** empty where all was so already: then nothing was written */
+  changes: z.array(flagChangeSchema),
+  /** of the file as it is now, for the next `If-Match` */
+  etag: z.string(),
+  /** this replica decides by it; false: it did not within two seconds, and `note` says where to look */
+  inForce: z.boolean(),
+  note: z.string(),
+  values: opsValuesSchema,
+})
+export type FlagEditAnswer = z.infer<typeof flagEditAnswerSchema>

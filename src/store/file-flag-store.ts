@@ -8,13 +8,22 @@ import { asidePath, removeLeftovers, temporaryPath } from './leftovers.js'
 import { hashOf, MAX_WRITTEN_BYTES, readStored } from './read-file.js'
 import { isExpected, replaceFile } from './replace-file.js'
 import { type Gate, GivenUp, type StepFaults, type StoreStep } from './steps.js'
-import { flagStoreClosed, flagStoreFault, noAnswer, tooLargeToWrite } from './store-fault.js'
+import {
+  flagStoreClosed,
+  flagStoreFault,
+  noAnswer,
+  OVERRIDE_NAMES,
+  type StoreNames,
+  tooLargeToWrite,
+} from './store-fault.js'
 import { type StoreFiles, storeFiles } from './store-files.js'
 
 export interface FileFlagStoreOptions {
   readonly clock: Clock
   /** one start of one process: tells its locks and temporary files from all others' */
   readonly nonce: string
+  /** default: those of the override */
+  readonly names?: StoreNames
   /** 0 to 1, for the pauses while others hold the lock */
   readonly random?: () => number
   /** for tests */
@@ -42,6 +51,7 @@ class FileFlagStore implements FlagStore {
   readonly #writes: Lane
   /** as it may stand in a file's name */
   readonly #nonce: string
+  readonly #names: StoreNames
   #written = 0
   #tidyAt = 0
   #isClosed = false
@@ -53,6 +63,7 @@ class FileFlagStore implements FlagStore {
     const { clock, random = Math.random } = options
     const nonce = options.nonce.replaceAll(/[^\w-]/g, '_')
     this.#nonce = nonce
+    this.#names = options.names ?? OVERRIDE_NAMES
     this.#lock = new FileLock({ clock, nonce, random })
     this.#reads = new Lane(clock, CALL_DEADLINE_MS)
     this.#writes = new Lane(clock, CALL_DEADLINE_MS)
@@ -92,9 +103,9 @@ class FileFlagStore implements FlagStore {
           await gate('resolve', this.path)
           const files = await storeFiles(this.path)
           await gate('read', files[which])
-          return await readStored(files[which])
+          return await readStored(files[which], this.#names)
         } catch (thrown) {
-          return { kind: 'failed', fault: flagStoreFault(thrown, 'read', this.path) }
+          return { kind: 'failed', fault: flagStoreFault(thrown, 'read', this.path, this.#names) }
         }
       },
       () => ({ kind: 'failed', fault: noAnswer('read', this.path, CALL_DEADLINE_MS) }),
@@ -104,7 +115,10 @@ class FileFlagStore implements FlagStore {
   #write(which: WhichFile, text: string, expected: Expected, keepAside: boolean): Promise<WriteResult> {
     if (this.#isClosed) return Promise.resolve({ kind: 'failed', fault: flagStoreClosed(this.path) })
     if (Buffer.byteLength(text) > MAX_WRITTEN_BYTES)
-      return Promise.resolve({ kind: 'failed', fault: tooLargeToWrite(this.path, MAX_WRITTEN_BYTES) })
+      return Promise.resolve({
+        kind: 'failed',
+        fault: tooLargeToWrite(this.path, MAX_WRITTEN_BYTES, this.#names),
+      })
     return this.#writes.run<WriteResult>(
       async (isLate) => {
         try {
@@ -115,7 +129,7 @@ class FileFlagStore implements FlagStore {
             this.#replace({ files, path: files[which], text, expected, keepAside, gate, lock }),
           )
         } catch (thrown) {
-          return { kind: 'failed', fault: flagStoreFault(thrown, 'write', this.path) }
+          return { kind: 'failed', fault: flagStoreFault(thrown, 'write', this.path, this.#names) }
         }
       },
       () => ({ kind: 'failed', fault: noAnswer('write', this.path, CALL_DEADLINE_MS) }),
@@ -155,7 +169,7 @@ class FileFlagStore implements FlagStore {
   }): Promise<WriteResult> {
     const { files, path, text, expected, gate, lock } = write
     await gate('read', path)
-    const stored = await readStored(path)
+    const stored = await readStored(path, this.#names)
     if (stored.kind === 'failed') return stored
     if (!isExpected(stored, expected)) return { kind: 'conflict', stored }
     this.#written += 1
@@ -164,7 +178,8 @@ class FileFlagStore implements FlagStore {
       : {}
     const temporary = temporaryPath(path, `${this.#nonce}-${this.#written}`)
     const isOurs = () => lock.isOurs()
-    const result = await replaceFile({ path, text, expected, temporary, ...aside, gate, isOurs })
+    const names = this.#names
+    const result = await replaceFile({ path, text, expected, temporary, ...aside, gate, names, isOurs })
     if (result.kind === 'changed')
       return result.stored.kind === 'failed' ? result.stored : { kind: 'conflict', stored: result.stored }
     await this.#tidy(files, path, write.keepAside)

@@ -26,6 +26,14 @@ export type WriteResult =
   /** nothing was changed, or (rarely) it cannot be told; read again */
   | { readonly kind: 'failed'; readonly fault: FlagStoreFault }
 
+/** The operators' file, of which this service and any number of people are editors. */
+export interface OpsFile {
+  read(): Promise<Stored>
+  /** Compare-and-set on the bytes. */
+  write(text: string, expected: Expected): Promise<WriteResult>
+  close(): Promise<void>
+}
+
 /** The two files that replicas share: the override, and the lease beside it, under one lock. */
 export interface FlagStore {
   read(): Promise<Stored>

@@ -5,6 +5,7 @@ import type { Expected, Stored } from './flag-store.js'
 import { hardLink } from './hard-link.js'
 import { readStored } from './read-file.js'
 import type { Gate } from './steps.js'
+import type { StoreNames } from './store-fault.js'
 
 const NEW_FILE_MODE = 0o644
 const PERMISSIONS = 0o7777
@@ -19,6 +20,7 @@ export interface Replacement {
   /** keeps what is replaced under this name */
   readonly aside?: string
   readonly gate: Gate
+  readonly names?: StoreNames
   /** asked at the last moment */
   readonly isOurs: () => Promise<boolean>
 }
@@ -32,13 +34,13 @@ export type Replaced = { readonly kind: 'replaced' } | { readonly kind: 'changed
  * @throws the system's errors, GivenUp; the temporary file is gone then
  */
 export async function replaceFile(replacement: Replacement): Promise<Replaced> {
-  const { path, temporary, gate, expected, isOurs } = replacement
+  const { path, temporary, gate, expected, isOurs, names } = replacement
   try {
     await writeTemporary(replacement)
     await gate('check', path)
-    const stored = await readStored(path)
+    const stored = await readStored(path, names)
     if (!isExpected(stored, expected) || !(await isOurs())) return { kind: 'changed', stored }
-    if (!(await takePlace(replacement))) return { kind: 'changed', stored: await readStored(path) }
+    if (!(await takePlace(replacement))) return { kind: 'changed', stored: await readStored(path, names) }
   } finally {
     await discard(temporary)
   }

@@ -13,17 +13,32 @@ export class FlagStoreFailure extends Error {
 
 export type StoreAction = 'read' | 'write'
 
-/** The fault for anything thrown on the way to `path`: what is wrong, where, and what to do. */
-export function flagStoreFault(thrown: unknown, action: StoreAction, path: string): FlagStoreFault {
-  if (thrown instanceof FlagStoreFailure) return thrown.fault
-  const code = errorCode(thrown) ?? 'unknown'
-  return { code, message: `cannot ${action} ${path}: ${advice(code, action) ?? errorText(thrown)} (${code})` }
+/** How messages call the file, and the variable that names it. */
+export interface StoreNames {
+  readonly what: string
+  readonly variable: string
 }
 
-function advice(code: string, action: StoreAction): string | undefined {
+export const OVERRIDE_NAMES: StoreNames = { what: 'the override', variable: 'CHAT_FALLBACK_FLAGS_FILE' }
+export const OPS_NAMES: StoreNames = { what: "the operators' flags", variable: 'CHAT_FLAGS_FILE' }
+
+/** The fault for anything thrown on the way to `path`: what is wrong, where, and what to do. */
+export function flagStoreFault(
+  thrown: unknown,
+  action: StoreAction,
+  path: string,
+  names: StoreNames = OVERRIDE_NAMES,
+): FlagStoreFault {
+  if (thrown instanceof FlagStoreFailure) return thrown.fault
+  const code = errorCode(thrown) ?? 'unknown'
+  const message = `cannot ${action} ${path}: ${advice(code, action, names) ?? errorText(thrown)} (${code})`
+  return { code, message }
+}
+
+function advice(code: string, action: StoreAction, { what, variable }: StoreNames): string | undefined {
   switch (code) {
     case 'EROFS':
-      return 'the file system is read-only; give the override a directory that can be written'
+      return `the file system is read-only; give ${what} a directory that can be written`
     case 'EACCES':
     case 'EPERM':
       return action === 'read'
@@ -34,11 +49,11 @@ function advice(code: string, action: StoreAction): string | undefined {
     case 'EDQUOT':
       return 'the disk quota is used up; free some space or raise it'
     case 'ENOENT':
-      return 'there is no such directory; create it, or correct CHAT_FALLBACK_FLAGS_FILE'
+      return `there is no such directory; create it, or correct ${variable}`
     case 'ENOTDIR':
-      return 'a part of its path is no directory; correct CHAT_FALLBACK_FLAGS_FILE'
+      return `a part of its path is no directory; correct ${variable}`
     case 'EISDIR':
-      return 'it is no file; correct CHAT_FALLBACK_FLAGS_FILE'
+      return `it is no file; correct ${variable}`
     case 'EFBIG':
       return `it is larger than ${MAX_FILE_BYTES} bytes; something else wrote into it`
     case 'ELOOP':
@@ -59,8 +74,13 @@ function advice(code: string, action: StoreAction): string | undefined {
 }
 
 /** The content is ours: nothing was written. */
-export function tooLargeToWrite(path: string, limit: number): FlagStoreFault {
-  const message = `cannot write ${path}: the override would be larger than ${limit} bytes; reset it, or name fewer orgs (EFBIG)`
+export function tooLargeToWrite(
+  path: string,
+  limit: number,
+  { what }: StoreNames = OVERRIDE_NAMES,
+): FlagStoreFault {
+  const remedy = what === OVERRIDE_NAMES.what ? 'reset it, or name fewer orgs' : 'name fewer orgs'
+  const message = `cannot write ${path}: ${what} would be larger than ${limit} bytes; ${remedy} (EFBIG)`
   return { code: 'EFBIG', message }
 }
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { explanationSchema } from '../../src/protocol/api.js'
+import { flagsViewSchema } from '../../src/protocol/flag-edit.js'
 import { dataOf, errorOf } from '../support/answers.js'
 import { bearer, DEFAULT_FLAGS, type Edge, startEdge } from '../support/edge.js'
 
@@ -20,7 +21,12 @@ describe('GET /runtime/flags', () => {
     }
     const edge = await startEdge({ status: { state: 'stale', faults: [fault] } })
     const response = await ask(edge, 'flags')
-    expect(await dataOf(response)).to.deep.equal({ resolver: 'file', state: 'stale', faults: [fault] })
+    expect(flagsViewSchema.parse(await dataOf(response))).to.deep.equal({
+      resolver: 'file',
+      state: 'stale',
+      faults: [fault],
+      ops: { file: 'flags/chat.flagd.json', values: null, fault: 'there is no such file' },
+    })
     const etag = response.headers.get('etag') ?? ''
     expect(etag).to.match(/^".+"$/)
     const unchanged = await ask(edge, 'flags', {}, { 'if-none-match': etag })

@@ -25,6 +25,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'decision',
     'execution',
     'fallback',
+    'flag-edits',
     'journal',
     'metrics',
     'protocol',

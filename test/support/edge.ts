@@ -28,6 +28,7 @@ import {
   fakeJournal,
   fakeWindows,
 } from './fallback-fakes.js'
+import { CODE_DEFAULTS } from './flag-files.js'
 import { answering } from './scripted-backend.js'
 
 export const EDGE_SECRET = 'edge-secret-edge-secret-edge-secret'
@@ -41,6 +42,11 @@ export const DEFAULT_FLAGS: TurnFlags = {
   route: { endpoints: [] },
 }
 
+const NO_OPS_FILE: AppDeps['opsFile'] = {
+  read: async () => ({ kind: 'missing' }),
+  write: async () => ({ kind: 'conflict', stored: { kind: 'missing' } }),
+}
+
 /** What a test may set; everything else is as small and quick as it can be. */
 export interface EdgeOptions {
   readonly auth?: Partial<Config['auth']>
@@ -49,6 +55,11 @@ export interface EdgeOptions {
   readonly flags?: Partial<TurnFlags>
   readonly flagsFor?: Flags['forTurn']
   readonly status?: Partial<FlagsStatus>
+  /** in place of fixed ones */
+  readonly realFlags?: Flags
+  /** the operators' file; default: there is none */
+  readonly opsFile?: AppDeps['opsFile']
+  readonly codeDefaults?: Partial<Config['codeDefaults']>
   readonly admission?: AppDeps['admission']
   readonly backends?: Partial<Record<ExecutionMode, ChatBackend>>
   readonly sessions?: SessionStore
@@ -115,8 +126,13 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
       maxStreams: options.maxStreams ?? 1000,
       turnsPerMinute: options.turnsPerMinute ?? 0,
       shadow: { keepContent: options.keepContent ?? false },
+      replica: 'replica-1',
+      codeDefaults: { ...CODE_DEFAULTS, ...options.codeDefaults },
+      flags: { opsFile: 'flags/chat.flagd.json' },
+      llm: [{ name: 'default' }],
     },
-    flags: fixedFlags(options, flagListeners),
+    flags: options.realFlags ?? fixedFlags(options, flagListeners),
+    opsFile: options.opsFile ?? NO_OPS_FILE,
     ...around,
     windows: options.realWindows ?? around.windows,
     journal: options.realJournal ?? around.journal,

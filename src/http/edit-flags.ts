@@ -1,0 +1,107 @@
+import { hash } from 'node:crypto'
+import { changedByEdit } from '../decision/flag-source.js'
+import { routeFault } from '../decision/llm-route.js'
+import { type EditRefusal, editOpsFile } from '../flag-edits/edit-ops-file.js'
+import type { FlagChange, FlagEdit } from '../protocol/flag-edit.js'
+import type { FlagStoreFault, Stored } from '../store/flag-store.js'
+import type { AppDeps } from './app-deps.js'
+import { watchChanges } from './flags-in-force.js'
+import { isMatch, type Matches } from './flags-tag.js'
+import type { Sentence } from './language.js'
+import { Problem } from './problems.js'
+
+/** An edit of the operators' file, made in memory. */
+export interface PlannedEdit {
+  readonly before: Extract<Stored, { kind: 'text' }>
+  readonly after: Extract<Stored, { kind: 'text' }>
+  readonly changes: readonly FlagChange[]
+}
+
+export interface MadeEdit extends PlannedEdit {
+  /** keys of the flags that have another value by it */
+  readonly flags: readonly string[]
+  /** this replica decides by it */
+  readonly inForce: boolean
+}
+
+type Editing = Pick<AppDeps, 'opsFile' | 'flags' | 'clock'> & {
+  readonly config: Pick<AppDeps['config'], 'codeDefaults' | 'llm'>
+}
+
+/** `If-Match: *` begins anew where an editor was faster; so often at most */
+const TRIES = 5
+
+/** What the edit would make of the file as it is now. @throws Problem 409, 412, 422 or 503 */
+export async function planEdit(edit: FlagEdit, matches: Matches, deps: Editing): Promise<PlannedEdit> {
+  const before = presentText(await deps.opsFile.read(), deps)
+  if (!isMatch(matches, before)) throw new Problem('flags_changed')
+  const { codeDefaults, llm } = deps.config
+  const unknown =
+    edit.llmRoute &&
+    routeFault(
+      edit.llmRoute,
+      llm.map(({ name }) => name),
+    )
+  const result = editOpsFile(before.text, edit, codeDefaults)
+  const refusals = [
+    ...(result.kind === 'refused' ? result.refusals : []),
+    ...(unknown ? [{ path: 'llmRoute.endpoints', message: unknown }] : []),
+  ]
+  if (result.kind === 'refused' || refusals.length > 0)
+    throw new Problem('flags_refused', { details: refusals.map(refusalLine) })
+  const { text, changes } = result
+  return { before, after: { kind: 'text', text, hash: hash('sha256', text) }, changes }
+}
+
+/** Makes the edit, and waits until it decides here, but not for long. @throws Problem 409, 412, 422 or 503 */
+export async function makeEdit(edit: FlagEdit, matches: Matches, deps: Editing): Promise<MadeEdit> {
+  for (let attempt = 1; ; attempt += 1) {
+    const plan = await planEdit(edit, matches, deps)
+    if (plan.changes.length === 0) return { ...plan, flags: [], inForce: true }
+    const flags = changedByEdit(plan.before.text, plan.after.text)
+    const watch = watchChanges(deps.flags, deps.clock)
+    try {
+      const result = await deps.opsFile.write(plan.after.text, plan.before.hash)
+      if (result.kind === 'failed') throw unavailable(result.fault)
+      if (result.kind === 'written') return { ...plan, flags, inForce: await watch.saw(flags) }
+    } finally {
+      watch.stop()
+    }
+    if (matches !== 'any' || attempt >= TRIES) throw new Problem('flags_changed')
+  }
+}
+
+/** The file's text, whose every byte it stands for. */
+function presentText(stored: Stored, { flags }: Pick<Editing, 'flags'>): PlannedEdit['before'] {
+  switch (stored.kind) {
+    case 'failed':
+      throw unavailable(stored.fault)
+    case 'missing':
+      if (flags.status().resolver !== 'file') throw new Problem('flags_elsewhere')
+      throw new Problem('flags_unavailable', { details: [NO_FILE] })
+    case 'text':
+      // What is no text would be written back as something else.
+      if (hash('sha256', stored.text) === stored.hash) return stored
+      throw new Problem('flags_refused', { details: [NOT_UTF8] })
+  }
+}
+
+const NO_FILE: Sentence = {
+  'zh-CN': '文件不存在，请从随附的 flags/chat.flagd.json 复制，或修正 CHAT_FLAGS_FILE',
+  en: 'there is no such file; copy the shipped flags/chat.flagd.json, or correct CHAT_FLAGS_FILE',
+}
+const NOT_UTF8: Sentence = {
+  'zh-CN': '文件不是有效的 UTF-8 文本，请手工修正',
+  en: 'the file is not valid UTF-8; mend it by hand',
+}
+
+const unavailable = ({ message }: FlagStoreFault): Problem =>
+  new Problem('flags_unavailable', { details: [{ 'zh-CN': message, en: message }] })
+
+/** The checks speak English alone, as `flags:validate` does. */
+function refusalLine({ path, message, line }: EditRefusal): Sentence {
+  const name = path === '' ? '' : path
+  const zh = line === undefined ? name : `${name}（第 ${line} 行）`
+  const en = line === undefined ? name : `${name}${name === '' ? '' : ' '}(line ${line})`
+  return { 'zh-CN': zh === '' ? message : `${zh}: ${message}`, en: en === '' ? message : `${en}: ${message}` }
+}

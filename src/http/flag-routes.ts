@@ -1,0 +1,71 @@
+import type Router from '@koa/router'
+import type { Context } from 'koa'
+import { isJsonFault, parseJsonTree } from '../core/json-tree.js'
+import { OpsDocument } from '../flag-edits/ops-document.js'
+import { opsValues } from '../flag-edits/ops-values.js'
+import { type FlagEditAnswer, flagEditSchema } from '../protocol/flag-edit.js'
+import type { Stored } from '../store/flag-store.js'
+import { answer } from './answer.js'
+import { type AppDeps, EDGE_TIMING } from './app-deps.js'
+import type { Authenticate } from './auth.js'
+import { makeEdit } from './edit-flags.js'
+import { flagsTag, isKnownTag, matchesOf } from './flags-tag.js'
+import { flagsView } from './flags-view.js'
+import { guard } from './guard.js'
+import { languageOf, type Sentence } from './language.js'
+import { Problem, retryLater } from './problems.js'
+import { readJson } from './read-body.js'
+
+/** The operators' flags: what they say, and edits of them. */
+export function mountFlagRoutes(router: Router, authenticate: Authenticate, deps: AppDeps): void {
+  const { operatorRole } = deps.config.auth
+
+  router.get('/runtime/flags', async (ctx) => {
+    await authenticate(ctx, operatorRole)
+    const stored = await deps.opsFile.read()
+    const view = flagsView(deps.flags.status(), deps.config.flags.opsFile, stored)
+    const etag = flagsTag(stored, view)
+    answer(ctx, view)
+    tell(ctx, etag)
+    // Koa's own freshness gives way to `Cache-Control: no-cache`, which every fetch() with If-None-Match sends along.
+    if (isKnownTag(ctx.get('If-None-Match'), etag)) ctx.status = 304
+  })
+
+  router.patch('/runtime/flags', async (ctx) => {
+    await authenticate(ctx, operatorRole)
+    const edit = guard(
+      flagEditSchema,
+      await readJson(ctx, { ...EDGE_TIMING, ...deps.timing, clock: deps.clock }),
+    )
+    const matches = matchesOf(ctx.get('If-Match'))
+    if (matches === undefined) throw new Problem('flags_if_match')
+    if (deps.lifecycle.state() === 'draining') throw retryLater('draining', 1)
+    const { changes, after, inForce } = await makeEdit(edit, matches, deps)
+    const etag = tagOf(after, deps)
+    answer(ctx, {
+      changes: [...changes],
+      etag,
+      inForce,
+      note: inForce ? '' : NOT_YET[languageOf(ctx)],
+      values: valuesOf(after.text),
+    } satisfies FlagEditAnswer)
+    tell(ctx, etag)
+  })
+}
+
+const NOT_YET: Sentence = {
+  'zh-CN': '已写入，但两秒内未在本副本生效，请查看 GET /api/v1/runtime/flags 的 state 与 faults',
+  en: 'It is written, but was not in force in this replica within two seconds. Look at state and faults of GET /api/v1/runtime/flags',
+}
+
+const tell = (ctx: Context, etag: string): void => ctx.set({ ETag: etag, 'Cache-Control': 'no-cache' })
+
+const tagOf = (stored: Stored, { flags, config }: AppDeps): string =>
+  flagsTag(stored, flagsView(flags.status(), config.flags.opsFile, stored))
+
+/** @throws never for what an edit made */
+function valuesOf(text: string): FlagEditAnswer['values'] {
+  const root = parseJsonTree(text)
+  if (isJsonFault(root)) throw new Error(`an edit broke the document: ${root.message}`)
+  return opsValues(new OpsDocument(root))
+}

@@ -1,0 +1,292 @@
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { expect } from 'chai'
+import { systemClock } from '../../src/core/clock.js'
+import type { Flags } from '../../src/decision/flags.js'
+import { createFlags } from '../../src/decision/open-feature-flags.js'
+import { type FlagsView, flagEditAnswerSchema, flagsViewSchema } from '../../src/protocol/flag-edit.js'
+import type { OpsFile } from '../../src/store/flag-store.js'
+import { createOpsFile } from '../../src/store/ops-file.js'
+import { dataOf, errorOf } from '../support/answers.js'
+import { capturingLogger } from '../support/capturing-logger.js'
+import { bearer, type Edge, type EdgeOptions, startEdge } from '../support/edge.js'
+import {
+  CODE_DEFAULTS,
+  callerOf,
+  flagsConfig,
+  overrideDocument,
+  saveByRename,
+} from '../support/flag-files.js'
+import { temporaryDirectory } from '../support/temporary-directory.js'
+
+const SHIPPED = readFileSync('flags/chat.flagd.json', 'utf8')
+const TORN = '{\n  "flags": {\n    "chat-execution-mode": {'
+
+describe('PATCH /runtime/flags', () => {
+  const directory = temporaryDirectory()
+  const opened: (() => Promise<unknown>)[] = []
+
+  afterEach(async () => {
+    for (const close of opened.splice(0).reverse()) await close()
+  })
+
+  const file = () => directory.path('chat.flagd.json')
+  const text = () => readFileSync(file(), 'utf8')
+
+  function opsFile(path = file(), options: Partial<Parameters<typeof createOpsFile>[1]> = {}): OpsFile {
+    const store = createOpsFile(path, { clock: systemClock, nonce: `r-${opened.length}`, ...options })
+    opened.push(() => store.close())
+    return store
+  }
+
+  /** One replica on the real files. */
+  async function replica(options: EdgeOptions & { path?: string } = {}): Promise<Edge & { flags: Flags }> {
+    const path = options.path ?? file()
+    writeFileSync(directory.path('auto.flagd.json'), overrideDocument('off'))
+    const config = flagsConfig(path, directory.path('auto.flagd.json'))
+    const { logger } = capturingLogger()
+    const flags = createFlags(config, CODE_DEFAULTS, { clock: systemClock, logger })
+    await flags.start()
+    const edge = await startEdge({ realFlags: flags, opsFile: opsFile(path), ...options })
+    opened.push(
+      () => flags.close(),
+      () => edge.close(),
+    )
+    return Object.assign(edge, { flags })
+  }
+
+  const call = async (edge: Edge, method: string, body?: unknown, headers: Record<string, string> = {}) =>
+    fetch(`${edge.url}/api/v1/runtime/flags`, {
+      method,
+      headers: {
+        authorization: await bearer({ role: 'admin' }),
+        'accept-language': 'en',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+
+  async function read(edge: Edge): Promise<{ view: FlagsView; etag: string }> {
+    const response = await call(edge, 'GET')
+    return { view: flagsViewSchema.parse(await dataOf(response)), etag: response.headers.get('etag') ?? '' }
+  }
+
+  const patch = (edge: Edge, body: unknown, etag?: string) =>
+    call(edge, 'PATCH', body, etag === undefined ? {} : { 'if-match': etag })
+
+  const answerOf = async (response: Response) => flagEditAnswerSchema.parse(await dataOf(response))
+
+  it('changes the lines of the edit alone, and the next turn is decided by it', async () => {
+    writeFileSync(file(), SHIPPED)
+    const edge = await replica()
+    const { view, etag } = await read(edge)
+    expect(view.ops.values?.mode).to.deep.equal({ value: null, enabledOrgs: [], canaryPercent: 0 })
+    const response = await patch(edge, { mode: 'runtime_orchestrator' }, etag)
+    const answer = await answerOf(response)
+    expect((await edge.flags.forTurn(callerOf(1))).mode.value).to.equal('runtime_orchestrator')
+    expect(answer).to.deep.include({
+      changes: [
+        { path: 'flags.chat-execution-mode.defaultVariant', before: null, after: 'runtime_orchestrator' },
+      ],
+      inForce: true,
+      note: '',
+    })
+    expect(answer.values.mode.value).to.equal('runtime_orchestrator')
+    expect(text()).to.equal(
+      SHIPPED.replace('"defaultVariant": null', '"defaultVariant": "runtime_orchestrator"'),
+    )
+    expect(response.headers.get('etag')).to.equal(answer.etag)
+    expect((await read(edge)).view.ops.values?.mode.value).to.equal('runtime_orchestrator')
+    const next = await answerOf(await patch(edge, { canaryPercent: 5 }, answer.etag))
+    expect(next.values.mode.canaryPercent).to.equal(5)
+  })
+
+  it('writes nothing where all is so already', async () => {
+    writeFileSync(file(), SHIPPED)
+    const edge = await replica()
+    const before = statSync(file()).ino
+    const answer = await answerOf(await patch(edge, { fallbackPolicy: 'auto' }, '*'))
+    expect([answer.changes, answer.inForce, statSync(file()).ino]).to.deep.equal([[], true, before])
+  })
+
+  it('needs If-Match, by the content of the file alone', async () => {
+    writeFileSync(file(), SHIPPED)
+    const edge = await replica()
+    const missing = await patch(edge, { mode: 'direct_llm' })
+    expect([missing.status, (await errorOf(missing)).code]).to.deep.equal([428, 'precondition_required'])
+    const stale = await patch(edge, { mode: 'direct_llm' }, '"0000.x"')
+    expect([stale.status, (await errorOf(stale)).code]).to.deep.equal([412, 'precondition_failed'])
+    expect(text()).to.equal(SHIPPED)
+
+    const { etag } = await read(edge)
+    // The override's file breaks: another answer, the same operators' file.
+    saveByRename(directory.path('auto.flagd.json'), TORN)
+    for (let tries = 0; (await read(edge)).etag === etag && tries < 500; tries += 1)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    expect((await read(edge)).etag).not.to.equal(etag)
+    expect((await call(edge, 'GET', undefined, { 'if-none-match': etag })).status).to.equal(200)
+    expect((await patch(edge, { fallbackPolicy: 'off' }, `W/${etag}`)).status).to.equal(200)
+  })
+
+  it('refuses what it does not understand, and whom', async () => {
+    writeFileSync(file(), SHIPPED)
+    const edge = await replica()
+    for (const body of [{}, { mode: 'both' }, { canaryPercent: 101 }, { colour: 1 }, { enabledOrgs: {} }]) {
+      const response = await patch(edge, body, '*')
+      expect([response.status, (await errorOf(response)).code], JSON.stringify(body)).to.deep.equal([
+        400,
+        'bad_request',
+      ])
+    }
+    const member = await call(
+      edge,
+      'PATCH',
+      { mode: null },
+      { authorization: await bearer(), 'if-match': '*' },
+    )
+    expect(member.status).to.equal(403)
+    edge.state = 'draining'
+    const draining = await patch(edge, { mode: 'direct_llm' }, '*')
+    expect([draining.status, draining.headers.get('retry-after')]).to.deep.equal([503, '1'])
+    expect(text()).to.equal(SHIPPED)
+  })
+
+  it('refuses, with path and line, what the checks refuse', async () => {
+    writeFileSync(file(), SHIPPED)
+    const edge = await replica()
+    const wrong = await patch(edge, { guardrails: { timeoutRate: 7 } }, '*')
+    const { code, details = [] } = await errorOf(wrong)
+    expect([wrong.status, code]).to.deep.equal([422, 'unprocessable'])
+    const line = SHIPPED.split('\n').findIndex((each) => each.includes('"timeoutRate"')) + 1
+    expect(details.join('\n'))
+      .to.match(/timeoutRate/)
+      .and.to.include(`(line ${line}): `)
+
+    const route = await errorOf(await patch(edge, { llmRoute: { endpoints: ['nowhere'] } }, '*'))
+    expect(route.details?.join()).to.include('no endpoint has these names: nowhere')
+    expect(text()).to.equal(SHIPPED)
+
+    writeFileSync(file(), TORN)
+    const torn = await errorOf(await patch(edge, { mode: 'direct_llm' }, '*'))
+    expect(torn.details?.join()).to.match(/line 3/)
+    const { view } = await read(edge)
+    expect(view.ops.values).to.equal(null)
+    expect(view.ops.fault).to.match(/^line 3: not JSON/)
+    expect(text()).to.equal(TORN)
+
+    const bytes = Buffer.concat([Buffer.from(SHIPPED.replace('operations', 'op?s')), Buffer.from('\n')])
+    bytes[bytes.indexOf('op?s') + 2] = 0xff
+    writeFileSync(file(), bytes)
+    expect((await patch(edge, { mode: 'direct_llm' }, '*')).status).to.equal(422)
+    expect(readFileSync(file()).equals(bytes)).to.equal(true)
+  })
+
+  it('says where to edit where the file is not here, or cannot be written', async () => {
+    const here = await replica()
+    const missing = await patch(here, { mode: 'direct_llm' }, '*')
+    const { code, details } = await errorOf(missing)
+    expect([missing.status, code]).to.deep.equal([503, 'flags_unavailable'])
+    expect(details?.join()).to.include('CHAT_FLAGS_FILE')
+
+    const served = await startEdge({ status: { resolver: 'rpc' }, opsFile: opsFile() })
+    opened.push(() => served.close())
+    const elsewhere = await patch(served, { mode: 'direct_llm' }, '*')
+    const told = await errorOf(elsewhere)
+    expect([elsewhere.status, told.code]).to.deep.equal([409, 'flags_elsewhere'])
+    expect(told.message).to.include('flagd')
+
+    writeFileSync(file(), SHIPPED)
+    const before = (step: string) => {
+      if (step === 'temp_open') throw Object.assign(new Error('EROFS'), { code: 'EROFS' })
+    }
+    const readOnly = await startEdge({ opsFile: opsFile(file(), { faults: { before } }) })
+    opened.push(() => readOnly.close())
+    const refused = await patch(readOnly, { mode: 'direct_llm' }, '*')
+    expect(refused.status).to.equal(503)
+    expect((await errorOf(refused)).details?.join()).to.include(
+      "the file system is read-only; give the operators' flags a directory",
+    )
+    expect(text()).to.equal(SHIPPED)
+  })
+
+  it('says so where the change is not in force here in time', async () => {
+    writeFileSync(file(), SHIPPED)
+    const edge = await startEdge({ opsFile: opsFile() })
+    opened.push(() => edge.close())
+    const answer = await answerOf(await patch(edge, { mode: 'direct_llm' }, '*'))
+    expect(answer.inForce).to.equal(false)
+    expect(answer.note).to.include('It is written')
+  })
+
+  it('keeps mode and link of the file', async () => {
+    mkdirSync(directory.path('real'))
+    writeFileSync(directory.path('real', 'ops.json'), SHIPPED)
+    chmodSync(directory.path('real', 'ops.json'), 0o640)
+    symlinkSync(directory.path('real', 'ops.json'), directory.path('link.json'))
+    const edge = await replica({ path: directory.path('link.json') })
+    expect((await answerOf(await patch(edge, { mode: 'direct_llm' }, '*'))).inForce).to.equal(true)
+    expect(realpathSync(directory.path('link.json'))).to.equal(
+      realpathSync(directory.path('real', 'ops.json')),
+    )
+    expect(statSync(directory.path('real', 'ops.json')).mode & 0o777).to.equal(0o640)
+  })
+
+  it('loses no edit among several replicas: one tag serves once', async () => {
+    writeFileSync(file(), SHIPPED)
+    const replicas = [await replica(), await replica(), await replica()]
+    const first = replicas[0] as Edge
+    const { etag } = await read(first)
+    const raced = await Promise.all(
+      Array.from({ length: 12 }, (_, at) =>
+        patch(replicas[at % 3] as Edge, { enabledOrgs: { add: [`once-${at}`] } }, etag),
+      ),
+    )
+    const statuses = raced.map(({ status }) => status)
+    expect(statuses.filter((status) => status === 200)).to.have.length(1)
+    expect(statuses.filter((status) => status === 412)).to.have.length(11)
+    const winner = `once-${statuses.indexOf(200)}`
+    expect((await read(first)).view.ops.values?.mode.enabledOrgs).to.deep.equal([winner])
+
+    // Each reads and tries until it is in, as a command line does.
+    const add = async (edge: Edge, org: string): Promise<void> => {
+      for (;;) {
+        const { etag: tag } = await read(edge)
+        const { status } = await patch(edge, { enabledOrgs: { add: [org] } }, tag)
+        if (status === 200) return
+        expect(status).to.equal(412)
+      }
+    }
+    const orgs = Array.from({ length: 9 }, (_, at) => `org-${at}`)
+    await Promise.all(orgs.map((org, at) => add(replicas[at % 3] as Edge, org)))
+    const { view } = await read(first)
+    expect(view.ops.values?.mode.enabledOrgs).to.have.members([winner, ...orgs])
+  })
+
+  it('never overwrites an editor who saves in between', async () => {
+    writeFileSync(file(), SHIPPED)
+    const byHand = SHIPPED.replace('"owner": "operations"', '"owner": "by hand"')
+    let saved = false
+    const before = (step: string) => {
+      // After the temporary file is written, before the last look.
+      if (step !== 'check' || saved) return
+      saved = true
+      saveByRename(file(), byHand)
+    }
+    const edge = await startEdge({ opsFile: opsFile(file(), { faults: { before } }) })
+    opened.push(() => edge.close())
+    const { etag } = await read(edge)
+    expect((await patch(edge, { mode: 'direct_llm' }, etag)).status).to.equal(412)
+    expect(text()).to.equal(byHand)
+    saved = false
+    expect((await patch(edge, { mode: 'direct_llm' }, '*')).status).to.equal(200)
+    expect(text()).to.equal(byHand.replace('"defaultVariant": null', '"defaultVariant": "direct_llm"'))
+  })
+})
