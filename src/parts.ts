@@ -110,7 +110,7 @@ export function createParts(around: Surroundings) {
       journal,
       notifier,
       recoveryShadows,
-      requests: llm.requests,
+      llm,
     },
     around,
   )
@@ -184,6 +184,9 @@ function openBackends({ config, clock, logger }: Surroundings, llm: SharedLlm, s
       gate: llm.gate,
       refused: llm.refused,
       onRequest: (endpoint, cause) => llm.requests.add(endpoint, cause),
+      onRefused: () => {
+        llm.requests.refused += 1
+      },
     }),
     runtime_orchestrator: createRuntimeOrchestrator(config.runtime, { clock, logger, ...signs }),
   }
@@ -339,7 +342,7 @@ interface Counted {
   readonly journal: Journal
   readonly notifier: Notifier | undefined
   readonly recoveryShadows: RecoveryShadows
-  readonly requests: RequestCounts
+  readonly llm: SharedLlm
 }
 
 function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
@@ -351,7 +354,12 @@ function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
     fallback: () => fallback.snapshot(),
     shadows: () => shadows.counts(),
     storeAvailable: () => sessions.isAvailable,
-    llmRequests: () => parts.requests.list(),
+    llm: () => ({
+      requests: parts.llm.requests.list(),
+      endpoints: parts.llm.gate.state(),
+      waiting: parts.llm.gate.waiting,
+      refused: parts.llm.requests.refused,
+    }),
     counts: () => ({
       chat_window_orgs_dropped_total: windows.droppedOrgs,
       chat_turns_lost_total: sessions.lost,

@@ -14,6 +14,8 @@ export interface RoutedLlmDeps {
   readonly gate: LlmGate
   /** A request ended; `cause` is `ok`, `aborted`, or the code of its failure. */
   onRequest(endpoint: string, cause: string): void
+  /** A turn was not admitted. */
+  onRefused?(): void
 }
 
 /** Refuses turns of the direct LLM before their stream is open. */
@@ -63,7 +65,10 @@ export function createRoutedLlm(
     admit(turn, waitMs) {
       const route = routeOf(turn)
       const entry = deps.gate.enter(route, waitMs)
-      if (entry.now?.kind === 'refused' && entry.now.why === 'full') return deps.gate.retryAfterSeconds(route)
+      if (entry.now?.kind === 'refused' && entry.now.why === 'full') {
+        deps.onRefused?.()
+        return deps.gate.retryAfterSeconds(route)
+      }
       admitted.set(turn, entry)
       return undefined
     },

@@ -54,6 +54,14 @@ export interface Entry {
   leave(): void
 }
 
+/** An endpoint at this moment. */
+export interface EndpointState {
+  readonly endpoint: string
+  /** under way */
+  readonly requests: number
+  readonly resting: boolean
+}
+
 export interface GateDeps {
   readonly clock: Clock
   /** An endpoint begins to rest, or rests for longer. */
@@ -78,6 +86,7 @@ interface Waiting {
  */
 export class LlmGate {
   readonly #places: Places
+  readonly #names: readonly string[]
   readonly #rests = new Map<string, Rest>()
   readonly #last = new Map<string, FailedRequest>()
   readonly #budgets = new Map<string, RetryBudget>()
@@ -91,6 +100,7 @@ export class LlmGate {
     private readonly deps: GateDeps,
   ) {
     this.#places = new Places(endpoints)
+    this.#names = endpoints.map(({ name }) => name)
     for (const { name } of endpoints) this.#budgets.set(name, new RetryBudget())
   }
 
@@ -99,13 +109,28 @@ export class LlmGate {
     return this.#waiting.size
   }
 
+  /** How each endpoint is now. */
+  state(): readonly EndpointState[] {
+    const now = this.deps.clock.monotonic()
+    return this.#names.map((endpoint) => ({
+      endpoint,
+      requests: this.#places.taken(endpoint),
+      resting: permission(this.#rest(endpoint), now) !== 'free',
+    }))
+  }
+
   /** s after which a refused turn may find a place: what the queue takes at the pace of the latest answers */
   retryAfterSeconds(route: readonly string[]): number {
     return this.#hold.secondsFor(this.#waitersFor(route, 'place'), this.#places.most(route))
   }
 
-  /** Takes one retry out of the endpoint's budget, where it has one left. */
+  /** Takes one retry out of the endpoint's budget, where it has one left and does not rest after failures. */
   takeRetry(endpoint: string): boolean {
+    const rest = this.#rest(endpoint)
+    return (rest.kind === 'working' || rest.asked) && this.#takeOfBudget(endpoint)
+  }
+
+  #takeOfBudget(endpoint: string): boolean {
     return this.#budgets.get(endpoint)?.take(this.deps.clock.monotonic()) ?? false
   }
 
@@ -139,14 +164,18 @@ export class LlmGate {
         ...(rest.kind === 'resting' ? { restEndsAt: rest.until } : {}),
       }
     })
-    return choose(views, now, (name) => this.takeRetry(name))
+    return choose(views, now, (name) => this.#takeOfBudget(name))
   }
 
   #isQueueFull(route: readonly string[], choice: Choice & { kind: 'wait' }): boolean {
     if (choice.for === 'place') return this.#waitersFor(route, 'place') >= this.#places.queueBound(route)
+    return !this.#isSoon(route) || this.#waitersFor(route, 'rest') >= MOST_REST_WAITERS
+  }
+
+  /** One of the endpoints, which all rest, may be back in a moment. */
+  #isSoon(route: readonly string[]): boolean {
     const endsAt = Math.min(...route.map((name) => this.#restEndsAt(name)))
-    const soon = endsAt - this.deps.clock.monotonic() <= MOST_REST_WAIT_MS
-    return !soon || this.#waitersFor(route, 'rest') >= MOST_REST_WAITERS
+    return endsAt - this.deps.clock.monotonic() <= MOST_REST_WAIT_MS
   }
 
   /** A probe under way may bring the endpoint back at any moment. */
@@ -215,7 +244,8 @@ export class LlmGate {
     else if (choice.kind === 'refuse') waiting.resolve(this.#refusal('resting', waiting.route))
     else {
       waiting.for = choice.for
-      const late = this.deps.clock.monotonic() >= this.#endOf(waiting)
+      const inVain = choice.for === 'rest' && !this.#isSoon(waiting.route)
+      const late = inVain || this.deps.clock.monotonic() >= this.#endOf(waiting)
       if (late) waiting.resolve(this.#refusal(choice.for === 'place' ? 'full' : 'resting', waiting.route))
       else this.#arm(waiting, choice)
     }
@@ -235,7 +265,7 @@ export class LlmGate {
     this.#places.take(name)
     const since = clock.monotonic()
     const probe = probing ? ++this.#probes : undefined
-    if (probe !== undefined) this.#rests.set(name, probed(this.#rest(name), probe))
+    if (probe !== undefined) this.#rests.set(name, probed(this.#rest(name), probe, since))
     let here = true
     return {
       kind: 'seat',

@@ -3,6 +3,9 @@ import type { ExecutionErrorCode } from '../protocol/execution-codes.js'
 /** ms before the one retry on the same endpoint, with jitter so that turns that failed together do not come together */
 const LEAST_DELAY_MS = 100
 const MOST_DELAY_MS = 400
+/** ms beyond a `Retry-After`, the second with jitter */
+const LEAST_AFTER_MS = 10
+const MORE_AFTER_MS = 90
 /** the longest `Retry-After` a turn waits for, in ms */
 export const MOST_RETRY_AFTER_MS = 2000
 
@@ -60,5 +63,6 @@ function delayOf({ httpStatus, retryAfterMs }: FailedRequest, random: number): n
   const jitterMs = (MOST_DELAY_MS - LEAST_DELAY_MS) * random
   if (httpStatus !== 429) return LEAST_DELAY_MS + jitterMs
   if (retryAfterMs === undefined || retryAfterMs > MOST_RETRY_AFTER_MS) return undefined
-  return Math.max(retryAfterMs, LEAST_DELAY_MS)
+  // A timer may fire a moment early, and the server means what it says.
+  return Math.max(retryAfterMs, LEAST_DELAY_MS) + LEAST_AFTER_MS + MORE_AFTER_MS * random
 }

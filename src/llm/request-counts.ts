@@ -7,6 +7,9 @@ export class RequestCounts {
     for (const { name } of endpoints) this.#counts.set(name, new Map([['ok', 0]]))
   }
 
+  /** turns that were refused before their stream was open */
+  refused = 0
+
   add(endpoint: string, cause: string): void {
     const causes = this.#counts.get(endpoint)
     causes?.set(cause, (causes.get(cause) ?? 0) + 1)

@@ -4,6 +4,8 @@ export const FAILURES_IN_A_ROW = 5
 export const FIRST_REST_MS = 5000
 /** ms of the longest rest that we choose ourselves */
 export const LONGEST_REST_MS = 60_000
+/** ms between two tries of an endpoint that rests, where no other is left */
+export const EARLY_EVERY_MS = 1500
 /** ms that a server can ask for at most: by a wrong `Retry-After` it must not be gone for a day */
 export const LONGEST_ASKED_MS = 600_000
 
@@ -18,6 +20,8 @@ export type Rest =
       readonly until: number
       readonly lengthMs: number
       readonly asked: boolean
+      /** when it was asked last */
+      readonly triedAt: number
       readonly probe?: number
     }
 
@@ -33,12 +37,12 @@ export function permission(rest: Rest, now: number): Permission {
   if (rest.kind === 'working') return 'free'
   if (rest.probe !== undefined) return 'no'
   if (now >= rest.until) return 'probe'
-  return rest.asked ? 'no' : 'early'
+  return rest.asked || now < rest.triedAt + EARLY_EVERY_MS ? 'no' : 'early'
 }
 
 /** Turn number `probe` tries the endpoint now. */
-export function probed(rest: Rest, probe: number): Rest {
-  return rest.kind === 'working' ? rest : { ...rest, probe }
+export function probed(rest: Rest, probe: number, now: number): Rest {
+  return rest.kind === 'working' ? rest : { ...rest, probe, triedAt: now }
 }
 
 export interface Failed {
@@ -58,6 +62,8 @@ export function afterFailure(rest: Rest, { now, probe, retryAfterMs = 0 }: Faile
   }
   // One that was on its way when the rest began tells nothing new.
   if (probe === undefined || rest.probe !== probe) return rest
+  // Tried before its time: the rest goes on as it was.
+  if (now < rest.until) return afterNothing(rest, probe)
   return resting(now, rest.asked ? FIRST_REST_MS : Math.min(rest.lengthMs * 2, LONGEST_REST_MS))
 }
 
@@ -79,11 +85,12 @@ export function afterNothing(rest: Rest, probe: number | undefined): Rest {
 }
 
 function resting(now: number, lengthMs: number): Rest {
-  return { kind: 'resting', until: now + lengthMs, lengthMs, asked: false }
+  return { kind: 'resting', until: now + lengthMs, lengthMs, asked: false, triedAt: now }
 }
 
 function askedToRest(rest: Rest, now: number, retryAfterMs: number): Rest {
   const until = now + Math.min(retryAfterMs, LONGEST_ASKED_MS)
-  if (rest.kind === 'working') return { kind: 'resting', until, lengthMs: FIRST_REST_MS, asked: true }
+  if (rest.kind === 'working')
+    return { kind: 'resting', until, lengthMs: FIRST_REST_MS, asked: true, triedAt: now }
   return { ...rest, until: Math.max(rest.until, until), asked: true }
 }

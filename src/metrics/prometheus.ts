@@ -8,7 +8,7 @@ import { countedAs, isJudged } from '../protocol/execution-results.js'
 import { FALLBACK_STATES, MANUAL_SCOPES, TRANSITION_KINDS } from '../protocol/fallback.js'
 import { FALLBACK_SCOPES, scopeName } from '../protocol/fallback-scope.js'
 import { type Decision, EXECUTION_MODES, type ExecutionMode } from '../protocol/modes.js'
-import { type LlmRequestFigures, registerLlmRequests } from './prometheus-llm.js'
+import { type LlmFigures, registerLlm } from './prometheus-llm.js'
 import {
   DURATION_BUCKETS,
   type EndedTurn,
@@ -30,8 +30,8 @@ export interface ServiceMetricsOptions {
   readonly shadows?: () => ShadowFigures
   /** whether the database takes what is written; asked at each exposition; absent: no `chat_store_available` */
   readonly storeAvailable?: () => boolean
-  /** asked at each exposition; absent: no `chat_llm_requests_total` */
-  readonly llmRequests?: () => LlmRequestFigures
+  /** asked at each exposition; absent: no `chat_llm_*` */
+  readonly llm?: () => LlmFigures
   /** counts that others keep, by their metric's name; asked at each exposition */
   readonly counts?: () => Readonly<Record<CountName, number>>
   /** CPU, memory, garbage collection and event-loop lag of the process; default true */
@@ -79,7 +79,7 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
   if (options.fallback !== undefined) registerFallback(registry, options.fallback)
   if (options.shadows !== undefined) registerShadows(registry, options.shadows)
   if (options.storeAvailable !== undefined) registerStore(registry, options.storeAvailable)
-  if (options.llmRequests !== undefined) registerLlmRequests(registry, options.llmRequests)
+  if (options.llm !== undefined) registerLlm(registry, options.llm)
   if (options.counts !== undefined) registerCounts(registry, options.counts)
   const openStreams = new Gauge({
     name: 'chat_open_streams',

@@ -135,28 +135,38 @@ describe('the gate in front of the endpoints', () => {
     expect(told).to.deep.equal(['primary rests 5000', 'primary is back'])
   })
 
-  it('tries the only endpoint before its rest is over, one turn at a time and within the budget', async () => {
-    const { gate } = gateOf({ only: undefined })
+  it('tries the only endpoint before its rest is over, one turn in 1.5 s', async () => {
+    const { gate, clock } = gateOf({ only: undefined })
     fail(gate, ['only'], 5)
-    const probe = seatOf(gate.enter(['only'], 1000))
+    const resting = { kind: 'refused', why: 'resting', last: DOWN }
+    expect(gate.enter(['only'], 1000).now).to.deep.equal(resting)
+    clock.advance(1500)
+    const early = seatOf(gate.enter(['only'], 1000))
+    const hoping = gate.enter(['only'], 1000)
+    expect(hoping.now).to.equal(undefined)
+    early.failed(DOWN)
+    early.leave()
+    expect(await hoping.seat).to.deep.equal(resting)
+    expect(gate.enter(['only'], 1000).now).to.deep.equal(resting)
+    // What was tried before its time did not make the rest longer.
+    clock.advance(3500)
+    const due = seatOf(gate.enter(['only'], 1000))
     const waiting = gate.enter(['only'], 1000)
-    expect(waiting.now).to.equal(undefined)
-    probe.failed(DOWN)
-    probe.leave()
-    const next = await waiting.seat
-    if (next.kind !== 'seat') throw new Error('refused')
-    next.failed(DOWN)
-    next.leave()
-    let tries = 2
-    for (let n = 0; n < 50; n++) {
-      const { now } = gate.enter(['only'], 1000)
-      if (now?.kind !== 'seat') continue
-      tries += 1
-      now.failed(DOWN)
-      now.leave()
-    }
-    expect(tries).to.equal(10)
-    expect(gate.enter(['only'], 1000).now).to.deep.equal({ kind: 'refused', why: 'resting', last: DOWN })
+    due.content()
+    expect(await waiting.seat).to.include({ kind: 'seat', endpoint: 'only' })
+  })
+
+  it('pays for such tries out of the budget of retries', () => {
+    const { gate, clock } = gateOf({ only: undefined })
+    fail(gate, ['only'], 5)
+    clock.advance(1500)
+    for (let n = 0; n < 10; n++) expect(gate.takeRetry('only')).to.equal(false)
+    const { gate: spent, clock: itsClock } = gateOf({ only: undefined })
+    for (let n = 0; n < 10; n++) expect(spent.takeRetry('only')).to.equal(true)
+    fail(spent, ['only'], 5)
+    itsClock.advance(1500)
+    expect(spent.enter(['only'], 1000).now).to.deep.include({ kind: 'refused', why: 'resting' })
+    expect(gate.enter(['only'], 1000).now?.kind).to.equal('seat')
   })
 
   it('waits for a short rest that a server asked for, and sends nothing before', async () => {

@@ -26,6 +26,7 @@ describe('the rest of an endpoint', () => {
   it('begins with the fifth failure in a row', () => {
     expect(permission(failures(FAILURES_IN_A_ROW - 1), 0)).to.equal('free')
     const rest = failures(FAILURES_IN_A_ROW)
+    expect(permission(rest, 1499)).to.equal('no')
     expect(permission(rest, 4999)).to.equal('early')
     expect(permission(rest, 5000)).to.equal('probe')
   })
@@ -49,7 +50,7 @@ describe('the rest of an endpoint', () => {
     let rest = failures(5)
     const lengths: number[] = []
     for (let now = 5000, probe = 1; probe <= 6; probe++) {
-      rest = fail(probed(rest, probe), now, undefined, probe)
+      rest = fail(probed(rest, probe, now), now, undefined, probe)
       if (rest.kind !== 'resting') throw new Error('it works')
       lengths.push(rest.until - now)
       now = rest.until
@@ -62,7 +63,7 @@ describe('the rest of an endpoint', () => {
   })
 
   it('lets one turn at a time probe, also after one that told nothing', () => {
-    const rest = probed(failures(5), 1)
+    const rest = probed(failures(5), 1, 0)
     expect(permission(rest, 9000)).to.equal('no')
     expect(permission(afterNothing(rest, 2), 9000)).to.equal('no')
     expect(permission(afterNothing(rest, 1), 9000)).to.equal('probe')
@@ -72,7 +73,14 @@ describe('the rest of an endpoint', () => {
   it('is not prolonged by failures of turns that were on their way when it began', () => {
     const rest = failures(5)
     expect(fail(rest, 3000)).to.equal(rest)
-    expect(fail(probed(rest, 2), 3000, undefined, 1)).to.deep.equal(probed(rest, 2))
+    expect(fail(probed(rest, 2, 0), 3000, undefined, 1)).to.deep.equal(probed(rest, 2, 0))
+  })
+
+  it('is not prolonged by a try before its time, and the next one comes 1.5 s later', () => {
+    const rest = fail(probed(failures(5), 1, 2000), 2100, undefined, 1)
+    expect(permission(rest, 3499)).to.equal('no')
+    expect(permission(rest, 3500)).to.equal('early')
+    expect(permission(rest, 5000)).to.equal('probe')
   })
 
   it('holds its bounds whatever happens', () => {
@@ -93,7 +101,7 @@ describe('the rest of an endpoint', () => {
           const allowed = permission(rest, now)
           const mine = asProbe && (allowed === 'probe' || allowed === 'early') ? ++probe : undefined
           if (mine !== undefined) {
-            rest = probed(rest, mine)
+            rest = probed(rest, mine, now)
             expect(permission(rest, now)).to.equal('no')
           }
           if (what === 'fail') rest = fail(rest, now, undefined, mine)

@@ -156,18 +156,26 @@ describe('the service metrics', () => {
     expect(await samples(make())).not.to.have.key('chat_shadow_running')
   })
 
-  it('count requests to the direct LLM as they are at the scrape', async () => {
-    const requests: [string, string, number][] = [['primary', 'ok', 0]]
-    const metrics = createServiceMetrics({
-      replica: 'host-1',
-      processMetrics: false,
-      llmRequests: () => requests,
-    })
+  it('tell of the endpoints of the direct LLM as they are at the scrape', async () => {
+    const figures = {
+      requests: [['primary', 'ok', 0]] as (readonly [string, string, number])[],
+      endpoints: [{ endpoint: 'primary', requests: 4, resting: true }],
+      waiting: 3,
+      refused: 1,
+    }
+    const metrics = createServiceMetrics({ replica: 'host-1', processMetrics: false, llm: () => figures })
     await samples(metrics)
-    requests.splice(0, 1, ['primary', 'ok', 3], ['reserve', 'llm_unreachable', 2])
+    figures.requests = [
+      ['primary', 'ok', 3],
+      ['reserve', 'llm_unreachable', 2],
+    ]
     const found = await samples(metrics)
     expect(found.get('chat_llm_requests_total{cause="ok",endpoint="primary"}')).to.equal(3)
     expect(found.get('chat_llm_requests_total{cause="llm_unreachable",endpoint="reserve"}')).to.equal(2)
+    expect(found.get('chat_llm_running_requests{endpoint="primary"}')).to.equal(4)
+    expect(found.get('chat_llm_endpoint_resting{endpoint="primary"}')).to.equal(1)
+    expect(found.get('chat_llm_waiting_turns')).to.equal(3)
+    expect(found.get('chat_llm_refused_turns_total')).to.equal(1)
   })
 
   it('name no org', async () => {

@@ -25,7 +25,12 @@ async function exportedMetrics(): Promise<Exported> {
     fallback: () => QUIET,
     shadows: () => countsOf(newTally(), 0),
     storeAvailable: () => true,
-    llmRequests: () => ['ok', 'aborted', ...EXECUTION_ERROR_CODES].map((cause) => ['default', cause, 0]),
+    llm: () => ({
+      requests: ['ok', 'aborted', ...EXECUTION_ERROR_CODES].map((cause) => ['default', cause, 0]),
+      endpoints: [{ endpoint: 'default', requests: 0, resting: false }],
+      waiting: 0,
+      refused: 0,
+    }),
     counts: () => ({
       chat_window_orgs_dropped_total: 0,
       chat_turns_lost_total: 0,
