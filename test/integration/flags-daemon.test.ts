@@ -114,6 +114,18 @@ for (const resolver of ['in-process', 'rpc'] as const)
       return performance.now() - startedAt
     }
 
+    it('are those of the daemon too where its files give them as a list', async () => {
+      const asList = (text: string) => {
+        const { flags }: { flags: Record<string, object> } = JSON.parse(text)
+        return JSON.stringify({ flags: Object.entries(flags).map(([key, flag]) => ({ key, ...flag })) })
+      }
+      const { flags } = await startBoth(asList(RUNTIME), asList(overrideDocument('on')))
+      await stateIs(flags, 'ready')
+      expect(flags.status()).to.deep.equal({ resolver, state: 'ready', faults: [] })
+      const values = await goodTurn(flags)
+      expect([values.mode.value, values.override.on]).to.deep.equal(['runtime_orchestrator', true])
+    })
+
     it('are those of the daemon, with their reasons', async () => {
       const { flags } = await startBoth()
       await stateIs(flags, 'ready')

@@ -60,6 +60,16 @@ for (const resolver of RESOLVERS) {
       return flagd().provider(simulator, resolver)
     }
 
+    it('gives the flags of a list like those of an object', async () => {
+      const { flags, ...rest }: { flags: Record<string, object> } = JSON.parse(OPS)
+      const list = Object.entries(flags).map(([key, flag]) => ({ key, ...flag }))
+      const file = flagd().write('list.flagd.json', JSON.stringify({ ...rest, flags: list }))
+      const simulator = await flagd().simulator({ files: [file] })
+      const provider = await flagd().provider(simulator, resolver)
+      expect(await provider.string('mode', { orgId: 'org-a' })).to.include({ value: 'runtime_orchestrator' })
+      expect(await provider.number('share')).to.include({ value: 0.8, reason: 'STATIC' })
+    })
+
     it('gives values, reasons, variants and merged metadata', async () => {
       const provider = await connected()
       const metadata = { team: 'ops', shared: 'flag', revision: 7, manual: true }
