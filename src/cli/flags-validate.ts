@@ -6,7 +6,8 @@ import type { FlagFileKind } from '../decision/flags.js'
 import { checkFlagDocument, type FlagIssue } from '../decision/ops-file-check.js'
 import { type Output, processOutput } from './output.js'
 
-const HELP = `Finds what a flagd, its provider or this service would refuse in the flag files.
+const HELP = `Finds what a flagd, its provider or this service would refuse in the flag files, and what they would
+take otherwise than it is meant.
 
 Usage: chat-cutover flags validate [options] [file...]
 

@@ -13,6 +13,7 @@ import { FlagFile, type Reception } from './flag-file.js'
 import { troubleFaults } from './flag-file-trouble.js'
 import { changedFlags, type Loaded, loadFlags } from './flag-source.js'
 import { FLAGS_OF_FILE, type FlagFileKind } from './flags.js'
+import { type FlagIssue, isRefusing } from './ops-file-check.js'
 import type { FlagFileContent } from './read-flag-file.js'
 import { silentSdkLogger } from './sdk-logger.js'
 
@@ -166,7 +167,7 @@ export class FileProvider implements Provider {
       source.flags = loaded.flags
       source.refusedFlags = loaded.refusedFlags
       source.known = true
-      if (source.kind === 'ops' && content.kind === 'text' && loaded.issues.length === 0)
+      if (source.kind === 'ops' && content.kind === 'text' && !loaded.issues.some(isRefusing))
         this.options.onGood(content.text)
     }
     this.#merge()
@@ -205,9 +206,20 @@ function describeFaults(source: Source, loaded: Loaded, hasLines: boolean): Faul
     return {
       where: source.file.path,
       ...(hasLines ? { line } : {}),
-      message: `${place}${message}; ${refuses === 'flag' ? FLAG_IN_FORCE : fileInForce(source)}`,
+      message: `${place}${message}; ${inForce(refuses, source)}`,
     }
   })
+}
+
+function inForce(refuses: FlagIssue['refuses'], source: Source): string {
+  switch (refuses) {
+    case 'nothing':
+      return 'it is in force as written'
+    case 'flag':
+      return FLAG_IN_FORCE
+    case 'file':
+      return fileInForce(source)
+  }
 }
 
 const FLAG_IN_FORCE = 'the last good value of this flag stays in force, where there was one'

@@ -10,10 +10,10 @@ export interface FlagIssue {
   /** where in the document, as `flags.chat-execution-mode.state`; empty for the document itself */
   readonly path: string
   readonly message: string
-  /** an `error` is refused by a daemon, a provider or this service; a `warning` is only odd */
+  /** an `error` is refused by a daemon, a provider or this service, or means something else than what is written; a `warning` is only odd */
   readonly severity: 'error' | 'warning'
-  /** what an error keeps from being taken over: the whole file, or one flag of it */
-  readonly refuses: 'file' | 'flag'
+  /** what an error keeps from being taken over: the whole file, one flag of it, or nothing: it is in force as written */
+  readonly refuses: 'file' | 'flag' | 'nothing'
 }
 
 /** A flag file that parses as strict JSON, with the places of its parts; its flags as an object, however written. */
@@ -32,8 +32,13 @@ export class IssueList {
     this.#push(offset, path, message, 'error', refuses)
   }
 
+  /** Taken by everybody without a word, and certainly not meant so. */
+  suspect(offset: number, path: JSONPath, message: string): void {
+    this.#push(offset, path, message, 'error', 'nothing')
+  }
+
   warn(offset: number, path: JSONPath, message: string): void {
-    this.#push(offset, path, message, 'warning', 'flag')
+    this.#push(offset, path, message, 'warning', 'nothing')
   }
 
   /** Whether something that refuses the file is known at `path` or beneath it. */

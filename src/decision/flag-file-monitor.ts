@@ -3,7 +3,7 @@ import type { FlagFaults } from './flag-faults.js'
 import { FlagFile, type Reception } from './flag-file.js'
 import { troubleFaults } from './flag-file-trouble.js'
 import type { FlagFileKind } from './flags.js'
-import { checkFlagDocument } from './ops-file-check.js'
+import { checkFlagDocument, isRefusing } from './ops-file-check.js'
 import type { FlagFileContent } from './read-flag-file.js'
 
 /**
@@ -23,16 +23,21 @@ export function monitorFlagFile(
       content.kind === 'text'
         ? checkFlagDocument(content.text, kind).filter(({ severity }) => severity === 'error')
         : []
-    if (issues.length > 0 && !settled) return 'doubtful'
+    const isRefused = issues.some(isRefusing)
+    if (isRefused && !settled) return 'doubtful'
     faults.replace(
       `file:${kind}`,
-      issues.map(({ line, path: at, message }) => ({
+      issues.map(({ line, path: at, message, refuses }) => ({
         where: path,
         line,
-        message: `${at === '' ? '' : `${at}: `}${message}; flags served before stay in force, then code defaults`,
+        message: `${at === '' ? '' : `${at}: `}${message}; ${
+          refuses === 'nothing'
+            ? 'it is in force as written'
+            : 'flags served before stay in force, then code defaults'
+        }`,
       })),
     )
-    if (content.kind === 'text' && issues.length === 0) onGood(content.text)
+    if (content.kind === 'text' && !isRefused) onGood(content.text)
     return 'taken'
   }
   return new FlagFile({

@@ -31,7 +31,8 @@ export function loadFlags(content: FlagFileContent, kind: FlagFileKind, last: Co
   } catch (thrown) {
     return { kind: 'refused', issues: [wholeFile(errorText(thrown))] }
   }
-  const faulty = new Set(issues.map(({ path }) => flagOf(path, storage.getFlags())))
+  const refusing = issues.filter(({ refuses }) => refuses === 'flag')
+  const faulty = new Set(refusing.map(({ path }) => flagOf(path, storage.getFlags())))
   const flags = new Map<string, FeatureFlag>()
   const refusedFlags = new Set<string>()
   for (const [key, flag] of storage.getFlags()) {

@@ -6,7 +6,7 @@ import { type Caller, evaluationContext, NOBODY } from './caller.js'
 import type { FaultFound } from './flag-faults.js'
 import { loadFlags } from './flag-source.js'
 import { FLAG_KEYS, FLAGS_OF_FILE, type FlagsOrigin } from './flags.js'
-import { checkFlagDocument } from './ops-file-check.js'
+import { checkFlagDocument, isRefusing } from './ops-file-check.js'
 import { silentSdkLogger } from './sdk-logger.js'
 
 /** name of the kept text */
@@ -149,7 +149,7 @@ function coreOf(flags: ReadonlyMap<string, FeatureFlag>): FlagdCore {
 
 /** One flag of it that is refused would be missing at the next start, though its last good value is in force now. */
 function isGood(text: string): boolean {
-  return !checkFlagDocument(text, 'ops').some(({ severity }) => severity === 'error')
+  return !checkFlagDocument(text, 'ops').some(isRefusing)
 }
 
 function opsFlagsOf(configuration: string): string | undefined {

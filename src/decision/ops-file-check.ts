@@ -1,6 +1,7 @@
 import { findNodeAtLocation, type Node } from 'jsonc-parser'
 import { type FlagIssue, IssueList, parseFlagDocument, propertiesOf } from './flag-document.js'
-import type { FlagFileKind } from './flags.js'
+import { FLAGS_OF_FILE, type FlagFileKind } from './flags.js'
+import { checkMeaning } from './meaning-check.js'
 import { checkOwnFlags } from './own-flags-check.js'
 import { checkSchema } from './schema-check.js'
 import { checkTargeting, type TargetingNames } from './targeting-check.js'
@@ -26,12 +27,22 @@ function checkRoot(root: Node, kind: FlagFileKind, issues: IssueList): void {
   else {
     const evaluators = findNodeAtLocation(root, ['$evaluators'])
     const names = new Set(propertiesOf(evaluators).map(({ key }) => key))
-    for (const { key, value } of propertiesOf(evaluators))
+    for (const { key, value } of propertiesOf(evaluators)) {
       checkTargeting(value, ['$evaluators', key], { variants: undefined, evaluators: names }, issues)
+      checkMeaning(value, ['$evaluators', key], issues)
+    }
     for (const { key, value } of propertiesOf(flags)) checkFlag(value, key, names, issues)
     checkOwnFlags(root, flags, kind, issues)
+    // Others' flags may be asked about by others, with another context.
+    for (const { key, value } of propertiesOf(flags))
+      if (FLAGS_OF_FILE[kind].has(key)) checkRule(value, key, issues)
     checkSchema(root, issues)
   }
+}
+
+function checkRule(flag: Node, key: string, issues: IssueList): void {
+  const targeting = findNodeAtLocation(flag, ['targeting'])
+  if (targeting !== undefined) checkMeaning(targeting, ['flags', key, 'targeting'], issues)
 }
 
 function checkFlag(
@@ -60,4 +71,9 @@ function checkFlag(
   const targeting = part('targeting')
   if (targeting !== undefined)
     checkTargeting(targeting, [...path, 'targeting'], { variants, evaluators }, issues)
+}
+
+/** Whether something of the file is not taken over because of it. */
+export function isRefusing({ severity, refuses }: FlagIssue): boolean {
+  return severity === 'error' && refuses !== 'nothing'
 }

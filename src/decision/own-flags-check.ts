@@ -1,12 +1,14 @@
 import { getNodeValue, type JSONPath, type Node } from 'jsonc-parser'
 import { z } from 'zod'
 import { nodeNear } from '../core/json-tree.js'
+import { nearest } from '../core/nearest.js'
 import { fallbackPolicySchema } from '../protocol/fallback.js'
 import { executionModeSchema } from '../protocol/modes.js'
 import { agentProfileSchema } from './agent-profile.js'
 import { type IssueList, propertiesOf } from './flag-document.js'
 import { FLAG_KEYS, FLAGS_OF_FILE, type FlagFileKind } from './flags.js'
 import { guardrailsSchema } from './guardrails.js'
+import { likelyIntention, meantBy, siblingsOf } from './likely-intention.js'
 import { llmRouteSchema } from './llm-route.js'
 import { unknownFields } from './unknown-fields.js'
 
@@ -38,7 +40,11 @@ export function checkOwnFlags(root: Node, flags: Node, kind: FlagFileKind, issue
       )
     else if (VALUE_SCHEMAS.has(key)) checkVariants(root, value, key, issues)
     else if (key.startsWith(OUR_PREFIX))
-      issues.warn(keyNode.offset, at, `"${key}" is no flag of this service`)
+      issues.warn(
+        keyNode.offset,
+        at,
+        `"${key}" is no flag of this service${meantBy(nearest(key, VALUE_SCHEMAS.keys()))}`,
+      )
   }
   if (kind === 'override' && !propertiesOf(flags).some(({ key }) => key === FLAG_KEYS.override))
     issues.add(
@@ -54,14 +60,16 @@ function checkVariants(root: Node, flag: Node, key: string, issues: IssueList): 
   const variants = propertiesOf(flag).find((property) => property.key === 'variants')?.value
   for (const { key: variant, value } of propertiesOf(variants)) {
     const at: JSONPath = ['flags', key, 'variants', variant]
-    const { faults, unknown } = lookInto(key, getNodeValue(value))
+    const { faults, unknown, parsed } = lookInto(key, getNodeValue(value))
     for (const { path, message } of faults) {
       const full = [...at, ...path]
       issues.add(nodeNear(root, full).offset, full, message, 'flag')
     }
     for (const field of unknown) {
-      const full = [...at, ...field.split('.')]
-      const name = `"${field}" is no field of this flag in this version, and is ignored`
+      const inside = field.split('.')
+      const full = [...at, ...inside]
+      const likely = meantBy(nearest(inside.at(-1) ?? '', siblingsOf(parsed, inside)))
+      const name = `"${field}" is no field of this flag in this version, and is ignored${likely}`
       issues.warn(nodeNear(root, full).offset, full, name)
     }
   }
@@ -71,16 +79,18 @@ interface ValueFindings {
   readonly faults: readonly { readonly path: JSONPath; readonly message: string }[]
   /** fields that are ignored, as dotted paths */
   readonly unknown: readonly string[]
+  /** what the schema made of it; absent for a wrong value */
+  readonly parsed?: unknown
 }
 
 /** What is wrong with a value of one of our flags: nothing for a good one. Paths are within the value. */
 function lookInto(key: string, value: unknown): ValueFindings {
   const result = VALUE_SCHEMAS.get(key)?.safeParse(value)
   if (result === undefined) return { faults: [], unknown: [] }
-  if (result.success) return { faults: [], unknown: unknownFields(value, result.data) }
-  const faults = result.error.issues.map(({ path, message }) => ({
-    path: path.filter((part) => typeof part !== 'symbol'),
-    message,
+  if (result.success) return { faults: [], unknown: unknownFields(value, result.data), parsed: result.data }
+  const faults = result.error.issues.map((issue) => ({
+    path: issue.path.filter((part) => typeof part !== 'symbol'),
+    message: `${issue.message}${likelyIntention(issue, value, Object.keys(agentProfileSchema.shape))}`,
   }))
   return { faults, unknown: [] }
 }

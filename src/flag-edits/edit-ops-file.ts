@@ -78,9 +78,12 @@ const asRefusal = ({ path, message, line, column }: FlagIssue): EditRefusal => (
 function newFaults(before: string, after: string, changes: readonly FlagChange[]): FlagIssue[] {
   const known = new Set(checkFlagDocument(before, 'ops').map(({ path, message }) => `${path}\n${message}`))
   return checkFlagDocument(after, 'ops').filter(
-    ({ path, message, severity }) =>
+    ({ path, message, severity, refuses }) =>
       !known.has(`${path}\n${message}`) &&
-      (severity === 'error' || changes.some(({ path: changed }) => isWithin(path, changed))),
+      // A name that is hardly one (refuses nothing) is what the caller asked for, word by word.
+      (severity === 'error'
+        ? refuses !== 'nothing'
+        : changes.some(({ path: changed }) => isWithin(path, changed))),
   )
 }
 

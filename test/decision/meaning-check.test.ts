@@ -1,0 +1,170 @@
+import { readFileSync } from 'node:fs'
+import { FlagdCore, MemoryStorage } from '@openfeature/flagd-core'
+import { expect } from 'chai'
+import { nearest } from '../../src/core/nearest.js'
+import { evaluationContext } from '../../src/decision/caller.js'
+import { loadFlags } from '../../src/decision/flag-source.js'
+import { checkFlagDocument } from '../../src/decision/ops-file-check.js'
+import { silentSdkLogger } from '../../src/decision/sdk-logger.js'
+
+const OPS = readFileSync('flags/chat.flagd.json', 'utf8')
+const RULE = '"in": [{ "var": "orgId" }, []]'
+
+/** The shipped file with the list of orgs replaced. */
+const withRule = (rule: string): string => OPS.replace(RULE, rule)
+const withList = (list: string): string => withRule(`"in": [{ "var": "orgId" }, ${list}]`)
+const LINE = OPS.slice(0, OPS.indexOf(RULE)).split('\n').length
+
+/** `severity line: message` of each finding. */
+const found = (text: string): string[] =>
+  checkFlagDocument(text, 'ops').map(({ severity, line, message }) => `${severity} ${line}: ${message}`)
+
+describe('what a flag file means', () => {
+  it('is the danger of a text where a list belongs: org "me" is in', () => {
+    const storage = new MemoryStorage(silentSdkLogger)
+    storage.setConfigurations(withList('"acme,globex"'), true)
+    const context = evaluationContext({ orgId: 'me', userId: 'u', agentId: 'a', sessionId: 's' })
+    const { value } = new FlagdCore(storage, silentSdkLogger).resolveStringEvaluation(
+      'chat-execution-mode',
+      'direct_llm',
+      context,
+      silentSdkLogger,
+    )
+    expect(value).to.equal('runtime_orchestrator')
+  })
+
+  for (const [what, text, expected] of [
+    [
+      'a text where a list belongs',
+      withList('"acme,globex"'),
+      /^error 9: .*any orgId that is a part of "acme,globex" is in; a list is meant: \["acme", "globex"\]\?$/,
+    ],
+    ['a text of one org', withList('"acme"'), /a list is meant: \["acme"\]\?$/],
+    [
+      'commas inside a member',
+      withList('["acme,globex", "x"]'),
+      /^error 9: "acme,globex" is one orgId, commas and all; "acme", "globex" is meant\?$/,
+    ],
+    [
+      'a blank after a member',
+      withList('["acme "]'),
+      /^error 9: no orgId begins or ends with a blank; "acme" is meant\?$/,
+    ],
+    [
+      'a blank inside a member',
+      withList('["acme globex"]'),
+      /^error 9: no orgId has a blank in it; "acme", "globex" is meant\?$/,
+    ],
+    ['an empty member', withList('[""]'), /^error 9: no orgId is empty; it can go$/],
+    [
+      'a number as a member',
+      withList('[42]'),
+      /^error 9: 42 is no text, and every orgId is one; "42" is meant\?$/,
+    ],
+    ['an org twice', withList('["acme", "b", "acme"]'), /^warning 9: "acme" is there twice; once is enough$/],
+    [
+      'a key that does not exist',
+      withRule('"in": [{ "var": "orgID" }, ["a"]]'),
+      /^error 9: there is no "orgID" in a caller's context, so it is always null; "orgId" is meant\?$/,
+    ],
+    [
+      'a key in other words',
+      withRule('"in": [{ "var": "organisation" }, ["a"]]'),
+      /so it is always null; there are targetingKey, orgId, userId, agentId, sessionId$/,
+    ],
+    [
+      'a key with a default',
+      withRule('"in": [{ "var": ["org_id", ""] }, ["a"]]'),
+      /^error 9: there is no "org_id".*"orgId" is meant\?$/,
+    ],
+    [
+      'a comparison',
+      withRule('"==": [{ "var": "orgId" }, "acme "]'),
+      /^error 9: no orgId begins or ends with a blank/,
+    ],
+    [
+      'a rule deep inside',
+      withRule('"and": [true, { "!": { "in": [{ "var": "orgId" }, "acme"] } }]'),
+      /^error 9: .*a list is meant/,
+    ],
+  ] as const)
+    it(`is found out: ${what}`, () => {
+      expect(found(text)).to.have.length(1)
+      expect(found(text)[0]).to.match(expected)
+      expect(LINE).to.equal(9)
+    })
+
+  for (const [what, text] of [
+    ['a good list', withList('["acme", "globex"]')],
+    ["a part of the caller's own word", withRule('"in": ["@acme", { "var": "userId" }]')],
+    ['a name with a blank for a user', withRule('"in": [{ "var": "userId" }, ["Smith, John"]]')],
+    ["flagd's own properties", withRule('"<": [{ "var": "$flagd.timestamp" }, 1]')],
+    ['items of a list', withRule('"some": [["acme"], { "==": [{ "var": "" }, "acme"] }]')],
+    ['a list that is worked out', withRule('"in": [{ "var": "orgId" }, { "merge": [["a"], ["b"]] }]')],
+    ['a key that is worked out', withRule('"==": [{ "var": { "cat": ["org", "Id"] } }, "a"]')],
+  ] as const)
+    it(`is left alone: ${what}`, () => expect(found(text)).to.deep.equal([]))
+
+  it('of flags that are not ours is not looked into', () => {
+    const document = JSON.parse(OPS)
+    document.flags.theirs = {
+      state: 'ENABLED',
+      variants: { on: true, off: false },
+      defaultVariant: 'off',
+      targeting: { if: [{ in: [{ var: 'email' }, 'a,b'] }, 'on', 'off'] },
+    }
+    expect(found(JSON.stringify(document))).to.deep.equal([])
+  })
+
+  it('refuses nothing: flagd takes it too, and all resolvers agree', () => {
+    const loaded = loadFlags({ kind: 'text', text: withList('"acme,globex"') }, 'ops', new Map())
+    expect(loaded.kind).to.equal('loaded')
+    if (loaded.kind !== 'loaded') return
+    expect([...loaded.refusedFlags]).to.deep.equal([])
+    expect(loaded.flags.has('chat-execution-mode')).to.equal(true)
+    expect(loaded.issues.map(({ refuses }) => refuses)).to.deep.equal(['nothing'])
+  })
+})
+
+describe('what was likely meant', () => {
+  const guardrails = (from: string, to: string) => found(OPS.replace(from, to))
+
+  for (const [from, to, expected] of [
+    ['"errorRate": null', '"errorRate": 55', /^error \d+: .*<=1; 0.55 for 55 % is meant\?$/],
+    ['"timeoutRate": 0.3', '"timeoutRate": "0.3"', /^error \d+: .*; 0.3 without quotes is meant\?$/],
+    ['"scoped": true', '"scoped": "true"', /^error \d+: .*; true without quotes is meant\?$/],
+    ['"minSamples": 10', '"minSamples": 9.7', /^error \d+: .*; 10 is meant\?$/],
+    [
+      '"holdSeconds": 30',
+      '"holdSecond": 30',
+      /^warning \d+: "holdSecond" is no field .*; "holdSeconds" is meant\?$/,
+    ],
+    ['"errorRate": null', '"errorrate": null', /; "errorRate" is meant\?$/],
+    [
+      '"llm": { "connectMs"',
+      '"llm": { "conectMs"',
+      /^warning \d+: "llm.conectMs" is no field .*; "connectMs" is meant\?$/,
+    ],
+    ['"chat-runtime-shadow"', '"chat-runtme-shadow"', /^warning \d+: .*; "chat-runtime-shadow" is meant\?$/],
+    ['"direct_llm": "direct_llm"', '"direct_llm": "direct"', /^error \d+: .*; "direct_llm" is meant\?$/],
+    ['"softFailures"', '"xyz"', /ignored$/],
+    ['"maxHoldSeconds": 900', '"maxHoldSeconds": 90000000', /^error \d+: .*<=604800$/],
+  ] as const)
+    it(`by ${to}`, () => {
+      const [first] = guardrails(from, to)
+      expect(first).to.match(expected)
+    })
+
+  it('is a known name a slip away, and never another short one', () => {
+    const known = ['orgId', 'userId', 'agentId']
+    expect(['orgID', 'org_id', 'ordId', 'usrId'].map((name) => nearest(name, known))).to.deep.equal([
+      'orgId',
+      'orgId',
+      'orgId',
+      'userId',
+    ])
+    expect(['id', 'email', '', 'sessions'].map((name) => nearest(name, known))).to.deep.equal(
+      Array(4).fill(undefined),
+    )
+  })
+})
