@@ -216,7 +216,7 @@ describe('an edit of the operators’ file', () => {
   })
 
   it('does what it says, is the same a second time, and leaves all other flags as they are', () => {
-    const org = fc.constantFrom('a', 'b', 'c', 'd', 'org "x"', '组织')
+    const org = fc.constantFrom('a', 'b', 'c', 'd', 'org"x"', '组织')
     const orgs = fc.array(org, { maxLength: 4 })
     const some = fc.array(org, { minLength: 1, maxLength: 4 })
     const edit = fc.record(
