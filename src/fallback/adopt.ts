@@ -1,12 +1,11 @@
 import { isTripKind } from '../protocol/fallback.js'
 import { isSameScope } from '../protocol/fallback-scope.js'
 import { type Override, scopeOfAuto } from '../store/override.js'
-import { type Adoption, adoptionOf } from './adoption.js'
+import { adoptionOf } from './adoption.js'
 import { breachOf } from './auto-layer.js'
 import { applyCommand } from './command.js'
 import type { Draft } from './draft.js'
 import { insideOf } from './evidence.js'
-import { holdMs } from './hold.js'
 import { report } from './report.js'
 import { type FallbackState, judgedScope } from './state.js'
 
@@ -45,16 +44,8 @@ export function adopt(draft: Draft, override: Override, fromProvider = false): v
   if (adoption.recalls) draft.recall(epoch)
   if (!isFirst && isNewMeaning(told, override))
     draft.effects.push({ kind: 'adopted', transition: report(told, override, {}) })
-  if (adoption.joins !== undefined) join(draft, adoption.joins)
+  if (adoption.holds !== undefined) draft.holds = adoption.holds
   for (const pending of commands) applyCommand(draft, pending)
-}
-
-/** The same trip for more: its hold begins anew. */
-function join(draft: Draft, joins: NonNullable<Adoption['joins']>): void {
-  const { wall } = draft.at
-  const holdUntil = wall + holdMs(draft.state.known.trips, 0, draft.guardrails)
-  const auto = { state: 'fallback', ...joins, since: wall, holdUntil } as const
-  draft.trip({ auto, evidenceSince: wall }, { what: 'widened', actor: 'auto' })
 }
 
 /** As far as anybody was told: a trip that never came into the store is not what somebody else ended. */

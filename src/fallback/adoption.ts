@@ -1,4 +1,4 @@
-import { includesScope, type Scope, unionOf } from '../protocol/fallback-scope.js'
+import { includesScope, type Scope } from '../protocol/fallback-scope.js'
 import { type AutoLayer, type Override, scopeOfAuto, type Trip } from '../store/override.js'
 import type { FallbackState } from './state.js'
 
@@ -6,12 +6,14 @@ import type { FallbackState } from './state.js'
 export type AdoptionKind =
   /** in `fallback` as well, for all of ours: whatever tripped here is answered */
   | 'fell_back'
-  /** in `fallback` for others than a trip of ours that still holds: that joins theirs */
+  /** in `fallback` for others than a trip of ours that still holds: that is to join theirs */
   | 'fell_back_apart'
   /** a person's reset: ends a trip of ours, an isolation, and what the probes have shown */
   | 'was_reset'
   /** a trip of ours lost its race: what it was judged by counts once more, upon theirs */
   | 'trip_lost'
+  /** ... and was for a scope that is still in breach by itself: everybody together need not be, by now */
+  | 'scoped_trip_lost'
   /**
    * They begin to recover while this replica is in breach: it stays with the direct LLM, alone. Also where they have fallen
    * back and begun to recover since a trip of ours was decided: what that was judged by is the leftovers of that outage.
@@ -27,8 +29,14 @@ export interface Adoption {
   readonly forgetsProbes: boolean
   /** the evidence of the trip that lost its race counts once more */
   readonly recalls: boolean
-  /** what takes the place of theirs at once: ours, for theirs as well */
-  readonly joins?: { readonly trip: Trip; readonly scope?: Scope }
+  /** a trip of ours that still holds, whatever everybody's executions say */
+  readonly holds?: HeldTrip
+}
+
+/** A trip that was decided here and is not in the store; without a scope: for everybody. */
+export interface HeldTrip {
+  readonly trip: Trip
+  readonly scope?: Scope
 }
 
 export interface AdoptionContext {
@@ -48,9 +56,15 @@ const TOGETHER = { isolated: false, isolatedTo: null } as const
 /** What follows from each. */
 const ADOPTIONS: Readonly<Record<AdoptionKind, (held: Held, override: Override) => Adoption>> = {
   fell_back: (held, override) => ({ ...isolationUnder(held, override), ...NOTHING }),
-  fell_back_apart: (held, override) => ({ ...TOGETHER, ...NOTHING, ...joined(held, override) }),
+  fell_back_apart: (held) => ({ ...TOGETHER, ...NOTHING, ...heldTrip(held) }),
   was_reset: () => ({ ...TOGETHER, forgetsProbes: true, recalls: false }),
   trip_lost: (held) => ({ ...isolationOf(held), forgetsProbes: false, recalls: true }),
+  scoped_trip_lost: (held) => ({
+    ...isolationOf(held),
+    forgetsProbes: false,
+    recalls: true,
+    ...heldTrip(held),
+  }),
   left_behind: (held, override) => ({ isolated: true, isolatedTo: leftScope(held, override), ...NOTHING }),
   followed: (held) => ({ ...isolationOf(held), ...NOTHING }),
 }
@@ -71,7 +85,8 @@ export function adoptionKind(
     return tripped !== null && isSick && canJoin(known.auto, override.auto) ? 'fell_back_apart' : 'fell_back'
   if (!isFirst && (isReset(held, override) || (tripped !== null && isResetSince(held, override))))
     return 'was_reset'
-  if (tripped !== null && (isFirst || override.trips <= tripped.trips)) return 'trip_lost'
+  if (tripped !== null && (isFirst || override.trips <= tripped.trips))
+    return isSick && scopeOfAuto(known.auto) !== undefined ? 'scoped_trip_lost' : 'trip_lost'
   return isSick && isTowardsRuntime(known, override) ? 'left_behind' : 'followed'
 }
 
@@ -85,11 +100,10 @@ function canJoin(ours: AutoLayer, theirs: AutoLayer): boolean {
   return our === undefined || our.dimension === their?.dimension
 }
 
-function joined({ known: { auto } }: Held, override: Override): Pick<Adoption, 'joins'> {
+function heldTrip({ known: { auto } }: Held): Pick<Adoption, 'holds'> {
   if (auto.state === 'normal') return {}
-  const { trip } = auto
-  const scope = unionOf(auto.scope, scopeOfAuto(override.auto))
-  return { joins: scope === undefined ? { trip } : { trip, scope } }
+  const { trip, scope } = auto
+  return { holds: scope === undefined ? { trip } : { trip, scope } }
 }
 
 const isolationOf = ({ isolated, isolatedTo }: Held): Pick<Adoption, 'isolated' | 'isolatedTo'> => ({

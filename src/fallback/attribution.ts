@@ -11,7 +11,9 @@ export interface Suspects {
   readonly ids: readonly string[]
   /** theirs together, in the window that breached */
   readonly tally: Tally
-  /** all others, as `runtime` of the evidence is */
+  /** all others' in that same window: what they do not explain */
+  readonly left: Tally
+  /** ... and as `runtime` of the evidence is */
   readonly others: { readonly slow: Tally; readonly fast: Tally }
 }
 
@@ -19,6 +21,9 @@ export type RateCause = 'error_rate' | 'timeout_rate'
 
 /** Fewer executions of one id tell nothing of it. */
 const LEAST_EXECUTIONS = 3
+
+/** of the threshold: the rates of the others are compared in fifths of it */
+const LEFT_STEPS = 5
 
 /** Latency and health are everybody's. */
 export function isRateCause(cause: Trip['cause']): cause is RateCause {
@@ -44,18 +49,23 @@ export function failingIds(
 }
 
 /**
- * The smallest explanation of a breach: the fewest failing ids of one dimension, then the fewest executions, where all others
- * hold `minSamples` and are not in breach themselves. The trip is then theirs, with their own rate. Nothing where there is
- * none: then the breach is everybody's. Pure.
+ * The smallest explanation of a breach: the failing ids of one dimension, where all others hold `minSamples` and are not in
+ * breach themselves. Of two the one that leaves the others better (in steps, for what is left is chance), then the fewer ids,
+ * then the fewer executions: where an org fails, an agent may by chance fail more often than not as well. The trip is then
+ * theirs, with their own rate. Nothing where there is none: then the breach is everybody's. Pure.
  */
 export function explain(
   trip: Trip,
   suspects: readonly Suspects[],
   guardrails: FallbackGuardrails,
 ): { readonly scope: Scope; readonly trip: Trip } | undefined {
-  const { cause } = trip
+  const { cause, threshold } = trip
   if (!isRateCause(cause) || !guardrails.scoped) return undefined
-  const [smallest] = suspects.filter((one) => isExplanation(one, guardrails)).sort(bySize)
+  const steps = ({ left }: Suspects): number =>
+    threshold === 0 ? 0 : Math.floor((rateOf(left, cause) / threshold) * LEFT_STEPS)
+  const [smallest] = suspects
+    .filter((one) => isExplanation(one, guardrails))
+    .sort((a, b) => steps(a) - steps(b) || a.ids.length - b.ids.length || a.tally.total - b.tally.total)
   if (smallest === undefined) return undefined
   const value = rateOf(smallest.tally, cause)
   return { scope: scopeOf(smallest.dimension, smallest.ids), trip: { ...trip, value } }
@@ -65,10 +75,6 @@ function isExplanation({ ids, others }: Suspects, guardrails: FallbackGuardrails
   if (ids.length === 0 || ids.length > MAX_SCOPE_IDS) return false
   if (others.slow.total < guardrails.minSamples) return false
   return [others.slow, others.fast].every((tally) => judge(tally, guardrails).kind !== 'breach')
-}
-
-function bySize(a: Suspects, b: Suspects): number {
-  return a.ids.length - b.ids.length || a.tally.total - b.tally.total
 }
 
 const rateOf = ({ total, errors, timeouts }: Tally, cause: RateCause): number =>

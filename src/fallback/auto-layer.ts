@@ -2,6 +2,7 @@ import { unreachable } from '../core/errors.js'
 import type { FallbackPolicy } from '../protocol/fallback.js'
 import { includesScope, type Scope, unionOf } from '../protocol/fallback-scope.js'
 import { type AutoLayer, scopeOfAuto, type Trip } from '../store/override.js'
+import type { HeldTrip } from './adoption.js'
 import { explain } from './attribution.js'
 import { type Evidence, type FallbackGuardrails, insideOf, outsideOf } from './evidence.js'
 import { holdMs } from './hold.js'
@@ -20,6 +21,8 @@ export interface AutoInput extends Instant {
   readonly holder: boolean
   /** 0 to 1; lengthens the hold */
   readonly jitter: number
+  /** a trip of this replica that lost its race to what `auto` is, and still holds */
+  readonly holds?: HeldTrip
 }
 
 /** What the automatic layer does now. */
@@ -54,6 +57,8 @@ export function autoMove(input: AutoInput): AutoMove {
   if (policy === 'off' && auto.state !== 'normal') return { kind: 'policy_off' }
   const scope = scopeOfAuto(auto)
   if (scope === undefined || auto.state === 'normal') return ownMove(input)
+  const { holds } = input
+  if (holds !== undefined && canJoin(scope, holds.scope)) return join(input, auto, holds)
   const widening = widen(input, auto, scope)
   if (widening.kind === 'trip') return widening
   const own = ownMove({ ...input, evidence: insideOf(input.evidence, scope) })
@@ -100,13 +105,36 @@ function fromNormal(input: AutoInput): AutoMove {
   if (policy === 'off') return STAY
   const breach = tripOf(evidence, guardrails)
   if (breach === 'both_sick') return { kind: 'both_sick' }
-  if (breach !== undefined) {
-    const whose = explain(breach, evidence.suspects ?? [], guardrails) ?? { trip: breach }
+  const whose =
+    breach === undefined
+      ? input.holds
+      : (explain(breach, evidence.suspects ?? [], guardrails) ?? { trip: breach })
+  if (whose !== undefined) {
+    if (isVetoed(whose.trip, evidence, guardrails)) return { kind: 'both_sick' }
     return policy === 'observe' ? { kind: 'would_trip', trip: whose.trip } : trip(input, whose, 'trip')
   }
   const { goodSinceAt } = input.timers
   const isForgotten = goodSinceAt !== null && input.now - goodSinceAt >= guardrails.maxHoldSeconds * 1000
   return input.trips > 0 && isForgotten ? { kind: 'forget_trips' } : STAY
+}
+
+/**
+ * Of two scopes the union. One of orgs and one of agents have none but everybody, for whom neither was decided: there the
+ * evidence that comes decides.
+ */
+function canJoin(theirs: Scope, ours: Scope | undefined): boolean {
+  return ours === undefined || (ours.dimension === theirs.dimension && !includesScope(theirs, ours))
+}
+
+function join(
+  input: AutoInput,
+  auto: Exclude<AutoLayer, { state: 'normal' }>,
+  { trip: cause, scope }: HeldTrip,
+): AutoMove {
+  if (isVetoed(cause, input.evidence, input.guardrails)) return { kind: 'both_sick' }
+  if (input.policy === 'observe') return { kind: 'would_trip', trip: cause }
+  const union = unionOf(auto.scope, scope)
+  return trip(input, union === undefined ? { trip: cause } : { trip: cause, scope: union }, 'widened')
 }
 
 /**
@@ -190,7 +218,7 @@ function isRampedWell({ runtime }: Evidence, guardrails: FallbackGuardrails): bo
 
 function trip(
   input: AutoInput,
-  { trip: cause, scope }: { readonly trip: Trip; readonly scope?: Scope },
+  { trip: cause, scope }: HeldTrip,
   what: 'trip' | 'relapse' | 'widened',
 ): AutoMove {
   const trips = what === 'widened' ? input.trips : input.trips + 1

@@ -55,6 +55,7 @@ export function reset(draft: Draft, told: { what?: 'hand_edit' | 'reset'; userId
     { ...told, actor: 'manual' },
   )
   draft.set({ isolated: false, isolatedTo: null, wouldTrip: null, bothSick: false })
+  draft.holds = undefined
   draft.resetHealth()
 }
 

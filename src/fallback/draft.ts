@@ -1,5 +1,6 @@
 import type { TransitionKind } from '../protocol/fallback.js'
 import { type AutoLayer, type ManualLayer, type Override, scopeOfAuto } from '../store/override.js'
+import type { HeldTrip } from './adoption.js'
 import { type Evidence, type FallbackGuardrails, withoutExecutions, withoutHealth } from './evidence.js'
 import { report } from './report.js'
 import type { Effect, EvidenceEpoch, FallbackState, Instant, Step, StoreState } from './state.js'
@@ -21,6 +22,8 @@ const SAME_INSTANT_MS = 1000
 /** One input being worked in: the state so far, and what is to be done. Lives for one call of `next`. */
 export class Draft {
   readonly effects: Effect[] = []
+  /** a trip that lost its race and still holds, for the time of this input */
+  holds: HeldTrip | undefined
   /** what counts for the time of this input */
   #epoch: EvidenceEpoch
 
@@ -66,10 +69,12 @@ export class Draft {
 
   /** A trip: what it was judged by counts on until it is in the store. */
   trip(change: Change, context: ChangeContext): void {
-    const { auto, trips } = this.state.known
+    const { known, store } = this.state
+    const { auto, trips } = known
     const { executionsAt } = this.#epoch
     this.#change(this.#decided(change, context.actor), context)
-    this.setStore({ tripped: { auto, trips } })
+    // One that widens a trip which is not in the store either was decided upon the same.
+    this.setStore({ tripped: store.tripped ?? { auto, trips } })
     this.#judgeBy({ executionsAt })
   }
 

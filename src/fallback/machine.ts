@@ -150,7 +150,19 @@ function moveAuto(draft: Draft, input: Tick): void {
   const { timers } = state
   const move = state.isolated
     ? ({ kind: 'stay' } as const)
-    : autoMove({ auto, trips, timers, evidence, guardrails, policy, holder, jitter, now, wall })
+    : autoMove({
+        auto,
+        trips,
+        timers,
+        evidence,
+        guardrails,
+        policy,
+        holder,
+        jitter,
+        now,
+        wall,
+        ...(draft.holds === undefined ? {} : { holds: draft.holds }),
+      })
   const wouldTrip = move.kind === 'would_trip' ? sameBreach(state.wouldTrip, move.trip) : null
   if (wouldTrip !== state.wouldTrip) draft.set({ wouldTrip })
   if (state.bothSick !== (move.kind === 'both_sick')) draft.set({ bothSick: move.kind === 'both_sick' })

@@ -1,4 +1,4 @@
-import type { JudgedLog, LogReach } from '../metrics/windows.js'
+import type { JudgedLog, LogReach, Tally } from '../metrics/windows.js'
 import { covers, SCOPE_DIMENSIONS, type Scope, type ScopeSubject } from '../protocol/fallback-scope.js'
 import { failingIds, isRateCause, type Suspects } from './attribution.js'
 import { type Evidence, type FallbackGuardrails, NO_TALLY, type RuntimeWindows } from './evidence.js'
@@ -49,15 +49,36 @@ function suspectsOf(
   const suspects = dimensions.map((dimension): Suspects => {
     const byId = log.byId(dimension, who, reach)
     const ids = failingIds(byId, cause, guardrails)
-    if (ids.length === 0) return { dimension, ids, tally: NO_TALLY, others: NOBODY }
+    if (ids.length === 0) return { dimension, ids, tally: NO_TALLY, left: NO_TALLY, others: NOBODY }
     const isFailing = among({ dimension, ids })
     const isOther: Who = (subject) => who(subject) && !isFailing(subject)
     const { slow: otherSlow, fast: otherFast } = windowsOf(log, isOther, guardrails)
-    const tally = log.tally((subject) => who(subject) && isFailing(subject), reach)
-    return { dimension, ids, tally, others: { slow: otherSlow, fast: otherFast } }
+    const [tally, left] = parted(byId, ids)
+    return { dimension, ids, tally, left, others: { slow: otherSlow, fast: otherFast } }
   })
   return { suspects }
 }
+
+/** Those of the ids together, and all others. */
+function parted(byId: ReadonlyMap<string, Tally>, ids: readonly string[]): readonly [Tally, Tally] {
+  const isFailing = new Set(ids)
+  const entries = [...byId]
+  return [
+    sumOf(entries.filter(([id]) => isFailing.has(id)).map(([, tally]) => tally)),
+    sumOf(entries.filter(([id]) => !isFailing.has(id)).map(([, tally]) => tally)),
+  ]
+}
+
+const sumOf = (tallies: readonly Tally[]): Tally =>
+  tallies.reduce(
+    (sum, { total, errors, timeouts, latencySumMs }) => ({
+      total: sum.total + total,
+      errors: sum.errors + errors,
+      timeouts: sum.timeouts + timeouts,
+      latencySumMs: sum.latencySumMs + latencySumMs,
+    }),
+    NO_TALLY,
+  )
 
 const NOBODY = { slow: NO_TALLY, fast: NO_TALLY }
 const everybody: Who = () => true

@@ -65,8 +65,12 @@ describe('the adoption of a newer override', () => {
     expect(kind(a, x)).to.equal('fell_back')
     expect(kind(a, undefined)).to.equal('fell_back')
     expect(kind(a, scopeOf('orgs', ['a', 'b']))).to.equal('fell_back')
-    const { joins } = adoptionOf(held(scoped(a), UPON_NORMAL), { ...scoped(b), revision: 5 }, SICK)
-    expect(joins).to.deep.equal({ trip: TRIP, scope: scopeOf('orgs', ['a', 'b']) })
+    const { holds } = adoptionOf(held(scoped(a), UPON_NORMAL), { ...scoped(b), revision: 5 }, SICK)
+    expect(holds).to.deep.equal({ trip: TRIP, scope: a })
+    // Everybody together need not be in breach by now, since the scope's turns are elsewhere.
+    const theirs = { ...THEIRS, evidenceSince: 500 }
+    expect(adoptionKind(held(scoped(a), UPON_NORMAL), theirs, SICK)).to.equal('scoped_trip_lost')
+    expect(adoptionKind(held(scoped(a), UPON_NORMAL), theirs, LATER)).to.equal('trip_lost')
   })
 
   it('trips again upon what others wrote, unless they have fallen back meanwhile', () => {

@@ -89,7 +89,7 @@ describe('whose breach it is', () => {
     )
   })
 
-  it('takes the fewer ids, then the fewer executions', () => {
+  it('takes what leaves the others better, then the fewer ids, then the fewer executions', () => {
     // All of one agent's turns fail; they are most of what one org has, which does not fail by itself otherwise.
     const { explained } = found([
       ...turns(20, 'acme', 'error', 'analyst'),
@@ -103,6 +103,16 @@ describe('whose breach it is', () => {
       ...turns(15, 'initech', 'ok', 'writer'),
     ])
     expect(twoOrgs.explained?.scope).to.deep.equal(scopeOf('agents', ['analyst']))
+    // Two orgs fail with all agents; by chance one agent more often than not, and the others as often as not.
+    const noisy = found([
+      ...turns(7, 'acme', 'error', 'analyst'),
+      ...turns(5, 'globex', 'error', 'analyst'),
+      ...turns(7, 'initech', 'ok', 'analyst'),
+      ...turns(6, 'acme', 'error', 'writer'),
+      ...turns(2, 'globex', 'error', 'writer'),
+      ...turns(8, 'initech', 'ok', 'writer'),
+    ])
+    expect(noisy.explained?.scope).to.deep.equal(scopeOf('orgs', ['acme', 'globex']))
   })
 
   it('is everybody’s by latency, and where the guardrail is off', () => {
@@ -181,12 +191,14 @@ function naive(all: readonly Turn[], { cause, threshold }: Trip): Scope[] {
     const isWell =
       others.filter(({ result }) => result !== 'ok').length / others.length <= 0.5 &&
       others.filter(({ result }) => result === 'timeout').length / others.length <= 0.3
-    return others.length >= 10 && isWell
-      ? [{ scope, size: [failing.length, all.length - others.length] as const }]
-      : []
+    const badShare = others.filter(isBad).length / others.length
+    const size = [Math.floor((badShare / threshold) * 5), failing.length, all.length - others.length]
+    return others.length >= 10 && isWell ? [{ scope, size }] : []
   })
-  const least = explanations.map(({ size }) => size).sort((a, b) => a[0] - b[0] || a[1] - b[1])[0]
-  return explanations
-    .filter(({ size }) => size[0] === least?.[0] && size[1] === least[1])
-    .map(({ scope }) => scope)
+  const ordered = explanations.sort(({ size: a }, { size: b }) => {
+    const at = a.findIndex((value, index) => value !== b[index])
+    return at < 0 ? 0 : (a[at] ?? 0) - (b[at] ?? 0)
+  })
+  const least = ordered[0]?.size.join()
+  return ordered.filter(({ size }) => size.join() === least).map(({ scope }) => scope)
 }

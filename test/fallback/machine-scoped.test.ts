@@ -3,7 +3,7 @@ import type { Suspects } from '../../src/fallback/attribution.js'
 import { type Evidence, NO_EXECUTIONS, type RuntimeWindows } from '../../src/fallback/evidence.js'
 import { type Scope, scopeOf } from '../../src/protocol/fallback-scope.js'
 import { scopeOfAuto } from '../../src/store/override.js'
-import { CALM, DEAD, Driven, FAILING, Files, GUARDRAILS, over, tally, WELL } from './driven.js'
+import { CALM, DEAD, Driven, FAILED, FAILING, Files, GUARDRAILS, over, tally, WELL } from './driven.js'
 
 const ACME = scopeOf('orgs', ['acme'])
 const BOTH = scopeOf('orgs', ['acme', 'globex'])
@@ -11,7 +11,7 @@ const ANALYST = scopeOf('agents', ['analyst'])
 
 /** These fail, and all others are well. */
 const failing = (scope: Scope, others = tally(12)): readonly Suspects[] => [
-  { ...scope, tally: tally(18, 18), others: { slow: others, fast: others } },
+  { ...scope, tally: tally(18, 18), left: others, others: { slow: others, fast: others } },
 ]
 /** 60 % of all, all of one scope. */
 const sick = (scope: Scope): Evidence => ({
@@ -264,6 +264,18 @@ describe('the fallback machine, for a scope, beside other replicas', () => {
     expect([other.state.isolated, other.state.isolatedTo]).to.deep.equal([true, null])
     other.round({ evidence: { ...WELL } })
     expect(other.state.isolated).to.equal(false)
+  })
+
+  it('gives up a trip that it widened before it could write, where others tripped and recover meanwhile', () => {
+    const files = new Files()
+    const [first, second] = [new Driven(files, 'r1').round(), new Driven(files, 'r2').round()]
+    second.tick({ evidence: sick(ACME), store: FAILED })
+    second.tick({ evidence: within(ACME, { rest: over(tally(30, 20)) }), store: FAILED })
+    expect([second.auto, scopeNow(second)]).to.deep.equal(['fallback', undefined])
+    first.round({ evidence: FAILING }).rounds(29).rounds(2)
+    expect(first.auto).to.equal('recovering 5')
+    second.round({ evidence: WELL })
+    expect([second.auto, second.known.trips, second.has('write')]).to.deep.equal(['recovering 5', 1, false])
   })
 
   it('trips again for its own where its race was lost to something else', () => {

@@ -99,7 +99,9 @@ describe('replicas on one store, on timelines of their own', () => {
       pass(50)
       expect(statesOf(stage)).to.deep.equal(['fallback', 'fallback'])
       for (const replica of stage.replicas.values())
-        expect([0, 50, 99].map((session) => replica.isOn('a', session))).to.deep.equal([true, true, true])
+        expect(
+          [0, 50, 99].map((session) => replica.isOn({ orgId: 'a', agentId: 'x' }, session)),
+        ).to.deep.equal([true, true, true])
     }
     stop()
     pass(3000)

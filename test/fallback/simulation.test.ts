@@ -46,6 +46,13 @@ describe('replicas on one store, in simulated worlds', () => {
       'hand_edit',
       'isolated',
       'lost trip',
+      'trip of orgs',
+      'trip of agents',
+      'recovered of orgs',
+      'recovered of agents',
+      'widened',
+      'widened of orgs',
+      'widened of agents',
       'written late',
       'hold ended by a sick direct LLM',
     ])

@@ -1,3 +1,4 @@
+import { scopeOfAuto } from '../../src/store/override.js'
 import { GUARDRAILS, heal, plan, type Stage } from './simulation/chaos.js'
 import { Checks, Violation } from './simulation/checks.js'
 import { parsedOf } from './simulation/content.js'
@@ -106,8 +107,10 @@ function hadQuietTail({ world, checks, replicas }: Stage): boolean {
  */
 function endManual({ replicas, checks, world }: Stage): void {
   for (const replica of replicas.values()) {
-    const { manual } = replica.state.known
-    const isForPerson = manual.scope === 'all' && manual.until === undefined
+    const { auto, manual } = replica.state.known
+    // One for orgs keeps the recovery shadows of a fallback for these same orgs away.
+    const isWaiting = manual.scope === 'all' || scopeOfAuto(auto) !== undefined
+    const isForPerson = manual.scope !== 'none' && manual.until === undefined && isWaiting
     if (manual.scope === 'none' || (!isForPerson && !world.wasEdited)) continue
     checks.note('reset at last')
     replica.command({ kind: 'reset', userId: 'admin' })

@@ -1,5 +1,6 @@
 import type { FallbackGuardrails } from '../../../src/fallback/evidence.js'
 import { OVERRIDE_FLAG_KEY } from '../../../src/protocol/fallback.js'
+import { scopeOf } from '../../../src/protocol/fallback-scope.js'
 import { isObject, type JsonObject } from '../../../src/store/override-flag.js'
 import type { Checks } from './checks.js'
 import type { Random } from './random.js'
@@ -49,6 +50,8 @@ const FAULTS: readonly [Fault, ...Fault[]] = [
   runtimeFault,
   partition,
   partition,
+  sickScope,
+  sickScope,
   directSick,
   noTraffic,
   unreadable,
@@ -86,6 +89,7 @@ export function heal({ world, hosts, replicas, start, checks }: Stage): void {
   world.runtime = 'well'
   world.directSick = false
   world.directUnusable = false
+  world.sick = null
   world.traffic = true
   world.policy = 'auto'
   world.lateShare = 0
@@ -154,6 +158,25 @@ function partition(stage: Stage): string {
     stage.checks.note(`${host.name} reaches the runtime again`)
   })
   return `${host.name} alone: runtime ${condition}`
+}
+
+/** The runtime fails for one org or agent: most of the turns, or few. */
+function sickScope(stage: Stage): string {
+  const { world, random, checks } = stage
+  const scope = random.pick([
+    scopeOf('orgs', ['a']),
+    scopeOf('orgs', ['a', 'b']),
+    scopeOf('agents', ['x']),
+    scopeOf('agents', ['y', 'z']),
+  ])
+  world.sick = scope
+  disturb(stage)
+  lasting(stage, () => {
+    world.sick = null
+    disturb(stage)
+    checks.note('well for everybody')
+  })
+  return `sick: ${scope.dimension} ${scope.ids.join()}`
 }
 
 function directSick(stage: Stage): string {
@@ -352,6 +375,7 @@ function guardrails(stage: Stage): string {
     windowSeconds: random.pick([5, 60]),
     probeFailures: random.pick([1, 3]),
     tickMs: random.pick([300, 1500]),
+    scoped: random.chance(0.8),
   }
   disturb(stage)
   return 'guardrails'

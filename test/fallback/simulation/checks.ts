@@ -1,12 +1,19 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Evidence, FallbackGuardrails } from '../../../src/fallback/evidence.js'
+import { type Evidence, type FallbackGuardrails, insideOf } from '../../../src/fallback/evidence.js'
 import { holdMs } from '../../../src/fallback/hold.js'
 import { parseLease } from '../../../src/fallback/lease-file.js'
 import { next } from '../../../src/fallback/machine.js'
-import type { FallbackInput, FallbackState, Step } from '../../../src/fallback/state.js'
+import {
+  type FallbackInput,
+  type FallbackState,
+  judgedScope,
+  type Step,
+} from '../../../src/fallback/state.js'
 import type { Transition } from '../../../src/journal/journal.js'
 import type { Tally } from '../../../src/metrics/windows.js'
-import type { Override } from '../../../src/store/override.js'
+import { isTripKind } from '../../../src/protocol/fallback.js'
+import { covers, includesScope, type ScopeSubject } from '../../../src/protocol/fallback-scope.js'
+import { type Override, scopeOfAuto } from '../../../src/store/override.js'
 import { type Content, parsedOf, revisionOf } from './content.js'
 import type { SimReplica } from './replica.js'
 import type { World } from './world.js'
@@ -28,6 +35,9 @@ const DEAD_MS = 10_000
 /** the same where probes are good and executions fail */
 const BROKEN_MS = 25_000
 
+/** Each org with each agent. */
+const SUBJECTS = ['a', 'b', 'c'].flatMap((orgId) => ['x', 'y', 'z'].map((agentId) => ({ orgId, agentId })))
+
 const TOWARDS_RUNTIME = new Set(['recovery_begun', 'ramp_step', 'recovered'])
 /** what may rightly end or shorten a fallback without a lease */
 const EXCUSES = new Set(['reset', 'hand_edit', 'manual_expired', 'policy_off', 'triggered'])
@@ -48,7 +58,9 @@ export class Checks {
   /** commands by who gave them: how often they were told */
   readonly #commands = new Map<string, { readonly replica: SimReplica; told: number }>()
   /** the fallback that was written last, and whether anything since may rightly have cut it short */
-  #lastFallback: { readonly key: string; readonly at: number; readonly holdMs: number } | undefined
+  #lastFallback:
+    | { readonly key: string; readonly trips: number; readonly at: number; readonly holdMs: number }
+    | undefined
   #wasCutShort = false
   readonly kinds = new Map<string, number>()
   readonly trace: string[] = []
@@ -107,7 +119,9 @@ export class Checks {
       this.transitions += 1
       pending.add(transition.kind ?? '')
       this.#count(transition.kind ?? '')
-      this.#transition(replica, before, transition, input)
+      if (transition.scope !== undefined) this.#count(`${transition.kind} of ${transition.scope.dimension}`)
+      const isJoin = adoptedIn(step) !== undefined
+      this.#transition(replica, before, transition, input, isJoin)
     }
     const isSettled = state.store.dirtyAt === null
     if (input.kind === 'tick' && input.policy === 'off' && told.some(({ kind }) => kind === 'relapse'))
@@ -178,6 +192,7 @@ export class Checks {
     before: FallbackState,
     transition: Transition,
     input: FallbackInput,
+    isJoin: boolean,
   ): void {
     const { world } = this
     const { kind } = transition
@@ -186,9 +201,20 @@ export class Checks {
     if (input.kind !== 'tick' || before.reports.some((report) => report.transition === transition)) return
     const { guardrails, policy } = input
     const evidence = transition.evidence as Evidence
+    if (kind === 'widened') {
+      this.#holds.set(`${transition.at}:${transition.trips}`, {
+        at: world.now,
+        holdMs: (transition.holdUntil ?? 0) - transition.at,
+      })
+      // What joins another one's is judged before that is known.
+      if (!isJoin) this.#leftovers(replica, transition, evidence)
+      if (!isJoin && !isBreachOfAny(evidence, transition, guardrails))
+        this.#fail('(j) widened without a breach')
+      if (policy !== 'auto') this.#fail(`(d) widened under ${policy}`)
+    }
     if (kind === 'trip' || kind === 'relapse') {
       if (kind === 'trip' && policy !== 'auto') this.#fail(`(d) a trip under ${policy}`)
-      if (!isBreach(evidence, transition, guardrails)) this.#fail(`(j) ${kind} without a breach`)
+      if (!isBreachOfAny(evidence, transition, guardrails)) this.#fail(`(j) ${kind} without a breach`)
       this.#leftovers(replica, transition, evidence)
       if (kind === 'relapse' && before.known.auto.state === 'fallback' && isIdle(before))
         this.#fail('(f) who never was well again ended the recovery of the others')
@@ -199,7 +225,8 @@ export class Checks {
     if (kind !== undefined && TOWARDS_RUNTIME.has(kind)) {
       if (!evidence.probe.healthy) this.#fail(`(j) ${kind} with bad probes`)
       const isForced = kind === 'recovery_begun' && isStandbySick(evidence, guardrails)
-      if (!isForced && !mayRecover(evidence, guardrails)) this.#fail(`(j) ${kind} without evidence`)
+      if (!isForced && !mayRecover(insideOf(evidence, scopeOfAuto(before.known.auto)), guardrails))
+        this.#fail(`(j) ${kind} without evidence`)
     }
     // One that a person's edit brought has its end by whoever's wall clock; one that is tried again may be over at once.
     if (
@@ -230,18 +257,25 @@ export class Checks {
 
   /** (p): a trip that is not in the store is given up only for a person, when its executions breach no more, or alone. */
   #tripKept(
-    { store: { tripped }, epoch: { executionsAt } }: FallbackState,
+    before: FallbackState,
     { state, effects }: Step,
     { evidence, guardrails, policy }: FallbackInput & { kind: 'tick' },
     told: readonly Transition[],
   ): void {
-    if (tripped === null || state.known.auto.state === 'fallback') return
+    const {
+      store: { tripped },
+      epoch: { executionsAt },
+    } = before
+    if (tripped === null || isAnswered(before.known.auto, state.known.auto)) return
     const isPerson =
       effects.some(({ kind }) => kind === 'reset_health') || told.some(({ kind = '' }) => PERSON.has(kind))
+    // Judged anew, it may be for fewer, or for more.
+    if (told.some(({ kind }) => kind !== undefined && isTripKind(kind))) return
     const isForgotten = executionsAt !== null && evidence.at <= executionsAt
     if (isPerson || isForgotten || policy !== 'auto' || state.bothSick || state.isolated) return
+    const theirs = insideOf(evidence, judgedScope(before))
     for (const cause of ['error_rate', 'timeout_rate', 'latency'] as const)
-      if (isBreach(evidence, { cause }, guardrails)) this.#fail('(p) its own trip is given up')
+      if (isBreach(theirs, { cause }, guardrails)) this.#fail('(p) its own trip is given up')
   }
 
   /** (n): under `observe` a breach that lasts is one, whatever its value. */
@@ -279,8 +313,13 @@ export class Checks {
     const adopted = adoptedIn(step)
     if (before.proposal !== null && after.known === before.proposal.override) return
     if (!isDecidedHere(before, after) || before.starting || isRepeatedReset(before)) return
-    const base = adopted === undefined ? share(before.known.auto) : sharedBy(adopted)
-    if (share(after.known.auto) <= base) return
+    const isMore = SUBJECTS.some(
+      (who) =>
+        share(after.known.auto, who) >
+        (adopted === undefined ? share(before.known.auto, who) : sharedBy(adopted, who)),
+    )
+    // A trip that lost its race is judged anew upon what won: for others, perhaps.
+    if (!isMore || told.some(({ kind }) => kind !== undefined && isTripKind(kind))) return
     if (!told.some(({ kind = '' }) => EXCUSES.has(kind)))
       this.#fail('(e) towards the runtime in memory, before it is in the store')
     const { auto } = after.known
@@ -342,7 +381,7 @@ export class Checks {
     if (condition === 'broken' && (world.directSick || replica.host.turnMs > 600)) return
     const since = Math.max(replica.disturbedAt, world.disturbedAt)
     if (world.now - since < (condition === 'dead' ? DEAD_MS : BROKEN_MS)) return
-    const isDirect = [0, 50, 99].every((session) => replica.isOn('a', session) && replica.isOn('c', session))
+    const isDirect = [0, 50, 99].every((session) => SUBJECTS.every((who) => replica.isOn(who, session)))
     // What the provider shows first is judged at the next tick.
     if (!isDirect && this.#late.has(replica))
       this.#fail(`(f) ${replica.host.name}: its runtime is ${condition}, its turns go there`)
@@ -365,10 +404,19 @@ export class Checks {
     const hold = this.#holds.get(key)
     // One of before is none again: somebody was cut off, and knew of nothing else.
     if (last?.key === key || (last !== undefined && hold !== undefined && hold.at < last.at)) return
-    if (last !== undefined && !this.#wasCutShort && world.now - last.at < last.holdMs * DRIFT - ROUNDING_MS)
+    // A widening is the same trip.
+    const isSameTrip = last?.trips === trips
+    if (
+      last !== undefined &&
+      !isSameTrip &&
+      !this.#wasCutShort &&
+      world.now - last.at < last.holdMs * DRIFT - ROUNDING_MS
+    )
       this.#fail(`(h) tripped again after ${world.now - last.at} ms of ${last.holdMs}`)
     this.#lastFallback =
-      hold === undefined ? undefined : { key, at: hold.at, holdMs: this.#leastHoldMs(hold.holdMs, trips) }
+      hold === undefined
+        ? undefined
+        : { key, trips, at: hold.at, holdMs: this.#leastHoldMs(hold.holdMs, trips) }
     this.#wasCutShort = false
   }
 
@@ -433,11 +481,12 @@ function isDecidedHere(before: FallbackState, { known, self }: FallbackState): b
 }
 
 function isTowardsRuntime(before: Override['auto'], after: Override['auto']): boolean {
-  return share(after) > share(before)
+  return SUBJECTS.some((who) => share(after, who) > share(before, who))
 }
 
-/** percent that goes to the runtime */
-function share(auto: Override['auto']): number {
+/** percent of somebody's sessions that goes to the runtime */
+function share(auto: Override['auto'], who: ScopeSubject): number {
+  if (!covers(scopeOfAuto(auto), who)) return 101
   if (auto.state === 'recovering') return auto.percent
   return auto.state === 'normal' ? 101 : 0
 }
@@ -452,8 +501,27 @@ function isIdle({ store, proposal }: FallbackState): boolean {
   return store.tripped === null && proposal === null
 }
 
-function sharedBy({ to, recoveringPercent = 0 }: Transition): number {
-  return to === 'normal' ? 101 : recoveringPercent
+function sharedBy({ to, scope, recoveringPercent = 0 }: Transition, who: ScopeSubject): number {
+  return to === 'normal' || !covers(scope, who) ? 101 : recoveringPercent
+}
+
+/** Another fallback that is for all of ours; beside one of another dimension, or the ramp of everybody, what comes decides. */
+function isAnswered(ours: Override['auto'], theirs: Override['auto']): boolean {
+  const [our, their] = [scopeOfAuto(ours), scopeOfAuto(theirs)]
+  if (theirs.state === 'normal') return false
+  if (our !== undefined && our.dimension !== their?.dimension) return true
+  return theirs.state === 'fallback' && includesScope(their, our)
+}
+
+/** Of everybody, in the scope, or outside of it. */
+function isBreachOfAny(
+  evidence: Evidence,
+  transition: Pick<Transition, 'cause'>,
+  guardrails: FallbackGuardrails,
+): boolean {
+  const { runtime, scoped } = evidence
+  const windows = scoped === undefined ? [runtime] : [runtime, scoped.inside, scoped.rest]
+  return windows.some((of) => isBreach({ ...evidence, runtime: of }, transition, guardrails))
 }
 
 function adoptedIn({ effects }: Step): Transition | undefined {
@@ -507,5 +575,6 @@ function mayRecover({ runtime, probe, quietForMs }: Evidence, guardrails: Fallba
 
 function short({ auto, manual, revision, trips }: Override): string {
   const layer = auto.state === 'recovering' ? `recovering ${auto.percent}%` : auto.state
-  return `#${revision} ${layer}${manual.scope === 'none' ? '' : `+${manual.scope}`} trips ${trips}`
+  const { dimension = '', ids = [] } = scopeOfAuto(auto) ?? {}
+  return `#${revision} ${layer} ${dimension} ${ids}${manual.scope === 'none' ? '' : `+${manual.scope}`} trips ${trips}`
 }

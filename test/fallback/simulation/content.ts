@@ -1,5 +1,6 @@
 import { OVERRIDE_FLAG_KEY } from '../../../src/protocol/fallback.js'
-import type { Override } from '../../../src/store/override.js'
+import { covers as isInScope, type ScopeSubject } from '../../../src/protocol/fallback-scope.js'
+import { type Override, scopeOfAuto } from '../../../src/store/override.js'
 import {
   overrideOfMetadata,
   type ParsedOverride,
@@ -22,7 +23,7 @@ export interface View {
   readonly text: string
   readonly revision: number | undefined
   readonly override: Override | undefined
-  on(orgId: string, session: number): boolean
+  on(subject: ScopeSubject, session: number): boolean
 }
 
 const parsed = new Map<string, ParsedOverride>()
@@ -54,16 +55,17 @@ export function viewOf(text: string): View | undefined {
     text,
     revision: override?.revision,
     override,
-    on: (orgId, session) => {
-      if (value.kind === 'override') return isOn(value.override, orgId, session)
-      return value.edit.kind === 'manual' && covers(value.edit.manual, orgId)
+    on: (subject, session) => {
+      if (value.kind === 'override') return isOn(value.override, subject, session)
+      return value.edit.kind === 'manual' && covers(value.edit.manual, subject.orgId)
     },
   }
 }
 
 /** The union of both layers, as the flag would be evaluated; sessions are 0 to 99. */
-export function isOn({ auto, manual }: Override, orgId: string, session: number): boolean {
-  if (covers(manual, orgId)) return true
+export function isOn({ auto, manual }: Override, subject: ScopeSubject, session: number): boolean {
+  if (covers(manual, subject.orgId)) return true
+  if (!isInScope(scopeOfAuto(auto), subject)) return false
   switch (auto.state) {
     case 'normal':
       return false

@@ -16,17 +16,23 @@ import {
   nextProbeAt,
   type ProbeCounts,
 } from '../../../src/fallback/probe-counts.js'
+import { ScopedQuiet } from '../../../src/fallback/scoped-quiet.js'
 import {
   type Effect,
   type FallbackInput,
   type FallbackState,
   initialState,
+  judgedScope,
   type LeaseSeen,
   type StoreSeen,
 } from '../../../src/fallback/state.js'
+import { LONGEST_MS, tellApart } from '../../../src/fallback/tell-apart.js'
 import { recoveryReach } from '../../../src/fallback/verdict.js'
+import { whoseOverride } from '../../../src/fallback/whose-override.js'
+import { createJudgedLog } from '../../../src/metrics/judged-log.js'
 import { createJudgedWindow } from '../../../src/metrics/judged-window.js'
-import type { JudgedWindow } from '../../../src/metrics/windows.js'
+import type { JudgedLog, JudgedWindow } from '../../../src/metrics/windows.js'
+import { covers as isInScope, type ScopeSubject } from '../../../src/protocol/fallback-scope.js'
 import type { Stored } from '../../../src/store/flag-store.js'
 import { renderOverride } from '../../../src/store/override-document.js'
 import type { Checks } from './checks.js'
@@ -51,11 +57,12 @@ export interface Host {
 
 const PROBE_MS = 1000
 const MAX_ATTEMPTS = 5
-const LONGEST_MS = 86_400_000
 const PAUSE_MS = 20
 const SHADOW_EVERY_MS = 2500
 const SHADOW_SHARE = 0.3
-const ORGS = ['a', 'b', 'c'] as const
+/** One org has most of the turns, and one agent. */
+const ORGS = ['a', 'a', 'a', 'b', 'c'] as const
+const AGENTS = ['x', 'x', 'x', 'y', 'z'] as const
 
 /** One process of the service: the pure machine, driven as the loop drives it. */
 export class SimReplica {
@@ -78,6 +85,8 @@ export class SimReplica {
   reading: World['override']
   readonly #clock: Clock
   readonly #runtime: JudgedWindow
+  readonly #log: JudgedLog
+  readonly #scoped = new ScopedQuiet()
   readonly #direct: JudgedWindow
   readonly #initial: FallbackState
   #counts: ProbeCounts = NO_COUNTS
@@ -103,6 +112,7 @@ export class SimReplica {
       schedule: () => ({ cancel: () => undefined }),
     }
     this.#runtime = createJudgedWindow(this.#clock)
+    this.#log = createJudgedLog(this.#clock)
     this.#direct = createJudgedWindow(this.#clock)
     this.provider = new SimProvider(world, () => random.between(0, 500))
     this.state = initialState({ replica: host.name, owner: `${host.name}#${nonce}` }, this.monotonic)
@@ -143,13 +153,21 @@ export class SimReplica {
   }
 
   /** As the request edge decides it. */
-  isOn(orgId: string, session: number): boolean {
+  isOn(subject: ScopeSubject, session: number): boolean {
     const { state, provider } = this
-    if (state.isolated || state.store.tripped !== null) return true
-    const provided = provider.view?.on(orgId, session) ?? false
-    if (state.starting && state.store.dirtyAt === null) return provided
-    if ((provider.view?.revision ?? -1) >= state.known.revision) return provided
-    return isOn(state.known, orgId, session)
+    const on = provider.view?.on(subject, session) ?? false
+    const revision = provider.view?.revision
+    const provided = { on, ...(revision === undefined ? {} : { revision }) }
+    const isOwnOn = (): boolean => isOn(state.known, subject, session)
+    switch (whoseOverride(state, provided, subject, isOwnOn)) {
+      case 'isolated':
+      case 'tripped':
+        return true
+      case 'provider':
+        return on
+      case 'own':
+        return isOwnOn()
+    }
   }
 
   #after(delayMs: number, run: () => void): void {
@@ -292,12 +310,13 @@ export class SimReplica {
     this.inputs.push(JSON.stringify(input))
     this.state = step.state
     this.checks.decided(this, before, step, input)
-    for (const { kind } of step.effects) {
-      if (kind === 'restart_evidence') {
+    for (const effect of step.effects) {
+      if (effect.kind === 'restart_evidence') {
         this.restartedAt = this.monotonic
         this.#runtime.restart(this.monotonic)
+        this.#log.restart(this.monotonic, effect.scope)
       }
-      if (kind === 'reset_health') {
+      if (effect.kind === 'reset_health') {
         this.#counts = NO_COUNTS
         this.disturbedAt = this.world.now
       }
@@ -329,14 +348,17 @@ export class SimReplica {
     const windowMs = guardrails.windowSeconds * 1000
     const fastMs = guardrails.fastWindowSeconds * 1000
     const { goodSince, healthy } = this.#counts
+    const runtime = {
+      slow: this.#runtime.tally(windowMs),
+      fast: this.#runtime.newest(fastMs, 2 * guardrails.minSamples, windowMs),
+      recent: this.#runtime.newest(fastMs, recoveryReach(guardrails), LONGEST_MS),
+      streak: this.#runtime.streak(guardrails.consecutiveFailures),
+    }
+    const scope = judgedScope(this.state)
     return {
       at: now,
-      runtime: {
-        slow: this.#runtime.tally(windowMs),
-        fast: this.#runtime.newest(fastMs, 2 * guardrails.minSamples, windowMs),
-        recent: this.#runtime.newest(fastMs, recoveryReach(guardrails), LONGEST_MS),
-        streak: this.#runtime.streak(guardrails.consecutiveFailures),
-      },
+      runtime,
+      ...tellApart(this.#log, scope, runtime, this.#scoped.forMs(scope, now), guardrails),
       direct: this.#direct.tally(60_000),
       standby: world.directUnusable ? { unusable: true, why: 'http_status 401' } : { unusable: false },
       probe: {
@@ -396,41 +418,51 @@ export class SimReplica {
     const { world, random, host } = this
     this.#after(random.between(0.5, 1.5) * host.turnMs, () => this.#turn())
     if (!world.traffic) return
-    const orgId = random.pick(ORGS)
+    const subject = { orgId: random.pick(ORGS), agentId: random.pick(AGENTS) }
     this.#lastCandidateAt = this.monotonic
+    this.#scoped.turn(judgedScope(this.state), subject, this.monotonic)
     const session = random.whole(0, 99)
-    if (this.isOn(orgId, session)) {
-      this.#execute('direct_llm', orgId, session)
-      if (this.#maySpareShadow(orgId)) this.#execute('runtime_orchestrator', orgId, session)
+    if (this.isOn(subject, session)) {
+      this.#execute('direct_llm', subject, session)
+      if (this.#maySpareShadow(subject)) this.#execute('runtime_orchestrator', subject, session)
     } else {
       this.#lastRuntimeTurnAt = this.monotonic
-      this.#execute('runtime_orchestrator', orgId, session)
+      this.#execute('runtime_orchestrator', subject, session)
     }
   }
 
   /** Of the turns that the override takes off the runtime a share, and one at least every so often. */
-  #maySpareShadow(orgId: string): boolean {
+  #maySpareShadow(subject: ScopeSubject): boolean {
     const { known, isolated } = this.state
-    if (this.world.policy === 'off' || covers(known.manual, orgId)) return false
+    if (this.world.policy === 'off' || covers(known.manual, subject.orgId)) return false
     if (known.auto.state === 'normal' && !isolated) return false
+    if (!isInScope(judgedScope(this.state), subject)) return false
     const isDue = this.monotonic - this.#lastShadowAt >= SHADOW_EVERY_MS
     if (!isDue && !this.random.chance(SHADOW_SHARE)) return false
     this.#lastShadowAt = this.monotonic
     return true
   }
 
-  #execute(mode: 'direct_llm' | 'runtime_orchestrator', orgId: string, session: number): void {
+  #execute(mode: 'direct_llm' | 'runtime_orchestrator', subject: ScopeSubject, session: number): void {
     const startedAt = this.monotonic
-    const ended = this.#ended(mode)
+    const ended = this.#ended(mode, subject)
     if (mode === 'runtime_orchestrator' && this.condition !== 'dead') this.#headAt = startedAt
     this.#after(ended.latencyMs, () => {
-      const window = mode === 'direct_llm' ? this.#direct : this.#runtime
-      const sessionId = `${orgId}-${session}`
-      window.record({ ...ended, mode, orgId, agentId: 'assistant', sessionId, startedAt })
+      const { orgId, agentId } = subject
+      const outcome = { ...ended, mode, orgId, agentId, sessionId: `${orgId}-${session}`, startedAt }
+      if (mode === 'direct_llm') {
+        this.#direct.record(outcome)
+        return
+      }
+      this.#runtime.record(outcome)
+      this.#log.record(outcome)
     })
   }
 
-  #ended(mode: 'direct_llm' | 'runtime_orchestrator'): OutcomeResult & { latencyMs: number } {
+  #ended(
+    mode: 'direct_llm' | 'runtime_orchestrator',
+    subject: ScopeSubject,
+  ): OutcomeResult & { latencyMs: number } {
     const { random, world } = this
     const ok = { result: 'ok', latencyMs: random.between(40, 200) } as const
     const failed = {
@@ -442,6 +474,7 @@ export class SimReplica {
     if (mode === 'direct_llm') return world.directSick && random.chance(0.9) ? failed : ok
     switch (this.condition) {
       case 'well':
+        if (world.sick !== null && isInScope(world.sick, subject) && random.chance(0.95)) return failed
         return random.chance(0.02) ? failed : ok
       case 'dead':
         return { ...failed, latencyMs: random.between(1, 20) }

@@ -1,5 +1,6 @@
 import type { FallbackGuardrails } from '../../../src/fallback/evidence.js'
 import type { FallbackPolicy } from '../../../src/protocol/fallback.js'
+import type { Scope } from '../../../src/protocol/fallback-scope.js'
 import type { Expected, FlagStoreFault, Stored, WriteResult } from '../../../src/store/flag-store.js'
 import { NEUTRAL } from '../../../src/store/override.js'
 import { renderOverride } from '../../../src/store/override-document.js'
@@ -22,6 +23,8 @@ export class World {
   directSick = false
   /** ... and refuses the key: nobody could use it */
   directUnusable = false
+  /** the runtime fails for these alone; its probes stay good */
+  sick: Scope | null = null
   /** of the reads of the store that come too late */
   lateShare = 0
   traffic = true
