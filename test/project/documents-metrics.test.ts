@@ -133,7 +133,7 @@ describe('the metrics in the documents', () => {
 
     it('are asked for in words Prometheus has, about metrics there are', () => {
       for (const { alert, expr } of rules) {
-        const bare = expr.replaceAll(/\{[^}]*\}|\[\d+[smhd]\]/g, '')
+        const bare = expr.replaceAll(/\{[^}]*\}|\[\d+[smhd]\]|\bby \([a-z_]+\)/g, '')
         const words = bare.match(/[A-Za-z_]\w*/g) ?? []
         const metrics = words.filter((word) => !PROMQL.has(word))
         expect(metrics, alert).not.to.deep.equal([])
@@ -159,6 +159,13 @@ describe('the metrics in the documents', () => {
       }
     })
 
+    it('point at sections that say what to look at and what to do', () => {
+      const silent = rules
+        .map(({ annotations }) => annotations.runbook.split('#')[1] ?? '')
+        .filter((anchor) => !/\*\*Do\*\*|\| do \|/.test(sectionOf(runbook?.text ?? '', anchor)))
+      expect([...new Set(silent)]).to.deep.equal([])
+    })
+
     it('are those the page speaks of', () => {
       const spoken =
         runbook?.spans.map(({ text }) => text).filter((text) => /^Chat[A-Z]\w+$/.test(text)) ?? []
@@ -167,5 +174,23 @@ describe('the metrics in the documents', () => {
     })
   })
 })
+
+/** From its heading to the next one of the same level or above. */
+function sectionOf(text: string, anchor: string): string {
+  const lines = text.split('\n')
+  const slug = (line: string): string =>
+    line
+      .replace(/^#+ /, '')
+      .toLowerCase()
+      .replaceAll(/[^\w -]/g, '')
+      .replaceAll(' ', '-')
+  const from = lines.findIndex((line) => /^#+ /.test(line) && slug(line) === anchor)
+  if (from < 0) return ''
+  const level = /^#+/.exec(lines[from] ?? '')?.[0].length ?? 0
+  const to = lines.findIndex(
+    (line, at) => at > from && /^#+ /.test(line) && (/^#+/.exec(line)?.[0].length ?? 0) <= level,
+  )
+  return lines.slice(from, to < 0 ? undefined : to).join('\n')
+}
 
 const depthOf = (expr: string): number => expr.split('(').length - expr.split(')').length
