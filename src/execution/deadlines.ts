@@ -56,8 +56,8 @@ export function runtimeAllowance(limits: Deadlines): Allowance {
   return { beforeCommit: left > 0 ? left : limits.totalMs / 2, inAll: limits.totalMs }
 }
 
-/** The direct LLM has what the turn has left. */
-export function directAllowance(limits: Deadlines, usedMs: number): Allowance {
+/** Whoever comes second, or is the direct LLM, has what the turn has left. */
+export function leftAllowance(limits: Deadlines, usedMs: number): Allowance {
   const left = Math.max(0, limits.totalMs - usedMs)
   return { beforeCommit: left, inAll: left }
 }

@@ -3,7 +3,7 @@ import type { Failover, MessageBody } from '../protocol/events.js'
 import type { AbortCode } from '../protocol/execution-codes.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import type { ChatBackend, Turn } from './backend.js'
-import { directAllowance, limitsOf, runtimeAllowance } from './deadlines.js'
+import { leftAllowance, limitsOf, runtimeAllowance } from './deadlines.js'
 import { Execution, type ExecutionDeps, type ExecutionEnd, type ExecutionLimits } from './execution.js'
 import type { ExecutionError } from './execution-error.js'
 import { TurnAborted, type TurnResult } from './turn-result.js'
@@ -15,12 +15,17 @@ export interface ExecuteTurnDeps extends ExecutionDeps {
   readonly signal: AbortSignal
   /** Calls back when the runtime is known to be dead; returns how to forget the listener. */
   onRuntimeLost?(listener: () => void): () => void
+  /**
+   * Asked when a turn that began on the direct LLM failed there before the commit point: whether only the override keeps it away
+   * from the runtime, and that is well. Absent: no.
+   */
+  mayReturn?(): boolean
 }
 
 /**
  * Runs one turn on the backend of its execution mode and yields what the client gets to see, one batch a network read.
  * Returns how the turn ended, and throws nothing. The only place where a failover happens: a runtime that fails before
- * the commit point is replaced, once, by the direct LLM in the same stream.
+ * the commit point is replaced, once, by the direct LLM in the same stream; or the direct LLM by the runtime (`mayReturn`).
  * While the consumer holds a batch, gap, first content and total stand still. `return()` frees everything.
  */
 export async function* executeTurn(
@@ -39,7 +44,9 @@ export async function* executeTurn(
   const onAbort = (): void => execution.abort(abortCode(signal))
   signal.addEventListener('abort', onAbort, { once: true })
   const forgetRuntime = deps.onRuntimeLost?.(() => {
-    if (execution.mode === 'runtime_orchestrator') execution.lose('runtime_unavailable')
+    // Where the direct LLM has failed before, nobody is left to take over.
+    if (execution.mode === 'runtime_orchestrator' && first === undefined)
+      execution.lose('runtime_unavailable')
   })
   try {
     for (;;) {
@@ -48,23 +55,24 @@ export async function* executeTurn(
         if (step.events.length > 0) yield step.events
         continue
       }
-      if (step.kind !== 'failed' || !mayFailOver(execution)) {
+      if (step.kind !== 'failed' || first !== undefined || !mayFailOver(execution, step.error, deps)) {
         if (step.kind === 'failed') logFailure(turn, execution, step.error, deps)
         return resultOf(step, execution, first, earlierAttempts)
       }
       if (signal.aborted) return { ...abortedBeforeStart(mode, signal), usage: execution.usage }
-      first = failOver(step.error, clock.monotonic() - startedAt)
+      first = failOver(execution.mode, step.error, clock.monotonic() - startedAt)
+      const other = execution.mode === 'direct_llm' ? 'runtime_orchestrator' : 'direct_llm'
       logFailover(turn, first, deps)
       const skipped = execution.closingEvents
       if (skipped.length > 0) yield skipped
       if (signal.aborted)
         return {
-          ...abortedBeforeStart('direct_llm', signal),
+          ...abortedBeforeStart(other, signal),
           failover: first.failover,
           usage: execution.usage,
         }
       earlierAttempts += execution.facts.attempts
-      execution = startExecution('direct_llm', execution.activeMs)
+      execution = startExecution(other, execution.activeMs)
     }
   } finally {
     forgetRuntime?.()
@@ -73,28 +81,29 @@ export async function* executeTurn(
   }
 
   function startExecution(which: ExecutionMode, usedMs: number): Execution {
-    const allowance =
-      which === 'runtime_orchestrator' ? runtimeAllowance(limits) : directAllowance(limits, usedMs)
+    const leavesTime = which === 'runtime_orchestrator' && which === mode
+    const allowance = leavesTime ? runtimeAllowance(limits) : leftAllowance(limits, usedMs)
     return new Execution(backends[which], turn, limitsOf(which, limits), allowance, deps)
   }
 }
 
-/** What is left of a runtime that failed before the commit point. */
+/** What is left of a backend that failed before the commit point. */
 interface FailedOver {
   readonly failover: Failover
   readonly error: ExecutionError
 }
 
-function mayFailOver(execution: Execution): boolean {
-  return execution.mode === 'runtime_orchestrator' && !execution.committed
+function mayFailOver({ mode, committed }: Execution, error: ExecutionError, deps: ExecuteTurnDeps): boolean {
+  if (committed) return false
+  if (mode === 'runtime_orchestrator') return true
+  // What was refused for its content is no failure, and not sent elsewhere behind the back of a filter.
+  if (error.details.rejected === true) return false
+  return guarded(deps.logger, 'return to the runtime', () => deps.mayReturn?.()) === true
 }
 
-function failOver(error: ExecutionError, afterMs: number): FailedOver {
+function failOver(from: ExecutionMode, error: ExecutionError, afterMs: number): FailedOver {
   const { code, phase } = error
-  return {
-    failover: { from: 'runtime_orchestrator', cause: code, phase, afterMs: Math.round(afterMs) },
-    error,
-  }
+  return { failover: { from, cause: code, phase, afterMs: Math.round(afterMs) }, error }
 }
 
 function resultOf(
@@ -113,10 +122,17 @@ function resultOf(
   const open = execution.closingEvents
   const closing = open.length === 0 ? {} : { closing: open }
   if (end.kind === 'aborted') return { kind: 'aborted', ...shared, ...closing, code: end.code, usage, facts }
-  const { code, phase, details } = end.error
-  const runtime = first === undefined ? {} : { runtime: { code: first.error.code, phase: first.error.phase } }
-  return { kind: 'failed', ...shared, ...closing, code, phase, details, ...runtime }
+  const failed = { kind: 'failed', ...shared, ...closing } as const
+  if (first === undefined) return { ...failed, ...toldOf(end.error) }
+  if (first.failover.from === 'runtime_orchestrator')
+    return { ...failed, ...toldOf(end.error), runtime: placeOf(first.error) }
+  // The runtime had begun to answer: what the reader sees broken is its answer.
+  if (execution.committed) return { ...failed, ...toldOf(end.error) }
+  return { ...failed, executionMode: 'direct_llm', ...toldOf(first.error), runtime: placeOf(end.error) }
 }
+
+const toldOf = ({ code, phase, details }: ExecutionError) => ({ code, phase, details })
+const placeOf = ({ code, phase }: ExecutionError) => ({ code, phase })
 
 function abortedBeforeStart(executionMode: ExecutionMode, signal: AbortSignal) {
   const usage = { tokens: 0, estimated: true }
@@ -145,7 +161,9 @@ function logFailover(turn: Turn, { failover, error }: FailedOver, deps: ExecuteT
   guarded(deps.logger, 'log', () =>
     deps.logger.warn(
       { requestId, sessionId, cause, phase, afterMs, detail: error.message },
-      '[Chat] 自动回退到 direct 模式',
+      failover.from === 'direct_llm'
+        ? '[Chat] direct 失败，改由 Runtime 回答'
+        : '[Chat] 自动回退到 direct 模式',
     ),
   )
 }

@@ -327,6 +327,13 @@ class FallbackLoop implements RunningFallback {
     return () => this.#listeners.delete(listener)
   }
 
+  mayReturn(subject: Subject): boolean {
+    const { healthy, failuresInARow } = this.#probe.state()
+    if (healthy !== true || failuresInARow > 0) return false
+    const { manual } = this.#state.known
+    return manual.scope === 'none' || (manual.scope === 'orgs' && !this.#isManual(subject))
+  }
+
   onRuntimeLost(listener: () => void): () => void {
     this.#lostListeners.add(listener)
     return () => this.#lostListeners.delete(listener)

@@ -105,6 +105,11 @@ export interface Fallback {
    */
   command(command: Command): Promise<FallbackSnapshot>
   subscribe(listener: (event: FallbackEvent) => void): () => void
+  /**
+   * A turn that the override sent to the direct LLM, and that failed there, may go to the runtime after all: its probes are good, and
+   * no person took this subject off it.
+   */
+  mayReturn(subject: Subject): boolean
   /** Once each time the override sends turns away while the probes say that the runtime is dead: what waits on it waits in vain. */
   onRuntimeLost(listener: () => void): () => void
 }

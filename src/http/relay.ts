@@ -9,6 +9,7 @@ import type { ShadowHandle } from '../shadow/shadow-runner.js'
 import { NOT_STARTED } from './end-turn.js'
 import { turnBroke } from './events.js'
 import { keptExecution } from './kept-execution.js'
+import { isOnlyOverride } from './only-override.js'
 import type { RunningTurn } from './running-turn.js'
 import type { SseStream } from './sse-stream.js'
 
@@ -29,6 +30,7 @@ export async function relay(
     signal,
     onConnected: () => shadow?.underWay(),
     onRuntimeLost: (listener) => fallback.onRuntimeLost(listener),
+    ...(isOnlyOverride(turn, decision, flags) ? { mayReturn: () => fallback.mayReturn(turn.caller) } : {}),
     record(outcome) {
       outcomes.push(outcome)
       guarded(logger, 'metrics', () => metrics.recordOutcome(outcome))

@@ -15,6 +15,7 @@ import type { Identity } from './claims.js'
 import { keepTurn, NOT_STARTED, releaseSession, tellTurnEnded } from './end-turn.js'
 import { reservationNotRenewed, turnBroke } from './events.js'
 import { languageOf } from './language.js'
+import { isOnlyOverride, UNKNOWN_AGENT } from './only-override.js'
 import { retryLater } from './problems.js'
 import { relay } from './relay.js'
 import { newTurn, type RunningTurn } from './running-turn.js'
@@ -22,9 +23,6 @@ import { openSseStream, type SseStream } from './sse-stream.js'
 import { type TurnFacts, terminalEvent } from './terminal-event.js'
 import { holdReservation } from './turn-reservation.js'
 import type { TurnPlace } from './turns.js'
-
-/** Of a session that this process has not met, while the database cannot be read. */
-const UNKNOWN_AGENT = ''
 
 /**
  * The way of a turn from its guarded request to the last byte: begin → decide → execute and stream → keep → end →
@@ -142,8 +140,7 @@ async function streamTurn(
     )
     const relaying = relay(turn, decision, flags, stream, running, shadow)
     // The user's own request is on its way by now.
-    const isCandidate = flags.mode.value === 'runtime_orchestrator' && turn.caller.agentId !== UNKNOWN_AGENT
-    if (decision.reason === 'fallback' && isCandidate)
+    if (isOnlyOverride(turn, decision, flags))
       guarded(deps.logger, 'recovery shadows', () => deps.recoveryShadows.consider(turn, flags.guardrails))
     result = await relaying
     told = facts()

@@ -196,7 +196,7 @@ function decisionRecorder(registry: Registry): ServiceMetrics['recordDecision'] 
 function failoverRecorder(registry: Registry): ServiceMetrics['recordFailover'] {
   const failovers = new Counter({
     name: 'chat_failovers_total',
-    help: 'Turns the direct LLM answered because the runtime failed before the commit point',
+    help: 'Turns that went to the other backend because theirs failed before the commit point; causes of the direct LLM begin with llm_',
     labelNames: ['cause', 'phase'],
     registers: [registry],
   })

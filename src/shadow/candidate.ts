@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/logger.js'
 import type { ChatBackend, Turn } from '../execution/backend.js'
-import { directAllowance, limitsOf, runtimeAllowance } from '../execution/deadlines.js'
+import { leftAllowance, limitsOf, runtimeAllowance } from '../execution/deadlines.js'
 import { Execution, type ExecutionLimits } from '../execution/execution.js'
 import type { Outcome } from '../execution/outcome.js'
 import type { AbortCode } from '../protocol/execution-codes.js'
@@ -52,7 +52,7 @@ export function runCandidate(
   const observer = new Observer()
   const after: Promise<void>[] = []
   const isRuntime = backend.mode === 'runtime_orchestrator'
-  const allowance = isRuntime ? runtimeAllowance(limits) : directAllowance(limits, 0)
+  const allowance = isRuntime ? runtimeAllowance(limits) : leftAllowance(limits, 0)
   let flooded = false
   const execution: Execution = new Execution(backend, turn, limitsOf(backend.mode, limits), allowance, {
     clock: deps.clock,

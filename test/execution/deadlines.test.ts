@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import {
-  directAllowance,
   dueAt,
+  leftAllowance,
   limitsOf,
   missed,
   type Progress,
@@ -26,8 +26,8 @@ describe('deadlines', () => {
   })
 
   it('leave the direct LLM what the turn has not used', () => {
-    expect(directAllowance(sampleLimits, 100_000).inAll).to.equal(200_000)
-    expect(directAllowance(sampleLimits, 400_000).beforeCommit).to.equal(0)
+    expect(leftAllowance(sampleLimits, 100_000).inAll).to.equal(200_000)
+    expect(leftAllowance(sampleLimits, 400_000).beforeCommit).to.equal(0)
   })
 
   it('guard a backend that forgets connect and headers', () => {

@@ -432,6 +432,129 @@ describe('executeTurn', () => {
       expect((await next).value).to.deep.include({ kind: 'aborted', code: 'client_gone' })
     })
 
+    describe('that the override took to a direct LLM which fails', () => {
+      const REFUSED = fails('llm_http_error')
+      const mayReturn = () => true
+
+      it('goes to the runtime in the same stream', async () => {
+        const under = setUpTurn({
+          mode: 'direct_llm',
+          direct: [...head, wait(40), REFUSED],
+          runtime: [...head, send('from the runtime')],
+          mayReturn,
+        })
+        const { events, result } = await runTurn(under)
+        expect(events).to.deep.equal([text('from the runtime')])
+        expect(result).to.deep.include({ kind: 'answered', executionMode: 'runtime_orchestrator' })
+        expect(result.failover).to.deep.equal({
+          from: 'direct_llm',
+          cause: 'llm_http_error',
+          phase: 'headers',
+          afterMs: 40,
+        })
+        expect(under.outcomes.map(({ mode, result: one }) => [mode, one])).to.deep.equal([
+          ['direct_llm', 'error'],
+          ['runtime_orchestrator', 'ok'],
+        ])
+        expect(under.lines[0]?.msg).to.equal('[Chat] direct 失败，改由 Runtime 回答')
+      })
+
+      it("does so once: both failures are told, the direct LLM's first", async () => {
+        const under = setUpTurn({
+          mode: 'direct_llm',
+          direct: [...head, REFUSED],
+          runtime: [...head, fails('runtime_error')],
+          mayReturn,
+        })
+        const { result } = await runTurn(under)
+        expect(result).to.deep.include({
+          kind: 'failed',
+          executionMode: 'direct_llm',
+          code: 'llm_http_error',
+          phase: 'headers',
+          runtime: { code: 'runtime_error', phase: 'headers' },
+        })
+        expect([under.direct.calls.length, under.runtime.calls.length]).to.deep.equal([1, 1])
+      })
+
+      it('tells the failure of the runtime alone where that had begun to answer', async () => {
+        const { result } = await runTurn(
+          setUpTurn({
+            mode: 'direct_llm',
+            direct: [...head, REFUSED],
+            runtime: [...head, send('half'), fails('runtime_error')],
+            mayReturn,
+          }),
+        )
+        expect(result).to.deep.include({ executionMode: 'runtime_orchestrator', code: 'runtime_error' })
+        expect(result).not.to.have.property('runtime')
+      })
+
+      it('stays where the runtime is not well, asked when it failed', async () => {
+        let asked = 0
+        const under = setUpTurn({
+          mode: 'direct_llm',
+          direct: [...head, REFUSED],
+          runtime: good,
+          mayReturn: () => {
+            asked += 1
+            return false
+          },
+        })
+        const { result } = await runTurn(under)
+        expect(result).to.deep.include({
+          kind: 'failed',
+          executionMode: 'direct_llm',
+          code: 'llm_http_error',
+        })
+        expect([asked, under.runtime.calls.length]).to.deep.equal([1, 0])
+      })
+
+      it('stays after its commit point, after a refusal of what the user sent, and where nobody said it may', async () => {
+        const rejected: Action = {
+          do: 'throw',
+          error: new ExecutionError('llm_content_filtered', 'headers', 'no', false, { rejected: true }),
+        }
+        for (const setup of [
+          { direct: [...head, send('a'), REFUSED], mayReturn },
+          { direct: [...head, rejected], mayReturn },
+          { direct: [...head, REFUSED] },
+        ]) {
+          const under = setUpTurn({ mode: 'direct_llm', runtime: good, ...setup })
+          expect((await runTurn(under)).result.kind).to.equal('failed')
+          expect(under.runtime.calls).to.have.length(0)
+        }
+      })
+
+      it('never comes back to the direct LLM that took over from the runtime', async () => {
+        const under = setUpTurn({
+          runtime: [...head, fails('runtime_error')],
+          direct: [...head, REFUSED],
+          mayReturn,
+        })
+        const { result } = await runTurn(under)
+        expect(result).to.deep.include({
+          kind: 'failed',
+          executionMode: 'direct_llm',
+          code: 'llm_http_error',
+        })
+        expect(under.runtime.calls).to.have.length(1)
+      })
+
+      it('waits for the runtime to the end, though it is lost meanwhile: nobody else is left', async () => {
+        const under = setUpTurn({
+          mode: 'direct_llm',
+          direct: [...head, REFUSED],
+          runtime: [...head, wait(50), send('late')],
+          mayReturn,
+        })
+        const next = pull(under)
+        await settled()
+        under.loseRuntime()
+        expect((await next).value).to.deep.equal([text('late')])
+      })
+    })
+
     describe('on a runtime that is lost', () => {
       const lose = async (setup: TurnSetup) => {
         const under = setUpTurn({ direct: [...head, send('direct')], ...setup })

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'chai'
+import type { Command } from '../../src/fallback/fallback.js'
 import { next } from '../../src/fallback/machine.js'
 import { type FallbackInput, type FallbackState, initialState } from '../../src/fallback/state.js'
 import { transitionKind } from '../../src/protocol/transition-text.js'
@@ -155,6 +156,36 @@ describe('the fallback loop', () => {
     loop.knobs.guardrails = { ...loop.knobs.guardrails, holdSeconds: 5 }
     await loop.pass(1000)
     expect(left()).to.be.within(3000, 5500)
+    await loop.fallback.stop()
+  })
+
+  it('lets a turn return to the runtime while its probes are good, but nobody whom a person took off it', async () => {
+    const loop = setUpLoop()
+    const told = async (command: Command): Promise<void> => {
+      const done = loop.fallback.command(command)
+      await loop.pass(100)
+      await done
+    }
+    const may = () => loop.fallback.mayReturn(SUBJECT)
+    expect(may()).to.equal(false)
+    await loop.start()
+    expect(may()).to.equal(true)
+    loop.record('error', 10)
+    await loop.pass(1000)
+    expect([state(loop), may()]).to.deep.equal(['fallback', true])
+    loop.knobs.healthy = false
+    await loop.pass(1000)
+    expect(may()).to.equal(false)
+    loop.knobs.healthy = true
+    await loop.pass(1000)
+    expect(may()).to.equal(true)
+    await told({ kind: 'trigger', userId: 'a', reason: '', orgIds: ['another'] })
+    expect(may()).to.equal(true)
+    await told({ kind: 'trigger', userId: 'a', reason: '', orgIds: [SUBJECT.orgId] })
+    expect(may()).to.equal(false)
+    await told({ kind: 'reset', userId: 'a' })
+    await told({ kind: 'trigger', userId: 'a', reason: '' })
+    expect(may()).to.equal(false)
     await loop.fallback.stop()
   })
 

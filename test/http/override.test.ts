@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { ExecutionError } from '../../src/execution/execution-error.js'
 import type { WhoseOverride } from '../../src/fallback/fallback.js'
 import { overrideWhy } from '../../src/http/override-step.js'
 import { explanationSchema } from '../../src/protocol/api.js'
@@ -32,6 +33,50 @@ describe('the override of a turn', () => {
     back.fallback.own = { on: false }
     expect((await doneOf(back)).decision.mode).to.equal('runtime_orchestrator')
     await back.close()
+  })
+
+  describe('where the direct LLM fails before it answers', () => {
+    const failing = () => {
+      const error = new ExecutionError('llm_unauthorized', 'headers', 'no key', false, { httpStatus: 401 })
+      const direct = scripted('direct_llm', async function* () {
+        yield* []
+        throw error
+      })
+      return { direct_llm: direct }
+    }
+
+    it('lets the runtime answer while that is well', async () => {
+      const edge = await startEdge({ ...RUNTIME, backends: failing() })
+      edge.fallback.own = { on: true }
+      edge.fallback.runtimeWell = true
+      const done = await doneOf(edge)
+      expect(done.executionMode).to.equal('runtime_orchestrator')
+      expect(done.decision).to.include({ mode: 'direct_llm', reason: 'fallback' })
+      expect(done.failover).to.deep.include({
+        from: 'direct_llm',
+        cause: 'llm_unauthorized',
+        phase: 'headers',
+      })
+      expect(edge.fallback.outcomes.map(({ mode, result }) => [mode, result])).to.deep.equal([
+        ['direct_llm', 'error'],
+        ['runtime_orchestrator', 'ok'],
+      ])
+      edge.fallback.runtimeWell = false
+      expect((await startTurn(edge.url, await bearer())).terminal?.event).to.equal('error')
+      await edge.close()
+    })
+
+    it('sends nobody there whom the flags do not give the runtime', async () => {
+      const flags = { mode: { value: 'direct_llm', reason: 'targeting_match' } } as const
+      const edge = await startEdge({ flags, backends: failing() })
+      edge.fallback.runtimeWell = true
+      for (const own of [undefined, { on: true }]) {
+        edge.fallback.own = own
+        const { terminal } = await startTurn(edge.url, await bearer())
+        expect(terminal?.event === 'error' && terminal.data.code).to.equal('llm_unauthorized')
+      }
+      await edge.close()
+    })
   })
 
   it('is asked for with the caller and what the provider said', async () => {

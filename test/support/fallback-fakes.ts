@@ -28,6 +28,8 @@ export interface FakeFallback extends Fallback {
   emit(event: FallbackEvent): void
   readonly listeners: number
   loseRuntime(): void
+  /** what `mayReturn` answers */
+  runtimeWell: boolean
 }
 
 export const QUIET: FallbackSnapshot = {
@@ -47,6 +49,7 @@ export function fakeFallback(): FakeFallback {
   const lost = new Set<() => void>()
   const fake: FakeFallback = {
     now: QUIET,
+    runtimeWell: false,
     own: undefined,
     commands: [],
     decided: [],
@@ -75,6 +78,7 @@ export function fakeFallback(): FakeFallback {
       lost.add(listener)
       return () => lost.delete(listener)
     },
+    mayReturn: () => fake.runtimeWell,
     loseRuntime() {
       for (const listener of lost) listener()
     },

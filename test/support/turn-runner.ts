@@ -65,6 +65,7 @@ export interface TurnSetup {
   readonly runtime?: readonly Action[]
   readonly deaf?: boolean
   readonly limits?: Partial<ExecutionLimits>
+  readonly mayReturn?: () => boolean
   /** in place of keeping the outcomes */
   readonly record?: (outcome: Outcome) => void
 }
@@ -90,6 +91,7 @@ export function setUpTurn(setup: TurnSetup) {
       signal: controller.signal,
       record: setup.record ?? ((outcome) => void outcomes.push(outcome)),
       after: (task) => void tasks.push(task),
+      ...(setup.mayReturn === undefined ? {} : { mayReturn: setup.mayReturn }),
       onRuntimeLost(listener) {
         lost.add(listener)
         return () => lost.delete(listener)
