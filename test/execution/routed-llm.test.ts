@@ -275,6 +275,24 @@ describe('the direct LLM over its endpoints', () => {
     expect(around.causes).to.deep.equal(new Array(8).fill('primary aborted'))
   })
 
+  it('does not blame the endpoint for what this machine lacks', async () => {
+    const lacking = new ExecutionError('llm_unreachable', 'connect', 'EMFILE', false, { ownFault: 'EMFILE' })
+    const around = setUp({ only: [failing(lacking)] })
+    for (let n = 0; n < 8; n++) await ended(around.start(), around)
+    expect(around.gate.state()).to.deep.equal([{ endpoint: 'only', requests: 0, resting: false }])
+  })
+
+  it('logs each request that another one follows, without content', async () => {
+    const around = setUp({ primary: [http(503)], reserve: [answer('a secret answer')] })
+    await ended(around.start(sampleTurn({ message: 'a secret question' })), around)
+    const lines = around.lines.filter(({ msg }) => String(msg).startsWith('[LLM] a request failed'))
+    const shared = { requestId: 'request-1', endpoint: 'primary', code: 'llm_http_error', httpStatus: 503 }
+    expect(lines).to.have.length(2)
+    expect(lines[0]).to.deep.include({ ...shared, afterMs: 100 })
+    expect(lines[1]).to.deep.include({ ...shared, next: 'reserve' })
+    expect(JSON.stringify(around.lines)).to.not.contain('secret')
+  })
+
   it('refuses a turn that is admitted to a full endpoint, and gives back what an admitted one held', () => {
     const { routed } = setUp({ only: [answer('x')] }, 1)
     const turns = [1, 2, 3, 4].map(() => sampleTurn())
