@@ -73,7 +73,7 @@ function checkMembers(list: Node, subject: string, path: JSONPath, issues: Issue
     if (member.type === 'object' || member.type === 'array') return
     const at = [...path, index]
     if (seen.has(member.value))
-      issues.warn(member.offset, at, `${JSON.stringify(member.value)} is there twice; once is enough`)
+      issues.suspect(member.offset, at, `${JSON.stringify(member.value)} is there twice; once is meant?`)
     seen.add(member.value)
     checkName(member, subject, at, issues)
   })

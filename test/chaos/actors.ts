@@ -91,6 +91,16 @@ export class FlagDaemon {
     this.process_ = await startProcess(daemonArguments(this.files, String(this.port)))
   }
 
+  /** Every answer takes that much longer. */
+  async delay(delayMs: number): Promise<void> {
+    const port = this.process_.log.find(({ msg }) => msg === 'listening')?.controlPort
+    const answer = await fetch(`http://127.0.0.1:${port}/_faults`, {
+      method: 'PUT',
+      body: JSON.stringify({ delayMs }),
+    })
+    if (!answer.ok) throw new Error(`flagd's faults: HTTP ${answer.status}`)
+  }
+
   freeze(): void {
     process.kill(this.process_.pid, 'SIGSTOP')
   }

@@ -119,6 +119,28 @@ const opsSpoilt: Row = {
   },
 }
 
+/** A replica that starts finds the file broken: it goes by what was good last, and is ready only then. */
+const rolled: Row = {
+  name: "operators' file broken, then a rolling restart",
+  stage: STAGE,
+  async drill(stage) {
+    const good = stage.human.text
+    stage.human.save(good.slice(0, -20))
+    await sleep(SEEN_MS)
+    const since = performance.now()
+    for (const { name } of stage.replicas) await stage.rollReplica(name, { CHAT_READY_WAIT_MS: '1000' })
+    await sleep(SICK_MS)
+    const decided = stage.traffic.ended.filter(({ startedAt }) => startedAt >= since)
+    const by = (reason: string) => decided.filter((turn) => turn.reason === reason).length
+    stage.human.save(good)
+    if (by('code_default') > 0 || by('stale') === 0)
+      throw new Error(`${by('stale')} by the last good flags, ${by('code_default')} by the code default`)
+    return [
+      `${by('stale')} of ${decided.length} new sessions by the last good flags, none by the code default`,
+    ]
+  },
+}
+
 /** It acts in memory and says so; what it decided is written as soon as it can be. */
 const unwritable = (
   name: string,
@@ -160,6 +182,7 @@ export const FILE_ROWS: readonly Row[] = [
   refused,
   deleted,
   opsSpoilt,
+  rolled,
   unwritable(
     'flag files read-only while the runtime dies',
     (disk) => disk.readOnly(true),

@@ -113,9 +113,17 @@ export class Stage {
     await this.replica(name).kill()
   }
 
-  async restartReplica(name: string): Promise<void> {
+  /** As a rolling restart does: nothing is sent to it any more, it ends what it has begun, and starts anew. */
+  async rollReplica(name: string, extra: Record<string, string> = {}): Promise<void> {
+    this.traffic.leave(name)
+    const code = await this.replica(name).stop()
+    if (code !== 0) throw new Error(`${name} ended with ${code}`)
+    await this.restartReplica(name, extra)
+  }
+
+  async restartReplica(name: string, extra: Record<string, string> = {}): Promise<void> {
     const replica = this.replica(name)
-    await replica.start()
+    await replica.start([], extra)
     this.traffic.rejoin({ replica: name, url: replica.url })
   }
 

@@ -60,6 +60,14 @@ export class Traffic {
     this.#agent.destroy()
   }
 
+  /** So many new sessions at once, beside the constant ones. */
+  burst(turns: number): void {
+    for (let n = 0; n < turns; n += 1) {
+      this.#sent += 1
+      this.#one(this.#sent)
+    }
+  }
+
   #send(): void {
     const due = Math.floor(((performance.now() - this.#startedAt) / 1000) * this.perSecond) - this.#sent
     for (let n = 0; n < Math.min(due, MAX_BURST); n += 1) {

@@ -18,6 +18,11 @@ import { temporaryDirectory } from '../support/temporary-directory.js'
 import { until } from '../support/until.js'
 
 const RUNTIME = opsDocument({ mode: 'runtime_orchestrator', shadowPercent: 0 })
+const RUNTIME_FOR_ORGS = JSON.stringify(
+  JSON.parse(opsDocument({ mode: 'direct_llm', runtimeOrgs: ['acme', 'globex'] })),
+  null,
+  2,
+).replace(/\[\s*"acme",\s*"globex"\s*\]/, '["acme", "globex"]')
 const DIRECT = opsDocument({ mode: 'direct_llm', shadowPercent: 0 })
 /** ms until a content that stays broken is told */
 const TOLD_MS = 3000
@@ -69,6 +74,24 @@ describe('flags by resolver file', () => {
 
   const isMode = (mode: string) => (values: TurnFlags) => values.mode.value === mode
   const faultTold = (flags: Flags) => until('a fault', () => flags.status().faults.length > 0, TOLD_MS)
+
+  it('names in the status what is taken without a word and not meant so, with its line; it is in force as written', async () => {
+    writeFileSync(overrideFile(), overrideDocument('off'))
+    writeFileSync(opsFile(), RUNTIME_FOR_ORGS.replace('["acme", "globex"]', '"acme,globex"'))
+    const flags = await start()
+    const line = RUNTIME_FOR_ORGS.split('\n').findIndex((text) => text.includes('globex')) + 1
+    expect(flags.status().faults.map((fault) => [fault.where, fault.line])).to.deep.equal([[opsFile(), line]])
+    expect(flags.status().faults[0]?.message).to.match(
+      /a list is meant: \["acme", "globex"\]\?; it is in force as written$/,
+    )
+    expect((await flags.forTurn(callerOf(1, 'me'))).mode).to.deep.equal({
+      value: 'runtime_orchestrator',
+      reason: 'targeting_match',
+    })
+    saveByRename(opsFile(), RUNTIME_FOR_ORGS)
+    await until('the mended file', () => flags.status().faults.length === 0)
+    expect((await flags.forTurn(callerOf(1, 'me'))).mode.value).to.equal('direct_llm')
+  })
 
   it('ships such that the environment decides until somebody writes a variant', async () => {
     writeFileSync(opsFile(), readFileSync('flags/chat.flagd.json'))

@@ -61,7 +61,7 @@ describe('what a flag file means', () => {
       withList('[42]'),
       /^error 9: 42 is no text, and every orgId is one; "42" is meant\?$/,
     ],
-    ['an org twice', withList('["acme", "b", "acme"]'), /^warning 9: "acme" is there twice; once is enough$/],
+    ['an org twice', withList('["acme", "b", "acme"]'), /^error 9: "acme" is there twice; once is meant\?$/],
     [
       'a key that does not exist',
       withRule('"in": [{ "var": "orgID" }, ["a"]]'),
