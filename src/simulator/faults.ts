@@ -66,6 +66,12 @@ export const faultsSchema = z
     usageDelayMs: ms.describe('LLM: ms between the finish_reason and the usage'),
     noUsage: z.boolean().describe('LLM: no usage, asked for or not'),
     ...llmFaults,
+    onlyOrgs: z
+      .array(z.string())
+      .min(1)
+      .describe(
+        'runtime: status, errorEvent, hang, garbage, softFailure and dropAfterEvents hit these orgs alone',
+      ),
     refuse: z.boolean().describe('reset every connection unanswered, but for /_faults'),
     healthDelayMs: ms.describe('runtime: ms before /health answers'),
     healthStatus: z.number().int().min(200).max(599).describe('runtime: HTTP status of /health'),

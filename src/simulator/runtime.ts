@@ -53,7 +53,8 @@ export async function startRuntimeSimulator(options: SimulatorOptions = {}): Pro
   // As the real one: only the newest execution of a session id can be cancelled.
   const running = new Map<string, AbortController>()
 
-  async function execute(request: ReceivedRequest, response: ServerResponse, faults: Faults): Promise<void> {
+  async function execute(request: ReceivedRequest, response: ServerResponse, all: Faults): Promise<void> {
+    const faults = faultsFor(request, all)
     const leaving = leavingOf(response)
     const cancelled = new AbortController()
     const stop = AbortSignal.any([leaving.signal, cancelled.signal])
@@ -119,6 +120,24 @@ function describe({ body }: ReceivedRequest): object {
 const CANCELLED = {
   kind: 'event' as const,
   data: runtimeFrame('execution_error', { error: 'Execution cancelled', code: 'EXECUTION_CANCELLED' }),
+}
+
+/** Where the faults are for some orgs alone, everybody else's executions are well. */
+function faultsFor({ body }: ReceivedRequest, all: Faults): Faults {
+  const { onlyOrgs } = all
+  if (onlyOrgs === undefined) return all
+  const parsed = parseExecute(body)
+  if (!('body' in parsed) || onlyOrgs.includes(parsed.body.org_id)) return all
+  const {
+    status: _,
+    errorEvent: __,
+    hang: ___,
+    garbage: ____,
+    softFailure: _____,
+    dropAfterEvents: ______,
+    ...rest
+  } = all
+  return rest
 }
 
 /** Sends the head; undefined where the answer is an error and there will be no stream. */

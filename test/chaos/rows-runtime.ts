@@ -98,11 +98,41 @@ const oneDeadOfTen: Row = {
   },
 }
 
+/** One org's executions fail, whose turns are most of all; everybody else's are well. */
+const oneOrg = (name: string, guardrails: { readonly scoped?: boolean }): Row => ({
+  name,
+  stage: { replicas: 2, perSecond: 20, guardrails: { ...DRILL, ...guardrails }, mainOrgShare: 0.6 },
+  async drill(stage) {
+    const since = performance.now()
+    await stage.runtime.set({ status: 422, onlyOrgs: ['org-0'] })
+    const { at } = await stage.fileIs('fallback', since)
+    const auto = stage.watch.last?.auto
+    const scope = auto?.state === 'fallback' ? auto.scope : undefined
+    await sleep(ONE_ORG_MS)
+    const turns = stage.traffic.ended.filter(({ startedAt }) => startedAt >= at)
+    const spared = turns.filter(({ org }) => org !== 'org-0')
+    const onRuntime = spared.filter(({ decided }) => decided === 'runtime_orchestrator').length
+    await stage.runtime.set({})
+    const isSpared = scope?.ids.join() === 'org-0' && onRuntime === spared.length
+    if (isSpared === (guardrails.scoped === false))
+      throw new Error(`${onRuntime} of ${spared.length} others spared`)
+    return [
+      `override after ${Math.round(at - since)} ms, ${scope === undefined ? 'for everybody' : `for ${scope.ids.join()} alone`}`,
+      `${onRuntime} of ${spared.length} turns of the other orgs decided for the runtime`,
+    ]
+  },
+})
+
+/** ms of the fallback in which everybody else's turns are counted */
+const ONE_ORG_MS = 5000
+
 export const RUNTIME_ROWS: readonly Row[] = [
   flapping,
   killed,
   frozen,
   oneDeadOfTen,
+  oneOrg('one org of ten, with 60 % of the turns, gets HTTP 422', {}),
+  oneOrg('the same org, guardrail scoped false', { scoped: false }),
   faulty('hung: takes requests, never answers, says it is healthy', { hang: 'headers' }),
   faulty('slow: 2 s an answer', { gapMs: 500 }, { latencyShare: 0.1 }),
   faulty('returning garbage', { garbage: true }),

@@ -17,6 +17,8 @@ export interface StageOptions {
   readonly replicas: 1 | 2 | 3
   /** turns a second over all replicas; 0: none */
   readonly perSecond: number
+  /** of all turns, in tenths: those of `org-0`; by default each of ten orgs has as many */
+  readonly mainOrgShare?: number
   /** written into the operators' file; empty: as shipped */
   readonly guardrails: object
   readonly resolver?: 'file' | 'in-process' | 'rpc'
@@ -53,7 +55,7 @@ export class Stage {
   readonly human: Human
 
   private constructor(readonly parts: Parts) {
-    this.traffic = new Traffic(parts.options.perSecond)
+    this.traffic = new Traffic(parts.options.perSecond, parts.options.mainOrgShare)
     this.watch = new OverrideWatch(parts.overrideFile)
     this.human = new Human(parts.opsFile)
   }

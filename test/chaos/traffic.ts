@@ -30,7 +30,11 @@ export class Traffic {
   #startedAt = 0
   #sent = 0
 
-  constructor(private readonly perSecond: number) {}
+  /** @param mainOrgShare of all turns, in tenths, that are of the first org */
+  constructor(
+    private readonly perSecond: number,
+    private readonly mainOrgShare = 0,
+  ) {}
 
   async start(targets: readonly Target[]): Promise<void> {
     this.#targets = targets
@@ -85,10 +89,12 @@ export class Traffic {
       this.unsent += 1
       return
     }
+    const org = number % 10 < this.mainOrgShare * 10 ? 0 : number % ORGS
     const flight = runTurn({
       agent: this.#agent,
       ...target,
-      authorization: this.#tokens[number % ORGS] ?? '',
+      org: `org-${org}`,
+      authorization: this.#tokens[org] ?? '',
       message: `m-${number}-end`,
     }).then((end) => {
       this.#flying.delete(flight)

@@ -8,6 +8,7 @@ import { parseEvents } from '../support/chat-client.js'
 export type TurnKind = 'ok' | 'failed_before' | 'failed_after' | 'broken'
 
 export interface TurnEnd {
+  readonly org: string
   readonly replica: string
   /** ms, `performance.now()` */
   readonly startedAt: number
@@ -25,6 +26,7 @@ export interface TurnEnd {
 export interface TurnCall {
   readonly agent: Agent
   readonly replica: string
+  readonly org: string
   readonly url: string
   readonly authorization: string
   /** a text of its own, without spaces: both simulators end their answer with it */
@@ -42,7 +44,7 @@ type Answer =
 export async function runTurn(call: TurnCall): Promise<TurnEnd> {
   const startedAt = performance.now()
   const answer = await post(call)
-  const times = { replica: call.replica, startedAt, endedAt: performance.now() }
+  const times = { org: call.org, replica: call.replica, startedAt, endedAt: performance.now() }
   if (answer.kind === 'none') return { ...times, kind: 'failed_before', detail: answer.why, failover: false }
   if (answer.status !== 200)
     return { ...times, kind: 'failed_before', detail: `HTTP ${answer.status}`, failover: false }
