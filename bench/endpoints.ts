@@ -26,7 +26,12 @@ type Report = (text: string) => void
 
 /** The direct LLM over its endpoints: what users see when endpoints fail or are full, and what reaches the endpoints. */
 export async function benchEndpoints(_upstream: string, report: Report): Promise<Row[]> {
-  return [...(await deadPrimary(report)), ...(await allDead(report)), ...(await buried(report))]
+  return [
+    ...(await deadPrimary(report)),
+    ...(await allDead(report)),
+    ...(await buried(report)),
+    ...(await unlimited(report)),
+  ]
 }
 
 async function deadPrimary(report: Report): Promise<Row[]> {
@@ -125,6 +130,21 @@ async function buried(report: Report): Promise<Row[]> {
     })
   } finally {
     await Promise.all([llm.close(), runtime.close()])
+  }
+}
+
+/** The same LLM where nobody said how many requests it takes: what it refuses with 429 is an error of the user. */
+async function unlimited(report: Report): Promise<Row[]> {
+  const llm = await startLlmSimulator()
+  llm.faults = { maxAnswers: { answers: PLACES }, firstContentDelayMs: ANSWER_MS }
+  try {
+    const seen = await withService([llm], {}, (ours) => run(ours, TURNS))
+    report(`endpoints: full without maxConcurrent: ${summary(seen)}`)
+    const done = seen.filter(({ end }) => end === 'done')
+    const row = goodput(done, TURNS / PER_SECOND)
+    return [{ ...row, what: `${row.what}, without maxConcurrent`, target: '', met: true }]
+  } finally {
+    await llm.close()
   }
 }
 

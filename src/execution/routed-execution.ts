@@ -168,9 +168,12 @@ export class RoutedExecution implements Answer {
     if (pulled.done !== true) return pulled
     this.#over = true
     if (this.call.signal.aborted) this.#settle(this.#givenUp())
-    else {
+    else if (this.#shown) {
       this.#seat?.answered()
       this.#settle('ok')
+    } else {
+      this.#seat?.failed({ code: 'empty_answer' })
+      this.#settle('empty_answer')
     }
     return pulled
   }

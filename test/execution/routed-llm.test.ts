@@ -262,6 +262,16 @@ describe('the direct LLM over its endpoints', () => {
     expect(running.shown).to.equal('reserve')
   })
 
+  it('counts an empty answer as a failure of the endpoint', async () => {
+    const around = setUp({ primary: [HEAD], reserve: [answer('reserve')] })
+    for (let n = 0; n < 5; n++)
+      expect(await ended(around.start(), around)).to.deep.include({ code: 'empty_answer' })
+    expect(around.causes).to.deep.equal(new Array(5).fill('primary empty_answer'))
+    const running = around.start()
+    await ended(running, around)
+    expect(running.shown).to.equal('reserve')
+  })
+
   it('does not blame the endpoint for users who leave', async () => {
     const around = setUp({ primary: [[...HEAD, { do: 'hang' }]], reserve: [answer('reserve')] })
     for (let n = 0; n < 8; n++) {
