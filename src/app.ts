@@ -10,6 +10,7 @@ import { countRequests } from './http/count-requests.js'
 import { answerErrors, isClientGone } from './http/error-handler.js'
 import { edgeFailed } from './http/events.js'
 import { mountFallbackRoutes } from './http/fallback-routes.js'
+import { createFlagEditFeed } from './http/flag-edit-feed.js'
 import { mountFlagRoutes } from './http/flag-routes.js'
 import { mountHealthRoutes } from './http/health-routes.js'
 import { createReports } from './http/reports.js'
@@ -24,13 +25,14 @@ import { API_PREFIX } from './protocol/api.js'
 export function createApp(deps: AppDeps): Koa {
   const authenticate = createAuthenticate(createTokenVerifier(deps.config.auth, deps))
   const reports = createReports(deps.clock)
+  const edits = createFlagEditFeed((edit) => deps.flagsEdited(edit))
   const open = new Router()
   const api = new Router({ prefix: API_PREFIX })
   mountHealthRoutes(open, deps)
   mountChatRoutes(api, authenticate, deps)
   mountRuntimeRoutes(api, authenticate, deps)
-  mountFlagRoutes(api, authenticate, deps)
-  mountFallbackRoutes(api, authenticate, deps)
+  mountFlagRoutes(api, authenticate, edits, deps)
+  mountFallbackRoutes(api, authenticate, edits, deps)
   mountBaselineRoutes(api, authenticate, reports, deps)
   mountShadowRoutes(api, authenticate, reports, deps)
 

@@ -32,6 +32,7 @@ import { createServiceMetrics, type ServiceMetrics } from './metrics/prometheus.
 import { createPublicWindows } from './metrics/public-windows.js'
 import type { JudgedLog, JudgedWindow, PublicWindows, Tally } from './metrics/windows.js'
 import { createNotifier, type Notifier } from './notifications/notifier.js'
+import type { FlagEditRecord } from './protocol/flag-edit-record.js'
 import { createMemorySessionStore } from './sessions/memory-session-store.js'
 import { createResilientSessionStore } from './sessions/resilient-session-store.js'
 import type { SessionStore } from './sessions/session-store.js'
@@ -54,6 +55,13 @@ export type Parts = ReturnType<typeof createParts>
 
 const ids = { newId: (): string => randomUUID() }
 
+/** Names alone: values are in the journal. */
+const loggedEdit = ({ userId, changes, toContent }: FlagEditRecord): object => ({
+  userId,
+  paths: changes.map(({ path }) => path),
+  content: toContent,
+})
+
 /** @throws when the database cannot be opened */
 export function createParts(around: Surroundings) {
   const { config, clock, logger } = around
@@ -68,6 +76,11 @@ export function createParts(around: Surroundings) {
     kept,
     llmEndpoints: config.llm.map(({ name }) => name),
   })
+  const flagsEdited = (edit: FlagEditRecord): void => {
+    journal.keepFlagEdit(edit)
+    notifier?.notify(edit)
+    logger.info(loggedEdit(edit), '[Flags] edited by the API')
+  }
   const opsFile = createOpsFile(config.flags.opsFile, { clock, nonce: randomUUID() })
   const windows = createPublicWindows(clock, { windowSeconds: guardrails.windowSeconds })
   const judged = {
@@ -121,6 +134,7 @@ export function createParts(around: Surroundings) {
     kept,
     flags,
     opsFile,
+    flagsEdited,
     windows,
     ownFaults,
     fallback,

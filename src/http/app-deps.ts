@@ -11,6 +11,7 @@ import type { Journal } from '../journal/journal.js'
 import type { PublicWindows } from '../metrics/windows.js'
 import type { TurnStatus } from '../protocol/api.js'
 import type { Failover } from '../protocol/events.js'
+import type { FlagEditRecord } from '../protocol/flag-edit-record.js'
 import type { Decision, ExecutionMode } from '../protocol/modes.js'
 import type { SessionStore } from '../sessions/session-store.js'
 import type { ShadowRunner } from '../shadow/shadow-runner.js'
@@ -99,11 +100,16 @@ export interface AppDeps {
   }
   readonly flags: Flags
   readonly opsFile: Pick<OpsFile, 'read' | 'write'>
+  /** Keeps an edit of that file, and tells people of it. Never throws, never waits. */
+  flagsEdited(edit: FlagEditRecord): void
   readonly fallback: Fallback
   readonly recoveryShadows: RecoveryShadowing
   readonly shadows: Pick<ShadowRunner, 'consider'>
   readonly windows: PublicWindows
-  readonly journal: Omit<Journal, 'notifications' | 'keepTransition' | 'keepSample' | 'samples' | 'close'>
+  readonly journal: Omit<
+    Journal,
+    'notifications' | 'keepFlagEdit' | 'keepTransition' | 'keepSample' | 'samples' | 'close'
+  >
   readonly sessions: SessionStore
   /** of the direct LLM */
   readonly admission: LlmAdmission

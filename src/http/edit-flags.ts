@@ -24,7 +24,7 @@ export interface MadeEdit extends PlannedEdit {
   readonly inForce: boolean
 }
 
-type Editing = Pick<AppDeps, 'opsFile' | 'flags' | 'clock'> & {
+interface Editing extends Pick<AppDeps, 'opsFile' | 'flags' | 'clock'> {
   readonly config: Pick<AppDeps['config'], 'codeDefaults' | 'llm'>
 }
 
@@ -53,8 +53,13 @@ export async function planEdit(edit: FlagEdit, matches: Matches, deps: Editing):
   return { before, after: { kind: 'text', text, hash: hash('sha256', text) }, changes }
 }
 
+interface Making extends Editing {
+  /** Called as soon as it is in the file, whoever still waits. */
+  onWritten(plan: PlannedEdit, flags: readonly string[]): void
+}
+
 /** Makes the edit, and waits until it decides here, but not for long. @throws Problem 409, 412, 422 or 503 */
-export async function makeEdit(edit: FlagEdit, matches: Matches, deps: Editing): Promise<MadeEdit> {
+export async function makeEdit(edit: FlagEdit, matches: Matches, deps: Making): Promise<MadeEdit> {
   for (let attempt = 1; ; attempt += 1) {
     const plan = await planEdit(edit, matches, deps)
     if (plan.changes.length === 0) return { ...plan, flags: [], inForce: true }
@@ -63,7 +68,10 @@ export async function makeEdit(edit: FlagEdit, matches: Matches, deps: Editing):
     try {
       const result = await deps.opsFile.write(plan.after.text, plan.before.hash)
       if (result.kind === 'failed') throw unavailable(result.fault)
-      if (result.kind === 'written') return { ...plan, flags, inForce: await watch.saw(flags) }
+      if (result.kind === 'written') {
+        deps.onWritten(plan, flags)
+        return { ...plan, flags, inForce: await watch.saw(flags) }
+      }
     } finally {
       watch.stop()
     }

@@ -8,6 +8,7 @@ import { type AppDeps, EDGE_TIMING } from './app-deps.js'
 import type { Authenticate } from './auth.js'
 import { hasRole } from './claims.js'
 import { metricsView, snapshotForOrg, statusView } from './fallback-view.js'
+import type { FlagEditFeed } from './flag-edit-feed.js'
 import { guard } from './guard.js'
 import { languageOf } from './language.js'
 import { guardManualOrgs } from './manual-orgs.js'
@@ -17,11 +18,16 @@ import { type BodyLimits, ignoreBody, readOptionalJson } from './read-body.js'
 import { readJournal } from './read-journal.js'
 
 /** Watching the fallback, and steering it by hand. What reaches beyond one org needs the operators' role. */
-export function mountFallbackRoutes(router: Router, authenticate: Authenticate, deps: AppDeps): void {
+export function mountFallbackRoutes(
+  router: Router,
+  authenticate: Authenticate,
+  edits: FlagEditFeed,
+  deps: AppDeps,
+): void {
   mountMetrics(router, authenticate, deps)
   mountCommands(router, authenticate, deps)
   mountHistory(router, authenticate, deps)
-  mountEvents(router, authenticate, deps)
+  mountEvents(router, authenticate, edits, deps)
 }
 
 function mountMetrics(router: Router, authenticate: Authenticate, deps: AppDeps): void {
@@ -101,8 +107,8 @@ function mountHistory(router: Router, authenticate: Authenticate, { config, jour
   })
 }
 
-function mountEvents(router: Router, authenticate: Authenticate, deps: AppDeps): void {
-  const events = createOperatorEvents(deps)
+function mountEvents(router: Router, authenticate: Authenticate, edits: FlagEditFeed, deps: AppDeps): void {
+  const events = createOperatorEvents(deps, edits)
   router.get('/runtime/events', async (ctx) => {
     const identity = await authenticate(ctx, deps.config.auth.operatorRole)
     if (ctx.method === 'HEAD') {

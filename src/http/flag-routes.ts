@@ -3,21 +3,36 @@ import type { Context } from 'koa'
 import { isJsonFault, parseJsonTree } from '../core/json-tree.js'
 import { OpsDocument } from '../flag-edits/ops-document.js'
 import { opsValues } from '../flag-edits/ops-values.js'
+import { historyQuerySchema } from '../protocol/fallback.js'
 import { type FlagEditAnswer, flagEditSchema } from '../protocol/flag-edit.js'
+import {
+  type FlagEditEntry,
+  type FlagEditRecord,
+  flagEditEvent,
+  keptChanges,
+} from '../protocol/flag-edit-record.js'
 import type { Stored } from '../store/flag-store.js'
 import { answer } from './answer.js'
 import { type AppDeps, EDGE_TIMING } from './app-deps.js'
 import type { Authenticate } from './auth.js'
-import { makeEdit } from './edit-flags.js'
+import type { Identity } from './claims.js'
+import { makeEdit, type PlannedEdit } from './edit-flags.js'
+import type { FlagEditFeed } from './flag-edit-feed.js'
 import { flagsTag, isKnownTag, matchesOf } from './flags-tag.js'
 import { flagsView } from './flags-view.js'
 import { guard } from './guard.js'
 import { languageOf, type Sentence } from './language.js'
 import { Problem, retryLater } from './problems.js'
 import { readJson } from './read-body.js'
+import { readJournal } from './read-journal.js'
 
 /** The operators' flags: what they say, and edits of them. */
-export function mountFlagRoutes(router: Router, authenticate: Authenticate, deps: AppDeps): void {
+export function mountFlagRoutes(
+  router: Router,
+  authenticate: Authenticate,
+  edits: FlagEditFeed,
+  deps: AppDeps,
+): void {
   const { operatorRole } = deps.config.auth
 
   router.get('/runtime/flags', async (ctx) => {
@@ -32,7 +47,7 @@ export function mountFlagRoutes(router: Router, authenticate: Authenticate, deps
   })
 
   router.patch('/runtime/flags', async (ctx) => {
-    await authenticate(ctx, operatorRole)
+    const identity = await authenticate(ctx, operatorRole)
     const edit = guard(
       flagEditSchema,
       await readJson(ctx, { ...EDGE_TIMING, ...deps.timing, clock: deps.clock }),
@@ -40,7 +55,11 @@ export function mountFlagRoutes(router: Router, authenticate: Authenticate, deps
     const matches = matchesOf(ctx.get('If-Match'))
     if (matches === undefined) throw new Problem('flags_if_match')
     if (deps.lifecycle.state() === 'draining') throw retryLater('draining', 1)
-    const { changes, after, inForce } = await makeEdit(edit, matches, deps)
+    const made = await makeEdit(edit, matches, {
+      ...deps,
+      onWritten: (plan, flags) => edits.tell(recordOf(plan, identity, deps), flags),
+    })
+    const { changes, after, inForce } = made
     const etag = tagOf(after, deps)
     answer(ctx, {
       changes: [...changes],
@@ -51,7 +70,32 @@ export function mountFlagRoutes(router: Router, authenticate: Authenticate, deps
     } satisfies FlagEditAnswer)
     tell(ctx, etag)
   })
+
+  router.get('/runtime/flags/history', async (ctx) => {
+    await authenticate(ctx, operatorRole)
+    const { limit, before } = guard(historyQuerySchema, ctx.query)
+    const kept = await readJournal(deps.journal.flagEdits(limit, before))
+    answer(
+      ctx,
+      kept.map(({ id, ...edit }): FlagEditEntry => ({ id, ...flagEditEvent(edit) })),
+    )
+  })
 }
+
+/** Who, what, before → after. */
+const recordOf = (
+  { before, after, changes }: PlannedEdit,
+  { userId, orgId }: Identity,
+  { clock, config }: AppDeps,
+): FlagEditRecord => ({
+  at: clock.wall(),
+  replica: config.replica,
+  userId,
+  orgId,
+  changes: keptChanges(changes),
+  fromContent: before.hash,
+  toContent: after.hash,
+})
 
 const NOT_YET: Sentence = {
   'zh-CN': '已写入，但两秒内未在本副本生效，请查看 GET /api/v1/runtime/flags 的 state 与 faults',

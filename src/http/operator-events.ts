@@ -2,11 +2,13 @@ import type { Context } from 'koa'
 import type { Timer } from '../core/clock.js'
 import type { FallbackEvent } from '../fallback/fallback.js'
 import type { FlagsEvent, MetricsEvent, TransitionEvent } from '../protocol/fallback.js'
+import { type FlagEditRecord, flagEditEvent } from '../protocol/flag-edit-record.js'
 import { instant } from '../protocol/instant.js'
 import { transitionView } from '../protocol/transition-view.js'
 import { type AppDeps, EDGE_TIMING } from './app-deps.js'
 import type { Identity } from './claims.js'
 import { statusView } from './fallback-view.js'
+import type { FlagEditFeed } from './flag-edit-feed.js'
 import type { Language } from './language.js'
 import { type OperatorStream, openOperatorStream } from './operator-stream.js'
 import { retryLater } from './problems.js'
@@ -29,7 +31,7 @@ export interface OperatorEvents {
 type Source = Pick<AppDeps, 'fallback' | 'flags' | 'windows' | 'clock' | 'ids' | 'lifecycle' | 'timing'>
 
 /** Listens to fallback and flags while anybody reads, once for all readers, and owns one timer then. */
-export function createOperatorEvents(deps: Source): OperatorEvents {
+export function createOperatorEvents(deps: Source, edits: FlagEditFeed): OperatorEvents {
   const { clock, fallback, flags, lifecycle } = deps
   const { metricsMs, heartbeatMs, slowReaderMs } = { ...EDGE_TIMING, ...deps.timing }
   const readers = new Set<OperatorStream>()
@@ -72,12 +74,17 @@ export function createOperatorEvents(deps: Source): OperatorEvents {
     broadcast(readers, 'flags', () => event)
   }
 
+  const onEdit = (edit: FlagEditRecord, keys: readonly string[]): void => {
+    const event: FlagsEvent = { at: instant(clock.wall()), flags: [...keys], edit: flagEditEvent(edit) }
+    broadcast(readers, 'flags', () => event)
+  }
+
   const endAll = (): void => {
     for (const reader of readers) reader.end()
   }
 
   const listen = (): (() => void) => {
-    const stops = [fallback.subscribe(onFallback), flags.onChange(onFlags)]
+    const stops = [fallback.subscribe(onFallback), flags.onChange(onFlags), edits.subscribe(onEdit)]
     nextMetrics = clock.schedule(metricsMs, sendMetrics)
     lifecycle.draining.addEventListener('abort', endAll)
     return () => {

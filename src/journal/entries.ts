@@ -1,4 +1,5 @@
 import { storableText } from '../core/text.js'
+import type { FlagEditRecord } from '../protocol/flag-edit-record.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import type { Comparison, ComparisonContent, DroppedShadow, KeptExecution } from './comparison.js'
 import { comparisonFacts, executionFacts, type Facts } from './facts.js'
@@ -47,6 +48,29 @@ export interface ExecutionEntry {
   readonly at: number
   readonly orgId: string
   readonly facts: Facts
+}
+
+/** An edit of the operators' file ready to be kept, its changes as JSON text. */
+export interface EditEntry extends Omit<FlagEditRecord, 'changes'> {
+  readonly changes: string
+}
+
+/** Undefined where it is no JSON, or the instant is none. Where all the values are too much, the paths alone are kept. */
+export function editEntry(edit: FlagEditRecord): EditEntry | undefined {
+  const at = Math.round(edit.at)
+  const paths = edit.changes.map(({ path }) => ({ path, long: true }))
+  const changes = jsonText(edit.changes) ?? jsonText(paths)
+  if (changes === undefined || !Number.isSafeInteger(at)) return undefined
+  const { replica, userId, orgId, fromContent, toContent } = edit
+  return {
+    at,
+    replica: text(replica),
+    userId: text(userId),
+    orgId: text(orgId),
+    changes,
+    fromContent,
+    toContent,
+  }
 }
 
 /** Evidence that is no JSON, or too much of it, is left out: the transition itself counts for more. */

@@ -8,10 +8,11 @@ import {
   transitionKindSchema,
 } from '../protocol/fallback.js'
 import { SCOPE_DIMENSIONS } from '../protocol/fallback-scope.js'
+import { keptChangeSchema } from '../protocol/flag-edit-record.js'
 import type { ComparisonContent } from './comparison.js'
-import { given, jsonValue, type SampleEntry, type TransitionEntry } from './entries.js'
+import { type EditEntry, given, jsonValue, type SampleEntry, type TransitionEntry } from './entries.js'
 import { KINDS } from './facts.js'
-import type { EvidenceSample, KeptTransition } from './journal.js'
+import type { EvidenceSample, KeptFlagEdit, KeptTransition } from './journal.js'
 
 /** Columns of the tables, in the order of the values below; `id` stands before them where rows are read. */
 export const TRANSITION_COLUMNS = [
@@ -49,6 +50,16 @@ export const CONTENT_COLUMNS = [
   'candidate',
 ] as const
 
+export const EDIT_COLUMNS = [
+  'at',
+  'replica',
+  'user',
+  'org_id',
+  'changes',
+  'from_content',
+  'to_content',
+] as const
+
 export function transitionValues(entry: TransitionEntry): SqlValue[] {
   return [
     entry.at,
@@ -82,6 +93,16 @@ export const sampleValues = (entry: SampleEntry): SqlValue[] => [
   entry.run,
   entry.seq,
   entry.input,
+]
+
+export const editValues = (entry: EditEntry): SqlValue[] => [
+  entry.at,
+  entry.replica,
+  entry.userId,
+  entry.orgId,
+  entry.changes,
+  entry.fromContent,
+  entry.toContent,
 ]
 
 const json = z.string().transform(jsonValue)
@@ -155,6 +176,25 @@ export function rowTransition(row: SqlRow): KeptTransition | undefined {
     ...(adopted === 1 ? { adopted: true } : {}),
     ...(dimension === null || scopeIds === null ? {} : { scope: { dimension, ids: scopeIds } }),
   }
+}
+
+const editRow = z.tuple([
+  z.number(),
+  z.number(),
+  z.string(),
+  z.string(),
+  z.string(),
+  json.pipe(z.array(keptChangeSchema)),
+  z.string(),
+  z.string(),
+])
+
+/** Undefined for a row that this version does not understand: a newer one wrote it. */
+export function rowEdit(row: SqlRow): KeptFlagEdit | undefined {
+  const parsed = editRow.safeParse(row)
+  if (!parsed.success) return undefined
+  const [id, at, replica, userId, orgId, changes, fromContent, toContent] = parsed.data
+  return { id, at, replica, userId, orgId, changes, fromContent, toContent }
 }
 
 const sampleRow = z.tuple([z.number(), z.number(), z.string(), z.string(), z.number(), json])

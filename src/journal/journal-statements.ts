@@ -1,8 +1,17 @@
 import type { SqliteDatabase, SqlRow, SqlStatement, SqlValue } from '../core/sqlite.js'
 import type { ComparisonContent, ComparisonQuery } from './comparison.js'
-import type { ComparisonEntry, DropEntry, ExecutionEntry, SampleEntry, TransitionEntry } from './entries.js'
+import type {
+  ComparisonEntry,
+  DropEntry,
+  EditEntry,
+  ExecutionEntry,
+  SampleEntry,
+  TransitionEntry,
+} from './entries.js'
 import {
   CONTENT_COLUMNS,
+  EDIT_COLUMNS,
+  editValues,
   SAMPLE_COLUMNS,
   sampleValues,
   TRANSITION_COLUMNS,
@@ -19,6 +28,7 @@ export const TABLES = [
   'contents',
   'executions',
   'drops',
+  'edits',
 ] as const satisfies Table[]
 
 /** a change, whoever tells of it */
@@ -30,6 +40,8 @@ export class JournalStatements {
   readonly #insertAdopted: SqlStatement
   readonly #replaceAdopted: SqlStatement
   readonly #insertSample: SqlStatement
+  readonly #insertEdit: SqlStatement
+  readonly #editsBefore: SqlStatement
   readonly #insertComparison: SqlStatement
   readonly #insertContent: SqlStatement
   readonly #insertExecution: SqlStatement
@@ -53,6 +65,10 @@ export class JournalStatements {
       `UPDATE transitions SET (${TRANSITION_COLUMNS}) = (${marks}) WHERE ${SAME_CHANGE} AND adopted = 1`,
     )
     this.#insertSample = database.prepare(insert('samples', SAMPLE_COLUMNS))
+    this.#insertEdit = database.prepare(insert('edits', EDIT_COLUMNS))
+    this.#editsBefore = database.prepare(
+      `SELECT id, ${EDIT_COLUMNS} FROM edits WHERE id < ? ORDER BY id DESC LIMIT ?`,
+    )
     this.#insertComparison = database.prepare(
       insert('comparisons', ['at', 'control_mode', 'org_id', 'agent_id', 'replica', 'facts']),
     )
@@ -85,6 +101,7 @@ export class JournalStatements {
       contents: database.prepare(sql('contents')),
       executions: database.prepare(sql('executions')),
       drops: database.prepare(sql('drops')),
+      edits: database.prepare(sql('edits')),
     })
     const newest = TABLES.map((table) => `SELECT * FROM (SELECT at FROM ${table} ORDER BY id DESC LIMIT 1)`)
     this.#newestAt = database.prepare(`SELECT max(at) FROM (${newest.join(' UNION ALL ')})`)
@@ -102,6 +119,10 @@ export class JournalStatements {
     const change = [entry.revision, entry.replica, entry.at]
     if (entry.adopted === true) this.#insertAdopted.run(...values, ...change)
     else if (this.#replaceAdopted.run(...values, ...change) === 0) this.#insertTransition.run(...values)
+  }
+
+  insertEdit(entry: EditEntry): void {
+    this.#insertEdit.run(...editValues(entry))
   }
 
   insertSample(entry: SampleEntry): void {
@@ -127,6 +148,11 @@ export class JournalStatements {
   /** Newest first; each row begins with its id. */
   transitionsBefore(id: number, limit: number): SqlRow[] {
     return this.#transitionsBefore.all(id, limit)
+  }
+
+  /** Newest first; each row begins with its id. */
+  editsBefore(id: number, limit: number): SqlRow[] {
+    return this.#editsBefore.all(id, limit)
   }
 
   /** In order of `seq`. */

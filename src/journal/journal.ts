@@ -6,6 +6,7 @@ import type {
   TransitionKind,
 } from '../protocol/fallback.js'
 import type { Scope } from '../protocol/fallback-scope.js'
+import type { FlagEditRecord } from '../protocol/flag-edit-record.js'
 import type {
   Comparison,
   ComparisonContent,
@@ -67,17 +68,26 @@ export interface EvidenceSample {
   readonly input: unknown
 }
 
+/** An edit of the operators' file by the API, as kept. */
+export interface KeptFlagEdit extends FlagEditRecord {
+  /** rises with time, across replicas and restarts */
+  readonly id: number
+}
+
+/** What people are told of. */
+export type Notice = Transition | FlagEditRecord
+
 /** A notification that its receiver has not acknowledged. */
 export interface PendingNotification {
-  /** the same for the same transition, whoever sends it */
+  /** the same for the same notice, whoever sends it */
   readonly id: string
-  readonly transition: Transition
+  readonly notice: Notice
 }
 
 /** Notifications until they are acknowledged, over restarts and for other replicas on the same file. Never throws, never waits. */
 export interface PendingNotifications {
   /** @returns its id; one that is kept already is not kept twice */
-  keep(transition: Transition): string
+  keep(notice: Notice): string
   /** Nothing more is to be sent of it. */
   acknowledge(id: string): void
   /**
@@ -95,6 +105,7 @@ export interface Journal {
    */
   keepTransition(transition: Transition): void
   readonly notifications: PendingNotifications
+  keepFlagEdit(edit: FlagEditRecord): void
   keepSample(sample: EvidenceSample): void
   keepComparison(comparison: Comparison): void
   keepExecution(execution: KeptExecution): void
@@ -105,6 +116,8 @@ export interface Journal {
   keepDrop(drop: DroppedShadow): void
   /** Newest first. @throws JournalUnavailable */
   transitions(limit: number, beforeId?: number): Promise<readonly KeptTransition[]>
+  /** Newest first. @throws JournalUnavailable */
+  flagEdits(limit: number, beforeId?: number): Promise<readonly KeptFlagEdit[]>
   /** The samples of one run, in order. @throws JournalUnavailable */
   samples(run: string): Promise<readonly EvidenceSample[]>
   /** Times to 0.1 ms, similarities to 0.0001. @throws JournalUnavailable */

@@ -1,5 +1,7 @@
 import type { Clock } from '../core/clock.js'
-import { transitionId } from '../protocol/transition-id.js'
+import type { FlagEditRecord } from '../protocol/flag-edit-record.js'
+import { keptChangeSchema } from '../protocol/flag-edit-record.js'
+import { noticeId } from '../protocol/notice-id.js'
 import { AgeReference } from './age-reference.js'
 import type {
   Comparison,
@@ -18,7 +20,9 @@ import {
   type ComparisonEntry,
   comparisonEntry,
   type DropEntry,
+  type EditEntry,
   type ExecutionEntry,
+  editEntry,
   executionEntry,
   given,
   jsonValue,
@@ -33,6 +37,7 @@ import {
   type ExecutionFacts,
   type Journal,
   JournalUnavailable,
+  type KeptFlagEdit,
   type KeptTransition,
   type PendingNotifications,
   type Transition,
@@ -46,6 +51,7 @@ export interface MemoryJournalOptions {
 }
 
 type TransitionWithId = TransitionEntry & { readonly id: number }
+type EditWithId = EditEntry & { readonly id: number }
 type ContentEntry = ComparisonContent & Pick<ComparisonEntry, 'controlMode'>
 
 /** entries looked at before the event loop has its turn */
@@ -64,10 +70,12 @@ class MemoryJournal implements Journal {
   readonly #contents: MemoryEntries<ContentEntry>
   readonly #executions: MemoryEntries<ExecutionEntry>
   readonly #drops: MemoryEntries<DropEntry>
+  readonly #edits: MemoryEntries<EditWithId>
   readonly #minute: DropMinutes
   /** `at` of the newest entry, of whatever kind */
   #newestAt: number | undefined
   #lastId = 0
+  #lastEditId = 0
   #dropped = 0
   #closed = false
 
@@ -80,6 +88,7 @@ class MemoryJournal implements Journal {
     this.#contents = new MemoryEntries(now, retention.contents)
     this.#executions = new MemoryEntries(now, retention.executions)
     this.#drops = new MemoryEntries(now, retention.drops)
+    this.#edits = new MemoryEntries(now, retention.edits)
     this.#minute = new DropMinutes(clock, () => {
       for (const drops of this.#minute.take()) this.#keep(this.#drops, drops)
     })
@@ -91,7 +100,7 @@ class MemoryJournal implements Journal {
 
   /** Nothing outlives this process, and whoever sends them has them. */
   readonly notifications: PendingNotifications = {
-    keep: transitionId,
+    keep: noticeId,
     acknowledge: () => undefined,
     claim: async () => [],
   }
@@ -106,6 +115,12 @@ class MemoryJournal implements Journal {
     this.#lastId += 1
     this.#newestAt = entry.at
     this.#transitions.add({ ...entry, id: this.#lastId })
+  }
+
+  keepFlagEdit(edit: FlagEditRecord): void {
+    const entry = editEntry(edit)
+    this.#lastEditId += 1
+    this.#keep(this.#edits, entry && { ...entry, id: this.#lastEditId })
   }
 
   keepSample(sample: EvidenceSample): void {
@@ -134,6 +149,15 @@ class MemoryJournal implements Journal {
       .slice(Math.max(before.length - limit, 0))
       .reverse()
       .map(keptTransition)
+  }
+
+  async flagEdits(limit: number, beforeId = Number.POSITIVE_INFINITY): Promise<readonly KeptFlagEdit[]> {
+    this.#checkOpen()
+    const before = this.#edits.all().filter(({ id }) => id < beforeId)
+    return before
+      .slice(Math.max(before.length - limit, 0))
+      .reverse()
+      .map((edit) => ({ ...edit, changes: keptChangeSchema.array().parse(jsonValue(edit.changes)) }))
   }
 
   async samples(run: string): Promise<readonly EvidenceSample[]> {

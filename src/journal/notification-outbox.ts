@@ -1,7 +1,8 @@
 import type { Clock } from '../core/clock.js'
 import type { SqliteDatabase, SqlStatement } from '../core/sqlite.js'
-import { jsonValue, transitionEntry } from './entries.js'
-import type { KeptTransition, PendingNotification, Transition } from './journal.js'
+import { flagEditRecordSchema, isFlagEdit } from '../protocol/flag-edit-record.js'
+import { editEntry, jsonValue, transitionEntry } from './entries.js'
+import type { KeptTransition, Notice, PendingNotification } from './journal.js'
 import { rowTransition, transitionValues } from './journal-rows.js'
 
 /** notifications kept at most; beyond that the oldest go */
@@ -48,9 +49,10 @@ export class NotificationOutbox {
     this.#take = database.prepare('UPDATE notifications SET owner = ?, stamp = stamp + 1 WHERE id = ?')
   }
 
-  keep(id: string, transition: Transition): void {
-    const values = JSON.stringify(transitionValues(transitionEntry(transition)))
-    this.#insert.run(id, transition.at, this.#owner, values)
+  keep(id: string, notice: Notice): void {
+    const values = valuesOf(notice)
+    if (values === undefined) return
+    this.#insert.run(id, notice.at, this.#owner, values)
     this.#bound.run()
   }
 
@@ -82,11 +84,11 @@ export class NotificationOutbox {
         seen.set(key, sight)
         continue
       }
-      const transition = transitionOf(values)
-      if (transition === undefined) this.#delete.run(key)
+      const notice = noticeOf(values)
+      if (notice === undefined) this.#delete.run(key)
       else {
         if (owner !== this.#owner) this.#take.run(this.#owner, key)
-        claimed.push({ id: key, transition })
+        claimed.push({ id: key, notice })
       }
     }
     this.#seen = seen
@@ -99,9 +101,16 @@ export class NotificationOutbox {
   }
 }
 
-function transitionOf(values: unknown): Transition | undefined {
+/** A transition as a list of the values of its row, an edit as an object. */
+function valuesOf(notice: Notice): string | undefined {
+  if (!isFlagEdit(notice)) return JSON.stringify(transitionValues(transitionEntry(notice)))
+  const entry = editEntry(notice)
+  return entry && JSON.stringify({ ...entry, changes: jsonValue(entry.changes) })
+}
+
+function noticeOf(values: unknown): Notice | undefined {
   const parsed = typeof values === 'string' ? jsonValue(values) : undefined
-  if (!Array.isArray(parsed)) return undefined
+  if (!Array.isArray(parsed)) return flagEditRecordSchema.safeParse(parsed).data
   const kept: KeptTransition | undefined = rowTransition([0, ...parsed])
   if (kept === undefined) return undefined
   const { id: _, ...transition } = kept

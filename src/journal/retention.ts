@@ -13,6 +13,8 @@ export interface Retention {
   readonly executions: Bound
   /** counts of a minute: at most 112 a minute and replica */
   readonly drops: Bound
+  /** of the operators' file by the API: at most 64 kB each, a few hundred bytes as a rule */
+  readonly edits: Bound
 }
 
 const DAY_MS = 86_400_000
@@ -31,6 +33,7 @@ export function retentionFor(contentDays = CONTENT_DAYS): Retention {
     contents: { count: 10_000, maxAgeMs: contentDays * DAY_MS },
     executions: { count: 500_000, maxAgeMs: 30 * DAY_MS },
     drops: { count: 500_000, maxAgeMs: 90 * DAY_MS },
+    edits: { count: 5_000, maxAgeMs: 365 * DAY_MS },
   }
 }
 
@@ -44,5 +47,6 @@ export function retentionInMemory(contentDays = CONTENT_DAYS): Retention {
     contents: { ...all.contents, count: 500 },
     executions: { ...all.executions, count: 50_000 },
     drops: { ...all.drops, count: 20_000 },
+    edits: { ...all.edits, count: 500 },
   }
 }

@@ -2,7 +2,7 @@ import type { SqliteSchema } from '../core/sqlite.js'
 
 /**
  * Instants are wall ms. Ids rise with time over all replicas and are never given twice (AUTOINCREMENT), and without
- * gaps, so that the newest n are those above `max(id) - n`. JSON texts: `evidence`, `guardrails`, `input`.
+ * gaps, so that the newest n are those above `max(id) - n`. JSON texts: `evidence`, `guardrails`, `input`, `changes`.
  */
 export const JOURNAL_SCHEMA: SqliteSchema = {
   room: 'journal',
@@ -105,6 +105,19 @@ export const JOURNAL_SCHEMA: SqliteSchema = {
       stamp INTEGER NOT NULL,
       transition_values TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
+    `,
+    // Edits of the operators' file by the API. Contents are SHA-256 of the file.
+    `
+    CREATE TABLE edits (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      at INTEGER NOT NULL,
+      replica TEXT NOT NULL,
+      user TEXT NOT NULL,
+      org_id TEXT NOT NULL,
+      changes TEXT NOT NULL,
+      from_content TEXT NOT NULL,
+      to_content TEXT NOT NULL
+    ) STRICT;
     `,
   ],
 }

@@ -4,7 +4,8 @@ import { errorCode, errorText } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
 import { openSqlite, type SqliteDatabase } from '../core/sqlite.js'
 import { isBusy, isStorageFault } from '../core/sqlite-errors.js'
-import { transitionId } from '../protocol/transition-id.js'
+import type { FlagEditRecord } from '../protocol/flag-edit-record.js'
+import { noticeId } from '../protocol/notice-id.js'
 import { AgeReference } from './age-reference.js'
 import type {
   Comparison,
@@ -23,7 +24,9 @@ import {
   type ComparisonEntry,
   comparisonEntry,
   type DropEntry,
+  type EditEntry,
   type ExecutionEntry,
+  editEntry,
   executionEntry,
   type SampleEntry,
   sampleEntry,
@@ -35,12 +38,13 @@ import type {
   EvidenceSample,
   ExecutionFacts,
   Journal,
+  KeptFlagEdit,
   KeptTransition,
   PendingNotification,
   PendingNotifications,
   Transition,
 } from './journal.js'
-import { rowContent, rowSample, rowTransition } from './journal-rows.js'
+import { rowContent, rowEdit, rowSample, rowTransition } from './journal-rows.js'
 import { JournalStatements, TABLES, type Table } from './journal-statements.js'
 import { NotificationOutbox } from './notification-outbox.js'
 import { PAGE_ROWS, PagedReads } from './paged-reads.js'
@@ -64,6 +68,7 @@ type Entry =
   | { readonly kind: 'comparison'; readonly entry: ComparisonEntry }
   | { readonly kind: 'execution'; readonly entry: ExecutionEntry }
   | { readonly kind: 'drops'; readonly entry: DropEntry }
+  | { readonly kind: 'edit'; readonly entry: EditEntry }
   | { readonly kind: 'notification'; readonly entry: PendingNotification }
   | { readonly kind: 'acknowledged'; readonly entry: { readonly id: string } }
 
@@ -72,6 +77,7 @@ const RANK = {
   transition: 2,
   notification: 2,
   acknowledged: 2,
+  edit: 2,
   sample: 1,
   comparison: 0,
   execution: 0,
@@ -92,6 +98,7 @@ const PRUNE_STEPS: Readonly<Record<Table, number>> = {
   contents: 20,
   executions: 200,
   drops: 200,
+  edits: 200,
 }
 
 /**
@@ -115,9 +122,9 @@ class SqliteJournal implements Journal {
   readonly #age: AgeReference
   readonly #outbox: NotificationOutbox
   readonly notifications: PendingNotifications = {
-    keep: (transition) => {
-      const id = transitionId(transition)
-      this.#keep({ kind: 'notification', entry: { id, transition } })
+    keep: (notice) => {
+      const id = noticeId(notice)
+      this.#keep({ kind: 'notification', entry: { id, notice } })
       return id
     },
     acknowledge: (id) => this.#keep({ kind: 'acknowledged', entry: { id } }),
@@ -186,6 +193,11 @@ class SqliteJournal implements Journal {
     this.#keep({ kind: 'transition', entry: transitionEntry(transition) })
   }
 
+  keepFlagEdit(edit: FlagEditRecord): void {
+    const entry = editEntry(edit)
+    this.#keep(entry && { kind: 'edit', entry })
+  }
+
   keepSample(sample: EvidenceSample): void {
     const entry = sampleEntry(sample)
     this.#keep(entry && { kind: 'sample', entry })
@@ -213,6 +225,17 @@ class SqliteJournal implements Journal {
       page: (before, size) => this.#statements.transitionsBefore(before, size),
       cursor: (row) => Number(row[0]),
       parse: rowTransition,
+    })
+  }
+
+  async flagEdits(limit: number, beforeId = Number.MAX_SAFE_INTEGER): Promise<readonly KeptFlagEdit[]> {
+    await this.#catchUp()
+    return this.#reads.rows({
+      start: beforeId,
+      limit,
+      page: (before, size) => this.#statements.editsBefore(before, size),
+      cursor: (row) => Number(row[0]),
+      parse: rowEdit,
     })
   }
 
@@ -332,8 +355,11 @@ class SqliteJournal implements Journal {
       case 'drops':
         this.#statements.insertDrops(entry)
         return
+      case 'edit':
+        this.#statements.insertEdit(entry)
+        return
       case 'notification':
-        this.#outbox.keep(entry.id, entry.transition)
+        this.#outbox.keep(entry.id, entry.notice)
         return
       case 'acknowledged':
         this.#outbox.acknowledge(entry.id)

@@ -1,7 +1,9 @@
-import type { Transition } from '../journal/journal.js'
-import type { Notification, NotifyFormat } from '../protocol/notification.js'
-import { transitionId } from '../protocol/transition-id.js'
+import type { Notice } from '../journal/journal.js'
+import { flagEditEvent, isFlagEdit } from '../protocol/flag-edit-record.js'
+import { noticeId } from '../protocol/notice-id.js'
+import type { FlagEditNotification, Notification, NotifyFormat } from '../protocol/notification.js'
 import { transitionView } from '../protocol/transition-view.js'
+import { flagEditText } from './flag-edit-text.js'
 import { notificationText } from './notification-text.js'
 import { chatSignature, feishuSign } from './signature.js'
 
@@ -18,41 +20,42 @@ export interface SignedBody {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** The request that tells of a transition, signed for the attempt at this second. */
+/** The request that tells of a transition or an edit, signed for the attempt at this second. */
 export function notificationBody(
-  transition: Transition,
+  notice: Notice,
   { format, secret, sender }: BodyOptions,
   unixSeconds: number,
 ): SignedBody {
   const headers = {
     'content-type': 'application/json; charset=utf-8',
-    'x-chat-transition-id': encodeURIComponent(transitionId(transition)),
+    'x-chat-transition-id': encodeURIComponent(noticeId(notice)),
   }
-  if (format === 'feishu') return { body: JSON.stringify(feishu(transition, secret, unixSeconds)), headers }
-  const body = JSON.stringify(format === 'slack' ? slack(transition) : json(transition, sender))
+  if (format === 'feishu') return { body: JSON.stringify(feishu(notice, secret, unixSeconds)), headers }
+  const body = JSON.stringify(format === 'slack' ? slack(notice) : json(notice, sender))
   if (secret === undefined) return { body, headers }
   return { body, headers: { ...headers, 'x-chat-signature': chatSignature(body, secret, unixSeconds) } }
 }
 
-function json(transition: Transition, sender: string): Notification {
-  return {
-    service: 'chat-cutover',
-    transitionId: transitionId(transition),
-    sender,
-    ...transitionView(transition, 'zh-CN'),
-    text: { 'zh-CN': notificationText(transition, 'zh-CN'), en: notificationText(transition, 'en') },
-  }
+function json(notice: Notice, sender: string): Notification | FlagEditNotification {
+  const envelope = { service: 'chat-cutover', transitionId: noticeId(notice), sender } as const
+  const text = { 'zh-CN': noticeText(notice, 'zh-CN'), en: noticeText(notice, 'en') }
+  return isFlagEdit(notice)
+    ? { ...envelope, kind: 'flags_edited', ...flagEditEvent(notice), text }
+    : { ...envelope, ...transitionView(notice, 'zh-CN'), text }
 }
 
+const noticeText = (notice: Notice, language: 'zh-CN' | 'en'): string =>
+  isFlagEdit(notice) ? flagEditText(notice, language) : notificationText(notice, language)
+
 /** Slack's three control characters are escaped: nobody's words become a mention of everybody. */
-function slack(transition: Transition): { text: string } {
-  const text = `${notificationText(transition, 'en')}\n${notificationText(transition, 'zh-CN')}`
+function slack(notice: Notice): { text: string } {
+  const text = `${noticeText(notice, 'en')}\n${noticeText(notice, 'zh-CN')}`
   return { text: text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;') }
 }
 
 /** Feishu knows no escape for its `<at>` tags, so a look-alike stands in. */
-function feishu(transition: Transition, secret: string | undefined, unixSeconds: number): object {
-  const text = `${notificationText(transition, 'zh-CN')}\n${notificationText(transition, 'en')}`
+function feishu(notice: Notice, secret: string | undefined, unixSeconds: number): object {
+  const text = `${noticeText(notice, 'zh-CN')}\n${noticeText(notice, 'en')}`
   const signed =
     secret === undefined ? {} : { timestamp: String(unixSeconds), sign: feishuSign(secret, unixSeconds) }
   return { ...signed, msg_type: 'text', content: { text: text.replaceAll('<', '＜') } }

@@ -1,11 +1,9 @@
 import { isTripKind } from '../protocol/fallback.js'
 import { transitionKind, transitionReason } from '../protocol/transition-text.js'
 import type { TransitionRecord } from '../protocol/transition-view.js'
+import { oneLine } from './one-line.js'
 
 type Language = 'zh-CN' | 'en'
-
-/** characters of a person's words that a sentence repeats */
-const MAX_WORDS = 500
 
 /**
  * One line that says what happened, who did it and what follows:
@@ -59,12 +57,6 @@ function details(transition: TransitionRecord, language: Language): string[] {
       : []),
     zh ? `版本 ${revision}` : `revision ${revision}`,
   ]
-}
-
-/** Foreign text cannot break out of its line. */
-function oneLine(text: string): string {
-  const line = text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim()
-  return line.length > MAX_WORDS ? `${line.slice(0, MAX_WORDS).replace(/[\ud800-\udbff]$/, '')}…` : line
 }
 
 /** ISO 8601 UTC to the second. */

@@ -2,9 +2,10 @@ import { bounded } from '../core/bounded.js'
 import type { Clock, Timer } from '../core/clock.js'
 import { errorCode } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
-import type { PendingNotification, PendingNotifications, Transition } from '../journal/journal.js'
+import type { Notice, PendingNotification, PendingNotifications } from '../journal/journal.js'
+import { isFlagEdit } from '../protocol/flag-edit-record.js'
+import { noticeId } from '../protocol/notice-id.js'
 import type { NotifyFormat } from '../protocol/notification.js'
-import { transitionId } from '../protocol/transition-id.js'
 import { notificationBody, type SignedBody } from './notification-body.js'
 import { type AttemptResult, attemptResult, pauseAfter } from './receipt.js'
 import { type Send, send } from './sender.js'
@@ -29,14 +30,14 @@ export interface NotifierOptions {
 }
 
 /**
- * Tells a webhook of each transition, in order. After five attempts a notification is given up where nothing keeps it; else it
+ * Tells a webhook of each transition and of each edit of the operators' flags, in order. After five attempts a notification is given up where nothing keeps it; else it
  * is tried again five minutes later, and at the next start, until the other side has it or refuses it.
  */
 export interface Notifier {
   /** Looks for what an earlier start, or another replica, has left. */
   start(): void
   /** Never throws, never waits; where a hundred wait already the oldest of them is dropped, or left to the next look. */
-  notify(transition: Transition): void
+  notify(notice: Notice): void
   /** Tries once more what waits, for about a second, and ends. What is not told then stays kept. */
   close(): Promise<void>
   /** notifications dropped because too many waited, or because the service ended */
@@ -100,13 +101,13 @@ class WebhookNotifier implements Notifier {
     if (this.#options.kept !== undefined && this.#closing === undefined) this.#lookIn(0)
   }
 
-  notify(transition: Transition): void {
-    const id = this.#options.kept?.keep(transition) ?? transitionId(transition)
+  notify(notice: Notice): void {
+    const id = this.#options.kept?.keep(notice) ?? noticeId(notice)
     if (this.#closing !== undefined) {
       if (this.#options.kept === undefined) this.#dropped += 1
       return
     }
-    this.#take({ id, transition })
+    this.#take({ id, notice })
   }
 
   #take(notification: PendingNotification): void {
@@ -178,10 +179,10 @@ class WebhookNotifier implements Notifier {
     )
   }
 
-  async #deliver({ id, transition }: PendingNotification): Promise<void> {
+  async #deliver({ id, notice }: PendingNotification): Promise<void> {
     const { kept, clock } = this.#options
     for (let attempt = 1; ; attempt += 1) {
-      const result = await this.#try(transition)
+      const result = await this.#try(notice)
       if (result.kind !== 'again') kept?.acknowledge(id)
       if (result.kind === 'delivered') {
         this.#restUntil = Number.NEGATIVE_INFINITY
@@ -189,19 +190,19 @@ class WebhookNotifier implements Notifier {
       }
       const last = attempt >= MAX_ATTEMPTS || this.#closing !== undefined
       if (result.kind === 'refused' || (last && kept === undefined))
-        return this.#giveUp(transition, result.why, attempt)
+        return this.#giveUp(notice, result.why, attempt)
       if (last) {
         this.#restUntil = clock.monotonic() + REST_MS
-        return this.#leave(transition, result.why, attempt)
+        return this.#leave(notice, result.why, attempt)
       }
       await this.#wait(pauseAfter(attempt, result.retryAfterMs, this.#random()))
     }
   }
 
   /** Never rejects, and ends at the deadline whatever `send` does. */
-  async #try(transition: Transition): Promise<AttemptResult> {
+  async #try(notice: Notice): Promise<AttemptResult> {
     const { clock, url, format, deadlineMs = DEADLINE_MS } = this.#options
-    const request = this.#request(transition)
+    const request = this.#request(notice)
     if (request === undefined) return { kind: 'refused', why: 'no JSON' }
     const controller = new AbortController()
     const { signal } = controller
@@ -225,11 +226,11 @@ class WebhookNotifier implements Notifier {
   }
 
   /** Undefined where the evidence is no JSON. */
-  #request(transition: Transition): SignedBody | undefined {
+  #request(notice: Notice): SignedBody | undefined {
     const { clock, format, replica, secret } = this.#options
     const options = { format, sender: replica, ...(secret === undefined ? {} : { secret }) }
     try {
-      return notificationBody(transition, options, Math.floor(clock.wall() / 1000))
+      return notificationBody(notice, options, Math.floor(clock.wall() / 1000))
     } catch {
       return undefined
     }
@@ -247,18 +248,17 @@ class WebhookNotifier implements Notifier {
     })
   }
 
-  #leave({ revision, to, manualTo }: Transition, why: string, attempts: number): void {
+  #leave(notice: Notice, why: string, attempts: number): void {
     this.#options.logger.warn(
-      { host: this.#host, why, attempts, revision, to, manualTo },
+      { host: this.#host, why, attempts, ...logged(notice) },
       '[Notify] a notification is kept for later',
     )
   }
 
-  #giveUp(transition: Transition, why: string, attempts: number): void {
+  #giveUp(notice: Notice, why: string, attempts: number): void {
     this.#givenUp += 1
-    const { revision, to, manualTo } = transition
     this.#options.logger.warn(
-      { host: this.#host, why, attempts, revision, to, manualTo },
+      { host: this.#host, why, attempts, ...logged(notice) },
       '[Notify] a notification was given up',
     )
   }
@@ -271,6 +271,13 @@ class WebhookNotifier implements Notifier {
     }
     this.#dropped += 1
   }
+}
+
+/** What the log says of a notice: enough to find it in the history. */
+function logged(notice: Notice): object {
+  if (isFlagEdit(notice)) return { edit: noticeId(notice) }
+  const { revision, to, manualTo } = notice
+  return { revision, to, manualTo }
 }
 
 /** Why an attempt was cut off. */

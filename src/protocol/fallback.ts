@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { fallbackScopeSchema } from './fallback-scope.js'
+import { flagEditEventSchema } from './flag-edit-record.js'
 
 /** Words, answers and events of the fallback, as operators' clients see them. */
 
@@ -221,8 +222,15 @@ export type RuntimeEventName = (typeof RUNTIME_EVENTS)[number]
 /** Data of `transition`: an entry of the history but its id, which it gets only when it is kept. */
 export const transitionEventSchema = transitionSchema.omit({ id: true })
 export type TransitionEvent = z.infer<typeof transitionEventSchema>
-/** Data of `flags`: keys that changed; empty where the source does not tell which. */
-export const flagsEventSchema = z.strictObject({ at: instant, flags: z.array(z.string()) })
+/**
+ * Data of `flags`: keys that changed; empty where the source does not tell which. With `edit`: an edit through this replica
+ * was written, by whom and what; the same keys come once more, without it, when they are in force.
+ */
+export const flagsEventSchema = z.strictObject({
+  at: instant,
+  flags: z.array(z.string()),
+  edit: flagEditEventSchema.optional(),
+})
 export type FlagsEvent = z.infer<typeof flagsEventSchema>
 /** Data of `metrics`, one a tick while something changed, at least every ten seconds. */
 export const metricsEventSchema = z.strictObject({

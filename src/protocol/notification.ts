@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { transitionSchema } from './fallback.js'
+import { flagEditEventSchema } from './flag-edit-record.js'
 
 /** Shapes of a notification's body: all there is as JSON, or a text as Slack's and Feishu's webhooks take it. */
 export const NOTIFY_FORMATS = ['json', 'slack', 'feishu'] as const
@@ -19,3 +20,13 @@ export const notificationSchema = transitionSchema.omit({ id: true }).extend({
   text: z.strictObject({ 'zh-CN': z.string(), en: z.string() }),
 })
 export type Notification = z.infer<typeof notificationSchema>
+
+/** The same for an edit of the operators' flags by the API: the entry of `GET /runtime/flags/history`. */
+export const flagEditNotificationSchema = flagEditEventSchema.extend({
+  service: z.literal('chat-cutover'),
+  transitionId: z.string(),
+  kind: z.literal('flags_edited'),
+  sender: z.string(),
+  text: z.strictObject({ 'zh-CN': z.string(), en: z.string() }),
+})
+export type FlagEditNotification = z.infer<typeof flagEditNotificationSchema>

@@ -11,7 +11,9 @@ import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
 import type { Flags } from '../../src/decision/flags.js'
 import { createFlags } from '../../src/decision/open-feature-flags.js'
+import { flagsEventSchema } from '../../src/protocol/fallback.js'
 import { type FlagsView, flagEditAnswerSchema, flagsViewSchema } from '../../src/protocol/flag-edit.js'
+import { flagEditEntrySchema } from '../../src/protocol/flag-edit-record.js'
 import type { OpsFile } from '../../src/store/flag-store.js'
 import { createOpsFile } from '../../src/store/ops-file.js'
 import { dataOf, errorOf } from '../support/answers.js'
@@ -25,6 +27,7 @@ import {
   saveByRename,
 } from '../support/flag-files.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
+import { until } from '../support/until.js'
 
 const SHIPPED = readFileSync('flags/chat.flagd.json', 'utf8')
 const TORN = '{\n  "flags": {\n    "chat-execution-mode": {'
@@ -62,8 +65,14 @@ describe('PATCH /runtime/flags', () => {
     return Object.assign(edge, { flags })
   }
 
-  const call = async (edge: Edge, method: string, body?: unknown, headers: Record<string, string> = {}) =>
-    fetch(`${edge.url}/api/v1/runtime/flags`, {
+  const call = async (
+    edge: Edge,
+    method: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+    more = '',
+  ) =>
+    fetch(`${edge.url}/api/v1/runtime/flags${more}`, {
       method,
       headers: {
         authorization: await bearer({ role: 'admin' }),
@@ -107,6 +116,69 @@ describe('PATCH /runtime/flags', () => {
     expect((await read(edge)).view.ops.values?.mode.value).to.equal('runtime_orchestrator')
     const next = await answerOf(await patch(edge, { canaryPercent: 5 }, answer.etag))
     expect(next.values.mode.canaryPercent).to.equal(5)
+  })
+
+  it('keeps who changed what, and tells it live', async () => {
+    writeFileSync(file(), SHIPPED)
+    const edge = await replica()
+    const leave = new AbortController()
+    const stream = await fetch(`${edge.url}/api/v1/runtime/events`, {
+      headers: { authorization: await bearer({ role: 'admin' }) },
+      signal: leave.signal,
+    })
+    let events = ''
+    const reading = (async () => {
+      for await (const chunk of stream.body ?? []) events += Buffer.from(chunk).toString()
+    })().catch(() => undefined)
+    const { etag } = await read(edge)
+    const first = await answerOf(
+      await patch(edge, { mode: 'direct_llm', enabledOrgs: { add: ['acme'] } }, etag),
+    )
+    await answerOf(await patch(edge, { mode: 'direct_llm' }, '*'))
+    await answerOf(await patch(edge, { enabledOrgs: { set: ['b'] } }, first.etag))
+    const history = flagEditEntrySchema
+      .array()
+      .parse(await dataOf(await call(edge, 'GET', undefined, {}, '/history')))
+    expect(
+      history.map(({ id, userId, orgId, replica, changes }) => [id, userId, orgId, replica, changes]),
+    ).to.deep.equal([
+      [
+        2,
+        'user-1',
+        'org-1',
+        'replica-1',
+        [{ path: '$evaluators.runtime-enabled-orgs.in.1', added: ['b'], removed: ['acme'] }],
+      ],
+      [
+        1,
+        'user-1',
+        'org-1',
+        'replica-1',
+        [
+          { path: '$evaluators.runtime-enabled-orgs.in.1', added: ['acme'], removed: [] },
+          { path: 'flags.chat-execution-mode.defaultVariant', before: null, after: 'direct_llm' },
+        ],
+      ],
+    ])
+    expect(history[0]?.fromContent).to.equal(history[1]?.toContent)
+    expect(etag).to.include(history[1]?.fromContent)
+    expect(
+      (await call(edge, 'GET', undefined, { authorization: await bearer() }, '/history')).status,
+    ).to.equal(403)
+    expect(
+      flagEditEntrySchema
+        .array()
+        .parse(await dataOf(await call(edge, 'GET', undefined, {}, '/history?limit=1&before=2')))[0]?.id,
+    ).to.equal(1)
+
+    const told = () =>
+      [...events.matchAll(/event: ?flags\n(?:id: ?\d+\n)?data: ?(.*)\n/g)].map(([, data = '']) =>
+        flagsEventSchema.parse(JSON.parse(data)),
+      )
+    await until('the event', () => told().some(({ edit }) => edit?.toContent === history[0]?.toContent))
+    expect(told().find(({ edit }) => edit !== undefined)).to.deep.include({ flags: ['chat-execution-mode'] })
+    leave.abort()
+    await reading
   })
 
   it('writes nothing where all is so already', async () => {

@@ -4,6 +4,7 @@ import { openSqliteJournal } from '../../src/journal/sqlite-journal.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { comparisonsContract } from './comparisons-contract.js'
 import { dropsContract } from './drops-contract.js'
+import { editsContract } from './edits-contract.js'
 import { journalContract } from './journal-contract.js'
 import type { Open } from './journal-rig.js'
 import { transitionsContract } from './transitions-contract.js'
@@ -14,6 +15,7 @@ describe('the journal in memory', () => {
   transitionsContract(open)
   comparisonsContract(open)
   dropsContract(open)
+  editsContract(open)
 })
 
 describe('the journal in a SQLite file', () => {
@@ -24,4 +26,5 @@ describe('the journal in a SQLite file', () => {
   transitionsContract(open)
   comparisonsContract(open)
   dropsContract(open)
+  editsContract(open)
 })

@@ -14,6 +14,7 @@ describe("the journal's migrations", () => {
       '45ecc1c3610e4208',
       '4ed2926cb3f362ec',
       'c5414b21226bb0f5',
+      'f223002857799872',
     ])
   })
 })

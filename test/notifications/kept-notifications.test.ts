@@ -4,6 +4,7 @@ import type { Journal } from '../../src/journal/journal.js'
 import { openSqliteJournal } from '../../src/journal/sqlite-journal.js'
 import { createNotifier, type Notifier } from '../../src/notifications/notifier.js'
 import type { Receipt } from '../../src/notifications/receipt.js'
+import { sampleEdit } from '../support/flag-edits.js'
 import { type ManualClock, manualClock } from '../support/manual-clock.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { sampleTransition } from '../support/transitions.js'
@@ -92,6 +93,24 @@ describe('notifications that are kept in the journal', () => {
     start('c', 'three')
     await pass(10 * MINUTE_MS)
     expect(revisions()).to.deep.equal([1, 2, 3])
+  })
+
+  it("of edits of the operators' flags survive a restart too", async () => {
+    answer = 'dead'
+    const first = start('a', 'one')
+    first.notifier.notify(sampleEdit())
+    await pass(2_000)
+    await stop(first)
+    const [before] = sent
+    answer = {}
+    sent = []
+    start('b', 'two')
+    await pass(1_000)
+    const { by: _, sender: __, ...told } = { sender: '', ...sent[0] }
+    expect(before).to.deep.include(told)
+    expect(told).to.deep.include({ kind: 'flags_edited', changes: sampleEdit().changes })
+    await pass(10 * MINUTE_MS)
+    expect(sent).to.have.length(1)
   })
 
   it('survive a kill: at once where the replica starts again, a few minutes later where another takes over', async () => {

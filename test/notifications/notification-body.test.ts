@@ -1,7 +1,9 @@
 import { expect } from 'chai'
+import type { Notice } from '../../src/journal/journal.js'
 import { notificationBody } from '../../src/notifications/notification-body.js'
 import { chatSignature, feishuSign } from '../../src/notifications/signature.js'
-import { notificationSchema } from '../../src/protocol/notification.js'
+import { flagEditNotificationSchema, notificationSchema } from '../../src/protocol/notification.js'
+import { sampleEdit } from '../support/flag-edits.js'
 import { sampleTransition } from '../support/transitions.js'
 
 const T = 1_767_225_600
@@ -30,7 +32,7 @@ describe('a signature', () => {
 
 describe('the body of a notification', () => {
   const transition = sampleTransition({ evidence: { total: 20 }, guardrails: { errorRate: 0.5 } })
-  const parsed = (format: 'json' | 'slack' | 'feishu', secret?: string, sent = transition) => {
+  const parsed = (format: 'json' | 'slack' | 'feishu', secret?: string, sent: Notice = transition) => {
     const options = { format, sender: 'replica-b', ...(secret === undefined ? {} : { secret }) }
     const { body, headers } = notificationBody(sent, options, T)
     const value: unknown = JSON.parse(body)
@@ -64,6 +66,32 @@ describe('the body of a notification', () => {
     expect(id({ evidence: { total: 1 } })).to.equal(id())
     const others = [{ revision: 8 }, { replica: 'b' }, { at: 1 }, { kind: 'reset' }].map(id)
     expect(new Set([id(), ...others]).size).to.equal(5)
+  })
+
+  it("of an edit of the operators' flags says who changed what, in each format", () => {
+    const edit = sampleEdit()
+    const { headers, value } = parsed('json', undefined, edit)
+    const told = flagEditNotificationSchema.parse(value)
+    expect(told).to.deep.include({
+      kind: 'flags_edited',
+      at: '2026-01-01T00:00:00.000Z',
+      userId: 'user-7',
+      sender: 'replica-b',
+      changes: edit.changes,
+    })
+    expect(headers['x-chat-transition-id']).to.equal(encodeURIComponent(told.transitionId))
+    expect(told.text).to.deep.equal({
+      'zh-CN':
+        '[chat-cutover] 运维 flag 已修改: flags.chat-execution-mode.defaultVariant: null → "direct_llm"，$evaluators.runtime-enabled-orgs.in.1: +acme；操作人 user-7；副本 replica-a',
+      en: '[chat-cutover] Operators\' flags edited: flags.chat-execution-mode.defaultVariant: null → "direct_llm", $evaluators.runtime-enabled-orgs.in.1: +acme; user user-7; replica replica-a',
+    })
+    expect(parsed('slack', undefined, edit).value).to.have.all.keys('text')
+    expect(parsed('feishu', 's', edit).value).to.deep.include({ msg_type: 'text', timestamp: String(T) })
+    const rude = sampleEdit({ userId: '<!channel>\n[chat-cutover]', changes: [{ path: 'p', long: true }] })
+    expect(parsed('slack', undefined, rude).value)
+      .to.have.property('text')
+      .that.contains('user &lt;!channel&gt; [chat-cutover]')
+      .and.contains('p: too long to repeat')
   })
 
   it('for Slack is a text', () => {

@@ -133,6 +133,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     },
     flags: options.realFlags ?? fixedFlags(options, flagListeners),
     opsFile: options.opsFile ?? NO_OPS_FILE,
+    flagsEdited: (edit) => (options.realJournal ?? around.journal).keepFlagEdit(edit),
     ...around,
     windows: options.realWindows ?? around.windows,
     journal: options.realJournal ?? around.journal,

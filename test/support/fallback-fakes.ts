@@ -175,6 +175,11 @@ export function fakeJournal(): FakeJournal {
         .reverse()
         .slice(0, limit)
     },
+    keepFlagEdit: (edit) => memory.keepFlagEdit(edit),
+    async flagEdits(limit, beforeId) {
+      check()
+      return memory.flagEdits(limit, beforeId)
+    },
     async comparisonSums(query) {
       check()
       return memory.comparisonSums(query)

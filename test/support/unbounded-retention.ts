@@ -10,4 +10,5 @@ export const UNBOUNDED_RETENTION: Retention = {
   contents: all,
   executions: all,
   drops: all,
+  edits: all,
 }
