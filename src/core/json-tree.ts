@@ -40,6 +40,36 @@ export function parseJsonTree(text: string): Node | JsonFault {
 
 export const isJsonFault = (parsed: Node | JsonFault): parsed is JsonFault => 'message' in parsed
 
+/** An object's properties; nothing for any other node. */
+export function propertiesOf(node: Node | undefined): { key: string; keyNode: Node; value: Node }[] {
+  if (node?.type !== 'object') return []
+  return (node.children ?? []).flatMap((property) => {
+    const [keyNode, value] = property.children ?? []
+    return keyNode !== undefined && value !== undefined
+      ? [{ key: String(keyNode.value), keyNode, value }]
+      : []
+  })
+}
+
+/**
+ * Keys that an object has twice, the second place of each. `JSON.parse` keeps the last value without a word; a person who
+ * wrote both sees only the first.
+ */
+export function duplicateKeys(node: Node, path: JSONPath = []): { path: JSONPath; keyNode: Node }[] {
+  const found: { path: JSONPath; keyNode: Node }[] = []
+  const seen = new Set<string>()
+  for (const { key, keyNode, value } of propertiesOf(node)) {
+    const at = [...path, key]
+    if (seen.has(key)) found.push({ path: at, keyNode })
+    seen.add(key)
+    found.push(...duplicateKeys(value, at))
+  }
+  if (node.type === 'array')
+    for (const [index, child] of (node.children ?? []).entries())
+      found.push(...duplicateKeys(child, [...path, index]))
+  return found
+}
+
 /** The node at `path`, or its nearest ancestor that exists. */
 export function nodeNear(root: Node, path: JSONPath): Node {
   for (let length = path.length; length > 0; length -= 1) {

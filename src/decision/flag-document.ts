@@ -1,6 +1,6 @@
 import type { JSONPath, Node } from 'jsonc-parser'
 import { inObjectForm } from '../core/flag-list.js'
-import { isJsonFault, parseJsonTree, positionOf } from '../core/json-tree.js'
+import { duplicateKeys, isJsonFault, parseJsonTree, positionOf } from '../core/json-tree.js'
 
 /** One thing wrong in a flag file. */
 export interface FlagIssue {
@@ -82,32 +82,7 @@ export function parseFlagDocument(text: string, issues: IssueList): FlagDocument
   }
   const { root: inObjects, faults } = inObjectForm(root)
   for (const { offset, path, message } of faults) issues.add(offset, path, message)
-  reportDuplicateKeys(inObjects, [], issues)
+  for (const { path, keyNode } of duplicateKeys(inObjects))
+    issues.add(keyNode.offset, path, `"${String(keyNode.value)}" is there twice`)
   return { text, root: inObjects }
-}
-
-/** An object's properties; nothing for any other node. */
-export function propertiesOf(node: Node | undefined): { key: string; keyNode: Node; value: Node }[] {
-  if (node?.type !== 'object') return []
-  return (node.children ?? []).flatMap((property) => {
-    const [keyNode, value] = property.children ?? []
-    return keyNode !== undefined && value !== undefined
-      ? [{ key: String(keyNode.value), keyNode, value }]
-      : []
-  })
-}
-
-/** JSON.parse keeps the last of two equal keys without a word; a person who wrote both sees only the first. */
-function reportDuplicateKeys(node: Node, path: JSONPath, issues: IssueList): void {
-  const seen = new Set<string>()
-  for (const { key, keyNode, value } of propertiesOf(node)) {
-    const at = [...path, key]
-    if (seen.has(key)) issues.add(keyNode.offset, at, `"${key}" is there twice`)
-    seen.add(key)
-    reportDuplicateKeys(value, at, issues)
-  }
-  if (node.type === 'array')
-    node.children?.forEach((child, index) => {
-      reportDuplicateKeys(child, [...path, index], issues)
-    })
 }

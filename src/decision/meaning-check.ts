@@ -1,7 +1,8 @@
 import type { JSONPath, Node } from 'jsonc-parser'
+import { propertiesOf } from '../core/json-tree.js'
 import { nearest } from '../core/nearest.js'
 import { evaluationContext, NOBODY } from './caller.js'
-import { type IssueList, propertiesOf } from './flag-document.js'
+import type { IssueList } from './flag-document.js'
 
 /** What a rule may ask about a caller; `$flagd` holds flagd's own properties. */
 const CONTEXT_KEYS: ReadonlySet<string> = new Set([...Object.keys(evaluationContext(NOBODY)), '$flagd'])

@@ -1,5 +1,6 @@
 import { findNodeAtLocation, type Node } from 'jsonc-parser'
-import { type FlagIssue, IssueList, parseFlagDocument, propertiesOf } from './flag-document.js'
+import { propertiesOf } from '../core/json-tree.js'
+import { type FlagIssue, IssueList, parseFlagDocument } from './flag-document.js'
 import { FLAGS_OF_FILE, type FlagFileKind } from './flags.js'
 import { checkMeaning } from './meaning-check.js'
 import { checkOwnFlags } from './own-flags-check.js'

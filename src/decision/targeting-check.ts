@@ -1,5 +1,6 @@
 import type { JSONPath, Node } from 'jsonc-parser'
-import { type IssueList, propertiesOf } from './flag-document.js'
+import { propertiesOf } from '../core/json-tree.js'
+import type { IssueList } from './flag-document.js'
 
 /** Operators of flagd's targeting schema (JSON Logic and flagd's own four). */
 const OPERATORS: ReadonlySet<string> = new Set(

@@ -84,7 +84,7 @@ function tick(state: FallbackState, input: Tick): Step {
   moveAuto(draft, input)
   prove(draft, input)
   write(draft, input.store)
-  if (input.store.kind !== 'failed') keepLease(draft)
+  if (input.store.kind !== 'failed') holdLease(draft)
   return draft.step
 }
 
@@ -144,7 +144,7 @@ function moveAuto(draft: Draft, input: Tick): void {
   const { policy, guardrails, jitter, now, wall } = input
   const { state, evidence } = draft
   if (evidence === undefined) return
-  keepStandby(draft)
+  noteStandby(draft)
   const { auto, trips } = state.known
   const holder = isStoreReady(draft, input) && holdsLease(state, now, leaseMs(guardrails))
   const { timers } = state
@@ -166,7 +166,7 @@ function moveAuto(draft: Draft, input: Tick): void {
   const wouldTrip = move.kind === 'would_trip' ? sameBreach(state.wouldTrip, move.trip) : null
   if (wouldTrip !== state.wouldTrip) draft.set({ wouldTrip })
   if (state.bothSick !== (move.kind === 'both_sick')) draft.set({ bothSick: move.kind === 'both_sick' })
-  keepHealth(draft, now)
+  noteHealth(draft, now)
   switch (move.kind) {
     case 'trip':
       draft.trip(
@@ -193,7 +193,7 @@ function moveAuto(draft: Draft, input: Tick): void {
 }
 
 /** One that lasts stays as it was found: its alert is told once. */
-function keepStandby(draft: Draft): void {
+function noteStandby(draft: Draft): void {
   const { state, evidence, guardrails } = draft
   if (evidence === undefined) return
   const now = standbyTrouble(evidence, guardrails) ?? null
@@ -214,7 +214,7 @@ function isStoreReady({ state }: Draft, { store, now }: Tick): boolean {
 }
 
 /** In `normal`: since when nothing was wrong. */
-function keepHealth(draft: Draft, now: number): void {
+function noteHealth(draft: Draft, now: number): void {
   const { state, evidence, guardrails } = draft
   if (state.known.auto.state !== 'normal' || evidence === undefined) return
   const isGood = breachOf(evidence, guardrails) === undefined
@@ -251,7 +251,7 @@ function tellAll(draft: Draft): void {
   draft.set({ reports: [], commands: commands.map((pending) => ({ ...pending, told: true })) })
 }
 
-function keepLease(draft: Draft): void {
+function holdLease(draft: Draft): void {
   const { state, evidence, guardrails, at } = draft
   if (evidence === undefined) return
   const lease = leaseMove(state, evidence, guardrails, at.now)

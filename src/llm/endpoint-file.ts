@@ -1,7 +1,7 @@
 import { findNodeAtLocation, type JSONPath, type Node } from 'jsonc-parser'
 import type { z } from 'zod'
 import { errorCode, errorText } from '../core/errors.js'
-import { isJsonFault, nodeNear, parseJsonTree, positionOf } from '../core/json-tree.js'
+import { duplicateKeys, isJsonFault, nodeNear, parseJsonTree, positionOf } from '../core/json-tree.js'
 import { type LlmAuth, type LlmEndpoint, type LlmEndpoints, llmEndpoint } from './endpoint.js'
 import { type EndpointEntry, endpointFileSchema, unknownFieldText } from './endpoint-schema.js'
 
@@ -79,20 +79,9 @@ class Reader {
       return undefined
     }
     this.#root = parsed
-    this.#duplicateKeys(parsed, [])
+    for (const { path, keyNode } of duplicateKeys(parsed))
+      this.#fault(path, `"${String(keyNode.value)}" is there twice`)
     return JSON.parse(this.text)
-  }
-
-  /** The last of two equal keys counts, without a word; a person who wrote both sees only the first. */
-  #duplicateKeys(node: Node, at: Path): void {
-    const seen = new Set<unknown>()
-    for (const [index, child] of (node.children ?? []).entries()) {
-      const [key, value] = node.type === 'object' ? (child.children ?? []) : [undefined, child]
-      const path = [...at, key === undefined ? index : String(key.value)]
-      if (key !== undefined && seen.has(key.value)) this.#fault(path, `"${String(key.value)}" is there twice`)
-      seen.add(key?.value)
-      if (value !== undefined) this.#duplicateKeys(value, path)
-    }
   }
 
   #schemaFault(issue: z.core.$ZodIssue, isList: boolean): void {
