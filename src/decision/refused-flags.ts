@@ -1,5 +1,8 @@
 import type { Clock } from '../core/clock.js'
+import { nearest } from '../core/nearest.js'
 import type { FlagFaults } from './flag-faults.js'
+import { guardrailsSchema } from './guardrails.js'
+import { llmRouteSchema } from './llm-route.js'
 
 /** ms without a finding after which a flag counts as mended even though no change of the flags was announced */
 const QUIET_MS = 10_000
@@ -58,8 +61,16 @@ export class RefusedFlags {
   }
 }
 
+/** All fields there are; those of `llm` have the names of others. */
+const FIELD_NAMES = [...Object.keys(guardrailsSchema.shape), ...Object.keys(llmRouteSchema.shape)]
+
+function likely(field: string): string {
+  const meant = nearest(field.split('.').at(-1) ?? '', FIELD_NAMES)
+  return meant === undefined ? '' : `; by ${field} ${JSON.stringify(meant)} is meant?`
+}
+
 function ignoredText(unknown: readonly string[]): string {
   const more = unknown.length > NAMED ? ` and ${unknown.length - NAMED} more` : ''
-  const fields = unknown.slice(0, NAMED).join(', ')
-  return `unknown fields are ignored (${fields}${more}); misspelt, or of another version of this service`
+  const named = unknown.slice(0, NAMED)
+  return `unknown fields are ignored (${named.join(', ')}${more}); misspelt, or of another version of this service${named.map(likely).join('')}`
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { likelyIntention } from './likely-intention.js'
 import { LruMap } from './lru-map.js'
 import { unknownFields } from './unknown-fields.js'
 
@@ -41,6 +42,8 @@ function parse<Raw, T>(schema: z.ZodType<Raw>, finish: (raw: Raw) => T, raw: obj
     const unknown = unknownFields(raw, result.data)
     return { kind: 'value', value: finish(result.data), ...(unknown.length === 0 ? {} : { unknown }) }
   }
-  const faults = result.error.issues.map(({ path, message }) => `${path.join('.') || 'value'}: ${message}`)
+  const faults = result.error.issues.map(
+    (issue) => `${issue.path.join('.') || 'value'}: ${issue.message}${likelyIntention(issue, raw, [])}`,
+  )
   return { kind: 'refused', message: `the value is refused as a whole (${faults.join('; ')})` }
 }

@@ -1,11 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { FlagdCore, MemoryStorage } from '@openfeature/flagd-core'
 import { expect } from 'chai'
+import { silentLogger } from '../../src/core/logger.js'
 import { nearest } from '../../src/core/nearest.js'
 import { evaluationContext } from '../../src/decision/caller.js'
+import { FlagFaults } from '../../src/decision/flag-faults.js'
 import { loadFlags } from '../../src/decision/flag-source.js'
+import { guardrailsSchema } from '../../src/decision/guardrails.js'
 import { checkFlagDocument } from '../../src/decision/ops-file-check.js'
+import { RefusedFlags } from '../../src/decision/refused-flags.js'
 import { silentSdkLogger } from '../../src/decision/sdk-logger.js'
+import { createValueParser } from '../../src/decision/value-parser.js'
+import { manualClock } from '../support/manual-clock.js'
 
 const OPS = readFileSync('flags/chat.flagd.json', 'utf8')
 const RULE = '"in": [{ "var": "orgId" }, []]'
@@ -165,6 +171,23 @@ describe('what was likely meant', () => {
     ])
     expect(['id', 'email', '', 'sessions'].map((name) => nearest(name, known))).to.deep.equal(
       Array(4).fill(undefined),
+    )
+  })
+})
+
+describe('the status', () => {
+  it('says what is likely meant by a field that is ignored and by a value that is refused', () => {
+    const clock = manualClock()
+    const faults = new FlagFaults(clock, silentLogger)
+    const refused = new RefusedFlags(faults, clock)
+    refused.accept('chat-runtime-guardrails', ['holdSecond', 'llm.gapMS', 'other'])
+    expect(faults.list()[0]?.message).to.match(
+      /\(holdSecond, llm.gapMS, other\).*; by holdSecond "holdSeconds" is meant\?; by llm.gapMS "gapMs" is meant\?$/,
+    )
+    const parse = createValueParser(guardrailsSchema, (value) => value)
+    const result = parse({ errorRate: 55, timeoutRate: '0.3' })
+    expect(result.kind === 'refused' ? result.message : '').to.match(
+      /0.55 for 55 % is meant\?.*0.3 without quotes is meant\?/,
     )
   })
 })
