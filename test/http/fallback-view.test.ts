@@ -10,6 +10,7 @@ import {
   statusView,
 } from '../../src/http/fallback-view.js'
 import { fallbackStatusSchema, metricsSchema } from '../../src/protocol/fallback.js'
+import { type Scope, scopeOf } from '../../src/protocol/fallback-scope.js'
 import { type AutoLayer, type ManualLayer, NEUTRAL, type Trip } from '../../src/store/override.js'
 import { fakeWindows, QUIET } from '../support/fallback-fakes.js'
 
@@ -157,6 +158,31 @@ describe('the status', () => {
       alerts: [alertText({ kind: 'not_propagated', revision: 9 }).en],
       replica: 'replica-1',
     })
+  })
+
+  it('tells the scope of the automatic fallback, in the data and in the reason', () => {
+    const scope = scopeOf('orgs', ['org-1', 'org-2'])
+    const auto: AutoLayer = { state: 'recovering', trip: ERRORS, since: NOON, percent: 5, scope }
+    const status = fallbackStatusSchema.parse(
+      statusView({ ...QUIET, override: { ...NEUTRAL, auto } }, 'zh-CN'),
+    )
+    expect(status.fallback).to.deep.include({ scope: 'orgs', scopeIds: ['org-1', 'org-2'] })
+    expect(status.fallbackReason).to.equal('错误率过高: 55.00% (阈值: 50.00%)（仅限组织: org-1、org-2）')
+  })
+
+  it('of a scoped fallback names no other org, and no agent, to an admin of one org', () => {
+    const seen = (scope: Scope, orgId: string) => {
+      const auto: AutoLayer = { ...(tripped(ERRORS) as AutoLayer & { state: 'fallback' }), scope }
+      return statusView(snapshotForOrg({ ...QUIET, override: { ...NEUTRAL, auto } }, orgId), 'en')
+    }
+    const orgs = scopeOf('orgs', ['org-1', 'org-2'])
+    expect(seen(orgs, 'org-1').fallback).to.deep.include({ state: 'fallback', scopeIds: ['org-1'] })
+    expect(seen(orgs, 'org-1').fallbackReason).to.match(/\(only orgs: org-1\)$/)
+    expect(seen(orgs, 'org-3').fallbackEnabled).to.equal(false)
+    expect(JSON.stringify(seen(orgs, 'org-3'))).to.not.match(/org-/)
+    const agents = seen(scopeOf('agents', ['secret']), 'org-3')
+    expect(agents.fallback).to.deep.include({ state: 'fallback', scope: 'agents', scopeIds: [] })
+    expect(agents.fallbackReason).to.match(/\(only some agents\)$/)
   })
 
   it('of nothing is nothing: nulls, empty texts, no alert', () => {

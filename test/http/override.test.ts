@@ -191,6 +191,19 @@ describe('the explanation of the override', () => {
     }
   })
 
+  it('says where the automatic fallback is for some alone, and whether these are among them', () => {
+    const why = (dimension: 'orgs' | 'agents', covered: boolean) =>
+      overrideWhy({ on: covered, whose: 'provider', scoped: { dimension, covered } }, 'en')
+    expect(why('orgs', true)).to.match(
+      /^on for this caller.*for some orgs alone, and this org is one of them$/,
+    )
+    expect(why('orgs', false)).to.match(/^off for this caller.*this org is none of them$/)
+    expect(why('agents', true)).to.match(/this agent is one of them$/)
+    expect(why('agents', false)).to.match(/this agent is none of them$/)
+    const zh = overrideWhy({ on: true, whose: 'own', scoped: { dimension: 'orgs', covered: true } }, 'zh-CN')
+    expect(zh).to.match(/自动回退仅限部分组织，该调用方的组织在其中$/)
+  })
+
   it('gives the reason of the decision itself, whatever the revisions look like', async () => {
     // A trip of this replica that is not in the store yet: both revisions are the same, and the provider says off.
     const edge = await startEdge({ flags: { ...RUNTIME.flags, override: { on: false, revision: 4 } } })

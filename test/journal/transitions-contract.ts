@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import type { Transition } from '../../src/journal/journal.js'
+import { scopeOf } from '../../src/protocol/fallback-scope.js'
 import { trip } from './journal-contract.js'
 import { journalRig, type Open } from './journal-rig.js'
 
@@ -32,6 +33,12 @@ export function transitionsContract(open: Open): void {
       rig.journal.keepTransition(adopted(1))
       rig.journal.keepTransition(adopted(1))
       expect(await rig.journal.transitions(10)).to.deep.equal([{ ...adopted(1), id: 1 }])
+    })
+
+    it('keeps the scope, its ids as they are', async () => {
+      const scope = scopeOf('agents', ['a,b', '%2C', '智能体', ''])
+      rig.journal.keepTransition(own(1, { scope }))
+      expect(await rig.journal.transitions(1)).to.deep.equal([{ ...own(1, { scope }), id: 1 }])
     })
 
     it('keeps the place of the one it replaces', async () => {

@@ -2,6 +2,9 @@ import { expect } from 'chai'
 import type { FlagsStatus } from '../../src/decision/flags.js'
 import type { Outcome } from '../../src/execution/outcome.js'
 import { createServiceMetrics, type ServiceMetrics } from '../../src/metrics/prometheus.js'
+import { scopeOf } from '../../src/protocol/fallback-scope.js'
+import { type AutoLayer, NEUTRAL, type Override } from '../../src/store/override.js'
+import { QUIET } from '../support/fallback-fakes.js'
 
 const ok: Outcome = {
   mode: 'runtime_orchestrator',
@@ -210,6 +213,31 @@ describe('the turn-level metrics', () => {
     expect(found.get('chat_turn_first_content_seconds_count{mode="direct_llm"}')).to.equal(2)
     expect(found.get('chat_turn_first_content_seconds_bucket{le="10",mode="direct_llm"}')).to.equal(1)
     expect(found.get('chat_http_requests_total{code="200",route="POST /api/v1/chat/start"}')).to.equal(1)
+  })
+
+  it('tell whom the automatic fallback is for, without an id in a label', async () => {
+    const auto: AutoLayer = {
+      state: 'fallback',
+      trip: { cause: 'error_rate', value: 1, threshold: 0.5 },
+      since: 0,
+      holdUntil: 1,
+      scope: scopeOf('orgs', ['secret-1', 'secret-2']),
+    }
+    let override: Override = { ...NEUTRAL, auto }
+    const metrics = createServiceMetrics({
+      replica: 'host-1',
+      processMetrics: false,
+      fallback: () => ({ ...QUIET, override }),
+    })
+    const found = await samples(metrics)
+    expect(found.get('chat_fallback_scope{scope="orgs"}')).to.equal(1)
+    expect(found.get('chat_fallback_scope{scope="all"}')).to.equal(0)
+    expect(found.get('chat_fallback_scope_size')).to.equal(2)
+    expect([...found.keys()].join()).to.not.include('secret')
+    override = NEUTRAL
+    const later = await samples(metrics)
+    for (const scope of ['all', 'orgs', 'agents'])
+      expect(later.get(`chat_fallback_scope{scope="${scope}"}`)).to.equal(0)
   })
 
   it('have the open file descriptors of the process and their limit beside them', async () => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { notificationText } from '../../src/notifications/notification-text.js'
+import { scopeOf } from '../../src/protocol/fallback-scope.js'
 import { anyTransition, sampleTransition } from '../support/transitions.js'
 
 const both = (...args: Parameters<typeof sampleTransition>): [string, string] => {
@@ -15,6 +16,22 @@ describe('the sentence of a notification', () => {
       '[chat-cutover] Automatic fallback to direct mode: Error rate too high: 55.00% (threshold: 50.00%); ' +
         'replica replica-a; trip 2; on hold until 2026-01-01T00:00:30Z; revision 7',
     ])
+  })
+
+  it('tells for whom a scoped one is, and that it was widened', () => {
+    const scope = scopeOf('orgs', ['acme', 'globex'])
+    expect(both({ scope })[1]).to.equal(
+      '[chat-cutover] Automatic fallback to direct mode: Error rate too high: 55.00% (threshold: 50.00%) ' +
+        '(only orgs: acme, globex); replica replica-a; trip 1; on hold until 2026-01-01T00:00:30Z; revision 7',
+    )
+    const [zh, en] = both({ kind: 'widened', from: 'fallback', scope })
+    expect(zh).to.match(
+      /^\[chat-cutover\] 回退范围扩大: 错误率过高: 55.00% \(阈值: 50.00%\)（仅限组织: acme、globex）；/,
+    )
+    expect(en).to.match(/^\[chat-cutover\] Fallback widened: Error rate .* \(only orgs: acme, globex\); /)
+    expect(both({ kind: 'widened', from: 'fallback' })[1]).to.match(
+      /Fallback widened: Error rate .*%\); replica/,
+    )
   })
 
   it('tells a relapse from a trip', () => {

@@ -6,6 +6,7 @@ import {
   MANUAL_SCOPES,
   TRANSITION_KINDS,
 } from '../../src/protocol/fallback.js'
+import { SCOPE_DIMENSIONS, scopeOf } from '../../src/protocol/fallback-scope.js'
 
 /** A trip by error rate, but for what the test says. */
 export const sampleTransition = (more: Partial<Transition> = {}): Transition => ({
@@ -32,6 +33,12 @@ export const anyTransition: fc.Arbitrary<Transition> = fc.record(
     kind: fc.constantFrom(...TRANSITION_KINDS),
     from: fc.constantFrom(...FALLBACK_STATES),
     to: fc.constantFrom(...FALLBACK_STATES),
+    scope: fc
+      .tuple(
+        fc.constantFrom(...SCOPE_DIMENSIONS),
+        fc.array(fc.string({ unit: 'binary' }), { minLength: 1, maxLength: 20 }),
+      )
+      .map(([dimension, ids]) => scopeOf(dimension, ids)),
     manualFrom: fc.constantFrom(...MANUAL_SCOPES),
     manualTo: fc.constantFrom(...MANUAL_SCOPES),
     actor: fc.constantFrom('auto' as const, 'manual' as const),
