@@ -23,11 +23,15 @@ const chatSchema = z.looseObject({
 })
 type ChatBody = z.infer<typeof chatSchema>
 
-/** A stand-in for an OpenAI-compatible server, at any path that ends in `/chat/completions`. */
+/** A stand-in for an OpenAI-compatible server, at any path that ends in `/chat/completions`, or in `/models` (GET). */
 export async function startLlmSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const limits = new LlmLimits()
   return startSimulator(options, async (request, response, faults) => {
     if (request.method === 'GET' && request.path === '/health') return send(response, 200, { status: 'ok' })
+    if (request.method === 'GET' && request.path.endsWith('/models')) {
+      if (faults.status !== undefined) return sendError(response, faults.status, 'simulated')
+      return send(response, 200, { object: 'list', data: [{ id: 'simulated', object: 'model' }] })
+    }
     if (request.method !== 'POST' || !request.path.endsWith('/chat/completions')) {
       return sendError(response, 404, 'not_found')
     }

@@ -143,8 +143,10 @@ function resultOf(
   const turns = stage?.traffic.ended ?? []
   const of = (kind: string) => turns.filter((turn) => turn.kind === kind)
   const faults = [...ended.faults]
-  for (const kind of ['failed_before', 'broken'])
-    if (of(kind).length > 0) faults.push(`${of(kind).length} turns ${kind}: ${reasons(of(kind))}`)
+  for (const kind of ['failed_before', 'broken']) {
+    const wrong = of(kind).filter(({ startedAt }) => startedAt > (stage?.excusedUntil ?? 0))
+    if (wrong.length > 0) faults.push(`${wrong.length} turns ${kind}: ${reasons(wrong)}`)
+  }
   if (stage !== undefined) {
     faults.push(...stage.watch.faults.map((fault) => `override: ${fault}`))
     faults.push(...stage.replicas.flatMap(({ errors }) => errors.slice(0, 3)))

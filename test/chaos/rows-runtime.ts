@@ -126,6 +126,37 @@ const oneOrg = (name: string, guardrails: { readonly scoped?: boolean }): Row =>
 /** ms of the fallback in which everybody else's turns are counted */
 const ONE_ORG_MS = 5000
 
+/** ms that both are dead, and for the next good probe afterwards */
+const BOTH_DEAD_MS = 1000
+const PROBE_MS = 1000
+
+const standbyRefuses: Row = {
+  name: 'broken for 1 s while the direct LLM answers 401',
+  stage: STAGE,
+  // The direct LLM is judged by its newest minute, and nobody uses it any more.
+  patienceMs: 90_000,
+  async drill(stage) {
+    const { llm, runtime, traffic } = stage
+    const since = performance.now()
+    await llm.set({ status: 401 })
+    await runtime.set({ refuse: true })
+    await sleep(BOTH_DEAD_MS)
+    await runtime.set({})
+    stage.excusedUntil = performance.now() + PROBE_MS
+    await sleep(SICK_MS + PROBE_MS)
+    const alerts = (await stage.replicas[0]?.operator.status())?.alerts ?? []
+    await llm.set({})
+    const failed = traffic.ended.filter(({ startedAt, kind }) => startedAt > since && kind !== 'ok')
+    const after = failed.filter(({ startedAt }) => startedAt > stage.excusedUntil)
+    const back = traffic.ended.filter(({ reason, failover }) => reason === 'fallback' && failover)
+    return [
+      `${failed.length} turns failed while both were dead, ${after.length} afterwards`,
+      `${back.length} answered by the runtime in place of the direct LLM`,
+      alerts.length === 0 ? 'no alert' : 'alerted',
+    ]
+  },
+}
+
 export const RUNTIME_ROWS: readonly Row[] = [
   flapping,
   killed,
@@ -133,6 +164,7 @@ export const RUNTIME_ROWS: readonly Row[] = [
   oneDeadOfTen,
   oneOrg('one org of ten, with 60 % of the turns, gets HTTP 422', {}),
   oneOrg('the same org, guardrail scoped false', { scoped: false }),
+  standbyRefuses,
   faulty('hung: takes requests, never answers, says it is healthy', { hang: 'headers' }),
   faulty('slow: 2 s an answer', { gapMs: 500 }, { latencyShare: 0.1 }),
   faulty('returning garbage', { garbage: true }),

@@ -103,6 +103,13 @@ export class Stage {
     return this.parts.flagd
   }
 
+  get llm(): SimulatedService {
+    return this.parts.llm
+  }
+
+  /** Both backends are dead until then (ms, `performance.now()`): turns that begin before may fail. */
+  excusedUntil = 0
+
   replica(name: string | undefined): Replica {
     const found = this.replicas.find((replica) => replica.name === name)
     if (found === undefined) throw new Error(`no replica ${name}`)
