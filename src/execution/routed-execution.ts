@@ -1,5 +1,5 @@
-import type { Entry, Refusal, Seat } from '../llm/gate.js'
 import { type FailedRequest, nextStep } from '../llm/next-step.js'
+import type { Entry, Refusal, Seat } from '../llm/seat.js'
 import { DEADLINE_CODES } from '../protocol/execution-codes.js'
 import type { BackendEvent, ChatBackend, ExecutionCall, Turn } from './backend.js'
 import { ExecutionError } from './execution-error.js'

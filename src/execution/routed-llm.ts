@@ -1,7 +1,8 @@
 import type { Clock } from '../core/clock.js'
 import { guarded } from '../core/guarded.js'
 import type { Logger } from '../core/logger.js'
-import type { Entry, LlmGate } from '../llm/gate.js'
+import type { LlmGate } from '../llm/gate.js'
+import type { Entry } from '../llm/seat.js'
 import type { ChatBackend, ExecutionCall, Turn } from './backend.js'
 import { RoutedExecution } from './routed-execution.js'
 

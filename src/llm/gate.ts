@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../core/clock.js'
+import type { Clock } from '../core/clock.js'
 import { AverageHold } from './average-hold.js'
 import { type Choice, choose } from './choose.js'
 import type { FailedRequest } from './next-step.js'
@@ -14,45 +14,12 @@ import {
   WORKING,
 } from './rest.js'
 import { RetryBudget } from './retry-budget.js'
+import { atOnce, type Entry, type Refusal, type Seat } from './seat.js'
+import { MOST_REST_WAIT_MS, type Wait, WaitingTurns } from './waiting-turns.js'
 import { blames } from './whose-failure.js'
 
-/** ms a turn waits for an endpoint that rests, where no other is left */
-const MOST_REST_WAIT_MS = 2000
 /** turns that wait so at a time */
 const MOST_REST_WAITERS = 100
-
-/** A turn that may ask `endpoint` now. It says what came of it, and leaves, whatever happened. */
-export interface Seat {
-  readonly kind: 'seat'
-  readonly endpoint: string
-  /** first content came */
-  content(): void
-  /** the whole answer came */
-  answered(): void
-  failed(failed: FailedRequest): void
-  /** Gives the place back. Once is enough. */
-  leave(): void
-}
-
-/**
- * Nothing is sent. `full`: all places of the route are taken and as many turns wait as may, or the time to wait is over;
- * `resting`: all endpoints rest, `last` is how one of them failed; `left`: the turn gave up.
- */
-export interface Refusal {
-  readonly kind: 'refused'
-  readonly why: 'full' | 'resting' | 'left'
-  readonly last?: FailedRequest
-}
-
-/** A turn at the gate. */
-export interface Entry {
-  /** what is known at once; undefined for a turn that waits */
-  readonly now: Seat | Refusal | undefined
-  /** never rejects, and ends within the time the turn may wait */
-  readonly seat: Promise<Seat | Refusal>
-  /** The turn gives up, wherever it is. */
-  leave(): void
-}
 
 /** An endpoint at this moment. */
 export interface EndpointState {
@@ -70,16 +37,6 @@ export interface GateDeps {
   onBack(endpoint: string): void
 }
 
-interface Waiting {
-  readonly route: readonly string[]
-  /** monotonic ms */
-  readonly deadline: number
-  readonly restDeadline: number
-  readonly resolve: (end: Seat | Refusal) => void
-  for: 'place' | 'rest'
-  timer: Timer | undefined
-}
-
 /**
  * Decides which endpoint of its route a turn asks, and when. Shared by users and shadows of one process, so that limits and
  * rests hold for all of them together.
@@ -91,8 +48,7 @@ export class LlmGate {
   readonly #last = new Map<string, FailedRequest>()
   readonly #budgets = new Map<string, RetryBudget>()
   readonly #hold = new AverageHold()
-  /** oldest first */
-  readonly #waiting = new Set<Waiting>()
+  readonly #waiting: WaitingTurns
   #probes = 0
 
   constructor(
@@ -102,6 +58,11 @@ export class LlmGate {
     this.#places = new Places(endpoints)
     this.#names = endpoints.map(({ name }) => name)
     for (const { name } of endpoints) this.#budgets.set(name, new RetryBudget())
+    this.#waiting = new WaitingTurns({
+      clock: deps.clock,
+      decide: (route) => this.#decide(route, true),
+      late: (what, route) => this.#refusal(what === 'place' ? 'full' : 'resting', route),
+    })
   }
 
   /** turns that wait now */
@@ -121,7 +82,7 @@ export class LlmGate {
 
   /** s after which a refused turn may find a place: what the queue takes at the pace of the latest answers */
   retryAfterSeconds(route: readonly string[]): number {
-    return this.#hold.secondsFor(this.#waitersFor(route, 'place'), this.#places.most(route))
+    return this.#hold.secondsFor(this.#waiting.count(route, 'place'), this.#places.most(route))
   }
 
   /** Takes one retry out of the endpoint's budget, where it has one left and does not rest after failures. */
@@ -144,12 +105,17 @@ export class LlmGate {
    */
   enter(route: readonly string[], waitMs: number): Entry {
     const patient = waitMs > 0
+    const found = this.#decide(route, patient)
+    if (found.kind !== 'wait') return atOnce(found)
+    if (patient && this.#isRoomFor(route, found)) return this.#waiting.add(route, waitMs, found)
+    return atOnce(this.#refusal(found.for === 'place' ? 'full' : 'resting', route))
+  }
+
+  #decide(route: readonly string[], patient: boolean): Seat | Refusal | Wait {
     const choice = this.#choose(route, patient)
-    if (choice.kind === 'take') return atOnce(this.#seat(choice))
-    if (choice.kind === 'refuse') return atOnce(this.#refusal('resting', route))
-    const why = choice.for === 'place' ? 'full' : 'resting'
-    if (!patient || this.#isQueueFull(route, choice)) return atOnce(this.#refusal(why, route))
-    return this.#wait(route, waitMs, choice)
+    if (choice.kind === 'take') return this.#seat(choice)
+    const inVain = choice.kind === 'refuse' || (choice.for === 'rest' && !this.#isSoon(route))
+    return inVain ? this.#refusal('resting', route) : choice
   }
 
   #choose(route: readonly string[], patient: boolean): Choice {
@@ -167,9 +133,9 @@ export class LlmGate {
     return choose(views, now, (name) => this.#takeOfBudget(name))
   }
 
-  #isQueueFull(route: readonly string[], choice: Choice & { kind: 'wait' }): boolean {
-    if (choice.for === 'place') return this.#waitersFor(route, 'place') >= this.#places.queueBound(route)
-    return !this.#isSoon(route) || this.#waitersFor(route, 'rest') >= MOST_REST_WAITERS
+  #isRoomFor(route: readonly string[], { for: what }: Wait): boolean {
+    const most = what === 'place' ? this.#places.queueBound(route) : MOST_REST_WAITERS
+    return this.#waiting.count(route, what) < most
   }
 
   /** One of the endpoints, which all rest, may be back in a moment. */
@@ -182,73 +148,6 @@ export class LlmGate {
   #restEndsAt(name: string): number {
     const rest = this.#rest(name)
     return rest.kind === 'working' || rest.probe !== undefined ? 0 : rest.until
-  }
-
-  #waitersFor(route: readonly string[], what: 'place' | 'rest'): number {
-    let count = 0
-    for (const waiting of this.#waiting)
-      if (waiting.for === what && waiting.route.some((name) => route.includes(name))) count += 1
-    return count
-  }
-
-  #wait(route: readonly string[], waitMs: number, choice: Choice & { kind: 'wait' }): Entry {
-    const now = this.deps.clock.monotonic()
-    let giveUp: () => void = () => {}
-    let came: Seat | Refusal | undefined
-    const seat = new Promise<Seat | Refusal>((resolve) => {
-      const waiting: Waiting = {
-        route,
-        deadline: now + waitMs,
-        restDeadline: now + Math.min(waitMs, MOST_REST_WAIT_MS),
-        for: choice.for,
-        timer: undefined,
-        resolve: (end) => {
-          came = end
-          this.#waiting.delete(waiting)
-          waiting.timer?.cancel()
-          resolve(end)
-        },
-      }
-      this.#waiting.add(waiting)
-      this.#arm(waiting, choice)
-      giveUp = () => waiting.resolve({ kind: 'refused', why: 'left' })
-    })
-    const leave = (): void => {
-      if (came === undefined) giveUp()
-      else if (came.kind === 'seat') came.leave()
-    }
-    return { now: undefined, seat, leave }
-  }
-
-  #arm(waiting: Waiting, choice: Choice & { kind: 'wait' }): void {
-    waiting.for = choice.for
-    waiting.timer?.cancel()
-    const wakeAt = Math.min(this.#endOf(waiting), choice.wakeAt ?? Number.POSITIVE_INFINITY)
-    waiting.timer = this.deps.clock.schedule(Math.max(0, wakeAt - this.deps.clock.monotonic()), () =>
-      this.#look(waiting),
-    )
-  }
-
-  #endOf({ for: what, deadline, restDeadline }: Waiting): number {
-    return what === 'place' ? deadline : restDeadline
-  }
-
-  /** Something changed for those who wait; the first comes first. */
-  #wake(): void {
-    for (const waiting of this.#waiting) this.#look(waiting)
-  }
-
-  #look(waiting: Waiting): void {
-    const choice = this.#choose(waiting.route, true)
-    if (choice.kind === 'take') waiting.resolve(this.#seat(choice))
-    else if (choice.kind === 'refuse') waiting.resolve(this.#refusal('resting', waiting.route))
-    else {
-      waiting.for = choice.for
-      const inVain = choice.for === 'rest' && !this.#isSoon(waiting.route)
-      const late = inVain || this.deps.clock.monotonic() >= this.#endOf(waiting)
-      if (late) waiting.resolve(this.#refusal(choice.for === 'place' ? 'full' : 'resting', waiting.route))
-      else this.#arm(waiting, choice)
-    }
   }
 
   #refusal(why: 'full' | 'resting', route: readonly string[]): Refusal {
@@ -289,8 +188,11 @@ export class LlmGate {
         here = false
         this.#places.giveBack(name)
         this.#hold.add(clock.monotonic() - since)
-        this.#rests.set(name, afterNothing(this.#rest(name), probe))
-        this.#wake()
+        const rest = this.#rest(name)
+        const after = afterNothing(rest, probe)
+        this.#rests.set(name, after)
+        if (after === rest) this.#waiting.placeFreed()
+        else this.#waiting.lookAtAll()
       },
     }
   }
@@ -303,16 +205,8 @@ export class LlmGate {
       const longer = before.kind === 'working' || rest.until > before.until
       if (longer) this.deps.onRest(name, rest.until - this.deps.clock.monotonic(), failed)
     } else if (before.kind === 'resting' && rest.kind === 'working') this.deps.onBack(name)
-    if (rest.kind !== before.kind) this.#wake()
+    if (rest.kind !== before.kind || isProbed(rest) !== isProbed(before)) this.#waiting.lookAtAll()
   }
 }
 
-function atOnce(end: Seat | Refusal): Entry {
-  return {
-    now: end,
-    seat: Promise.resolve(end),
-    leave: () => {
-      if (end.kind === 'seat') end.leave()
-    },
-  }
-}
+const isProbed = (rest: Rest): boolean => rest.kind === 'resting' && rest.probe !== undefined

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { type Entry, LlmGate, type Refusal, type Seat } from '../../src/llm/gate.js'
+import { LlmGate } from '../../src/llm/gate.js'
+import type { Entry, Refusal, Seat } from '../../src/llm/seat.js'
 import { type ManualClock, manualClock } from '../support/manual-clock.js'
 
 type End = Seat | Refusal
