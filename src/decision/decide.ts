@@ -17,6 +17,8 @@ export interface OverrideValue {
   readonly on: boolean
   /** of the flag as the provider gave it */
   readonly revision?: number
+  /** what others got: nobody answered for this caller, whom a scoped override may treat otherwise */
+  readonly isGuess?: true
 }
 
 /**

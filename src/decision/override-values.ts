@@ -12,6 +12,18 @@ export class OverrideValues {
   readonly #recent: OverrideValue[] = [OVERRIDE_OFF]
   #oldest = 1
 
+  readonly #guesses = new WeakMap<OverrideValue, OverrideValue>()
+
+  /** What others got, for a caller of whom nothing is known. */
+  guess(value: OverrideValue): OverrideValue {
+    if (value.isGuess) return value
+    const known = this.#guesses.get(value)
+    if (known !== undefined) return known
+    const guess = { ...value, isGuess: true } as const
+    this.#guesses.set(value, guess)
+    return guess
+  }
+
   /** `on` as the provider's answer carries it, with the revision of that very answer. */
   of(on: boolean, details: EvaluationDetails<boolean>): OverrideValue {
     const revision = revisionOf(details)

@@ -159,7 +159,9 @@ export class TurnSettler {
   }
 
   #lastOverride(known: Known): OverrideValue {
-    return known.override ?? this.#codeDefault(known, FLAG_KEYS.override, OVERRIDE_OFF)
+    const { override } = known
+    if (override === undefined) return this.#codeDefault(known, FLAG_KEYS.override, OVERRIDE_OFF)
+    return override === known.last?.override ? override : this.#overrides.guess(override)
   }
 
   #guardrails(known: Known, details: EvaluationDetails<JsonValue> | undefined, found: boolean): Guardrails {

@@ -71,6 +71,8 @@ export type Alert =
 /** What the provider said of the override for one caller. */
 export interface ProvidedOverride {
   readonly on: boolean
+  /** what others got: it tells the revision, and of this caller little */
+  readonly isGuess?: true
   /** absent where the flag was not found or carries none */
   readonly revision?: number
 }

@@ -26,6 +26,8 @@ export function whoseOverride(
   if (store.tripped !== null && isOwnOn()) return 'tripped'
   // Nothing was read yet, and nothing decided either.
   if (starting && store.dirtyAt === null) return 'provider'
-  // Ties go to the provider: it has the file.
-  return (provided.revision ?? -1) >= known.revision ? 'provider' : 'own'
+  const revision = provided.revision ?? -1
+  // Ties go to the provider, which has the file; where it only says what others got, our own document tells of the caller.
+  if (revision === known.revision) return provided.isGuess === true ? 'own' : 'provider'
+  return revision > known.revision ? 'provider' : 'own'
 }

@@ -184,7 +184,7 @@ describe('the flags of a session that was never answered', () => {
       expect(flags).to.deep.include({
         mode: { value: 'runtime_orchestrator', reason: 'stale' },
         shadow: true,
-        override: { on: true },
+        override: { on: true, isGuess: true },
         profile: { model: 'm' },
       })
       expect(flags.guardrails.gapMs).to.equal(7000)
@@ -227,8 +227,13 @@ describe('the flags of a session that was never answered', () => {
     for (let at = 0; at < 100; at++) settler.settle(org(at), override(false, 3))
     settler.settle(org(100), override(true, 4))
     settler.settle(org(101), override(false, 3))
-    expect(settler.recall(org(200)).override).to.deep.equal({ on: true, revision: 4 })
-    expect(settler.recall(org(1)).override, 'seen before it').to.deep.equal({ on: true, revision: 4 })
+    expect(settler.recall(org(200)).override).to.deep.equal({ on: true, revision: 4, isGuess: true })
+    expect(settler.recall(org(1)).override, 'seen before it').to.deep.equal({
+      on: true,
+      revision: 4,
+      isGuess: true,
+    })
+    expect(settler.recall(org(100)).override, 'its own').to.deep.equal({ on: true, revision: 4 })
   })
 
   it('are what nobody in particular gets where nothing is known of the org', () => {

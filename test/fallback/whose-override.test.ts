@@ -48,6 +48,12 @@ describe('whose override counts', () => {
       expect(whoseOverride(standing, provided, SUBJECT, () => true)).to.equal(whose)
     })
 
+  it('is its own where the provider only says what others got, unless that is newer', () => {
+    const guess = (revision: number) =>
+      whoseOverride(quiet, { on: true, revision, isGuess: true }, SUBJECT, () => false)
+    expect([3, 4, 5].map(guess)).to.deep.equal(['own', 'own', 'provider'])
+  })
+
   it('is of its own scope alone where it tripped or is isolated for that', () => {
     const acme = scopeOf('orgs', ['acme'])
     const isolated: Standing = { ...quiet, isolated: true, isolatedTo: acme }
