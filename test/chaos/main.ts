@@ -6,6 +6,7 @@ import { type Row, type RowResult, runRow } from './row.js'
 import { FILE_ROWS } from './rows-files.js'
 import { FLAGD_ROWS } from './rows-flagd.js'
 import { KILL_ROWS } from './rows-kill.js'
+import { MACHINE_ROWS } from './rows-machine.js'
 import { RACE_ROWS } from './rows-race.js'
 import { RAMP_ROWS } from './rows-ramp.js'
 import { REPLICA_ROWS } from './rows-replicas.js'
@@ -27,6 +28,7 @@ const ROWS = [
   ...RACE_ROWS,
   ...KILL_ROWS,
   ...REPLICA_ROWS,
+  ...MACHINE_ROWS,
   ...RAMP_ROWS,
 ]
 const say = (text: string): void => void process.stderr.write(`\u2022 ${text}\n`)

@@ -26,6 +26,10 @@ export class Replica {
     return this.#operator
   }
 
+  get pid(): number {
+    return this.#running.pid
+  }
+
   /** parsed lines of the present process */
   get log(): readonly Record<string, unknown>[] {
     return this.#running.log

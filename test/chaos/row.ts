@@ -10,8 +10,10 @@ export interface Row {
   readonly stage: StageOptions
   /** ms it may take by itself to come back; where it is long the row begins first */
   readonly patienceMs?: number
-  /** the flag files are on a file system of their own, which the drill can fill or make read-only */
-  readonly onTmpfs?: boolean
+  /** the flag files (or the database) are on a file system of their own, which the drill can fill or make read-only */
+  readonly onTmpfs?: true | 'database'
+  /** errors that the replicas log because of what is broken */
+  readonly tolerates?: RegExp
   /**
    * Breaks something, sees what must be seen, and ends once everything is mended again; coming back to normal is waited
    * for by the runner. Tells what it measured. Rejects with what it missed.
@@ -48,14 +50,22 @@ const LAST_TURNS = 10
 
 /** Runs one drill from a fresh stage to its result. Never rejects. */
 export async function runRow(row: Row): Promise<RowResult> {
-  if (row.onTmpfs !== true) return runOn(row, undefined)
-  const disk = mountTmpfs()
+  if (row.onTmpfs === undefined) return runOn(row, undefined)
+  const disk = mountTmpfs(row.onTmpfs === 'database' ? DATABASE_SIZE : undefined)
   if ('refused' in disk) return { ...resultOf(row, undefined, NOTHING), skipped: disk.refused }
   try {
     return await runOn(row, disk)
   } finally {
     disk.release()
   }
+}
+
+/** A database and its log in quiet times, with room to spare. */
+const DATABASE_SIZE = '32m'
+
+function placeOf({ onTmpfs }: Row, disk: SmallDisk | undefined): Partial<StageOptions> {
+  if (disk === undefined) return {}
+  return onTmpfs === 'database' ? { databaseFolder: disk.folder } : { flagsFolder: disk.folder }
 }
 
 async function runOn(row: Row, disk: SmallDisk | undefined): Promise<RowResult> {
@@ -67,7 +77,7 @@ async function runOn(row: Row, disk: SmallDisk | undefined): Promise<RowResult> 
     isOpsKept: true,
   }
   try {
-    stage = await Stage.open({ ...row.stage, ...(disk === undefined ? {} : { flagsFolder: disk.folder }) })
+    stage = await Stage.open({ ...row.stage, ...placeOf(row, disk) })
     ended.told = await row.drill(stage, disk)
     const mendedAt = performance.now()
     await stage.backToNormal(row.patienceMs)
@@ -149,7 +159,8 @@ function resultOf(
   }
   if (stage !== undefined) {
     faults.push(...stage.watch.faults.map((fault) => `override: ${fault}`))
-    faults.push(...stage.replicas.flatMap(({ errors }) => errors.slice(0, 3)))
+    const isFault = (line: string): boolean => row.tolerates?.test(line) !== true
+    faults.push(...stage.replicas.flatMap(({ errors }) => errors.filter(isFault).slice(0, 3)))
     if (stage.traffic.unsent > 0) faults.push(`${stage.traffic.unsent} turns could not be sent`)
   }
   return {

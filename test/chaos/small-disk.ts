@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { errorCode } from '../../src/core/errors.js'
 
 /** A small file system of its own; needs the right to mount. */
 export interface SmallDisk {
@@ -13,11 +14,10 @@ export interface SmallDisk {
   release(): void
 }
 
-const SIZE = '1m'
-
-export function mountTmpfs(): SmallDisk | { readonly refused: string } {
+/** @param size in mount's words */
+export function mountTmpfs(size = '1m'): SmallDisk | { readonly refused: string } {
   const folder = mkdtempSync(join(tmpdir(), 'chat-cutover-tmpfs-'))
-  const refused = run('mount', ['-t', 'tmpfs', '-o', `size=${SIZE}`, 'tmpfs', folder])
+  const refused = run('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder])
   if (refused !== '') {
     rmSync(folder, { recursive: true, force: true })
     return { refused: `needs the right to mount a tmpfs (${refused})` }
@@ -33,7 +33,12 @@ export function mountTmpfs(): SmallDisk | { readonly refused: string } {
     folder,
     fill() {
       const { bavail, bsize } = statfsSync(folder)
-      writeFileSync(filler, Buffer.alloc(bavail * bsize))
+      try {
+        writeFileSync(filler, Buffer.alloc(bavail * bsize))
+      } catch (thrown) {
+        // Somebody else took the last of it meanwhile.
+        if (errorCode(thrown) !== 'ENOSPC') throw thrown
+      }
     },
     makeRoom: () => truncateSync(filler),
     readOnly(isReadOnly) {

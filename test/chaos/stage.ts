@@ -24,6 +24,8 @@ export interface StageOptions {
   readonly resolver?: 'file' | 'in-process' | 'rpc'
   /** where the flag files are; a folder of the stage's own by default */
   readonly flagsFolder?: string
+  /** where the database is; a folder of the stage's own by default */
+  readonly databaseFolder?: string
   /** the first replica reaches the runtime through a proxy that can be cut */
   readonly proxied?: boolean
   /** ms between two looks at the override's file */
@@ -35,6 +37,7 @@ interface Parts {
   readonly folder: string
   readonly opsFile: string
   readonly overrideFile: string
+  readonly database: string
   readonly llm: SimulatedService
   readonly runtime: SimulatedService
   readonly proxy: TcpProxy | undefined
@@ -78,7 +81,8 @@ export class Stage {
     const proxy = options.proxied === true ? await TcpProxy.start(runtime.url) : undefined
     const isFile = (options.resolver ?? 'file') === 'file'
     const flagd = isFile ? undefined : await FlagDaemon.start([opsFile, overrideFile])
-    const parts = { options, folder, opsFile, overrideFile, llm, runtime, proxy, flagd, admin }
+    const database = join(options.databaseFolder ?? folder, 'chat.db')
+    const parts = { options, folder, opsFile, overrideFile, database, llm, runtime, proxy, flagd, admin }
     const stage = new Stage(parts)
     try {
       await stage.#begin()
@@ -194,7 +198,7 @@ export class Stage {
   }
 
   #environment(name: string, isFirst: boolean): Record<string, string> {
-    const { options, folder, opsFile, overrideFile, llm, runtime, proxy, flagd } = this.parts
+    const { options, opsFile, overrideFile, database, llm, runtime, proxy, flagd } = this.parts
     return {
       CHAT_REPLICA: name,
       LLM_BASE_URL: `${llm.url}/v1`,
@@ -202,7 +206,7 @@ export class Stage {
       CHAT_EXECUTION_MODE: 'runtime_orchestrator',
       CHAT_FLAGS_FILE: opsFile,
       CHAT_FALLBACK_FLAGS_FILE: overrideFile,
-      CHAT_DATABASE: join(folder, 'chat.db'),
+      CHAT_DATABASE: database,
       CHAT_LAMEDUCK_MS: '0',
       ...(flagd === undefined
         ? {}
