@@ -31,7 +31,7 @@ export function createApp(deps: AppDeps): Koa {
   mountHealthRoutes(open, deps)
   mountChatRoutes(api, authenticate, deps)
   mountRuntimeRoutes(api, authenticate, deps)
-  mountFlagRoutes(api, authenticate, edits, deps)
+  mountFlagRoutes(api, authenticate, edits, reports, deps)
   mountFallbackRoutes(api, authenticate, edits, deps)
   mountBaselineRoutes(api, authenticate, reports, deps)
   mountShadowRoutes(api, authenticate, reports, deps)

@@ -1,10 +1,17 @@
+import { basename } from 'node:path'
 import type Router from '@koa/router'
 import type { Context } from 'koa'
 import { isJsonFault, parseJsonTree } from '../core/json-tree.js'
 import { OpsDocument } from '../flag-edits/ops-document.js'
 import { opsValues } from '../flag-edits/ops-values.js'
 import { historyQuerySchema } from '../protocol/fallback.js'
-import { type FlagEditAnswer, flagEditSchema } from '../protocol/flag-edit.js'
+import {
+  type FlagEditAnswer,
+  type FlagEditEffect,
+  type FlagEditPreview,
+  flagEditQuerySchema,
+  flagEditSchema,
+} from '../protocol/flag-edit.js'
 import {
   type FlagEditEntry,
   type FlagEditRecord,
@@ -15,22 +22,26 @@ import type { Stored } from '../store/flag-store.js'
 import { answer } from './answer.js'
 import { type AppDeps, EDGE_TIMING } from './app-deps.js'
 import type { Authenticate } from './auth.js'
+import type { Bulkhead } from './bulkhead.js'
 import type { Identity } from './claims.js'
-import { makeEdit, type PlannedEdit } from './edit-flags.js'
+import { editEffect } from './edit-effect.js'
+import { makeEdit, type PlannedEdit, planEdit } from './edit-flags.js'
 import type { FlagEditFeed } from './flag-edit-feed.js'
 import { flagsTag, isKnownTag, matchesOf } from './flags-tag.js'
 import { flagsView } from './flags-view.js'
 import { guard } from './guard.js'
-import { languageOf, type Sentence } from './language.js'
+import { type Language, languageOf, type Sentence } from './language.js'
 import { Problem, retryLater } from './problems.js'
 import { readJson } from './read-body.js'
 import { readJournal } from './read-journal.js'
+import { textDiff } from './text-diff.js'
 
 /** The operators' flags: what they say, and edits of them. */
 export function mountFlagRoutes(
   router: Router,
   authenticate: Authenticate,
   edits: FlagEditFeed,
+  reports: Bulkhead,
   deps: AppDeps,
 ): void {
   const { operatorRole } = deps.config.auth
@@ -52,7 +63,18 @@ export function mountFlagRoutes(
       flagEditSchema,
       await readJson(ctx, { ...EDGE_TIMING, ...deps.timing, clock: deps.clock }),
     )
+    const { dryRun } = guard(flagEditQuerySchema, ctx.query)
     const matches = matchesOf(ctx.get('If-Match'))
+    if (dryRun === 'true') {
+      const plan = await planEdit(edit, matches ?? 'any', deps)
+      const effect = await reports.run(
+        () => effectOf(plan, deps, languageOf(ctx)),
+        () => ctx.writable,
+      )
+      const etag = tagOf(plan.before, deps)
+      answer(ctx, previewOf(plan, etag, effect, deps.config.flags.opsFile))
+      return
+    }
     if (matches === undefined) throw new Problem('flags_if_match')
     if (deps.lifecycle.state() === 'draining') throw retryLater('draining', 1)
     const made = await makeEdit(edit, matches, {
@@ -81,6 +103,34 @@ export function mountFlagRoutes(
     )
   })
 }
+
+/** An edit can be judged without: null where the journal cannot be read. */
+async function effectOf(
+  plan: PlannedEdit,
+  deps: AppDeps,
+  language: Language,
+): Promise<FlagEditEffect | null> {
+  try {
+    return await readJournal(editEffect(plan, deps, language))
+  } catch (thrown) {
+    if (thrown instanceof Problem) return null
+    throw thrown
+  }
+}
+
+const previewOf = (
+  { before, after, changes }: PlannedEdit,
+  etag: string,
+  effect: FlagEditEffect | null,
+  file: string,
+): FlagEditPreview => ({
+  dryRun: true,
+  changes: [...changes],
+  etag,
+  diff: textDiff(basename(file), before.text, after.text),
+  effect,
+  values: valuesOf(after.text),
+})
 
 /** Who, what, before → after. */
 const recordOf = (

@@ -55,15 +55,25 @@ export interface DroppedShadow {
   readonly kind?: Comparison['kind']
 }
 
-/** One execution of a user's turn, for the baseline. Aborted ones are not kept. */
+/** One execution of a user's turn, for the baseline and for what an edit of the flags would do. Aborted ones are not kept. */
 export interface KeptExecution {
   readonly at: number
   readonly mode: ExecutionMode
   readonly orgId: string
+  /** by these two the flags choose a side; entries of older versions have none */
+  readonly sessionId?: string
+  readonly agentId?: string
   /** a rejected one is counted and measured in nothing */
   readonly result: 'ok' | 'error' | 'timeout' | 'rejected'
   readonly latencyMs: number
   readonly firstContentMs?: number
+}
+
+/** Whose turn was executed; `sessionId` is absent in entries of older versions. */
+export interface ExecutedFor {
+  readonly orgId: string
+  readonly sessionId?: string
+  readonly agentId: string
 }
 
 /** A span of time, wall-clock ms: `from` is in it, `to` is not. */

@@ -1,5 +1,6 @@
+import { storableText } from '../core/text.js'
 import { EXECUTION_MODES } from '../protocol/modes.js'
-import type { ComparedSide, Comparison, KeptExecution } from './comparison.js'
+import type { ComparedSide, Comparison, ExecutedFor, KeptExecution } from './comparison.js'
 import type { ExecutionFacts } from './journal.js'
 
 /**
@@ -78,15 +79,37 @@ export function executionFacts({
   result,
   latencyMs,
   firstContentMs,
+  sessionId,
+  agentId,
 }: KeptExecution): Facts | undefined {
   const facts = [
     EXECUTION_MODES.indexOf(mode),
     EXECUTION_RESULTS.indexOf(result),
     scaled(latencyMs, TENTHS, LONGEST_MS),
     scaled(firstContentMs, TENTHS, LONGEST_MS),
+    ...(sessionId === undefined ? [] : [name(sessionId), name(agentId ?? '')]),
   ]
   return facts.some((fact) => Number.isNaN(fact)) ? undefined : facts
 }
+
+/** Of the facts of an execution: where its session and its agent are. */
+export const FOR_PLACE = { sessionId: 4, agentId: 5 } as const
+
+/** Of `[org, session, agent]`; undefined for what this version does not understand. */
+export function executedForOf(list: unknown): ExecutedFor | undefined {
+  if (!Array.isArray(list)) return undefined
+  const [orgId, sessionId, agentId]: readonly unknown[] = list
+  if (typeof orgId !== 'string') return undefined
+  return {
+    orgId,
+    agentId: typeof agentId === 'string' ? agentId : '',
+    ...(typeof sessionId === 'string' ? { sessionId } : {}),
+  }
+}
+
+/** characters of an id */
+const MAX_ID = 200
+const name = (id: string): string => storableText(id.slice(0, MAX_ID))
 
 /** Undefined for what this version does not understand. */
 export function executionOf(facts: unknown): ExecutionFacts | undefined {

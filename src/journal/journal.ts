@@ -14,6 +14,7 @@ import type {
   ComparisonSums,
   DroppedShadow,
   DropSums,
+  ExecutedFor,
   KeptExecution,
   Span,
 } from './comparison.js'
@@ -131,6 +132,8 @@ export interface Journal {
   comparisonContents(query: ComparisonQuery, limit: number): Promise<readonly ComparisonContent[]>
   /** Page by page; latencies to 0.1 ms. The iteration throws JournalUnavailable. */
   executions(span: Span): AsyncIterable<readonly ExecutionFacts[]>
+  /** Of the same entries: whose turns they were. The iteration throws JournalUnavailable. */
+  executedFor(span: Span): AsyncIterable<readonly ExecutedFor[]>
   /** Everything kept so far is on the disk, or its time is over. */
   close(): Promise<void>
   /** entries dropped since the start */

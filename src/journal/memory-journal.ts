@@ -10,6 +10,7 @@ import type {
   ComparisonSums,
   DroppedShadow,
   DropSums,
+  ExecutedFor,
   KeptExecution,
   Span,
 } from './comparison.js'
@@ -31,7 +32,7 @@ import {
   type TransitionEntry,
   transitionEntry,
 } from './entries.js'
-import { executionOf } from './facts.js'
+import { executedForOf, executionOf, FOR_PLACE } from './facts.js'
 import {
   type EvidenceSample,
   type ExecutionFacts,
@@ -201,6 +202,16 @@ class MemoryJournal implements Journal {
       yield page
         .filter((execution) => isWithin(span, execution))
         .flatMap(({ facts }) => executionOf(facts) ?? [])
+  }
+
+  async *executedFor(span: Span): AsyncGenerator<readonly ExecutedFor[]> {
+    for await (const page of this.#pages(this.#executions))
+      yield page
+        .filter((execution) => isWithin(span, execution))
+        .flatMap(
+          ({ orgId, facts }) =>
+            executedForOf([orgId, facts[FOR_PLACE.sessionId], facts[FOR_PLACE.agentId]]) ?? [],
+        )
   }
 
   async close(): Promise<void> {

@@ -14,6 +14,7 @@ import type {
   ComparisonSums,
   DroppedShadow,
   DropSums,
+  ExecutedFor,
   KeptExecution,
   Span,
 } from './comparison.js'
@@ -33,7 +34,7 @@ import {
   type TransitionEntry,
   transitionEntry,
 } from './entries.js'
-import { executionOf } from './facts.js'
+import { executedForOf, executionOf, FOR_PLACE } from './facts.js'
 import type {
   EvidenceSample,
   ExecutionFacts,
@@ -132,6 +133,7 @@ class SqliteJournal implements Journal {
   }
   readonly #comparisons: SpanPages
   readonly #executions: SpanPages
+  readonly #executedFor: SpanPages
   readonly #drops: SpanPages
   readonly #minute: DropMinutes
   #closed = false
@@ -151,6 +153,13 @@ class SqliteJournal implements Journal {
       picked: ['org_id', 'agent_id'],
     })
     this.#executions = new SpanPages(database, { table: 'executions', fixed: [], picked: ['org_id'] })
+    const { sessionId, agentId } = FOR_PLACE
+    this.#executedFor = new SpanPages(database, {
+      table: 'executions',
+      fixed: [],
+      picked: ['org_id'],
+      facts: `json_array(org_id, json_extract(facts, '$[${sessionId}]'), json_extract(facts, '$[${agentId}]'))`,
+    })
     this.#drops = new SpanPages(database, {
       table: 'drops',
       fixed: ['control_mode'],
@@ -280,6 +289,12 @@ class SqliteJournal implements Journal {
     const filter = { from, to, fixed: [], picked: [orgId] }
     for await (const page of this.#facts(this.#executions, filter))
       yield page.flatMap((facts) => executionOf(facts) ?? [])
+  }
+
+  async *executedFor({ from, to, orgId }: Span): AsyncGenerator<readonly ExecutedFor[]> {
+    const filter = { from, to, fixed: [], picked: [orgId] }
+    for await (const page of this.#facts(this.#executedFor, filter))
+      yield page.flatMap((list) => executedForOf(list) ?? [])
   }
 
   close(): Promise<void> {

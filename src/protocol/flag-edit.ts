@@ -100,6 +100,46 @@ export const flagsViewSchema = z.strictObject({
 })
 export type FlagsView = z.infer<typeof flagsViewSchema>
 
+/** `PATCH /runtime/flags?dryRun=true` writes nothing. */
+export const flagEditQuerySchema = z.strictObject({ dryRun: z.enum(['true', 'false']).optional() })
+
+/**
+ * What an edit would do to the sessions of the last 24 hours, by the operators' flags alone: who is under a fallback stays
+ * with the direct LLM whatever they say.
+ */
+export const flagEditEffectSchema = z.strictObject({
+  from: z.string(),
+  to: z.string(),
+  /** with a kept execution in that span, each counted once; at most 100,000 */
+  sessions: z.number().int(),
+  /** of these: now direct, then runtime */
+  toRuntime: z.number().int(),
+  toDirect: z.number().int(),
+  /** executions whose session is not known: kept by an older version */
+  unknown: z.number().int(),
+  /** there are more sessions than were looked at */
+  more: z.boolean(),
+  /** a hand-made rule asks for the user, who is not kept: these were asked for nobody */
+  withoutUser: z.boolean(),
+  /** all of it in the caller's language */
+  sentence: z.string(),
+})
+export type FlagEditEffect = z.infer<typeof flagEditEffectSchema>
+
+/** Answer of `PATCH /runtime/flags?dryRun=true`. */
+export const flagEditPreviewSchema = z.strictObject({
+  dryRun: z.literal(true),
+  changes: z.array(flagChangeSchema),
+  /** of the file as it is: with it as `If-Match` the edit that was shown is the one that is made, or there is a 412 */
+  etag: z.string(),
+  /** unified; empty where nothing changes, null where more than 1,000 lines do */
+  diff: z.string().nullable(),
+  /** null where the journal cannot be read */
+  effect: flagEditEffectSchema.nullable(),
+  values: opsValuesSchema,
+})
+export type FlagEditPreview = z.infer<typeof flagEditPreviewSchema>
+
 /** Answer of `PATCH /runtime/flags`. */
 export const flagEditAnswerSchema = z.strictObject({
   /** empty where all was so already: then nothing was written */

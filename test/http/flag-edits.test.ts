@@ -12,12 +12,18 @@ import { systemClock } from '../../src/core/clock.js'
 import type { Flags } from '../../src/decision/flags.js'
 import { createFlags } from '../../src/decision/open-feature-flags.js'
 import { flagsEventSchema } from '../../src/protocol/fallback.js'
-import { type FlagsView, flagEditAnswerSchema, flagsViewSchema } from '../../src/protocol/flag-edit.js'
+import {
+  type FlagsView,
+  flagEditAnswerSchema,
+  flagEditPreviewSchema,
+  flagsViewSchema,
+} from '../../src/protocol/flag-edit.js'
 import { flagEditEntrySchema } from '../../src/protocol/flag-edit-record.js'
 import type { OpsFile } from '../../src/store/flag-store.js'
 import { createOpsFile } from '../../src/store/ops-file.js'
 import { dataOf, errorOf } from '../support/answers.js'
 import { capturingLogger } from '../support/capturing-logger.js'
+import { sampleExecution } from '../support/comparisons.js'
 import { bearer, type Edge, type EdgeOptions, startEdge } from '../support/edge.js'
 import {
   CODE_DEFAULTS,
@@ -179,6 +185,83 @@ describe('PATCH /runtime/flags', () => {
     expect(told().find(({ edit }) => edit !== undefined)).to.deep.include({ flags: ['chat-execution-mode'] })
     leave.abort()
     await reading
+  })
+
+  it('shows beforehand the lines and how many sessions of the last day would change sides, as they then do', async () => {
+    writeFileSync(file(), SHIPPED)
+    const edge = await replica()
+    const callers = Array.from({ length: 400 }, (_, at) => callerOf(at, at % 4 === 0 ? 'acme' : 'other'))
+    const now = Date.now()
+    for (const { orgId, sessionId, agentId } of callers)
+      for (const at of [now - 1_000, now - 2_000])
+        edge.journal.keepExecution(sampleExecution({ at, orgId, sessionId, agentId }))
+    edge.journal.keepExecution(sampleExecution({ at: now - 90_000_000, sessionId: 'of the day before' }))
+    edge.journal.keepExecution(sampleExecution({ at: now - 5_000 }))
+    const modes = async () =>
+      Promise.all(callers.map(async (caller) => (await edge.flags.forTurn(caller)).mode.value))
+    const before = await modes()
+    const edit = { enabledOrgs: { add: ['acme'] }, canaryPercent: 20 }
+    const response = await call(edge, 'PATCH', edit, {}, '?dryRun=true')
+    const preview = flagEditPreviewSchema.parse(await dataOf(response))
+    expect(text()).to.equal(SHIPPED)
+    expect(preview.diff)
+      .to.include('--- chat.flagd.json\n')
+      .and.to.match(/^\+ +"acme"$/m)
+    expect(preview.changes.length).to.be.greaterThan(0)
+    expect(preview.values.mode.canaryPercent).to.equal(20)
+
+    await answerOf(await patch(edge, edit, preview.etag))
+    const after = await modes()
+    const changed = after.filter((mode, at) => mode !== before[at]).length
+    expect(changed).to.be.within(120, 220)
+    expect(preview.effect).to.deep.include({
+      sessions: 400,
+      toRuntime: changed,
+      toDirect: 0,
+      unknown: 1,
+      more: false,
+      withoutUser: false,
+      sentence: `Of 400 sessions of the last 24 hours ${changed} would go to the runtime and 0 to the direct LLM; 1 executions are left out, for their sessions are not known`,
+    })
+    const back = flagEditPreviewSchema.parse(
+      await dataOf(
+        await call(edge, 'PATCH', { canaryPercent: 0, enabledOrgs: { set: [] } }, {}, '?dryRun=true'),
+      ),
+    )
+    expect(back.effect).to.deep.include({ toRuntime: 0, toDirect: changed })
+    expect((await patch(edge, edit, preview.etag)).status).to.equal(412)
+  })
+
+  it('shows an edit also without a journal, and refuses one as it would be refused', async () => {
+    writeFileSync(file(), SHIPPED)
+    const edge = await replica()
+    edge.journal.available = false
+    const dry = (body: unknown, headers = {}) => call(edge, 'PATCH', body, headers, '?dryRun=true')
+    const preview = flagEditPreviewSchema.parse(await dataOf(await dry({ mode: 'direct_llm' })))
+    expect(preview.effect).to.equal(null)
+    expect(preview.diff).to.include('+      "defaultVariant": "direct_llm"')
+    const nothing = flagEditPreviewSchema.parse(await dataOf(await dry({ fallbackPolicy: 'auto' })))
+    expect([nothing.diff, nothing.changes]).to.deep.equal(['', []])
+    expect((await dry({ guardrails: { timeoutRate: 7 } })).status).to.equal(422)
+    expect((await dry({ mode: 'direct_llm' }, { 'if-match': '"0"' })).status).to.equal(412)
+    expect((await call(edge, 'PATCH', { mode: null }, { 'if-match': '*' }, '?dryRun=yes')).status).to.equal(
+      400,
+    )
+    expect(text()).to.equal(SHIPPED)
+  })
+
+  it('says that it is an estimate where a rule asks for the user', async () => {
+    const byUser = SHIPPED.replace(
+      '{ "$ref": "runtime-enabled-orgs" }',
+      '{ "==": [{ "var": "userId" }, "u"] }',
+    )
+    expect(byUser).not.to.equal(SHIPPED)
+    writeFileSync(file(), byUser)
+    const edge = await replica()
+    const preview = flagEditPreviewSchema.parse(
+      await dataOf(await call(edge, 'PATCH', { mode: 'runtime_orchestrator' }, {}, '?dryRun=true')),
+    )
+    expect(preview.effect).to.deep.include({ withoutUser: true, sessions: 0 })
   })
 
   it('writes nothing where all is so already', async () => {

@@ -1,6 +1,12 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import type { ComparisonQuery, ComparisonSums, KindSums, Span } from '../../src/journal/comparison.js'
+import type {
+  ComparisonQuery,
+  ComparisonSums,
+  ExecutedFor,
+  KindSums,
+  Span,
+} from '../../src/journal/comparison.js'
 import { type ExecutionFacts, JournalUnavailable } from '../../src/journal/journal.js'
 import { anyComparison, sampleComparison, sampleExecution, sampleSide } from '../support/comparisons.js'
 import { rejection } from '../support/rejection.js'
@@ -177,6 +183,19 @@ export function comparisonsContract(open: Open): void {
   })
 
   describe('of executions', () => {
+    it('tells whose they were; of older entries the org alone', async () => {
+      rig.journal.keepExecution(sampleExecution({ at: AT + 2, sessionId: 's-2', agentId: 'a' }))
+      rig.journal.keepExecution(sampleExecution({ at: AT + 1 }))
+      rig.journal.keepExecution(sampleExecution({ at: AT + 3, orgId: 'other', sessionId: 's-3' }))
+      const all: ExecutedFor[] = []
+      for await (const page of rig.journal.executedFor({ from: AT, to: AT + 10 })) all.push(...page)
+      expect(all).to.have.deep.members([
+        { orgId: 'org-1', agentId: '' },
+        { orgId: 'org-1', agentId: 'a', sessionId: 's-2' },
+        { orgId: 'other', agentId: '', sessionId: 's-3' },
+      ])
+    })
+
     it('gives them back', async () => {
       const { at, orgId, ...facts } = sampleExecution({ firstContentMs: 250.26 })
       const late = sampleExecution({ mode: 'runtime_orchestrator', result: 'timeout', latencyMs: 0.04 })

@@ -192,6 +192,10 @@ export function fakeJournal(): FakeJournal {
       check()
       return memory.drops(query)
     },
+    async *executedFor(span) {
+      check()
+      yield* memory.executedFor(span)
+    },
     async *executions(span) {
       check()
       yield* memory.executions(span)

@@ -1,0 +1,82 @@
+import { isJsonFault, parseJsonTree } from '../core/json-tree.js'
+import { modeByFile } from '../decision/mode-by-file.js'
+import { MODE_FLAG, OpsDocument } from '../flag-edits/ops-document.js'
+import type { ExecutedFor } from '../journal/comparison.js'
+import type { FlagEditEffect } from '../protocol/flag-edit.js'
+import { instant } from '../protocol/instant.js'
+import type { AppDeps } from './app-deps.js'
+import type { PlannedEdit } from './edit-flags.js'
+import type { Language } from './language.js'
+
+const DAY_MS = 86_400_000
+/** sessions looked at: a second of work at most, page by page */
+const MAX_SESSIONS = 100_000
+
+type Environment = AppDeps['config']['codeDefaults']
+type Counts = Pick<FlagEditEffect, 'sessions' | 'toRuntime' | 'toDirect' | 'unknown' | 'more'>
+
+/** How many sessions of the last day an edit would send to the other side. @throws JournalUnavailable */
+export async function editEffect(
+  { before, after }: Pick<PlannedEdit, 'before' | 'after'>,
+  { journal, clock, config }: Pick<AppDeps, 'journal' | 'clock' | 'config'>,
+  language: Language,
+): Promise<FlagEditEffect> {
+  const to = clock.wall()
+  const from = to - DAY_MS
+  const texts = [before.text, after.text] as const
+  const counts = await counted(journal.executedFor({ from, to }), texts, config.codeDefaults)
+  const withoutUser = texts.some(asksForUser)
+  const effect = { from: instant(from), to: instant(to), ...counts, withoutUser }
+  return { ...effect, sentence: sentence(effect, language) }
+}
+
+async function counted(
+  pages: AsyncIterable<readonly ExecutedFor[]>,
+  [before, after]: readonly [string, string],
+  environment: Environment,
+): Promise<Counts> {
+  const [now, then] = [modeByFile(before, environment), modeByFile(after, environment)]
+  const seen = new Set<string>()
+  const counts = { toRuntime: 0, toDirect: 0, unknown: 0 }
+  for await (const page of pages)
+    for (const { sessionId, orgId, agentId } of page) {
+      if (sessionId === undefined) counts.unknown += 1
+      if (sessionId === undefined || seen.has(sessionId)) continue
+      if (seen.size >= MAX_SESSIONS) return { ...counts, sessions: seen.size, more: true }
+      seen.add(sessionId)
+      const caller = { sessionId, orgId, agentId, userId: '' }
+      const mode = then(caller)
+      if (mode === now(caller)) continue
+      counts[mode === 'runtime_orchestrator' ? 'toRuntime' : 'toDirect'] += 1
+    }
+  return { ...counts, sessions: seen.size, more: false }
+}
+
+/** Whether the mode may hang on the user: by its rule, or by one of the shared ones. */
+function asksForUser(text: string): boolean {
+  const root = parseJsonTree(text)
+  if (isJsonFault(root)) return false
+  const document = new OpsDocument(root)
+  return JSON.stringify([document.part(MODE_FLAG, 'targeting'), document.at(['$evaluators'])]).includes(
+    '"userId',
+  )
+}
+
+function sentence(
+  { sessions, toRuntime, toDirect, unknown, more, withoutUser }: Omit<FlagEditEffect, 'sentence'>,
+  language: Language,
+): string {
+  if (language === 'zh-CN')
+    return [
+      `最近 24 小时的 ${sessions} 个会话中，${toRuntime} 个将转到 Runtime，${toDirect} 个将转到 direct 模式`,
+      ...(more ? [`仅统计了其中的 ${sessions} 个会话`] : []),
+      ...(unknown > 0 ? [`另有 ${unknown} 次执行未记录会话，未计入`] : []),
+      ...(withoutUser ? ['规则涉及用户，而用户未被记录，结果仅供参考'] : []),
+    ].join('；')
+  return [
+    `Of ${sessions} sessions of the last 24 hours ${toRuntime} would go to the runtime and ${toDirect} to the direct LLM`,
+    ...(more ? [`there are more, which were not looked at`] : []),
+    ...(unknown > 0 ? [`${unknown} executions are left out, for their sessions are not known`] : []),
+    ...(withoutUser ? ['a rule asks for the user, who is not kept, so this is an estimate'] : []),
+  ].join('; ')
+}
