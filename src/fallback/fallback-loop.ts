@@ -408,7 +408,10 @@ class FallbackLoop implements RunningFallback {
 
   /** By this replica's own probes: what is dead for another one may be well here. */
   #tellLost(): void {
-    const isLost = this.#state.known.auto.state === 'fallback' && this.#probe.state().healthy === false
+    const { auto } = this.#state.known
+    // A scoped one is widened first: until then everybody else is not in a fallback.
+    const isForAll = auto.state === 'fallback' && auto.scope === undefined
+    const isLost = isForAll && this.#probe.state().healthy === false
     if (isLost && !this.#isLost)
       for (const listener of this.#lostListeners) guarded(this.deps.logger, 'runtime lost', listener)
     this.#isLost = isLost

@@ -25,7 +25,12 @@ export function tellApart(
   if (scope === undefined) return suspects
   const isInside: Who = among(scope)
   const isOutside: Who = (subject) => !isInside(subject)
-  const rest = windowsOf(log, isOutside, guardrails)
+  // How long the first content takes is not told apart: it is everybody's.
+  const { firstContent } = all
+  const rest = {
+    ...windowsOf(log, isOutside, guardrails),
+    ...(firstContent === undefined ? {} : { firstContent }),
+  }
   const inside = windowsOf(log, isInside, guardrails)
   const further = suspectsOf(log, [scope.dimension], isOutside, rest, guardrails)
   return { ...suspects, scoped: { scope, inside, rest, ...further, quietForMs } }

@@ -137,6 +137,15 @@ describe('whose breach it is', () => {
     expect(explained?.scope).to.deep.equal(scopeOf('orgs', ['globex']))
   })
 
+  it('has the first content of everybody for those outside', () => {
+    const late = { samples: 30, p95Ms: 20_000 }
+    const firstContent = { slow: late, fast: late, recent: late }
+    const log = createJudgedLog(manualClock())
+    const told = tellApart(log, scopeOf('orgs', ['acme']), { ...NO_EXECUTIONS, firstContent }, 0, GUARDRAILS)
+    expect(told.scoped?.rest.firstContent).to.deep.equal(firstContent)
+    expect(told.scoped?.inside.firstContent).to.equal(undefined)
+  })
+
   it('is what the rule says word for word, whatever happened', () => {
     const result = fc.constantFrom<Turn['result']>('ok', 'ok', 'ok', 'ok', 'error', 'timeout')
     const anyTurn = fc.record({

@@ -120,6 +120,26 @@ describe('the fallback loop, while one org fails', () => {
     await loop.fallback.stop()
   })
 
+  it('lets waiting turns fail over only when a dead runtime has widened it to everybody', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    await twelveInTwenty(loop)
+    let lost = 0
+    loop.fallback.onRuntimeLost(() => {
+      lost += 1
+    })
+    loop.knobs.policy = 'observe'
+    loop.knobs.healthy = false
+    loop.useRuntime(of('globex'))
+    await loop.pass(5000)
+    expect([scopeIn(loop)?.ids, lost]).to.deep.equal([['acme'], 0])
+    loop.knobs.policy = 'auto'
+    await loop.pass(2000)
+    expect([scopeIn(loop), lost]).to.deep.equal([undefined, 1])
+    expect(loop.kept.at(-1)).to.deep.include({ kind: 'widened', cause: 'health', trips: 1 })
+    await loop.fallback.stop()
+  })
+
   it('keeps its evidence small in the journal, however many orgs there are', async () => {
     const loop = setUpLoop()
     await loop.start()
