@@ -5,7 +5,7 @@ import { type KeptTexts, openKeptTexts } from '../../src/core/kept-texts.js'
 import { silentLogger } from '../../src/core/logger.js'
 import type { Flags } from '../../src/decision/flags.js'
 import { createFlags } from '../../src/decision/open-feature-flags.js'
-import { startFlagdSimulator } from '../../src/simulator/flagd.js'
+import { type FlagdSimulator, startFlagdSimulator } from '../../src/simulator/flagd.js'
 import {
   CODE_DEFAULTS,
   callerOf,
@@ -30,6 +30,7 @@ const BROKEN = OPS.slice(0, -20)
 describe("the operators' flags, kept for the next start", () => {
   const directory = temporaryDirectory()
   const open: Flags[] = []
+  const simulators: FlagdSimulator[] = []
   let kept: KeptTexts
 
   beforeEach(() => {
@@ -38,8 +39,14 @@ describe("the operators' flags, kept for the next start", () => {
     writeFileSync(overrideFile(), overrideDocument('off'))
   })
   afterEach(async () => {
-    await Promise.all(open.splice(0).map((flags) => flags.close()))
+    await Promise.all([...open.splice(0), ...simulators.splice(0)].map((one) => one.close()))
   })
+
+  async function startFlagd(port = 0): Promise<FlagdSimulator> {
+    const simulator = await startFlagdSimulator({ files: [opsFile(), overrideFile()], port })
+    simulators.push(simulator)
+    return simulator
+  }
 
   const opsFile = () => directory.path('chat.flagd.json')
   const overrideFile = () => directory.path('auto-fallback.flagd.json')
@@ -62,7 +69,7 @@ describe("the operators' flags, kept for the next start", () => {
 
   /** One start with everything well. */
   async function goodStart(resolver: 'file' | 'in-process' | 'rpc' = 'file'): Promise<void> {
-    const simulator = await startFlagdSimulator({ files: [opsFile(), overrideFile()] })
+    const simulator = await startFlagd()
     const flags = await start(resolver, simulator.port)
     await until('the flags', () => flags.origin() === 'source')
     await until('what is kept', async () => (await kept.read('ops-flags')) !== undefined)
@@ -122,11 +129,9 @@ describe("the operators' flags, kept for the next start", () => {
       const port = await freePort()
       const flags = await start(resolver, port)
       await expectKept(flags)
-      const simulator = await startFlagdSimulator({ files: [opsFile(), overrideFile()], port })
+      await startFlagd(port)
       await until('flagd', () => flags.origin() === 'source', 20_000)
       await until('the status', () => !flags.status().faults.some(({ message }) => message.includes('kept')))
-      await flags.close()
-      await simulator.close()
     })
 
   it('are not those of a content with a fault', async () => {
