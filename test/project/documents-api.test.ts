@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { type DemoFacts, demoGuide, demoShell } from '../../src/cli/demo-guide.js'
 import { PROBLEMS } from '../../src/http/problems.js'
 import { callsInShell, type DocumentedCall, documentedCalls } from '../support/documented-calls.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
+import { opsFileInMemory } from '../support/flag-edits.js'
 import { documentPages } from '../support/markdown.js'
 
 /** The calls the documents and the demo name, made. */
@@ -49,7 +51,7 @@ describe('the API in the documents', () => {
   let edge: Edge
 
   before(async () => {
-    edge = await startEdge()
+    edge = await startEdge({ opsFile: opsFileInMemory(readFileSync('flags/chat.flagd.json', 'utf8')) })
   })
   after(() => edge.close())
 
@@ -81,6 +83,7 @@ describe('the API in the documents', () => {
           authorization: await bearer({ role: 'admin', org_id: 'acme' }),
           'content-type': 'application/json',
           'accept-language': 'en',
+          ...(call.method === 'PATCH' ? { 'if-match': '*' } : {}),
         },
         ...(call.body === undefined ? {} : { body: call.body }),
       })

@@ -18,6 +18,8 @@ const BARE_PATH = /^(?!\/api\/v1\/runtime$)\/[a-z][\w/:-]*$/
 /** What the runtime, flagd and the simulators answer to, not we. */
 const FOREIGN = /^\/(health$|readyz$|healthz$|_|v1\/|api\/v1\/execute\/)/
 
+const FLAGS_PATH = '/api/v1/runtime/flags'
+
 /** Every call in the prose, tables and shell lines of a page. */
 export function documentedCalls(page: MarkdownPage): DocumentedCall[] {
   const fenced = page.fences.flatMap(({ language, text, line }) => {
@@ -37,12 +39,14 @@ export function documentedCalls(page: MarkdownPage): DocumentedCall[] {
   return [...fenced, ...spans].filter(({ path }) => !FOREIGN.test(path))
 }
 
-/** Of the demo's guide and of shell blocks: `curl … $CHAT_URL/…`, and the runbook's own `ops <path>`. */
+/** Of the demo's guide and of shell blocks: `curl … $CHAT_URL/…`, and the runbook's own `ops <path>` and `edit <JSON>`. */
 export function callsInShell(text: string, where: string): DocumentedCall[] {
   const commands = text.replaceAll('\\\n', ' ').split(/\n|;|\| |&& /)
-  return commands.flatMap((command) => {
+  return commands.flatMap((command): DocumentedCall[] => {
     const ours = /\bcurl\b.*?\$CHAT_URL(\/[^"'\s]+)/.exec(command)?.[1]
     const ops = /(?:^|\s)ops '?([a-z][^'\s]*)/.exec(command)?.[1]
+    const edit = /(?:^|\s)edit '(\{[^']*\})'/.exec(command)?.[1]
+    if (edit !== undefined) return [{ where, method: 'PATCH', path: FLAGS_PATH, body: edit }]
     const target = ours ?? (ops === undefined ? undefined : `/api/v1/runtime/${ops}`)
     if (target === undefined || target.includes('$')) return []
     const [path = '', query] = target.split('?')

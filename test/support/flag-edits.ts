@@ -1,4 +1,6 @@
+import { hash } from 'node:crypto'
 import type { FlagEditRecord } from '../../src/protocol/flag-edit-record.js'
+import type { OpsFile } from '../../src/store/flag-store.js'
 
 export function sampleEdit(overrides: Partial<FlagEditRecord> = {}): FlagEditRecord {
   return {
@@ -13,5 +15,19 @@ export function sampleEdit(overrides: Partial<FlagEditRecord> = {}): FlagEditRec
     fromContent: 'a'.repeat(64),
     toContent: 'b'.repeat(64),
     ...overrides,
+  }
+}
+
+/** An operators' file of nobody else's. */
+export function opsFileInMemory(content: string): Pick<OpsFile, 'read' | 'write'> {
+  let text = content
+  const stored = () => ({ kind: 'text', text, hash: hash('sha256', text) }) as const
+  return {
+    read: async () => stored(),
+    async write(next, expected) {
+      if (expected !== stored().hash) return { kind: 'conflict', stored: stored() }
+      text = next
+      return { kind: 'written', hash: stored().hash }
+    },
   }
 }
