@@ -279,6 +279,39 @@ describe('a reader that leaves', () => {
       await edge.close()
     })
 
+  it('after a long wait for a runtime that hangs has abandoned it, in metrics and evidence', async () => {
+    const clock = manualClock()
+    const backend = scripted('runtime_orchestrator', async function* (_turn, call) {
+      call.onConnected()
+      call.onHeaders()
+      yield []
+      await aborted(call.signal)
+    })
+    const edge = await startEdge({
+      clock,
+      flags: { mode: { value: 'runtime_orchestrator', reason: 'default' } },
+      backends: { runtime_orchestrator: backend },
+    })
+    const authorization = await bearer({ exp: clock.wall() / 1000 + 600 })
+    const leaves = async (afterMs: number) => {
+      const { turns } = backend
+      const before = turns.length
+      const client = await rawStart(edge.port, authorization)
+      await until('the turn to begin', () => turns.length > before)
+      clock.advance(afterMs)
+      client.socket.destroy()
+      await until('the turn to end', () => edge.turns.count === 0, 1_000)
+    }
+    await leaves(4_000)
+    await leaves(1_000)
+    const seen = edge.fallback.outcomes.map(({ result, abandoned }) => [result, abandoned])
+    expect(seen).to.deep.equal([
+      ['aborted', 'first_content'],
+      ['aborted', undefined],
+    ])
+    await edge.close()
+  })
+
   it('while it was blocked is noticed too', async () => {
     const { seen, backend } = pouring()
     const edge = await startEdge({ backends: { direct_llm: backend } })
