@@ -42,7 +42,7 @@ export interface AnswerFacts {
   readonly trimmed?: true
 }
 
-/** What a backend yields: what the client gets to see, the usage once it is known, and facts of the answer. */
+/** What a backend sends: what the client gets to see, the usage once it is known, and facts of the answer. */
 export type BackendEvent =
   | MessageBody
   | { readonly type: 'usage'; readonly data: Usage }
@@ -52,7 +52,7 @@ export type BackendEvent =
 
 /** What the caller of a backend hands to one execution. */
 export interface ExecutionCall {
-  /** Aborted when the execution is given up; the backend frees everything and ends at once. */
+  /** Aborted when the execution is given up; the backend frees everything and ends soon. */
   readonly signal: AbortSignal
   /** ms until a connection stands */
   readonly connectMs: number
@@ -75,12 +75,29 @@ export interface ExecutionCall {
   after(task: Promise<void>): void
 }
 
-/**
- * What executes a turn. The iterable yields one batch for each network read, ends when the answer is complete, and
- * throws an `ExecutionError`, nothing else, when it failed. After `signal` aborted, what it throws is ignored.
- * An empty batch says that the upstream sent something that is held back: it counts for the gap.
- */
+/** What a backend feeds while it executes a turn. Nothing comes from within `execute` itself, and nothing after `end`. */
+export interface BackendSink {
+  /**
+   * The events of one network read. False: the backend sends no other batch before `resume`, and reads no more than it has.
+   * An empty batch says that the upstream sent something that is held back: it counts for the gap.
+   */
+  batch(events: readonly BackendEvent[]): boolean
+  /**
+   * The answer is complete; or it failed, with an `ExecutionError`. Called exactly once, also after `signal` aborted: then
+   * everything is freed, and what it says is ignored.
+   */
+  end(failure?: unknown): void
+}
+
+/** A backend at work on one turn; it is given up by the signal of its call. */
+export interface RunningExecution {
+  /** More may come, after `batch` said false. */
+  resume(): void
+}
+
+/** What executes a turn. */
 export interface ChatBackend {
   readonly mode: ExecutionMode
-  execute(turn: Turn, call: ExecutionCall): AsyncGenerator<readonly BackendEvent[], void, undefined>
+  /** @throws where it cannot begin; then the sink hears nothing */
+  execute(turn: Turn, call: ExecutionCall, sink: BackendSink): RunningExecution
 }

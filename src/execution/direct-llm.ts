@@ -9,6 +9,7 @@ import { LlmAnswer } from './llm-answer.js'
 import { completionsUrl, endpointHeaders } from './llm-request.js'
 import { LlmRequests } from './llm-requests.js'
 import { llmStatusFailure } from './llm-status.js'
+import { pushed } from './pushed.js'
 import { fenceHeaders } from './shadow-fence.js'
 import { SharedBudget } from './shared-budget.js'
 import { transportFailure } from './upstream-failure.js'
@@ -35,14 +36,14 @@ export function createDirectLlm(
   const url = completionsUrl(endpoint)
   const ownHeaders = endpointHeaders(endpoint)
 
-  async function* execute(
+  async function* answer(
     turn: Turn,
     call: ExecutionCall,
   ): AsyncGenerator<readonly BackendEvent[], void, undefined> {
     const requests = new LlmRequests(turn, endpoint, refused)
     const budget = new SharedBudget(clock, call)
     let response: UpstreamResponse | undefined
-    let answer: LlmAnswer | undefined
+    let reading: LlmAnswer | undefined
     let complete = false
     let shown = false
     try {
@@ -65,8 +66,8 @@ export function createDirectLlm(
           if (response.status < 200 || response.status > 299)
             throw await llmStatusFailure(response, url, clock, Object.keys(body))
           call.onHeaders()
-          answer = new LlmAnswer(response, call, clock, { thinkTags: endpoint.thinkTags })
-          for (let batch = await answer.next(); batch !== undefined; batch = await answer.next()) {
+          reading = new LlmAnswer(response, call, clock, { thinkTags: endpoint.thinkTags })
+          for (let batch = await reading.next(); batch !== undefined; batch = await reading.next()) {
             if (!shown) batch = [...told(requests), ...batch]
             shown = true
             yield batch
@@ -78,14 +79,14 @@ export function createDirectLlm(
           if (shown || call.signal.aborted || budget.isSpent || !requests.again(failure))
             throw requests.told(failure)
           // A body that was read leaves the connection free for the next request.
-          if (answer === undefined) response?.release()
+          if (reading === undefined) response?.release()
           else response?.destroy()
-          answer?.close()
-          answer = undefined
+          reading?.close()
+          reading = undefined
         }
       }
     } finally {
-      answer?.close()
+      reading?.close()
       if (complete) response?.release()
       else response?.destroy()
     }
@@ -102,5 +103,9 @@ export function createDirectLlm(
     return facts === undefined ? [] : [{ type: 'facts', data: facts }]
   }
 
-  return { mode: 'direct_llm', execute, close: () => client.close() }
+  return {
+    mode: 'direct_llm',
+    execute: (turn, call, sink) => pushed(answer(turn, call), call.signal, sink),
+    close: () => client.close(),
+  }
 }

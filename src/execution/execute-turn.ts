@@ -22,68 +22,158 @@ export interface ExecuteTurnDeps extends ExecutionDeps {
   mayReturn?(): boolean
 }
 
+/** What a turn feeds. */
+export interface TurnSink {
+  /** What the client gets to see of one network read, never empty. False: nothing more comes, nor the end, before `resume`. */
+  batch(events: readonly MessageBody[]): boolean
+  /** How the turn ended. Called exactly once, perhaps from within `executeTurn`; nothing comes after it. */
+  end(result: TurnResult): void
+}
+
+/** A turn on its way. */
+export interface TurnExecution {
+  /** More may come, after `batch` said false. */
+  resume(): void
+  /** Frees everything; the sink hears nothing more. */
+  leave(): void
+}
+
 /**
- * Runs one turn on the backend of its execution mode and yields what the client gets to see, one batch a network read.
- * Returns how the turn ended, and throws nothing. The only place where a failover happens: a runtime that fails before
- * the commit point is replaced, once, by the direct LLM in the same stream; or the direct LLM by the runtime (`mayReturn`).
- * While the consumer holds a batch, gap, first content and total stand still. `return()` frees everything.
+ * Runs one turn on the backend of its execution mode and feeds the sink what the client gets to see; throws nothing that
+ * the sink does not throw. The only place where a failover happens: a runtime that fails before the commit point is
+ * replaced, once, by the direct LLM in the same stream; or the direct LLM by the runtime (`mayReturn`).
+ * While the sink holds, gap, first content and total stand still.
  */
-export async function* executeTurn(
+export function executeTurn(
   turn: Turn,
   mode: ExecutionMode,
   backends: Backends,
   limits: ExecutionLimits,
   deps: ExecuteTurnDeps,
-): AsyncGenerator<readonly MessageBody[], TurnResult, undefined> {
-  const { signal, clock } = deps
-  if (signal.aborted) return abortedBeforeStart(mode, signal)
-  const startedAt = clock.monotonic()
-  let execution = startExecution(mode, 0)
-  let first: FailedOver | undefined
-  let earlierAttempts = 0
-  const onAbort = (): void => execution.abort(abortCode(signal))
-  signal.addEventListener('abort', onAbort, { once: true })
-  const forgetRuntime = deps.onRuntimeLost?.(() => {
-    // Where the direct LLM has failed before, nobody is left to take over.
-    if (execution.mode === 'runtime_orchestrator' && first === undefined)
-      execution.lose('runtime_unavailable')
-  })
-  try {
-    for (;;) {
-      const step = await execution.pull()
-      if (step.kind === 'batch') {
-        if (step.events.length > 0) yield step.events
-        continue
-      }
-      if (step.kind !== 'failed' || first !== undefined || !mayFailOver(execution, step.error, deps)) {
-        if (step.kind === 'failed') logFailure(turn, execution, step.error, deps)
-        return resultOf(step, execution, first, earlierAttempts)
-      }
-      if (signal.aborted) return { ...abortedBeforeStart(mode, signal), usage: execution.usage }
-      first = failOver(execution.mode, step.error, clock.monotonic() - startedAt)
-      const other = execution.mode === 'direct_llm' ? 'runtime_orchestrator' : 'direct_llm'
-      logFailover(turn, first, deps)
-      const skipped = execution.closingEvents
-      if (skipped.length > 0) yield skipped
-      if (signal.aborted)
-        return {
-          ...abortedBeforeStart(other, signal),
-          failover: first.failover,
-          usage: execution.usage,
-        }
-      earlierAttempts += execution.facts.attempts
-      execution = startExecution(other, execution.activeMs)
-    }
-  } finally {
-    forgetRuntime?.()
-    signal.removeEventListener('abort', onAbort)
-    execution.abort('client_gone')
+  sink: TurnSink,
+): TurnExecution {
+  const run = new TurnRun(turn, mode, backends, limits, deps, sink)
+  run.start()
+  return run
+}
+
+type Stage =
+  | { readonly kind: 'executing'; readonly execution: Execution }
+  /** The first backend failed, and the sink holds what closes its plan; `start` takes over. */
+  | { readonly kind: 'failing_over'; readonly start: () => void }
+  | { readonly kind: 'ended' }
+
+class TurnRun implements TurnExecution {
+  #stage: Stage = { kind: 'ended' }
+  #first: FailedOver | undefined
+  #earlierAttempts = 0
+  readonly #startedAt: number
+  #forgetRuntime: (() => void) | undefined
+
+  constructor(
+    private readonly turn: Turn,
+    private readonly mode: ExecutionMode,
+    private readonly backends: Backends,
+    private readonly limits: ExecutionLimits,
+    private readonly deps: ExecuteTurnDeps,
+    private readonly sink: TurnSink,
+  ) {
+    this.#startedAt = deps.clock.monotonic()
   }
 
-  function startExecution(which: ExecutionMode, usedMs: number): Execution {
+  start(): void {
+    const { signal } = this.deps
+    if (signal.aborted) {
+      this.sink.end(abortedBeforeStart(this.mode, signal))
+      return
+    }
+    signal.addEventListener('abort', this.#onAbort, { once: true })
+    this.#forgetRuntime = this.deps.onRuntimeLost?.(this.#onRuntimeLost)
+    this.#execute(this.mode, 0)
+  }
+
+  resume(): void {
+    const stage = this.#stage
+    if (stage.kind === 'executing') stage.execution.resume()
+    else if (stage.kind === 'failing_over') stage.start()
+  }
+
+  leave(): void {
+    const stage = this.#stage
+    this.#close()
+    if (stage.kind === 'executing') stage.execution.abort('client_gone')
+  }
+
+  readonly #onAbort = (): void => {
+    const stage = this.#stage
+    if (stage.kind === 'executing') stage.execution.abort(abortCode(this.deps.signal))
+    else if (stage.kind === 'failing_over') stage.start()
+  }
+
+  readonly #onRuntimeLost = (): void => {
+    const stage = this.#stage
+    // Where the direct LLM has failed before, nobody is left to take over.
+    if (stage.kind !== 'executing' || this.#first !== undefined) return
+    if (stage.execution.mode === 'runtime_orchestrator') stage.execution.lose('runtime_unavailable')
+  }
+
+  #execute(which: ExecutionMode, usedMs: number): void {
+    const { turn, mode, limits, deps } = this
     const leavesTime = which === 'runtime_orchestrator' && which === mode
     const allowance = leavesTime ? runtimeAllowance(limits) : leftAllowance(limits, usedMs)
-    return new Execution(backends[which], turn, limitsOf(which, limits), allowance, deps)
+    const own = limitsOf(which, limits)
+    const execution = new Execution(this.backends[which], turn, own, allowance, deps)
+    this.#stage = { kind: 'executing', execution }
+    execution.start({
+      batch: (events) => this.sink.batch(events),
+      end: (end) => this.#executed(execution, end),
+    })
+  }
+
+  #executed(execution: Execution, end: ExecutionEnd): void {
+    if (this.#stage.kind === 'ended') return
+    const { turn, deps } = this
+    if (end.kind !== 'failed' || this.#first !== undefined || !mayFailOver(execution, end.error, deps)) {
+      if (end.kind === 'failed') logFailure(turn, execution, end.error, deps)
+      this.#finish(resultOf(end, execution, this.#first, this.#earlierAttempts))
+    } else if (deps.signal.aborted)
+      this.#finish({ ...abortedBeforeStart(this.mode, deps.signal), usage: execution.usage })
+    else this.#failOver(execution, end.error)
+  }
+
+  #failOver(execution: Execution, error: ExecutionError): void {
+    const { turn, deps } = this
+    const first = failOver(execution.mode, error, deps.clock.monotonic() - this.#startedAt)
+    this.#first = first
+    logFailover(turn, first, deps)
+    const skipped = execution.closingEvents
+    const stage: Stage = { kind: 'failing_over', start: () => this.#takeOver(execution, first) }
+    this.#stage = stage
+    if (skipped.length > 0 && !this.sink.batch(skipped)) return
+    // Given up meanwhile, it has ended already.
+    if (this.#stage === stage) stage.start()
+  }
+
+  #takeOver(execution: Execution, { failover }: FailedOver): void {
+    const { signal } = this.deps
+    const other = execution.mode === 'direct_llm' ? 'runtime_orchestrator' : 'direct_llm'
+    if (signal.aborted) {
+      this.#finish({ ...abortedBeforeStart(other, signal), failover, usage: execution.usage })
+      return
+    }
+    this.#earlierAttempts += execution.facts.attempts
+    this.#execute(other, execution.activeMs)
+  }
+
+  #finish(result: TurnResult): void {
+    this.#close()
+    this.sink.end(result)
+  }
+
+  #close(): void {
+    this.#stage = { kind: 'ended' }
+    this.#forgetRuntime?.()
+    this.deps.signal.removeEventListener('abort', this.#onAbort)
   }
 }
 

@@ -5,7 +5,16 @@ import type { Logger } from '../core/logger.js'
 import type { MessageBody } from '../protocol/events.js'
 import type { AbortCode, ExecutionErrorCode, ExecutionPhase } from '../protocol/execution-codes.js'
 import type { ExecutionMode } from '../protocol/modes.js'
-import type { AnswerFacts, BackendEvent, ChatBackend, Turn, Usage } from './backend.js'
+import type {
+  AnswerFacts,
+  BackendEvent,
+  BackendSink,
+  ChatBackend,
+  ExecutionCall,
+  RunningExecution,
+  Turn,
+  Usage,
+} from './backend.js'
 import { commits } from './commit-point.js'
 import {
   type Allowance,
@@ -27,8 +36,13 @@ export type ExecutionEnd =
   | { readonly kind: 'failed'; readonly error: ExecutionError }
   | { readonly kind: 'aborted'; readonly code: AbortCode }
 
-/** What one pull brings: a batch for the client (it may be empty), or the end. */
-export type Step = { readonly kind: 'batch'; readonly events: readonly MessageBody[] } | ExecutionEnd
+/** What an execution feeds. */
+export interface ExecutionSink {
+  /** What the client gets to see of one network read, never empty. False: nothing more comes, nor the end, before `resume`. */
+  batch(events: readonly MessageBody[]): boolean
+  /** Called exactly once; nothing comes after it. */
+  end(end: ExecutionEnd): void
+}
 
 export interface ExecutionLimits extends Deadlines {
   /** in place of the four others for the direct LLM; absent: they hold for it too */
@@ -54,14 +68,28 @@ const AFTER_MS = 1000
 /** ms after a stall before a deadline strikes */
 const READING_MS = 100
 
+/** The consumer holds: its backend sends nothing, time stands still, and an end of it waits. */
+interface Hold {
+  /** ms of running time */
+  readonly since: number
+  /** how the backend ended meanwhile */
+  end?: { readonly failure: unknown }
+}
+
 /**
- * One run of a backend under its deadlines. Pulled by one consumer, one pull at a time; gap, first content and total
- * count only while a pull waits and this process runs. One timer an execution, armed again only when it fires or a nearer deadline appears.
+ * One run of a backend under its deadlines: what one network read brings goes through it in one call, from the backend to
+ * the sink. Gap, first content and total count only while the consumer takes what comes and this process runs. One timer
+ * an execution, armed again only when it fires or a nearer deadline appears.
  */
-export class Execution {
+export class Execution implements BackendSink {
   readonly mode: ExecutionMode
   readonly #controller = new AbortController()
-  #iterator: AsyncGenerator<readonly BackendEvent[], void, undefined> | undefined
+  #sink: ExecutionSink | undefined
+  #isStarted = false
+  #backend: RunningExecution | undefined
+  /** the backend has ended and freed everything */
+  #isFreed = false
+  #onFreed: () => void = nothing
   readonly #progress: Progress = {
     connected: false,
     headersAt: undefined,
@@ -77,13 +105,12 @@ export class Execution {
   /** the answer is: what is late now is only its count */
   #complete = false
   #heldMs = 0
-  #heldSince: number | undefined
+  #hold: Hold | undefined
   #firstContentMs: number | undefined
   #usage: Usage | undefined
   #facts: AnswerFacts = {}
   #end: ExecutionEnd | undefined
   #endedMs = 0
-  #resolve: ((step: Step) => void) | undefined
   #timer: Timer | undefined
   #armedFor = 0
   /** of the clock, when the timer was set */
@@ -106,10 +133,6 @@ export class Execution {
     return this.#progress.committed
   }
 
-  get end(): ExecutionEnd | undefined {
-    return this.#end
-  }
-
   /** ms spent waiting for the upstream, so far or in all. */
   get activeMs(): number {
     return this.#end === undefined ? this.#active(this.#running()) : this.#endedMs
@@ -130,18 +153,38 @@ export class Execution {
     return this.#steps.closing()
   }
 
-  /** The next batch, or how it ended (again and again, once it has). */
-  pull(): Promise<Step> {
-    if (this.#end !== undefined) return Promise.resolve(this.#end)
-    if (this.#heldSince !== undefined) {
-      this.#heldMs += this.#running() - this.#heldSince
-      this.#heldSince = undefined
+  /** Once. Where it was given up before, the sink only hears of that. */
+  start(sink: ExecutionSink): void {
+    this.#sink = sink
+    if (this.#end !== undefined) {
+      sink.end(this.#end)
+      return
     }
+    this.#isStarted = true
     this.#arm()
-    return new Promise(this.#wait)
+    try {
+      this.#backend = this.backend.execute(this.turn, this.#call(), this)
+    } catch (thrown) {
+      this.#isFreed = true
+      this.#finish({ kind: 'failed', error: this.#failure(thrown) })
+    }
   }
 
-  /** Gives the execution up: the upstream is aborted and a waiting pull ends at once. Nothing once it has ended. */
+  /** The consumer takes more, after its `batch` said false. */
+  resume(): void {
+    const hold = this.#hold
+    if (hold === undefined || this.#end !== undefined) return
+    this.#heldMs += this.#running() - hold.since
+    this.#hold = undefined
+    if (hold.end !== undefined) {
+      this.#endWith(hold.end.failure)
+      return
+    }
+    this.#arm()
+    this.#backend?.resume()
+  }
+
+  /** Gives the execution up: the upstream is aborted, and it ends at once. Nothing once it has ended. */
   abort(code: AbortCode): void {
     if (this.#end === undefined) this.#giveUp({ kind: 'aborted', code })
   }
@@ -153,55 +196,9 @@ export class Execution {
     this.#giveUp({ kind: 'failed', error })
   }
 
-  #start(): AsyncGenerator<readonly BackendEvent[], void, undefined> {
-    return this.backend.execute(this.turn, {
-      signal: this.#controller.signal,
-      connectMs: this.limits.connectMs,
-      headersMs: this.limits.headersMs,
-      softFailures: this.limits.softFailures,
-      onConnected: () => {
-        this.#progress.connected = true
-        guarded(this.deps.logger, 'connected', () => this.deps.onConnected?.())
-      },
-      onHeaders: () => this.#headersCame(),
-      onRetry: () => this.#startOver(),
-      onComplete: () => {
-        this.#complete = true
-        this.#timer?.cancel()
-        this.#timer = undefined
-      },
-      after: (task) => {
-        this.#tasks.push(task)
-      },
-    })
-  }
-
-  readonly #wait = (resolve: (step: Step) => void): void => {
-    this.#resolve = resolve
-    try {
-      this.#iterator ??= this.#start()
-      this.#iterator.next().then(this.#onNext, this.#onThrow)
-    } catch (thrown) {
-      this.#onThrow(thrown)
-    }
-  }
-
-  readonly #onNext = (next: IteratorResult<readonly BackendEvent[], void>): void => {
-    if (this.#end !== undefined) return
-    if (next.done !== true) this.#take(next.value)
-    else if (this.#progress.committed) this.#finish({ kind: 'ended' })
-    else {
-      const error = new ExecutionError('empty_answer', 'first_content', 'ended with nothing committed')
-      this.#finish({ kind: 'failed', error })
-    }
-  }
-
-  readonly #onThrow = (thrown: unknown): void => {
-    if (this.#end !== undefined) return
-    this.#finish({ kind: 'failed', error: this.#failure(thrown) })
-  }
-
-  #take(events: readonly BackendEvent[]): void {
+  /** Of the backend: see `BackendSink`. */
+  batch(events: readonly BackendEvent[]): boolean {
+    if (this.#end !== undefined) return false
     const now = this.#running()
     const active = this.#active(now)
     const progress = this.#progress
@@ -223,8 +220,53 @@ export class Execution {
       } else if (event.type === 'committed') messages = events.filter(isMessage)
       if (!progress.committed) this.#beforeCommit(event, active)
     }
-    this.#heldSince = now
-    this.#settle({ kind: 'batch', events: messages })
+    if (messages.length === 0 || this.#sink?.batch(messages) !== false) {
+      this.#arm()
+      return true
+    }
+    if (this.#end === undefined) this.#hold = { since: now }
+    return false
+  }
+
+  /** Of the backend: see `BackendSink`. */
+  end(failure?: unknown): void {
+    this.#isFreed = true
+    this.#onFreed()
+    if (this.#end !== undefined) return
+    if (this.#hold === undefined) this.#endWith(failure)
+    else this.#hold.end = { failure }
+  }
+
+  #call(): ExecutionCall {
+    return {
+      signal: this.#controller.signal,
+      connectMs: this.limits.connectMs,
+      headersMs: this.limits.headersMs,
+      softFailures: this.limits.softFailures,
+      onConnected: () => {
+        this.#progress.connected = true
+        guarded(this.deps.logger, 'connected', () => this.deps.onConnected?.())
+      },
+      onHeaders: () => this.#headersCame(),
+      onRetry: () => this.#startOver(),
+      onComplete: () => {
+        this.#complete = true
+        this.#timer?.cancel()
+        this.#timer = undefined
+      },
+      after: (task) => {
+        this.#tasks.push(task)
+      },
+    }
+  }
+
+  #endWith(failure: unknown): void {
+    if (failure !== undefined) this.#finish({ kind: 'failed', error: this.#failure(failure) })
+    else if (this.#progress.committed) this.#finish({ kind: 'ended' })
+    else {
+      const error = new ExecutionError('empty_answer', 'first_content', 'ended with nothing committed')
+      this.#finish({ kind: 'failed', error })
+    }
   }
 
   #beforeCommit(event: BackendEvent, active: number): void {
@@ -254,7 +296,7 @@ export class Execution {
   }
 
   #arm(): void {
-    if (this.#complete) return
+    if (this.#complete || this.#end !== undefined) return
     const due = dueAt(this.limits, this.allowance, this.#progress)
     if (this.#timer !== undefined) {
       if (due >= this.#armedFor) return
@@ -272,8 +314,8 @@ export class Execution {
 
   readonly #onTimer = (): void => {
     this.#timer = undefined
-    // Held by the consumer: time stands still, the next pull arms it again.
-    if (this.#end !== undefined || this.#heldSince !== undefined) return
+    // Held by the consumer: time stands still, `resume` arms it again.
+    if (this.#end !== undefined || this.#hold !== undefined) return
     const active = this.#active(this.#running())
     if (active < dueAt(this.limits, this.allowance, this.#progress)) {
       this.#arm()
@@ -290,39 +332,42 @@ export class Execution {
 
   /** Ends at once; the backend frees itself afterwards, and what it leaves behind is waited for elsewhere. */
   #giveUp(end: ExecutionEnd): void {
+    this.#close(end)
     // The backend tells a deadline from a user who left.
     this.#controller.abort(end.kind === 'failed' ? end.error : undefined)
-    if (this.#iterator !== undefined) this.deps.after(this.#freed(this.#iterator))
-    this.#finish(end)
+    if (this.#isStarted) this.deps.after(this.#freed())
+    this.#tell(end)
   }
 
-  async #freed(iterator: AsyncGenerator<readonly BackendEvent[], void, undefined>): Promise<void> {
+  #freed(): Promise<void> {
     const freed = async (): Promise<void> => {
-      await iterator.return(undefined).catch(nothing)
+      if (!this.#isFreed) await new Promise<void>((resolve) => (this.#onFreed = resolve))
       await Promise.allSettled(this.#tasks)
     }
-    await bounded(freed().catch(nothing), AFTER_MS, this.deps.clock)
+    return bounded(freed(), AFTER_MS, this.deps.clock).then(nothing)
   }
 
   #finish(end: ExecutionEnd): void {
+    this.#close(end)
+    for (const task of this.#tasks) this.deps.after(task)
+    this.#tell(end)
+  }
+
+  #close(end: ExecutionEnd): void {
     this.#endedMs = this.#active(this.#running())
     this.#end = end
     this.#timer?.cancel()
     this.#timer = undefined
-    if (!this.#controller.signal.aborted) for (const task of this.#tasks) this.deps.after(task)
-    // Whoever waits for the end gets it, also from an observer that throws.
-    guarded(this.deps.logger, 'record', () => this.deps.record(this.#outcome(end)))
-    this.#settle(end)
   }
 
-  #settle(step: Step): void {
-    const resolve = this.#resolve
-    this.#resolve = undefined
-    resolve?.(step)
+  #tell(end: ExecutionEnd): void {
+    // Whoever waits for the end gets it, also from an observer that throws.
+    guarded(this.deps.logger, 'record', () => this.deps.record(this.#outcome(end)))
+    this.#sink?.end(end)
   }
 
   #active(now: number): number {
-    return (this.#heldSince ?? now) - this.#began - this.#heldMs
+    return (this.#hold?.since ?? now) - this.#began - this.#heldMs
   }
 
   /** ms on the monotonic clock, without those in which this process stood still. */

@@ -1,30 +1,37 @@
+import type { Timer } from '../core/clock.js'
 import { type FailedRequest, nextStep } from '../llm/next-step.js'
 import type { Entry, Refusal, Seat } from '../llm/seat.js'
 import { DEADLINE_CODES } from '../protocol/execution-codes.js'
-import type { BackendEvent, ChatBackend, ExecutionCall, Turn } from './backend.js'
+import type {
+  BackendEvent,
+  BackendSink,
+  ChatBackend,
+  ExecutionCall,
+  RunningExecution,
+  Turn,
+} from './backend.js'
 import { ExecutionError } from './execution-error.js'
 import type { RoutedLlmDeps } from './routed-llm.js'
 
 type Batch = readonly BackendEvent[]
-type Pulled = IteratorResult<Batch, void>
-type Answer = AsyncGenerator<Batch, void, undefined>
 
 /**
  * One execution of the direct LLM: its requests one after the other, each behind a seat of the gate. What the last of them
- * brings is passed on; once something was shown there is no other. No async generator: around another one it would cost
- * every batch some turns of the microtask queue.
+ * brings is passed on; once something was shown there is no other.
  */
-export class RoutedExecution implements Answer {
+export class RoutedExecution implements RunningExecution, BackendSink {
   readonly #deadline: number
   /** endpoints that this turn has asked, and those that had their retry */
   readonly #asked = new Set<string>()
   readonly #retried = new Set<string>()
   #entry: Entry
   #seat: Seat | undefined
-  #answer: Answer | undefined
-  #starting: Promise<Pulled> | undefined
+  /** the request under way, which feeds us */
+  #answer: RunningExecution | undefined
+  #isAnswering = false
+  #sleep: Timer | undefined
   /** requests that failed */
-  #failed = 0
+  #failedRequests = 0
   #isFirstBatch = true
   #shown = false
   #over = false
@@ -37,112 +44,131 @@ export class RoutedExecution implements Answer {
     entry: Entry,
     private readonly backends: ReadonlyMap<string, ChatBackend>,
     private readonly deps: RoutedLlmDeps,
+    private readonly sink: BackendSink,
   ) {
     this.#entry = entry
     this.#deadline = this.#running() + call.connectMs + call.headersMs
-    call.signal.addEventListener('abort', this.#onAbort, { once: true })
-    if (call.signal.aborted) this.#onAbort()
   }
 
-  next(): Promise<Pulled> {
-    if (this.#over) return Promise.resolve({ done: true, value: undefined })
-    if (this.#shown && this.#answer !== undefined)
-      return this.#answer.next().then(this.#streamed, this.#broke)
-    this.#starting = this.#start()
-    return this.#starting
+  /** Sends the first request, or waits for a seat. */
+  start(): void {
+    this.call.signal.addEventListener('abort', this.#onAbort, { once: true })
+    if (this.call.signal.aborted) this.#onAbort()
+    else this.#ask()
   }
 
-  async return(): Promise<Pulled> {
-    this.#over = true
-    this.#entry.leave()
-    await this.#starting?.catch(nothing)
-    await this.#answer?.return(undefined).catch(nothing)
-    this.#settle(this.#givenUp())
-    return { done: true, value: undefined }
+  resume(): void {
+    this.#answer?.resume()
   }
 
-  async throw(thrown: unknown): Promise<Pulled> {
-    await this.return()
-    throw thrown
+  /** Of the request under way: see `BackendSink`. */
+  batch(batch: Batch): boolean {
+    if (!this.#shown && batch.some(isShown)) {
+      this.#shown = true
+      this.#seat?.content()
+    }
+    return this.sink.batch(this.#isFirstBatch ? this.#withAttempts(batch) : batch)
   }
 
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-
-  /** Up to the first batch that shows something. */
-  async #start(): Promise<Pulled> {
-    for (;;) {
-      const answer = this.#answer ?? (await this.#ask())
-      let pulled: Pulled
-      try {
-        pulled = await answer.next()
-      } catch (thrown) {
-        await this.#goOn(thrown)
-        continue
-      }
-      if (pulled.done === true) return this.#streamed(pulled)
-      if (pulled.value.some(isShown)) {
-        this.#shown = true
-        this.#seat?.content()
-      }
-      return { done: false, value: this.#withAttempts(pulled.value) }
+  /** Of the request under way: see `BackendSink`. */
+  end(failure?: unknown): void {
+    this.#isAnswering = false
+    this.#answer = undefined
+    if (this.call.signal.aborted) {
+      this.#settle(this.#givenUp())
+      this.#finish()
+    } else if (failure !== undefined) this.#failed(failure)
+    else {
+      if (this.#shown) this.#seat?.answered()
+      else this.#seat?.failed({ code: 'empty_answer' })
+      this.#settle(this.#shown ? 'ok' : 'empty_answer')
+      this.#finish()
     }
   }
 
-  /** The next request; its answer is pulled by the caller. @throws ExecutionError where no endpoint takes it */
-  async #ask(): Promise<Answer> {
-    const seat = this.#entry.now ?? (await this.#entry.seat)
-    if (this.call.signal.aborted || this.#over) throw this.#end(givenUp())
-    if (seat.kind === 'refused') throw this.#end(this.#failure ?? refusedBy(seat))
+  #ask(): void {
+    const { now, seat } = this.#entry
+    if (now !== undefined) this.#seated(now)
+    // Never rejects.
+    else void seat.then(this.#seated)
+  }
+
+  readonly #seated = (seat: Seat | Refusal): void => {
+    if (this.#over) return
+    if (seat.kind === 'refused') {
+      this.#finish(this.#failure ?? refusedBy(seat))
+      return
+    }
     this.#seat = seat
     const backend = this.backends.get(seat.endpoint)
-    if (backend === undefined) throw this.#end(new ExecutionError('internal_error', 'connect', 'no endpoint'))
+    if (backend === undefined) {
+      this.#settle('internal_error')
+      this.#finish(new ExecutionError('internal_error', 'connect', 'no endpoint'))
+      return
+    }
     if (!this.#asked.has(seat.endpoint)) this.deps.gate.countRequest(seat.endpoint)
     this.#asked.add(seat.endpoint)
+    this.#request(backend)
+  }
+
+  #request(backend: ChatBackend): void {
     this.#isFirstBatch = true
+    this.#isAnswering = true
     const leftMs = Math.max(1, this.#leftMs())
     const { connectMs, headersMs } = this.call
-    this.#answer = backend.execute(this.turn, {
+    const call = {
       ...this.call,
       connectMs: Math.min(connectMs, leftMs),
       headersMs: Math.min(headersMs, leftMs),
-    })
-    return this.#answer
+    }
+    try {
+      const answer = backend.execute(this.turn, call, this)
+      if (this.#isAnswering) this.#answer = answer
+    } catch (thrown) {
+      this.end(thrown)
+    }
   }
 
-  /** Ends where another request follows. @throws what the execution ends with */
-  async #goOn(thrown: unknown): Promise<void> {
+  /** Makes another request, or ends with the failure. */
+  #failed(thrown: unknown): void {
     const endpoint = this.#seat?.endpoint ?? ''
     const failure = this.#settleFailed(thrown)
-    if (failure === undefined || this.call.signal.aborted || this.#over) throw this.#end(thrown)
-    this.#failed += failure.details.attempts ?? 1
+    if (failure === undefined || this.#shown) {
+      this.#finish(thrown)
+      return
+    }
+    this.#failedRequests += failure.details.attempts ?? 1
     this.#failure = failure
-    const { gate, random } = this.deps
+    const { gate, random, clock } = this.deps
     const open = this.route.filter((name) => !this.#asked.has(name))
     const step = nextStep(requestOf(failure), {
-      shown: this.#shown,
+      shown: false,
       retried: this.#retried.has(endpoint) || this.turn.shadow === true,
       hasNext: open.length > 0,
       leftMs: this.#leftMs(),
       random: random(),
       takeRetry: () => gate.takeRetry(endpoint),
     })
-    if (step.kind === 'end') throw this.#end(failure)
-    this.#tell(
-      endpoint,
-      failure,
-      step.kind === 'retry' ? { afterMs: Math.round(step.afterMs) } : { next: open[0] },
-    )
-    this.call.onRetry?.()
-    if (step.kind === 'retry') {
-      this.#retried.add(endpoint)
-      open.unshift(endpoint)
-      await this.#sleep(step.afterMs)
+    if (step.kind === 'end') {
+      this.#finish(failure)
+      return
     }
+    const what = step.kind === 'retry' ? { afterMs: Math.round(step.afterMs) } : { next: open[0] }
+    this.#tell(endpoint, failure, what)
+    this.call.onRetry?.()
+    if (step.kind !== 'retry') {
+      this.#enter(open)
+      return
+    }
+    this.#retried.add(endpoint)
+    open.unshift(endpoint)
+    this.#sleep = clock.schedule(step.afterMs, () => this.#enter(open))
+  }
+
+  #enter(open: readonly string[]): void {
     const waitMs = Math.max(1, this.#leftMs())
-    this.#entry = gate.enter(open, this.turn.shadow === true ? 0 : waitMs)
-    if (this.call.signal.aborted || this.#over) this.#entry.leave()
+    this.#entry = this.deps.gate.enter(open, this.turn.shadow === true ? 0 : waitMs)
+    this.#ask()
   }
 
   #leftMs(): number {
@@ -157,56 +183,21 @@ export class RoutedExecution implements Answer {
 
   /** `attempts` counts the requests of the whole execution, whatever the present backend knows. */
   #withAttempts(batch: Batch): Batch {
-    const isFirst = this.#isFirstBatch
     this.#isFirstBatch = false
-    if (!isFirst || this.#failed === 0) return batch
+    if (this.#failedRequests === 0) return batch
     const own = batch.flatMap((event) => (event.type === 'facts' ? [event.data.attempts ?? 1] : []))
-    return [...batch, { type: 'facts', data: { attempts: this.#failed + (own.at(-1) ?? 1) } }]
+    return [...batch, { type: 'facts', data: { attempts: this.#failedRequests + (own.at(-1) ?? 1) } }]
   }
 
-  readonly #streamed = (pulled: Pulled): Pulled => {
-    if (pulled.done !== true) return pulled
-    this.#over = true
-    if (this.call.signal.aborted) this.#settle(this.#givenUp())
-    else if (this.#shown) {
-      this.#seat?.answered()
-      this.#settle('ok')
-    } else {
-      this.#seat?.failed({ code: 'empty_answer' })
-      this.#settle('empty_answer')
-    }
-    return pulled
-  }
-
-  readonly #broke = (thrown: unknown): never => {
-    this.#settleFailed(thrown)
-    throw this.#end(thrown)
-  }
-
+  /** The request under way hears of it too, and ends by itself. */
   readonly #onAbort = (): void => {
     this.#entry.leave()
-    this.#wakeUp()
-  }
-
-  #wakeUp: () => void = nothing
-
-  #sleep(ms: number): Promise<void> {
-    if (this.call.signal.aborted) return Promise.resolve()
-    return new Promise((resolve) => {
-      const timer = this.deps.clock.schedule(ms, resolve)
-      this.#wakeUp = () => {
-        timer.cancel()
-        resolve()
-      }
-    })
+    this.#sleep?.cancel()
+    if (!this.#isAnswering) this.#finish()
   }
 
   /** The failure, where it is one of the request and not ours. */
   #settleFailed(thrown: unknown): ExecutionError | undefined {
-    if (this.call.signal.aborted) {
-      this.#settle(this.#givenUp())
-      return undefined
-    }
     const failure = thrown instanceof ExecutionError ? thrown : undefined
     this.#seat?.failed(failure === undefined ? { code: 'internal_error' } : requestOf(failure))
     this.#settle(failure?.code ?? 'internal_error')
@@ -224,20 +215,23 @@ export class RoutedExecution implements Answer {
   #settle(cause: string): void {
     const seat = this.#seat
     this.#seat = undefined
-    this.#answer = undefined
     if (seat === undefined) return
     this.deps.onRequest(seat.endpoint, cause)
     seat.leave()
   }
 
-  #end(thrown: unknown): unknown {
+  #finish(failure?: unknown): void {
+    if (this.#over) return
     this.#over = true
-    this.#settle('internal_error')
     this.call.signal.removeEventListener('abort', this.#onAbort)
-    if (!(thrown instanceof ExecutionError) || this.#failed <= 1) return thrown
-    const { code, phase, message, timeout, details } = thrown
-    const all = { ...details, attempts: this.#failed }
-    return new ExecutionError(code, phase, message, timeout, all, { cause: thrown })
+    this.sink.end(this.#withAllAttempts(failure))
+  }
+
+  #withAllAttempts(failure: unknown): unknown {
+    if (!(failure instanceof ExecutionError) || this.#failedRequests <= 1) return failure
+    const { code, phase, message, timeout, details } = failure
+    const all = { ...details, attempts: this.#failedRequests }
+    return new ExecutionError(code, phase, message, timeout, all, { cause: failure })
   }
 
   #tell(endpoint: string, { code, details: { httpStatus } }: ExecutionError, what: object): void {
@@ -277,10 +271,3 @@ function refusedBy({ why, last }: Refusal): ExecutionError {
   const status = last?.httpStatus === undefined ? {} : { httpStatus: last.httpStatus }
   return new ExecutionError(code, 'connect', said, false, status)
 }
-
-/** Nobody reads it. */
-function givenUp(): ExecutionError {
-  return new ExecutionError('internal_error', 'connect', 'given up')
-}
-
-function nothing(): void {}

@@ -59,9 +59,12 @@ export function createRoutedLlm(
 
   return {
     mode: 'direct_llm',
-    execute(turn, call) {
+    execute(turn, call, sink) {
       const route = routeOf(turn)
-      return new RoutedExecution(turn, call, route, entryOf(turn, route, call), backends, deps)
+      const entry = entryOf(turn, route, call)
+      const execution = new RoutedExecution(turn, call, route, entry, backends, deps, sink)
+      execution.start()
+      return execution
     },
     admit(turn, waitMs) {
       const route = routeOf(turn)

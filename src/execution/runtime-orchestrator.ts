@@ -7,6 +7,7 @@ import { ExecutionError, type ExecutionErrorDetails } from './execution-error.js
 import { fastapiDetail } from './fastapi-detail.js'
 import { isForeign, token } from './foreign.js'
 import { createHttpClient, type HttpClient } from './http-client.js'
+import { pushed } from './pushed.js'
 import { runtimeRequestBody } from './runtime-request.js'
 import { RuntimeTranslator } from './runtime-translator.js'
 import { fenceHeaders, honoursFence } from './shadow-fence.js'
@@ -67,7 +68,7 @@ export function createRuntimeOrchestrator(
   }
   return {
     mode: 'runtime_orchestrator',
-    execute: (turn, call) => execute(context, turn, call),
+    execute: (turn, call, sink) => pushed(execute(context, turn, call), call.signal, sink),
     close() {
       // The connections that break now are broken by us.
       closed = true

@@ -2,7 +2,12 @@ import { errorText } from '../core/errors.js'
 import { guarded } from '../core/guarded.js'
 import type { TurnFlags } from '../decision/flags.js'
 import type { Turn } from '../execution/backend.js'
-import { executeTurn } from '../execution/execute-turn.js'
+import {
+  type ExecuteTurnDeps,
+  executeTurn,
+  type TurnExecution,
+  type TurnSink,
+} from '../execution/execute-turn.js'
 import type { TurnResult } from '../execution/turn-result.js'
 import type { Decision } from '../protocol/modes.js'
 import type { ShadowHandle } from '../shadow/shadow-runner.js'
@@ -13,21 +18,75 @@ import { isOnlyOverride } from './only-override.js'
 import type { RunningTurn } from './running-turn.js'
 import type { SseStream } from './sse-stream.js'
 
-/** Executes the turn and hands every batch to the reader; a slow reader holds the execution, an abort frees it. */
-export async function relay(
+/**
+ * Executes the turn; what one read brings is written to the reader in the same call. A slow reader holds the execution, an
+ * abort frees it. The request is on its way when it returns; never rejects.
+ */
+export function relay(
   turn: Turn,
   decision: Decision,
   flags: TurnFlags,
   stream: SseStream,
-  { who, place, text, outcomes, after, deps }: RunningTurn,
+  running: RunningTurn,
   shadow?: ShadowHandle,
 ): Promise<TurnResult> {
-  const { signal } = place
+  const { who, text, deps } = running
+  const { logger } = deps
+  return new Promise((resolve) => {
+    let execution: TurnExecution | undefined
+    const end = (result: TurnResult): void => {
+      guarded(logger, 'shadow', () => shadow?.left())
+      resolve(result)
+    }
+    const broke = (thrown: unknown): void => {
+      turnBroke(logger, { ...who, error: errorText(thrown) })
+      execution?.leave()
+      end({ ...NOT_STARTED, executionMode: decision.mode, phase: 'streaming' })
+    }
+    const sink: TurnSink = {
+      batch(events) {
+        try {
+          text.add(events)
+          if (shadow !== undefined) guarded(logger, 'shadow', () => shadow.saw(events))
+          return stream.write(events)
+        } catch (thrown) {
+          broke(thrown)
+          return false
+        }
+      },
+      end(result) {
+        try {
+          // Also after a stop, which left the reader waiting. A reader that is gone is written to in vain.
+          if (result.kind !== 'answered' && result.closing !== undefined) stream.write(result.closing)
+          end(result)
+        } catch (thrown) {
+          broke(thrown)
+        }
+      },
+    }
+    try {
+      stream.onRelief(() => execution?.resume())
+      const told = depsOf(turn, decision, flags, running, shadow)
+      execution = executeTurn(turn, decision.mode, deps.backends, flags.guardrails, told, sink)
+    } catch (thrown) {
+      broke(thrown)
+    }
+  })
+}
+
+/** What the execution needs, and whom it tells. */
+function depsOf(
+  turn: Turn,
+  decision: Decision,
+  flags: TurnFlags,
+  { place, outcomes, after, deps }: RunningTurn,
+  shadow: ShadowHandle | undefined,
+): ExecuteTurnDeps {
   const { clock, logger, metrics, fallback, windows, journal } = deps
-  const execution = executeTurn(turn, decision.mode, deps.backends, flags.guardrails, {
+  return {
     clock,
     logger,
-    signal,
+    signal: place.signal,
     onConnected: () => shadow?.underWay(),
     onRuntimeLost: (listener) => fallback.onRuntimeLost(listener),
     ...(isOnlyOverride(turn, decision, flags) ? { mayReturn: () => fallback.mayReturn(turn.caller) } : {}),
@@ -44,37 +103,5 @@ export async function relay(
       })
     },
     after: (task) => after.push(task),
-  })
-  // Looked at with every batch, where the signal's own getter is dear.
-  let givenUp = signal.aborted
-  const onAbort = (): void => {
-    givenUp = true
-    stream.unblock()
-  }
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    for (;;) {
-      const step = await execution.next()
-      if (step.done) {
-        // Also after a stop, which left the reader waiting. A reader that is gone is written to in vain.
-        if (step.value.kind !== 'answered' && step.value.closing !== undefined)
-          void stream.write(step.value.closing)
-        return step.value
-      }
-      // Given up: what still comes is neither shown nor kept.
-      if (givenUp) continue
-      text.add(step.value)
-      if (shadow !== undefined) guarded(logger, 'shadow', () => shadow.saw(step.value))
-      const blocked = stream.write(step.value)
-      if (blocked !== undefined) await blocked
-    }
-  } catch (thrown) {
-    turnBroke(logger, { ...who, error: errorText(thrown) })
-    const broken: TurnResult = { ...NOT_STARTED, executionMode: decision.mode, phase: 'streaming' }
-    await execution.return(broken)
-    return broken
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-    guarded(logger, 'shadow', () => shadow?.left())
   }
 }

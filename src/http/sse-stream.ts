@@ -20,12 +20,12 @@ export interface SseStreamOptions {
 /** Events of one turn on their way to one reader. */
 export interface SseStream {
   /**
-   * Writes a batch as `message` events. Returns a promise when the reader is slower than the turn: the caller then
-   * takes nothing from the upstream until it resolves (the reader caught up or left, or `unblock`). Never rejects.
+   * Writes a batch as `message` events. False when the reader is slower than the turn: the caller then takes nothing from
+   * the upstream until the listener of `onRelief` is called.
    */
-  write(batch: readonly MessageBody[]): Promise<void> | undefined
-  /** Resolves the promise of `write` at once: the turn is given up, nothing more of it will be written. */
-  unblock(): void
+  write(batch: readonly MessageBody[]): boolean
+  /** Calls back each time the reader has caught up. One listener. */
+  onRelief(listener: () => void): void
   /**
    * Writes the terminal event and nothing ever after; only the first call counts. Without an event the connection is
    * cut: there was no reader to tell.
@@ -42,12 +42,7 @@ export function openSseStream(ctx: Context, options: SseStreamOptions): SseStrea
   const { streamId, sessionId, clock, heartbeatMs, slowReaderMs } = options
   const idPrefix = streamId.slice(0, 8)
   let lastId = 0
-  let resume: (() => void) | undefined
-
-  const unblock = (): void => {
-    resume?.()
-    resume = undefined
-  }
+  let onRelief: () => void = () => undefined
 
   const channel = openSseChannel(ctx, {
     headers: { 'X-Chat-Stream-Id': streamId, 'X-Chat-Session-Id': sessionId },
@@ -55,24 +50,26 @@ export function openSseStream(ctx: Context, options: SseStreamOptions): SseStrea
     heartbeatMs,
     slowReaderMs,
     onReaderLost: (why) => options.onReaderLost(why),
-    onRelief: unblock,
+    // Whoever lost its reader is given up in a moment.
+    onRelief: () => {
+      if (channel.open) onRelief()
+    },
   })
 
   return {
     finished: channel.finished,
-    unblock,
+    onRelief(listener) {
+      onRelief = listener
+    },
     write(batch) {
-      if (!channel.open || batch.length === 0) return undefined
+      if (!channel.open || batch.length === 0) return true
       const timestamp = isoTime(clock.wall())
       for (const body of batch) {
         lastId += 1
         const data = messageJson(body, `${idPrefix}-${lastId}`, timestamp)
         channel.add({ event: 'message', id: lastId, data })
       }
-      if (channel.flush()) return undefined
-      return new Promise((resolve) => {
-        resume = resolve
-      })
+      return channel.flush()
     },
     end(terminal) {
       if (terminal === undefined) return channel.cut()

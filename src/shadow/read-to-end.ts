@@ -19,15 +19,21 @@ export async function readToEnd(
   turnstile: Turnstile,
   onBatch: (batch: readonly MessageBody[]) => void = () => {},
 ): Promise<void> {
-  for (let taken = 0; ; ) {
-    const step = await execution.pull()
-    if (step.kind !== 'batch') break
-    onBatch(step.events)
-    taken += 1 + textOf(step.events) / TEXT_A_BATCH
-    if (taken < BATCHES_A_PASS) continue
-    taken = 0
-    await turnstile.pass()
-  }
+  const goOn = (): void => execution.resume()
+  let taken = 0
+  await new Promise<void>((resolve) => {
+    execution.start({
+      batch(events) {
+        onBatch(events)
+        taken += 1 + textOf(events) / TEXT_A_BATCH
+        if (taken < BATCHES_A_PASS) return true
+        taken = 0
+        turnstile.pass(goOn)
+        return false
+      },
+      end: () => resolve(),
+    })
+  })
   await Promise.all(after)
 }
 

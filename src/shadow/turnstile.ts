@@ -2,11 +2,9 @@
 export class Turnstile {
   readonly #waiting: (() => void)[] = []
 
-  pass(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve)
-      if (this.#waiting.length === 1) setImmediate(this.#letOne)
-    })
+  pass(next: () => void): void {
+    this.#waiting.push(next)
+    if (this.#waiting.length === 1) setImmediate(this.#letOne)
   }
 
   readonly #letOne = (): void => {

@@ -2,13 +2,13 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { silentLogger } from '../../src/core/logger.js'
 import type { BackendEvent } from '../../src/execution/backend.js'
-import { executeTurn } from '../../src/execution/execute-turn.js'
 import { LlmAnswer } from '../../src/execution/llm-answer.js'
 import { transportFailure } from '../../src/execution/upstream-failure.js'
 import { terminalEvent } from '../../src/http/terminal-event.js'
 import type { MessageBody } from '../../src/protocol/events.js'
 import { responseOf } from '../support/llm-body.js'
 import { manualClock } from '../support/manual-clock.js'
+import { pulledTurn } from '../support/pulled.js'
 import { sampleLimits, sampleTurn } from '../support/sample-turn.js'
 import { scripted } from '../support/scripted-backend.js'
 
@@ -141,7 +141,7 @@ async function seenBy(reads: readonly (Buffer | undefined)[]) {
     }
   })
   const none = scripted('runtime_orchestrator', async function* (): AsyncGenerator<BackendEvent[]> {})
-  const turn = executeTurn(
+  const turn = pulledTurn(
     sampleTurn(),
     'direct_llm',
     { direct_llm, runtime_orchestrator: none },

@@ -6,6 +6,7 @@ import { startLlmSimulator } from '../../src/simulator/llm.js'
 import type { Simulator } from '../../src/simulator/simulator-server.js'
 import { executed } from '../support/executed.js'
 import { manualClock } from '../support/manual-clock.js'
+import { pulledAnswer } from '../support/pulled.js'
 import { sampleCall, sampleTurn } from '../support/sample-turn.js'
 import { settled } from '../support/turn-runner.js'
 import { until } from '../support/until.js'
@@ -120,7 +121,7 @@ describe('direct LLM', () => {
   it('frees its connection when it is given up', async () => {
     simulator.faults = { endless: true }
     const call = sampleCall()
-    const answer = backend.execute(sampleTurn(), call)
+    const answer = pulledAnswer(backend, sampleTurn(), call)
     await answer.next()
     call.controller.abort()
     await answer.return(undefined)

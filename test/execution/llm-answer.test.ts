@@ -7,6 +7,7 @@ import { MemoryShare } from '../../src/execution/memory-share.js'
 import { MAX_FRAME, SseReader } from '../../src/execution/sse-reader.js'
 import { llmEndpoint } from '../../src/llm/endpoint.js'
 import { executed } from '../support/executed.js'
+import { pulledAnswer } from '../support/pulled.js'
 import { sampleCall, sampleTurn } from '../support/sample-turn.js'
 
 const SSE = { 'content-type': 'text/event-stream' }
@@ -53,7 +54,7 @@ describe('an answer of a server that never ends its response', () => {
     const seen: string[] = []
     const backend = createDirectLlm(llmEndpoint({ baseUrl: url, model: 'm' }))
     const call = sampleCall({ onComplete: () => void seen.push('complete') })
-    for await (const batch of backend.execute(sampleTurn(), call)) {
+    for await (const batch of pulledAnswer(backend, sampleTurn(), call)) {
       seen.push(
         ...batch.map((event: BackendEvent) => (event.type === 'text' ? event.data.content : event.type)),
       )
@@ -73,7 +74,7 @@ describe('an answer of a server that never ends its response', () => {
     })
     const seen: string[] = []
     const backend = createDirectLlm(llmEndpoint({ baseUrl: url, model: 'm' }))
-    for await (const batch of backend.execute(sampleTurn(), sampleCall())) {
+    for await (const batch of pulledAnswer(backend, sampleTurn(), sampleCall())) {
       seen.push(...batch.map((event) => (event.type === 'text' ? event.data.content : event.type)))
       // Were it read at its end alone, this would never come.
       if (seen.length === 1) go()

@@ -6,6 +6,7 @@ import { createDirectLlm } from '../../src/execution/direct-llm.js'
 import { ProxyAgents } from '../../src/execution/proxy-agents.js'
 import { llmEndpoint } from '../../src/llm/endpoint.js'
 import { executed } from '../support/executed.js'
+import { pulledAnswer } from '../support/pulled.js'
 import { sampleCall, sampleTurn } from '../support/sample-turn.js'
 
 const SSE = { 'content-type': 'text/event-stream' }
@@ -71,7 +72,7 @@ describe('the head of an answer of the direct LLM', () => {
       finish = () => gzip.end('data: [DONE]\n\n')
     })
     const backend = createDirectLlm(llmEndpoint({ baseUrl: url, model: 'm' }))
-    const answer = backend.execute(sampleTurn(), sampleCall())
+    const answer = pulledAnswer(backend, sampleTurn(), sampleCall())
     const first = await answer.next()
     expect(first.value).to.deep.equal([{ type: 'text', data: { content: 'first' } }])
     finish()

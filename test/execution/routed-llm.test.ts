@@ -1,7 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import type { ChatBackend, ExecutionCall, Turn } from '../../src/execution/backend.js'
-import { executeTurn } from '../../src/execution/execute-turn.js'
 import { ExecutionError } from '../../src/execution/execution-error.js'
 import type { Outcome } from '../../src/execution/outcome.js'
 import { createRoutedLlm } from '../../src/execution/routed-llm.js'
@@ -9,6 +8,7 @@ import { TurnAborted, type TurnResult } from '../../src/execution/turn-result.js
 import { LlmGate } from '../../src/llm/gate.js'
 import { capturingLogger } from '../support/capturing-logger.js'
 import { manualClock } from '../support/manual-clock.js'
+import { pulledTurn } from '../support/pulled.js'
 import { sampleLimits, sampleTurn } from '../support/sample-turn.js'
 import { text } from '../support/scripted-backend.js'
 import { type Action, acting, settled } from '../support/turn-runner.js'
@@ -45,12 +45,12 @@ function setUp(scripts: Readonly<Record<string, Script>>, maxConcurrent?: number
     let requests = 0
     return {
       mode: 'direct_llm',
-      execute(turn, call) {
+      execute(turn, call, sink) {
         sent.push(name)
         calls.push(call)
         const script = scripts[name] ?? []
         const actions = script[Math.min(requests++, script.length - 1)] ?? []
-        return acting('direct_llm', clock, actions).execute(turn, call)
+        return acting('direct_llm', clock, actions).execute(turn, call, sink)
       },
       close: () => undefined,
     }
@@ -81,7 +81,7 @@ function starter(
 ) {
   return (turn: Turn = sampleTurn()): Running => {
     const running: Running = { shown: '', result: undefined, outcomes: [], controller: new AbortController() }
-    const execution = executeTurn(
+    const execution = pulledTurn(
       turn,
       'direct_llm',
       { direct_llm: routed, runtime_orchestrator: routed },

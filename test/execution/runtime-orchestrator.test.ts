@@ -5,6 +5,7 @@ import type { Faults } from '../../src/simulator/faults.js'
 import { startRuntimeSimulator } from '../../src/simulator/runtime.js'
 import type { Simulator } from '../../src/simulator/simulator-server.js'
 import { executed } from '../support/executed.js'
+import { pulledAnswer } from '../support/pulled.js'
 import { sampleCall, sampleTurn } from '../support/sample-turn.js'
 import { settled } from '../support/turn-runner.js'
 import { until } from '../support/until.js'
@@ -160,7 +161,7 @@ describe('runtime orchestrator', () => {
     it('frees its connection and tells the runtime, within a second', async () => {
       simulator.faults = { endless: true }
       const call = sampleCall()
-      const answer = backend.execute(sampleTurn(), call)
+      const answer = pulledAnswer(backend, sampleTurn(), call)
       await answer.next()
       const at = performance.now()
       call.controller.abort()

@@ -4,10 +4,10 @@ import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
 import { silentLogger } from '../../src/core/logger.js'
 import { type Stalls, watchStalls } from '../../src/core/stalls.js'
-import { executeTurn } from '../../src/execution/execute-turn.js'
 import type { Outcome } from '../../src/execution/outcome.js'
 import { createRuntimeOrchestrator } from '../../src/execution/runtime-orchestrator.js'
 import { manualClock } from '../support/manual-clock.js'
+import { pulledTurn } from '../support/pulled.js'
 import { sampleLimits, sampleTurn } from '../support/sample-turn.js'
 import { text } from '../support/scripted-backend.js'
 import { acting, settled } from '../support/turn-runner.js'
@@ -58,7 +58,7 @@ describe('a process that stood still', () => {
       const outcomes: Outcome[] = []
       const limits = { ...sampleLimits, headersMs: 300, firstContentMs: 300, gapMs: 300 }
       const never = acting('direct_llm', manualClock(), [])
-      const turn = executeTurn(
+      const turn = pulledTurn(
         sampleTurn(),
         'runtime_orchestrator',
         { runtime_orchestrator: runtime, direct_llm: never },
@@ -95,7 +95,7 @@ describe('a process that stood still', () => {
       { do: 'hang' },
     ])
     const outcomes: Outcome[] = []
-    const turn = executeTurn(
+    const turn = pulledTurn(
       sampleTurn(),
       'direct_llm',
       { direct_llm: backend, runtime_orchestrator: backend },

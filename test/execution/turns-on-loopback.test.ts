@@ -4,7 +4,6 @@ import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
 import { silentLogger } from '../../src/core/logger.js'
 import { createDirectLlm } from '../../src/execution/direct-llm.js'
-import { executeTurn } from '../../src/execution/execute-turn.js'
 import type { ExecutionLimits } from '../../src/execution/execution.js'
 import type { Outcome } from '../../src/execution/outcome.js'
 import { createRuntimeOrchestrator } from '../../src/execution/runtime-orchestrator.js'
@@ -15,6 +14,7 @@ import type { Faults } from '../../src/simulator/faults.js'
 import { startLlmSimulator } from '../../src/simulator/llm.js'
 import { startRuntimeSimulator } from '../../src/simulator/runtime.js'
 import type { Simulator } from '../../src/simulator/simulator-server.js'
+import { pulledTurn } from '../support/pulled.js'
 import { sampleLimits, sampleTurn } from '../support/sample-turn.js'
 import { until } from '../support/until.js'
 
@@ -48,7 +48,7 @@ describe('turns on loopback servers', () => {
   })
 
   function start(limits: Partial<ExecutionLimits> = {}, backend = orchestrator) {
-    return executeTurn(
+    return pulledTurn(
       sampleTurn(),
       'runtime_orchestrator',
       { direct_llm: direct, runtime_orchestrator: backend },
@@ -259,7 +259,7 @@ describe('turns on loopback servers', () => {
   })
 })
 
-async function readToEnd(turn: ReturnType<typeof executeTurn>): Promise<{ result: TurnResult }> {
+async function readToEnd(turn: ReturnType<typeof pulledTurn>): Promise<{ result: TurnResult }> {
   for (;;) {
     const next = await turn.next()
     if (next.done === true) return { result: next.value }

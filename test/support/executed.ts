@@ -1,5 +1,6 @@
 import type { BackendEvent, ChatBackend, Turn } from '../../src/execution/backend.js'
 import { ExecutionError } from '../../src/execution/execution-error.js'
+import { pulledAnswer } from './pulled.js'
 import { type RecordedCall, sampleCall, sampleTurn } from './sample-turn.js'
 
 export interface Executed {
@@ -19,7 +20,7 @@ export async function executed(
   const events: BackendEvent[] = []
   let error: ExecutionError | undefined
   try {
-    for await (const batch of backend.execute(turn, call)) events.push(...batch)
+    for await (const batch of pulledAnswer(backend, turn, call)) events.push(...batch)
   } catch (thrown) {
     if (!(thrown instanceof ExecutionError)) throw thrown
     error = thrown

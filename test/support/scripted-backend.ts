@@ -1,4 +1,5 @@
 import type { BackendEvent, ChatBackend, ExecutionCall, Turn } from '../../src/execution/backend.js'
+import { pushed } from '../../src/execution/pushed.js'
 import type { ExecutionMode } from '../../src/protocol/modes.js'
 
 type Script = (turn: Turn, call: ExecutionCall) => AsyncGenerator<readonly BackendEvent[], void, undefined>
@@ -9,9 +10,9 @@ export function scripted(mode: ExecutionMode, script: Script): ChatBackend & { r
   return {
     mode,
     turns,
-    execute(turn, call) {
+    execute(turn, call, sink) {
       turns.push(turn)
-      return script(turn, call)
+      return pushed(script(turn, call), call.signal, sink)
     },
   }
 }

@@ -1,12 +1,13 @@
 import type { BackendEvent, ChatBackend, ExecutionCall } from '../../src/execution/backend.js'
-import { executeTurn } from '../../src/execution/execute-turn.js'
 import type { ExecutionLimits } from '../../src/execution/execution.js'
 import type { Outcome } from '../../src/execution/outcome.js'
+import { pushed } from '../../src/execution/pushed.js'
 import type { TurnResult } from '../../src/execution/turn-result.js'
 import type { MessageBody } from '../../src/protocol/events.js'
 import type { ExecutionMode } from '../../src/protocol/modes.js'
 import { capturingLogger } from './capturing-logger.js'
 import { type ManualClock, manualClock } from './manual-clock.js'
+import { pulledTurn } from './pulled.js'
 import { sampleLimits, sampleTurn } from './sample-turn.js'
 import { aborted } from './scripted-backend.js'
 
@@ -43,9 +44,9 @@ export function acting(
   return {
     mode,
     calls,
-    execute(_turn, call) {
+    execute(_turn, call, sink) {
       calls.push(call)
-      return execute(call)
+      return pushed(execute(call), call.signal, sink)
     },
   }
 }
@@ -80,7 +81,7 @@ export function setUpTurn(setup: TurnSetup) {
   const lost = new Set<() => void>()
   const direct = acting('direct_llm', clock, setup.direct ?? [], setup.deaf)
   const runtime = acting('runtime_orchestrator', clock, setup.runtime ?? [], setup.deaf)
-  const turn = executeTurn(
+  const turn = pulledTurn(
     sampleTurn(),
     setup.mode ?? 'runtime_orchestrator',
     { direct_llm: direct, runtime_orchestrator: runtime },
