@@ -225,7 +225,7 @@ async function disagreementOf({ name, operator }: Replica, file: Override): Prom
     const { state, revision, persisted, propagated } = fallback
     const isWell = state === 'normal' && manual.scope === 'none' && probe.healthy === true && !isolated
     // A refused edit is told for five minutes, however well everything is.
-    const isQuiet = alerts.every((alert) => isRefusedEdit(alert))
+    const isQuiet = alerts.every((alert) => isRefusedEdit(alert) || isHeldUp(alert))
     if (isWell && persisted && propagated && revision === file.revision && isQuiet) return ''
     return `${name} says ${JSON.stringify({ state, manual: manual.scope, healthy: probe.healthy, isolated, persisted, propagated, revision, file: file.revision, alerts })}`
   } catch (thrown) {
@@ -237,6 +237,9 @@ const describe = (override: Override | undefined): string =>
   override === undefined
     ? 'nothing of ours'
     : `${override.auto.state}, manual ${override.manual.scope}, revision ${override.revision}`
+
+/** The machine of the drills has no time to spare: nothing that a drill broke. */
+const isHeldUp = (alert: string): boolean => alert.includes('(held_up)')
 
 /** The alert about an edit by hand that was refused, in either language. */
 export function isRefusedEdit(alert: string): boolean {
