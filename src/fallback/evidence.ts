@@ -5,6 +5,7 @@ import type { FallbackPolicy } from '../protocol/fallback.js'
 import { isSameScope, type Scope } from '../protocol/fallback-scope.js'
 import type { Suspects } from './attribution.js'
 import type { StandbyState } from './standby-watch.js'
+import type { Usual } from './usual.js'
 
 /** The guardrails as the machine uses them; flag `chat-runtime-guardrails`. */
 export interface FallbackGuardrails {
@@ -44,8 +45,10 @@ export interface RuntimeWindows {
   readonly fast: Tally
   /** over `fastWindowSeconds`, reaching back, beyond `windowSeconds` too, until it holds `recoveryReach` (verdict) */
   readonly recent: Tally
-  /** the newest `consecutiveFailures` executions, as long as all of them failed */
+  /** the newest executions, as long as all of them failed: `consecutiveFailures` at most, or as many as a breach takes */
   readonly streak?: Streak
+  /** what failed before them, while all was as usual */
+  readonly usual?: Usual
   /** ... and how long the first content took, in the same three reaches; gathered where `firstContentP95Ms` is set */
   readonly firstContent?: Readonly<Record<'slow' | 'fast' | 'recent', FirstContent>>
 }

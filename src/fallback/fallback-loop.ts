@@ -8,6 +8,7 @@ import { createLoop } from '../core/loop.js'
 import type { Outcome } from '../execution/outcome.js'
 import type { Journal, Transition } from '../journal/journal.js'
 import type { JudgedLog, JudgedWindow, PublicWindows } from '../metrics/windows.js'
+import { isJudged } from '../protocol/execution-results.js'
 import type { FallbackPolicy } from '../protocol/fallback.js'
 import { covers, type ScopeSubject } from '../protocol/fallback-scope.js'
 import type { ExecutionMode } from '../protocol/modes.js'
@@ -56,7 +57,8 @@ import {
 } from './state.js'
 import { FlagStoreReader } from './store-reader.js'
 import { LONGEST_MS, tellApart } from './tell-apart.js'
-import { recoveryReach } from './verdict.js'
+import { UsualFailures } from './usual.js'
+import { breachingRow, recoveryReach, unsettled } from './verdict.js'
 import { whoseOverride } from './whose-override.js'
 
 /** The guardrails of everything the loop runs. */
@@ -161,6 +163,7 @@ class FallbackLoop implements RunningFallback {
   #lastRuntimeTurnAt: number | undefined
   #lastCandidateAt: number
   readonly #scoped = new ScopedQuiet()
+  readonly #usual = new UsualFailures()
   #evaluator: ReturnType<typeof createOverrideEvaluator>
   #loopFault: string | undefined
   /** by the probes, when they told last */
@@ -273,6 +276,19 @@ class FallbackLoop implements RunningFallback {
     }
     runtime.record(outcome)
     log.record(outcome)
+    this.#recordUsual(outcome)
+  }
+
+  /** While the runtime is in use, and in no breach. */
+  #recordUsual({ result }: Outcome): void {
+    const { known, isolated, wouldTrip, bothSick } = this.#state
+    if (!isJudged(result)) return
+    if (known.auto.state === 'fallback' || isolated || wouldTrip !== null || bothSick) {
+      this.#usual.restart()
+      return
+    }
+    const [error, timeout] = [result === 'ok' ? 0 : 1, result === 'timeout' ? 1 : 0] as const
+    this.#usual.record(this.deps.clock.monotonic(), unsettled(this.#flags.guardrails), error, timeout)
   }
 
   maySpareShadow(subject: Subject): boolean {
@@ -423,9 +439,11 @@ class FallbackLoop implements RunningFallback {
       case 'restart_evidence':
         judged.runtime.restart(clock.monotonic())
         judged.log.restart(clock.monotonic(), effect.scope)
+        this.#usual.restart()
         return
       case 'reset_health':
         this.#probe.reset()
+        this.#usual.clear()
         windows.clear('runtime_orchestrator')
         return
       case 'report':
@@ -508,11 +526,13 @@ class FallbackLoop implements RunningFallback {
     const windowMs = guardrails.windowSeconds * 1000
     const fastMs = guardrails.fastWindowSeconds * 1000
     const probe = this.#probe.state()
+    const { known: usual } = this.#usual
     const runtime = {
       slow: judged.runtime.tally(windowMs),
       fast: judged.runtime.newest(fastMs, 2 * guardrails.minSamples, windowMs),
       recent: judged.runtime.newest(fastMs, recoveryReach(guardrails), LONGEST_MS),
-      streak: judged.runtime.streak(guardrails.consecutiveFailures),
+      streak: judged.runtime.streak(breachingRow(guardrails, usual)),
+      ...(usual.total === 0 ? {} : { usual }),
       ...this.#firstContent(guardrails),
     }
     const scope = judgedScope(this.#state)

@@ -1,3 +1,5 @@
+import { joined, NOTHING_USUAL, type Usual, unusualRow, usualShare } from './usual.js'
+
 /** What the probes have shown so far. Pure: instants are monotonic ms, passed in. */
 export interface ProbeCounts {
   readonly failuresInARow: number
@@ -6,14 +8,35 @@ export interface ProbeCounts {
   readonly healthy?: boolean
   /** of the first good result of the present unbroken row */
   readonly goodSince?: number
+  /** of the regular probes, while no burst has condemned the runtime: how many of how many were bad */
+  readonly usual?: Usual
 }
 
 export const NO_COUNTS: ProbeCounts = { failuresInARow: 0, goodInARow: 0 }
 
+/** The same, with one regular probe more. */
+export function withRegular(counts: ProbeCounts, good: boolean): ProbeCounts {
+  if (counts.healthy === false) return counts
+  const one = { total: 1, errors: good ? 0 : 1, timeouts: 0 }
+  return { ...counts, usual: joined(counts.usual ?? NOTHING_USUAL, one) }
+}
+
+/** a larger share of bad probes makes no burst longer: 18 probes, 0.9 s */
+const LARGEST_SHARE = 0.3
+
+/** How many probes a burst takes: guardrail `probeFailures`, and more where a share of the probes is usually bad. */
+export function burstSize({ usual }: ProbeCounts, probeFailures: number): number {
+  const share = usualShare(usual, 'errors')
+  return unusualRow(probeFailures, share === undefined ? undefined : Math.min(share, LARGEST_SHARE))
+}
+
 /** One answer. A good one makes the runtime healthy at once; a bad one changes no verdict, a burst does. */
 export function counted(counts: ProbeCounts, good: boolean, now: number): ProbeCounts {
+  const { usual } = counts
+  const known = usual === undefined ? {} : { usual }
   if (good)
     return {
+      ...known,
       failuresInARow: 0,
       goodInARow: counts.goodInARow + 1,
       healthy: true,
@@ -21,7 +44,7 @@ export function counted(counts: ProbeCounts, good: boolean, now: number): ProbeC
     }
   const { healthy } = counts
   const failuresInARow = counts.failuresInARow + 1
-  return { failuresInARow, goodInARow: 0, ...(healthy === undefined ? {} : { healthy }) }
+  return { ...known, failuresInARow, goodInARow: 0, ...(healthy === undefined ? {} : { healthy }) }
 }
 
 /** ms between the starts of two probes when something asks for one at once, and of two bursts */
@@ -32,7 +55,7 @@ export const BURST_SPACING_MS = 50
 /** Several probes in quick succession that do not wait for each other: one dead instance of many must not speak for all. */
 export interface Burst {
   readonly startedAt: number
-  /** how many probes it has: guardrail `probeFailures` when it began */
+  /** how many probes it has: `burstSize` when it began */
   readonly size: number
   readonly sent: number
   readonly bad: number

@@ -8,12 +8,14 @@ import {
   afterBurst,
   BURST_SPACING_MS,
   type Burst,
+  burstSize,
   burstVerdict,
   counted,
   NO_COUNTS,
   newBurst,
   nextProbeAt,
   type ProbeCounts,
+  withRegular,
 } from './probe-counts.js'
 import { type HealthAnswer, healthUrl, requestHealth } from './probe-request.js'
 
@@ -214,6 +216,7 @@ class Probe implements HealthProbe {
     const answer = await this.#answer(round)
     late.cancel()
     if (this.#isOwnFault(round, answer)) return
+    if (this.#open.has(round)) this.#counts = withRegular(this.#counts, answer.good)
     if (!this.#takes(round, answer)) return
     this.#regular = undefined
     if (!answer.good) this.#beginBurst()
@@ -275,7 +278,7 @@ class Probe implements HealthProbe {
     }
     this.#troubled = false
     this.#lastBurstAt = now
-    this.#burst = newBurst(now, settings().failures)
+    this.#burst = newBurst(now, burstSize(this.#counts, settings().failures))
     this.#sendNext(this.#burst)
   }
 

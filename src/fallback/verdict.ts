@@ -1,8 +1,8 @@
 import { normalQuantile } from '../core/normal-quantile.js'
-import type { Streak } from '../metrics/failure-streak.js'
 import type { Tally } from '../metrics/windows.js'
 import type { Trip } from '../store/override.js'
 import type { Evidence, FallbackGuardrails, RuntimeWindows } from './evidence.js'
+import { isUnusual, type Unsettled, type Usual, unusualRow, usualShare } from './usual.js'
 
 /** What the executions say. Only `breach` trips, only `healthy` recovers. */
 export type Verdict =
@@ -17,8 +17,8 @@ const INSUFFICIENT: Verdict = { kind: 'insufficient_data' }
  * One tally against the guardrails. Without `confidence` it takes `minSamples` executions; with it the bounds of the
  * Wilson interval take their place for both rates (a mean has none: latency needs `minSamples` either way).
  */
-export function judge(tally: Tally, guardrails: FallbackGuardrails): Verdict {
-  const trip = breachOf(tally, guardrails)
+export function judge(tally: Tally, guardrails: FallbackGuardrails, usual?: Usual): Verdict {
+  const trip = breachOf(tally, guardrails, usual)
   if (trip !== undefined) return { kind: 'breach', trip }
   return isHealthy(tally, guardrails) ? HEALTHY : INSUFFICIENT
 }
@@ -28,13 +28,13 @@ export function judge(tally: Tally, guardrails: FallbackGuardrails): Verdict {
  * come for rates, a row of failures is one.
  */
 export function judgeRuntime({ runtime }: Evidence, guardrails: FallbackGuardrails): Verdict {
-  const slow = judge(runtime.slow, guardrails)
+  const slow = judge(runtime.slow, guardrails, runtime.usual)
   if (slow.kind === 'breach') return slow
-  const fast = judge(runtime.fast, guardrails)
+  const fast = judge(runtime.fast, guardrails, runtime.usual)
   if (fast.kind === 'breach') return fast
   const late = firstContentBreach(runtime, guardrails)
   if (late !== undefined) return { kind: 'breach', trip: late }
-  return slow.kind === 'insufficient_data' ? judgeStreak(runtime.streak, guardrails) : slow
+  return slow.kind === 'insufficient_data' ? judgeStreak(runtime, guardrails) : slow
 }
 
 function firstContentBreach(
@@ -59,10 +59,25 @@ export function beginsLate(
 /** One session alone may fail for what its user sends. */
 const STREAK_SESSIONS = 2
 
+/** The newest executions that a breach in the making may consist of: twice what the fast window is judged by. */
+export const unsettled = ({ fastWindowSeconds, minSamples }: FallbackGuardrails): Unsettled => ({
+  ms: 2 * fastWindowSeconds * 1000,
+  executions: 4 * minSamples,
+})
+
+/** How many failures in a row are a breach: more where some usually fail. */
+export function breachingRow({ consecutiveFailures }: FallbackGuardrails, usual: Usual | undefined): number {
+  return unusualRow(consecutiveFailures, usualShare(usual, 'errors'))
+}
+
 /** The newest executions all failed: an error rate of 1, which a threshold of 1 allows. */
-function judgeStreak(streak: Streak | undefined, guardrails: FallbackGuardrails): Verdict {
+function judgeStreak(
+  { streak, usual }: Pick<RuntimeWindows, 'streak' | 'usual'>,
+  guardrails: FallbackGuardrails,
+): Verdict {
   const { consecutiveFailures, errorRate: threshold } = guardrails
-  if (streak === undefined || streak.failures < consecutiveFailures || threshold >= 1) return INSUFFICIENT
+  if (streak === undefined || streak.failures < breachingRow(guardrails, usual) || threshold >= 1)
+    return INSUFFICIENT
   if (streak.sessions < Math.min(STREAK_SESSIONS, consecutiveFailures)) return INSUFFICIENT
   return { kind: 'breach', trip: { cause: 'error_rate', value: 1, threshold } }
 }
@@ -129,25 +144,27 @@ export const latencyThresholdMs = ({ latencyShare, totalMs }: FallbackGuardrails
 const RATES = [
   {
     cause: 'error_rate',
+    counted: 'errors',
     count: ({ errors }: Tally) => errors,
     threshold: ({ errorRate: rate }: FallbackGuardrails) => rate,
   },
   {
     cause: 'timeout_rate',
+    counted: 'timeouts',
     count: ({ timeouts }: Tally) => timeouts,
     threshold: ({ timeoutRate }: FallbackGuardrails) => timeoutRate,
   },
 ] as const
 
-function breachOf(tally: Tally, guardrails: FallbackGuardrails): Trip | undefined {
+function breachOf(tally: Tally, guardrails: FallbackGuardrails, usual?: Usual): Trip | undefined {
   const { total } = tally
   if (total === 0) return undefined
-  for (const { cause, count, threshold } of RATES) {
+  for (const { cause, counted, count, threshold } of RATES) {
     const limit = threshold(guardrails)
     const isSure =
-      guardrails.confidence > 0
+      (guardrails.confidence > 0
         ? lowerBound(count(tally), total, guardrails) > limit
-        : total >= guardrails.minSamples
+        : total >= guardrails.minSamples) && isNews(count(tally), total, limit, usualShare(usual, counted))
     const value = count(tally) / total
     if (isSure && value > limit) return { cause, value, threshold: limit }
   }
@@ -155,6 +172,11 @@ function breachOf(tally: Tally, guardrails: FallbackGuardrails): Trip | undefine
   const threshold = latencyThresholdMs(guardrails)
   if (total < guardrails.minSamples || value <= threshold) return undefined
   return { cause: 'latency', value, threshold }
+}
+
+/** A runtime of which a share fails every day is not in breach by a row of bad luck; one that usually fails above the limit is. */
+function isNews(count: number, total: number, limit: number, share: number | undefined): boolean {
+  return share === undefined || share >= limit || isUnusual(count, total, share)
 }
 
 function isHealthy(tally: Tally, guardrails: FallbackGuardrails): boolean {

@@ -6,6 +6,7 @@ import { runCommand } from '../../src/cli/commands.js'
 import { faultsSchema } from '../../src/simulator/faults.js'
 import { flagdFaultsSchema } from '../../src/simulator/flagd-faults.js'
 import { USAGE as CHAOS_USAGE } from '../chaos/usage.js'
+import { USAGE as SIMULATE_USAGE } from '../fallback/grey/usage.js'
 import { documentPages } from '../support/markdown.js'
 
 /** Commands in the documents: npm's scripts, our command line, shell blocks, faults of the simulators. */
@@ -53,6 +54,7 @@ describe('the commands in the documents', () => {
       demo: (await helpOf(['demo'])).text,
       'flags:validate': (await helpOf(['flags', 'validate'])).text,
       chaos: CHAOS_USAGE,
+      simulate: SIMULATE_USAGE,
       bench: BENCH_USAGE,
     }
     const named = found(/\bnpm run (?:-s )?([\w:]+) -- ([^`\n]*)/g)

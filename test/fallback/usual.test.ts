@@ -1,0 +1,141 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { burstSize, NO_COUNTS, type ProbeCounts, withRegular } from '../../src/fallback/probe-counts.js'
+import { isUnusual, NOTHING_USUAL, UsualFailures, unusualRow, usualShare } from '../../src/fallback/usual.js'
+import { judge, judgeRuntime } from '../../src/fallback/verdict.js'
+import { CALM, GUARDRAILS, over, tally } from './driven.js'
+
+const WITHIN = { ms: 20_000, executions: 40 }
+const usual = (total: number, errors: number, timeouts = 0) => ({ total, errors, timeouts })
+const streak = (failures: number) => ({ failures, sessions: 2 })
+
+function fill(
+  record: UsualFailures,
+  from: number,
+  count: number,
+  everyMs: number,
+  failsEvery: number,
+): number {
+  for (let index = 0; index < count; index += 1)
+    record.record(from + index * everyMs, WITHIN, index % failsEvery === 0 ? 1 : 0, 0)
+  return from + count * everyMs
+}
+
+describe('what usually fails', () => {
+  it('is not known before a hundred executions', () => {
+    expect(usualShare(undefined, 'errors')).to.equal(undefined)
+    expect(usualShare(usual(99, 20), 'errors')).to.equal(undefined)
+    expect(usualShare(usual(100, 20), 'errors')).to.be.closeTo(0.2, 0.01)
+    expect(usualShare(usual(100, 20, 10), 'timeouts')).to.be.closeTo(0.1, 0.01)
+  })
+
+  it('is never all or nothing', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 100, max: 2000 }), fc.nat(2000), (total, some) => {
+        const share = usualShare(usual(total, Math.min(some, total)), 'errors')
+        expect(share).to.be.within(Number.MIN_VALUE, 1 - Number.EPSILON)
+      }),
+    )
+  })
+
+  it('leaves out the newest executions, in time and in number', () => {
+    const record = new UsualFailures()
+    const end = fill(record, 0, 200, 1000, 5)
+    expect(record.known.total).to.be.within(155, 160)
+    expect(record.known.errors).to.be.within(31, 32)
+    // an outage begins
+    for (let index = 0; index < 40; index += 1) record.record(end + index * 10, WITHIN, 1, 0)
+    expect(usualShare(record.known, 'errors')).to.be.closeTo(0.2, 0.01)
+    record.restart()
+    fill(record, end + 1000, 10, 1000, 100)
+    expect(usualShare(record.known, 'errors')).to.be.closeTo(0.2, 0.01)
+    record.clear()
+    expect(record.known).to.deep.equal(NOTHING_USUAL)
+  })
+
+  it('follows a runtime that becomes another', () => {
+    const record = new UsualFailures()
+    const end = fill(record, 0, 5000, 100, 5)
+    fill(record, end, 5000, 100, 1000)
+    expect(usualShare(record.known, 'errors')).to.be.below(0.03)
+  })
+
+  it('is all the same at any speed: the memory is bounded', () => {
+    const record = new UsualFailures()
+    fill(record, 0, 100_000, 1, 5)
+    expect(usualShare(record.known, 'errors')).to.be.closeTo(0.2, 0.01)
+    expect(record.known.total).to.be.below(3000)
+  })
+
+  it('makes only what is not chance unusual', () => {
+    expect(isUnusual(6, 10, undefined)).to.equal(true)
+    expect(isUnusual(6, 10, 0.0025)).to.equal(true)
+    expect(isUnusual(6, 10, 0.2)).to.equal(false)
+    expect(isUnusual(17, 20, 0.2)).to.equal(false)
+    expect(isUnusual(18, 20, 0.2)).to.equal(true)
+    expect(isUnusual(51, 100, 0.2)).to.equal(true)
+    expect(isUnusual(1, 10, 0.2)).to.equal(false)
+    expect(unusualRow(5, undefined)).to.equal(5)
+    expect(unusualRow(5, 0.005)).to.equal(5)
+    expect(unusualRow(5, 0.2)).to.equal(13)
+  })
+
+  it('more failures of as many never become usual again', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 500 }),
+        fc.nat(499),
+        fc.double({ min: 0.001, max: 0.9, noNaN: true }),
+        (total, some, share) => {
+          const count = Math.min(some, total - 1)
+          if (isUnusual(count, total, share)) expect(isUnusual(count + 1, total, share)).to.equal(true)
+        },
+      ),
+    )
+  })
+
+  it('changes no verdict about a runtime that was well, or of which nothing is known', () => {
+    for (const known of [undefined, usual(200, 0), usual(1000, 2), usual(99, 50)])
+      expect(judge(tally(10, 6), GUARDRAILS, known).kind).to.equal('breach')
+  })
+
+  it('takes more than bad luck for a breach where a share fails every day', () => {
+    const known = usual(1000, 200)
+    expect(judge(tally(10, 6), GUARDRAILS, known).kind).to.equal('healthy')
+    expect(judge(tally(20, 18), GUARDRAILS, known).kind).to.equal('breach')
+    expect(judge(tally(100, 51), GUARDRAILS, known).kind).to.equal('breach')
+    const slow = usual(1000, 200, 200)
+    expect(judge(tally(20, 8, 8), GUARDRAILS, slow).kind).to.equal('healthy')
+    expect(judge(tally(20, 16, 16), GUARDRAILS, usual(1000, 30, 30)).kind).to.equal('breach')
+  })
+
+  it('excuses nothing where it is above the threshold itself', () => {
+    expect(judge(tally(10, 6), GUARDRAILS, usual(1000, 550)).kind).to.equal('breach')
+  })
+
+  it('asks for a longer row of failures under light traffic', () => {
+    const judged = (failures: number, known = usual(1000, 200)) =>
+      judgeRuntime(
+        { ...CALM, runtime: { ...over(tally(5, 5)), streak: streak(failures), usual: known } },
+        GUARDRAILS,
+      ).kind
+    expect(judged(5, usual(1000, 2))).to.equal('breach')
+    expect(judged(5)).to.equal('insufficient_data')
+    expect(judged(12)).to.equal('insufficient_data')
+    expect(judged(13)).to.equal('breach')
+  })
+
+  it('makes a burst of probes longer, up to a bound', () => {
+    const countsOf = (bad: number, of: number, from: ProbeCounts = NO_COUNTS): ProbeCounts => {
+      let counts = from
+      for (let index = 0; index < of; index += 1) counts = withRegular(counts, index >= bad)
+      return counts
+    }
+    expect(burstSize(NO_COUNTS, 6)).to.equal(6)
+    expect(burstSize(countsOf(0, 500), 6)).to.equal(6)
+    expect(burstSize(countsOf(100, 500), 6)).to.equal(13)
+    expect(burstSize(countsOf(500, 500), 6)).to.equal(18)
+    const dead: ProbeCounts = { ...countsOf(0, 500), healthy: false }
+    expect(burstSize(countsOf(500, 500, dead), 6)).to.equal(6)
+  })
+})
