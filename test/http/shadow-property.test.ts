@@ -171,7 +171,7 @@ async function play(run: Run, shadow: boolean) {
     history: await historyOf(edge, String(endings()[0]?.sessionId), authorization),
     outcomes: edge.outcomes.map(ofAnySession),
     judged: edge.fallback.outcomes.map(ofAnySession),
-    executed: edge.journal.executed,
+    executed: edge.journal.executed.map((execution) => ({ ...execution, sessionId: undefined })),
     decided: edge.fallback.decided.map(({ decision }) => ({ ...decision, shadow: undefined })),
     failovers: edge.failovers,
     windows: [windows.overall('direct_llm'), windows.overall('runtime_orchestrator')],
