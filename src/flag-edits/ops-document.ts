@@ -47,6 +47,21 @@ export class OpsDocument {
     return valueAt(this.root, path)
   }
 
+  /** Where in the text an item of a list is, with the comma that goes with it: what is left is a list of the others. */
+  spanOfItem(
+    list: JSONPath,
+    index: number,
+  ): { readonly offset: number; readonly length: number } | undefined {
+    const parent = findNodeAtLocation(this.root, list)
+    const items = parent?.type === 'array' ? (parent.children ?? []) : []
+    const [previous, item, next] = [items[index - 1], items[index], items[index + 1]]
+    if (parent === undefined || item === undefined) return undefined
+    if (next !== undefined) return { offset: item.offset, length: next.offset - item.offset }
+    if (previous === undefined) return { offset: parent.offset + 1, length: parent.length - 2 }
+    const offset = previous.offset + previous.length
+    return { offset, length: item.offset + item.length - offset }
+  }
+
   /** Path of the list of orgs, where it has the form of the shipped file. */
   orgListPath(): JSONPath | undefined {
     const rule = this.at(['$evaluators', ORG_LIST])

@@ -12,6 +12,11 @@ const DAY_MS = 86_400_000
 /** sessions looked at: a second of work at most, page by page */
 const MAX_SESSIONS = 100_000
 
+/** sessions evaluated before the event loop has its turn: some 3 ms */
+const SESSIONS_AT_ONCE = 100
+
+const breath = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
 type Environment = AppDeps['config']['codeDefaults']
 type Counts = Pick<FlagEditEffect, 'sessions' | 'toRuntime' | 'toDirect' | 'unknown' | 'more'>
 
@@ -42,6 +47,7 @@ async function counted(
     for (const { sessionId, orgId, agentId } of page) {
       if (sessionId === undefined) counts.unknown += 1
       if (sessionId === undefined || seen.has(sessionId)) continue
+      if (seen.size % SESSIONS_AT_ONCE === 0) await breath()
       if (seen.size >= MAX_SESSIONS) return { ...counts, sessions: seen.size, more: true }
       seen.add(sessionId)
       const caller = { sessionId, orgId, agentId, userId: '' }

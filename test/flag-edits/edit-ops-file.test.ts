@@ -110,6 +110,31 @@ describe('an edit of the operators’ file', () => {
     expect(edited(second.text, { enabledOrgs: { set: ['globex', 'initech'] } }).changes).to.deep.equal([])
   })
 
+  it('removes any org of a list, however it is written', () => {
+    const lists = ['["a", "b", "c"]', '["a","b","c"]', '[ "a" , "b" , "c" ]', '[\n  "a",\n  "b",\n  "c"\n]']
+    for (const list of lists)
+      for (const org of ['a', 'b', 'c']) {
+        const text = SHIPPED.replace('{ "var": "orgId" }, []', `{ "var": "orgId" }, ${list}`)
+        const one = edited(text, { enabledOrgs: { remove: [org] }, mode: 'direct_llm' })
+        const left = ['a', 'b', 'c'].filter((other) => other !== org)
+        expect(valuesOf(one.text).mode.enabledOrgs, list).to.deep.equal(left)
+        expect(one.text.split('\n').length).to.equal(text.split('\n').length - (list.includes('\n') ? 1 : 0))
+        const none = edited(one.text, { enabledOrgs: { set: [] } })
+        expect(valuesOf(none.text).mode.enabledOrgs).to.deep.equal([])
+      }
+  })
+
+  it('sets a list of any length, and takes doubles out', () => {
+    const many = Array.from({ length: 1_000 }, (_, at) => `org-${at}`)
+    const long = edited(SHIPPED, { enabledOrgs: { set: many } })
+    expect(valuesOf(long.text).mode.enabledOrgs).to.deep.equal(many)
+    const half = edited(long.text, { enabledOrgs: { remove: many.slice(0, 500), add: ['acme'] } })
+    expect(valuesOf(half.text).mode.enabledOrgs).to.deep.equal([...many.slice(500), 'acme'])
+    const double = SHIPPED.replace('{ "var": "orgId" }, []', '{ "var": "orgId" }, ["acme", "acme"]')
+    const single = edited(double, { enabledOrgs: { set: ['acme', 'globex'] } })
+    expect(valuesOf(single.text).mode.enabledOrgs).to.deep.equal(['acme', 'globex'])
+  })
+
   it('writes what the environment said where it ends the environment’s say', () => {
     const environment: EnvironmentMode = { mode: 'direct_llm', enabledOrgs: ['acme'] }
     const edits: FlagEdit[] = [{ enabledOrgs: { add: ['globex'] } }, { canaryPercent: 5 }]
