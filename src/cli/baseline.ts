@@ -7,8 +7,10 @@ import {
   baselineSchema,
 } from '../protocol/baseline.js'
 import { baselineValue } from '../protocol/baseline-text.js'
+import { CommandError } from './command-error.js'
 import { type Output, processOutput } from './output.js'
-import { CommandError, getData } from './service-client.js'
+import { getData } from './service-client.js'
+import { table as tableText } from './table.js'
 
 const HELP = `Tells how both execution modes do beside their targets: mean and P95 latency, error and timeout rate.
 
@@ -88,17 +90,8 @@ function table({ from, to, orgId, samples, rows, sentences }: BaselineView): str
       ...cellTexts(row, row.runtime),
     ]),
   ]
-  const widths = [0, 1, 2, 3, 4, 5].map((column) =>
-    Math.max(...lines.map((line) => line[column]?.length ?? 0)),
-  )
-  const text = lines.map((line) =>
-    line
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  )
   const whose = orgId === null ? 'all orgs' : `org ${orgId}`
-  return `${[`${from} to ${to}, ${whose}`, '', ...text, '', sentences.direct, sentences.runtime].join('\n')}\n`
+  return `${from} to ${to}, ${whose}\n\n${tableText(lines)}\n${sentences.direct}\n${sentences.runtime}\n`
 }
 
 function cellTexts({ metric }: BaselineRow, { value, met }: BaselineCell): [value: string, verdict: string] {

@@ -1,124 +1,84 @@
 import { readFileSync } from 'node:fs'
+import { COMMANDS } from './all-commands.js'
+import type { AnyCommand, Environment, Surroundings } from './invocation.js'
+import { type Language, languageOf, sayIn } from './language.js'
+import { LLM_HELP } from './llm-schema.js'
 import { type Output, processOutput } from './output.js'
+import { commandsUnder, groupHelp, overview } from './overview.js'
+import { processSurroundings } from './process-surroundings.js'
+import { runSpec } from './run-spec.js'
 
-const HELP = `chat-cutover: moves chat traffic from a direct LLM to an agent runtime by flags, and back by itself.
-
-Usage: chat-cutover <command> [options]
-
-Commands:
-  demo                 the whole service on this machine, with simulated LLM and runtime
-  baseline             both execution modes beside their targets, from a running service
-  flags validate       what a daemon or provider would refuse in the flag files
-  llm validate         what the service would refuse in a file of LLM endpoints
-  llm schema           the JSON schema of such a file
-
-Options:
-  -h, --help           this text; \`chat-cutover <command> --help\` for a command's own
-  -V, --version        the version
-`
-
-type Environment = Readonly<Record<string, string | undefined>>
-
-/** Runs one command. @returns the exit code: 0 well, 1 found something wrong, 2 wrong usage */
+/** Runs one command. @returns the exit code: 0 done, 1 something is wrong, 2 wrong usage, 130 ended by Ctrl-C */
 export async function runCommand(
   argv: readonly string[],
   env: Environment = process.env,
   output: Output = processOutput,
+  rest: Partial<Omit<Surroundings, 'env' | 'output'>> = {},
 ): Promise<number> {
-  const [command, ...rest] = argv
-  switch (command) {
+  const around: Surroundings = { ...processSurroundings(env, output), ...rest }
+  const language = languageOf(argv, env)
+  const [first, ...others] = argv
+  switch (first) {
     case undefined:
-      output.err(HELP)
+      output.err(overview(language))
       return 2
-    case 'help':
-      if (rest.length > 0) return runCommand([...rest, '--help'], env, output)
-      output.out(HELP)
-      return 0
     case '-h':
     case '--help':
-      output.out(HELP)
+      output.out(overview(language))
       return 0
+    case 'help':
+      return others.length === 0
+        ? runCommand(['--help'], env, output, rest)
+        : runCommand([...others, '--help'], env, output, rest)
     case '-V':
     case '--version':
       output.out(`${version()}\n`)
       return 0
-    case 'demo': {
-      const { runDemo } = await import('./demo.js')
-      return runDemo(rest, output)
-    }
-    case 'baseline': {
-      const { runBaseline } = await import('./baseline.js')
-      return runBaseline(rest, env, output)
-    }
-    case 'flags':
-      return runFlags(rest, env, output)
-    case 'llm':
-      return runLlm(rest, env, output)
-    default:
-      output.err(`Unknown command: ${command}\n\n${HELP}`)
-      return 2
   }
+  // `--lang` is the one option that may stand before the command.
+  if (first === '--lang') return runCommand([...argv.slice(2), ...argv.slice(0, 2)], env, output, rest)
+  const command = COMMANDS.find(({ words }) => words.every((word, at) => argv[at] === word))
+  if (command !== undefined) return run(command, argv.slice(command.words.length), around, language)
+  return notACommand(argv, around, language)
 }
 
-async function runFlags(
-  [verb, ...rest]: readonly string[],
-  env: Environment,
-  output: Output,
+async function run(
+  command: AnyCommand,
+  words: readonly string[],
+  around: Surroundings,
+  language: Language,
 ): Promise<number> {
-  if (verb === 'validate' || verb === '-h' || verb === '--help') {
-    const { runFlagsValidate } = await import('./flags-validate.js')
-    return runFlagsValidate(verb === 'validate' ? rest : ['--help'], env, output)
-  }
-  const fault = verb === undefined ? 'What about the flags?' : `Unknown command: flags ${verb}.`
-  output.err(`${fault} There is: chat-cutover flags validate\nTry: chat-cutover flags validate --help\n`)
-  return 2
+  if ('runWords' in command) return command.runWords(withoutLanguage(words), around)
+  return runSpec(command, words, around, language)
 }
 
-const LLM_HELP = `The file of LLM endpoints, CHAT_LLM_FILE.
+/** Commands that read their own words speak English, and know no --lang. */
+function withoutLanguage(words: readonly string[]): string[] {
+  return words.filter(
+    (word, at) => word !== '--lang' && words[at - 1] !== '--lang' && !word.startsWith('--lang='),
+  )
+}
 
-Usage: chat-cutover llm validate [options] [file...]
-       chat-cutover llm schema
-
-Commands:
-  validate             what this service would refuse in such a file
-  schema               its JSON schema, for editors and other tools
-
-Options:
-  -h, --help           this text
-
-Exit code: 0 well, 1 errors found, 2 wrong usage.
-`
-
-async function runLlm([verb, ...rest]: readonly string[], env: Environment, output: Output): Promise<number> {
-  switch (verb) {
-    case 'validate': {
-      const { runLlmValidate } = await import('./llm-validate.js')
-      return runLlmValidate(rest, env, output)
-    }
-    case 'schema': {
-      const [extra] = rest
-      if (extra === '-h' || extra === '--help') break
-      if (extra !== undefined) {
-        output.err(`llm schema takes nothing, not ${extra}.\nTry: chat-cutover llm --help\n`)
-        return 2
-      }
-      const { endpointJsonSchema } = await import('../llm/endpoint-schema.js')
-      output.out(endpointJsonSchema())
-      return 0
-    }
-    case '-h':
-    case '--help':
-      break
-    default: {
-      const fault = verb === undefined ? 'What about the LLM endpoints?' : `Unknown command: llm ${verb}.`
-      output.err(
-        `${fault} There are: chat-cutover llm validate, chat-cutover llm schema\nTry: chat-cutover llm --help\n`,
-      )
-      return 2
-    }
+function notACommand(argv: readonly string[], { output }: Surroundings, language: Language): number {
+  const t = sayIn(language)
+  const [group = '', verb] = argv
+  const under = commandsUnder(group)
+  if (under.length === 0) {
+    output.err(`${t('Unknown command', '未知命令')}: ${group}\n\n${overview(language)}`)
+    return 2
   }
-  output.out(LLM_HELP)
-  return 0
+  if (verb === '-h' || verb === '--help') {
+    output.out(group === 'llm' && language === 'en' ? LLM_HELP : groupHelp(group, language))
+    return 0
+  }
+  const all = under.map(({ words }) => `chat-cutover ${words.join(' ')}`).join(', ')
+  const fault =
+    verb === undefined
+      ? t(`What about ${group}? `, `${group} 后缺少子命令。`)
+      : t(`Unknown command: ${group} ${verb}. `, `未知命令：${group} ${verb}。`)
+  const there = under.length === 1 ? t('There is', '可用') : t('There are', '可用')
+  output.err(`${fault}${there}: ${all}\n${t('Try', '请参阅')}: chat-cutover ${group} --help\n`)
+  return 2
 }
 
 function version(): string {

@@ -1,100 +1,168 @@
 import { z } from 'zod'
 import { errorCode, errorText } from '../core/errors.js'
-import { API_PREFIX, errorBodySchema } from '../protocol/api.js'
+import { API_PREFIX } from '../protocol/api.js'
+import { CommandError, Interrupted, Unreachable } from './command-error.js'
+import { type Connection, connectionOf } from './connection.js'
+import { type Language, type Say, sayIn } from './language.js'
+import { parseKnown } from './loose-parse.js'
+import { refusalOf } from './refusal.js'
 
-/** Why a command ended: `message` is ready to print. Exit code 1: the service or what it said; 2: wrong usage. */
-export class CommandError extends Error {
-  override readonly name = 'CommandError'
+type Environment = Readonly<Record<string, string | undefined>>
+type Query = Readonly<Record<string, string | undefined>>
 
-  constructor(
-    message: string,
-    readonly exitCode: 1 | 2,
-  ) {
-    super(message)
+export const DEFAULT_DEADLINE_MS = 30_000
+
+export interface ClientOptions {
+  readonly language: Language
+  /** ms that one call may take; of a stream, until its head */
+  readonly deadlineMs: number
+  /** aborted by Ctrl-C */
+  readonly interrupted?: AbortSignal
+}
+
+export interface Call {
+  /** GET where it is absent */
+  readonly method?: 'GET' | 'POST' | 'PATCH'
+  /** below the prefix of the API */
+  readonly path: string
+  /** what is undefined is left out */
+  readonly query?: Query
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface Answer<T> {
+  readonly data: T
+  readonly headers: Headers
+}
+
+/** The running service. Every call throws a CommandError that is ready to print. */
+export interface ServiceClient {
+  readonly connection: Connection
+  ask<T>(call: Call, schema: z.ZodType<T>): Promise<Answer<T>>
+  /** An event stream whose head has come; it ends when the signal is aborted. */
+  open(call: Call, until: AbortSignal): Promise<Response>
+}
+
+/** As in the protocol, but with codes that only a newer service knows. */
+const refusedSchema = z.object({
+  success: z.literal(false),
+  error: z.object({ code: z.string(), message: z.string(), details: z.array(z.string()).optional() }),
+})
+const successSchema = z.object({ success: z.literal(true), data: z.unknown() })
+
+export function createServiceClient(connection: Connection, options: ClientOptions): ServiceClient {
+  const t = sayIn(options.language)
+  const { url } = connection
+
+  const send = async (call: Call, signal: AbortSignal): Promise<Response> => {
+    const given = Object.entries(call.query ?? {}).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined,
+    )
+    const search = given.length === 0 ? '' : `?${new URLSearchParams(given)}`
+    const body = call.body === undefined ? {} : { body: JSON.stringify(call.body) }
+    return fetch(`${url}${API_PREFIX}${call.path}${search}`, {
+      method: call.method ?? 'GET',
+      ...body,
+      headers: {
+        Authorization: `Bearer ${connection.token}`,
+        'Accept-Language': options.language,
+        ...(call.body === undefined ? {} : { 'Content-Type': 'application/json' }),
+        ...call.headers,
+      },
+      signal,
+    })
+  }
+
+  const failure = (thrown: unknown): CommandError => {
+    if (thrown instanceof CommandError) return thrown
+    if (options.interrupted?.aborted) return new Interrupted()
+    const why = whyUnreachable(thrown, options.deadlineMs, t)
+    const where = t(`${connection.urlFrom} says where it is`, `服务地址取自 ${connection.urlFrom}`)
+    return new Unreachable(t(`No service at ${url}: ${why}. ${where}`, `${url} 没有服务：${why}。${where}`))
+  }
+
+  const refuse = (response: Response, text: string): CommandError => {
+    const refused = refusedSchema.safeParse(jsonOf(text))
+    if (refused.success)
+      return refusalOf(
+        {
+          status: response.status,
+          ...refused.data.error,
+          details: refused.data.error.details ?? [],
+          retryAfter: response.headers.get('Retry-After'),
+        },
+        connection,
+        t,
+      )
+    return new CommandError(
+      t(
+        `What answers at ${url} (status ${response.status}) is not chat-cutover.`,
+        `${url} 的应答者不是 chat-cutover（状态码 ${response.status}）。`,
+      ),
+      1,
+    )
+  }
+
+  return {
+    connection,
+    async ask(call, schema) {
+      try {
+        const response = await send(call, deadline(options))
+        const text = await response.text()
+        const success = successSchema.safeParse(jsonOf(text))
+        if (!success.success) throw refuse(response, text)
+        const data = parseKnown(schema, success.data.data)
+        if (data !== undefined) return { data, headers: response.headers }
+        throw new CommandError(
+          t(
+            `The service at ${url} is of another version: its answer has another shape.`,
+            `${url} 的服务版本不同：应答格式不一致。`,
+          ),
+          1,
+        )
+      } catch (thrown) {
+        throw failure(thrown)
+      }
+    },
+    async open(call, until) {
+      const head = new AbortController()
+      const timer = setTimeout(() => head.abort(new DOMException('late', 'TimeoutError')), options.deadlineMs)
+      try {
+        const response = await send(call, AbortSignal.any([until, head.signal]))
+        const type = response.headers.get('content-type') ?? ''
+        if (response.ok && type.startsWith('text/event-stream')) return response
+        throw refuse(response, await response.text())
+      } catch (thrown) {
+        throw failure(thrown)
+      } finally {
+        clearTimeout(timer)
+      }
+    },
   }
 }
 
-type Environment = Readonly<Record<string, string | undefined>>
-
-const DEFAULT_URL = 'http://127.0.0.1:3001'
-const DEADLINE_MS = 30_000
-
-const successSchema = z.object({ success: z.literal(true), data: z.unknown() })
-
-/**
- * The data of a GET of the running service, found by CHAT_URL and asked with CHAT_TOKEN; sentences in English.
- * @param query what is undefined is left out
- * @throws CommandError
- */
+/** The data of a GET of the running service, found by CHAT_URL and asked with CHAT_TOKEN; sentences in English. @throws CommandError */
 export async function getData<T>(
   path: string,
-  query: Readonly<Record<string, string | undefined>>,
+  query: Query,
   schema: z.ZodType<T>,
   env: Environment,
 ): Promise<T> {
-  const base = baseUrl(env)
-  const token = tokenOf(env)
-  const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined)
-  const search = given.length === 0 ? '' : `?${new URLSearchParams(given)}`
-  const { status, body } = await get(base, `${API_PREFIX}${path}${search}`, token)
-  const refused = errorBodySchema.safeParse(body)
-  if (refused.success) throw new CommandError(refusal(status, refused.data.error), 1)
-  const success = successSchema.safeParse(body)
-  if (!success.success)
-    throw new CommandError(`What answers at ${base} (status ${status}) is not chat-cutover.`, 1)
-  const data = schema.safeParse(success.data.data)
-  if (data.success) return data.data
-  throw new CommandError(`The service at ${base} is of another version: its answer has another shape.`, 1)
+  const options: ClientOptions = { language: 'en', deadlineMs: DEFAULT_DEADLINE_MS }
+  const client = createServiceClient(connectionOf({}, env, sayIn('en')), options)
+  const { data } = await client.ask({ path, query }, schema)
+  return data
 }
 
-function baseUrl(env: Environment): string {
-  const url = env.CHAT_URL?.trim() || DEFAULT_URL
-  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url.replace(/\/+$/, '')
-  throw new CommandError('CHAT_URL must be an http or https URL, like http://127.0.0.1:3001', 2)
-}
+const deadline = ({ deadlineMs, interrupted }: ClientOptions): AbortSignal =>
+  AbortSignal.any([AbortSignal.timeout(deadlineMs), ...(interrupted === undefined ? [] : [interrupted])])
 
-function tokenOf(env: Environment): string {
-  const token = env.CHAT_TOKEN?.trim() ?? ''
-  if (token === '')
-    throw new CommandError(
-      'CHAT_TOKEN is not set. Set it to an access token of a person who may operate the service (CHAT_OPERATOR_ROLE)',
-      2,
-    )
-  if (/^[\w.~+/=-]+$/.test(token)) return token
-  throw new CommandError('CHAT_TOKEN is no token: set it to the token alone, without "Bearer" and blanks', 2)
-}
-
-async function get(base: string, path: string, token: string): Promise<{ status: number; body: unknown }> {
-  try {
-    const response = await fetch(`${base}${path}`, {
-      headers: { Authorization: `Bearer ${token}`, 'Accept-Language': 'en' },
-      signal: AbortSignal.timeout(DEADLINE_MS),
-    })
-    const text = await response.text()
-    return { status: response.status, body: jsonOf(text) }
-  } catch (thrown) {
-    throw new CommandError(`No service at ${base}: ${whyUnreachable(thrown)}. CHAT_URL says where it is`, 1)
-  }
-}
-
-function whyUnreachable(thrown: unknown): string {
+function whyUnreachable(thrown: unknown, deadlineMs: number, t: Say): string {
   if (thrown instanceof Error && thrown.name === 'TimeoutError')
-    return `it did not answer within ${DEADLINE_MS / 1000} s`
+    return t(`it did not answer within ${deadlineMs / 1000} s`, `${deadlineMs / 1000} 秒内没有应答`)
   const cause = thrown instanceof Error ? (thrown.cause ?? thrown) : thrown
   return errorCode(cause) ?? errorText(cause)
-}
-
-function refusal(
-  status: number,
-  { code, message, details = [] }: { code: string; message: string; details?: string[] | undefined },
-): string {
-  const hint =
-    status === 401
-      ? ['CHAT_TOKEN holds the token that was sent.']
-      : status === 403
-        ? ['CHAT_TOKEN is of a role below CHAT_OPERATOR_ROLE.']
-        : []
-  return printable([`The service refused (${status} ${code}): ${message}`, ...details, ...hint].join('\n  '))
 }
 
 function jsonOf(text: string): unknown {
@@ -104,6 +172,3 @@ function jsonOf(text: string): unknown {
     return undefined
   }
 }
-
-/** Whatever answered, it does not steer the terminal. */
-const printable = (text: string): string => text.replace(/[^\P{Cc}\n]/gu, ' ')

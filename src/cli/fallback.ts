@@ -1,0 +1,114 @@
+import { z } from 'zod'
+import {
+  type FallbackStatus,
+  fallbackStatusSchema,
+  type TransitionView,
+  type TriggerRequest,
+  transitionSchema,
+} from '../protocol/fallback.js'
+import { moment } from './format.js'
+import { type CommandSpec, collected, type Invocation, wholeNumber } from './invocation.js'
+import { fallbackLines } from './status-lines.js'
+import { oneLine, table } from './table.js'
+
+const MAX_TTL_SECONDS = 30 * 86_400
+
+export const triggerCommand: CommandSpec = {
+  words: ['fallback', 'trigger'],
+  section: 'steer',
+  summary: { en: 'send everybody, or some orgs, to the direct LLM', 'zh-CN': '将全部或部分组织切到直连 LLM' },
+  define: (command, t) =>
+    void command
+      .option('--reason <text>', t('why, for the history and those who are told', '原因，写入历史与通知'))
+      .option(
+        '--ttl <seconds>',
+        t('ends by itself after so long (until a reset)', '到时自动结束（默认直到重置）'),
+        wholeNumber(1, MAX_TTL_SECONDS, t),
+      )
+      .option('--org <id>', t('this org alone; may be repeated', '仅此组织，可重复'), collected),
+  examples: [
+    'fallback trigger --reason "the runtime is being moved"',
+    'fallback trigger --org acme --org globex --ttl 600',
+  ],
+  remote: true,
+  async run(invocation) {
+    const { given } = invocation
+    const orgIds = [...given.list('org')]
+    const reason = given.text('reason')
+    const ttlSeconds = given.number('ttl')
+    const body: TriggerRequest = {
+      ...(reason === undefined ? {} : { reason }),
+      ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
+      ...(orgIds.length === 0 ? {} : { orgIds }),
+    }
+    const call = { method: 'POST', path: '/runtime/fallback/trigger', body } as const
+    const { data } = await invocation.client().ask(call, fallbackStatusSchema)
+    return told(data, invocation)
+  },
+}
+
+export const resetCommand: CommandSpec = {
+  words: ['fallback', 'reset'],
+  section: 'steer',
+  summary: { en: 'end a fallback, whoever began it', 'zh-CN': '结束回退，无论由谁触发' },
+  examples: ['fallback reset'],
+  remote: true,
+  async run(invocation) {
+    const call = { method: 'POST', path: '/runtime/fallback/reset' } as const
+    const { data } = await invocation.client().ask(call, fallbackStatusSchema)
+    return told(data, invocation)
+  },
+}
+
+export const historyCommand: CommandSpec = {
+  words: ['fallback', 'history'],
+  section: 'see',
+  summary: { en: 'what happened to the fallback, newest first', 'zh-CN': '回退的变更记录，最新在前' },
+  define: (command, t) =>
+    void command
+      .option('--limit <n>', t('so many entries (20)', '条数（20）'), wholeNumber(1, 500, t))
+      .option(
+        '--before <id>',
+        t('older than this entry', '早于此条'),
+        wholeNumber(1, Number.MAX_SAFE_INTEGER, t),
+      ),
+  examples: ['fallback history', "fallback history --json | jq '.[0].evidence'"],
+  remote: true,
+  async run(invocation) {
+    const { given, t } = invocation
+    const query = { limit: String(given.number('limit') ?? 20), before: given.number('before')?.toString() }
+    const { data } = await invocation
+      .client()
+      .ask({ path: '/runtime/fallback/history', query }, z.array(transitionSchema))
+    if (invocation.json) invocation.printJson(data)
+    else if (data.length === 0) invocation.print(`${t('Nothing yet.', '暂无记录。')}\n`)
+    else invocation.print(historyTable(data, invocation))
+    return 0
+  },
+}
+
+function told(status: FallbackStatus, invocation: Invocation): 0 {
+  if (invocation.json) invocation.printJson(status)
+  else invocation.print(table(fallbackLines(status, invocation)))
+  return 0
+}
+
+function historyTable(entries: readonly TransitionView[], { t, style }: Invocation): string {
+  const head = [
+    'id',
+    t('when', '时间'),
+    t('kind', '类型'),
+    t('state', '状态'),
+    t('who', '操作者'),
+    t('why', '原因'),
+  ]
+  const rows = entries.map(({ id, at, kind, from, to, actor, userId, replica, reason }) => [
+    String(id),
+    moment(at),
+    kind,
+    from === to ? to : `${from} → ${to}`,
+    oneLine(userId ?? (actor === 'auto' ? replica : actor)),
+    oneLine(reason),
+  ])
+  return table([head.map(style.dim), ...rows])
+}

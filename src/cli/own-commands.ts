@@ -1,0 +1,81 @@
+import { connectionOf } from './connection.js'
+import type { OwnCommand, Surroundings } from './invocation.js'
+import { type Language, sayIn } from './language.js'
+
+/** Commands that read their own words. */
+export const OWN_COMMANDS: readonly OwnCommand[] = [
+  {
+    words: ['baseline'],
+    section: 'see',
+    summary: {
+      en: 'both execution modes beside their targets, from a running service',
+      'zh-CN': '两种执行模式与目标值对照',
+    },
+    options: ['--from', '--to', '--org', '--json', '--help'],
+    async runWords(words, around) {
+      const { runBaseline } = await import('./baseline.js')
+      return runBaseline(words, withProfile(around), around.output)
+    },
+  },
+  {
+    words: ['demo'],
+    section: 'try',
+    summary: {
+      en: 'the whole service on this machine, with simulated LLM and runtime',
+      'zh-CN': '在本机运行整套服务，LLM 与 runtime 为模拟器',
+    },
+    options: ['--data', '--fresh', '--port', '--help'],
+    async runWords(words, { output }) {
+      const { runDemo } = await import('./demo.js')
+      return runDemo(words, output)
+    },
+  },
+  {
+    words: ['flags', 'validate'],
+    section: 'check',
+    summary: {
+      en: 'what a daemon or provider would refuse in the flag files',
+      'zh-CN': 'flag 文件中守护进程或提供方会拒绝的内容',
+    },
+    options: ['--override', '--json', '--help'],
+    async runWords(words, { env, output }) {
+      const { runFlagsValidate } = await import('./flags-validate.js')
+      return runFlagsValidate(words, env, output)
+    },
+  },
+  {
+    words: ['llm', 'validate'],
+    section: 'check',
+    summary: {
+      en: 'what the service would refuse in a file of LLM endpoints',
+      'zh-CN': 'LLM 端点文件中服务会拒绝的内容',
+    },
+    options: ['--keys', '--json', '--help'],
+    async runWords(words, { env, output }) {
+      const { runLlmValidate } = await import('./llm-validate.js')
+      return runLlmValidate(words, env, output)
+    },
+  },
+  {
+    words: ['llm', 'schema'],
+    section: 'check',
+    summary: { en: 'the JSON schema of such a file', 'zh-CN': '该文件的 JSON schema' },
+    options: ['--help'],
+    async runWords(words, { output }) {
+      const { runLlmSchema } = await import('./llm-schema.js')
+      return runLlmSchema(words, output)
+    },
+  },
+]
+
+/** Address and token of the profile where the environment has none. */
+function withProfile(around: Surroundings): Surroundings['env'] {
+  const language: Language = 'en'
+  try {
+    const { url, token } = connectionOf({}, around.env, sayIn(language))
+    return { ...around.env, CHAT_URL: url, CHAT_TOKEN: token }
+  } catch {
+    // The command says itself what is missing.
+    return around.env
+  }
+}

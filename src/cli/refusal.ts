@@ -1,0 +1,67 @@
+import { Refused } from './command-error.js'
+import type { Connection } from './connection.js'
+import type { Say } from './language.js'
+import { printable } from './table.js'
+
+export interface RefusalFacts {
+  readonly status: number
+  readonly code: string
+  readonly message: string
+  readonly details: readonly string[]
+  /** s, from the header of that name */
+  readonly retryAfter: string | null
+}
+
+/** What the service said, its details, and what to do. */
+export function refusalOf(facts: RefusalFacts, from: Pick<Connection, 'tokenFrom'>, t: Say): Refused {
+  const { status, code, message, details } = facts
+  const head = t(
+    `The service refused (${status} ${code}): ${message}`,
+    `服务拒绝了请求（${status} ${code}）：${message}`,
+  )
+  const hint = hintOf(facts, from, t)
+  const lines = [head, ...details, ...(hint === undefined ? [] : [hint])]
+  return new Refused(printable(lines.join('\n  ')), status, code)
+}
+
+function hintOf(
+  { status, retryAfter }: RefusalFacts,
+  { tokenFrom }: Pick<Connection, 'tokenFrom'>,
+  t: Say,
+): string | undefined {
+  switch (status) {
+    case 401:
+      return t(
+        `${tokenFrom} holds the token that was sent. Get a new one: chat-cutover login, or in development chat-cutover token`,
+        `所用令牌来自 ${tokenFrom}。请获取新令牌：chat-cutover login，开发环境可用 chat-cutover token`,
+      )
+    case 403:
+      return t(
+        `${tokenFrom} is of a role below CHAT_OPERATOR_ROLE. Use the token of an operator`,
+        `${tokenFrom} 的角色低于 CHAT_OPERATOR_ROLE，请使用运维人员的令牌`,
+      )
+    case 404:
+      return t(
+        'Where the id is right, the service may be older than this command',
+        '若编号无误，服务版本可能低于本命令',
+      )
+    case 412:
+      return t(
+        'Somebody edited the flag file meanwhile. Look at it (chat-cutover flags show), then run the command again',
+        '期间有人修改了 flag 文件。请先查看（chat-cutover flags show），再重新执行本命令',
+      )
+    case 422:
+      return t(
+        'Nothing was written. A rule that was made by hand is edited in the file itself',
+        '未写入任何内容。手工编写的规则请直接在文件中修改',
+      )
+    case 429:
+    case 503: {
+      const when =
+        retryAfter === null ? t('in a moment', '稍后') : t(`in ${retryAfter} s`, `${retryAfter} 秒后`)
+      return t(`Try again ${when}`, `请在${when}重试`)
+    }
+    default:
+      return undefined
+  }
+}

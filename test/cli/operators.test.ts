@@ -1,0 +1,278 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect } from 'chai'
+import type { FallbackSnapshot } from '../../src/fallback/fallback.js'
+import { explanationSchema } from '../../src/protocol/api.js'
+import { fallbackStatusSchema, metricsSchema, orgMetricsSchema } from '../../src/protocol/fallback.js'
+import { NEUTRAL } from '../../src/store/override.js'
+import { operatorEnv, runCli } from '../support/cli.js'
+import { type Edge, startEdge } from '../support/edge.js'
+import { NOTHING, QUIET } from '../support/fallback-fakes.js'
+import { manualClock } from '../support/manual-clock.js'
+
+const TRIPPED: FallbackSnapshot = {
+  ...QUIET,
+  persisted: true,
+  propagated: false,
+  override: {
+    ...NEUTRAL,
+    auto: {
+      state: 'fallback',
+      trip: { cause: 'error_rate', value: 0.55, threshold: 0.5 },
+      since: Date.UTC(2026, 0, 1),
+      holdUntil: Date.UTC(2026, 0, 1, 0, 0, 30),
+    },
+    trips: 2,
+    revision: 3,
+  },
+  alerts: [{ kind: 'both_sick' }],
+}
+
+describe('chat-cutover against the service', () => {
+  let edge: Edge
+  let env: Record<string, string>
+
+  beforeEach(async () => {
+    edge = await startEdge()
+    env = await operatorEnv(edge)
+  })
+  afterEach(() => edge.close())
+
+  const well = async (argv: string[], more: Record<string, string> = {}): Promise<string> => {
+    const { code, out, err } = await runCli(argv, { env: { ...env, ...more } })
+    expect([code, err]).to.deep.equal([0, ''])
+    return out
+  }
+
+  it('status: quiet', async () => {
+    const out = await well(['status'])
+    expect(out).to.match(/^Service +http:\S+ \(replica-1\)\nFallback +none\n/)
+    expect(out).to.match(/\nProbe +the runtime is well\n/)
+    expect(out).to.match(/\nExecutions +0 +0\nError rate +- +-\n/)
+    expect(out).not.to.contain('\u001b')
+  })
+
+  it('status: tripped, in both languages, with what an operator has to look at', async () => {
+    edge.fallback.now = TRIPPED
+    const out = await well(['status'])
+    expect(out).to.match(/\nFallback +on: the direct LLM answers \(trip 2 in a row\)\n/)
+    expect(out).to.match(
+      /\nWhy +Error rate too high: 55\.00% \(threshold: 50\.00%\)\nSince +2026-01-01 00:00:00Z/,
+    )
+    expect(out).to.match(/\nOverride +stored, not yet seen/)
+    expect(out).to.match(/\nAlert +\S/)
+    const zh = await well(['status'], { LANG: 'zh_CN.UTF-8' })
+    expect(zh).to.match(
+      /\n回退 +生效中：由直连 LLM 回答（连续第 2 次）\n原因 +错误率过高: 55\.00% \(阈值: 50\.00%\)\n/,
+    )
+    expect(await well(['status', '--lang', 'zh-CN'])).to.contain('生效中')
+    expect(await well(['status', '--lang', 'en'], { LANG: 'zh_CN.UTF-8' })).to.contain('Fallback')
+  })
+
+  it('status: tells how long the hold still is', async () => {
+    edge.fallback.now = TRIPPED
+    const clock = manualClock(Date.UTC(2026, 0, 1, 0, 0, 10))
+    const { out } = await runCli(['status'], { env, clock })
+    expect(out).to.contain('(10 s), recovery in 20 s at the earliest')
+  })
+
+  it('status: colours on a screen alone, and not with NO_COLOR', async () => {
+    expect((await runCli(['status'], { env, columns: 80 })).out).to.contain('\u001b[')
+    expect((await runCli(['status'], { env: { ...env, NO_COLOR: '1' }, columns: 80 })).out).not.to.contain(
+      '\u001b',
+    )
+    expect((await runCli(['status'], { env: { ...env, TERM: 'dumb' }, columns: 80 })).out).not.to.contain(
+      '\u001b',
+    )
+  })
+
+  it('keeps words of others from steering the terminal', async () => {
+    edge.fallback.now = {
+      ...QUIET,
+      override: { ...NEUTRAL, manual: { scope: 'all', reason: 'ok\u001b[2J\u0007' } },
+    }
+    expect(await well(['status']))
+      .to.contain('ok [2J')
+      .and.not.to.contain('\u001b')
+  })
+
+  it('metrics: of all orgs and of one', async () => {
+    const busy = {
+      ...NOTHING,
+      total: 50,
+      success: 48,
+      error: 2,
+      timeout: 1,
+      errorRate: 0.04,
+      timeoutRate: 0.02,
+    }
+    edge.windows.held.set('runtime_orchestrator', busy)
+    edge.windows.held.set('org-1/direct_llm', { ...busy, avgLatencyMs: 1250, p50LatencyMs: 900 })
+    expect(await well(['metrics'])).to.match(
+      /\nExecutions +0 +50\nError rate +- +4\.0%\nTimeout rate +- +2\.0%\n/,
+    )
+    expect(await well(['metrics', 'org-1'])).to.match(
+      /\nExecutions +50 +0\n[\s\S]*\nMean latency +1\.25 s +-\nP50 .*900 ms/,
+    )
+    expect(metricsSchema.parse(JSON.parse(await well(['metrics', '--json']))).runtime.total).to.equal(50)
+    const ofOrg = JSON.parse(await well(['metrics', 'org-1', '--json']))
+    expect(orgMetricsSchema.parse(ofOrg).direct.total).to.equal(50)
+  })
+
+  it('explain: the decision and each step', async () => {
+    const out = await well(['explain', '--org', 'org-9', '--user', 'u', '--session', 's', '--agent', 'a'])
+    expect(out).to.match(/^org-9 \/ u \/ a: direct LLM \(code_default\)\n\n/)
+    expect(out).to.match(/\n→ +chat-execution-mode +direct_llm +\S/)
+    const { context } = explanationSchema.parse(JSON.parse(await well(['explain', '--json', '--org', 'x'])))
+    expect(context).to.include({ orgId: 'x', userId: 'user-1', agentId: '' })
+  })
+
+  it('fallback trigger: with reason, time and orgs', async () => {
+    const out = await well(['fallback', 'trigger', '--reason', 'moved', '--ttl', '600'])
+    expect(out).to.match(
+      /^Fallback +by hand: on the direct LLM\nWhy +moved\nBy hand +everybody, until a reset\n/,
+    )
+    await well(['fallback', 'trigger', '--org', 'acme', '--org', 'globex,initech'])
+    expect(edge.fallback.commands).to.deep.equal([
+      { kind: 'trigger', userId: 'user-1', reason: 'moved', ttlSeconds: 600 },
+      { kind: 'trigger', userId: 'user-1', reason: '', orgIds: ['acme', 'globex', 'initech'] },
+    ])
+  })
+
+  it('fallback reset: answers the status', async () => {
+    const status = fallbackStatusSchema.parse(JSON.parse(await well(['fallback', 'reset', '--json'])))
+    expect(status.fallbackEnabled).to.equal(false)
+    expect(edge.fallback.commands).to.deep.equal([{ kind: 'reset', userId: 'user-1' }])
+  })
+
+  it('fallback history: newest first, page by page', async () => {
+    expect(await well(['fallback', 'history'])).to.equal('Nothing yet.\n')
+    for (const revision of [1, 2])
+      edge.journal.kept.push({
+        id: revision,
+        at: Date.UTC(2026, 0, 1),
+        from: 'normal',
+        to: 'fallback',
+        manualFrom: 'none',
+        manualTo: 'none',
+        actor: 'auto',
+        replica: 'replica-a',
+        cause: 'error_rate',
+        value: 0.55,
+        threshold: 0.5,
+        trips: 1,
+        revision,
+      })
+    const lines = (await well(['fallback', 'history'])).split('\n')
+    expect(lines.slice(1, 3).map((line) => line.split(/ {2,}/))).to.deep.equal(
+      ['2', '1'].map((id) => [
+        id,
+        '2026-01-01 00:00:00Z',
+        'trip',
+        'normal → fallback',
+        'replica-a',
+        'Error rate too high: 55.00% (threshold: 50.00%)',
+      ]),
+    )
+    expect((await well(['fallback', 'history', '--before', '2'])).split('\n')).to.have.length(3)
+    expect(JSON.parse(await well(['fallback', 'history', '--json', '--limit', '1']))).to.have.length(1)
+  })
+
+  it('says what is wrong with the words, and where to look', async () => {
+    for (const [argv, said] of [
+      [['status', '--nope'], /unknown option '--nope'\nTry: chat-cutover status --help/],
+      [['status', 'extra'], /too many arguments/],
+      [['fallback', 'trigger', '--ttl', '0'], /--ttl.*must be a whole number from 1 to 2592000, not 0/],
+      [['status', '--timeout', 'x'], /--timeout.*must be a whole number/],
+      [['status', '--lang', 'fr'], /--lang.*zh-CN, en/],
+      [['status', '--profile', 'none'], /There is no profile "none"[\s\S]*chat-cutover login --profile none/],
+      [['status', '--url', 'nowhere'], /^--url must be an http or https URL/],
+    ] as const) {
+      const { code, out, err } = await runCli(argv, { env })
+      expect([code, out], argv.join(' ')).to.deep.equal([2, ''])
+      expect(err).to.match(said)
+    }
+  })
+
+  it('names what the role lacks', async () => {
+    const { code, err } = await runCli(['status'], { env: await operatorEnv(edge, { role: 'member' }) })
+    expect(code).to.equal(1)
+    expect(err).to.match(/403 forbidden[\s\S]+CHAT_OPERATOR_ROLE/)
+  })
+})
+
+describe('chat-cutover against what answers otherwise', () => {
+  let server: Server
+  let answer: RequestListener
+  let env: Record<string, string>
+
+  beforeEach(async () => {
+    server = createServer((request, response) => answer(request, response))
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    env = { CHAT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, CHAT_TOKEN: 'abc' }
+  })
+  afterEach(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+
+  const refusing = (status: number, code: string, headers: Record<string, string> = {}): void => {
+    answer = (_, response) => {
+      response.writeHead(status, { 'content-type': 'application/json', ...headers })
+      response.end(JSON.stringify({ success: false, error: { code, message: 'No.', details: ['why'] } }))
+    }
+  }
+
+  for (const [status, code, hint] of [
+    [401, 'unauthorized', /CHAT_TOKEN holds the token that was sent\. .*chat-cutover login/],
+    [403, 'forbidden', /CHAT_OPERATOR_ROLE/],
+    [412, 'precondition_failed', /flags show/],
+    [422, 'unprocessable', /Nothing was written/],
+    [429, 'rate_limited', /Try again in 7 s/],
+    [503, 'overloaded', /Try again in 7 s/],
+    [418, 'a_code_of_tomorrow', /No\./],
+  ] as const)
+    it(`says what to do about ${status}`, async () => {
+      refusing(status, code, { 'retry-after': '7' })
+      const { code: exit, err, out } = await runCli(['metrics'], { env })
+      expect([exit, out]).to.deep.equal([1, ''])
+      expect(err).to.contain(`The service refused (${status} ${code}): No.\n  why\n`).and.match(hint)
+      const { err: zh } = await runCli(['metrics', '--lang', 'zh-CN'], { env })
+      expect(zh).to.contain(`服务拒绝了请求（${status} ${code}）`)
+    })
+
+  it('gives up after --timeout', async () => {
+    answer = () => undefined
+    const { code, err } = await runCli(['metrics', '--timeout', '1'], { env })
+    expect(code).to.equal(1)
+    expect(err).to.contain('it did not answer within 1 s')
+  })
+
+  it('ends by Ctrl-C with 130 and without a word', async () => {
+    const interrupt = new AbortController()
+    answer = () => interrupt.abort()
+    expect(await runCli(['metrics'], { env, interrupt: interrupt.signal })).to.deep.equal({
+      code: 130,
+      out: '',
+      err: '',
+    })
+  })
+
+  it('leaves out what a newer service tells, and says so where the shape is another one', async () => {
+    const newer = { ...NOTHING, tomorrow: 1 }
+    let data: object = { direct: newer, runtime: newer, fallbackEnabled: false, fallbackReason: '', more: {} }
+    answer = (_, response) => response.end(JSON.stringify({ success: true, data }))
+    const { code, out } = await runCli(['metrics', '--json'], { env })
+    expect(code).to.equal(0)
+    expect(JSON.parse(out)).to.deep.equal({
+      direct: NOTHING,
+      runtime: NOTHING,
+      fallbackEnabled: false,
+      fallbackReason: '',
+    })
+    data = { ...data, fallbackEnabled: 'no' }
+    expect((await runCli(['metrics'], { env })).err).to.contain('is of another version')
+  })
+})
