@@ -6,6 +6,11 @@ import { isEqual, isTextList, OpsDocument } from './ops-document.js'
 /** items of a list that are changed one by one: each costs a look through the file, 0.7 ms of the event loop's time */
 const MAX_SINGLE_ITEMS = 50
 
+/** characters of a line to which a list may grow that stands on one */
+const MAX_LINE = 100
+
+type ListEnd = NonNullable<ReturnType<OpsDocument['endOfList']>>
+
 /** What is to be changed is not in a form that an edit may touch. */
 export class EditRefused extends Error {
   override readonly name = 'EditRefused'
@@ -61,7 +66,7 @@ export class DocumentEditor {
       if (!keep.has(before[at] ?? '') || before.indexOf(before[at] ?? '') < at) this.#removeItem(path, at)
     let length = stay.length
     for (const item of added) {
-      this.#apply([...path, length], item)
+      this.#addItem(path, length, item)
       length += 1
     }
     this.#changed(path, before, this.document.at(path))
@@ -80,6 +85,32 @@ export class DocumentEditor {
     })
     this.text = applyEdits(this.text, edits)
     this.document = parsed(this.text)
+  }
+
+  /** In the form of the list: on its line while that is not too long, or on one of its own as those before it. */
+  #addItem(list: JSONPath, index: number, item: string): void {
+    const place = this.document.endOfList(list)
+    const content = place === undefined ? undefined : this.#contentOfItem(place, item)
+    if (place === undefined || content === undefined) {
+      this.#apply([...list, index], item)
+      return
+    }
+    this.text = applyEdits(this.text, [{ offset: place.offset, length: 0, content }])
+    this.document = parsed(this.text)
+  }
+
+  /** Undefined where the list has to be broken into lines. */
+  #contentOfItem({ before, start, end }: ListEnd, item: string): string | undefined {
+    const json = JSON.stringify(item)
+    const isOneLine = !this.text.slice(start, end).includes('\n')
+    if (isOneLine) {
+      const line = this.text.slice(this.text.lastIndexOf('\n', start) + 1, end)
+      if (line.length + json.length + 2 > MAX_LINE) return undefined
+      return before === undefined ? json : `, ${json}`
+    }
+    if (before === undefined) return undefined
+    const between = this.text.slice(before.from, before.to).replace(',', '')
+    return between.trim() === '' ? `,${between}${json}` : undefined
   }
 
   /** Not by `modify`: it breaks a list that stands on one line where the last item goes. */

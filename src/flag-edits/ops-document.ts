@@ -62,6 +62,25 @@ export class OpsDocument {
     return { offset, length: item.offset + item.length - offset }
   }
 
+  /** The place in the text behind the items of a list, and where it and its last two items are; undefined for no list. */
+  endOfList(list: JSONPath):
+    | {
+        readonly offset: number
+        /** what stands before the last item: from the item before it, or from the bracket */
+        readonly before: { readonly from: number; readonly to: number } | undefined
+        readonly start: number
+        readonly end: number
+      }
+    | undefined {
+    const parent = findNodeAtLocation(this.root, list)
+    if (parent?.type !== 'array') return undefined
+    const [start, end] = [parent.offset, parent.offset + parent.length]
+    const [last, previous] = [...(parent.children ?? [])].reverse()
+    if (last === undefined) return { offset: start + 1, before: undefined, start, end }
+    const from = previous === undefined ? start + 1 : previous.offset + previous.length
+    return { offset: last.offset + last.length, before: { from, to: last.offset }, start, end }
+  }
+
   /** Path of the list of orgs, where it has the form of the shipped file. */
   orgListPath(): JSONPath | undefined {
     const rule = this.at(['$evaluators', ORG_LIST])

@@ -124,6 +124,27 @@ describe('an edit of the operators’ file', () => {
       }
   })
 
+  it('adds an org in the form of the list, broken into lines where it gets long', () => {
+    const short = edited(SHIPPED, { mode: 'direct_llm', enabledOrgs: { add: ['acme', 'globex'] } })
+    const list = '"in": [{ "var": "orgId" }, []]'
+    const wanted = SHIPPED.replace(list, '"in": [{ "var": "orgId" }, ["acme", "globex"]]')
+    expect(short.text).to.equal(wanted.replace('"defaultVariant": null', '"defaultVariant": "direct_llm"'))
+    const lines = SHIPPED.replace(
+      list,
+      '"in": [\n        { "var": "orgId" },\n        [\n          "acme"\n        ]\n      ]',
+    )
+    const more = edited(lines, { mode: 'direct_llm', enabledOrgs: { add: ['globex'] } })
+    expect(changedLines(lines, more.text).new).to.deep.equal([
+      '"acme",',
+      '"globex"',
+      '"defaultVariant": "direct_llm",',
+    ])
+    const names = Array.from({ length: 20 }, (_, at) => `organisation-${at}`)
+    const long = edited(SHIPPED, { enabledOrgs: { add: names } })
+    expect(valuesOf(long.text).mode.enabledOrgs).to.deep.equal(names)
+    expect(long.text).to.match(/^ +"organisation-19"$/m)
+  })
+
   it('sets a list of any length, and takes doubles out', () => {
     const many = Array.from({ length: 1_000 }, (_, at) => `org-${at}`)
     const long = edited(SHIPPED, { enabledOrgs: { set: many } })

@@ -206,7 +206,7 @@ describe('PATCH /runtime/flags', () => {
     expect(text()).to.equal(SHIPPED)
     expect(preview.diff)
       .to.include('--- chat.flagd.json\n')
-      .and.to.match(/^\+ +"acme"$/m)
+      .and.to.include('+      "in": [{ "var": "orgId" }, ["acme"]]\n')
     expect(preview.changes.length).to.be.greaterThan(0)
     expect(preview.values.mode.canaryPercent).to.equal(20)
 
