@@ -1,5 +1,4 @@
 import { ExecutionError } from './execution-error.js'
-import type { ChunkSource } from './sse-reader.js'
 
 /** What a body is, by its first bytes: content types lie or are missing. */
 export type BodyKind = 'sse' | 'json'
@@ -9,29 +8,35 @@ const LONGEST = 6
 /** bytes of white space after which nobody looks any longer */
 const MAX_LOOK = 4096
 
-/** The body from its first byte on. */
-export interface KnownBody {
-  readonly kind: BodyKind
-  readonly source: ChunkSource
-}
-
 /**
  * Looks at the first bytes that are no white space. An answer that calls itself an event stream is read as one unless it
  * plainly is JSON or HTML; any other has to begin like one. A body without a byte is an event stream without an event.
  */
-export async function knownBody(source: ChunkSource, contentType: string): Promise<KnownBody> {
-  const named = contentType.toLowerCase().startsWith('text/event-stream')
-  const seen: Buffer[] = []
-  let start = ''
-  let bytes = 0
-  while (!decided(start, named) && bytes < MAX_LOOK) {
-    const chunk = await source.read()
-    if (chunk === undefined) break
-    seen.push(chunk)
-    bytes += chunk.length
-    start = beginningOf(seen)
+export class AnswerHead {
+  readonly #isNamed: boolean
+  #seen: Buffer = Buffer.alloc(0)
+
+  constructor(contentType: string) {
+    this.#isNamed = contentType.toLowerCase().startsWith('text/event-stream')
   }
-  return { kind: kindOf(start, named), source: afterAll(seen, source) }
+
+  /** all that came so far */
+  get seen(): Buffer {
+    return this.#seen
+  }
+
+  /** @returns undefined while more has to come. @throws ExecutionError for what is no answer */
+  take(chunk: Buffer): BodyKind | undefined {
+    this.#seen = this.#seen.length === 0 ? chunk : Buffer.concat([this.#seen, chunk])
+    const start = beginningOf(this.#seen)
+    if (!decided(start, this.#isNamed) && this.#seen.length < MAX_LOOK) return undefined
+    return kindOf(start, this.#isNamed)
+  }
+
+  /** The body is over. @throws ExecutionError for what is no answer */
+  end(): BodyKind {
+    return kindOf(beginningOf(this.#seen), this.#isNamed)
+  }
 }
 
 function decided(start: string, named: boolean): boolean {
@@ -51,22 +56,12 @@ function begins(start: string): boolean {
 }
 
 /** Enough of it to know; byte by byte, since a byte order mark and white space may stand first. */
-function beginningOf(seen: readonly Buffer[]): string {
-  const text = Buffer.concat(seen).subarray(0, MAX_LOOK).toString('latin1')
+function beginningOf(seen: Buffer): string {
+  const text = seen.subarray(0, MAX_LOOK).toString('latin1')
   return text
     .replace(/^(?:\xef\xbb\xbf|\xef\xbb?$)/, '')
     .trimStart()
     .slice(0, LONGEST)
-}
-
-function afterAll(seen: readonly Buffer[], source: ChunkSource): ChunkSource {
-  const left = [...seen]
-  return {
-    read() {
-      const chunk = left.shift()
-      return chunk === undefined ? source.read() : Promise.resolve(chunk)
-    },
-  }
 }
 
 function protocolError(said: string): ExecutionError {

@@ -1,8 +1,8 @@
-import { Readable, type Transform } from 'node:stream'
+import type { Transform } from 'node:stream'
 import zlib from 'node:zlib'
+import type { ByteSink, ByteSource } from './byte-source.js'
 import { ExecutionError } from './execution-error.js'
 import { token } from './foreign.js'
-import type { ChunkSource } from './sse-reader.js'
 import { TransportError } from './transport-error.js'
 import type { UpstreamResponse } from './upstream-response.js'
 
@@ -33,24 +33,19 @@ function zstd(): [string, Decoder][] {
   return typeof create === 'function' ? [['zstd', () => create() as Transform]] : []
 }
 
-/** A body that can be left before its end. */
-export interface BodySource extends ChunkSource {
-  close(): void
-}
-
 /**
  * The body of a response without its `Content-Encoding`; what has come is passed on at once, and no more is read than
  * is taken.
  * @throws ExecutionError for an encoding that is not known
  */
-export function decodedBody(response: UpstreamResponse): BodySource {
+export function decodedBody(response: ByteSource & Pick<UpstreamResponse, 'contentEncoding'>): ByteSource {
   const encodings = response.contentEncoding
     .toLowerCase()
     .split(',')
     .map((encoding) => encoding.trim())
     .filter((encoding) => encoding !== '' && encoding !== 'identity')
   const [encoding] = encodings
-  if (encoding === undefined) return { read: () => response.read(), close: () => undefined }
+  if (encoding === undefined) return response
   const decoder = encodings.length === 1 ? DECODERS.get(encoding) : undefined
   if (decoder === undefined) {
     const named = token(encodings.join(','), 64) ?? 'without a readable name'
@@ -59,53 +54,65 @@ export function decodedBody(response: UpstreamResponse): BodySource {
   return new DecodedBody(response, encoding, decoder)
 }
 
-class DecodedBody implements BodySource {
-  #iterator: AsyncIterator<unknown> | undefined
+class DecodedBody implements ByteSource, ByteSink {
+  #sink: ByteSink | undefined
   #decoder: Transform | undefined
-  #over = false
+  #fault: unknown
 
   constructor(
-    private readonly source: ChunkSource,
+    private readonly source: ByteSource,
     private readonly encoding: string,
     private readonly create: Decoder,
   ) {}
 
-  async read(): Promise<Buffer | undefined> {
-    if (this.#over) return undefined
-    try {
-      this.#iterator ??= await this.#start()
-      const next = await this.#iterator?.next()
-      if (next !== undefined && next.done !== true && Buffer.isBuffer(next.value)) return next.value
-      this.#over = true
-      return undefined
-    } catch (thrown) {
-      this.#over = true
-      if (thrown instanceof TransportError) throw thrown
-      throw new ExecutionError('llm_protocol_error', 'streaming', `the answer is no ${this.encoding}`)
-    }
+  listen(sink: ByteSink): void {
+    this.#sink = sink
+    this.source.listen(this)
+  }
+
+  pause(): void {
+    this.#decoder?.pause()
+  }
+
+  resume(): void {
+    this.#decoder?.resume()
   }
 
   close(): void {
-    this.#over = true
+    this.#sink = undefined
     this.#decoder?.destroy()
+    this.source.close()
   }
 
-  /** Undefined where nothing came at all. */
-  async #start(): Promise<AsyncIterator<unknown> | undefined> {
-    const first = await this.source.read()
-    if (first === undefined) return undefined
-    const decoder = this.create(first)
-    this.#decoder = decoder
-    const encoded = Readable.from(chunksOf(first, this.source), { objectMode: true, highWaterMark: 1 })
-    encoded.on('error', (error) => decoder.destroy(error))
-    decoder.once('close', () => encoded.destroy())
-    // Without a listener an error after `close` would end the process.
-    decoder.on('error', () => undefined)
-    encoded.pipe(decoder)
-    return decoder[Symbol.asyncIterator]()
+  /** Of the encoded body: see `ByteSink`. */
+  data(chunk: Buffer): void {
+    this.#decoder ??= this.#open(this.create(chunk))
+    if (!this.#decoder.write(chunk)) this.source.pause()
   }
-}
 
-async function* chunksOf(first: Buffer, source: ChunkSource): AsyncGenerator<Buffer> {
-  for (let chunk: Buffer | undefined = first; chunk !== undefined; chunk = await source.read()) yield chunk
+  /** Of the encoded body: what came before it broke is still decoded. */
+  end(fault?: unknown): void {
+    this.#fault = fault
+    const isGivenUp = fault instanceof TransportError && fault.fault === 'aborted'
+    if (this.#decoder === undefined || isGivenUp) this.#end(fault)
+    else this.#decoder.end()
+  }
+
+  #open(decoder: Transform): Transform {
+    decoder.on('data', (chunk: Buffer) => this.#sink?.data(chunk))
+    decoder.on('drain', () => this.source.resume())
+    decoder.once('end', () => this.#end(this.#fault))
+    // Stays: without a listener an error after `close` would end the process.
+    decoder.on('error', () => {
+      const said = `the answer is no ${this.encoding}`
+      this.#end(this.#fault ?? new ExecutionError('llm_protocol_error', 'streaming', said))
+    })
+    return decoder
+  }
+
+  #end(fault: unknown): void {
+    const sink = this.#sink
+    this.#sink = undefined
+    sink?.end(fault)
+  }
 }

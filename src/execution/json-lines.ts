@@ -1,13 +1,14 @@
 import { StringDecoder } from 'node:string_decoder'
 import { parseObject } from './foreign.js'
-import type { ChunkSource } from './sse-reader.js'
+import type { FrameParser } from './sse-parser.js'
 import { TransportError } from './transport-error.js'
 
 /**
- * A body of JSON, pulled read by read: a chunk a line where its first line is a JSON object by itself, else the whole text as
+ * A body of JSON, read by read: a chunk a line where its first line is a JSON object by itself, else the whole text as
  * one chunk at its end.
  */
-export class JsonLines {
+export class JsonLines implements FrameParser {
+  fault: TransportError | undefined
   readonly #decoder = new StringDecoder('utf8')
   #started = false
   /** text behind the last line end */
@@ -17,7 +18,6 @@ export class JsonLines {
   #over = false
 
   constructor(
-    private readonly source: ChunkSource,
     /** characters that one chunk may have */
     private readonly maxChunk: number,
   ) {}
@@ -27,17 +27,29 @@ export class JsonLines {
     return this.#over && this.#given === 1
   }
 
-  /** The chunks of the next network read (there may be none); undefined at the end. */
-  async read(): Promise<readonly string[] | undefined> {
-    if (this.#over) return undefined
-    const bytes = await this.source.read()
-    if (bytes === undefined) return this.#end()
+  take(bytes: Buffer): readonly string[] {
+    if (this.fault !== undefined) return []
     const text = this.#decoded(this.#decoder.write(bytes))
     this.#rest += text
     // A long line is not searched anew with each read.
     const lines = text.includes('\n') ? this.#takeLines() : []
-    if (this.#rest.length > this.maxChunk) throw new TransportError('frame_too_large', true)
+    if (this.#rest.length > this.maxChunk) this.fault = new TransportError('frame_too_large', true)
     return lines
+  }
+
+  end(): readonly string[] {
+    this.#over = true
+    const left: string[] = []
+    const text = this.#rest + this.#decoder.end()
+    this.#rest = ''
+    this.#give(text, left)
+    // Several lines of which the first is torn: the reader of chunks looks at each, and the last may be missing.
+    if (this.#kind === 'whole' && parseObject(text) === undefined) this.#given += 1
+    return left
+  }
+
+  close(): void {
+    this.#rest = ''
   }
 
   #decoded(text: string): string {
@@ -60,17 +72,6 @@ export class JsonLines {
       this.#give(line, lines)
     }
     return lines
-  }
-
-  #end(): string[] {
-    this.#over = true
-    const left: string[] = []
-    const text = this.#rest + this.#decoder.end()
-    this.#rest = ''
-    this.#give(text, left)
-    // Several lines of which the first is torn: the reader of chunks looks at each, and the last may be missing.
-    if (this.#kind === 'whole' && parseObject(text) === undefined) this.#given += 1
-    return left
   }
 
   #give(text: string, chunks: string[]): void {

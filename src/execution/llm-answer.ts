@@ -1,13 +1,13 @@
-import { bounded } from '../core/bounded.js'
-import type { Clock } from '../core/clock.js'
-import { knownBody } from './answer-head.js'
-import type { BackendEvent, ExecutionCall } from './backend.js'
-import { type BodySource, decodedBody } from './decoded-body.js'
+import type { Clock, Timer } from '../core/clock.js'
+import { AnswerHead } from './answer-head.js'
+import type { BackendEvent, BackendSink, ExecutionCall, RunningExecution } from './backend.js'
+import type { ByteSink, ByteSource } from './byte-source.js'
+import { decodedBody } from './decoded-body.js'
 import { ExecutionError } from './execution-error.js'
 import { JsonLines } from './json-lines.js'
 import { LlmTranslator, type LlmTranslatorOptions } from './llm-events.js'
 import { FRAME_SHARE } from './memory-share.js'
-import { SseReader } from './sse-reader.js'
+import { type FrameParser, SseParser } from './sse-parser.js'
 import { TransportError } from './transport-error.js'
 import type { UpstreamResponse } from './upstream-response.js'
 
@@ -17,126 +17,183 @@ export const MAX_LLM_FRAME = 16_777_216
 /** ms without anything more after a `finish_reason`; then the answer is over, whatever the server forgot. */
 const LINGER_MS = 1000
 
-type Batch = readonly BackendEvent[]
+/** What an answer needs of its response. */
+export type AnswerBody = ByteSource & Pick<UpstreamResponse, 'contentType' | 'contentEncoding'>
 
 /**
- * The body of a good response as an answer, pulled batch by batch: one a network read, at last its facts and its usage.
- * No generator: each layer of those costs every batch a few turns of the microtask queue.
+ * The body of a good response as an answer: what one read brings goes on at once as one batch, never an empty one; the last
+ * one tells the facts and the usage.
  */
-export class LlmAnswer {
+export class LlmAnswer implements RunningExecution, ByteSink {
   readonly #translator: LlmTranslator
-  #body: BodySource | undefined
-  #reader: SseReader | JsonLines | undefined
+  readonly #head: AnswerHead
+  #body: ByteSource | undefined
+  #parser: FrameParser | undefined
+  #isHeld = false
   #over = false
-  #failure: unknown
-  /** monotonic ms; once a `finish_reason` came */
-  #until: number | undefined
+  #isTold = false
+  /** runs out once a `finish_reason` came and nothing follows */
+  #linger: Timer | undefined
 
   constructor(
-    private readonly response: UpstreamResponse,
+    private readonly response: AnswerBody,
     private readonly call: Pick<ExecutionCall, 'onComplete'>,
     private readonly clock: Clock,
-    options: LlmTranslatorOptions = {},
+    options: LlmTranslatorOptions,
+    private readonly sink: BackendSink,
   ) {
     this.#translator = new LlmTranslator(options)
+    this.#head = new AnswerHead(response.contentType)
   }
 
-  /** The next batch, never an empty one; undefined at its good end; rejects where it failed. One pull at a time. */
-  async next(): Promise<Batch | undefined> {
-    for (;;) {
-      if (this.#failure !== undefined) throw this.#failure
-      if (this.#over) return undefined
-      let batch: Batch | undefined
-      try {
-        batch = await this.#pull()
-      } catch (thrown) {
-        this.#failure = thrown
-      }
-      batch ??= this.#end()
-      if (batch.length > 0) return batch
-    }
+  /** Begins to read. @throws ExecutionError for an encoding that is not known */
+  start(): void {
+    this.#body = decodedBody(this.response)
+    this.#body.listen(this)
   }
 
-  /** Frees what is held; nothing more is pulled. */
+  resume(): void {
+    if (!this.#isHeld) return
+    this.#isHeld = false
+    if (this.#over) return
+    if (this.#translator.settled) this.#wait()
+    this.#body?.resume()
+  }
+
+  /** Frees what is held; nothing more is passed on. */
   close(): void {
     this.#over = true
-    if (this.#reader instanceof SseReader) this.#reader.close()
+    this.#linger?.cancel()
+    this.#parser?.close()
     this.#body?.close()
   }
 
-  /** What one read brings; undefined at the end. */
-  async #pull(): Promise<Batch | undefined> {
-    const translator = this.#translator
-    if (translator.error !== undefined) throw translator.error
-    if (translator.done) return undefined
-    if (this.#reader === undefined) return this.#open()
-    if (translator.settled) return this.#readOn(this.#reader)
-    const chunks = await this.#reader.read()
-    if (chunks !== undefined) return translator.translate(chunks)
-    if (this.#reader instanceof SseReader) throw endedEarly()
-    return this.#endOfJson(this.#reader)
+  /** Of the body: see `ByteSink`. */
+  data(chunk: Buffer): void {
+    if (this.#over) return
+    try {
+      const parser = this.#parser
+      if (parser !== undefined) this.#take(parser, parser.take(chunk))
+      else this.#begin(chunk)
+    } catch (thrown) {
+      this.#stray(thrown)
+    }
   }
 
-  async #open(): Promise<Batch> {
-    this.#body = decodedBody(this.response)
-    const { kind, source } = await knownBody(this.#body, this.response.contentType)
-    // A server that does not stream, though it was asked to: the whole completion as one JSON, or a chunk a line.
-    if (kind === 'json') this.#reader = new JsonLines(source, MAX_LLM_FRAME)
-    else {
-      const options = { maxFrame: MAX_LLM_FRAME, namedErrors: true, share: FRAME_SHARE }
-      this.#reader = new SseReader(source, options)
+  /** Of the body: see `ByteSink`. */
+  end(fault?: unknown): void {
+    if (this.#over) return
+    try {
+      this.#takeEnd(fault)
+    } catch (thrown) {
+      this.#stray(thrown)
     }
-    return []
+  }
+
+  #begin(chunk: Buffer): void {
+    const kind = this.#head.take(chunk)
+    if (kind === undefined) return
+    const parser = parserOf(kind)
+    this.#parser = parser
+    this.#take(parser, parser.take(this.#head.seen))
+  }
+
+  #take(parser: FrameParser, chunks: readonly string[]): void {
+    const translator = this.#translator
+    const { usage, settled } = translator
+    const batch = translator.translate(chunks)
+    if (translator.error !== undefined || translator.done) this.#end(batch, translator.error)
+    else if (parser.fault !== undefined) this.#broken(batch, parser.fault)
+    else {
+      if (batch.length > 0 && !this.sink.batch(batch)) this.#hold()
+      // Keep-alives are nothing: they must not hold up the end.
+      else if (translator.settled && (!settled || batch.length > 0 || translator.usage !== usage))
+        this.#wait()
+    }
+  }
+
+  #hold(): void {
+    this.#isHeld = true
+    this.#linger?.cancel()
+    this.#body?.pause()
   }
 
   /** Usage may follow a `finish_reason`, and on servers that send one with every chunk the rest of the text. */
-  async #readOn(reader: SseReader | JsonLines): Promise<Batch | undefined> {
-    const translator = this.#translator
+  #wait(): void {
+    if (this.#over) return
     // Complete as far as anybody can tell: late is only the usage now.
-    if (!translator.wentOn) this.call.onComplete()
-    this.#until ??= this.clock.monotonic() + LINGER_MS
-    const chunks = await this.#readBefore(this.#until, reader)
-    if (chunks === undefined) return undefined
-    const { usage } = translator
-    const batch = translator.translate(chunks)
-    // Keep-alives are nothing: they must not hold up the end.
-    if (batch.length > 0 || translator.usage !== usage) this.#until = undefined
-    return batch
+    if (!this.#translator.wentOn) this.call.onComplete()
+    this.#linger?.cancel()
+    this.#linger = this.clock.schedule(LINGER_MS, () => this.#end([], undefined))
   }
 
-  async #readBefore(until: number, reader: SseReader | JsonLines): Promise<readonly string[] | undefined> {
-    try {
-      const chunks = await bounded(reader.read(), Math.max(0, until - this.clock.monotonic()), this.clock)
-      return chunks === 'late' ? undefined : chunks
-    } catch (thrown) {
-      // Only where its `finish_reason` meant the end was the answer complete before it broke.
-      if (this.#translator.wentOn || !(thrown instanceof TransportError)) throw thrown
-      return undefined
+  #takeEnd(fault: unknown): void {
+    const translator = this.#translator
+    // Broken before anybody could tell what it is.
+    if (this.#parser === undefined && fault !== undefined) {
+      this.#broken([], fault)
+      return
     }
+    const parser = this.#parser ?? parserOf(this.#head.end())
+    const chunks = this.#parser === undefined ? [...parser.take(this.#head.seen)] : []
+    this.#parser = parser
+    // Of a body that broke whole lines alone are chunks.
+    if (fault === undefined || !(parser instanceof JsonLines)) chunks.push(...parser.end())
+    const batch = translator.translate(chunks)
+    if (translator.error !== undefined || translator.done) this.#end(batch, translator.error)
+    else if (fault !== undefined) this.#broken(batch, fault)
+    else this.#end(batch, translator.settled ? undefined : this.#unfinished(parser))
+  }
+
+  /** Only where its `finish_reason` meant the end was the answer complete before it broke. */
+  #broken(batch: readonly BackendEvent[], fault: unknown): void {
+    const { settled, wentOn } = this.#translator
+    const isComplete = settled && !wentOn && fault instanceof TransportError
+    this.#end(batch, isComplete ? undefined : fault)
   }
 
   /** Without a reason for its end: one completion needs none, of several lines the last may be missing. */
-  #endOfJson(reader: JsonLines): undefined {
+  #unfinished(parser: FrameParser): ExecutionError | undefined {
+    if (!(parser instanceof JsonLines)) return endedEarly()
     if (!this.#translator.spoke)
-      throw new ExecutionError('llm_protocol_error', 'headers', 'the JSON is no chat completion')
-    if (!reader.isSingle) throw endedEarly()
+      return new ExecutionError('llm_protocol_error', 'headers', 'the JSON is no chat completion')
+    return parser.isSingle ? undefined : endedEarly()
   }
 
   /** Over, for better or worse: what was held because more might have come is part of what the user got. */
-  #end(): Batch {
+  #end(batch: readonly BackendEvent[], failure: unknown): void {
+    if (this.#over) return
     const translator = this.#translator
-    const rest = translator.end()
+    const last = [...batch, ...translator.end()]
+    const failed = failure ?? translator.error
     this.close()
-    this.#failure ??= translator.error
-    if (this.#failure !== undefined) return rest
-    this.call.onComplete()
-    const { finishReason, usage } = translator
-    return [
-      ...rest,
-      ...(finishReason === undefined ? [] : [{ type: 'facts' as const, data: { finishReason } }]),
-      ...(usage === undefined ? [] : [{ type: 'usage' as const, data: usage }]),
-    ]
+    if (failed === undefined) {
+      this.call.onComplete()
+      const { finishReason, usage } = translator
+      if (finishReason !== undefined) last.push({ type: 'facts', data: { finishReason } })
+      if (usage !== undefined) last.push({ type: 'usage', data: usage })
+    }
+    if (last.length > 0) this.sink.batch(last)
+    this.#tell(failed)
   }
+
+  /** What should not have been thrown ends it all the same. */
+  #stray(thrown: unknown): void {
+    if (!this.#over) this.#end([], thrown)
+    else this.#tell(thrown)
+  }
+
+  #tell(failure: unknown): void {
+    if (this.#isTold) return
+    this.#isTold = true
+    this.sink.end(failure)
+  }
+}
+
+/** A server that does not stream, though it was asked to: the whole completion as one JSON, or a chunk a line. */
+function parserOf(kind: 'json' | 'sse'): FrameParser {
+  if (kind === 'json') return new JsonLines(MAX_LLM_FRAME)
+  return new SseParser({ maxFrame: MAX_LLM_FRAME, namedErrors: true, share: FRAME_SHARE })
 }
 
 function endedEarly(): ExecutionError {

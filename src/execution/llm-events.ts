@@ -48,7 +48,7 @@ export class LlmTranslator {
     return this.#content.refused && this.#finish === 'stop' ? 'refusal' : this.#finish
   }
 
-  translate(chunks: readonly string[]): readonly BackendEvent[] {
+  translate(chunks: readonly string[]): BackendEvent[] {
     const out: BackendEvent[] = []
     for (const chunk of chunks) {
       if (this.done || this.error !== undefined) break

@@ -29,6 +29,8 @@ export class RoutedExecution implements RunningExecution, BackendSink {
   /** the request under way, which feeds us */
   #answer: RunningExecution | undefined
   #isAnswering = false
+  /** requests sent */
+  #sent = 0
   #sleep: Timer | undefined
   /** requests that failed */
   #failedRequests = 0
@@ -121,9 +123,11 @@ export class RoutedExecution implements RunningExecution, BackendSink {
       connectMs: Math.min(connectMs, leftMs),
       headersMs: Math.min(headersMs, leftMs),
     }
+    this.#sent += 1
+    const sent = this.#sent
     try {
       const answer = backend.execute(this.turn, call, this)
-      if (this.#isAnswering) this.#answer = answer
+      if (this.#isAnswering && sent === this.#sent) this.#answer = answer
     } catch (thrown) {
       this.end(thrown)
     }

@@ -1,41 +1,42 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../core/clock.js'
+import type { ByteSink, ByteSource } from './byte-source.js'
 import { TransportError } from './transport-error.js'
 
 /** Long enough for a `[DONE]` and the last chunk to arrive, so that the connection can be used again. */
 const REST_MS = 250
 const REST_BYTES = 65_536
 
-type Waiter = { resolve(chunk: Buffer | undefined): void; reject(error: TransportError): void }
-
 /**
- * A response whose body is pulled: nothing is read from the socket (beyond the stream's small buffer) unless someone
- * waits for it, so a slow reader slows the upstream. Reads the native response, since each layer costs CPU an event.
+ * A response whose body is pushed: each network read goes to the sink at once, in one call. Reads the native response,
+ * since each layer costs CPU an event; nothing is read before `listen`.
  */
-export class UpstreamResponse {
+export class UpstreamResponse implements ByteSource {
   readonly status: number
   readonly contentType: string
   readonly contentEncoding: string
   /** where a redirect points, as the server wrote it */
   readonly location: string | undefined
   readonly retryAfter: string | undefined
-  #waiter: Waiter | undefined
+  #sink: ByteSink | undefined
   #fault: TransportError | undefined
   #ended = false
+  #isPaused = false
   #readingRest = false
 
   constructor(
     private readonly response: IncomingMessage,
     private readonly clock: Clock,
     /** Closes the connection, or gives it back where the response has ended. */
-    private readonly close: () => void,
+    private readonly shut: () => void,
   ) {
     this.status = response.statusCode ?? 0
     this.contentType = response.headers['content-type'] ?? ''
     this.contentEncoding = response.headers['content-encoding'] ?? ''
     this.location = response.headers.location
     this.retryAfter = response.headers['retry-after']
-    response.on('readable', this.#onReadable)
+    // got's own, for a reader of its stream that there is none of here: with it the response would not flow.
+    response.removeAllListeners('readable')
     response.once('end', this.#onEnd)
     response.on('error', this.#onBroken)
     response.once('close', this.#onBroken)
@@ -47,64 +48,69 @@ export class UpstreamResponse {
     return Array.isArray(value) ? value.join(', ') : value
   }
 
-  /** All that has arrived; waits where nothing has; undefined at the end. One read at a time. */
-  read(): Promise<Buffer | undefined> {
-    const chunk = this.#chunk()
-    if (chunk !== null) return Promise.resolve(chunk)
-    if (this.#ended) return Promise.resolve(undefined)
-    if (this.#fault !== undefined) return Promise.reject(this.#fault)
-    return new Promise((resolve, reject) => {
-      this.#waiter = { resolve, reject }
-    })
+  listen(sink: ByteSink): void {
+    this.#sink = sink
+    if (this.#ended) sink.end()
+    else if (this.#fault !== undefined) sink.end(this.#fault)
+    else {
+      this.response.on('data', this.#onData)
+      this.response.resume()
+    }
+  }
+
+  pause(): void {
+    this.#isPaused = true
+    this.response.pause()
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    if (this.#fault === undefined) this.response.resume()
+    else this.#tell()
+  }
+
+  close(): void {
+    this.#sink = undefined
   }
 
   /** The answer is complete: what little may follow is read away, so that the connection lives on. */
   release(): void {
+    this.#sink = undefined
     if (this.#ended || this.#fault !== undefined || this.#readingRest) {
-      this.close()
+      this.shut()
       return
     }
     this.#readingRest = true
     let left = REST_BYTES
-    const timer = this.clock.schedule(REST_MS, this.close)
-    const readRest = (): void => {
-      for (let chunk = this.#chunk(); chunk !== null; chunk = this.#chunk()) left -= chunk.length
-      if (left < 0) this.close()
-    }
-    this.response.on('readable', readRest)
+    const timer = this.clock.schedule(REST_MS, this.shut)
+    this.response.off('data', this.#onData)
+    this.response.on('data', (chunk: Buffer) => {
+      left -= chunk.length
+      if (left < 0) this.shut()
+    })
     this.response.once('close', () => timer.cancel())
     this.response.once('end', () => {
       timer.cancel()
-      this.close()
+      this.shut()
     })
-    readRest()
+    this.response.resume()
   }
 
-  /** Ends it at once; a waiting read rejects. */
+  /** Ends it at once; the sink is told. */
   destroy(): void {
-    this.#fail('aborted')
-    this.close()
+    this.#isPaused = false
+    if (!this.#ended) this.#fail('aborted')
+    this.shut()
   }
 
-  #chunk(): Buffer | null {
-    const chunk: unknown = this.response.read()
-    return Buffer.isBuffer(chunk) ? chunk : null
-  }
-
-  readonly #onReadable = (): void => {
-    const waiter = this.#waiter
-    if (waiter === undefined) return
-    const chunk = this.#chunk()
-    if (chunk === null) return
-    this.#waiter = undefined
-    waiter.resolve(chunk)
+  readonly #onData = (chunk: Buffer): void => {
+    this.#sink?.data(chunk)
   }
 
   readonly #onEnd = (): void => {
     this.#ended = true
-    const waiter = this.#waiter
-    this.#waiter = undefined
-    waiter?.resolve(undefined)
+    this.#tell()
   }
 
   readonly #onBroken = (): void => {
@@ -113,8 +119,13 @@ export class UpstreamResponse {
 
   #fail(fault: 'aborted' | 'broken'): void {
     this.#fault ??= new TransportError(fault, true)
-    const waiter = this.#waiter
-    this.#waiter = undefined
-    waiter?.reject(this.#fault)
+    // Whoever holds takes no end either.
+    if (!this.#isPaused) this.#tell()
+  }
+
+  #tell(): void {
+    const sink = this.#sink
+    this.#sink = undefined
+    sink?.end(this.#fault)
   }
 }

@@ -1,12 +1,10 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { silentLogger } from '../../src/core/logger.js'
-import type { BackendEvent } from '../../src/execution/backend.js'
-import { LlmAnswer } from '../../src/execution/llm-answer.js'
-import { transportFailure } from '../../src/execution/upstream-failure.js'
+import type { BackendEvent, ChatBackend } from '../../src/execution/backend.js'
 import { terminalEvent } from '../../src/http/terminal-event.js'
 import type { MessageBody } from '../../src/protocol/events.js'
-import { responseOf } from '../support/llm-body.js'
+import { answering } from '../support/llm-body.js'
 import { manualClock } from '../support/manual-clock.js'
 import { pulledTurn } from '../support/pulled.js'
 import { sampleLimits, sampleTurn } from '../support/sample-turn.js'
@@ -130,16 +128,15 @@ const answers = fc.record({
 /** What a client sees: every message, and the one event that ends the stream. */
 async function seenBy(reads: readonly (Buffer | undefined)[]) {
   const clock = manualClock()
-  const direct_llm = scripted('direct_llm', async function* (_turn, call) {
-    call.onConnected()
-    call.onHeaders()
-    try {
-      const answer = new LlmAnswer(responseOf(reads), call, clock)
-      for (let batch = await answer.next(); batch !== undefined; batch = await answer.next()) yield batch
-    } catch (thrown) {
-      throw transportFailure('llm', thrown)
-    }
-  })
+  const answer = answering(reads)
+  const direct_llm: ChatBackend = {
+    mode: 'direct_llm',
+    execute(turn, call, sink) {
+      call.onConnected()
+      call.onHeaders()
+      return answer.execute(turn, call, sink)
+    },
+  }
   const none = scripted('runtime_orchestrator', async function* (): AsyncGenerator<BackendEvent[]> {})
   const turn = pulledTurn(
     sampleTurn(),

@@ -1,10 +1,11 @@
-import type { BackendEvent } from '../../src/execution/backend.js'
-import { ExecutionError } from '../../src/execution/execution-error.js'
-import { LlmAnswer } from '../../src/execution/llm-answer.js'
+import type { BackendEvent, ChatBackend } from '../../src/execution/backend.js'
+import type { ByteSink } from '../../src/execution/byte-source.js'
+import type { ExecutionError } from '../../src/execution/execution-error.js'
+import { type AnswerBody, LlmAnswer } from '../../src/execution/llm-answer.js'
 import type { LlmTranslatorOptions } from '../../src/execution/llm-events.js'
 import { TransportError } from '../../src/execution/transport-error.js'
 import { transportFailure } from '../../src/execution/upstream-failure.js'
-import type { UpstreamResponse } from '../../src/execution/upstream-response.js'
+import { executed } from './executed.js'
 import { manualClock } from './manual-clock.js'
 
 export interface Head {
@@ -24,20 +25,54 @@ export interface ReadAnswer {
 }
 
 /** A response of these reads; undefined in it breaks the connection there, in place of an end. */
-export function responseOf(reads: readonly (Buffer | undefined)[], head: Head = {}): UpstreamResponse {
-  const left = [...reads]
-  const response = {
-    status: 200,
+export function responseOf(reads: readonly (Buffer | undefined)[], head: Head = {}): AnswerBody {
+  let isOpen = true
+  let resume: (() => void) | undefined
+  let paused: Promise<void> | undefined
+  const push = async (sink: ByteSink): Promise<void> => {
+    for (const read of reads) {
+      await (paused ?? Promise.resolve())
+      if (!isOpen) return
+      if (read === undefined) return sink.end(new TransportError('broken', true))
+      sink.data(read)
+    }
+    await (paused ?? Promise.resolve())
+    if (isOpen) sink.end()
+  }
+  return {
     contentType: head.contentType ?? 'text/event-stream',
     contentEncoding: head.contentEncoding ?? '',
-    async read(): Promise<Buffer | undefined> {
-      if (left.length === 0) return undefined
-      const next = left.shift()
-      if (next === undefined) throw new TransportError('broken', true)
-      return next
+    listen: (sink) => void push(sink),
+    pause() {
+      paused ??= new Promise((resolve) => (resume = resolve))
+    },
+    resume() {
+      paused = undefined
+      resume?.()
+    },
+    close() {
+      isOpen = false
     },
   }
-  return response as unknown as UpstreamResponse
+}
+
+/** The answer that these reads are, as a backend that sends it. */
+export function answering(
+  reads: readonly (Buffer | undefined)[],
+  head: Head = {},
+  options: LlmTranslatorOptions = {},
+): ChatBackend {
+  return {
+    mode: 'direct_llm',
+    execute(_turn, call, sink) {
+      const answer = new LlmAnswer(responseOf(reads, head), call, manualClock(), options, {
+        batch: (events) => sink.batch(events),
+        end: (failure) => sink.end(transportFailure('llm', failure)),
+      })
+      answer.start()
+      return answer
+    },
+  }
 }
 
 export async function readAnswer(
@@ -45,18 +80,8 @@ export async function readAnswer(
   head: Head = {},
   options: LlmTranslatorOptions = {},
 ): Promise<ReadAnswer> {
-  const seen: BackendEvent[] = []
-  let error: ExecutionError | undefined
-  try {
-    const answer = new LlmAnswer(responseOf(reads, head), { onComplete() {} }, manualClock(), options)
-    for (let batch = await answer.next(); batch !== undefined; batch = await answer.next())
-      seen.push(...batch)
-  } catch (thrown) {
-    const failure = transportFailure('llm', thrown)
-    if (!(failure instanceof ExecutionError)) throw thrown
-    error = failure
-  }
-  return summary(seen, error)
+  const { events, error } = await executed(answering(reads, head, options))
+  return summary(events, error)
 }
 
 function summary(seen: readonly BackendEvent[], error: ExecutionError | undefined): ReadAnswer {

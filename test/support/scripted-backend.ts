@@ -1,6 +1,6 @@
 import type { BackendEvent, ChatBackend, ExecutionCall, Turn } from '../../src/execution/backend.js'
-import { pushed } from '../../src/execution/pushed.js'
 import type { ExecutionMode } from '../../src/protocol/modes.js'
+import { pushed } from './pushed.js'
 
 type Script = (turn: Turn, call: ExecutionCall) => AsyncGenerator<readonly BackendEvent[], void, undefined>
 

@@ -7,12 +7,19 @@ import { TransportError } from './transport-error.js'
 /** Characters one SSE frame may have; a frame without an end must not eat the memory. */
 export const MAX_FRAME = 1_048_576
 
-export interface ChunkSource {
-  /** Undefined at the end; rejects with a `TransportError` when the connection broke. */
-  read(): Promise<Buffer | undefined>
+/** Turns the bytes of a body into its frames. */
+export interface FrameParser {
+  /** what makes all that follows unreadable; the frames before it are good */
+  readonly fault: TransportError | undefined
+  /** The frames of one network read; there may be none. */
+  take(bytes: Buffer): readonly string[]
+  /** The body is over: what is left of it. */
+  end(): readonly string[]
+  /** Nothing more is read: what was held is given back. */
+  close(): void
 }
 
-export interface SseReaderOptions {
+export interface SseParserOptions {
   /** characters one frame may have; default `MAX_FRAME` */
   readonly maxFrame?: number
   /**
@@ -20,29 +27,24 @@ export interface SseReaderOptions {
    * data `{"error": …}` in their place.
    */
   readonly namedErrors?: boolean
-  /** what all readers together may hold of frames longer than `MAX_FRAME` */
+  /** what all parsers together may hold of frames longer than `MAX_FRAME` */
   readonly share?: MemoryShare
 }
 
-/** The `data` of SSE events, one array a network read. Takes LF, CRLF, comments, a BOM, and UTF-8 split anywhere. */
-export class SseReader {
+/** The `data` of SSE events. Takes LF, CRLF, comments, a BOM, and UTF-8 split anywhere. */
+export class SseParser implements FrameParser {
+  fault: TransportError | undefined
   readonly #decoder = new StringDecoder('utf8')
   readonly #parser: EventSourceParser
   #events: string[] = []
   #started = false
-  #tooLarge = false
-  #fault: unknown
-  #over = false
   /** characters since the last frame was whole */
   #unfinished = 0
   /** of them those taken from the share */
   #shared = 0
   readonly #share: MemoryShare | undefined
 
-  constructor(
-    private readonly source: ChunkSource,
-    { maxFrame = MAX_FRAME, namedErrors = false, share }: SseReaderOptions = {},
-  ) {
+  constructor({ maxFrame = MAX_FRAME, namedErrors = false, share }: SseParserOptions = {}) {
     this.#share = share
     this.#parser = createParser({
       maxBufferSize: maxFrame,
@@ -51,7 +53,7 @@ export class SseReader {
         this.#events.push(named ? errorData(event.data) : event.data)
       },
       onError: (error) => {
-        if (error.type === 'max-buffer-size-exceeded') this.#tooLarge = true
+        if (error.type === 'max-buffer-size-exceeded') this.#tooLarge()
         else if (!namedErrors || error.type !== 'unknown-field') return
         else if (error.field === 'error') this.#events.push(errorData(error.value ?? ''))
         else if (isErrorLine(error.line)) this.#events.push(error.line)
@@ -59,46 +61,42 @@ export class SseReader {
     })
   }
 
-  /** Events of the next network read (there may be none); undefined at the end; faults come after all events. */
-  async read(): Promise<readonly string[] | undefined> {
-    if (this.#fault !== undefined) throw this.#fault
-    if (this.#over) return undefined
-    let chunk: Buffer | undefined
-    try {
-      chunk = await this.source.read()
-    } catch (fault) {
-      this.#fault = fault
-    }
+  take(bytes: Buffer): readonly string[] {
+    if (this.fault !== undefined) return []
     this.#events = []
-    if (chunk === undefined) this.#flush()
-    else this.#feed(this.#decoder.write(chunk))
-    this.#weigh(chunk?.length ?? 0)
-    if (this.#tooLarge) this.#fault = new TransportError('frame_too_large', true)
+    this.#feed(this.#decoder.write(bytes))
+    if (this.#share !== undefined) this.#weigh(bytes.length, this.#share)
     return this.#events
   }
 
-  /** Nothing more is read: what was held is given back. */
+  // A last event may lack its empty line, and one that ends in CRs waits for what never comes.
+  end(): readonly string[] {
+    if (this.fault !== undefined) return []
+    this.#events = []
+    this.#feed(`${this.#decoder.end()}\n\n`)
+    return this.#events
+  }
+
   close(): void {
-    this.#giveBack()
+    this.#share?.give(this.#shared)
+    this.#shared = 0
   }
 
   // Bytes stand for characters: they are never fewer.
-  #weigh(bytes: number): void {
-    if (this.#share === undefined) return
+  #weigh(bytes: number, share: MemoryShare): void {
     if (this.#events.length > 0) {
       this.#unfinished = 0
-      if (this.#shared > 0) this.#giveBack()
+      if (this.#shared > 0) this.close()
       return
     }
     this.#unfinished += bytes
     if (this.#unfinished <= MAX_FRAME) return
-    if (this.#share.take(bytes)) this.#shared += bytes
-    else this.#tooLarge = true
+    if (share.take(bytes)) this.#shared += bytes
+    else this.#tooLarge()
   }
 
-  #giveBack(): void {
-    this.#share?.give(this.#shared)
-    this.#shared = 0
+  #tooLarge(): void {
+    this.fault = new TransportError('frame_too_large', true)
   }
 
   #feed(text: string): void {
@@ -106,12 +104,6 @@ export class SseReader {
     const first = !this.#started && text.charCodeAt(0) === 0xfeff
     this.#started = true
     this.#parser.feed(first ? text.slice(1) : text)
-  }
-
-  // A last event may lack its empty line, and one that ends in CRs waits for what never comes.
-  #flush(): void {
-    this.#over = true
-    this.#feed(`${this.#decoder.end()}\n\n`)
   }
 }
 

@@ -1,4 +1,4 @@
-import type { BackendEvent, BackendSink, RunningExecution } from './backend.js'
+import type { BackendEvent, BackendSink, RunningExecution } from '../../src/execution/backend.js'
 
 type Pulled = AsyncGenerator<readonly BackendEvent[], void, undefined>
 

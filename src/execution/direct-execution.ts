@@ -1,0 +1,123 @@
+import type { Clock } from '../core/clock.js'
+import type { LlmEndpoint } from '../llm/endpoint.js'
+import type { BackendEvent, BackendSink, ExecutionCall, RunningExecution, Turn } from './backend.js'
+import { ExecutionError } from './execution-error.js'
+import type { HttpClient } from './http-client.js'
+import { LlmAnswer } from './llm-answer.js'
+import type { LlmRequests } from './llm-requests.js'
+import { llmStatusFailure } from './llm-status.js'
+import { fenceHeaders } from './shadow-fence.js'
+import { SharedBudget } from './shared-budget.js'
+import { transportFailure } from './upstream-failure.js'
+import type { UpstreamResponse } from './upstream-response.js'
+
+export interface DirectExecutionDeps {
+  readonly clock: Clock
+  readonly client: HttpClient
+  readonly endpoint: LlmEndpoint
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  /** The server answers: what it told and what is to be remembered. Asked with the first batch. */
+  told(requests: LlmRequests): readonly BackendEvent[]
+}
+
+/** One execution at one endpoint: its requests one after the other, until one is answered. */
+export class DirectExecution implements RunningExecution, BackendSink {
+  readonly #budget: SharedBudget
+  #answer: LlmAnswer | undefined
+  #response: UpstreamResponse | undefined
+  #shown = false
+
+  constructor(
+    private readonly turn: Turn,
+    private readonly call: ExecutionCall,
+    private readonly requests: LlmRequests,
+    private readonly deps: DirectExecutionDeps,
+    private readonly sink: BackendSink,
+  ) {
+    this.#budget = new SharedBudget(deps.clock, call)
+  }
+
+  /** Sends the first request. */
+  start(): void {
+    void this.#ask()
+  }
+
+  resume(): void {
+    this.#answer?.resume()
+  }
+
+  /** Of the answer: see `BackendSink`. */
+  batch(batch: readonly BackendEvent[]): boolean {
+    if (this.#shown) return this.sink.batch(batch)
+    this.#shown = true
+    return this.sink.batch([...this.deps.told(this.requests), ...batch])
+  }
+
+  /** Of the answer: see `BackendSink`. */
+  end(failure?: unknown): void {
+    if (failure !== undefined) {
+      this.#failed(failure)
+      return
+    }
+    this.#response?.release()
+    this.sink.end()
+  }
+
+  /** Up to the response head; never rejects. */
+  async #ask(): Promise<void> {
+    try {
+      const response = await this.#request()
+      this.call.onHeaders()
+      const { clock, endpoint } = this.deps
+      const answer = new LlmAnswer(response, this.call, clock, { thinkTags: endpoint.thinkTags }, this)
+      this.#answer = answer
+      answer.start()
+    } catch (thrown) {
+      this.#failed(thrown)
+    }
+  }
+
+  async #request(): Promise<UpstreamResponse> {
+    const { client, clock, url, headers } = this.deps
+    const { turn, call } = this
+    const body = this.requests.next()
+    const response = await client.post({
+      url,
+      headers: {
+        ...headers,
+        accept: 'text/event-stream',
+        'x-request-id': turn.requestId,
+        ...fenceHeaders(turn),
+      },
+      body: JSON.stringify(body),
+      signal: call.signal,
+      ...this.#budget.left(),
+      onConnected: () => this.#budget.connected(),
+    })
+    this.#response = response
+    if (response.status >= 200 && response.status <= 299) return response
+    throw await llmStatusFailure(response, url, clock, Object.keys(body))
+  }
+
+  /** Makes another request where that helps, or ends with the failure. */
+  #failed(thrown: unknown): void {
+    const answer = this.#answer
+    const response = this.#response
+    answer?.close()
+    this.#answer = undefined
+    this.#response = undefined
+    const failure = transportFailure('llm', thrown)
+    const isOurs = failure instanceof ExecutionError
+    const isOver = !isOurs || this.#shown || this.call.signal.aborted || this.#budget.isSpent
+    if (!isOver && this.requests.again(failure)) {
+      // A body that was read leaves the connection free for the next request.
+      if (answer === undefined) response?.release()
+      else response?.destroy()
+      void this.#ask()
+      return
+    }
+    response?.destroy()
+    this.sink.end(isOurs ? this.requests.told(failure) : failure)
+  }
+}

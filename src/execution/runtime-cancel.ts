@@ -1,0 +1,52 @@
+import type { Clock } from '../core/clock.js'
+import type { Logger } from '../core/logger.js'
+import { ownFaultOf } from '../core/own-fault.js'
+import type { Turn } from './backend.js'
+import type { HttpClient } from './http-client.js'
+import { fenceHeaders } from './shadow-fence.js'
+import { TransportError } from './transport-error.js'
+
+/** What the executions of one runtime share. */
+export interface RuntimeContext {
+  /** without a trailing slash */
+  readonly url: string
+  readonly clock: Clock
+  readonly client: HttpClient
+  readonly logger: Logger
+  onTrouble(): void
+  readonly onShadowHead?: (honoured: boolean) => void
+  onRequestSent(): void
+  onHead(): void
+}
+
+/** ms a cancel may take in all. */
+const CANCEL_MS = 1000
+
+/** A connection was refused, reset, or broke, and not by our own machine. */
+export function isTrouble(thrown: unknown): boolean {
+  if (!(thrown instanceof TransportError) || ownFaultOf(thrown.cause) !== undefined) return false
+  return thrown.fault === 'unreachable' || thrown.fault === 'broken'
+}
+
+/** Tells the runtime that nobody listens any more. Never rejects; whether it worked changes nothing here. */
+export async function tellToCancel(context: RuntimeContext, turn: Turn): Promise<void> {
+  const { url, client, clock, logger, onTrouble } = context
+  const controller = new AbortController()
+  const timer = clock.schedule(CANCEL_MS, () => controller.abort())
+  try {
+    const response = await client.post({
+      url: `${url}/api/v1/execute/cancel`,
+      headers: { 'x-request-id': turn.requestId, ...fenceHeaders(turn) },
+      body: JSON.stringify({ session_id: turn.sessionId }),
+      signal: controller.signal,
+      connectMs: CANCEL_MS,
+      headersMs: CANCEL_MS,
+    })
+    response.release()
+  } catch (thrown) {
+    if (isTrouble(thrown)) onTrouble()
+    logger.debug({ requestId: turn.requestId }, 'the runtime could not be told to cancel')
+  } finally {
+    timer.cancel()
+  }
+}

@@ -1,0 +1,161 @@
+import type { BackendEvent, BackendSink, ExecutionCall, RunningExecution, Turn } from './backend.js'
+import { readErrorBody } from './bounded-body.js'
+import type { ByteSink } from './byte-source.js'
+import { ExecutionError, type ExecutionErrorDetails } from './execution-error.js'
+import { fastapiDetail } from './fastapi-detail.js'
+import { isForeign, token } from './foreign.js'
+import { isTrouble, type RuntimeContext, tellToCancel } from './runtime-cancel.js'
+import { runtimeRequestBody } from './runtime-request.js'
+import { RuntimeTranslator } from './runtime-translator.js'
+import { fenceHeaders, honoursFence } from './shadow-fence.js'
+import { SseParser } from './sse-parser.js'
+import { httpFailure, transportFailure } from './upstream-failure.js'
+import type { UpstreamResponse } from './upstream-response.js'
+import { runtimeRejects } from './whose-fault.js'
+
+/** Characters of one frame: a tool's result may be large, and is cut afterwards. */
+const MAX_RUNTIME_FRAME = 16 * 1_048_576
+
+/** One execution of the runtime; given up before its end it is followed by a cancel, once a connection stood. */
+export class RuntimeExecution implements RunningExecution, ByteSink {
+  readonly #translator: RuntimeTranslator
+  readonly #parser = new SseParser({ maxFrame: MAX_RUNTIME_FRAME })
+  #response: UpstreamResponse | undefined
+  #isConnected = false
+  /** Until it is known that the runtime itself ended the execution, leaving means giving it up. */
+  #isRunning = true
+  #isHeld = false
+  #over = false
+
+  constructor(
+    private readonly context: RuntimeContext,
+    private readonly turn: Turn,
+    private readonly call: ExecutionCall,
+    private readonly sink: BackendSink,
+  ) {
+    this.#translator = new RuntimeTranslator(context.url, call.softFailures)
+  }
+
+  /** Sends the request. */
+  start(): void {
+    void this.#ask()
+  }
+
+  resume(): void {
+    if (!this.#isHeld) return
+    this.#isHeld = false
+    this.#response?.resume()
+  }
+
+  /** Of the body: see `ByteSink`. */
+  data(chunk: Buffer): void {
+    if (this.#over) return
+    try {
+      const batch = this.#translator.translate(this.#parser.take(chunk))
+      if (this.#translator.end !== undefined) this.#complete(batch)
+      else if (this.#parser.fault !== undefined) this.#broken(batch, this.#parser.fault)
+      else if (batch !== undefined && !this.sink.batch(batch)) {
+        this.#isHeld = true
+        this.#response?.pause()
+      }
+    } catch (thrown) {
+      this.#end(undefined, thrown)
+    }
+  }
+
+  /** Of the body: see `ByteSink`. */
+  end(fault?: unknown): void {
+    if (this.#over) return
+    try {
+      const batch = this.#translator.translate(this.#parser.end())
+      if (this.#translator.end !== undefined) this.#complete(batch)
+      else if (fault !== undefined) this.#broken(batch, fault)
+      else {
+        // Without a length nor chunks, an end of the connection is all that a reader sees of a break.
+        this.context.onTrouble()
+        this.#broken(batch, new ExecutionError('runtime_disconnected', 'streaming', 'ended early'))
+      }
+    } catch (thrown) {
+      this.#end(undefined, thrown)
+    }
+  }
+
+  /** Up to the response head; never rejects. */
+  async #ask(): Promise<void> {
+    try {
+      const response = await this.#request()
+      this.call.onHeaders()
+      this.context.onHead()
+      response.listen(this)
+    } catch (thrown) {
+      this.#end(undefined, thrown)
+    }
+  }
+
+  async #request(): Promise<UpstreamResponse> {
+    const { context, turn, call } = this
+    const response = await context.client.post({
+      url: `${context.url}/api/v1/execute/stream`,
+      headers: { accept: 'text/event-stream', 'x-request-id': turn.requestId, ...fenceHeaders(turn) },
+      body: runtimeRequestBody(turn),
+      signal: call.signal,
+      connectMs: call.connectMs,
+      headersMs: call.headersMs,
+      onConnected: () => {
+        this.#isConnected = true
+        call.onConnected()
+        context.onRequestSent()
+      },
+    })
+    this.#response = response
+    if (response.status < 200 || response.status > 299) {
+      this.#isRunning = false
+      throw await statusFailure(response, context)
+    }
+    if (turn.shadow === true && context.onShadowHead !== undefined) {
+      const honoured = honoursFence(response)
+      context.onShadowHead(honoured)
+      if (!honoured)
+        throw new ExecutionError('runtime_protocol_error', 'headers', 'the fence around a shadow is ignored')
+    }
+    if (!response.contentType.toLowerCase().startsWith('text/event-stream'))
+      throw new ExecutionError('runtime_protocol_error', 'headers', 'the answer is not an event stream')
+    return response
+  }
+
+  /** The runtime said how it ended. */
+  #complete(batch: readonly BackendEvent[] | undefined): void {
+    const { end, unknown } = this.#translator
+    this.#isRunning = end?.kind === 'failed' && end.givenUp
+    if (unknown > 0)
+      this.context.logger.debug({ requestId: this.turn.requestId, unknown }, 'unknown runtime events')
+    this.#end(batch, end?.kind === 'failed' ? end.error : undefined)
+  }
+
+  /** It did not; what was held for the next event goes out. */
+  #broken(batch: readonly BackendEvent[] | undefined, fault: unknown): void {
+    const held = this.#translator.breakOff()
+    this.#end(held.length === 0 ? batch : [...(batch ?? []), ...held], fault)
+  }
+
+  #end(batch: readonly BackendEvent[] | undefined, failure: unknown): void {
+    if (this.#over) return
+    this.#over = true
+    if (isTrouble(failure)) this.context.onTrouble()
+    if (batch !== undefined) this.sink.batch(batch)
+    if (this.#isRunning) this.#response?.destroy()
+    else this.#response?.release()
+    if (this.#isRunning && this.#isConnected) this.call.after(tellToCancel(this.context, this.turn))
+    this.sink.end(failure === undefined ? undefined : transportFailure('runtime', failure))
+  }
+}
+
+async function statusFailure(response: UpstreamResponse, { clock }: RuntimeContext): Promise<ExecutionError> {
+  const body = await readErrorBody(response, clock)
+  const code = isForeign(body) ? token(body.code, 64) : undefined
+  const details: ExecutionErrorDetails = {
+    ...(code === undefined ? {} : { upstreamCode: code }),
+    ...(runtimeRejects(response.status, body) ? { rejected: true } : {}),
+  }
+  return httpFailure('runtime', response.status, fastapiDetail(body), details)
+}
