@@ -38,7 +38,7 @@ export interface SseChannel {
   readonly waiting: number
   /** Adds an event to the piece that `flush` or `end` writes. */
   add(event: ChannelEvent): void
-  /** Writes what was added as one piece; false when it now waits for the reader. */
+  /** Writes what was added, in a microtask, as one piece; false when it will wait for the reader. */
   flush(): boolean
   /** Writes the last event, if any, and nothing ever after. */
   end(last?: ChannelEvent): void
@@ -52,8 +52,8 @@ const HEARTBEAT = { event: 'heartbeat', data: 'null' } as const
 
 /**
  * Answers `ctx` with an event stream; headers go out at once. The only file that knows koa-sse-stream, of which it
- * takes the stream class alone: the middleware around it owns an interval nobody can stop, a pool that leaks a place
- * when a handler throws, and prints to the console. Bytes wait in one place, the response, whose `drain` is the
+ * takes the stream class alone, to open and end the stream and for heartbeats: the middleware around it owns an interval
+ * nobody can stop, a pool that leaks a place when a handler throws, and prints to the console. Bytes wait in one place, the response, whose `drain` is the
  * back-pressure; so Koa does not respond itself (`ctx.respond = false`).
  */
 export function openSseChannel(ctx: Context, options: SseChannelOptions): SseChannel {
@@ -62,14 +62,38 @@ export function openSseChannel(ctx: Context, options: SseChannelOptions): SseCha
   // Of a context the class needs this much; `body` it looks at with every event, on a real one by way of two getters.
   const sse = new SseTransform({ req: ctx.req, set: (fields) => ctx.set(fields), body: undefined })
   let state: 'open' | 'ended' | 'closed' = 'open'
-  let collecting = false
+  /** what the next write takes */
   let collected = ''
+  /** `write` is on its way */
+  let isWriting = false
+  /** whoever flushed was told to wait */
+  let isHolding = false
   let heartbeat: Timer | undefined
 
-  // Between the library and the response nothing is kept: what it emits between `add` and `flush` is one piece.
   const onText = (text: string): void => {
-    if (collecting) collected += text
+    if (state === 'ended') collected += text
     else res.write(text)
+  }
+
+  // In a microtask: what several reads of one round of the event loop bring is one write.
+  const write = (): void => {
+    isWriting = false
+    // The last event takes along what is left.
+    if (state !== 'open') return
+    const text = collected
+    collected = ''
+    if (res.write(text) && isHolding) onDrain()
+  }
+
+  const onDrain = (): void => {
+    isHolding = false
+    options.onRelief()
+  }
+
+  const writeLast = (): void => {
+    const text = collected
+    collected = ''
+    res.end(text)
   }
 
   const beat = (): void => {
@@ -107,7 +131,7 @@ export function openSseChannel(ctx: Context, options: SseChannelOptions): SseCha
   startResponse(ctx, options.headers)
   // A write may meet a connection that broke a moment ago; `close` says so too, and first.
   res.on('error', () => undefined)
-  res.on('drain', options.onRelief)
+  res.on('drain', onDrain)
   sse.on('error', () => close('client_gone'))
   sse.setEncoding('utf8')
   // The library opens with a comment and an empty line, which some clients take for an empty event and fail on, posting the
@@ -115,7 +139,7 @@ export function openSseChannel(ctx: Context, options: SseChannelOptions): SseCha
   sse.read()
   res.flushHeaders()
   sse.on('data', onText)
-  sse.once('end', () => res.end(collected))
+  sse.once('end', writeLast)
   heartbeat = clock.schedule(options.heartbeatMs, beat)
 
   return {
@@ -124,27 +148,26 @@ export function openSseChannel(ctx: Context, options: SseChannelOptions): SseCha
       return state === 'open'
     },
     get blocked() {
-      return res.writableNeedDrain
+      return isHolding || res.writableNeedDrain
     },
     get waiting() {
-      return res.writableLength
+      return res.writableLength + collected.length
     },
     add(event) {
-      collecting = true
-      sse.write(event)
+      collected += textOf(event)
     },
     flush() {
-      collecting = false
-      const text = collected
-      collected = ''
-      return text === '' || res.write(text)
+      if (collected === '') return true
+      if (!isWriting) queueMicrotask(write)
+      isWriting = true
+      isHolding = res.writableNeedDrain || res.writableLength + collected.length >= res.writableHighWaterMark
+      return !isHolding
     },
     end(last) {
       if (state !== 'open') return
       state = 'ended'
       heartbeat?.cancel()
-      collecting = true
-      if (last === undefined) res.end(collected)
+      if (last === undefined) writeLast()
       else sse.sendEnd(last)
     },
     cut() {
@@ -153,6 +176,13 @@ export function openSseChannel(ctx: Context, options: SseChannelOptions): SseCha
       res.destroy()
     },
   }
+}
+
+/** As the library writes it; its transform costs each event a stream's bookkeeping. */
+function textOf({ event, id, data }: ChannelEvent): string {
+  return id === undefined
+    ? `event: ${event}\ndata: ${data}\n\n`
+    : `event: ${event}\nid: ${id}\ndata: ${data}\n\n`
 }
 
 function startResponse(ctx: Context, headers: Readonly<Record<string, string>>): void {
