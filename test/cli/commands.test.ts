@@ -50,7 +50,7 @@ describe('chat-cutover', () => {
   const wrong: [argv: string[], said: string][] = [
     [[], 'Usage: chat-cutover <command>'],
     [['basline'], 'Unknown command: basline'],
-    [['flags'], 'There is: chat-cutover flags validate'],
+    [['flags'], 'There are: chat-cutover flags show'],
     [['llm'], 'There are: chat-cutover llm validate, chat-cutover llm schema'],
     [['llm', 'check'], 'Unknown command: llm check'],
     [['flags', 'check'], 'Unknown command: flags check'],

@@ -1,0 +1,73 @@
+import { z } from 'zod'
+import { flagsViewSchema } from '../protocol/flag-edit.js'
+import { type FlagEditEntry, flagEditEntrySchema, type KeptChange } from '../protocol/flag-edit-record.js'
+import { changeLines } from './edit-flags.js'
+import { moment } from './format.js'
+import { type CommandSpec, type Invocation, wholeNumber } from './invocation.js'
+import { flagLines } from './status.js'
+import { oneLine, table } from './table.js'
+
+export const flagsShowCommand: CommandSpec = {
+  words: ['flags', 'show'],
+  section: 'see',
+  summary: {
+    en: "what the operators' file says, and what is wrong with it",
+    'zh-CN': '运维 flag 文件的内容与问题',
+  },
+  examples: ['flags show', "flags show --json | jq '.ops.values'"],
+  exits: {
+    en: 'Exit code: 0 no faults; 1 faults, or the service is not there or refuses; 2 wrong usage; 130 ended by Ctrl-C.',
+    'zh-CN':
+      '退出码（Exit code: 0 / 1 / 2 / 130）：0 无问题；1 有问题，或服务不可达、拒绝；2 用法错误；130 被 Ctrl-C 中断。',
+  },
+  remote: true,
+  async run(invocation) {
+    const { data } = await invocation.client().ask({ path: '/runtime/flags' }, flagsViewSchema)
+    if (invocation.json) invocation.printJson(data)
+    else
+      invocation.print(
+        table(
+          flagLines(data, invocation).map(([name = '', text = '']) => [invocation.style.bold(name), text]),
+        ),
+      )
+    return data.faults.length === 0 && data.ops.fault === null ? 0 : 1
+  },
+}
+
+export const flagsHistoryCommand: CommandSpec = {
+  words: ['flags', 'history'],
+  section: 'see',
+  summary: { en: 'who edited the flags by the API, and what', 'zh-CN': '通过 API 修改 flag 的记录' },
+  define: (command, t) =>
+    void command
+      .option('--limit <n>', t('so many entries (20)', '条数（20）'), wholeNumber(1, 500, t))
+      .option(
+        '--before <id>',
+        t('older than this entry', '早于此条'),
+        wholeNumber(1, Number.MAX_SAFE_INTEGER, t),
+      ),
+  examples: ['flags history', 'flags history --limit 5 --json'],
+  remote: true,
+  async run(invocation) {
+    const { given, t } = invocation
+    const query = { limit: String(given.number('limit') ?? 20), before: given.number('before')?.toString() }
+    const { data } = await invocation
+      .client()
+      .ask({ path: '/runtime/flags/history', query }, z.array(flagEditEntrySchema))
+    if (invocation.json) invocation.printJson(data)
+    else if (data.length === 0) invocation.print(`${t('Nothing yet.', '暂无记录。')}\n`)
+    else for (const entry of data) invocation.print(entryText(entry, invocation))
+    return 0
+  },
+}
+
+function entryText({ id, at, userId, orgId, changes }: FlagEditEntry, invocation: Invocation): string {
+  const head = `${id}  ${moment(at)}  ${oneLine(userId)} (${oneLine(orgId)})`
+  return `${invocation.style.bold(head)}\n${changes.map((change) => keptText(change, invocation)).join('')}`
+}
+
+function keptText({ long, added, removed, ...change }: KeptChange, invocation: Invocation): string {
+  if (long === true) return `  ${oneLine(change.path)}: ${invocation.t('(long)', '（内容过长）')}\n`
+  if (added === undefined && removed === undefined) return changeLines([change], invocation)
+  return changeLines([{ path: change.path, before: removed ?? [], after: added ?? [] }], invocation)
+}

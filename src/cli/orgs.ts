@@ -1,0 +1,52 @@
+import { CommandError } from './command-error.js'
+import { dryRunOption, EDIT_EXITS, editFlags, readValues } from './edit-flags.js'
+import type { CommandSpec, Invocation } from './invocation.js'
+import { oneLine } from './table.js'
+
+export const orgsListCommand: CommandSpec = {
+  words: ['orgs', 'list'],
+  section: 'see',
+  summary: { en: 'the orgs that the flag puts on the runtime', 'zh-CN': 'flag 中使用 runtime 的组织' },
+  examples: ['orgs list', 'orgs list --json | jq length'],
+  remote: true,
+  async run(invocation) {
+    const { mode } = await readValues(invocation)
+    if (mode.enabledOrgs === null)
+      throw new CommandError(
+        invocation.t(
+          'The targeting of chat-execution-mode was made by hand: read it in the file (chat-cutover flags show names it)',
+          'chat-execution-mode 的规则为手工编写，请直接查看文件（chat-cutover flags show 会显示路径）',
+        ),
+        1,
+      )
+    if (invocation.json) invocation.printJson(mode.enabledOrgs)
+    else invocation.print(mode.enabledOrgs.map((org) => `${oneLine(org)}\n`).join(''))
+    return 0
+  },
+}
+
+export const orgsAddCommand: CommandSpec = {
+  words: ['orgs', 'add'],
+  section: 'steer',
+  summary: { en: 'put orgs on the runtime', 'zh-CN': '让组织使用 runtime' },
+  define: (command, t) => void dryRunOption(command.argument('<org...>', t('ids of orgs', '组织编号')), t),
+  examples: ['orgs add acme', 'orgs add acme globex --dry-run'],
+  exits: EDIT_EXITS,
+  remote: true,
+  run: (invocation) =>
+    editFlags({ enabledOrgs: { add: orgs(invocation) } }, invocation, { commutative: true }),
+}
+
+export const orgsRemoveCommand: CommandSpec = {
+  words: ['orgs', 'remove'],
+  section: 'steer',
+  summary: { en: 'take orgs off that list', 'zh-CN': '将组织移出该列表' },
+  define: (command, t) => void dryRunOption(command.argument('<org...>', t('ids of orgs', '组织编号')), t),
+  examples: ['orgs remove acme'],
+  exits: EDIT_EXITS,
+  remote: true,
+  run: (invocation) =>
+    editFlags({ enabledOrgs: { remove: orgs(invocation) } }, invocation, { commutative: true }),
+}
+
+const orgs = ({ given }: Invocation): string[] => [...new Set(given.words)]
