@@ -162,6 +162,8 @@ class Probe implements HealthProbe {
     this.#headAt = this.deps.clock.monotonic()
     this.#silentSince = undefined
     this.#asked = false
+    // A burst under way can condemn nobody any more; trouble since it began asks for another one at once.
+    this.#endBurst()
   }
 
   reset(): void {

@@ -230,6 +230,20 @@ describe('the health probe', () => {
       expect(probe.state().healthy).to.equal(false)
     })
 
+    it('begins anew at once where a head that was read late came into it, and trouble goes on', async () => {
+      const { probe, time, always, pass } = setUp({ failures: 6 })
+      probe.start()
+      always(GOOD)
+      await pass(500)
+      always(REFUSED)
+      probe.trouble()
+      await pass(40)
+      probe.trouble()
+      probe.headCame()
+      while (probe.state().healthy !== false && time.monotonic() < 5000) await pass(10)
+      expect(time.monotonic()).to.be.within(850, 870)
+    })
+
     it('has a bounded number under way, however many it has', async () => {
       const { probe, mostOpen, pass } = setUp({ failures: 1000, timeoutMs: 60_000 })
       probe.start()
