@@ -78,6 +78,9 @@ export class DocumentEditor {
   }
 
   #apply(path: JSONPath, value: unknown): void {
+    const obstacle = this.document.obstacleTo(path)
+    if (obstacle !== undefined)
+      this.refuse(obstacle, 'has another form than this service writes; edit the file by hand')
     const isArrayInsertion = typeof path.at(-1) === 'number' && value !== undefined
     const edits = modify(this.text, path, value, {
       formattingOptions: this.#formatting,

@@ -47,6 +47,17 @@ export class OpsDocument {
     return valueAt(this.root, path)
   }
 
+  /** The nearest part above `path` in which nothing of that name can be: a number, say. */
+  obstacleTo(path: JSONPath): JSONPath | undefined {
+    for (let length = 1; length < path.length; length += 1) {
+      const value = this.at(path.slice(0, length))
+      if (value === undefined) return undefined
+      const fits = typeof path[length] === 'number' ? Array.isArray(value) : isRecord(value)
+      if (!fits) return path.slice(0, length)
+    }
+    return undefined
+  }
+
   /** Where in the text an item of a list is, with the comma that goes with it: what is left is a list of the others. */
   spanOfItem(
     list: JSONPath,
