@@ -43,7 +43,7 @@ import { leaseMs } from './lease.js'
 import { renderLease } from './lease-file.js'
 import { next } from './machine.js'
 import type { HealthProbe, ProbeResult } from './probe.js'
-import { judgedFailures } from './probe-counts.js'
+import { isOutdated, judgedFailures } from './probe-counts.js'
 import { ScopedQuiet } from './scoped-quiet.js'
 import { snapshotOf } from './snapshot.js'
 import type { StandbyWatch } from './standby-watch.js'
@@ -520,13 +520,14 @@ class FallbackLoop implements RunningFallback {
     await this.deps.store.writeLease(renderLease(write, this.deps.clock.wall()), lease.seen)
   }
 
-  #evidence(guardrails: FallbackGuardrails): Evidence {
+  #evidence(guardrails: LoopGuardrails): Evidence {
     const { judged, clock } = this.deps
     const now = clock.monotonic()
     const windowMs = guardrails.windowSeconds * 1000
     const fastMs = guardrails.fastWindowSeconds * 1000
     const probe = this.#probe.state()
     const { known: usual } = this.#usual
+    const isOld = isOutdated(probe.agoMs, guardrails.probeIntervalMs, guardrails.probeTimeoutMs)
     const runtime = {
       slow: judged.runtime.tally(windowMs),
       fast: judged.runtime.newest(fastMs, 2 * guardrails.minSamples, windowMs),
@@ -543,9 +544,9 @@ class FallbackLoop implements RunningFallback {
       direct: judged.direct.tally(DIRECT_WINDOW_MS),
       ...(this.#standby === undefined ? {} : { standby: this.#standby.state() }),
       probe: {
-        failures: judgedFailures(probe, guardrails.probeFailures),
+        failures: judgedFailures(isOld ? { ...probe, healthy: true } : probe, guardrails.probeFailures),
         goodForMs: probe.goodForMs,
-        healthy: probe.healthy === true && probe.failuresInARow === 0,
+        healthy: !isOld && probe.healthy === true && probe.failuresInARow === 0,
       },
       runtimeTurnAgoMs: this.#lastRuntimeTurnAt === undefined ? null : now - this.#lastRuntimeTurnAt,
       quietForMs: now - this.#lastCandidateAt,

@@ -82,6 +82,14 @@ export function nextProbeAt(lastStartedAt: number, intervalMs: number, wanted: b
   return lastStartedAt + (wanted ? Math.min(AT_ONCE_MS, intervalMs) : intervalMs)
 }
 
+/**
+ * A verdict that no probe has confirmed for so long (two rounds, each with its deadline) is of before our own process stood still: it
+ * condemns nobody.
+ */
+export function isOutdated(agoMs: number | undefined, intervalMs: number, timeoutMs: number): boolean {
+  return agoMs !== undefined && agoMs > 2 * (intervalMs + timeoutMs)
+}
+
 /** For the evidence: as many failures as the guardrail asks for, or more, exactly where the runtime is unhealthy. */
 export function judgedFailures({ failuresInARow, healthy }: ProbeCounts, probeFailures: number): number {
   return healthy === false

@@ -39,6 +39,8 @@ export interface ProbeState {
   readonly healthy?: boolean
   /** of the last result; wall-clock ms */
   readonly lastAt?: number
+  /** ms since then */
+  readonly agoMs?: number
   /** ms since the first good result of the present unbroken row; 0 while failing or unknown */
   readonly goodForMs: number
 }
@@ -104,6 +106,8 @@ class Probe implements HealthProbe {
   #phase: 'idle' | 'running' | 'stopped' = 'idle'
   #counts: ProbeCounts = NO_COUNTS
   #lastAt: number | undefined
+  /** the same, monotonic */
+  #resultAt: number | undefined
   /** all that is under way */
   readonly #open = new Set<Round>()
   #regular: Round | undefined
@@ -182,6 +186,7 @@ class Probe implements HealthProbe {
       goodInARow,
       ...(healthy === undefined ? {} : { healthy }),
       ...(this.#lastAt === undefined ? {} : { lastAt: this.#lastAt }),
+      ...(this.#resultAt === undefined ? {} : { agoMs: this.deps.clock.monotonic() - this.#resultAt }),
       goodForMs: goodSince === undefined ? 0 : this.deps.clock.monotonic() - goodSince,
     }
   }
@@ -245,6 +250,7 @@ class Probe implements HealthProbe {
     const now = clock.monotonic()
     this.#counts = counted(this.#counts, answer.good, now)
     this.#lastAt = clock.wall()
+    this.#resultAt = now
     if (answer.good) {
       this.#usualMs = now - round.startedAt
       this.#endBurst()

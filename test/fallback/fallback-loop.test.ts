@@ -339,6 +339,27 @@ describe('the fallback loop', () => {
     await loop.fallback.stop()
   })
 
+  it('asks for a longer row where a fifth of the executions fails every day', async () => {
+    const loop = setUpLoop()
+    loop.knobs.guardrails = { ...loop.knobs.guardrails, windowSeconds: 30, leaseSeconds: 60 }
+    await loop.start()
+    for (let n = 0; n < 40; n += 1) {
+      loop.record('error', 2)
+      loop.record('ok', 8)
+      await loop.pass(1000)
+    }
+    await loop.pass(40_000)
+    for (let n = 0; n < 12; n += 1) {
+      loop.record('error')
+      await loop.pass(10_000)
+      expect(state(loop), `after ${n + 1}`).to.equal('normal')
+    }
+    loop.record('error', 2)
+    await loop.pass(1100)
+    expect(state(loop)).to.equal('fallback')
+    await loop.fallback.stop()
+  })
+
   it('trips on errors at the next tick, and judges only what started since', async () => {
     const loop = setUpLoop()
     await loop.start()

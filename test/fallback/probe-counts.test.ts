@@ -5,6 +5,7 @@ import {
   afterBurst,
   burstVerdict,
   counted,
+  isOutdated,
   judgedFailures,
   NO_COUNTS,
   newBurst,
@@ -78,6 +79,14 @@ describe('a burst of probes', () => {
     expect(burstVerdict(burst(6), 999)).to.equal('unhealthy')
     expect(burstVerdict(burst(6), 1000)).to.equal('alive')
     expect(burstVerdict(burst(6), 1200)).to.equal('alive')
+  })
+})
+
+describe('what the probes have shown', () => {
+  it('is of before our process stood still, where none came for two rounds', () => {
+    expect(isOutdated(undefined, 1000, 2000)).to.equal(false)
+    expect(isOutdated(6000, 1000, 2000)).to.equal(false)
+    expect(isOutdated(6001, 1000, 2000)).to.equal(true)
   })
 })
 

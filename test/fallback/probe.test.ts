@@ -119,6 +119,7 @@ describe('the health probe', () => {
       goodInARow: 2,
       healthy: true,
       lastAt: at,
+      agoMs: 50,
       goodForMs: 1050,
     })
   })

@@ -1,8 +1,11 @@
 import { expect } from 'chai'
+import { snapshotOf } from '../../src/fallback/snapshot.js'
+import { scopeOf } from '../../src/protocol/fallback-scope.js'
 import { renderOverride } from '../../src/store/override-document.js'
+import { SHIPPED } from './grey/grey-runtime.js'
 import { GUARDRAILS, type Stage } from './simulation/chaos.js'
 import { parsedOf } from './simulation/content.js'
-import type { RuntimeCondition } from './simulation/world.js'
+import type { RuntimeCondition, World } from './simulation/world.js'
 import { playScene } from './simulation.js'
 
 /** Timelines in the simulated world, each under several seeds. */
@@ -47,6 +50,12 @@ function writeWithoutPause({ world, checks }: Stage, everyMs: number): () => voi
   return () => {
     isOver = true
   }
+}
+
+/** From now on something may rightly begin or end a fallback. */
+function disturbed(world: World): World {
+  world.disturbedAt = world.now
+  return world
 }
 
 describe('replicas on one store, on timelines of their own', () => {
@@ -174,6 +183,134 @@ describe('replicas on one store, on timelines of their own', () => {
     expect(new Set(statesOf(stage)).size).to.equal(1)
     // By the probes alone only where the probes were the cause.
     expect(statesOf(stage)[0]).to.be.oneOf(['normal', 'recovering'])
+  })
+
+  scene(
+    'leave a runtime in use of which a fifth fails, its probes too, and trip when all of it does',
+    3,
+    (stage, pass) => {
+      const { world, hosts } = stage
+      world.guardrails = { ...SHIPPED, scoped: false }
+      for (const host of hosts) host.turnMs = 500
+      world.runtime = 'grey'
+      // What is usual becomes known.
+      world.policy = 'observe'
+      pass(150_000)
+      world.policy = 'auto'
+      pass(300_000)
+      expect(stage.checks.kinds.get('trip')).to.equal(undefined)
+      disturbed(world).runtime = 'broken'
+      pass(30_000)
+      expect(statesOf(stage)).to.deep.equal(['fallback', 'fallback', 'fallback'])
+    },
+  )
+
+  scene('fall back under light traffic, where no window ever holds enough', 3, (stage, pass) => {
+    const { world, hosts } = stage
+    world.guardrails = { ...SHIPPED, windowSeconds: 30 }
+    for (const host of hosts) host.turnMs = 5000
+    pass(10_000)
+    disturbed(world).runtime = 'broken'
+    pass(60_000)
+    expect(statesOf(stage)).to.deep.equal(['fallback', 'fallback', 'fallback'])
+  })
+
+  scene('fall back for the one org that fails, and for nobody else', 3, (stage, pass) => {
+    const { world, hosts, replicas } = stage
+    world.guardrails = SHIPPED
+    for (const host of hosts) host.turnMs = 400
+    pass(20_000)
+    disturbed(world).sick = scopeOf('orgs', ['a'])
+    pass(40_000)
+    for (const replica of replicas.values()) {
+      expect(replica.isOn({ orgId: 'a', agentId: 'y' }, 5)).to.equal(true)
+      expect(replica.isOn({ orgId: 'b', agentId: 'y' }, 5)).to.equal(false)
+    }
+  })
+
+  scene('end a hold at once that changed guardrails make shorter', 2, (stage, pass) => {
+    const { world, hosts } = stage
+    world.guardrails = { ...GUARDRAILS, holdSeconds: 600, maxHoldSeconds: 600 }
+    for (const host of hosts) host.turnMs = 300
+    pass(3000)
+    disturbed(world).runtime = 'dead'
+    pass(10_000)
+    disturbed(world).runtime = 'well'
+    pass(30_000)
+    expect(statesOf(stage)).to.deep.equal(['fallback', 'fallback'])
+    world.guardrails = GUARDRAILS
+    pass(4000)
+    expect(statesOf(stage)).to.deep.equal(['recovering', 'recovering'])
+  })
+
+  scene('stay with a runtime that fails while the direct LLM cannot be used', 2, (stage, pass) => {
+    const { world, hosts, replicas, checks } = stage
+    for (const host of hosts) host.turnMs = 300
+    pass(3000)
+    world.directUnusable = true
+    for (const condition of ['broken', 'dead'] as const) {
+      disturbed(world).runtime = condition
+      pass(30_000)
+      expect(statesOf(stage)).to.deep.equal(['normal', 'normal'])
+      expect([...replicas.values()].map(({ state }) => state.standby?.kind)).to.deep.equal([
+        'unusable',
+        'unusable',
+      ])
+    }
+    expect(checks.kinds.get('trip')).to.equal(undefined)
+  })
+
+  scene(
+    'go on without the holder of the lease, which stands still for 65 s with its clock set back',
+    3,
+    (stage, pass) => {
+      const { world, hosts, replicas } = stage
+      for (const host of hosts) host.turnMs = 300
+      pass(3000)
+      disturbed(world).runtime = 'dead'
+      pass(8000)
+      disturbed(world).runtime = 'well'
+      const holder = hosts.find((host) => {
+        const state = replicas.get(host)?.state
+        return state !== undefined && state.lease.owner === state.self.owner
+      })
+      if (holder === undefined) throw new Error('nobody holds the lease')
+      holder.stoppedUntil = world.now + 65_000
+      holder.wallOffset -= 3_600_000
+      pass(60_000)
+      for (const [host, { state }] of replicas)
+        if (host !== holder) expect(state.known.auto.state).to.equal('normal')
+      pass(20_000)
+      expect(statesOf(stage)).to.deep.equal(['normal', 'normal', 'normal'])
+    },
+  )
+
+  scene('say so where a recovery waits for turns', 1, (stage, pass) => {
+    const { world, replicas, checks } = stage
+    pass(3000)
+    disturbed(world).runtime = 'broken'
+    pass(20_000)
+    disturbed(world).runtime = 'well'
+    for (let ms = 0; ms < 40_000 && statesOf(stage)[0] !== 'recovering'; ms += 200) pass(200)
+    expect(statesOf(stage)).to.deep.equal(['recovering'])
+    world.traffic = false
+    const alerts = (): string[] =>
+      [...replicas.values()].flatMap((replica) =>
+        snapshotOf({
+          state: replica.state,
+          policy: 'auto',
+          leaseMs: 8000,
+          probe: { failuresInARow: 0, goodInARow: 1, healthy: true, goodForMs: 1000 },
+          others: [],
+          now: replica.monotonic,
+          wall: replica.wall,
+        }).alerts.map(({ kind }) => kind),
+      )
+    expect(alerts()).to.deep.equal([])
+    pass(1_000_000)
+    expect(statesOf(stage)).to.deep.equal(['recovering'])
+    expect(alerts()).to.deep.equal(['recovery_waits'])
+    expect(checks.kinds.get('relapse')).to.equal(undefined)
   })
 
   scene('keep nothing of an idle hour', 2, (stage, pass) => {

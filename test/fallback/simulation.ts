@@ -141,6 +141,7 @@ function hostOf(random: Random, at: number): Host {
     unwritable: false,
     runtime: null,
     turnMs: random.between(200, 900),
+    stoppedUntil: 0,
   }
 }
 

@@ -53,6 +53,10 @@ const FAULTS: readonly [Fault, ...Fault[]] = [
   sickScope,
   sickScope,
   directSick,
+  pace,
+  pace,
+  stop,
+  stop,
   noTraffic,
   unreadable,
   unwritable,
@@ -91,6 +95,7 @@ export function heal({ world, hosts, replicas, start, checks }: Stage): void {
   world.directUnusable = false
   world.sick = null
   world.traffic = true
+  world.pace = 'even'
   world.policy = 'auto'
   world.lateShare = 0
   world.guardrails = GUARDRAILS
@@ -119,7 +124,7 @@ function disturb({ world }: Stage): void {
 
 function runtimeFault(stage: Stage): string {
   const { world, random } = stage
-  const condition = random.pick(['dead', 'dead', 'slow', 'broken', 'half'] as const)
+  const condition = random.pick(['dead', 'dead', 'slow', 'broken', 'half', 'grey'] as const)
   world.runtime = condition
   disturb(stage)
   lasting(stage, () => {
@@ -189,6 +194,31 @@ function directSick(stage: Stage): string {
     disturb(stage)
   })
   return 'direct LLM sick'
+}
+
+function pace(stage: Stage): string {
+  const { world, random } = stage
+  world.pace = random.pick(['light', 'crowds'] as const)
+  lasting(stage, () => {
+    world.pace = 'even'
+    disturb(stage)
+  })
+  return `turns: ${world.pace}`
+}
+
+/** One process stands still, for longer than its lease too. */
+function stop(stage: Stage): string {
+  const { world, random, checks } = stage
+  const host = someHost(stage)
+  if (host === undefined || host.stoppedUntil > world.now) return ''
+  const ms = random.between(500, 15_000)
+  host.stoppedUntil = world.now + ms
+  world.scheduler.after(ms, () => {
+    checks.note(`${host.name} goes on`)
+    const replica = stage.replicas.get(host)
+    if (replica !== undefined) replica.disturbedAt = world.now
+  })
+  return `${host.name} stands still for ${Math.round(ms)} ms`
 }
 
 function noTraffic(stage: Stage): string {

@@ -103,8 +103,12 @@ export class Checks {
   decided(replica: SimReplica, before: FallbackState, step: Step, input: FallbackInput): void {
     const { state } = step
     const told = newTransitions(before, step)
-    this.leastStepMs = Math.min(this.leastStepMs, this.world.guardrails.rampStepSeconds * 1000)
-    this.#leastHoldSeconds = Math.min(this.#leastHoldSeconds, this.world.guardrails.holdSeconds)
+    // A round goes by the guardrails that it began with.
+    const used = 'guardrails' in input ? [input.guardrails, this.world.guardrails] : [this.world.guardrails]
+    for (const { rampStepSeconds, holdSeconds } of used) {
+      this.leastStepMs = Math.min(this.leastStepMs, rampStepSeconds * 1000)
+      this.#leastHoldSeconds = Math.min(this.#leastHoldSeconds, holdSeconds)
+    }
     for (const effect of step.effects) {
       const userId = effect.kind === 'report' ? effect.transition.userId : undefined
       const command = userId === undefined ? undefined : this.#commands.get(userId)
@@ -167,7 +171,7 @@ export class Checks {
     const { world } = this
     const { known, isolated, highest } = replica.state
     if (highest < replica.providedAtStart) this.#fail('(g) what the provider shows is not followed')
-    const since = Math.max(world.policyAt, replica.startedAt)
+    const since = Math.max(world.policyAt, replica.startedAt, replica.host.stoppedUntil)
     if (world.policy === 'off' && world.now - since > OFF_MS && (known.auto.state !== 'normal' || isolated))
       this.#fail('(d) a fallback goes on under policy off')
   }
@@ -201,6 +205,8 @@ export class Checks {
     if (input.kind !== 'tick' || before.reports.some((report) => report.transition === transition)) return
     const { guardrails, policy } = input
     const evidence = transition.evidence as Evidence
+    if (kind === 'trip' || kind === 'relapse' || (kind === 'widened' && !isJoin))
+      this.#toNoWorseSide(transition, evidence, guardrails)
     if (kind === 'widened') {
       this.#holds.set(`${transition.at}:${transition.trips}`, {
         at: world.now,
@@ -236,6 +242,14 @@ export class Checks {
       replica.reading?.author !== 'person'
     )
       this.#ttlOver(before)
+  }
+
+  /** (q): nobody is sent to a direct LLM that is known to be sick, unless the runtime is dead and the direct LLM can be used. */
+  #toNoWorseSide({ kind, cause }: Transition, evidence: Evidence, guardrails: FallbackGuardrails): void {
+    if (!isStandbySick(evidence, guardrails)) return
+    if (cause !== 'health' || evidence.standby?.unusable === true)
+      this.#fail(`(q) ${kind} by ${cause} towards a sick direct LLM`)
+    this.#count('tripped from a dead runtime to a sick direct LLM')
   }
 
   #leftovers(replica: SimReplica, { cause }: Transition, evidence: Evidence): void {
@@ -378,7 +392,8 @@ export class Checks {
     if (world.policy !== 'auto' || !world.traffic || (condition !== 'dead' && condition !== 'broken')) return
     // Nobody is sent to a direct LLM that cannot be used.
     if (world.directUnusable) return
-    if (condition === 'broken' && (world.directSick || replica.host.turnMs > 600)) return
+    const isFew = replica.host.turnMs > 600 || world.pace !== 'even'
+    if (condition === 'broken' && (world.directSick || isFew)) return
     const since = Math.max(replica.disturbedAt, world.disturbedAt)
     if (world.now - since < (condition === 'dead' ? DEAD_MS : BROKEN_MS)) return
     const isDirect = [0, 50, 99].every((session) => SUBJECTS.every((who) => replica.isOn(who, session)))

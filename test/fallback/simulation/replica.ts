@@ -8,13 +8,16 @@ import { next } from '../../../src/fallback/machine.js'
 import {
   afterBurst,
   BURST_SPACING_MS,
+  burstSize,
   burstVerdict,
   counted,
+  isOutdated,
   judgedFailures,
   NO_COUNTS,
   newBurst,
   nextProbeAt,
   type ProbeCounts,
+  withRegular,
 } from '../../../src/fallback/probe-counts.js'
 import { ScopedQuiet } from '../../../src/fallback/scoped-quiet.js'
 import {
@@ -27,7 +30,8 @@ import {
   type StoreSeen,
 } from '../../../src/fallback/state.js'
 import { LONGEST_MS, tellApart } from '../../../src/fallback/tell-apart.js'
-import { recoveryReach } from '../../../src/fallback/verdict.js'
+import { UsualFailures } from '../../../src/fallback/usual.js'
+import { breachingRow, recoveryReach, unsettled } from '../../../src/fallback/verdict.js'
 import { whoseOverride } from '../../../src/fallback/whose-override.js'
 import { createJudgedLog } from '../../../src/metrics/judged-log.js'
 import { createJudgedWindow } from '../../../src/metrics/judged-window.js'
@@ -53,11 +57,16 @@ export interface Host {
   runtime: RuntimeCondition | null
   /** true ms between two of its turns */
   turnMs: number
+  /** true time: its process stands still until then, and does what is overdue */
+  stoppedUntil: number
 }
 
 const PROBE_MS = 1000
+const PROBE_TIMEOUT_MS = 2000
 const MAX_ATTEMPTS = 5
 const PAUSE_MS = 20
+/** share of what is bad in a grey runtime */
+const GREY = 0.2
 const SHADOW_EVERY_MS = 2500
 const SHADOW_SHARE = 0.3
 /** One org has most of the turns, and one agent. */
@@ -88,12 +97,14 @@ export class SimReplica {
   readonly #log: JudgedLog
   readonly #scoped = new ScopedQuiet()
   readonly #direct: JudgedWindow
+  readonly #usual = new UsualFailures()
   readonly #initial: FallbackState
   #counts: ProbeCounts = NO_COUNTS
   #lastRuntimeTurnAt: number | undefined
   #lastCandidateAt: number
   #lastShadowAt = Number.NEGATIVE_INFINITY
   #isBursting = false
+  #resultAt: number | undefined
   #headAt = Number.NEGATIVE_INFINITY
   #running = false
   #nudged = false
@@ -137,6 +148,10 @@ export class SimReplica {
     return this.host.runtime ?? this.world.runtime
   }
 
+  get isStopped(): boolean {
+    return this.host.stoppedUntil > this.world.now
+  }
+
   get initial(): FallbackState {
     return this.#initial
   }
@@ -172,7 +187,9 @@ export class SimReplica {
 
   #after(delayMs: number, run: () => void): void {
     this.world.scheduler.after(delayMs, () => {
-      if (this.alive) run()
+      if (!this.alive) return
+      if (this.isStopped) this.#after(this.host.stoppedUntil - this.world.now, run)
+      else run()
     })
   }
 
@@ -315,9 +332,11 @@ export class SimReplica {
         this.restartedAt = this.monotonic
         this.#runtime.restart(this.monotonic)
         this.#log.restart(this.monotonic, effect.scope)
+        this.#usual.restart()
       }
       if (effect.kind === 'reset_health') {
         this.#counts = NO_COUNTS
+        this.#usual.clear()
         this.disturbedAt = this.world.now
       }
     }
@@ -348,11 +367,14 @@ export class SimReplica {
     const windowMs = guardrails.windowSeconds * 1000
     const fastMs = guardrails.fastWindowSeconds * 1000
     const { goodSince, healthy } = this.#counts
+    const agoMs = this.#resultAt === undefined ? undefined : now - this.#resultAt
+    const isOld = isOutdated(agoMs, PROBE_MS, PROBE_TIMEOUT_MS)
     const runtime = {
       slow: this.#runtime.tally(windowMs),
       fast: this.#runtime.newest(fastMs, 2 * guardrails.minSamples, windowMs),
       recent: this.#runtime.newest(fastMs, recoveryReach(guardrails), LONGEST_MS),
-      streak: this.#runtime.streak(guardrails.consecutiveFailures),
+      streak: this.#runtime.streak(breachingRow(guardrails, this.#usual.known)),
+      usual: this.#usual.known,
     }
     const scope = judgedScope(this.state)
     return {
@@ -362,9 +384,12 @@ export class SimReplica {
       direct: this.#direct.tally(60_000),
       standby: world.directUnusable ? { unusable: true, why: 'http_status 401' } : { unusable: false },
       probe: {
-        failures: judgedFailures(this.#counts, guardrails.probeFailures),
+        failures: judgedFailures(
+          isOld ? { ...this.#counts, healthy: true } : this.#counts,
+          guardrails.probeFailures,
+        ),
         goodForMs: goodSince === undefined ? 0 : now - goodSince,
-        healthy: healthy === true,
+        healthy: !isOld && healthy === true,
       },
       runtimeTurnAgoMs: this.#lastRuntimeTurnAt === undefined ? null : now - this.#lastRuntimeTurnAt,
       quietForMs: now - this.#lastCandidateAt,
@@ -374,6 +399,7 @@ export class SimReplica {
   #probe(): void {
     const startedAt = this.monotonic
     this.#ask((isGood) => {
+      this.#counts = withRegular(this.#counts, isGood)
       if (!isGood && this.#counts.healthy !== false) this.#burst()
       this.#after(nextProbeAt(startedAt, PROBE_MS, false) - this.monotonic, () => this.#probe())
     })
@@ -381,9 +407,10 @@ export class SimReplica {
 
   #ask(answered: (isGood: boolean) => void): void {
     const { random } = this
-    const isGood = this.condition !== 'dead'
+    const isGood = this.condition === 'grey' ? !random.chance(GREY) : this.condition !== 'dead'
     this.#after(isGood ? random.between(5, 60) : random.between(1, 10), () => {
       this.#counts = counted(this.#counts, isGood, this.monotonic)
+      this.#resultAt = this.monotonic
       answered(isGood)
     })
   }
@@ -391,7 +418,7 @@ export class SimReplica {
   #burst(): void {
     if (this.#isBursting) return
     this.#isBursting = true
-    let burst = newBurst(this.monotonic, this.world.guardrails.probeFailures)
+    let burst = newBurst(this.monotonic, burstSize(this.#counts, this.world.guardrails.probeFailures))
     let isOpen = true
     const end = (): void => {
       isOpen = false
@@ -416,7 +443,7 @@ export class SimReplica {
 
   #turn(): void {
     const { world, random, host } = this
-    this.#after(random.between(0.5, 1.5) * host.turnMs, () => this.#turn())
+    this.#after(random.between(0.5, 1.5) * host.turnMs * this.#slowness(), () => this.#turn())
     if (!world.traffic) return
     const subject = { orgId: random.pick(ORGS), agentId: random.pick(AGENTS) }
     this.#lastCandidateAt = this.monotonic
@@ -428,6 +455,17 @@ export class SimReplica {
     } else {
       this.#lastRuntimeTurnAt = this.monotonic
       this.#execute('runtime_orchestrator', subject, session)
+    }
+  }
+
+  #slowness(): number {
+    switch (this.world.pace) {
+      case 'even':
+        return 1
+      case 'light':
+        return 8
+      case 'crowds':
+        return this.random.chance(0.9) ? 0.2 : 10
     }
   }
 
@@ -456,7 +494,18 @@ export class SimReplica {
       }
       this.#runtime.record(outcome)
       this.#log.record(outcome)
+      this.#recordUsual(ended.result)
     })
+  }
+
+  /** As the loop does. */
+  #recordUsual(result: OutcomeResult['result']): void {
+    const { known, isolated, wouldTrip, bothSick } = this.state
+    if (known.auto.state === 'fallback' || isolated || wouldTrip !== null || bothSick) this.#usual.restart()
+    else {
+      const [error, timeout] = [result === 'ok' ? 0 : 1, result === 'timeout' ? 1 : 0] as const
+      this.#usual.record(this.monotonic, unsettled(this.world.guardrails), error, timeout)
+    }
   }
 
   #ended(
@@ -480,6 +529,8 @@ export class SimReplica {
         return { ...failed, latencyMs: random.between(1, 20) }
       case 'broken':
         return failed
+      case 'grey':
+        return random.chance(GREY) ? failed : ok
       case 'half':
         return random.chance(0.7) ? failed : ok
       case 'slow':

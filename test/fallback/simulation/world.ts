@@ -8,8 +8,11 @@ import { type Content, revisionOf, type View, viewOf } from './content.js'
 import type { Random } from './random.js'
 import type { Scheduler } from './scheduler.js'
 
-/** How the runtime answers: `dead` refuses probes too, `broken` and `half` fail executions alone. */
-export type RuntimeCondition = 'well' | 'dead' | 'slow' | 'broken' | 'half'
+/** How the runtime answers: `dead` refuses probes too, `broken` and `half` fail executions alone, `grey` a fifth of both. */
+export type RuntimeCondition = 'well' | 'dead' | 'slow' | 'broken' | 'half' | 'grey'
+
+/** How turns come: at the hosts' pace, an eighth of that, or in crowds. */
+export type Pace = 'even' | 'light' | 'crowds'
 
 export const READ_FAULT: FlagStoreFault = { code: 'EIO', message: 'cannot be read' }
 export const LATE_FAULT: FlagStoreFault = { code: 'timeout', message: 'not read in time' }
@@ -28,6 +31,7 @@ export class World {
   /** of the reads of the store that come too late */
   lateShare = 0
   traffic = true
+  pace: Pace = 'even'
   /** all faults are over, for good */
   isHealed = false
   /** true time of the last thing that may rightly end a fallback, or begin one anew */
