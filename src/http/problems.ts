@@ -103,14 +103,14 @@ export const PROBLEMS = {
   flags_changed: {
     status: 412,
     code: 'precondition_failed',
-    'zh-CN': 'flag 文件已被修改，请重新读取 GET /api/v1/runtime/flags，并以其 ETag 作为 If-Match 重试',
-    en: 'The flag file has changed since. Read GET /api/v1/runtime/flags again and send its ETag as If-Match',
+    'zh-CN': 'flag 文件已被修改，请重新读取当前的 flags，并以其 ETag 作为 If-Match 重试',
+    en: 'The flag file has changed since. Read the flags again and send their ETag as If-Match',
   },
   flags_if_match: {
     status: 428,
     code: 'precondition_required',
-    'zh-CN': '缺少 If-Match，请发送 GET /api/v1/runtime/flags 返回的 ETag（* 表示不论当前内容）',
-    en: 'If-Match is missing. Send the ETag of GET /api/v1/runtime/flags (or *, for whatever is there)',
+    'zh-CN': '缺少 If-Match，请发送读取 flags 时返回的 ETag（* 表示不论当前内容）',
+    en: 'If-Match is missing. Send the ETag that came with the flags (or *, for whatever is there)',
   },
   flags_refused: {
     status: 422,

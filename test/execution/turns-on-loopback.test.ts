@@ -94,9 +94,10 @@ describe('turns on loopback servers', () => {
     for (const [faults, cause, phase] of cases) {
       it(`${JSON.stringify(faults)} → ${cause} in phase ${phase}`, async () => {
         runtime.faults = faults
+        const awaitedMs = cause.endsWith('_timeout') ? 150 : 10_000
         const { text, result } = await run({
-          headersMs: 150,
-          firstContentMs: 150,
+          headersMs: awaitedMs,
+          firstContentMs: awaitedMs,
           gapMs: 5000,
           totalMs: 20_000,
         })

@@ -313,7 +313,7 @@ describe('an edit of the operators’ file', () => {
           text = result.text
         }
       }),
-      { numRuns: 100 },
+      { numRuns: 40 },
     )
   })
 })
