@@ -1,3 +1,4 @@
+import { chatCommand } from './chat.js'
 import { explainCommand } from './explain.js'
 import { historyCommand, resetCommand, triggerCommand } from './fallback.js'
 import { flagsDiffCommand } from './flags-diff.js'
@@ -8,12 +9,15 @@ import { metricsCommand } from './metrics.js'
 import { modeGetCommand, modeSetCommand } from './mode.js'
 import { orgsAddCommand, orgsListCommand, orgsRemoveCommand } from './orgs.js'
 import { OWN_COMMANDS } from './own-commands.js'
+import { sessionsShowCommand } from './sessions.js'
 import { canarySetCommand, policySetCommand, shadowSetCommand } from './shares.js'
 import { statusCommand } from './status.js'
+import { watchCommand } from './watch.js'
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly AnyCommand[] = [
   statusCommand,
+  watchCommand,
   explainCommand,
   metricsCommand,
   historyCommand,
@@ -22,6 +26,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   guardrailsGetCommand,
   flagsShowCommand,
   flagsHistoryCommand,
+  sessionsShowCommand,
   triggerCommand,
   resetCommand,
   modeSetCommand,
@@ -31,6 +36,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   shadowSetCommand,
   guardrailsSetCommand,
   policySetCommand,
+  chatCommand,
   ...OWN_COMMANDS,
   flagsDiffCommand,
 ]

@@ -47,6 +47,13 @@ export class Given {
   }
 }
 
+export interface ClientWish {
+  /** in place of the address that is given otherwise */
+  readonly url?: string
+  /** for what is to be done although, or because, Ctrl-C was pressed */
+  readonly afterInterrupt?: boolean
+}
+
 /** One call of one command. */
 export interface Invocation extends Surroundings {
   readonly language: Language
@@ -58,7 +65,7 @@ export interface Invocation extends Surroundings {
   print(text: string): void
   printJson(value: unknown): void
   /** The service that the options, the environment or a profile name. @throws CommandError 2 */
-  client(asked?: { readonly url?: string }): ServiceClient
+  client(asked?: ClientWish): ServiceClient
 }
 
 export function createInvocation(around: Surroundings, language: Language, given: Given): Invocation {
@@ -73,17 +80,13 @@ export function createInvocation(around: Surroundings, language: Language, given
     json: given.is('json'),
     print: (text) => output.out(text),
     printJson: (value) => output.out(`${JSON.stringify(value, null, 2)}\n`),
-    client(asked = {}) {
-      const connection = connectionOf(
-        { url: given.text('url'), profile: given.text('profile'), ...asked },
-        env,
-        t,
-      )
+    client({ afterInterrupt = false, ...asked } = {}) {
+      const named = { url: given.text('url'), profile: given.text('profile'), ...asked }
       const seconds = given.number('timeout')
-      return createServiceClient(connection, {
+      return createServiceClient(connectionOf(named, env, t), {
         language,
         deadlineMs: seconds === undefined ? DEFAULT_DEADLINE_MS : seconds * 1000,
-        interrupted: around.interrupted(),
+        ...(afterInterrupt ? {} : { interrupted: around.interrupted() }),
       })
     },
   }
