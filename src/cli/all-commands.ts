@@ -1,17 +1,21 @@
 import { chatCommand } from './chat.js'
+import { completionCommand } from './completion.js'
 import { explainCommand } from './explain.js'
 import { historyCommand, resetCommand, triggerCommand } from './fallback.js'
 import { flagsDiffCommand } from './flags-diff.js'
 import { flagsHistoryCommand, flagsShowCommand } from './flags-show.js'
 import { guardrailsGetCommand, guardrailsSetCommand } from './guardrails.js'
 import type { AnyCommand } from './invocation.js'
+import { loginCommand, logoutCommand, profilesCommand } from './login.js'
 import { metricsCommand } from './metrics.js'
 import { modeGetCommand, modeSetCommand } from './mode.js'
 import { orgsAddCommand, orgsListCommand, orgsRemoveCommand } from './orgs.js'
 import { OWN_COMMANDS } from './own-commands.js'
 import { sessionsShowCommand } from './sessions.js'
+import { shadowReportCommand } from './shadow-report.js'
 import { canarySetCommand, policySetCommand, shadowSetCommand } from './shares.js'
 import { statusCommand } from './status.js'
+import { tokenCommand } from './token.js'
 import { watchCommand } from './watch.js'
 
 /** Every command, in the order of the help. */
@@ -27,6 +31,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   flagsShowCommand,
   flagsHistoryCommand,
   sessionsShowCommand,
+  shadowReportCommand,
   triggerCommand,
   resetCommand,
   modeSetCommand,
@@ -39,4 +44,9 @@ export const COMMANDS: readonly AnyCommand[] = [
   chatCommand,
   ...OWN_COMMANDS,
   flagsDiffCommand,
+  loginCommand,
+  logoutCommand,
+  profilesCommand,
+  tokenCommand,
+  completionCommand,
 ]

@@ -1,6 +1,6 @@
 import { CommandError } from './command-error.js'
 import type { Say } from './language.js'
-import { DEFAULT_PROFILE, type Profile, readConfig } from './profiles.js'
+import { configPath, DEFAULT_PROFILE, isOpenToOthers, type Profile, readConfig } from './profiles.js'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -53,6 +53,7 @@ function tokenOf(
   const fromEnv = env.CHAT_TOKEN?.trim() ?? ''
   const named = asked.profile !== undefined || fromEnv === '' ? profileOf(asked, env, t) : undefined
   if (named !== undefined && sameUrl(named.profile.url, url)) {
+    if (isOpenToOthers(env)) throw openToOthers(configPath(env), t)
     const tokenFrom = t(`Profile "${named.name}"`, `配置 "${named.name}"`)
     return { token: checkedToken(named.profile.token, tokenFrom, t), tokenFrom }
   }
@@ -85,6 +86,15 @@ function profileOf(
     2,
   )
 }
+
+const openToOthers = (path: string, t: Say): CommandError =>
+  new CommandError(
+    t(
+      `Others can read the tokens in ${path}. Close it: chmod 600 ${path}`,
+      `其他用户可以读取 ${path} 中的令牌。请执行：chmod 600 ${path}`,
+    ),
+    2,
+  )
 
 const sameUrl = (a: string, b: string): boolean => withoutSlash(a) === withoutSlash(b)
 const withoutSlash = (url: string): string => url.trim().replace(/\/+$/, '')

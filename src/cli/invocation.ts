@@ -50,6 +50,8 @@ export class Given {
 export interface ClientWish {
   /** in place of the address that is given otherwise */
   readonly url?: string
+  /** of that address, in place of the token that is given otherwise */
+  readonly token?: string
   /** for what is to be done although, or because, Ctrl-C was pressed */
   readonly afterInterrupt?: boolean
 }
@@ -80,10 +82,14 @@ export function createInvocation(around: Surroundings, language: Language, given
     json: given.is('json'),
     print: (text) => output.out(text),
     printJson: (value) => output.out(`${JSON.stringify(value, null, 2)}\n`),
-    client({ afterInterrupt = false, ...asked } = {}) {
-      const named = { url: given.text('url'), profile: given.text('profile'), ...asked }
+    client({ afterInterrupt = false, token, url } = {}) {
+      const named = { url: url ?? given.text('url'), profile: given.text('profile') }
+      const connection =
+        url !== undefined && token !== undefined
+          ? { url, urlFrom: '--url', token, tokenFrom: t('The token', '该令牌') }
+          : connectionOf(named, env, t)
       const seconds = given.number('timeout')
-      return createServiceClient(connectionOf(named, env, t), {
+      return createServiceClient(connection, {
         language,
         deadlineMs: seconds === undefined ? DEFAULT_DEADLINE_MS : seconds * 1000,
         ...(afterInterrupt ? {} : { interrupted: around.interrupted() }),

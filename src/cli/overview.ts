@@ -1,4 +1,5 @@
 import { COMMANDS } from './all-commands.js'
+import { exitCodes } from './exit-codes.js'
 import { type AnyCommand, SECTIONS, type Section } from './invocation.js'
 import { type Language, sayIn, type Text } from './language.js'
 
@@ -41,13 +42,6 @@ nothing is said) and send the access token in CHAT_TOKEN or the profile. --json 
 
 ${exitCodes(language)}
 `
-}
-
-export function exitCodes(language: Language): string {
-  return sayIn(language)(
-    'Exit code: 0 done; 1 something is wrong, or the service is not there or refuses; 2 wrong usage; 130 ended by Ctrl-C.',
-    '退出码（Exit code: 0 / 1 / 2 / 130）：0 完成；1 有问题，或服务不可达、拒绝；2 用法错误；130 被 Ctrl-C 中断。',
-  )
 }
 
 /** Of `flags`, `fallback` and so on: what there is under that word. */

@@ -110,8 +110,7 @@ describe('chat-cutover watch', () => {
     const [first = '', second = ''] = out.split('\u001b[?7l').slice(1)
     const lines = first.split('\n').length - 1
     expect(second.startsWith(`\u001b[${lines}A\u001b[0J`)).to.equal(true)
-    expect(second)
-      .to.contain('transition')
+    expect(second).to.contain('transition')
     expect(second.endsWith('\u001b[?7h')).to.equal(true)
   })
 
