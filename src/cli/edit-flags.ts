@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
 import {
-  type FlagChange,
   type FlagEdit,
   type FlagEditPreview,
   flagEditAnswerSchema,
@@ -8,6 +7,7 @@ import {
   flagsViewSchema,
   type OpsValues,
 } from '../protocol/flag-edit.js'
+import type { FlagChange } from '../protocol/flag-edit-record.js'
 import { CommandError, type ExitCode, Refused } from './command-error.js'
 import type { Invocation } from './invocation.js'
 import type { Say, Text } from './language.js'

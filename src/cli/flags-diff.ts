@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { errorCode, errorText } from '../core/errors.js'
-import type { FlagChange } from '../protocol/flag-edit.js'
+import type { FlagChange } from '../protocol/flag-edit-record.js'
 import { CommandError } from './command-error.js'
 import { changeLines } from './edit-flags.js'
 import type { CommandSpec } from './invocation.js'

@@ -1,7 +1,8 @@
 import type { LlmEndpoints } from '../llm/endpoint.js'
 import type { RefusedParameters } from '../llm/refused-parameters.js'
 import { createDirectLlm } from './direct-llm.js'
-import { createRoutedLlm, type RoutedLlm, type RoutedLlmDeps } from './routed-llm.js'
+import type { RoutedLlmDeps } from './routed-execution.js'
+import { createRoutedLlm, type RoutedLlm } from './routed-llm.js'
 
 /** The direct LLM as the environment describes it: its endpoints, each with connections of its own. */
 export function openDirectLlm(

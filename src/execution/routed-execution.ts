@@ -1,4 +1,6 @@
-import type { Timer } from '../core/clock.js'
+import type { Clock, Timer } from '../core/clock.js'
+import type { Logger } from '../core/logger.js'
+import type { LlmGate } from '../llm/gate.js'
 import { type FailedRequest, nextStep } from '../llm/next-step.js'
 import type { Entry, Refusal, Seat } from '../llm/seat.js'
 import { DEADLINE_CODES } from '../protocol/execution-codes.js'
@@ -11,7 +13,19 @@ import type {
   Turn,
 } from './backend.js'
 import { ExecutionError } from './execution-error.js'
-import type { RoutedLlmDeps } from './routed-llm.js'
+
+export interface RoutedLlmDeps {
+  readonly clock: Clock
+  readonly logger: Logger
+  /** 0 to 1, 1 excluded */
+  readonly random: () => number
+  /** one for the whole process: limits and rests hold for users and shadows together */
+  readonly gate: LlmGate
+  /** A request ended; `cause` is `ok`, `aborted`, or the code of its failure. */
+  onRequest(endpoint: string, cause: string): void
+  /** A turn was not admitted. */
+  onRefused?(): void
+}
 
 type Batch = readonly BackendEvent[]
 

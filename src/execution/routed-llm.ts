@@ -1,23 +1,7 @@
-import type { Clock } from '../core/clock.js'
 import { guarded } from '../core/guarded.js'
-import type { Logger } from '../core/logger.js'
-import type { LlmGate } from '../llm/gate.js'
 import type { Entry } from '../llm/seat.js'
 import type { ChatBackend, ExecutionCall, Turn } from './backend.js'
-import { RoutedExecution } from './routed-execution.js'
-
-export interface RoutedLlmDeps {
-  readonly clock: Clock
-  readonly logger: Logger
-  /** 0 to 1, 1 excluded */
-  readonly random: () => number
-  /** one for the whole process: limits and rests hold for users and shadows together */
-  readonly gate: LlmGate
-  /** A request ended; `cause` is `ok`, `aborted`, or the code of its failure. */
-  onRequest(endpoint: string, cause: string): void
-  /** A turn was not admitted. */
-  onRefused?(): void
-}
+import { RoutedExecution, type RoutedLlmDeps } from './routed-execution.js'
 
 /** Refuses turns of the direct LLM before their stream is open. */
 export interface LlmAdmission {

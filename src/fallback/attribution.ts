@@ -1,21 +1,8 @@
 import type { Tally } from '../metrics/windows.js'
-import { MAX_SCOPE_IDS, type Scope, type ScopeDimension, scopeOf } from '../protocol/fallback-scope.js'
+import { MAX_SCOPE_IDS, type Scope, scopeOf } from '../protocol/fallback-scope.js'
 import type { Trip } from '../store/override.js'
-import type { FallbackGuardrails } from './evidence.js'
+import type { FallbackGuardrails, Suspects } from './evidence.js'
 import { judge } from './verdict.js'
-
-/** What a breach by a rate may be explained by, in one dimension. */
-export interface Suspects {
-  readonly dimension: ScopeDimension
-  /** those that fail; of more than a scope may hold only as many as show that */
-  readonly ids: readonly string[]
-  /** theirs together, in the window that breached */
-  readonly tally: Tally
-  /** all others' in that same window: what they do not explain */
-  readonly left: Tally
-  /** ... and as `runtime` of the evidence is */
-  readonly others: { readonly slow: Tally; readonly fast: Tally }
-}
 
 export type RateCause = 'error_rate' | 'timeout_rate'
 

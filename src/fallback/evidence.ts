@@ -2,8 +2,7 @@ import type { Streak } from '../metrics/failure-streak.js'
 import type { FirstContent } from '../metrics/first-contents.js'
 import type { Tally } from '../metrics/windows.js'
 import type { FallbackPolicy } from '../protocol/fallback.js'
-import { isSameScope, type Scope } from '../protocol/fallback-scope.js'
-import type { Suspects } from './attribution.js'
+import { isSameScope, type Scope, type ScopeDimension } from '../protocol/fallback-scope.js'
 import type { StandbyState } from './standby-watch.js'
 import type { Usual } from './usual.js'
 
@@ -51,6 +50,19 @@ export interface RuntimeWindows {
   readonly usual?: Usual
   /** ... and how long the first content took, in the same three reaches; gathered where `firstContentP95Ms` is set */
   readonly firstContent?: Readonly<Record<'slow' | 'fast' | 'recent', FirstContent>>
+}
+
+/** What a breach by a rate may be explained by, in one dimension. */
+export interface Suspects {
+  readonly dimension: ScopeDimension
+  /** those that fail; of more than a scope may hold only as many as show that */
+  readonly ids: readonly string[]
+  /** theirs together, in the window that breached */
+  readonly tally: Tally
+  /** all others' in that same window: what they do not explain */
+  readonly left: Tally
+  /** ... and as `runtime` of the evidence is */
+  readonly others: { readonly slow: Tally; readonly fast: Tally }
 }
 
 /** What this replica knows of the backends at one tick. Durations in ms. */

@@ -1,16 +1,8 @@
-import type { Expected } from '../store/flag-store.js'
 import { scopeOfAuto } from '../store/override.js'
 import { isQuiet } from './auto-layer.js'
 import { type Evidence, type FallbackGuardrails, insideOf } from './evidence.js'
-import type { FallbackState, LeaseSeen, LeaseState } from './state.js'
+import type { FallbackState, LeaseSeen, LeaseState, LeaseWrite } from './state.js'
 import { isDoubtful } from './verdict.js'
-
-/** What is to be written into the lease's file; `owner` null releases it. */
-export interface LeaseWrite {
-  readonly owner: string | null
-  readonly counter: number
-  readonly expected: Expected
-}
 
 /** The lease as read: its time runs from the moment this content was first seen, on this replica's monotonic clock. */
 export function seeLease(lease: LeaseState, seen: LeaseSeen, now: number): LeaseState {

@@ -5,7 +5,6 @@ import type { ContentHash, Expected, FlagStoreFault } from '../store/flag-store.
 import { type HandEdit, NEUTRAL, type Override, scopeOfAuto, type Trip } from '../store/override.js'
 import type { Evidence, FallbackGuardrails } from './evidence.js'
 import type { Command } from './fallback.js'
-import type { LeaseWrite } from './lease.js'
 import type { StandbyTrouble } from './verdict.js'
 
 /**
@@ -202,6 +201,13 @@ export type LeaseSeen =
   | { readonly kind: 'lease'; readonly hash: ContentHash; readonly owner: string | null }
   | { readonly kind: 'missing' }
   | { readonly kind: 'failed' }
+
+/** What is to be written into the lease's file; `owner` null releases it. */
+export interface LeaseWrite {
+  readonly owner: string | null
+  readonly counter: number
+  readonly expected: Expected
+}
 
 /** What is to be done; applied outside, in order. */
 export type Effect =

@@ -1,7 +1,13 @@
 import type { JudgedLog, LogReach, Tally } from '../metrics/windows.js'
 import { covers, SCOPE_DIMENSIONS, type Scope, type ScopeSubject } from '../protocol/fallback-scope.js'
-import { failingIds, isRateCause, type Suspects } from './attribution.js'
-import { type Evidence, type FallbackGuardrails, NO_TALLY, type RuntimeWindows } from './evidence.js'
+import { failingIds, isRateCause } from './attribution.js'
+import {
+  type Evidence,
+  type FallbackGuardrails,
+  NO_TALLY,
+  type RuntimeWindows,
+  type Suspects,
+} from './evidence.js'
 import { judge, recoveryReach } from './verdict.js'
 
 /** ms: where few turns come, recovery is judged over as many as it takes, a day back at most */

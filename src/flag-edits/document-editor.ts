@@ -1,6 +1,6 @@
 import { applyEdits, type FormattingOptions, type JSONPath, modify } from 'jsonc-parser'
 import { isJsonFault, parseJsonTree } from '../core/json-tree.js'
-import type { FlagChange } from '../protocol/flag-edit.js'
+import type { FlagChange } from '../protocol/flag-edit-record.js'
 import { isEqual, isTextList, OpsDocument } from './ops-document.js'
 
 /** items of a list that are changed one by one: each costs a look through the file, 0.7 ms of the event loop's time */

@@ -1,6 +1,7 @@
 import type { JSONPath } from 'jsonc-parser'
 import { checkFlagDocument, type FlagIssue } from '../decision/ops-file-check.js'
-import type { FlagChange, FlagEdit } from '../protocol/flag-edit.js'
+import type { FlagEdit } from '../protocol/flag-edit.js'
+import type { FlagChange } from '../protocol/flag-edit-record.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import { DocumentEditor, EditRefused } from './document-editor.js'
 import {

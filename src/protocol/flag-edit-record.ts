@@ -1,8 +1,16 @@
 import { z } from 'zod'
-import type { FlagChange } from './flag-edit.js'
 import { instant } from './instant.js'
 
 /** An edit of the operators' file as it is kept and told: who, what, before → after. */
+
+/** One value that an edit changes. `before` and `after` are absent where there is nothing. */
+export const flagChangeSchema = z.strictObject({
+  /** of the document, as `flags.chat-execution-mode.defaultVariant` */
+  path: z.string(),
+  before: z.unknown().optional(),
+  after: z.unknown().optional(),
+})
+export type FlagChange = z.infer<typeof flagChangeSchema>
 
 /**
  * One value as it is kept. A list of texts that changed has `added` and `removed` in place of the two whole lists; a value

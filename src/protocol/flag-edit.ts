@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { fallbackPolicySchema } from './fallback.js'
+import { flagChangeSchema } from './flag-edit-record.js'
 import { executionModeSchema } from './modes.js'
 
 /** Body and answers of `PATCH /runtime/flags`. */
@@ -41,15 +42,6 @@ export const flagEditSchema = z
   })
   .refine((edit) => Object.keys(edit).length > 0, 'must name at least one field')
 export type FlagEdit = z.infer<typeof flagEditSchema>
-
-/** One value that an edit changes. `before` and `after` are absent where there is nothing. */
-export const flagChangeSchema = z.strictObject({
-  /** of the document, as `flags.chat-execution-mode.defaultVariant` */
-  path: z.string(),
-  before: z.unknown().optional(),
-  after: z.unknown().optional(),
-})
-export type FlagChange = z.infer<typeof flagChangeSchema>
 
 /** What the operators' file says. Null where its form is not one that this service writes: it was made by hand. */
 export const opsValuesSchema = z.strictObject({

@@ -1,7 +1,7 @@
 import { answerPieces } from './answers.js'
 import type { Faults } from './faults.js'
 import type { Frame } from './faulty-stream.js'
-import type { ExecuteBody } from './runtime.js'
+import type { ExecuteBody } from './runtime-body.js'
 
 export const runtimeDone: Frame = { kind: 'done', data: '[DONE]' }
 

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Faults } from './faults.js'
 import { awaitHead, type Dialect, FaultyStream, leavingOf } from './faulty-stream.js'
+import { describeBody, type ExecuteBody, parseExecute } from './runtime-body.js'
 import { keepsFence, runtimeDone, runtimeFrame, runtimeFrames } from './runtime-frames.js'
 import {
   type ReceivedRequest,
@@ -11,27 +12,6 @@ import {
   send,
   startSimulator,
 } from './simulator-server.js'
-
-/** The body of `POST /api/v1/execute/stream`. */
-const executeSchema = z.object({
-  session_id: z.string(),
-  agent_id: z.string(),
-  org_id: z.string(),
-  user_message: z.string(),
-  history_messages: z
-    .array(z.object({ role: z.enum(['user', 'assistant', 'system']), content: z.string() }))
-    .optional(),
-  agent_config: z
-    .object({
-      system_prompt: z.string().nullish(),
-      model: z.string().nullish(),
-      temperature: z.number().nullish(),
-      max_tokens: z.number().int().nullish(),
-    })
-    .nullish(),
-  metadata: z.record(z.string(), z.unknown()).nullish(),
-})
-export type ExecuteBody = z.infer<typeof executeSchema>
 
 const DIALECT: Dialect = {
   newline: 'crlf',
@@ -101,20 +81,7 @@ export async function startRuntimeSimulator(options: SimulatorOptions = {}): Pro
     send(response, status, { status: status < 300 ? 'healthy' : 'unhealthy', service: 'runtime-simulator' })
   }
 
-  return startSimulator(options, answer, describe)
-}
-
-/** Whose execution or cancel it was; no content. */
-function describe({ body }: ReceivedRequest): object {
-  const known = z.object({ session_id: z.string(), metadata: executeSchema.shape.metadata })
-  let value: unknown
-  try {
-    value = JSON.parse(body)
-  } catch {
-    return {}
-  }
-  const parsed = known.safeParse(value)
-  return parsed.success ? { sessionId: parsed.data.session_id, metadata: parsed.data.metadata } : {}
+  return startSimulator(options, answer, ({ body }) => describeBody(body))
 }
 
 const CANCELLED = {
@@ -169,23 +136,4 @@ function sendFault(response: ServerResponse, status: number): void {
       ? [{ type: 'missing', loc: ['body', 'user_message'], msg: 'Field required', input: {} }]
       : 'simulated failure'
   send(response, status, { detail })
-}
-
-/** The body, or FastAPI's account of what is wrong with it. */
-function parseExecute(text: string): { body: ExecuteBody } | { detail: unknown[] } {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return { detail: [{ type: 'json_invalid', loc: ['body', 0], msg: 'JSON decode error', input: {} }] }
-  }
-  const parsed = executeSchema.safeParse(value)
-  if (parsed.success) return { body: parsed.data }
-  const detail = parsed.error.issues.map((issue) => ({
-    type: issue.code,
-    loc: ['body', ...issue.path],
-    msg: issue.message,
-    input: value,
-  }))
-  return { detail }
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import type { Suspects } from '../../src/fallback/attribution.js'
+import type { Suspects } from '../../src/fallback/evidence.js'
 import { type Evidence, NO_EXECUTIONS, type RuntimeWindows } from '../../src/fallback/evidence.js'
 import { type Scope, scopeOf } from '../../src/protocol/fallback-scope.js'
 import { scopeOfAuto } from '../../src/store/override.js'

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, posix, relative } from 'node:path'
 import { expect } from 'chai'
+import { allImports } from '../support/imports.js'
 import { markdownPage } from '../support/markdown.js'
 
 /** The rooms of src/ and what each may import from; the picture is in docs/architecture.md. */
@@ -78,33 +78,12 @@ const TYPES_ONLY: readonly (readonly [from: string, to: string])[] = [
   ['http', 'store'],
 ]
 
-interface Arrow {
-  readonly file: string
-  readonly from: string
-  readonly to: string
-  readonly typeOnly: boolean
-}
-
 const room = (path: string): string => (path.split('/')[0] ?? path).replace(/\.ts$/, '')
 
-function arrowsOf(file: string): Arrow[] {
-  const source = readFileSync(join('src', file), 'utf8')
-  const imports = source.matchAll(
-    /(?:^|\n)\s*(import|export)(\s+type)?\s+(?:[^'";]*?\sfrom\s+)?'(\.[^']+)'|import\('(\.[^']+)'\)/g,
-  )
-  return [...imports].map(([, , type, statically, dynamically]) => {
-    const target = posix.normalize(posix.join(dirname(file), statically ?? dynamically ?? ''))
-    return { file, from: room(file), to: room(target.replace(/\.js$/, '.ts')), typeOnly: type !== undefined }
-  })
-}
-
-function allArrows(): Arrow[] {
-  const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
-  return files.filter((file) => file.endsWith('.ts')).flatMap((file) => arrowsOf(relative('.', file)))
-}
-
 describe('the rooms of src/', () => {
-  const arrows = allArrows().filter((arrow) => arrow.from !== arrow.to)
+  const arrows = allImports()
+    .map(({ from, to, typeOnly }) => ({ file: from, from: room(from), to: room(to), typeOnly }))
+    .filter((arrow) => arrow.from !== arrow.to)
 
   it('finds the imports it is about to judge', () => {
     expect(arrows.some((arrow) => arrow.from === 'main' && arrow.to === 'service')).to.equal(true)
