@@ -48,5 +48,5 @@ export const COMMANDS: readonly AnyCommand[] = [
   logoutCommand,
   profilesCommand,
   tokenCommand,
-  completionCommand,
+  completionCommand(() => COMMANDS),
 ]

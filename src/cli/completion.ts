@@ -6,7 +6,8 @@ import { buildCommand } from './run-spec.js'
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 type Shell = (typeof SHELLS)[number]
 
-export const completionCommand: CommandSpec = {
+/** @param all asks for every command when the script is written; this one is among them */
+export const completionCommand = (all: () => readonly AnyCommand[]): CommandSpec => ({
   words: ['completion'],
   section: 'setup',
   summary: { en: 'completion for bash, zsh or fish', 'zh-CN': '生成 bash、zsh 或 fish 的补全脚本' },
@@ -28,13 +29,12 @@ export const completionCommand: CommandSpec = {
         ),
         2,
       )
-    const { COMMANDS } = await import('./all-commands.js')
-    const script = WRITERS[shell](choicesOf(COMMANDS, language))
+    const script = WRITERS[shell](choicesOf(all(), language))
     if (invocation.json) invocation.printJson({ shell, script })
     else invocation.print(script)
     return 0
   },
-}
+})
 
 interface Choice {
   readonly word: string
