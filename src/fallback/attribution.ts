@@ -9,6 +9,9 @@ export type RateCause = 'error_rate' | 'timeout_rate'
 /** Fewer executions of one id tell nothing of it. */
 const LEAST_EXECUTIONS = 3
 
+export const leastExecutions = ({ minSamples }: FallbackGuardrails): number =>
+  Math.max(LEAST_EXECUTIONS, minSamples / 2)
+
 /** of the threshold: the rates of the others are compared in fifths of it */
 const LEFT_STEPS = 5
 
@@ -26,8 +29,8 @@ export function failingIds(
   cause: RateCause,
   guardrails: FallbackGuardrails,
 ): readonly string[] {
-  const least = Math.max(LEAST_EXECUTIONS, guardrails.minSamples / 2)
-  const limit = cause === 'error_rate' ? guardrails.errorRate : guardrails.timeoutRate
+  const least = leastExecutions(guardrails)
+  const limit = thresholdOf(cause, guardrails)
   return [...byId]
     .filter(([, tally]) => tally.total >= least && rateOf(tally, cause) > limit)
     .map(([id]) => id)
@@ -37,7 +40,7 @@ export function failingIds(
 
 /**
  * The smallest explanation of a breach: the failing ids of one dimension, where all others hold `minSamples` and are not in
- * breach themselves. Of two the one that leaves the others better (in steps, for what is left is chance), then the fewer ids,
+ * breach themselves, nor about to be. Of two the one that leaves the others better (in steps, for what is left is chance), then the fewer ids,
  * then the fewer executions: where an org fails, an agent may by chance fail more often than not as well. The trip is then
  * theirs, with their own rate. Nothing where there is none: then the breach is everybody's. Pure.
  */
@@ -51,18 +54,24 @@ export function explain(
   const steps = ({ left }: Suspects): number =>
     threshold === 0 ? 0 : Math.floor((rateOf(left, cause) / threshold) * LEFT_STEPS)
   const [smallest] = suspects
-    .filter((one) => isExplanation(one, guardrails))
+    .filter((one) => isExplanation(one, cause, guardrails))
     .sort((a, b) => steps(a) - steps(b) || a.ids.length - b.ids.length || a.tally.total - b.tally.total)
   if (smallest === undefined) return undefined
   const value = rateOf(smallest.tally, cause)
   return { scope: scopeOf(smallest.dimension, smallest.ids), trip: { ...trip, value } }
 }
 
-function isExplanation({ ids, others }: Suspects, guardrails: FallbackGuardrails): boolean {
+function isExplanation({ ids, others }: Suspects, cause: RateCause, guardrails: FallbackGuardrails): boolean {
   if (ids.length === 0 || ids.length > MAX_SCOPE_IDS) return false
   if (others.slow.total < guardrails.minSamples) return false
+  // Where everybody's executions begin to fail, some ids are over the threshold first by chance, while the windows of the others
+  // still hold good executions of before.
+  if (rateOf(others.newest, cause) > thresholdOf(cause, guardrails)) return false
   return [others.slow, others.fast].every((tally) => judge(tally, guardrails).kind !== 'breach')
 }
+
+const thresholdOf = (cause: RateCause, { errorRate, timeoutRate }: FallbackGuardrails): number =>
+  cause === 'error_rate' ? errorRate : timeoutRate
 
 const rateOf = ({ total, errors, timeouts }: Tally, cause: RateCause): number =>
   total === 0 ? 0 : (cause === 'error_rate' ? errors : timeouts) / total

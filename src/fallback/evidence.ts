@@ -61,8 +61,8 @@ export interface Suspects {
   readonly tally: Tally
   /** all others' in that same window: what they do not explain */
   readonly left: Tally
-  /** ... and as `runtime` of the evidence is */
-  readonly others: { readonly slow: Tally; readonly fast: Tally }
+  /** ... and as `runtime` of the evidence is; `newest`: as many as tell something of one id */
+  readonly others: { readonly slow: Tally; readonly fast: Tally; readonly newest: Tally }
 }
 
 /** What this replica knows of the backends at one tick. Durations in ms. */

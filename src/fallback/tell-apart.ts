@@ -1,6 +1,6 @@
 import type { JudgedLog, LogReach, Tally } from '../metrics/windows.js'
 import { covers, SCOPE_DIMENSIONS, type Scope, type ScopeSubject } from '../protocol/fallback-scope.js'
-import { failingIds, isRateCause } from './attribution.js'
+import { failingIds, isRateCause, leastExecutions } from './attribution.js'
 import {
   type Evidence,
   type FallbackGuardrails,
@@ -8,7 +8,7 @@ import {
   type RuntimeWindows,
   type Suspects,
 } from './evidence.js'
-import { judge, recoveryReach } from './verdict.js'
+import { breachingRow, judge, recoveryReach } from './verdict.js'
 
 /** ms: where few turns come, recovery is judged over as many as it takes, a day back at most */
 export const LONGEST_MS = 86_400_000
@@ -31,11 +31,12 @@ export function tellApart(
   if (scope === undefined) return suspects
   const isInside: Who = among(scope)
   const isOutside: Who = (subject) => !isInside(subject)
-  // How long the first content takes is not told apart: it is everybody's.
-  const { firstContent } = all
+  // What usually fails, and how long the first content takes, are not told apart: they are everybody's.
+  const { firstContent, usual } = all
   const rest = {
-    ...windowsOf(log, isOutside, guardrails),
+    ...windowsOf(log, isOutside, guardrails, usual),
     ...(firstContent === undefined ? {} : { firstContent }),
+    ...(usual === undefined ? {} : { usual }),
   }
   const inside = windowsOf(log, isInside, guardrails)
   const further = suspectsOf(log, [scope.dimension], isOutside, rest, guardrails)
@@ -46,15 +47,15 @@ function suspectsOf(
   log: JudgedLog,
   dimensions: readonly Suspects['dimension'][],
   who: Who,
-  { slow, fast }: Pick<RuntimeWindows, 'slow' | 'fast'>,
+  { slow, fast, usual }: Pick<RuntimeWindows, 'slow' | 'fast' | 'usual'>,
   guardrails: FallbackGuardrails,
 ): Pick<Told, 'suspects'> {
   if (!guardrails.scoped) return {}
   const [window, reach] =
-    judge(slow, guardrails).kind === 'breach'
+    judge(slow, guardrails, usual).kind === 'breach'
       ? ([slow, slowReach(guardrails)] as const)
       : ([fast, fastReach(guardrails)] as const)
-  const verdict = judge(window, guardrails)
+  const verdict = judge(window, guardrails, usual)
   if (verdict.kind !== 'breach' || !isRateCause(verdict.trip.cause)) return {}
   const { cause } = verdict.trip
   const suspects = dimensions.map((dimension): Suspects => {
@@ -63,9 +64,13 @@ function suspectsOf(
     if (ids.length === 0) return { dimension, ids, tally: NO_TALLY, left: NO_TALLY, others: NOBODY }
     const isFailing = among({ dimension, ids })
     const isOther: Who = (subject) => who(subject) && !isFailing(subject)
-    const { slow: otherSlow, fast: otherFast } = windowsOf(log, isOther, guardrails)
+    const others = {
+      slow: log.tally(isOther, slowReach(guardrails)),
+      fast: log.tally(isOther, fastReach(guardrails)),
+      newest: log.tally(isOther, newestReach(guardrails)),
+    }
     const [tally, left] = parted(byId, ids)
-    return { dimension, ids, tally, left, others: { slow: otherSlow, fast: otherFast } }
+    return { dimension, ids, tally, left, others }
   })
   return { suspects }
 }
@@ -91,7 +96,7 @@ const sumOf = (tallies: readonly Tally[]): Tally =>
     NO_TALLY,
   )
 
-const NOBODY = { slow: NO_TALLY, fast: NO_TALLY }
+const NOBODY = { slow: NO_TALLY, fast: NO_TALLY, newest: NO_TALLY }
 const everybody: Who = () => true
 
 /** Asked for each execution: of 20 ids a set is quicker than a list. */
@@ -101,7 +106,12 @@ function among({ dimension, ids }: Scope): Who {
   return ({ orgId, agentId }) => set.has(dimension === 'orgs' ? orgId : agentId)
 }
 
-function windowsOf(log: JudgedLog, who: Who, guardrails: FallbackGuardrails): RuntimeWindows {
+function windowsOf(
+  log: JudgedLog,
+  who: Who,
+  guardrails: FallbackGuardrails,
+  usual?: RuntimeWindows['usual'],
+): RuntimeWindows {
   return {
     slow: log.tally(who, slowReach(guardrails)),
     fast: log.tally(who, fastReach(guardrails)),
@@ -110,7 +120,7 @@ function windowsOf(log: JudgedLog, who: Who, guardrails: FallbackGuardrails): Ru
       atLeast: recoveryReach(guardrails),
       windowMs: LONGEST_MS,
     }),
-    streak: log.streak(who, guardrails.consecutiveFailures),
+    streak: log.streak(who, breachingRow(guardrails, usual)),
   }
 }
 
@@ -124,4 +134,10 @@ const fastReach = ({ fastWindowSeconds, windowSeconds, minSamples }: FallbackGua
   fastMs: Math.min(fastWindowSeconds, windowSeconds) * 1000,
   atLeast: 2 * minSamples,
   windowMs: windowSeconds * 1000,
+})
+
+const newestReach = (guardrails: FallbackGuardrails): LogReach => ({
+  fastMs: 0,
+  atLeast: leastExecutions(guardrails),
+  windowMs: guardrails.windowSeconds * 1000,
 })

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { explain } from '../../src/fallback/attribution.js'
 import { type FallbackGuardrails, NO_EXECUTIONS, type RuntimeWindows } from '../../src/fallback/evidence.js'
 import { tellApart } from '../../src/fallback/tell-apart.js'
-import { judge } from '../../src/fallback/verdict.js'
+import { judge, judgeRuntime } from '../../src/fallback/verdict.js'
 import { createJudgedLog } from '../../src/metrics/judged-log.js'
 import {
   covers,
@@ -18,7 +18,7 @@ import {
 import type { Trip } from '../../src/store/override.js'
 import { sampleOutcome } from '../metrics/sample-outcome.js'
 import { manualClock } from '../support/manual-clock.js'
-import { GUARDRAILS } from './driven.js'
+import { CALM, GUARDRAILS } from './driven.js'
 
 interface Turn extends ScopeSubject {
   readonly result: 'ok' | 'error' | 'timeout'
@@ -89,6 +89,13 @@ describe('whose breach it is', () => {
     )
   })
 
+  it('is everybody’s where the newest of the others fail as well, whatever came before', () => {
+    const before = turns(10, 'globex', 'ok')
+    const [acme, globex] = [turns(18, 'acme', 'error'), turns(3, 'globex', 'error')]
+    expect(found([...before, ...acme, ...globex]).explained).to.equal(undefined)
+    expect(found([...globex, ...before, ...acme]).explained?.scope).to.deep.equal(scopeOf('orgs', ['acme']))
+  })
+
   it('takes what leaves the others better, then the fewer ids, then the fewer executions', () => {
     // All of one agent's turns fail; they are most of what one org has, which does not fail by itself otherwise.
     const { explained } = found([
@@ -135,6 +142,28 @@ describe('whose breach it is', () => {
     expect(told.scoped?.rest.slow).to.include({ total: 30, errors: 18 })
     expect(told.scoped?.suspects?.map(({ dimension }) => dimension)).to.deep.equal(['orgs'])
     expect(explained?.scope).to.deep.equal(scopeOf('orgs', ['globex']))
+  })
+
+  it('of those outside of a scope is by what usually fails, as everybody’s is', () => {
+    const usual = { total: 1000, errors: 200, timeouts: 0 }
+    const found = (errors: number) => {
+      const clock = manualClock()
+      const log = createJudgedLog(clock)
+      for (const turn of [...turns(20 - errors, 'globex', 'ok'), ...turns(errors, 'globex', 'error')]) {
+        clock.advance(1)
+        log.record(sampleOutcome(turn))
+      }
+      const told = tellApart(log, scopeOf('orgs', ['acme']), { ...NO_EXECUTIONS, usual }, 0, GUARDRAILS)
+      if (told.scoped === undefined) throw new Error('not told apart')
+      return told.scoped
+    }
+    const [byChance, failing] = [found(11), found(19)]
+    expect(judgeRuntime({ ...CALM, runtime: byChance.rest }, GUARDRAILS).kind).to.equal('healthy')
+    expect(byChance.suspects).to.equal(undefined)
+    expect(judgeRuntime({ ...CALM, runtime: failing.rest }, GUARDRAILS).kind).to.equal('breach')
+    expect(failing.suspects?.map(({ ids }) => ids)).to.deep.equal([['globex']])
+    // A row of failures as well: where a fifth usually fails, five are chance.
+    expect(failing.rest.streak?.failures).to.equal(13)
   })
 
   it('has the first content of everybody for those outside', () => {
@@ -200,9 +229,11 @@ function naive(all: readonly Turn[], { cause, threshold }: Trip): Scope[] {
     const isWell =
       others.filter(({ result }) => result !== 'ok').length / others.length <= 0.5 &&
       others.filter(({ result }) => result === 'timeout').length / others.length <= 0.3
+    const newest = others.slice(-5)
+    const isTurning = newest.filter(isBad).length / newest.length > threshold
     const badShare = others.filter(isBad).length / others.length
     const size = [Math.floor((badShare / threshold) * 5), failing.length, all.length - others.length]
-    return others.length >= 10 && isWell ? [{ scope, size }] : []
+    return others.length >= 10 && isWell && !isTurning ? [{ scope, size }] : []
   })
   const ordered = explanations.sort(({ size: a }, { size: b }) => {
     const at = a.findIndex((value, index) => value !== b[index])

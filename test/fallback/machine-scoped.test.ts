@@ -11,7 +11,7 @@ const ANALYST = scopeOf('agents', ['analyst'])
 
 /** These fail, and all others are well. */
 const failing = (scope: Scope, others = tally(12)): readonly Suspects[] => [
-  { ...scope, tally: tally(18, 18), left: others, others: { slow: others, fast: others } },
+  { ...scope, tally: tally(18, 18), left: others, others: { slow: others, fast: others, newest: others } },
 ]
 /** 60 % of all, all of one scope. */
 const sick = (scope: Scope): Evidence => ({
