@@ -40,6 +40,7 @@ export class DirectExecution implements RunningExecution, BackendSink {
 
   /** Sends the first request. */
   start(): void {
+    this.call.signal.addEventListener('abort', this.#onAbort, { once: true })
     void this.#ask()
   }
 
@@ -61,7 +62,17 @@ export class DirectExecution implements RunningExecution, BackendSink {
       return
     }
     this.#response?.release()
-    this.sink.end()
+    this.#finish()
+  }
+
+  /** The transport ends a request; of an answer that it has read whole it has nothing more to tell. */
+  readonly #onAbort = (): void => {
+    this.#answer?.abort()
+  }
+
+  #finish(failure?: unknown): void {
+    this.call.signal.removeEventListener('abort', this.#onAbort)
+    this.sink.end(failure)
   }
 
   /** Up to the response head; never rejects. */
@@ -118,6 +129,6 @@ export class DirectExecution implements RunningExecution, BackendSink {
       return
     }
     response?.destroy()
-    this.sink.end(isOurs ? this.requests.told(failure) : failure)
+    this.#finish(isOurs ? this.requests.told(failure) : failure)
   }
 }

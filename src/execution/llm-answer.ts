@@ -60,6 +60,11 @@ export class LlmAnswer implements RunningExecution, ByteSink {
     this.#body?.resume()
   }
 
+  /** Given up: ends at once, also where all of the body has come and none of it is told any more. */
+  abort(): void {
+    this.end(new TransportError('aborted', true))
+  }
+
   /** Frees what is held; nothing more is passed on. */
   close(): void {
     this.#over = true

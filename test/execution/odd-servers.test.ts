@@ -1,10 +1,12 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import zlib from 'node:zlib'
 import { expect } from 'chai'
 import { createDirectLlm } from '../../src/execution/direct-llm.js'
 import { createRuntimeOrchestrator } from '../../src/execution/runtime-orchestrator.js'
 import { llmEndpoint } from '../../src/llm/endpoint.js'
 import { executed } from '../support/executed.js'
+import { sampleCall, sampleTurn } from '../support/sample-turn.js'
 import { until } from '../support/until.js'
 
 const SSE = { 'content-type': 'text/event-stream' }
@@ -15,12 +17,15 @@ describe('servers that do not know when to stop', () => {
   let open: number
   let flooded: number
   let url: string
+  let answered: ServerResponse[]
 
   async function serve(answer: (response: ServerResponse) => void): Promise<void> {
     open = 0
     flooded = 0
+    answered = []
     server = createServer((request, response) => {
       request.resume()
+      answered.push(response)
       answer(response)
     })
     server.on('connection', (socket) => {
@@ -88,6 +93,30 @@ describe('servers that do not know when to stop', () => {
     const { error, call } = await executed(backend)
     expect(error).to.include({ code: 'runtime_bad_request' })
     expect(call.tasks).to.have.length(0)
+    backend.close()
+  })
+
+  it('a compressed answer that has come whole ends where it is given up while its reader is slow', async () => {
+    const whole = zlib.gzipSync(CHUNK.repeat(5000))
+    await serve((response) => void response.writeHead(200, { ...SSE, 'content-encoding': 'gzip' }).end(whole))
+    const backend = createDirectLlm(llmEndpoint({ baseUrl: url, model: 'm' }))
+    const call = sampleCall()
+    let batches = 0
+    let ends = 0
+    backend.execute(sampleTurn(), call, {
+      batch() {
+        batches += 1
+        return false
+      },
+      end() {
+        ends += 1
+      },
+    })
+    await until('the first batch', () => batches === 1, 1500)
+    await until('the whole body', () => answered.every(({ writableFinished }) => writableFinished), 1500)
+    call.controller.abort()
+    await until('the end', () => ends === 1, 1500)
+    expect({ batches, ends }).to.deep.equal({ batches: 1, ends: 1 })
     backend.close()
   })
 
