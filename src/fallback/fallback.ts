@@ -65,6 +65,8 @@ export type Alert =
   | { readonly kind: 'standby_sick'; readonly why?: string }
   /** recovering at this step for more than a quarter of an hour: too few turns come, or too few good ones */
   | { readonly kind: 'recovery_waits'; readonly percent: number }
+  /** in this fallback for more than 20 minutes, which is longer than the longest hold as shipped */
+  | { readonly kind: 'fallback_lasts' }
   /** the loop failed; it goes on */
   | { readonly kind: 'loop_failed'; readonly detail: string }
 

@@ -66,6 +66,8 @@ function inForce({ state: { known, timers }, now, wall }: SnapshotParts): Overri
 
 /** ms of one step of the recovery, after which it has waited for long */
 const WAITS_MS = 15 * 60_000
+/** ms of a fallback, after which it has lasted for long: the longest hold as shipped is 16.5 min (900 s, and a tenth by chance) */
+const LASTS_MS = 20 * 60_000
 
 function alertsOf({ state, loopFault, now, others }: SnapshotParts): Alert[] {
   const { store, proof } = state
@@ -90,8 +92,10 @@ function alertsOf({ state, loopFault, now, others }: SnapshotParts): Alert[] {
       ...(state.standby.kind === 'unusable' ? { why: state.standby.why } : {}),
     })
   const { auto } = state.known
-  if (auto.state === 'recovering' && now - state.timers.autoSinceAt >= WAITS_MS)
+  const lastedMs = now - state.timers.autoSinceAt
+  if (auto.state === 'recovering' && lastedMs >= WAITS_MS)
     alerts.push({ kind: 'recovery_waits', percent: auto.percent })
+  if (auto.state === 'fallback' && lastedMs >= LASTS_MS) alerts.push({ kind: 'fallback_lasts' })
   if (loopFault !== undefined) alerts.push({ kind: 'loop_failed', detail: loopFault })
   return [...alerts, ...others]
 }

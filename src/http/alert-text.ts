@@ -75,6 +75,12 @@ export function alertText(alert: Alert): Sentence {
         'zh-CN': `恢复停在 ${alert.percent}% 已超过 15 分钟：会话太少，或成功的太少；请查看 Runtime 的指标，必要时重置回退`,
         en: `The recovery has waited at ${alert.percent}% for more than 15 minutes: too few turns come, or too few good ones; look at the runtime's metrics, and reset the fallback if it is well`,
       }
+    case 'fallback_lasts':
+      return {
+        'zh-CN':
+          '回退已持续超过 20 分钟：没有证据表明 Runtime 已恢复，或没有副本可以开始恢复；请查看健康检查、租约和恢复影子，确认 Runtime 正常后可重置回退',
+        en: 'The fallback has lasted for more than 20 minutes: nothing shows that the runtime is well, or no replica may begin the recovery; look at the probe, the lease and the recovery shadows, and reset the fallback if the runtime is well',
+      }
     case 'loop_failed':
       return {
         'zh-CN': `回退循环的一次运行出错: ${alert.detail}。循环会继续运行；如持续出现，请查看日志并反馈`,

@@ -135,6 +135,7 @@ const standbyRefuses: Row = {
   stage: STAGE,
   // The direct LLM is judged by its newest minute, and nobody uses it any more.
   patienceMs: 90_000,
+  endsHolds: true,
   async drill(stage) {
     const { llm, runtime, traffic } = stage
     const since = performance.now()

@@ -2,12 +2,14 @@ import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'chai'
 import type { Command } from '../../src/fallback/fallback.js'
 import { next } from '../../src/fallback/machine.js'
+import type { ProbeState } from '../../src/fallback/probe.js'
 import { type FallbackInput, type FallbackState, initialState } from '../../src/fallback/state.js'
 import { transitionKind } from '../../src/protocol/transition-text.js'
 import { createMemoryFiles } from '../../src/store/memory-flag-store.js'
 import { NEUTRAL } from '../../src/store/override.js'
 import { parseOverride } from '../../src/store/override-document.js'
 import { renderOverride } from '../../src/store/override-rendering.js'
+import { DEFAULT_FLAGS } from '../support/edge.js'
 import { SUBJECT, setUpLoop } from './loop-setup.js'
 
 type Loop = ReturnType<typeof setUpLoop>
@@ -240,6 +242,60 @@ describe('the fallback loop', () => {
     expect(kinds()).to.deep.equal([])
     await loop.pass(14 * 60_000)
     expect(kinds()).to.deep.equal(['recovery_waits'])
+    await loop.fallback.stop()
+  })
+
+  it('lets no probe condemn the runtime, or speak for it, that is older than two rounds', async () => {
+    const { probeIntervalMs, probeTimeoutMs } = DEFAULT_FLAGS.guardrails
+    const limit = 2 * (probeIntervalMs + probeTimeoutMs)
+    let seen: ProbeState = {
+      failuresInARow: 6,
+      goodInARow: 0,
+      healthy: false,
+      goodForMs: 0,
+      agoMs: limit + 1,
+    }
+    const loop = setUpLoop({
+      probe: () => ({
+        start: () => undefined,
+        stop: async () => undefined,
+        trouble: () => undefined,
+        requestSent: () => undefined,
+        headCame: () => undefined,
+        reset: () => undefined,
+        state: () => seen,
+      }),
+    })
+    await loop.start()
+    loop.useRuntime()
+    await loop.pass(3000)
+    expect(state(loop)).to.equal('normal')
+    seen = { ...seen, agoMs: limit }
+    await loop.pass(1000)
+    expect(state(loop)).to.equal('fallback')
+    // Well for long, and then the process stood still: that is no good probe either.
+    seen = { failuresInARow: 0, goodInARow: 9, healthy: true, goodForMs: 1_000_000, agoMs: limit + 1 }
+    loop.record('ok', 10)
+    await loop.pass(40_000)
+    expect(state(loop)).to.equal('fallback')
+    seen = { ...seen, agoMs: 0 }
+    await loop.pass(3000)
+    expect(state(loop)).to.equal('recovering')
+    await loop.fallback.stop()
+  })
+
+  it('alerts on a fallback that lasts', async () => {
+    const loop = setUpLoop()
+    loop.knobs.guardrails = { ...loop.knobs.guardrails, tickMs: 10_000, leaseSeconds: 120 }
+    await loop.start()
+    const kinds = () => loop.fallback.snapshot().alerts.map(({ kind }) => kind)
+    loop.useRuntime()
+    loop.knobs.healthy = false
+    await loop.pass(19 * 60_000)
+    expect(state(loop)).to.equal('fallback')
+    expect(kinds()).to.deep.equal([])
+    await loop.pass(2 * 60_000)
+    expect(kinds()).to.deep.equal(['fallback_lasts'])
     await loop.fallback.stop()
   })
 

@@ -34,6 +34,7 @@ export function setUpLoop(
     replica?: string
     wrap?: (store: FlagStore) => FlagStore
     standby?: FallbackDeps['standby']
+    probe?: FallbackDeps['probe']
   } = {},
 ) {
   const clock = manualClock()
@@ -88,20 +89,22 @@ export function setUpLoop(
       },
     },
     store: options.wrap === undefined ? store : options.wrap(store),
-    probe: ({ onResult, guardrails }) =>
-      createHealthProbe({
-        url: 'http://127.0.0.1:1',
-        clock,
-        logger,
-        settings: () => ({
-          intervalMs: guardrails().probeIntervalMs,
-          timeoutMs: guardrails().probeTimeoutMs,
-          failures: guardrails().probeFailures,
-        }),
-        request: async (): Promise<HealthAnswer> =>
-          knobs.healthy ? { good: true } : { good: false, code: 'ECONNREFUSED' },
-        onResult,
-      }),
+    probe:
+      options.probe ??
+      (({ onResult, guardrails }) =>
+        createHealthProbe({
+          url: 'http://127.0.0.1:1',
+          clock,
+          logger,
+          settings: () => ({
+            intervalMs: guardrails().probeIntervalMs,
+            timeoutMs: guardrails().probeTimeoutMs,
+            failures: guardrails().probeFailures,
+          }),
+          request: async (): Promise<HealthAnswer> =>
+            knobs.healthy ? { good: true } : { good: false, code: 'ECONNREFUSED' },
+          onResult,
+        })),
     judged: {
       runtime: createJudgedWindow(clock),
       direct: createJudgedWindow(clock),

@@ -79,6 +79,22 @@ describe('what the documents link to', () => {
   })
 })
 
+describe('the decisions', () => {
+  it('have a number each, and a line in the list', () => {
+    const files = readdirSync('docs/decisions').filter((file) => file !== 'README.md')
+    const numbers = files.map((file) => file.slice(0, 4))
+    expect(numbers.filter((number, at) => numbers.indexOf(number) !== at)).to.deep.equal([])
+    const list = readFileSync('docs/decisions/README.md', 'utf8')
+    const headed = files.filter((file) => {
+      const [title = ''] = readFileSync(join('docs/decisions', file), 'utf8').split('\n')
+      const line = list.split('\n').find((one) => one.endsWith(`](${file})`)) ?? ''
+      const number = file.slice(0, 4)
+      return title.startsWith(`# ${number}: `) && line.startsWith(`- [${number}: `)
+    })
+    expect(files.filter((file) => !headed.includes(file))).to.deep.equal([])
+  })
+})
+
 describe('the words of code in the documents', () => {
   it('stand in the code, where they are marked as such', () => {
     // An example of a name that anybody might give a tool.
@@ -249,6 +265,7 @@ describe('the samples in the documents', () => {
       store_unavailable: { kind: 'store_unavailable' },
       standby_sick: { kind: 'standby_sick', why: value },
       recovery_waits: { kind: 'recovery_waits', percent: Number.NaN },
+      fallback_lasts: { kind: 'fallback_lasts' },
       loop_failed: { kind: 'loop_failed', detail: value },
     }
     expect(Object.keys(kinds).filter((kind) => !RUNBOOK.anchors.has(kind))).to.deep.equal([])
