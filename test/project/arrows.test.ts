@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { expect } from 'chai'
-import { allImports } from '../support/imports.js'
+import { allImports, circlesOf, sourceFiles } from '../support/imports.js'
 import { markdownPage } from '../support/markdown.js'
 
 /** The rooms of src/ and what each may import from; the picture is in docs/architecture.md. */
@@ -78,6 +79,20 @@ const TYPES_ONLY: readonly (readonly [from: string, to: string])[] = [
   ['http', 'store'],
 ]
 
+/**
+ * The rooms within a room, and what each may import from of the same room. The room's own name stands for the files that are in
+ * none of them; a file that knows the rooms within is named itself. No circle leads through them.
+ */
+const WITHIN: Readonly<Record<string, readonly string[]>> = {
+  'decision/open-feature-flags': ['decision'],
+}
+
+/** The room within a room, or the file of `WITHIN`. */
+const within = (path: string): string => {
+  const file = path.replace(/\.ts$/, '')
+  return file in WITHIN ? file : dirname(path)
+}
+
 const room = (path: string): string => (path.split('/')[0] ?? path).replace(/\.ts$/, '')
 
 describe('the rooms of src/', () => {
@@ -109,11 +124,33 @@ describe('the rooms of src/', () => {
   })
 })
 
+describe('the rooms within a room', () => {
+  const arrows = allImports()
+    .filter(({ from, to }) => from.includes('/') && room(from) === room(to))
+    .map(({ from, to }) => ({ file: from, from: within(from), to: within(to) }))
+    .filter((arrow) => arrow.from !== arrow.to)
+
+  it('import along the arrows only', () => {
+    const wrong = arrows.filter((arrow) => !(WITHIN[arrow.from] ?? []).includes(arrow.to))
+    expect(wrong.map((arrow) => `${arrow.file} → ${arrow.to}`)).to.deep.equal([])
+  })
+
+  it('use every arrow there is', () => {
+    const used = new Set(arrows.map(({ from, to }) => `${from} → ${to}`))
+    const drawn = Object.entries(WITHIN).flatMap(([from, targets]) => targets.map((to) => `${from} → ${to}`))
+    expect(drawn.filter((arrow) => !used.has(arrow))).to.deep.equal([])
+  })
+
+  it('import each other in no circle', () => {
+    expect(circlesOf(new Map(Object.entries(WITHIN)))).to.deep.equal([])
+  })
+})
+
 /** Anything may import these. */
 const EVERYBODYS = / → (core|protocol)$/
 
 describe('docs/architecture.md', () => {
-  const [rooms = '', picture = ''] = markdownPage(
+  const [rooms = '', picture = '', inside = ''] = markdownPage(
     'docs/architecture.md',
     readFileSync('docs/architecture.md', 'utf8'),
   ).fences.map(({ text }) => text)
@@ -126,14 +163,36 @@ describe('docs/architecture.md', () => {
     expect(named.sort()).to.deep.equal(there.sort())
   })
 
+  it('names every room within a room', () => {
+    const named: string[] = []
+    let parent = ''
+    for (const [, indent, name = ''] of rooms.matchAll(/^( {2}| {4})([\w-]+\/) /gm)) {
+      if (indent === '  ') parent = name
+      else named.push(parent + name)
+    }
+    const there = new Set(sourceFiles().map((file) => dirname(file)))
+    const deeper = [...there].filter((folder) => folder.includes('/'))
+    expect(named.sort()).to.deep.equal(deeper.map((folder) => `${folder}/`).sort())
+  })
+
+  it('draws the arrows within the rooms', () => {
+    const held = Object.entries(WITHIN).flatMap(([from, targets]) => targets.map((to) => `${from} → ${to}`))
+    expect(drawnIn(inside).sort()).to.deep.equal(held.sort())
+  })
+
   it('draws the arrows', () => {
-    const drawn = picture.split(/\n| {2,}/).flatMap((chain) => {
-      const steps = chain.split(' → ').map((step) => step.replaceAll(/[{}]/g, '').split(', '))
-      return steps.flatMap((froms, at) =>
-        froms.flatMap((from) => (steps[at + 1] ?? []).map((to) => `${from.trim()} → ${to.trim()}`)),
-      )
-    })
+    const drawn = drawnIn(picture)
     const held = Object.entries(ARROWS).flatMap(([from, targets]) => targets.map((to) => `${from} → ${to}`))
     expect(drawn.sort()).to.deep.equal(held.filter((arrow) => !EVERYBODYS.test(arrow)).sort())
   })
 })
+
+/** The arrows of a picture: `{a, b} → c → d`, several in one line where two spaces part them. */
+function drawnIn(picture: string): string[] {
+  return picture.split(/\n| {2,}/).flatMap((chain) => {
+    const steps = chain.split(' → ').map((step) => step.replaceAll(/[{}]/g, '').split(', '))
+    return steps.flatMap((froms, at) =>
+      froms.flatMap((from) => (steps[at + 1] ?? []).map((to) => `${from.trim()} → ${to.trim()}`)),
+    )
+  })
+}

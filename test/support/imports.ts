@@ -29,3 +29,21 @@ function importsOf(file: string): Import[] {
     return { from: file, to: target.replace(/\.js$/, '.ts'), typeOnly: type !== undefined }
   })
 }
+
+/** Circles of a graph, each as the way from a file back to itself; none is empty. Not every circle: one for each way back. */
+export function circlesOf(targets: ReadonlyMap<string, readonly string[]>): string[] {
+  const done = new Set<string>()
+  const path: string[] = []
+  const circles: string[] = []
+  const visit = (file: string): void => {
+    const at = path.indexOf(file)
+    if (at >= 0) circles.push([...path.slice(at), file].join(' → '))
+    if (at >= 0 || done.has(file)) return
+    path.push(file)
+    for (const target of targets.get(file) ?? []) visit(target)
+    path.pop()
+    done.add(file)
+  }
+  for (const file of targets.keys()) visit(file)
+  return circles
+}
