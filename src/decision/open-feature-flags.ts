@@ -1,6 +1,6 @@
 import type { CodeDefaults, Config } from '../config.js'
 import { createTurnDefaults } from './code-defaults.js'
-import { DaemonFlags } from './daemon-flags.js'
+import { DaemonFlags } from './daemon/daemon-flags.js'
 import { FileFlags } from './file-flags.js'
 import type { Flags, FlagsDeps } from './flags.js'
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { connectFlagd } from '../../src/decision/flagd-providers.js'
+import { connectFlagd } from '../../src/decision/daemon/flagd-providers.js'
 import {
   type FrameHead,
   FrameReader,

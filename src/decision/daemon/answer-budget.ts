@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../core/clock.js'
+import type { Clock, Timer } from '../../core/clock.js'
 
 /** ms for all flags of one question, whatever flagd does */
 export const ANSWER_BUDGET_MS = 50

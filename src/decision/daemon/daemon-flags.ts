@@ -1,15 +1,12 @@
 import { type Client, ProviderEvents, ProviderStatus } from '@openfeature/server-sdk'
-import type { Config } from '../config.js'
-import { bounded } from '../core/bounded.js'
-import { ANSWER_BUDGET_MS } from './answer-budget.js'
-import { type Caller, evaluationContext, NOBODY } from './caller.js'
-import { type ChangeListener, ChangeListeners } from './change-listeners.js'
-import type { TurnDefaults } from './code-defaults.js'
-import { DaemonContent } from './daemon-content.js'
-import { FlagFaults } from './flag-faults.js'
-import type { FlagFile } from './flag-file.js'
-import { monitorFlagFile } from './flag-file-monitor.js'
-import { connectFlagd, type FlagdConnection } from './flagd-providers.js'
+import type { Config } from '../../config.js'
+import { bounded } from '../../core/bounded.js'
+import { type Caller, evaluationContext, NOBODY } from '../caller.js'
+import { type ChangeListener, ChangeListeners } from '../change-listeners.js'
+import type { TurnDefaults } from '../code-defaults.js'
+import { FlagFaults } from '../flag-faults.js'
+import type { FlagFile } from '../flag-file.js'
+import { monitorFlagFile } from '../flag-file-monitor.js'
 import {
   FLAGS_OF_FILE,
   type FlagKey,
@@ -19,16 +16,19 @@ import {
   type FlagsStatus,
   type ServiceFlags,
   type TurnFlags,
-} from './flags.js'
-import { KeptFlags } from './kept-flags.js'
-import { RefusedFlags } from './refused-flags.js'
+} from '../flags.js'
+import { KeptFlags } from '../kept-flags.js'
+import { RefusedFlags } from '../refused-flags.js'
+import { type BoundClient, bindProvider } from '../sdk-client.js'
+import { evaluateService, type ServiceAnswers, serviceDetails } from '../service-reader.js'
+import { ServiceSettler } from '../service-settler.js'
+import { START_BOUND_MS } from '../start-bound.js'
+import { allDetails, evaluateTurn, type TurnDetails, type TurnEvaluations } from '../turn-reader.js'
+import { type AnswerContext, TurnSettler } from '../turn-settler.js'
+import { ANSWER_BUDGET_MS } from './answer-budget.js'
+import { DaemonContent } from './daemon-content.js'
+import { connectFlagd, type FlagdConnection } from './flagd-providers.js'
 import { RpcTurns } from './rpc-turns.js'
-import { type BoundClient, bindProvider } from './sdk-client.js'
-import { evaluateService, type ServiceAnswers, serviceDetails } from './service-reader.js'
-import { ServiceSettler } from './service-settler.js'
-import { START_BOUND_MS } from './start-bound.js'
-import { allDetails, evaluateTurn, type TurnDetails, type TurnEvaluations } from './turn-reader.js'
-import { type AnswerContext, TurnSettler } from './turn-settler.js'
 
 /** Resolvers `in-process` and `rpc`: flags from a flagd, which may be dead, silent or without flags of ours. */
 export class DaemonFlags implements Flags {

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
-import type { Clock, Timer } from '../../src/core/clock.js'
-import { startBudget } from '../../src/decision/answer-budget.js'
+import type { Clock, Timer } from '../../../src/core/clock.js'
+import { startBudget } from '../../../src/decision/daemon/answer-budget.js'
 
 /** A clock whose timers fire only when the busy event loop lets them. */
 function busyClock() {

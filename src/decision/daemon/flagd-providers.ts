@@ -1,8 +1,8 @@
 import { FlagdProvider } from '@openfeature/flagd-provider'
 import type { Provider } from '@openfeature/server-sdk'
-import { errorText } from '../core/errors.js'
+import { errorText } from '../../core/errors.js'
+import { silentSdkLogger } from '../sdk-logger.js'
 import { configurationRefusal } from './configuration-refusal.js'
-import { silentSdkLogger } from './sdk-logger.js'
 
 export interface FlagdAddress {
   readonly host: string

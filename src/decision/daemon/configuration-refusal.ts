@@ -1,6 +1,6 @@
 import { MemoryStorage } from '@openfeature/flagd-core'
-import { errorText } from '../core/errors.js'
-import { silentSdkLogger } from './sdk-logger.js'
+import { errorText } from '../../core/errors.js'
+import { silentSdkLogger } from '../sdk-logger.js'
 
 /** flags named; a configuration with hundreds of wrong ones is told by its first */
 const NAMED = 5

@@ -1,8 +1,8 @@
 import { MemoryStorage } from '@openfeature/flagd-core'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { configurationRefusal } from '../../src/decision/configuration-refusal.js'
-import { silentSdkLogger } from '../../src/decision/sdk-logger.js'
+import { configurationRefusal } from '../../../src/decision/daemon/configuration-refusal.js'
+import { silentSdkLogger } from '../../../src/decision/sdk-logger.js'
 
 const good = { state: 'ENABLED', variants: { on: true, off: false }, defaultVariant: 'on' }
 const configuration = (flags: object) => JSON.stringify({ flags })

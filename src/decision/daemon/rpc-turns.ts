@@ -1,13 +1,13 @@
 import { ErrorCode, type EvaluationDetails, type FlagValue } from '@openfeature/server-sdk'
-import { bounded } from '../core/bounded.js'
-import type { Clock, Timer } from '../core/clock.js'
+import { bounded } from '../../core/bounded.js'
+import type { Clock, Timer } from '../../core/clock.js'
+import { type Caller, NOBODY } from '../caller.js'
+import type { TurnFlags } from '../flags.js'
+import type { ServiceAnswers, ServiceEvaluations } from '../service-reader.js'
+import { allDetails, type TurnAnswers, type TurnDetails, type TurnEvaluations } from '../turn-reader.js'
+import type { TurnSettler } from '../turn-settler.js'
 import { startBudget } from './answer-budget.js'
-import { type Caller, NOBODY } from './caller.js'
-import type { TurnFlags } from './flags.js'
 import { LateAnswers } from './late-answers.js'
-import type { ServiceAnswers, ServiceEvaluations } from './service-reader.js'
-import { allDetails, type TurnAnswers, type TurnDetails, type TurnEvaluations } from './turn-reader.js'
-import type { TurnSettler } from './turn-settler.js'
 
 /** ms between two probes of a daemon that refuses connections */
 const PROBE_INTERVAL_MS = 250
