@@ -1,7 +1,7 @@
 import type { CodeDefaults, Config } from '../config.js'
 import { createTurnDefaults } from './code-defaults.js'
 import { DaemonFlags } from './daemon/daemon-flags.js'
-import { FileFlags } from './file-flags.js'
+import { FileFlags } from './file/file-flags.js'
 import type { Flags, FlagsDeps } from './flags.js'
 
 /** The flags by the configured resolver, through OpenFeature. Nothing is read or connected before `start`. */

@@ -1,5 +1,5 @@
 import { isJsonFault, parseJsonTree } from '../core/json-tree.js'
-import { modeByFile } from '../decision/mode-by-file.js'
+import { modeByFile } from '../decision/file/mode-by-file.js'
 import { MODE_FLAG, OpsDocument } from '../flag-edits/ops-document.js'
 import type { ExecutedFor } from '../journal/comparison.js'
 import type { FlagEditEffect } from '../protocol/flag-edit.js'

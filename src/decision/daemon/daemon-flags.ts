@@ -4,9 +4,9 @@ import { bounded } from '../../core/bounded.js'
 import { type Caller, evaluationContext, NOBODY } from '../caller.js'
 import { type ChangeListener, ChangeListeners } from '../change-listeners.js'
 import type { TurnDefaults } from '../code-defaults.js'
+import type { FlagFile } from '../file/flag-file.js'
+import { monitorFlagFile } from '../file/flag-file-monitor.js'
 import { FlagFaults } from '../flag-faults.js'
-import type { FlagFile } from '../flag-file.js'
-import { monitorFlagFile } from '../flag-file-monitor.js'
 import {
   FLAGS_OF_FILE,
   type FlagKey,

@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { expect } from 'chai'
-import { watchPoints } from '../../src/decision/watch-points.js'
-import { temporaryDirectory } from '../support/temporary-directory.js'
+import { watchPoints } from '../../../src/decision/file/watch-points.js'
+import { temporaryDirectory } from '../../support/temporary-directory.js'
 
 describe('the places to watch for a file', () => {
   const directory = temporaryDirectory()

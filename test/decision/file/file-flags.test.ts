@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { expect } from 'chai'
-import type { CodeDefaults } from '../../src/config.js'
-import { systemClock } from '../../src/core/clock.js'
-import type { Flags, TurnFlags } from '../../src/decision/flags.js'
-import { createFlags } from '../../src/decision/open-feature-flags.js'
-import { capturingLogger } from '../support/capturing-logger.js'
+import type { CodeDefaults } from '../../../src/config.js'
+import { systemClock } from '../../../src/core/clock.js'
+import type { Flags, TurnFlags } from '../../../src/decision/flags.js'
+import { createFlags } from '../../../src/decision/open-feature-flags.js'
+import { capturingLogger } from '../../support/capturing-logger.js'
 import {
   CODE_DEFAULTS,
   callerOf,
@@ -13,9 +13,9 @@ import {
   opsDocument,
   overrideDocument,
   saveByRename,
-} from '../support/flag-files.js'
-import { temporaryDirectory } from '../support/temporary-directory.js'
-import { until } from '../support/until.js'
+} from '../../support/flag-files.js'
+import { temporaryDirectory } from '../../support/temporary-directory.js'
+import { until } from '../../support/until.js'
 
 const RUNTIME = opsDocument({ mode: 'runtime_orchestrator', shadowPercent: 0 })
 const RUNTIME_FOR_ORGS = JSON.stringify(

@@ -1,4 +1,4 @@
-import type { FaultFound } from './flag-faults.js'
+import type { FaultFound } from '../flag-faults.js'
 import { LOOK_MS, type Trouble } from './flag-file.js'
 
 /** What a flag file's trouble is called in the status and the log; none: nothing is wrong (any more). */

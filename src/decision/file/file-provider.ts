@@ -7,15 +7,15 @@ import {
   ProviderEvents,
   type ResolutionDetails,
 } from '@openfeature/server-sdk'
-import type { Clock } from '../core/clock.js'
-import type { FaultFound, FlagFaults } from './flag-faults.js'
+import type { Clock } from '../../core/clock.js'
+import type { FaultFound, FlagFaults } from '../flag-faults.js'
+import { changedFlags, type Loaded, loadFlags } from '../flag-source.js'
+import { FLAGS_OF_FILE, type FlagFileKind } from '../flags.js'
+import { type FlagIssue, isRefusing } from '../ops-file-check.js'
+import type { FlagFileContent } from '../read-flag-file.js'
+import { silentSdkLogger } from '../sdk-logger.js'
 import { FlagFile, type Reception } from './flag-file.js'
 import { troubleFaults } from './flag-file-trouble.js'
-import { changedFlags, type Loaded, loadFlags } from './flag-source.js'
-import { FLAGS_OF_FILE, type FlagFileKind } from './flags.js'
-import { type FlagIssue, isRefusing } from './ops-file-check.js'
-import type { FlagFileContent } from './read-flag-file.js'
-import { silentSdkLogger } from './sdk-logger.js'
 
 /** One of the two files, with the flags of it that are in force. */
 interface Source {

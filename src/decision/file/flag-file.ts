@@ -1,9 +1,9 @@
-import { bounded } from '../core/bounded.js'
-import type { Clock, Timer } from '../core/clock.js'
-import { scheduleDeadline } from '../core/deadline.js'
-import { errorText } from '../core/errors.js'
+import { bounded } from '../../core/bounded.js'
+import type { Clock, Timer } from '../../core/clock.js'
+import { scheduleDeadline } from '../../core/deadline.js'
+import { errorText } from '../../core/errors.js'
+import { type FlagFileContent, readFlagFile } from '../read-flag-file.js'
 import { DirectoryWatches } from './directory-watches.js'
-import { type FlagFileContent, readFlagFile } from './read-flag-file.js'
 import { watchPoints } from './watch-points.js'
 
 /** `doubtful`: it may be a save in progress (torn, empty, gone for a moment); the file is looked at again shortly. */

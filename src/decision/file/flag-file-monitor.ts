@@ -1,10 +1,10 @@
-import type { Clock } from '../core/clock.js'
-import type { FlagFaults } from './flag-faults.js'
+import type { Clock } from '../../core/clock.js'
+import type { FlagFaults } from '../flag-faults.js'
+import type { FlagFileKind } from '../flags.js'
+import { checkFlagDocument, isRefusing } from '../ops-file-check.js'
+import type { FlagFileContent } from '../read-flag-file.js'
 import { FlagFile, type Reception } from './flag-file.js'
 import { troubleFaults } from './flag-file-trouble.js'
-import type { FlagFileKind } from './flags.js'
-import { checkFlagDocument, isRefusing } from './ops-file-check.js'
-import type { FlagFileContent } from './read-flag-file.js'
 
 /**
  * Checks a flag file that flagd serves, where it can be read on this machine too: flagd and its provider refuse a wrong

@@ -1,15 +1,21 @@
 import { writeFileSync } from 'node:fs'
 import { expect } from 'chai'
-import { FlagFile, LOOK_MS } from '../../src/decision/flag-file.js'
-import type { Flags } from '../../src/decision/flags.js'
-import { createFlags } from '../../src/decision/open-feature-flags.js'
-import type { FlagFileContent } from '../../src/decision/read-flag-file.js'
-import { readFlagFile } from '../../src/decision/read-flag-file.js'
-import { capturingLogger } from '../support/capturing-logger.js'
-import { CODE_DEFAULTS, callerOf, flagsConfig, opsDocument, overrideDocument } from '../support/flag-files.js'
-import { type ManualClock, manualClock } from '../support/manual-clock.js'
-import { temporaryDirectory } from '../support/temporary-directory.js'
-import { until } from '../support/until.js'
+import { FlagFile, LOOK_MS } from '../../../src/decision/file/flag-file.js'
+import type { Flags } from '../../../src/decision/flags.js'
+import { createFlags } from '../../../src/decision/open-feature-flags.js'
+import type { FlagFileContent } from '../../../src/decision/read-flag-file.js'
+import { readFlagFile } from '../../../src/decision/read-flag-file.js'
+import { capturingLogger } from '../../support/capturing-logger.js'
+import {
+  CODE_DEFAULTS,
+  callerOf,
+  flagsConfig,
+  opsDocument,
+  overrideDocument,
+} from '../../support/flag-files.js'
+import { type ManualClock, manualClock } from '../../support/manual-clock.js'
+import { temporaryDirectory } from '../../support/temporary-directory.js'
+import { until } from '../../support/until.js'
 
 /** A file system that hangs while it is told to: reads of the operators' file do not end before `mend`. */
 function hangingReads(hangs: (path: string) => boolean) {

@@ -1,11 +1,10 @@
 import type { Client } from '@openfeature/server-sdk'
-import type { Config } from '../config.js'
-import { bounded } from '../core/bounded.js'
-import { type Caller, evaluationContext } from './caller.js'
-import { type ChangeListener, ChangeListeners } from './change-listeners.js'
-import type { TurnDefaults } from './code-defaults.js'
-import { FileProvider } from './file-provider.js'
-import { FlagFaults } from './flag-faults.js'
+import type { Config } from '../../config.js'
+import { bounded } from '../../core/bounded.js'
+import { type Caller, evaluationContext } from '../caller.js'
+import { type ChangeListener, ChangeListeners } from '../change-listeners.js'
+import type { TurnDefaults } from '../code-defaults.js'
+import { FlagFaults } from '../flag-faults.js'
 import {
   FLAG_KEYS,
   type FlagKey,
@@ -15,15 +14,16 @@ import {
   type FlagsStatus,
   type ServiceFlags,
   type TurnFlags,
-} from './flags.js'
-import { KeptFlags } from './kept-flags.js'
-import { RefusedFlags } from './refused-flags.js'
-import { type BoundClient, bindProvider } from './sdk-client.js'
-import { evaluateService, serviceDetails } from './service-reader.js'
-import { ServiceSettler } from './service-settler.js'
-import { START_BOUND_MS } from './start-bound.js'
-import { allDetails, evaluateTurn } from './turn-reader.js'
-import { type AnswerContext, TurnSettler } from './turn-settler.js'
+} from '../flags.js'
+import { KeptFlags } from '../kept-flags.js'
+import { RefusedFlags } from '../refused-flags.js'
+import { type BoundClient, bindProvider } from '../sdk-client.js'
+import { evaluateService, serviceDetails } from '../service-reader.js'
+import { ServiceSettler } from '../service-settler.js'
+import { START_BOUND_MS } from '../start-bound.js'
+import { allDetails, evaluateTurn } from '../turn-reader.js'
+import { type AnswerContext, TurnSettler } from '../turn-settler.js'
+import { FileProvider } from './file-provider.js'
 
 /** Resolver `file`: nothing to wait for, and the provider itself holds the last good flags. */
 export class FileFlags implements Flags {
