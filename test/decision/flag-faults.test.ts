@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { FlagFaults } from '../../src/decision/flag-faults.js'
-import { RefusedFlags } from '../../src/decision/refused-flags.js'
+import { RefusedFlags } from '../../src/decision/values/refused-flags.js'
 import { capturingLogger } from '../support/capturing-logger.js'
 import { manualClock } from '../support/manual-clock.js'
 

@@ -8,9 +8,9 @@ import { FlagFaults } from '../../src/decision/flag-faults.js'
 import { loadFlags } from '../../src/decision/flag-source.js'
 import { guardrailsSchema } from '../../src/decision/guardrails.js'
 import { checkFlagDocument } from '../../src/decision/ops-file-check.js'
-import { RefusedFlags } from '../../src/decision/refused-flags.js'
 import { silentSdkLogger } from '../../src/decision/sdk-logger.js'
-import { createValueParser } from '../../src/decision/value-parser.js'
+import { RefusedFlags } from '../../src/decision/values/refused-flags.js'
+import { createValueParser } from '../../src/decision/values/value-parser.js'
 import { manualClock } from '../support/manual-clock.js'
 
 const OPS = readFileSync('flags/chat.flagd.json', 'utf8')

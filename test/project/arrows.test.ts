@@ -84,9 +84,10 @@ const TYPES_ONLY: readonly (readonly [from: string, to: string])[] = [
  * none of them; a file that knows the rooms within is named itself. No circle leads through them.
  */
 const WITHIN: Readonly<Record<string, readonly string[]>> = {
-  'decision/daemon': ['decision', 'decision/file'],
-  'decision/file': ['decision'],
+  'decision/daemon': ['decision', 'decision/file', 'decision/values'],
+  'decision/file': ['decision', 'decision/values'],
   'decision/open-feature-flags': ['decision', 'decision/daemon', 'decision/file'],
+  'decision/values': ['decision'],
 }
 
 /** The room within a room, or the file of `WITHIN`. */

@@ -3,9 +3,14 @@ import { bounded } from '../../core/bounded.js'
 import type { Clock, Timer } from '../../core/clock.js'
 import { type Caller, NOBODY } from '../caller.js'
 import type { TurnFlags } from '../flags.js'
-import type { ServiceAnswers, ServiceEvaluations } from '../service-reader.js'
-import { allDetails, type TurnAnswers, type TurnDetails, type TurnEvaluations } from '../turn-reader.js'
-import type { TurnSettler } from '../turn-settler.js'
+import type { ServiceAnswers, ServiceEvaluations } from '../values/service-reader.js'
+import {
+  allDetails,
+  type TurnAnswers,
+  type TurnDetails,
+  type TurnEvaluations,
+} from '../values/turn-reader.js'
+import type { TurnSettler } from '../values/turn-settler.js'
 import { startBudget } from './answer-budget.js'
 import { LateAnswers } from './late-answers.js'
 

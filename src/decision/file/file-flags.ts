@@ -15,14 +15,14 @@ import {
   type ServiceFlags,
   type TurnFlags,
 } from '../flags.js'
-import { KeptFlags } from '../kept-flags.js'
-import { RefusedFlags } from '../refused-flags.js'
 import { type BoundClient, bindProvider } from '../sdk-client.js'
-import { evaluateService, serviceDetails } from '../service-reader.js'
-import { ServiceSettler } from '../service-settler.js'
 import { START_BOUND_MS } from '../start-bound.js'
-import { allDetails, evaluateTurn } from '../turn-reader.js'
-import { type AnswerContext, TurnSettler } from '../turn-settler.js'
+import { KeptFlags } from '../values/kept-flags.js'
+import { RefusedFlags } from '../values/refused-flags.js'
+import { evaluateService, serviceDetails } from '../values/service-reader.js'
+import { ServiceSettler } from '../values/service-settler.js'
+import { allDetails, evaluateTurn } from '../values/turn-reader.js'
+import { type AnswerContext, TurnSettler } from '../values/turn-settler.js'
 import { FileProvider } from './file-provider.js'
 
 /** Resolver `file`: nothing to wait for, and the provider itself holds the last good flags. */

@@ -2,10 +2,10 @@ import { FlagdCore } from '@openfeature/flagd-core'
 import type { CodeDefaults } from '../../config.js'
 import type { ExecutionMode } from '../../protocol/modes.js'
 import { type Caller, evaluationContext } from '../caller.js'
-import { parseMode } from '../flag-result.js'
 import { loadFlags } from '../flag-source.js'
 import { FLAG_KEYS } from '../flags.js'
 import { silentSdkLogger } from '../sdk-logger.js'
+import { parseMode } from '../values/flag-result.js'
 
 /**
  * Which mode the operators' file gives a caller, with the environment's say where it has none: as a turn is decided while

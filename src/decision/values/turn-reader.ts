@@ -1,6 +1,6 @@
 import type { Client, EvaluationContext, EvaluationDetails, JsonValue } from '@openfeature/server-sdk'
-import type { TurnDefaults } from './code-defaults.js'
-import { FLAG_KEYS } from './flags.js'
+import type { TurnDefaults } from '../code-defaults.js'
+import { FLAG_KEYS } from '../flags.js'
 
 /** The six flags of a turn as OpenFeature answered them. */
 export interface TurnDetails {

@@ -1,7 +1,7 @@
 import type { Client, EvaluationDetails, JsonValue } from '@openfeature/server-sdk'
-import { evaluationContext, NOBODY } from './caller.js'
-import type { TurnDefaults } from './code-defaults.js'
-import { FLAG_KEYS } from './flags.js'
+import { evaluationContext, NOBODY } from '../caller.js'
+import type { TurnDefaults } from '../code-defaults.js'
+import { FLAG_KEYS } from '../flags.js'
 import type { TurnDetails } from './turn-reader.js'
 
 /** The flags the service asks for itself, as OpenFeature answered them. */

@@ -4,9 +4,9 @@ import {
   type FlagValue,
   StandardResolutionReasons,
 } from '@openfeature/server-sdk'
-import { FALLBACK_POLICIES, type FallbackPolicy } from '../protocol/fallback.js'
-import { type DecisionReason, EXECUTION_MODES, type ExecutionMode } from '../protocol/modes.js'
-import type { Evaluated } from './decide.js'
+import { FALLBACK_POLICIES, type FallbackPolicy } from '../../protocol/fallback.js'
+import { type DecisionReason, EXECUTION_MODES, type ExecutionMode } from '../../protocol/modes.js'
+import type { Evaluated } from '../decide.js'
 import type { Parsed } from './value-parser.js'
 
 /**

@@ -1,9 +1,12 @@
 import type { EvaluationDetails, FlagValue, JsonValue } from '@openfeature/server-sdk'
-import type { ExecutionMode } from '../protocol/modes.js'
-import { type AgentProfile, agentProfileSchema } from './agent-profile.js'
-import { type Caller, evaluationContext, NOBODY } from './caller.js'
-import type { TurnDefaults } from './code-defaults.js'
-import type { Evaluated, OverrideValue } from './decide.js'
+import type { ExecutionMode } from '../../protocol/modes.js'
+import { type AgentProfile, agentProfileSchema } from '../agent-profile.js'
+import { type Caller, evaluationContext, NOBODY } from '../caller.js'
+import type { TurnDefaults } from '../code-defaults.js'
+import type { Evaluated, OverrideValue } from '../decide.js'
+import { FLAG_KEYS, type FlagKey, TURN_FLAG_KEYS, type TurnFlags } from '../flags.js'
+import { type Guardrails, guardrailsSchema, resolveGuardrails } from '../guardrails.js'
+import { type LlmRoute, llmRouteSchema, routeFault } from '../llm-route.js'
 import {
   evaluatedMode,
   type FlagResult,
@@ -13,11 +16,8 @@ import {
   reasonOf,
   resultOf,
 } from './flag-result.js'
-import { FLAG_KEYS, type FlagKey, TURN_FLAG_KEYS, type TurnFlags } from './flags.js'
-import { type Guardrails, guardrailsSchema, resolveGuardrails } from './guardrails.js'
 import type { KeptFlags } from './kept-flags.js'
 import { type Known, LastKnownGood } from './last-known-good.js'
-import { type LlmRoute, llmRouteSchema, routeFault } from './llm-route.js'
 import type { OrDefault } from './newest-values.js'
 import { OVERRIDE_OFF, OverrideValues } from './override-values.js'
 import type { RefusedFlags } from './refused-flags.js'

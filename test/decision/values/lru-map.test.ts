@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { LruMap } from '../../src/decision/lru-map.js'
+import { LruMap } from '../../../src/decision/values/lru-map.js'
 
 describe('LruMap', () => {
   it('forgets the entry not used for longest, never more than it must', () => {

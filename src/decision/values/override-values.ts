@@ -1,5 +1,5 @@
 import type { EvaluationDetails } from '@openfeature/server-sdk'
-import type { OverrideValue } from './decide.js'
+import type { OverrideValue } from '../decide.js'
 
 /** The override that is not there: nobody knows of one. */
 export const OVERRIDE_OFF: OverrideValue = { on: false }

@@ -1,14 +1,14 @@
 import { ErrorCode } from '@openfeature/server-sdk'
 import { expect } from 'chai'
-import { silentLogger } from '../../src/core/logger.js'
-import { createTurnDefaults } from '../../src/decision/code-defaults.js'
-import { FlagFaults } from '../../src/decision/flag-faults.js'
-import { RefusedFlags } from '../../src/decision/refused-flags.js'
-import type { ServiceDetails } from '../../src/decision/service-reader.js'
-import { ServiceSettler } from '../../src/decision/service-settler.js'
-import { answer, failure, noVariant } from '../support/flag-details.js'
-import { CODE_DEFAULTS } from '../support/flag-files.js'
-import { manualClock } from '../support/manual-clock.js'
+import { silentLogger } from '../../../src/core/logger.js'
+import { createTurnDefaults } from '../../../src/decision/code-defaults.js'
+import { FlagFaults } from '../../../src/decision/flag-faults.js'
+import { RefusedFlags } from '../../../src/decision/values/refused-flags.js'
+import type { ServiceDetails } from '../../../src/decision/values/service-reader.js'
+import { ServiceSettler } from '../../../src/decision/values/service-settler.js'
+import { answer, failure, noVariant } from '../../support/flag-details.js'
+import { CODE_DEFAULTS } from '../../support/flag-files.js'
+import { manualClock } from '../../support/manual-clock.js'
 
 function setUp(whenAbsent: 'away' | 'default' = 'away') {
   const clock = manualClock()

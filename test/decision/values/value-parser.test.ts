@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { z } from 'zod'
-import { createValueParser } from '../../src/decision/value-parser.js'
+import { createValueParser } from '../../../src/decision/values/value-parser.js'
 
 describe('the parser of an object flag', () => {
   const schema = z.strictObject({ size: z.number().max(9).default(1) })

@@ -1,8 +1,8 @@
 import type { EvaluationDetails } from '@openfeature/server-sdk'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { OVERRIDE_OFF, OverrideValues } from '../../src/decision/override-values.js'
-import { answer, failure } from '../support/flag-details.js'
+import { OVERRIDE_OFF, OverrideValues } from '../../../src/decision/values/override-values.js'
+import { answer, failure } from '../../support/flag-details.js'
 
 /** An answer as the SDK gives it; what people wrote into the metadata may be of any type. */
 function carrying(metadata: object): EvaluationDetails<boolean> {

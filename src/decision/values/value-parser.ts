@@ -1,7 +1,7 @@
 import type { z } from 'zod'
-import { likelyIntention } from './likely-intention.js'
+import { likelyIntention } from '../likely-intention.js'
+import { unknownFields } from '../unknown-fields.js'
 import { LruMap } from './lru-map.js'
-import { unknownFields } from './unknown-fields.js'
 
 /** A flag's value, or why it is refused. */
 export type Parsed<T> =

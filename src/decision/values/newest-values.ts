@@ -1,8 +1,8 @@
-import { placeOf } from '../core/hash.js'
-import type { ExecutionMode } from '../protocol/modes.js'
-import { type Caller, NOBODY } from './caller.js'
-import type { OverrideValue } from './decide.js'
-import { FLAG_KEYS, type FlagKey } from './flags.js'
+import { placeOf } from '../../core/hash.js'
+import type { ExecutionMode } from '../../protocol/modes.js'
+import { type Caller, NOBODY } from '../caller.js'
+import type { OverrideValue } from '../decide.js'
+import { FLAG_KEYS, type FlagKey } from '../flags.js'
 import { LruMap } from './lru-map.js'
 import { ValueShares } from './value-shares.js'
 

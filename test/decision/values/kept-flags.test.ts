@@ -1,11 +1,11 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { expect } from 'chai'
-import { systemClock } from '../../src/core/clock.js'
-import { type KeptTexts, openKeptTexts } from '../../src/core/kept-texts.js'
-import { silentLogger } from '../../src/core/logger.js'
-import type { Flags } from '../../src/decision/flags.js'
-import { createFlags } from '../../src/decision/open-feature-flags.js'
-import { type FlagdSimulator, startFlagdSimulator } from '../../src/simulator/flagd.js'
+import { systemClock } from '../../../src/core/clock.js'
+import { type KeptTexts, openKeptTexts } from '../../../src/core/kept-texts.js'
+import { silentLogger } from '../../../src/core/logger.js'
+import type { Flags } from '../../../src/decision/flags.js'
+import { createFlags } from '../../../src/decision/open-feature-flags.js'
+import { type FlagdSimulator, startFlagdSimulator } from '../../../src/simulator/flagd.js'
 import {
   CODE_DEFAULTS,
   callerOf,
@@ -13,10 +13,10 @@ import {
   opsDocument,
   overrideDocument,
   saveByRename,
-} from '../support/flag-files.js'
-import { freePort } from '../support/free-port.js'
-import { temporaryDirectory } from '../support/temporary-directory.js'
-import { until } from '../support/until.js'
+} from '../../support/flag-files.js'
+import { freePort } from '../../support/free-port.js'
+import { temporaryDirectory } from '../../support/temporary-directory.js'
+import { until } from '../../support/until.js'
 
 const OPS = opsDocument({
   mode: 'direct_llm',

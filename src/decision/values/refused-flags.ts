@@ -1,8 +1,8 @@
-import type { Clock } from '../core/clock.js'
-import { nearest } from '../core/nearest.js'
-import type { FlagFaults } from './flag-faults.js'
-import { guardrailsSchema } from './guardrails.js'
-import { llmRouteSchema } from './llm-route.js'
+import type { Clock } from '../../core/clock.js'
+import { nearest } from '../../core/nearest.js'
+import type { FlagFaults } from '../flag-faults.js'
+import { guardrailsSchema } from '../guardrails.js'
+import { llmRouteSchema } from '../llm-route.js'
 
 /** ms without a finding after which a flag counts as mended even though no change of the flags was announced */
 const QUIET_MS = 10_000
