@@ -1,5 +1,5 @@
 import type { JSONPath } from 'jsonc-parser'
-import { checkFlagDocument, type FlagIssue } from '../decision/ops-file-check.js'
+import { checkFlagDocument, type FlagIssue } from '../decision/check/ops-file-check.js'
 import type { FlagEdit } from '../protocol/flag-edit.js'
 import type { FlagChange } from '../protocol/flag-edit-record.js'
 import type { ExecutionMode } from '../protocol/modes.js'

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { changedByEdit } from '../decision/flag-source.js'
+import { changedByEdit } from '../decision/check/flag-source.js'
 import { routeFault } from '../decision/llm-route.js'
 import { type EditRefusal, editOpsFile } from '../flag-edits/edit-ops-file.js'
 import type { FlagEdit } from '../protocol/flag-edit.js'

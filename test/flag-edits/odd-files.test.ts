@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { checkFlagDocument } from '../../src/decision/ops-file-check.js'
+import { checkFlagDocument } from '../../src/decision/check/ops-file-check.js'
 import { editOpsFile } from '../../src/flag-edits/edit-ops-file.js'
 import { flagEditSchema } from '../../src/protocol/flag-edit.js'
 

@@ -84,10 +84,11 @@ const TYPES_ONLY: readonly (readonly [from: string, to: string])[] = [
  * none of them; a file that knows the rooms within is named itself. No circle leads through them.
  */
 const WITHIN: Readonly<Record<string, readonly string[]>> = {
+  'decision/check': ['decision'],
   'decision/daemon': ['decision', 'decision/file', 'decision/values'],
-  'decision/file': ['decision', 'decision/values'],
+  'decision/file': ['decision', 'decision/check', 'decision/values'],
   'decision/open-feature-flags': ['decision', 'decision/daemon', 'decision/file'],
-  'decision/values': ['decision'],
+  'decision/values': ['decision', 'decision/check'],
 }
 
 /** The room within a room, or the file of `WITHIN`. */

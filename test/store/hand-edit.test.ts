@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { checkFlagDocument } from '../../src/decision/ops-file-check.js'
+import { checkFlagDocument } from '../../src/decision/check/ops-file-check.js'
 import { OVERRIDE_FLAG_KEY } from '../../src/protocol/fallback.js'
 import { scopeOf } from '../../src/protocol/fallback-scope.js'
 import { booleanFlag } from '../../src/store/flagd-check.js'

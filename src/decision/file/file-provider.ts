@@ -8,10 +8,10 @@ import {
   type ResolutionDetails,
 } from '@openfeature/server-sdk'
 import type { Clock } from '../../core/clock.js'
+import { changedFlags, type Loaded, loadFlags } from '../check/flag-source.js'
+import { type FlagIssue, isRefusing } from '../check/ops-file-check.js'
 import type { FaultFound, FlagFaults } from '../flag-faults.js'
-import { changedFlags, type Loaded, loadFlags } from '../flag-source.js'
 import { FLAGS_OF_FILE, type FlagFileKind } from '../flags.js'
-import { type FlagIssue, isRefusing } from '../ops-file-check.js'
 import type { FlagFileContent } from '../read-flag-file.js'
 import { silentSdkLogger } from '../sdk-logger.js'
 import { FlagFile, type Reception } from './flag-file.js'

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.js'
+import { checkFlagDocument, isRefusing } from '../check/ops-file-check.js'
 import type { FlagFaults } from '../flag-faults.js'
 import type { FlagFileKind } from '../flags.js'
-import { checkFlagDocument, isRefusing } from '../ops-file-check.js'
 import type { FlagFileContent } from '../read-flag-file.js'
 import { FlagFile, type Reception } from './flag-file.js'
 import { troubleFaults } from './flag-file-trouble.js'

@@ -3,10 +3,10 @@ import type { EvaluationDetails, JsonValue, ResolutionDetails } from '@openfeatu
 import type { Clock, Timer } from '../../core/clock.js'
 import type { KeptTexts } from '../../core/kept-texts.js'
 import { type Caller, evaluationContext, NOBODY } from '../caller.js'
+import { loadFlags } from '../check/flag-source.js'
+import { checkFlagDocument, isRefusing } from '../check/ops-file-check.js'
 import type { FaultFound } from '../flag-faults.js'
-import { loadFlags } from '../flag-source.js'
 import { FLAG_KEYS, FLAGS_OF_FILE, type FlagsOrigin } from '../flags.js'
-import { checkFlagDocument, isRefusing } from '../ops-file-check.js'
 import { silentSdkLogger } from '../sdk-logger.js'
 
 /** name of the kept text */

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
-import { likelyIntention } from '../likely-intention.js'
-import { unknownFields } from '../unknown-fields.js'
+import { likelyIntention } from '../check/likely-intention.js'
+import { unknownFields } from '../check/unknown-fields.js'
 import { LruMap } from './lru-map.js'
 
 /** A flag's value, or why it is refused. */

@@ -1,10 +1,10 @@
 import { type FeatureFlag, MemoryStorage } from '@openfeature/flagd-core'
-import { errorText } from '../core/errors.js'
-import { objectFormText } from '../core/flag-list.js'
-import { FLAGS_OF_FILE, type FlagFileKind } from './flags.js'
+import { errorText } from '../../core/errors.js'
+import { objectFormText } from '../../core/flag-list.js'
+import { FLAGS_OF_FILE, type FlagFileKind } from '../flags.js'
+import type { FlagFileContent } from '../read-flag-file.js'
+import { silentSdkLogger } from '../sdk-logger.js'
 import { checkFlagDocument, type FlagIssue } from './ops-file-check.js'
-import type { FlagFileContent } from './read-flag-file.js'
-import { silentSdkLogger } from './sdk-logger.js'
 
 type Compiled = ReadonlyMap<string, FeatureFlag>
 

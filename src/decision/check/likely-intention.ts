@@ -1,6 +1,6 @@
 import type { JSONPath } from 'jsonc-parser'
 import type { z } from 'zod'
-import { nearest } from '../core/nearest.js'
+import { nearest } from '../../core/nearest.js'
 
 /** What was likely meant by a refused value, as the end of a sentence; `''` where nobody can say. */
 export function likelyIntention(issue: z.core.$ZodIssue, whole: unknown, fields: readonly string[]): string {

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { MemoryStorage } from '@openfeature/flagd-core'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { FLAG_KEYS, type FlagFileKind } from '../../src/decision/flags.js'
-import { checkFlagDocument } from '../../src/decision/ops-file-check.js'
-import { silentSdkLogger } from '../../src/decision/sdk-logger.js'
+import { checkFlagDocument } from '../../../src/decision/check/ops-file-check.js'
+import { FLAG_KEYS, type FlagFileKind } from '../../../src/decision/flags.js'
+import { silentSdkLogger } from '../../../src/decision/sdk-logger.js'
 
 const OPS = readFileSync('flags/chat.flagd.json', 'utf8')
 const OVERRIDE = readFileSync('flags/auto-fallback.flagd.json', 'utf8')

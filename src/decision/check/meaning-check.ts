@@ -1,7 +1,7 @@
 import type { JSONPath, Node } from 'jsonc-parser'
-import { propertiesOf } from '../core/json-tree.js'
-import { nearest } from '../core/nearest.js'
-import { evaluationContext, NOBODY } from './caller.js'
+import { propertiesOf } from '../../core/json-tree.js'
+import { nearest } from '../../core/nearest.js'
+import { evaluationContext, NOBODY } from '../caller.js'
 import type { IssueList } from './flag-document.js'
 
 /** What a rule may ask about a caller; `$flagd` holds flagd's own properties. */

@@ -1,10 +1,10 @@
 import { MemoryStorage } from '@openfeature/flagd-core'
 import { getNodeValue, type JSONPath, type Node } from 'jsonc-parser'
 import { z } from 'zod'
-import { errorText } from '../core/errors.js'
-import { nodeNear } from '../core/json-tree.js'
+import { errorText } from '../../core/errors.js'
+import { nodeNear } from '../../core/json-tree.js'
+import { silentSdkLogger } from '../sdk-logger.js'
 import type { IssueList } from './flag-document.js'
-import { silentSdkLogger } from './sdk-logger.js'
 
 /** As ajv describes what does not match; flagd-core puts them as JSON into its message. */
 const schemaErrorsSchema = z.array(z.object({ instancePath: z.string(), message: z.string() }))
