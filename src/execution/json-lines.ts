@@ -1,6 +1,7 @@
 import { StringDecoder } from 'node:string_decoder'
 import { parseObject } from './foreign.js'
-import type { FrameParser } from './sse-parser.js'
+import type { MemoryShare } from './memory-share.js'
+import { type FrameParser, MAX_FRAME } from './sse-parser.js'
 import { TransportError } from './transport-error.js'
 
 /**
@@ -16,10 +17,14 @@ export class JsonLines implements FrameParser {
   #kind: 'unknown' | 'lines' | 'whole' = 'unknown'
   #given = 0
   #over = false
+  /** characters taken from the share */
+  #shared = 0
 
   constructor(
     /** characters that one chunk may have */
     private readonly maxChunk: number,
+    /** what all parsers together may hold of chunks longer than `MAX_FRAME` */
+    private readonly share?: MemoryShare,
   ) {}
 
   /** The body was one JSON value: a chat completion needs no other sign of its end. */
@@ -33,7 +38,9 @@ export class JsonLines implements FrameParser {
     this.#rest += text
     // A long line is not searched anew with each read.
     const lines = text.includes('\n') ? this.#takeLines() : []
-    if (this.#rest.length > this.maxChunk) this.fault = new TransportError('frame_too_large', true)
+    if (this.#rest.length > this.maxChunk || !this.#weigh()) {
+      this.fault = new TransportError('frame_too_large', true)
+    }
     return lines
   }
 
@@ -50,6 +57,27 @@ export class JsonLines implements FrameParser {
 
   close(): void {
     this.#rest = ''
+    this.#giveBack()
+  }
+
+  /** False where the share has nothing left for what is held. */
+  #weigh(): boolean {
+    const { share } = this
+    if (share === undefined) return true
+    if (this.#rest.length <= MAX_FRAME) {
+      this.#giveBack()
+      return true
+    }
+    const more = this.#rest.length - this.#shared
+    if (more > 0 && !share.take(more)) return false
+    if (more < 0) share.give(-more)
+    this.#shared = this.#rest.length
+    return true
+  }
+
+  #giveBack(): void {
+    this.share?.give(this.#shared)
+    this.#shared = 0
   }
 
   #decoded(text: string): string {

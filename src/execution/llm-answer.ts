@@ -197,7 +197,7 @@ export class LlmAnswer implements RunningExecution, ByteSink {
 
 /** A server that does not stream, though it was asked to: the whole completion as one JSON, or a chunk a line. */
 function parserOf(kind: 'json' | 'sse'): FrameParser {
-  if (kind === 'json') return new JsonLines(MAX_LLM_FRAME)
+  if (kind === 'json') return new JsonLines(MAX_LLM_FRAME, FRAME_SHARE)
   return new SseParser({ maxFrame: MAX_LLM_FRAME, namedErrors: true, share: FRAME_SHARE })
 }
 

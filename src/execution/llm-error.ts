@@ -16,7 +16,7 @@ export function errorIn(chunk: Foreign): unknown {
   if (chunk.error) return chunk.error
   if (chunk.x_groq !== undefined && isForeign(chunk.x_groq) && chunk.x_groq.error) return chunk.x_groq.error
   if (chunk.object === 'error') return chunk
-  if (chunk.choices !== undefined) return undefined
+  if (chunk.choices !== undefined && chunk.choices !== null) return undefined
   if (chunk.detail) return chunk
   return typeof chunk.message === 'string' && chunk.code !== undefined && chunk.code !== null
     ? chunk

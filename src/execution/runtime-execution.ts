@@ -4,6 +4,7 @@ import type { ByteSink } from './byte-source.js'
 import { ExecutionError, type ExecutionErrorDetails } from './execution-error.js'
 import { fastapiDetail } from './fastapi-detail.js'
 import { isForeign, token } from './foreign.js'
+import { FRAME_SHARE } from './memory-share.js'
 import { isTrouble, type RuntimeContext, tellToCancel } from './runtime-cancel.js'
 import { runtimeRequestBody } from './runtime-request.js'
 import { RuntimeTranslator } from './runtime-translator.js'
@@ -19,7 +20,7 @@ const MAX_RUNTIME_FRAME = 16 * 1_048_576
 /** One execution of the runtime; given up before its end it is followed by a cancel, once a connection stood. */
 export class RuntimeExecution implements RunningExecution, ByteSink {
   readonly #translator: RuntimeTranslator
-  readonly #parser = new SseParser({ maxFrame: MAX_RUNTIME_FRAME })
+  readonly #parser = new SseParser({ maxFrame: MAX_RUNTIME_FRAME, share: FRAME_SHARE })
   #response: UpstreamResponse | undefined
   #isConnected = false
   /** Until it is known that the runtime itself ended the execution, leaving means giving it up. */
@@ -141,6 +142,7 @@ export class RuntimeExecution implements RunningExecution, ByteSink {
   #end(batch: readonly BackendEvent[] | undefined, failure: unknown): void {
     if (this.#over) return
     this.#over = true
+    this.#parser.close()
     if (isTrouble(failure)) this.context.onTrouble()
     if (batch !== undefined) this.sink.batch(batch)
     if (this.#isRunning) this.#response?.destroy()

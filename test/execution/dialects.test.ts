@@ -140,6 +140,11 @@ const errors: Dialect[] = [
   { habit: 'detail', body: half + data({ detail: 'secret' }) + DONE, comes: failed },
   { habit: 'message and code', body: half + data(boom) + DONE, comes: { ...failed, upstreamCode: 'boom' } },
   {
+    habit: 'message and code, and null for choices',
+    body: half + data({ choices: null, ...boom }) + DONE,
+    comes: { ...failed, upstreamCode: 'boom' },
+  },
+  {
     habit: 'x_groq.error',
     body: half + data({ choices: [], x_groq: { error: boom } }) + DONE,
     comes: { ...failed, upstreamCode: 'boom' },
