@@ -105,24 +105,24 @@ function parameterIn(error: unknown, body: unknown, sent: readonly string[]): st
   const told = isForeign(error) ? error.param : undefined
   // Told outright: whatever else the text mentions is not it.
   if (typeof told === 'string' && told !== '') return names.find((name) => name === told.split(/[.[]/)[0])
-  const places = placesIn(body)
+  const places = faultsIn(body).flatMap(fieldOf)
   if (places.length > 0) return names.find((name) => places.includes(name))
   const text = textOf(error)
   return names.find((name) => mentions(text, name))
 }
 
-/** FastAPI and pydantic name places: `detail: [{loc: ["body", "stream_options"]}]`, Mistral within `message`. */
-function placesIn(body: unknown): readonly unknown[] {
+/** FastAPI and pydantic list faults with their places: `detail: [{loc: ["body", "stream_options"]}]`, Mistral within `message`. */
+export function faultsIn(body: unknown): readonly unknown[] {
   if (!isForeign(body)) return []
   const { message, error } = body
   const lists = [body, message, error].map((part) => (isForeign(part) ? part.detail : undefined))
-  const faults = lists.find((list): list is readonly unknown[] => Array.isArray(list)) ?? []
-  // The field of the request, not one of a message in it: ["body", "messages", 3, "user", "name"].
-  return faults.flatMap((fault) =>
-    isForeign(fault) && Array.isArray(fault.loc)
-      ? fault.loc.filter((part) => part !== 'body').slice(0, 1)
-      : [],
-  )
+  return lists.find((list): list is readonly unknown[] => Array.isArray(list)) ?? []
+}
+
+/** The field of the request at fault, not one of a message in it: ["body", "messages", 3, "user", "name"]. */
+export function fieldOf(fault: unknown): readonly unknown[] {
+  if (!isForeign(fault) || !Array.isArray(fault.loc)) return []
+  return fault.loc.filter((part) => part !== 'body').slice(0, 1)
 }
 
 const REFUSES =

@@ -1,5 +1,6 @@
 import { hasFilterText, namesFilter } from './content-filter.js'
 import { isForeign } from './foreign.js'
+import { faultsIn, fieldOf } from './llm-refusal.js'
 
 /** Statuses by which an upstream refuses a request for what is in it. */
 const REFUSALS: ReadonlySet<number> = new Set([400, 413, 422])
@@ -16,15 +17,22 @@ export function rejectingCode(code: unknown): boolean {
 }
 
 /**
- * Whether an OpenAI-compatible server refused what the user sent: by a code of its own, or by the parameter it names. A key,
- * a model, a temperature it does not like is ours to mend.
+ * Whether an OpenAI-compatible server refused what the user sent: by a code of its own, or by the parameter or the places it
+ * names. A key, a model, a temperature it does not like is ours to mend.
  */
 export function llmRejects(status: number, body: unknown): boolean {
   if (!REFUSALS.has(status) || !isForeign(body)) return false
   const error = isForeign(body.error) ? body.error : body
   const inner = isForeign(error.innererror) ? error.innererror : {}
   if ([error.code, error.type, inner.code].some(rejectingCode)) return true
-  return typeof error.param === 'string' && PARAM.test(error.param)
+  if (typeof error.param === 'string' && error.param !== '') return PARAM.test(error.param)
+  const faults = faultsIn(body)
+  return faults.length > 0 && faults.every(namesMessages)
+}
+
+/** A place that is missing is none: what the user sent stands there. */
+function namesMessages(fault: unknown): boolean {
+  return isForeign(fault) && fault.type !== 'missing' && fieldOf(fault)[0] === 'messages'
 }
 
 /** Whether a refusal says in words that a content filter did not let through what the user sent. */

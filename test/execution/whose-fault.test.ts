@@ -9,6 +9,12 @@ describe('whose fault', () => {
     ['a prompt too long', 400, { error: { code: 'context_length_exceeded', param: 'messages' } }],
     ['a message', 422, { error: { param: 'messages[2].content' } }],
     ['a flat error', 413, { code: 'content_filter' }],
+    [
+      'a place of FastAPI',
+      422,
+      { detail: [{ type: 'string_too_long', loc: ['body', 'messages', 1, 'content'] }] },
+    ],
+    ['a place of Mistral', 422, { object: 'error', message: { detail: [{ loc: ['body', 'messages'] }] } }],
   ]
   for (const [what, status, body] of usersFault)
     it(`is the user's: ${what}`, () => expect(llmRejects(status, body)).to.equal(true))
@@ -20,6 +26,9 @@ describe('whose fault', () => {
     ['max_tokens', 400, { error: { param: 'max_tokens' } }],
     ['a breakdown', 500, { error: { code: 'content_filter' } }],
     ['no word', 400, undefined],
+    ['a missing place', 422, { detail: [{ type: 'missing', loc: ['body', 'messages'] }] }],
+    ['a second place', 422, { detail: [{ loc: ['body', 'messages'] }, { loc: ['body', 'top_k'] }] }],
+    ['no place', 422, { detail: [] }],
   ]
   for (const [what, status, body] of ours)
     it(`is ours: ${what}`, () => expect(llmRejects(status, body)).to.equal(false))
