@@ -1,5 +1,6 @@
 import { chatCommand } from './chat.js'
 import { completionCommand } from './completion.js'
+import { drillCommand } from './drill.js'
 import { explainCommand } from './explain.js'
 import { historyCommand, resetCommand, triggerCommand } from './fallback.js'
 import { flagsDiffCommand } from './flags-diff.js'
@@ -42,6 +43,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   guardrailsSetCommand,
   policySetCommand,
   chatCommand,
+  drillCommand,
   ...OWN_COMMANDS,
   flagsDiffCommand,
   loginCommand,

@@ -52,6 +52,8 @@ export interface ClientWish {
   readonly url?: string
   /** of that address, in place of the token that is given otherwise */
   readonly token?: string
+  /** ms for one call, in place of --timeout */
+  readonly deadlineMs?: number
   /** for what is to be done although, or because, Ctrl-C was pressed */
   readonly afterInterrupt?: boolean
 }
@@ -82,7 +84,7 @@ export function createInvocation(around: Surroundings, language: Language, given
     json: given.is('json'),
     print: (text) => output.out(text),
     printJson: (value) => output.out(`${JSON.stringify(value, null, 2)}\n`),
-    client({ afterInterrupt = false, token, url } = {}) {
+    client({ afterInterrupt = false, token, url, deadlineMs } = {}) {
       const named = { url: url ?? given.text('url'), profile: given.text('profile') }
       const connection =
         url !== undefined && token !== undefined
@@ -91,7 +93,7 @@ export function createInvocation(around: Surroundings, language: Language, given
       const seconds = given.number('timeout')
       return createServiceClient(connection, {
         language,
-        deadlineMs: seconds === undefined ? DEFAULT_DEADLINE_MS : seconds * 1000,
+        deadlineMs: deadlineMs ?? (seconds === undefined ? DEFAULT_DEADLINE_MS : seconds * 1000),
         ...(afterInterrupt ? {} : { interrupted: around.interrupted() }),
       })
     },
