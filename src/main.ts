@@ -5,10 +5,12 @@ import { createLogger } from './core/logger.js'
 import { killAfter, leave } from './leaving.js'
 import { createService } from './service.js'
 
-/** Process edge: environment, signals, exit code. 0 after a clean stop, 1 for a fault, 2 for a wrong environment. */
+/** Process edge: environment, signals, exit code. 0 after a clean stop, 1 for a fault, 2 for a wrong environment; `--check` looks at that alone. */
 async function main(): Promise<void> {
   if (existsSync('.env')) process.loadEnvFile('.env')
   const config = loadConfig(process.env)
+  // Only whether it could start: nothing is opened.
+  if (process.argv.includes('--check')) return
   const logger = createLogger(config.logLevel, { replica: config.replica })
   const service = createService(config, logger)
   let isEnding = false

@@ -1,5 +1,6 @@
 import { chatCommand } from './chat.js'
 import { completionCommand } from './completion.js'
+import { doctorCommand } from './doctor.js'
 import { drillCommand } from './drill.js'
 import { explainCommand } from './explain.js'
 import { historyCommand, resetCommand, triggerCommand } from './fallback.js'
@@ -45,6 +46,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   chatCommand,
   drillCommand,
   ...OWN_COMMANDS,
+  doctorCommand,
   flagsDiffCommand,
   loginCommand,
   logoutCommand,

@@ -1,4 +1,11 @@
 #!/usr/bin/env node
+import { errorCode } from '../core/errors.js'
 import { runCommand } from './commands.js'
+
+// Whoever reads us may leave early, like `head`: that is no fault.
+process.stdout.on('error', (error) => {
+  if (errorCode(error) === 'EPIPE') process.exit(0)
+  throw error
+})
 
 process.exitCode = await runCommand(process.argv.slice(2))

@@ -1,0 +1,127 @@
+import { type LlmEndpoint, llmEndpoint } from '../llm/endpoint.js'
+import { loadEndpoints } from '../llm/load-endpoints.js'
+import type { Finding } from './finding.js'
+import type { Environment, Invocation } from './invocation.js'
+import { probeUrl } from './probe-url.js'
+import { printable } from './table.js'
+
+/** Status codes by which a server says that this key or account is of no use. */
+const USELESS: ReadonlySet<number> = new Set([401, 402, 403])
+
+/** Asks each endpoint of the direct LLM for its models, as the service does while nobody uses it. */
+export async function checkEndpoints(env: Environment, invocation: Invocation): Promise<Finding[]> {
+  const { t } = invocation
+  const endpoints = endpointsOf(env)
+  if (typeof endpoints === 'string')
+    return [
+      {
+        check: t('LLM endpoints', 'LLM 端点'),
+        result: 'fault',
+        text: endpoints,
+        advice: t('chat-cutover llm validate tells all of it', '详见 chat-cutover llm validate'),
+      },
+    ]
+  return Promise.all(endpoints.map((endpoint) => checkEndpoint(endpoint, env, invocation)))
+}
+
+/** Or why there are none. Nothing is set: the check of the configuration says so. */
+function endpointsOf(env: Environment): readonly LlmEndpoint[] | string {
+  if (env.CHAT_LLM_FILE) {
+    const loaded = loadEndpoints(env.CHAT_LLM_FILE, env)
+    switch (loaded.kind) {
+      case 'endpoints':
+        return loaded.endpoints
+      case 'unreadable':
+        return `${env.CHAT_LLM_FILE}: ${loaded.why}`
+      case 'faults': {
+        const [first] = loaded.faults
+        return `${env.CHAT_LLM_FILE}:${first?.line ?? 1}: ${first?.path ?? ''}: ${first?.message ?? ''}`
+      }
+    }
+  }
+  if (!env.LLM_BASE_URL || !URL.canParse(env.LLM_BASE_URL)) return []
+  const key = env.LLM_API_KEY?.trim()
+  const auth = key ? { auth: { kind: 'bearer', key } as const } : {}
+  return [llmEndpoint({ baseUrl: env.LLM_BASE_URL, model: env.LLM_MODEL || 'gpt-4o-mini', ...auth })]
+}
+
+async function checkEndpoint(
+  endpoint: LlmEndpoint,
+  env: Environment,
+  invocation: Invocation,
+): Promise<Finding> {
+  const { t, clock } = invocation
+  const check = `LLM ${endpoint.name}`
+  if (env.HTTPS_PROXY || env.https_proxy || env.HTTP_PROXY || env.http_proxy)
+    return {
+      check,
+      result: 'skipped',
+      text: t('asked through a proxy, which this check does not use', '通过代理访问，本检查不使用代理'),
+      advice: t(
+        'Alert standby_sick tells whether the service reaches it',
+        '告警 standby_sick 会说明服务能否访问',
+      ),
+    }
+  const url = modelsUrl(endpoint)
+  const where = `${url.protocol}//${url.host}${url.pathname}`
+  const probed = await probeUrl(url.href, {
+    headers: { ...endpoint.headers, ...keyHeader(endpoint) },
+    interrupted: invocation.interrupted(),
+    now: () => clock.wall(),
+  })
+  if (probed.kind === 'failed')
+    return {
+      check,
+      result: 'fault',
+      text: `${where}: ${probed.why}`,
+      advice: t(
+        'Correct its address, or look at the network from this host',
+        '请修正地址，或检查本机到该地址的网络',
+      ),
+    }
+  if (USELESS.has(probed.status))
+    return {
+      check,
+      result: 'fault',
+      text: printable(`${where}: ${probed.status}`),
+      advice: t(
+        'The key is refused, or the account has no right: give it a good one',
+        '密钥被拒绝或账户无权限，请更换',
+      ),
+    }
+  if (probed.status >= 500)
+    return {
+      check,
+      result: 'fault',
+      text: `${where}: ${probed.status}`,
+      advice: t('The server fails; look at its own log', '服务器出错，请查看其日志'),
+    }
+  return {
+    check,
+    result: 'ok',
+    text: t(
+      `${where} answers ${probed.status} within ${Math.round(probed.ms)} ms`,
+      `${where} 返回 ${probed.status}，${Math.round(probed.ms)} ms`,
+    ),
+  }
+}
+
+function modelsUrl({ baseUrl, query }: LlmEndpoint): URL {
+  const url = new URL(baseUrl)
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/models`
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
+  url.username = ''
+  url.password = ''
+  return url
+}
+
+function keyHeader({ auth }: LlmEndpoint): Record<string, string> {
+  switch (auth.kind) {
+    case 'bearer':
+      return { authorization: `Bearer ${auth.key}` }
+    case 'api-key':
+      return { 'api-key': auth.key }
+    case 'none':
+      return {}
+  }
+}

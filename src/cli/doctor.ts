@@ -1,0 +1,66 @@
+import { Interrupted } from './command-error.js'
+import { checkHere, isServiceHere } from './doctor-local.js'
+import { checkService } from './doctor-service.js'
+import { withEnvFile } from './env-file.js'
+import type { Finding } from './finding.js'
+import type { CommandSpec, Invocation } from './invocation.js'
+import { padded } from './table.js'
+
+export const doctorCommand: CommandSpec = {
+  words: ['doctor'],
+  section: 'check',
+  summary: {
+    en: 'configuration, flags, flagd, runtime, LLM, database, clock: what is wrong, and what to do',
+    'zh-CN': '检查配置、flag、flagd、runtime、LLM、数据库与时钟，并给出处理建议',
+  },
+  examples: ['doctor', 'doctor --json | jq \'.findings[] | select(.result != "ok")\''],
+  exits: {
+    en: 'Exit code: 0 no faults (there may be warnings); 1 faults; 2 wrong usage; 130 ended by Ctrl-C.',
+    'zh-CN':
+      '退出码（Exit code: 0 / 1 / 2 / 130）：0 无错误（可能有警告）；1 有错误；2 用法错误；130 被 Ctrl-C 中断。',
+  },
+  remote: true,
+  async run(invocation) {
+    const { t, json, print, printJson } = invocation
+    const env = withEnvFile(invocation.env)
+    const here: Finding[] = isServiceHere(env)
+      ? await checkHere(invocation, env)
+      : [
+          {
+            check: t('this machine', '本机'),
+            result: 'skipped',
+            text: t(
+              'no variables of the service are set here: only the running service is checked',
+              '未设置服务的环境变量：仅检查运行中的服务',
+            ),
+          },
+        ]
+    const findings = [...here, ...(await checkService(invocation))]
+    if (invocation.interrupted().aborted) throw new Interrupted()
+    const faults = findings.filter(({ result }) => result === 'fault').length
+    const warnings = findings.filter(({ result }) => result === 'warning').length
+    if (json) printJson({ ok: faults === 0, faults, warnings, findings })
+    else {
+      print(findings.map((finding) => findingText(finding, invocation)).join(''))
+      print(`\n${t(`${faults} faults, ${warnings} warnings`, `${faults} 个错误，${warnings} 个警告`)}\n`)
+    }
+    return faults === 0 ? 0 : 1
+  },
+}
+
+const MARK_WIDTH = 8
+const CHECK_WIDTH = 24
+
+function findingText({ check, result, text, advice }: Finding, { t, style }: Invocation): string {
+  const mark = {
+    ok: style.good(t('ok', '正常')),
+    warning: style.warning(t('warning', '警告')),
+    fault: style.bad(t('FAULT', '错误')),
+    skipped: style.dim(t('skipped', '跳过')),
+  }[result]
+  const indent = ' '.repeat(MARK_WIDTH + CHECK_WIDTH)
+  const [first = '', ...rest] = text.split('\n')
+  const more = rest.map((line) => `${indent}${line}\n`).join('')
+  const todo = advice === undefined || result === 'ok' ? '' : `${indent}→ ${advice}\n`
+  return `${padded(mark, MARK_WIDTH)}${padded(check, CHECK_WIDTH - 1)} ${first}\n${more}${todo}`
+}

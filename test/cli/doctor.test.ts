@@ -1,0 +1,170 @@
+import { once } from 'node:events'
+import { copyFileSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect } from 'chai'
+import type { Finding } from '../../src/cli/finding.js'
+import { edgeToken, runCli } from '../support/cli.js'
+import { EDGE_SECRET, type Edge, startEdge } from '../support/edge.js'
+import { QUIET } from '../support/fallback-fakes.js'
+import { temporaryDirectory } from '../support/temporary-directory.js'
+
+describe('chat-cutover doctor', function () {
+  this.timeout(30_000)
+  const directory = temporaryDirectory()
+  const upstream = {
+    runtime: 'healthy',
+    llm: 200,
+    aheadMs: 0,
+    keys: [] as unknown[],
+  }
+  let edge: Edge
+  let server: Server
+  let upstreamUrl: string
+
+  before(async () => {
+    server = createServer(({ url, headers }, response) => {
+      response.setHeader('date', new Date(Date.now() + upstream.aheadMs).toUTCString())
+      if (url === '/health') return void response.end(JSON.stringify({ status: upstream.runtime }))
+      upstream.keys.push(headers.authorization)
+      response.writeHead(upstream.llm).end('{}')
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    upstreamUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  })
+  after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  beforeEach(async () => {
+    Object.assign(upstream, { runtime: 'healthy', llm: 200, aheadMs: 0, keys: [] })
+    edge = await startEdge()
+    copyFileSync('flags/chat.flagd.json', directory.path('chat.flagd.json'))
+    copyFileSync('flags/auto-fallback.flagd.json', directory.path('auto.flagd.json'))
+  })
+  afterEach(() => edge.close())
+
+  /** The environment of a whole service. */
+  const here = async (): Promise<Record<string, string>> => ({
+    CHAT_URL: edge.url,
+    CHAT_TOKEN: await edgeToken(),
+    JWT_SECRET: EDGE_SECRET,
+    LLM_BASE_URL: `${upstreamUrl}/v1`,
+    LLM_API_KEY: 'sk-secret',
+    RUNTIME_SERVICE_URL: upstreamUrl,
+    CHAT_FLAGS_FILE: directory.path('chat.flagd.json'),
+    CHAT_FALLBACK_FLAGS_FILE: directory.path('auto.flagd.json'),
+    CHAT_DATABASE: directory.path('data', 'chat.db'),
+  })
+
+  async function findings(
+    more: Record<string, string | undefined> = {},
+  ): Promise<{ code: number; all: Finding[] }> {
+    const { code, out, err } = await runCli(['doctor', '--json'], { env: { ...(await here()), ...more } })
+    expect(err).to.equal('')
+    return { code, all: JSON.parse(out).findings }
+  }
+  const of = (all: readonly Finding[], check: string): Finding | undefined =>
+    all.find((one) => one.check === check)
+  const results = (all: readonly Finding[]) =>
+    Object.fromEntries(all.map(({ check, result }) => [check, result]))
+
+  it('finds a good installation good', async () => {
+    const { code, all } = await findings()
+    expect(code).to.equal(0)
+    expect(results(all)).to.deep.equal({
+      configuration: 'ok',
+      "operators' flags": 'ok',
+      override: 'ok',
+      runtime: 'ok',
+      'clock of the runtime': 'ok',
+      'LLM default': 'ok',
+      database: 'ok',
+      service: 'ok',
+      ready: 'ok',
+      'clock of the service': 'ok',
+      token: 'ok',
+      'flags in force': 'ok',
+      fallback: 'ok',
+      'runtime, as the service sees it': 'ok',
+    })
+    expect(upstream.keys).to.deep.equal(['Bearer sk-secret'])
+  })
+
+  it('names every fault of the environment, and no secret', async () => {
+    const env = { ...(await here()), PORT: 'x', JWT_SECRET: 'short', LLM_BASE_URL: '' }
+    const { code, out } = await runCli(['doctor'], { env })
+    expect(code).to.equal(1)
+    expect(out).to.match(/FAULT +configuration +The environment has 3 faults:\n/)
+    expect(out).to.contain('PORT=x').and.to.contain('LLM_BASE_URL is not set').and.to.contain('.env.example')
+    expect(out).not.to.contain('short').and.not.to.contain('sk-secret')
+  })
+
+  it('names what is wrong around the service, and what to do', async () => {
+    Object.assign(upstream, { runtime: 'degraded', llm: 401, aheadMs: 60_000 })
+    edge.fallback.now = { ...QUIET, alerts: [{ kind: 'both_sick' }], probe: { healthy: false, failures: 7 } }
+    writeFileSync(directory.path('chat.flagd.json'), '{')
+    writeFileSync(directory.path('chat.db'), 'something else altogether')
+    const { code, all } = await findings({
+      CHAT_DATABASE: directory.path('chat.db'),
+      FLAGD_RESOLVER: 'rpc',
+      FLAGD_HOST: '127.0.0.1',
+      FLAGD_PORT: '9',
+    })
+    expect(code).to.equal(1)
+    expect(of(all, 'runtime')).to.include({ result: 'fault' })
+    expect(of(all, 'runtime')?.text).to.contain('degraded')
+    expect(of(all, 'runtime')?.advice).to.contain('RUNTIME_SERVICE_URL')
+    expect(of(all, 'clock of the runtime')).to.include({ result: 'warning' })
+    expect(of(all, 'clock of the runtime')?.text).to.match(/^(59|60)\.\d s ahead of ours$/)
+    expect(of(all, 'LLM default')).to.include({ result: 'fault' })
+    expect(of(all, 'LLM default')?.advice).to.contain('key')
+    expect(of(all, "operators' flags")).to.include({ result: 'fault' })
+    expect(of(all, "operators' flags")?.text).to.match(/chat\.flagd\.json:1:\d+: /)
+    expect(of(all, 'flagd')?.text).to.equal('127.0.0.1:9: ECONNREFUSED')
+    expect(of(all, 'database')?.text).to.contain('is no SQLite file')
+    expect(of(all, 'alert')).to.include({ result: 'warning' })
+    expect(of(all, 'runtime, as the service sees it')?.text).to.equal('7 bad probes in a row')
+  })
+
+  it('asks every endpoint of the direct LLM, and tells warnings from faults', async () => {
+    upstream.llm = 404
+    edge.state = 'draining'
+    const file = directory.path('llm.json')
+    const endpoints = [upstreamUrl, 'http://127.0.0.1:9'].map((baseUrl, at) => ({
+      name: `e${at}`,
+      baseUrl,
+      model: 'm',
+    }))
+    writeFileSync(file, JSON.stringify(endpoints))
+    const { code, all } = await findings({
+      LLM_BASE_URL: undefined,
+      LLM_API_KEY: undefined,
+      CHAT_LLM_FILE: file,
+      CHAT_DATABASE: ':memory:',
+      CHAT_FALLBACK_FLAGS_FILE: directory.path('none', 'x.json'),
+    })
+    expect(code).to.equal(1)
+    expect(results(all)).to.include({
+      'LLM e0': 'ok',
+      'LLM e1': 'fault',
+      database: 'warning',
+      override: 'fault',
+      ready: 'fault',
+    })
+  })
+
+  it('looks at the running service alone where nothing of it is set here', async () => {
+    const env = { CHAT_URL: edge.url }
+    const { code, out, err } = await runCli(['doctor'], { env })
+    expect([code, err]).to.deep.equal([0, ''])
+    expect(out).to.match(/^skipped +this machine .*\nok +service /)
+    expect(out).to.match(/skipped +token +CHAT_TOKEN is not set/)
+    const gone = await runCli(['doctor', '--lang', 'zh-CN'], { env: { CHAT_URL: 'http://127.0.0.1:9' } })
+    expect(gone.code).to.equal(1)
+    expect(gone.out)
+      .to.match(/错误 +服务 +http:\/\/127\.0\.0\.1:9: /)
+      .and.to.contain('→ 请启动服务')
+  })
+})
