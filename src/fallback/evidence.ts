@@ -3,7 +3,6 @@ import type { FirstContent } from '../metrics/first-contents.js'
 import type { Tally } from '../metrics/windows.js'
 import type { FallbackPolicy } from '../protocol/fallback.js'
 import { isSameScope, type Scope, type ScopeDimension } from '../protocol/fallback-scope.js'
-import type { StandbyState } from './standby-watch.js'
 import type { Usual } from './usual.js'
 
 /** The guardrails as the machine uses them; flag `chat-runtime-guardrails`. */
@@ -63,6 +62,14 @@ export interface Suspects {
   readonly left: Tally
   /** ... and as `runtime` of the evidence is; `newest`: as many as tell something of one id */
   readonly others: { readonly slow: Tally; readonly fast: Tally; readonly newest: Tally }
+}
+
+/** What is known of the direct LLM by asking its endpoints, not by executions. */
+export interface StandbyState {
+  /** none of its endpoints can be used */
+  readonly unusable: boolean
+  /** of the first endpoint, while it is unusable: `http_status 401`, or why no answer came */
+  readonly why?: string
 }
 
 /** What this replica knows of the backends at one tick. Durations in ms. */

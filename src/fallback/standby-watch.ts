@@ -5,14 +5,7 @@ import type { Logger } from '../core/logger.js'
 import { createLoop, type Loop } from '../core/loop.js'
 import { isOwnFaultCode } from '../core/own-fault.js'
 import type { ModelsAnswer, ModelsRequest } from '../execution/llm-models.js'
-
-/** What is known of the direct LLM by asking its endpoints, not by executions. */
-export interface StandbyState {
-  /** none of its endpoints can be used */
-  readonly unusable: boolean
-  /** of the first endpoint, while it is unusable: `http_status 401`, or why no answer came */
-  readonly why?: string
-}
+import type { StandbyState } from './evidence.js'
 
 /** Looks whether the direct LLM could take over, while nobody uses it. Nothing here throws. */
 export interface StandbyWatch {
