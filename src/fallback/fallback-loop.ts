@@ -16,18 +16,6 @@ import type { FlagStore, Stored } from '../store/flag-store.js'
 import { overrideOfMetadata } from '../store/override-document.js'
 import { createOverrideEvaluator } from '../store/override-evaluator.js'
 import { renderOverride } from '../store/override-rendering.js'
-import { asJudged } from './as-judged.js'
-import {
-  adopted,
-  alertOver,
-  alertRaised,
-  isolationBegan,
-  isolationOver,
-  roundFailed,
-  transitioned,
-  wouldHaveTripped,
-  wouldTripNoMore,
-} from './events.js'
 import type { Evidence, FallbackGuardrails } from './evidence.js'
 import type {
   Alert,
@@ -40,12 +28,26 @@ import type {
   Subject,
 } from './fallback.js'
 import { leaseMs } from './lease.js'
-import { renderLease } from './lease-file.js'
+import { asJudged } from './loop/as-judged.js'
+import {
+  adopted,
+  alertOver,
+  alertRaised,
+  isolationBegan,
+  isolationOver,
+  roundFailed,
+  transitioned,
+  wouldHaveTripped,
+  wouldTripNoMore,
+} from './loop/events.js'
+import { renderLease } from './loop/lease-file.js'
+import { ScopedQuiet } from './loop/scoped-quiet.js'
+import { snapshotOf } from './loop/snapshot.js'
+import { FlagStoreReader } from './loop/store-reader.js'
+import { whoseOverride } from './loop/whose-override.js'
 import { next } from './machine.js'
 import type { HealthProbe, ProbeResult } from './probe.js'
 import { isOutdated, judgedFailures } from './probe-counts.js'
-import { ScopedQuiet } from './scoped-quiet.js'
-import { snapshotOf } from './snapshot.js'
 import type { StandbyWatch } from './standby-watch.js'
 import {
   type Effect,
@@ -55,11 +57,9 @@ import {
   judgedScope,
   type Step,
 } from './state.js'
-import { FlagStoreReader } from './store-reader.js'
 import { LONGEST_MS, tellApart } from './tell-apart.js'
 import { UsualFailures } from './usual.js'
 import { breachingRow, recoveryReach, unsettled } from './verdict.js'
-import { whoseOverride } from './whose-override.js'
 
 /** The guardrails of everything the loop runs. */
 export interface LoopGuardrails extends FallbackGuardrails {

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { snapshotOf } from '../../src/fallback/snapshot.js'
+import { snapshotOf } from '../../src/fallback/loop/snapshot.js'
 import { scopeOf } from '../../src/protocol/fallback-scope.js'
 import { renderOverride } from '../../src/store/override-document.js'
 import { SHIPPED } from './grey/grey-runtime.js'

@@ -89,6 +89,8 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'decision/file': ['decision', 'decision/check', 'decision/values'],
   'decision/open-feature-flags': ['decision', 'decision/daemon', 'decision/file'],
   'decision/values': ['decision', 'decision/check'],
+  'fallback/fallback-loop': ['fallback', 'fallback/loop'],
+  'fallback/loop': ['fallback'],
 }
 
 /** The room within a room, or the file of `WITHIN`. */

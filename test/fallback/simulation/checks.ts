@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Evidence, type FallbackGuardrails, insideOf } from '../../../src/fallback/evidence.js'
 import { holdMs } from '../../../src/fallback/hold.js'
-import { parseLease } from '../../../src/fallback/lease-file.js'
+import { parseLease } from '../../../src/fallback/loop/lease-file.js'
 import { next } from '../../../src/fallback/machine.js'
 import {
   type FallbackInput,

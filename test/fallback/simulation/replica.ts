@@ -3,7 +3,9 @@ import type { Clock } from '../../../src/core/clock.js'
 import type { OutcomeResult } from '../../../src/execution/outcome.js'
 import type { Evidence } from '../../../src/fallback/evidence.js'
 import type { Command } from '../../../src/fallback/fallback.js'
-import { parseLease, renderLease } from '../../../src/fallback/lease-file.js'
+import { parseLease, renderLease } from '../../../src/fallback/loop/lease-file.js'
+import { ScopedQuiet } from '../../../src/fallback/loop/scoped-quiet.js'
+import { whoseOverride } from '../../../src/fallback/loop/whose-override.js'
 import { next } from '../../../src/fallback/machine.js'
 import {
   afterBurst,
@@ -19,7 +21,6 @@ import {
   type ProbeCounts,
   withRegular,
 } from '../../../src/fallback/probe-counts.js'
-import { ScopedQuiet } from '../../../src/fallback/scoped-quiet.js'
 import {
   type Effect,
   type FallbackInput,
@@ -32,7 +33,6 @@ import {
 import { LONGEST_MS, tellApart } from '../../../src/fallback/tell-apart.js'
 import { UsualFailures } from '../../../src/fallback/usual.js'
 import { breachingRow, recoveryReach, unsettled } from '../../../src/fallback/verdict.js'
-import { whoseOverride } from '../../../src/fallback/whose-override.js'
 import { createJudgedLog } from '../../../src/metrics/judged-log.js'
 import { createJudgedWindow } from '../../../src/metrics/judged-window.js'
 import type { JudgedLog, JudgedWindow } from '../../../src/metrics/windows.js'

@@ -1,11 +1,11 @@
-import { bounded } from '../core/bounded.js'
-import type { Clock } from '../core/clock.js'
-import { scheduleDeadline } from '../core/deadline.js'
-import { errorText } from '../core/errors.js'
-import type { FlagStore, Stored } from '../store/flag-store.js'
-import { type ParsedOverride, parseOverride } from '../store/override-document.js'
+import { bounded } from '../../core/bounded.js'
+import type { Clock } from '../../core/clock.js'
+import { scheduleDeadline } from '../../core/deadline.js'
+import { errorText } from '../../core/errors.js'
+import type { FlagStore, Stored } from '../../store/flag-store.js'
+import { type ParsedOverride, parseOverride } from '../../store/override-document.js'
+import type { LeaseSeen, StoreSeen } from '../state.js'
 import { parseLease } from './lease-file.js'
-import type { LeaseSeen, StoreSeen } from './state.js'
 
 /** Both files as the machine takes them, with the override's text for the next rendering. */
 export interface StoreView {

@@ -1,4 +1,4 @@
-import { covers, isSameScope, type Scope, type ScopeSubject } from '../protocol/fallback-scope.js'
+import { covers, isSameScope, type Scope, type ScopeSubject } from '../../protocol/fallback-scope.js'
 
 /**
  * Since when no turn of a scope came that without the override would be the runtime's. A scope that is new begins with the

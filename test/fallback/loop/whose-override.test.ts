@@ -1,8 +1,8 @@
 import { expect } from 'chai'
-import type { WhoseOverride } from '../../src/fallback/fallback.js'
-import { initialState } from '../../src/fallback/state.js'
-import { type Standing, whoseOverride } from '../../src/fallback/whose-override.js'
-import { scopeOf } from '../../src/protocol/fallback-scope.js'
+import type { WhoseOverride } from '../../../src/fallback/fallback.js'
+import { type Standing, whoseOverride } from '../../../src/fallback/loop/whose-override.js'
+import { initialState } from '../../../src/fallback/state.js'
+import { scopeOf } from '../../../src/protocol/fallback-scope.js'
 
 const TRIP = { auto: { state: 'normal' }, trips: 1, at: 0 } as unknown as Standing['store']['tripped']
 

@@ -1,4 +1,4 @@
-import type { Outcome } from '../execution/outcome.js'
+import type { Outcome } from '../../execution/outcome.js'
 
 /** Who left before the commit point after waiting for long met a hang: it is judged as the timeout it would have become. */
 export function asJudged(outcome: Outcome): Outcome {
