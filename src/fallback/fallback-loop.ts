@@ -46,9 +46,9 @@ import { snapshotOf } from './loop/snapshot.js'
 import { FlagStoreReader } from './loop/store-reader.js'
 import { whoseOverride } from './loop/whose-override.js'
 import { next } from './machine.js'
-import type { HealthProbe, ProbeResult } from './probe.js'
-import { isOutdated, judgedFailures } from './probe-counts.js'
-import type { StandbyWatch } from './standby-watch.js'
+import type { HealthProbe, ProbeResult } from './probe/probe.js'
+import { isOutdated, judgedFailures } from './probe/probe-counts.js'
+import type { StandbyWatch } from './probe/standby-watch.js'
 import {
   type Effect,
   type FallbackInput,

@@ -4,8 +4,8 @@ import {
   type LoopFlags,
   type LoopGuardrails,
 } from '../../src/fallback/fallback-loop.js'
-import { createHealthProbe } from '../../src/fallback/probe.js'
-import type { HealthAnswer } from '../../src/fallback/probe-request.js'
+import { createHealthProbe } from '../../src/fallback/probe/probe.js'
+import type { HealthAnswer } from '../../src/fallback/probe/probe-request.js'
 import type { EvidenceSample, Transition } from '../../src/journal/journal.js'
 import { createJudgedLog } from '../../src/metrics/judged-log.js'
 import { createJudgedWindow } from '../../src/metrics/judged-window.js'

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { burstSize, NO_COUNTS, type ProbeCounts, withRegular } from '../../src/fallback/probe-counts.js'
+import { burstSize, NO_COUNTS, type ProbeCounts, withRegular } from '../../src/fallback/probe/probe-counts.js'
 import { isUnusual, NOTHING_USUAL, UsualFailures, unusualRow, usualShare } from '../../src/fallback/usual.js'
 import { judge, judgeRuntime } from '../../src/fallback/verdict.js'
 import { CALM, GUARDRAILS, over, tally } from './driven.js'

@@ -2,7 +2,7 @@ import type { FallbackPolicy } from '../../protocol/fallback.js'
 import type { Override } from '../../store/override.js'
 import type { Alert, FallbackSnapshot } from '../fallback.js'
 import { holdsLease } from '../lease.js'
-import type { ProbeState } from '../probe.js'
+import type { ProbeState } from '../probe/probe.js'
 import type { FallbackState } from '../state.js'
 
 export interface SnapshotParts {

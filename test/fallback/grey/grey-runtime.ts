@@ -14,7 +14,7 @@ import {
   newBurst,
   type ProbeCounts,
   withRegular,
-} from '../../../src/fallback/probe-counts.js'
+} from '../../../src/fallback/probe/probe-counts.js'
 import { type FallbackState, initialState, type StoreSeen } from '../../../src/fallback/state.js'
 import { tellApart } from '../../../src/fallback/tell-apart.js'
 import { UsualFailures } from '../../../src/fallback/usual.js'

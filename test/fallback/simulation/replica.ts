@@ -20,7 +20,7 @@ import {
   nextProbeAt,
   type ProbeCounts,
   withRegular,
-} from '../../../src/fallback/probe-counts.js'
+} from '../../../src/fallback/probe/probe-counts.js'
 import {
   type Effect,
   type FallbackInput,

@@ -1,8 +1,8 @@
-import { bounded } from '../core/bounded.js'
-import type { Clock, Timer } from '../core/clock.js'
-import { errorCode, errorText } from '../core/errors.js'
-import type { Logger } from '../core/logger.js'
-import { isOwnFaultCode } from '../core/own-fault.js'
+import { bounded } from '../../core/bounded.js'
+import type { Clock, Timer } from '../../core/clock.js'
+import { errorCode, errorText } from '../../core/errors.js'
+import type { Logger } from '../../core/logger.js'
+import { isOwnFaultCode } from '../../core/own-fault.js'
 import {
   AT_ONCE_MS,
   afterBurst,

@@ -3,17 +3,17 @@ import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from 'node:net'
 import { expect } from 'chai'
-import { systemClock } from '../../src/core/clock.js'
-import { silentLogger } from '../../src/core/logger.js'
+import { systemClock } from '../../../src/core/clock.js'
+import { silentLogger } from '../../../src/core/logger.js'
 import {
   createHealthProbe,
   type HealthProbe,
   type ProbeResult,
   type ProbeSettings,
-} from '../../src/fallback/probe.js'
-import { startRuntimeSimulator } from '../../src/simulator/runtime.js'
-import { freePort } from '../support/free-port.js'
-import { until } from '../support/until.js'
+} from '../../../src/fallback/probe/probe.js'
+import { startRuntimeSimulator } from '../../../src/simulator/runtime.js'
+import { freePort } from '../../support/free-port.js'
+import { until } from '../../support/until.js'
 
 const SETTINGS: ProbeSettings = { intervalMs: 20_000, timeoutMs: 1000, failures: 2 }
 const JSON_TYPE = { 'content-type': 'application/json' }

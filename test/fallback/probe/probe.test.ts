@@ -1,10 +1,10 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { createHealthProbe, type ProbeResult, type ProbeSettings } from '../../src/fallback/probe.js'
-import type { HealthAnswer } from '../../src/fallback/probe-request.js'
-import { capturingLogger } from '../support/capturing-logger.js'
-import { manualClock } from '../support/manual-clock.js'
-import { settled } from '../support/turn-runner.js'
+import { createHealthProbe, type ProbeResult, type ProbeSettings } from '../../../src/fallback/probe/probe.js'
+import type { HealthAnswer } from '../../../src/fallback/probe/probe-request.js'
+import { capturingLogger } from '../../support/capturing-logger.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { settled } from '../../support/turn-runner.js'
 
 const NUM_RUNS = 100
 const GOOD: HealthAnswer = { good: true }

@@ -1,9 +1,9 @@
 import { expect } from 'chai'
-import type { ModelsAnswer } from '../../src/execution/llm-models.js'
-import { createStandbyWatch } from '../../src/fallback/standby-watch.js'
-import { capturingLogger } from '../support/capturing-logger.js'
-import { manualClock } from '../support/manual-clock.js'
-import { settled } from '../support/turn-runner.js'
+import type { ModelsAnswer } from '../../../src/execution/llm-models.js'
+import { createStandbyWatch } from '../../../src/fallback/probe/standby-watch.js'
+import { capturingLogger } from '../../support/capturing-logger.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { settled } from '../../support/turn-runner.js'
 
 const REFUSED: ModelsAnswer = { usable: false, code: 'http_status', status: 401 }
 const GOOD: ModelsAnswer = { usable: true }

@@ -10,7 +10,7 @@ import {
   NO_COUNTS,
   newBurst,
   nextProbeAt,
-} from '../../src/fallback/probe-counts.js'
+} from '../../../src/fallback/probe/probe-counts.js'
 
 /** Counts after results 10 ms apart, the first at 10; `g` good, `b` bad, `U` and `A` the end of a burst, unhealthy or alive. */
 function countsAfter(results: string) {

@@ -1,6 +1,6 @@
 import http from 'node:http'
 import https from 'node:https'
-import { errorCode } from '../core/errors.js'
+import { errorCode } from '../../core/errors.js'
 
 /**
  * What `GET /health` came to. `code` of a bad one: `http_status`, `not_healthy`, `not_json`, `too_large`, `malformed`,
