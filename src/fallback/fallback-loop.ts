@@ -27,7 +27,6 @@ import type {
   ProvidedOverride,
   Subject,
 } from './fallback.js'
-import { leaseMs } from './lease.js'
 import { asJudged } from './loop/as-judged.js'
 import {
   adopted,
@@ -45,10 +44,8 @@ import { ScopedQuiet } from './loop/scoped-quiet.js'
 import { snapshotOf } from './loop/snapshot.js'
 import { FlagStoreReader } from './loop/store-reader.js'
 import { whoseOverride } from './loop/whose-override.js'
-import { next } from './machine.js'
-import type { HealthProbe, ProbeResult } from './probe/probe.js'
-import { isOutdated, judgedFailures } from './probe/probe-counts.js'
-import type { StandbyWatch } from './probe/standby-watch.js'
+import { leaseMs } from './machine/lease.js'
+import { next } from './machine/machine.js'
 import {
   type Effect,
   type FallbackInput,
@@ -56,7 +53,10 @@ import {
   initialState,
   judgedScope,
   type Step,
-} from './state.js'
+} from './machine/state.js'
+import type { HealthProbe, ProbeResult } from './probe/probe.js'
+import { isOutdated, judgedFailures } from './probe/probe-counts.js'
+import type { StandbyWatch } from './probe/standby-watch.js'
 import { LONGEST_MS, tellApart } from './tell-apart.js'
 import { UsualFailures } from './usual.js'
 import { breachingRow, recoveryReach, unsettled } from './verdict.js'

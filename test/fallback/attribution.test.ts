@@ -18,7 +18,7 @@ import {
 import type { Trip } from '../../src/store/override.js'
 import { sampleOutcome } from '../metrics/sample-outcome.js'
 import { manualClock } from '../support/manual-clock.js'
-import { CALM, GUARDRAILS } from './driven.js'
+import { CALM, GUARDRAILS } from './machine/driven.js'
 
 interface Turn extends ScopeSubject {
   readonly result: 'ok' | 'error' | 'timeout'

@@ -12,7 +12,7 @@ import {
   wilson,
 } from '../../src/fallback/verdict.js'
 import type { Tally } from '../../src/metrics/windows.js'
-import { CALM, GUARDRAILS, over, tally } from './driven.js'
+import { CALM, GUARDRAILS, over, tally } from './machine/driven.js'
 
 const SURE: FallbackGuardrails = { ...GUARDRAILS, confidence: 0.95 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Stored } from '../../store/flag-store.js'
-import type { LeaseSeen, LeaseWrite } from '../state.js'
+import type { LeaseSeen, LeaseWrite } from '../machine/state.js'
 
 /** The lease's file: whose it is, and a count that makes each renewal other bytes. `at` is for people alone. */
 const leaseSchema = z.object({ owner: z.string().nullable(), counter: z.number(), at: z.string() })

@@ -1,9 +1,9 @@
 import type { FallbackPolicy } from '../../protocol/fallback.js'
 import type { Override } from '../../store/override.js'
 import type { Alert, FallbackSnapshot } from '../fallback.js'
-import { holdsLease } from '../lease.js'
+import { holdsLease } from '../machine/lease.js'
+import type { FallbackState } from '../machine/state.js'
 import type { ProbeState } from '../probe/probe.js'
-import type { FallbackState } from '../state.js'
 
 export interface SnapshotParts {
   readonly state: FallbackState

@@ -4,7 +4,7 @@ import { scheduleDeadline } from '../../core/deadline.js'
 import { errorText } from '../../core/errors.js'
 import type { FlagStore, Stored } from '../../store/flag-store.js'
 import { type ParsedOverride, parseOverride } from '../../store/override-document.js'
-import type { LeaseSeen, StoreSeen } from '../state.js'
+import type { LeaseSeen, StoreSeen } from '../machine/state.js'
 import { parseLease } from './lease-file.js'
 
 /** Both files as the machine takes them, with the override's text for the next rendering. */

@@ -1,6 +1,6 @@
 import { covers, type ScopeSubject } from '../../protocol/fallback-scope.js'
 import type { ProvidedOverride, WhoseOverride } from '../fallback.js'
-import type { FallbackState } from '../state.js'
+import type { FallbackState } from '../machine/state.js'
 
 export type Standing = {
   readonly isolated: boolean

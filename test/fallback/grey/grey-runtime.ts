@@ -1,7 +1,8 @@
 import { guardrailsSchema, resolveGuardrails } from '../../../src/decision/guardrails.js'
 import type { OutcomeResult } from '../../../src/execution/outcome.js'
 import { type Evidence, type FallbackGuardrails, NO_TALLY } from '../../../src/fallback/evidence.js'
-import { next } from '../../../src/fallback/machine.js'
+import { next } from '../../../src/fallback/machine/machine.js'
+import { type FallbackState, initialState, type StoreSeen } from '../../../src/fallback/machine/state.js'
 import {
   AT_ONCE_MS,
   afterBurst,
@@ -15,7 +16,6 @@ import {
   type ProbeCounts,
   withRegular,
 } from '../../../src/fallback/probe/probe-counts.js'
-import { type FallbackState, initialState, type StoreSeen } from '../../../src/fallback/state.js'
 import { tellApart } from '../../../src/fallback/tell-apart.js'
 import { UsualFailures } from '../../../src/fallback/usual.js'
 import { breachingRow, judgeRuntime, unsettled } from '../../../src/fallback/verdict.js'

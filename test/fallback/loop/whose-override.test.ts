@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { WhoseOverride } from '../../../src/fallback/fallback.js'
 import { type Standing, whoseOverride } from '../../../src/fallback/loop/whose-override.js'
-import { initialState } from '../../../src/fallback/state.js'
+import { initialState } from '../../../src/fallback/machine/state.js'
 import { scopeOf } from '../../../src/protocol/fallback-scope.js'
 
 const TRIP = { auto: { state: 'normal' }, trips: 1, at: 0 } as unknown as Standing['store']['tripped']

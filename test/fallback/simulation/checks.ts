@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Evidence, type FallbackGuardrails, insideOf } from '../../../src/fallback/evidence.js'
-import { holdMs } from '../../../src/fallback/hold.js'
 import { parseLease } from '../../../src/fallback/loop/lease-file.js'
-import { next } from '../../../src/fallback/machine.js'
+import { holdMs } from '../../../src/fallback/machine/hold.js'
+import { next } from '../../../src/fallback/machine/machine.js'
 import {
   type FallbackInput,
   type FallbackState,
   judgedScope,
   type Step,
-} from '../../../src/fallback/state.js'
+} from '../../../src/fallback/machine/state.js'
 import type { Transition } from '../../../src/journal/journal.js'
 import type { Tally } from '../../../src/metrics/windows.js'
 import { isTripKind } from '../../../src/protocol/fallback.js'

@@ -6,7 +6,16 @@ import type { Command } from '../../../src/fallback/fallback.js'
 import { parseLease, renderLease } from '../../../src/fallback/loop/lease-file.js'
 import { ScopedQuiet } from '../../../src/fallback/loop/scoped-quiet.js'
 import { whoseOverride } from '../../../src/fallback/loop/whose-override.js'
-import { next } from '../../../src/fallback/machine.js'
+import { next } from '../../../src/fallback/machine/machine.js'
+import {
+  type Effect,
+  type FallbackInput,
+  type FallbackState,
+  initialState,
+  judgedScope,
+  type LeaseSeen,
+  type StoreSeen,
+} from '../../../src/fallback/machine/state.js'
 import {
   afterBurst,
   BURST_SPACING_MS,
@@ -21,15 +30,6 @@ import {
   type ProbeCounts,
   withRegular,
 } from '../../../src/fallback/probe/probe-counts.js'
-import {
-  type Effect,
-  type FallbackInput,
-  type FallbackState,
-  initialState,
-  judgedScope,
-  type LeaseSeen,
-  type StoreSeen,
-} from '../../../src/fallback/state.js'
 import { LONGEST_MS, tellApart } from '../../../src/fallback/tell-apart.js'
 import { UsualFailures } from '../../../src/fallback/usual.js'
 import { breachingRow, recoveryReach, unsettled } from '../../../src/fallback/verdict.js'

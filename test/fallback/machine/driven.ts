@@ -1,7 +1,7 @@
-import type { Evidence, FallbackGuardrails } from '../../src/fallback/evidence.js'
-import { NO_TALLY } from '../../src/fallback/evidence.js'
-import type { Command } from '../../src/fallback/fallback.js'
-import { next } from '../../src/fallback/machine.js'
+import type { Evidence, FallbackGuardrails } from '../../../src/fallback/evidence.js'
+import { NO_TALLY } from '../../../src/fallback/evidence.js'
+import type { Command } from '../../../src/fallback/fallback.js'
+import { next } from '../../../src/fallback/machine/machine.js'
 import {
   type Effect,
   type FallbackInput,
@@ -9,11 +9,11 @@ import {
   initialState,
   type LeaseSeen,
   type StoreSeen,
-} from '../../src/fallback/state.js'
-import type { Transition } from '../../src/journal/journal.js'
-import type { Tally } from '../../src/metrics/windows.js'
-import type { FallbackPolicy } from '../../src/protocol/fallback.js'
-import { NEUTRAL, type Override } from '../../src/store/override.js'
+} from '../../../src/fallback/machine/state.js'
+import type { Transition } from '../../../src/journal/journal.js'
+import type { Tally } from '../../../src/metrics/windows.js'
+import type { FallbackPolicy } from '../../../src/protocol/fallback.js'
+import { NEUTRAL, type Override } from '../../../src/store/override.js'
 
 /** The machine driven by hand: the test says what there is at each tick, and what becomes of the writes. */
 

@@ -1,11 +1,11 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { type AutoInput, autoMove } from '../../src/fallback/auto-layer.js'
-import type { Evidence } from '../../src/fallback/evidence.js'
-import { holdMs } from '../../src/fallback/hold.js'
-import { standbyTrouble } from '../../src/fallback/verdict.js'
-import type { Tally } from '../../src/metrics/windows.js'
-import type { AutoLayer, Trip } from '../../src/store/override.js'
+import type { Evidence } from '../../../src/fallback/evidence.js'
+import { type AutoInput, autoMove } from '../../../src/fallback/machine/auto-layer.js'
+import { holdMs } from '../../../src/fallback/machine/hold.js'
+import { standbyTrouble } from '../../../src/fallback/verdict.js'
+import type { Tally } from '../../../src/metrics/windows.js'
+import type { AutoLayer, Trip } from '../../../src/store/override.js'
 import { CALM, DEAD, FAILING, GUARDRAILS, over, QUIET, tally, WELL } from './driven.js'
 
 const NOW = 5_000_000

@@ -1,8 +1,8 @@
-import { unreachable } from '../core/errors.js'
-import type { ManualLayer } from '../store/override.js'
-import { type Json, readCoverage } from '../store/override-flag.js'
+import { unreachable } from '../../core/errors.js'
+import type { ManualLayer } from '../../store/override.js'
+import { type Json, readCoverage } from '../../store/override-flag.js'
+import type { Command } from '../fallback.js'
 import type { Draft } from './draft.js'
-import type { Command } from './fallback.js'
 import type { PendingCommand } from './state.js'
 
 /** commands kept for another try after a lost race; a reset or a trigger of all makes the earlier ones moot */

@@ -1,13 +1,13 @@
-import { unreachable } from '../core/errors.js'
-import type { FallbackPolicy } from '../protocol/fallback.js'
-import { includesScope, type Scope, unionOf } from '../protocol/fallback-scope.js'
-import { type AutoLayer, scopeOfAuto, type Trip } from '../store/override.js'
+import { unreachable } from '../../core/errors.js'
+import type { FallbackPolicy } from '../../protocol/fallback.js'
+import { includesScope, type Scope, unionOf } from '../../protocol/fallback-scope.js'
+import { type AutoLayer, scopeOfAuto, type Trip } from '../../store/override.js'
+import { explain } from '../attribution.js'
+import { type Evidence, type FallbackGuardrails, insideOf, outsideOf } from '../evidence.js'
+import { beginsLate, isRecovered, judgeRuntime, recoveryReach, standbyTrouble } from '../verdict.js'
 import type { HeldTrip } from './adoption.js'
-import { explain } from './attribution.js'
-import { type Evidence, type FallbackGuardrails, insideOf, outsideOf } from './evidence.js'
 import { holdMs } from './hold.js'
 import type { Instant, Timers } from './state.js'
-import { beginsLate, isRecovered, judgeRuntime, recoveryReach, standbyTrouble } from './verdict.js'
 
 /** What the automatic layer is judged by at one tick. */
 export interface AutoInput extends Instant {

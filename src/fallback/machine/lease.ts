@@ -1,8 +1,8 @@
-import { scopeOfAuto } from '../store/override.js'
+import { scopeOfAuto } from '../../store/override.js'
+import { type Evidence, type FallbackGuardrails, insideOf } from '../evidence.js'
+import { isDoubtful } from '../verdict.js'
 import { isQuiet } from './auto-layer.js'
-import { type Evidence, type FallbackGuardrails, insideOf } from './evidence.js'
 import type { FallbackState, LeaseSeen, LeaseState, LeaseWrite } from './state.js'
-import { isDoubtful } from './verdict.js'
 
 /** The lease as read: its time runs from the moment this content was first seen, on this replica's monotonic clock. */
 export function seeLease(lease: LeaseState, seen: LeaseSeen, now: number): LeaseState {

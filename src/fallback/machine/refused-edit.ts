@@ -1,4 +1,4 @@
-import type { Transition } from '../journal/journal.js'
+import type { Transition } from '../../journal/journal.js'
 import type { Draft } from './draft.js'
 
 /** ms an edit that was refused is told of: whoever made it may look at the status only then */

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
-import type { Evidence } from '../../src/fallback/evidence.js'
-import { next } from '../../src/fallback/machine.js'
-import { initialState } from '../../src/fallback/state.js'
+import type { Evidence } from '../../../src/fallback/evidence.js'
+import { next } from '../../../src/fallback/machine/machine.js'
+import { initialState } from '../../../src/fallback/machine/state.js'
 import {
   CALM,
   DEAD,
