@@ -16,7 +16,10 @@ import type { FlagStore, Stored } from '../store/flag-store.js'
 import { overrideOfMetadata } from '../store/override-document.js'
 import { createOverrideEvaluator } from '../store/override-evaluator.js'
 import { renderOverride } from '../store/override-rendering.js'
-import type { Evidence, FallbackGuardrails } from './evidence.js'
+import type { Evidence, FallbackGuardrails } from './evidence/evidence.js'
+import { LONGEST_MS, tellApart } from './evidence/tell-apart.js'
+import { UsualFailures } from './evidence/usual.js'
+import { breachingRow, recoveryReach, unsettled } from './evidence/verdict.js'
 import type {
   Alert,
   Command,
@@ -57,9 +60,6 @@ import {
 import type { HealthProbe, ProbeResult } from './probe/probe.js'
 import { isOutdated, judgedFailures } from './probe/probe-counts.js'
 import type { StandbyWatch } from './probe/standby-watch.js'
-import { LONGEST_MS, tellApart } from './tell-apart.js'
-import { UsualFailures } from './usual.js'
-import { breachingRow, recoveryReach, unsettled } from './verdict.js'
 
 /** The guardrails of everything the loop runs. */
 export interface LoopGuardrails extends FallbackGuardrails {

@@ -89,10 +89,16 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'decision/file': ['decision', 'decision/check', 'decision/values'],
   'decision/open-feature-flags': ['decision', 'decision/daemon', 'decision/file'],
   'decision/values': ['decision', 'decision/check'],
-  'fallback/fallback-loop': ['fallback', 'fallback/loop', 'fallback/machine', 'fallback/probe'],
+  'fallback/fallback-loop': [
+    'fallback',
+    'fallback/evidence',
+    'fallback/loop',
+    'fallback/machine',
+    'fallback/probe',
+  ],
   'fallback/loop': ['fallback', 'fallback/machine', 'fallback/probe'],
-  'fallback/machine': ['fallback'],
-  'fallback/probe': ['fallback'],
+  'fallback/machine': ['fallback', 'fallback/evidence'],
+  'fallback/probe': ['fallback/evidence'],
 }
 
 /** The room within a room, or the file of `WITHIN`. */

@@ -1,6 +1,11 @@
 import type { TransitionKind } from '../../protocol/fallback.js'
 import { type AutoLayer, type ManualLayer, type Override, scopeOfAuto } from '../../store/override.js'
-import { type Evidence, type FallbackGuardrails, withoutExecutions, withoutHealth } from '../evidence.js'
+import {
+  type Evidence,
+  type FallbackGuardrails,
+  withoutExecutions,
+  withoutHealth,
+} from '../evidence/evidence.js'
 import type { HeldTrip } from './adoption.js'
 import { report } from './report.js'
 import type { Effect, EvidenceEpoch, FallbackState, Instant, Step, StoreState } from './state.js'

@@ -1,4 +1,4 @@
-import type { FallbackGuardrails } from '../evidence.js'
+import type { FallbackGuardrails } from '../evidence/evidence.js'
 
 /** the hold grows by at most this share, so that not every installation tries again in the same second */
 const JITTER_SHARE = 0.1

@@ -1,6 +1,6 @@
 import { scopeOfAuto } from '../../store/override.js'
-import { type Evidence, type FallbackGuardrails, insideOf } from '../evidence.js'
-import { isDoubtful } from '../verdict.js'
+import { type Evidence, type FallbackGuardrails, insideOf } from '../evidence/evidence.js'
+import { isDoubtful } from '../evidence/verdict.js'
 import { isQuiet } from './auto-layer.js'
 import type { FallbackState, LeaseSeen, LeaseState, LeaseWrite } from './state.js'
 

@@ -3,9 +3,9 @@ import type { FallbackPolicy } from '../../protocol/fallback.js'
 import type { Scope } from '../../protocol/fallback-scope.js'
 import type { ContentHash, Expected, FlagStoreFault } from '../../store/flag-store.js'
 import { type HandEdit, NEUTRAL, type Override, scopeOfAuto, type Trip } from '../../store/override.js'
-import type { Evidence, FallbackGuardrails } from '../evidence.js'
+import type { Evidence, FallbackGuardrails } from '../evidence/evidence.js'
+import type { StandbyTrouble } from '../evidence/verdict.js'
 import type { Command } from '../fallback.js'
-import type { StandbyTrouble } from '../verdict.js'
 
 /**
  * All that one replica knows of the fallback. Plain JSON values. Instants ending in `At` are monotonic ms of this

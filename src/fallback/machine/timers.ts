@@ -1,5 +1,5 @@
 import type { ManualLayer, Override } from '../../store/override.js'
-import type { FallbackGuardrails } from '../evidence.js'
+import type { FallbackGuardrails } from '../evidence/evidence.js'
 import { holdMs } from './hold.js'
 import type { Instant, Timers } from './state.js'
 

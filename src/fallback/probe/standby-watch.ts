@@ -5,7 +5,7 @@ import type { Logger } from '../../core/logger.js'
 import { createLoop, type Loop } from '../../core/loop.js'
 import { isOwnFaultCode } from '../../core/own-fault.js'
 import type { ModelsAnswer, ModelsRequest } from '../../execution/llm-models.js'
-import type { StandbyState } from '../evidence.js'
+import type { StandbyState } from '../evidence/evidence.js'
 
 /** Looks whether the direct LLM could take over, while nobody uses it. Nothing here throws. */
 export interface StandbyWatch {

@@ -1,6 +1,9 @@
 import { guardrailsSchema, resolveGuardrails } from '../../../src/decision/guardrails.js'
 import type { OutcomeResult } from '../../../src/execution/outcome.js'
-import { type Evidence, type FallbackGuardrails, NO_TALLY } from '../../../src/fallback/evidence.js'
+import { type Evidence, type FallbackGuardrails, NO_TALLY } from '../../../src/fallback/evidence/evidence.js'
+import { tellApart } from '../../../src/fallback/evidence/tell-apart.js'
+import { UsualFailures } from '../../../src/fallback/evidence/usual.js'
+import { breachingRow, judgeRuntime, unsettled } from '../../../src/fallback/evidence/verdict.js'
 import { next } from '../../../src/fallback/machine/machine.js'
 import { type FallbackState, initialState, type StoreSeen } from '../../../src/fallback/machine/state.js'
 import {
@@ -16,9 +19,6 @@ import {
   type ProbeCounts,
   withRegular,
 } from '../../../src/fallback/probe/probe-counts.js'
-import { tellApart } from '../../../src/fallback/tell-apart.js'
-import { UsualFailures } from '../../../src/fallback/usual.js'
-import { breachingRow, judgeRuntime, unsettled } from '../../../src/fallback/verdict.js'
 import { createJudgedLog } from '../../../src/metrics/judged-log.js'
 import { createJudgedWindow } from '../../../src/metrics/judged-window.js'
 import { NEUTRAL, type Trip } from '../../../src/store/override.js'

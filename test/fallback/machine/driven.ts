@@ -1,5 +1,5 @@
-import type { Evidence, FallbackGuardrails } from '../../../src/fallback/evidence.js'
-import { NO_TALLY } from '../../../src/fallback/evidence.js'
+import type { Evidence, FallbackGuardrails } from '../../../src/fallback/evidence/evidence.js'
+import { NO_TALLY } from '../../../src/fallback/evidence/evidence.js'
 import type { Command } from '../../../src/fallback/fallback.js'
 import { next } from '../../../src/fallback/machine/machine.js'
 import {

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import type { Evidence } from '../../../src/fallback/evidence.js'
+import type { Evidence } from '../../../src/fallback/evidence/evidence.js'
 import { next } from '../../../src/fallback/machine/machine.js'
 import { initialState } from '../../../src/fallback/machine/state.js'
 import {

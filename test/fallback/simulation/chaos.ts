@@ -1,4 +1,4 @@
-import type { FallbackGuardrails } from '../../../src/fallback/evidence.js'
+import type { FallbackGuardrails } from '../../../src/fallback/evidence/evidence.js'
 import { OVERRIDE_FLAG_KEY } from '../../../src/protocol/fallback.js'
 import { scopeOf } from '../../../src/protocol/fallback-scope.js'
 import { isObject, type JsonObject } from '../../../src/store/override-flag.js'

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type Evidence, type FallbackGuardrails, insideOf } from '../../../src/fallback/evidence.js'
+import { type Evidence, type FallbackGuardrails, insideOf } from '../../../src/fallback/evidence/evidence.js'
 import { parseLease } from '../../../src/fallback/loop/lease-file.js'
 import { holdMs } from '../../../src/fallback/machine/hold.js'
 import { next } from '../../../src/fallback/machine/machine.js'

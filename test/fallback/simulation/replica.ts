@@ -1,7 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../../src/core/clock.js'
 import type { OutcomeResult } from '../../../src/execution/outcome.js'
-import type { Evidence } from '../../../src/fallback/evidence.js'
+import type { Evidence } from '../../../src/fallback/evidence/evidence.js'
+import { LONGEST_MS, tellApart } from '../../../src/fallback/evidence/tell-apart.js'
+import { UsualFailures } from '../../../src/fallback/evidence/usual.js'
+import { breachingRow, recoveryReach, unsettled } from '../../../src/fallback/evidence/verdict.js'
 import type { Command } from '../../../src/fallback/fallback.js'
 import { parseLease, renderLease } from '../../../src/fallback/loop/lease-file.js'
 import { ScopedQuiet } from '../../../src/fallback/loop/scoped-quiet.js'
@@ -30,9 +33,6 @@ import {
   type ProbeCounts,
   withRegular,
 } from '../../../src/fallback/probe/probe-counts.js'
-import { LONGEST_MS, tellApart } from '../../../src/fallback/tell-apart.js'
-import { UsualFailures } from '../../../src/fallback/usual.js'
-import { breachingRow, recoveryReach, unsettled } from '../../../src/fallback/verdict.js'
 import { createJudgedLog } from '../../../src/metrics/judged-log.js'
 import { createJudgedWindow } from '../../../src/metrics/judged-window.js'
 import type { JudgedLog, JudgedWindow } from '../../../src/metrics/windows.js'

@@ -1,4 +1,4 @@
-import type { FallbackGuardrails } from '../../../src/fallback/evidence.js'
+import type { FallbackGuardrails } from '../../../src/fallback/evidence/evidence.js'
 import type { FallbackPolicy } from '../../../src/protocol/fallback.js'
 import type { Scope } from '../../../src/protocol/fallback-scope.js'
 import type { Expected, FlagStoreFault, Stored, WriteResult } from '../../../src/store/flag-store.js'

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import type { FallbackGuardrails } from '../../src/fallback/evidence.js'
+import type { FallbackGuardrails } from '../../../src/fallback/evidence/evidence.js'
 import {
   beginsLate,
   isDoubtful,
@@ -10,9 +10,9 @@ import {
   recoveryReach,
   standbyTrouble,
   wilson,
-} from '../../src/fallback/verdict.js'
-import type { Tally } from '../../src/metrics/windows.js'
-import { CALM, GUARDRAILS, over, tally } from './machine/driven.js'
+} from '../../../src/fallback/evidence/verdict.js'
+import type { Tally } from '../../../src/metrics/windows.js'
+import { CALM, GUARDRAILS, over, tally } from '../machine/driven.js'
 
 const SURE: FallbackGuardrails = { ...GUARDRAILS, confidence: 0.95 }
 

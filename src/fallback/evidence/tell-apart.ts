@@ -1,5 +1,5 @@
-import type { JudgedLog, LogReach, Tally } from '../metrics/windows.js'
-import { covers, SCOPE_DIMENSIONS, type Scope, type ScopeSubject } from '../protocol/fallback-scope.js'
+import type { JudgedLog, LogReach, Tally } from '../../metrics/windows.js'
+import { covers, SCOPE_DIMENSIONS, type Scope, type ScopeSubject } from '../../protocol/fallback-scope.js'
 import { failingIds, isRateCause, leastExecutions } from './attribution.js'
 import {
   type Evidence,

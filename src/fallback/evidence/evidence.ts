@@ -1,8 +1,8 @@
-import type { Streak } from '../metrics/failure-streak.js'
-import type { FirstContent } from '../metrics/first-contents.js'
-import type { Tally } from '../metrics/windows.js'
-import type { FallbackPolicy } from '../protocol/fallback.js'
-import { isSameScope, type Scope, type ScopeDimension } from '../protocol/fallback-scope.js'
+import type { Streak } from '../../metrics/failure-streak.js'
+import type { FirstContent } from '../../metrics/first-contents.js'
+import type { Tally } from '../../metrics/windows.js'
+import type { FallbackPolicy } from '../../protocol/fallback.js'
+import { isSameScope, type Scope, type ScopeDimension } from '../../protocol/fallback-scope.js'
 import type { Usual } from './usual.js'
 
 /** The guardrails as the machine uses them; flag `chat-runtime-guardrails`. */

@@ -1,10 +1,14 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { explain } from '../../src/fallback/attribution.js'
-import { type FallbackGuardrails, NO_EXECUTIONS, type RuntimeWindows } from '../../src/fallback/evidence.js'
-import { tellApart } from '../../src/fallback/tell-apart.js'
-import { judge, judgeRuntime } from '../../src/fallback/verdict.js'
-import { createJudgedLog } from '../../src/metrics/judged-log.js'
+import { explain } from '../../../src/fallback/evidence/attribution.js'
+import {
+  type FallbackGuardrails,
+  NO_EXECUTIONS,
+  type RuntimeWindows,
+} from '../../../src/fallback/evidence/evidence.js'
+import { tellApart } from '../../../src/fallback/evidence/tell-apart.js'
+import { judge, judgeRuntime } from '../../../src/fallback/evidence/verdict.js'
+import { createJudgedLog } from '../../../src/metrics/judged-log.js'
 import {
   covers,
   idIn,
@@ -14,11 +18,11 @@ import {
   type ScopeDimension,
   type ScopeSubject,
   scopeOf,
-} from '../../src/protocol/fallback-scope.js'
-import type { Trip } from '../../src/store/override.js'
-import { sampleOutcome } from '../metrics/sample-outcome.js'
-import { manualClock } from '../support/manual-clock.js'
-import { CALM, GUARDRAILS } from './machine/driven.js'
+} from '../../../src/protocol/fallback-scope.js'
+import type { Trip } from '../../../src/store/override.js'
+import { sampleOutcome } from '../../metrics/sample-outcome.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { CALM, GUARDRAILS } from '../machine/driven.js'
 
 interface Turn extends ScopeSubject {
   readonly result: 'ok' | 'error' | 'timeout'

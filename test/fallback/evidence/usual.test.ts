@@ -1,9 +1,20 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { burstSize, NO_COUNTS, type ProbeCounts, withRegular } from '../../src/fallback/probe/probe-counts.js'
-import { isUnusual, NOTHING_USUAL, UsualFailures, unusualRow, usualShare } from '../../src/fallback/usual.js'
-import { judge, judgeRuntime } from '../../src/fallback/verdict.js'
-import { CALM, GUARDRAILS, over, tally } from './machine/driven.js'
+import {
+  isUnusual,
+  NOTHING_USUAL,
+  UsualFailures,
+  unusualRow,
+  usualShare,
+} from '../../../src/fallback/evidence/usual.js'
+import { judge, judgeRuntime } from '../../../src/fallback/evidence/verdict.js'
+import {
+  burstSize,
+  NO_COUNTS,
+  type ProbeCounts,
+  withRegular,
+} from '../../../src/fallback/probe/probe-counts.js'
+import { CALM, GUARDRAILS, over, tally } from '../machine/driven.js'
 
 const WITHIN = { ms: 20_000, executions: 40 }
 const usual = (total: number, errors: number, timeouts = 0) => ({ total, errors, timeouts })
