@@ -1,12 +1,16 @@
-// npm test: sets everything up and runs every test. Arguments go to mocha: npm test -- --grep failover
+// npm test: sets everything up and runs every test, in two processes where there are two cores. Arguments go to mocha:
+// npm test -- --grep failover
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { build, install, ROOT, run, say } from './lib/prepare.mjs'
 
 install()
 build()
 say('running the tests ...')
+// No more than two: many tests run servers and children of their own beside their process.
+const parallel = availableParallelism() > 1 ? ['--parallel', '--jobs', '2'] : []
 run(
   process.execPath,
-  [join(ROOT, 'node_modules', 'mocha', 'bin', 'mocha.js'), ...process.argv.slice(2)],
+  [join(ROOT, 'node_modules', 'mocha', 'bin', 'mocha.js'), ...parallel, ...process.argv.slice(2)],
   'mocha',
 )

@@ -33,7 +33,7 @@ describe(against('the three resolvers'), () => {
       const flags = createFlags(flagsConfig(...files, resolver, port), environment, deps)
       try {
         await flags.start()
-        return await manyTurns(flags)
+        return await manyTurns(flags, resolver)
       } finally {
         await flags.close()
       }
@@ -49,16 +49,16 @@ describe(against('the three resolvers'), () => {
     }
   }
 
-  /** One after the other, and once more where a busy machine let a turn by rpc run out of its 50 ms. */
-  async function manyTurns(flags: Flags): Promise<TurnFlags[]> {
+  /** One after the other; by rpc twice, for a busy machine lets a first answer run out of its 50 ms, and it is known by then. */
+  async function manyTurns(flags: Flags, resolver: Resolver): Promise<TurnFlags[]> {
     const turns: TurnFlags[] = []
     for (let at = 0; at < SESSIONS; at++) {
-      let turn = await flags.forTurn(callerOf(at, ORGS[at % ORGS.length]))
-      while (flags.status().state !== 'ready') {
+      const caller = callerOf(at, ORGS[at % ORGS.length])
+      if (resolver === 'rpc') {
+        await flags.forTurn(caller)
         await until('the flags', () => flags.status().state === 'ready')
-        turn = await flags.forTurn(callerOf(at, ORGS[at % ORGS.length]))
       }
-      turns.push(turn)
+      turns.push(await flags.forTurn(caller))
     }
     return turns
   }

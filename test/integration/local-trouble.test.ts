@@ -92,7 +92,7 @@ describe('a process whose own machine is in trouble', function () {
       await until(
         'the alert',
         async () => (await status()).alerts.some((one) => one.includes('EMFILE')),
-        10_000,
+        30_000,
       )
       // Far longer than a dead runtime would take to trip.
       for (let look = 0; look < 15; look += 1) {

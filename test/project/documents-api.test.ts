@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { type DemoFacts, demoGuide, demoShell } from '../../src/cli/demo-guide.js'
+import { FLAG_KEYS } from '../../src/decision/flags.js'
 import { PROBLEMS } from '../../src/http/problems.js'
 import { callsInShell, type DocumentedCall, documentedCalls } from '../support/documented-calls.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
@@ -51,7 +52,11 @@ describe('the API in the documents', () => {
   let edge: Edge
 
   before(async () => {
-    edge = await startEdge({ opsFile: opsFileInMemory(readFileSync('flags/chat.flagd.json', 'utf8')) })
+    const inForce = (): void =>
+      edge.flagListeners.forEach((listener) => void listener(Object.values(FLAG_KEYS)))
+    edge = await startEdge({
+      opsFile: opsFileInMemory(readFileSync('flags/chat.flagd.json', 'utf8'), inForce),
+    })
   })
   after(() => edge.close())
 

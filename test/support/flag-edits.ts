@@ -18,8 +18,11 @@ export function sampleEdit(overrides: Partial<FlagEditRecord> = {}): FlagEditRec
   }
 }
 
-/** An operators' file of nobody else's. */
-export function opsFileInMemory(content: string): Pick<OpsFile, 'read' | 'write'> {
+/** An operators' file of nobody else's. `onWritten` is called a moment after each write. */
+export function opsFileInMemory(
+  content: string,
+  onWritten: () => void = () => undefined,
+): Pick<OpsFile, 'read' | 'write'> {
   let text = content
   const stored = () => ({ kind: 'text', text, hash: hash('sha256', text) }) as const
   return {
@@ -27,6 +30,7 @@ export function opsFileInMemory(content: string): Pick<OpsFile, 'read' | 'write'
     async write(next, expected) {
       if (expected !== stored().hash) return { kind: 'conflict', stored: stored() }
       text = next
+      setImmediate(onWritten)
       return { kind: 'written', hash: stored().hash }
     },
   }
