@@ -58,6 +58,9 @@ class DecodedBody implements ByteSource, ByteSink {
   #sink: ByteSink | undefined
   #decoder: Transform | undefined
   #fault: unknown
+  #isPaused = false
+  /** all is decoded */
+  #ended = false
 
   constructor(
     private readonly source: ByteSource,
@@ -71,11 +74,14 @@ class DecodedBody implements ByteSource, ByteSink {
   }
 
   pause(): void {
+    this.#isPaused = true
     this.#decoder?.pause()
   }
 
   resume(): void {
-    this.#decoder?.resume()
+    this.#isPaused = false
+    if (this.#ended) this.#end(this.#fault)
+    else this.#decoder?.resume()
   }
 
   close(): void {
@@ -101,7 +107,11 @@ class DecodedBody implements ByteSource, ByteSink {
   #open(decoder: Transform): Transform {
     decoder.on('data', (chunk: Buffer) => this.#sink?.data(chunk))
     decoder.on('drain', () => this.source.resume())
-    decoder.once('end', () => this.#end(this.#fault))
+    // It comes although the last piece made the sink pause.
+    decoder.once('end', () => {
+      this.#ended = true
+      if (!this.#isPaused) this.#end(this.#fault)
+    })
     // Stays: without a listener an error after `close` would end the process.
     decoder.on('error', () => {
       const said = `the answer is no ${this.encoding}`

@@ -66,8 +66,8 @@ export class UpstreamResponse implements ByteSource {
   resume(): void {
     if (!this.#isPaused) return
     this.#isPaused = false
-    if (this.#fault === undefined) this.response.resume()
-    else this.#tell()
+    if (this.#ended || this.#fault !== undefined) this.#tell()
+    else this.response.resume()
   }
 
   close(): void {
@@ -100,7 +100,8 @@ export class UpstreamResponse implements ByteSource {
   /** Ends it at once; the sink is told. */
   destroy(): void {
     this.#isPaused = false
-    if (!this.#ended) this.#fail('aborted')
+    // An end that waits for `resume` was told to nobody.
+    if (!this.#ended || this.#sink !== undefined) this.#fail('aborted')
     this.shut()
   }
 
@@ -110,7 +111,8 @@ export class UpstreamResponse implements ByteSource {
 
   readonly #onEnd = (): void => {
     this.#ended = true
-    this.#tell()
+    // It comes although the last read made the sink pause.
+    if (!this.#isPaused) this.#tell()
   }
 
   readonly #onBroken = (): void => {
