@@ -10,7 +10,7 @@ import {
 } from '../execution/execute-turn.js'
 import type { TurnResult } from '../execution/turn-result.js'
 import type { Decision } from '../protocol/modes.js'
-import type { ShadowHandle } from '../shadow/shadow-runner.js'
+import type { ShadowHandle } from '../shadow/run/shadow-runner.js'
 import { NOT_STARTED } from './end-turn.js'
 import { turnBroke } from './events.js'
 import { keptExecution } from './kept-execution.js'

@@ -3,12 +3,12 @@ import type { ExecutionLimits } from '../../src/execution/execution.js'
 import type { Outcome } from '../../src/execution/outcome.js'
 import type { Comparison, DroppedShadow } from '../../src/journal/comparison.js'
 import type { ExecutionMode } from '../../src/protocol/modes.js'
-import type { Pressure } from '../../src/shadow/loop-pressure.js'
+import type { Pressure } from '../../src/shadow/run/loop-pressure.js'
 import {
   createShadowRunner,
   type ShadowHandle,
   type ShadowRunnerDeps,
-} from '../../src/shadow/shadow-runner.js'
+} from '../../src/shadow/run/shadow-runner.js'
 import { capturingLogger } from './capturing-logger.js'
 import { manualClock } from './manual-clock.js'
 import { sampleLimits, sampleTurn } from './sample-turn.js'

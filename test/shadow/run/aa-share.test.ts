@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
-import { isAa } from '../../src/shadow/aa-share.js'
+import { isAa } from '../../../src/shadow/run/aa-share.js'
 
 const IDS = Array.from(
   { length: 10_000 },

@@ -1,5 +1,5 @@
-import type { Clock } from '../core/clock.js'
-import type { Logger } from '../core/logger.js'
+import type { Clock } from '../../core/clock.js'
+import type { Logger } from '../../core/logger.js'
 import type { CandidateEnd } from './candidate.js'
 import { isMutating } from './fence-violations.js'
 import type { Pair } from './shadow-pair.js'

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { fenceViolations, isMutating } from '../../src/shadow/fence-violations.js'
+import { fenceViolations, isMutating } from '../../../src/shadow/run/fence-violations.js'
 
 describe('fence violations', () => {
   const mutating = [

@@ -1,8 +1,8 @@
 import { expect } from 'chai'
-import { systemClock } from '../../src/core/clock.js'
-import { watchLoopPressure } from '../../src/shadow/loop-pressure.js'
-import { type ManualClock, manualClock } from '../support/manual-clock.js'
-import { until } from '../support/until.js'
+import { systemClock } from '../../../src/core/clock.js'
+import { watchLoopPressure } from '../../../src/shadow/run/loop-pressure.js'
+import { type ManualClock, manualClock } from '../../support/manual-clock.js'
+import { until } from '../../support/until.js'
 
 /** The clock as a blocked loop sees it: timers fire `lateMs` behind. */
 function laggingClock(): ManualClock & { lateMs: number } {

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
-import type { ExecutionMode } from '../../src/protocol/modes.js'
-import { type ControlTally, createControlHealth } from '../../src/shadow/control-health.js'
-import { manualClock } from '../support/manual-clock.js'
+import type { ExecutionMode } from '../../../src/protocol/modes.js'
+import { type ControlTally, createControlHealth } from '../../../src/shadow/run/control-health.js'
+import { manualClock } from '../../support/manual-clock.js'
 
 describe('the health of a control', () => {
   function watched() {

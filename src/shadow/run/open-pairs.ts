@@ -1,5 +1,5 @@
-import { bounded } from '../core/bounded.js'
-import type { Clock } from '../core/clock.js'
+import { bounded } from '../../core/bounded.js'
+import type { Clock } from '../../core/clock.js'
 import type { Pair } from './shadow-pair.js'
 
 /** The pairs that are neither compared nor dropped, and the candidates of which something is left. */

@@ -1,11 +1,11 @@
 import { expect } from 'chai'
-import type { ExecutionCall, Turn } from '../../src/execution/backend.js'
-import { createMemoryJournal } from '../../src/journal/memory-journal.js'
-import type { ExecutionMode } from '../../src/protocol/modes.js'
-import { shadowReport } from '../../src/shadow/report.js'
-import { manualClock } from '../support/manual-clock.js'
-import { scripted, text } from '../support/scripted-backend.js'
-import { controlOutcome, shadowRig } from '../support/shadow-rig.js'
+import type { ExecutionCall, Turn } from '../../../src/execution/backend.js'
+import { createMemoryJournal } from '../../../src/journal/memory-journal.js'
+import type { ExecutionMode } from '../../../src/protocol/modes.js'
+import { shadowReport } from '../../../src/shadow/report.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { scripted, text } from '../../support/scripted-backend.js'
+import { controlOutcome, shadowRig } from '../../support/shadow-rig.js'
 
 const TURNS = 1_000
 /** ms: the control's easy turns and its hard ones, the other backend, and how long a user waits */

@@ -1,5 +1,5 @@
-import type { Clock } from '../core/clock.js'
-import type { ExecutionMode } from '../protocol/modes.js'
+import type { Clock } from '../../core/clock.js'
+import type { ExecutionMode } from '../../protocol/modes.js'
 
 /** Users' executions of one backend, newest and over the whole window. */
 export interface ControlTally {

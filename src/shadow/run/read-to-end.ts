@@ -1,5 +1,5 @@
-import type { Execution } from '../execution/execution.js'
-import type { MessageBody } from '../protocol/events.js'
+import type { Execution } from '../../execution/execution.js'
+import type { MessageBody } from '../../protocol/events.js'
 import type { Turnstile } from './turnstile.js'
 
 /** batches a shadow takes before it waits at the turnstile; a batch of so much more text counts as one more */
