@@ -9,7 +9,7 @@ import { guardrailsSchema } from '../../src/decision/guardrails.js'
 import type { Alert } from '../../src/fallback/fallback.js'
 import { alertText } from '../../src/http/alert-text.js'
 import { fallbackDataSchema, fallbackStatusSchema, TRANSITION_KINDS } from '../../src/protocol/fallback.js'
-import { SHADOW_DROP_REASONS } from '../../src/shadow/shadow-counts.js'
+import { SHADOW_DROP_REASONS } from '../../src/shadow/report/shadow-counts.js'
 import { jsonValues } from '../support/json-values.js'
 import { documentPages, type MarkdownPage } from '../support/markdown.js'
 

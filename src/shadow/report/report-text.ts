@@ -1,5 +1,5 @@
-import type { ExecutionMode } from '../protocol/modes.js'
-import type { Bilingual, ShadowDimension, ShadowVerdict } from '../protocol/shadow-report.js'
+import type { ExecutionMode } from '../../protocol/modes.js'
+import type { Bilingual, ShadowDimension, ShadowVerdict } from '../../protocol/shadow-report.js'
 import { doubtText, droppedText, leftText } from './report-caveats.js'
 import type { MeasuredDimension } from './report-dimensions.js'
 import { DECISIVE, LEAST_PAIRS } from './report-rules.js'

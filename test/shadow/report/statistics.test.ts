@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import type { Sums } from '../../src/journal/comparison.js'
+import type { Sums } from '../../../src/journal/comparison.js'
 import {
   bounded,
   differenceOfEstimates,
@@ -12,8 +12,8 @@ import {
   pairedShareEstimate,
   signOf,
   welchEstimate,
-} from '../../src/shadow/statistics.js'
-import { studentQuantile } from '../../src/shadow/student-quantile.js'
+} from '../../../src/shadow/report/statistics.js'
+import { studentQuantile } from '../../../src/shadow/report/student-quantile.js'
 import { seeded } from './simulated-sides.js'
 
 const sumsOf = (values: readonly number[]): Sums => ({

@@ -6,8 +6,8 @@ import type {
   PairedSums,
   Similarity,
   Sums,
-} from '../../src/journal/comparison.js'
-import { TimeSummer } from '../../src/journal/time-sums.js'
+} from '../../../src/journal/comparison.js'
+import { TimeSummer } from '../../../src/journal/time-sums.js'
 
 /** What two sides are like. Rates 0 to 1. */
 export interface SimulatedSides {

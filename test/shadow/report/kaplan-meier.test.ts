@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { TimeSummer, type TimeSums } from '../../src/journal/time-sums.js'
+import { TimeSummer, type TimeSums } from '../../../src/journal/time-sums.js'
 import {
   candidateQuantile,
   censoredDifference,
@@ -8,7 +8,7 @@ import {
   controlQuantile,
   endedIn,
   horizonOf,
-} from '../../src/shadow/kaplan-meier.js'
+} from '../../../src/shadow/report/kaplan-meier.js'
 
 const WHOLE = Number.POSITIVE_INFINITY
 

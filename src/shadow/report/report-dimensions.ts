@@ -5,8 +5,8 @@ import type {
   PairedSums,
   Similarity,
   TimeDimension,
-} from '../journal/comparison.js'
-import type { ShadowDimension, ShadowDimensionReport, ShadowDirection } from '../protocol/shadow-report.js'
+} from '../../journal/comparison.js'
+import type { ShadowDimension, ShadowDimensionReport, ShadowDirection } from '../../protocol/shadow-report.js'
 import { candidateQuantile, censoredIn, controlQuantile } from './kaplan-meier.js'
 import { meansOf, pairedNumbers, ratio } from './paired-numbers.js'
 import { INTERVAL_CONFIDENCE, MARGINS, type VerdictBasis } from './report-rules.js'

@@ -4,10 +4,10 @@ import type {
   DropSums,
   KindSums,
   SideCounts,
-} from '../journal/comparison.js'
-import { instant } from '../protocol/instant.js'
-import type { ExecutionMode } from '../protocol/modes.js'
-import type { ShadowReport } from '../protocol/shadow-report.js'
+} from '../../journal/comparison.js'
+import { instant } from '../../protocol/instant.js'
+import type { ExecutionMode } from '../../protocol/modes.js'
+import type { ShadowReport } from '../../protocol/shadow-report.js'
 import { type MeasuredDimension, measureDimensions } from './report-dimensions.js'
 import { INTERVAL_CONFIDENCE, overallVerdict, REPORT_CONFIDENCE, verdictOn } from './report-rules.js'
 import { dimensionSentence, overallSentence } from './report-text.js'

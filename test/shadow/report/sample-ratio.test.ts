@@ -1,6 +1,6 @@
 import { expect } from 'chai'
-import type { Assigned } from '../../src/journal/comparison.js'
-import { CRITICAL, isMismatch, ratioChecks } from '../../src/shadow/sample-ratio.js'
+import type { Assigned } from '../../../src/journal/comparison.js'
+import { CRITICAL, isMismatch, ratioChecks } from '../../../src/shadow/report/sample-ratio.js'
 import { seeded } from './simulated-sides.js'
 
 const NONE = { ab: 0, aa: 0 }

@@ -1,14 +1,14 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import type { Comparison } from '../../src/journal/comparison.js'
+import type { Comparison } from '../../../src/journal/comparison.js'
 import {
   type ShadowDimension,
   type ShadowReport,
   shadowReportSchema,
-} from '../../src/protocol/shadow-report.js'
-import { type ReportSubject, shadowReport } from '../../src/shadow/report.js'
-import { naiveSums } from '../journal/naive-sums.js'
-import { sampleComparison, sampleSide } from '../support/comparisons.js'
+} from '../../../src/protocol/shadow-report.js'
+import { type ReportSubject, shadowReport } from '../../../src/shadow/report/report.js'
+import { naiveSums } from '../../journal/naive-sums.js'
+import { sampleComparison, sampleSide } from '../../support/comparisons.js'
 import { type SimulatedSides, seeded, simulate } from './simulated-sides.js'
 
 const SUBJECT: ReportSubject = {

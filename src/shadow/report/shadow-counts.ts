@@ -1,5 +1,5 @@
-import type { Outcome } from '../execution/outcome.js'
-import { EXECUTION_MODES, type ExecutionMode } from '../protocol/modes.js'
+import type { Outcome } from '../../execution/outcome.js'
+import { EXECUTION_MODES, type ExecutionMode } from '../../protocol/modes.js'
 
 /**
  * Why a selected turn gave no comparison: `busy` too many shadows, or queued for more than 2 s; `pressure` the event loop

@@ -1,4 +1,4 @@
-import type { PairedSums } from '../journal/comparison.js'
+import type { PairedSums } from '../../journal/comparison.js'
 import { INTERVAL_CONFIDENCE } from './report-rules.js'
 import { differencesOf, type Estimate, type Mean, meanEstimate, meanOf, welchEstimate } from './statistics.js'
 

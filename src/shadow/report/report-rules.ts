@@ -1,4 +1,4 @@
-import type { ShadowDimension, ShadowDirection, ShadowVerdict } from '../protocol/shadow-report.js'
+import type { ShadowDimension, ShadowDirection, ShadowVerdict } from '../../protocol/shadow-report.js'
 import { type Estimate, signOf } from './statistics.js'
 
 /** Of a report without any real difference, at least this share says `better` or `worse` nowhere. */

@@ -1,5 +1,5 @@
-import { normalQuantile } from '../core/normal-quantile.js'
-import type { Assigned } from '../journal/comparison.js'
+import { normalQuantile } from '../../core/normal-quantile.js'
+import type { Assigned } from '../../journal/comparison.js'
 
 /**
  * Whether the pairs are still the sample that was drawn. Where one kind goes missing more often than the other, what is left is

@@ -1,4 +1,4 @@
-import type { Bilingual } from '../protocol/shadow-report.js'
+import type { Bilingual } from '../../protocol/shadow-report.js'
 import { isMismatch, type RatioCheck } from './sample-ratio.js'
 import type { ShadowDropReason } from './shadow-counts.js'
 

@@ -1,5 +1,5 @@
-import type { PairedSums } from '../journal/comparison.js'
-import type { TimeSums } from '../journal/time-sums.js'
+import type { PairedSums } from '../../journal/comparison.js'
+import type { TimeSums } from '../../journal/time-sums.js'
 import {
   type CensoredDifference,
   censoredDifference,

@@ -1,4 +1,4 @@
-import type { CandidateBin, TimeBin, TimeSums } from '../journal/time-sums.js'
+import type { CandidateBin, TimeBin, TimeSums } from '../../journal/time-sums.js'
 import type { Mean } from './statistics.js'
 
 /**

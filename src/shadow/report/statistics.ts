@@ -1,5 +1,5 @@
-import { normalQuantile } from '../core/normal-quantile.js'
-import type { PairCounts, PairedSums, Sums } from '../journal/comparison.js'
+import { normalQuantile } from '../../core/normal-quantile.js'
+import type { PairCounts, PairedSums, Sums } from '../../journal/comparison.js'
 import { LEAST_FREEDOM, studentQuantile } from './student-quantile.js'
 
 /** A number and the interval that holds it at the confidence asked for. */
