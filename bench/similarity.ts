@@ -1,4 +1,4 @@
-import { textSimilarity } from '../src/shadow/similarity.js'
+import { textSimilarity } from '../src/shadow/compare/similarity.js'
 import { median, type Row, row } from './statistics.js'
 
 const RUNS = 50

@@ -99,7 +99,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'fallback/loop': ['fallback', 'fallback/machine', 'fallback/probe'],
   'fallback/machine': ['fallback', 'fallback/evidence'],
   'fallback/probe': ['fallback/evidence'],
-  'shadow/run': ['shadow', 'shadow/report'],
+  'shadow/run': ['shadow/compare', 'shadow/report'],
 }
 
 /** The room within a room, or the file of `WITHIN`. */

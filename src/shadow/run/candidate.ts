@@ -5,7 +5,7 @@ import { leftAllowance, limitsOf, runtimeAllowance } from '../../execution/deadl
 import { Execution, type ExecutionLimits } from '../../execution/execution.js'
 import type { Outcome } from '../../execution/outcome.js'
 import type { AbortCode } from '../../protocol/execution-codes.js'
-import { Observer } from '../observer.js'
+import { Observer } from '../compare/observer.js'
 import { fenceViolations } from './fence-violations.js'
 import { readToEnd } from './read-to-end.js'
 import type { Turnstile } from './turnstile.js'

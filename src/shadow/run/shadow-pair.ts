@@ -2,8 +2,8 @@ import type { Turn } from '../../execution/backend.js'
 import type { ExecutionLimits } from '../../execution/execution.js'
 import type { Comparison } from '../../journal/comparison.js'
 import type { ExecutionMode } from '../../protocol/modes.js'
-import type { ControlEnd } from '../comparison-of.js'
-import type { Observer } from '../observer.js'
+import type { ControlEnd } from '../compare/comparison-of.js'
+import type { Observer } from '../compare/observer.js'
 import type { Candidate, CandidateEnd } from './candidate.js'
 
 /** Where the candidate of a turn is. */

@@ -1,4 +1,4 @@
-import type { Comparison } from '../journal/comparison.js'
+import type { Comparison } from '../../journal/comparison.js'
 import type { Observation } from './observation.js'
 import { orderSimilarity, setSimilarity, textSimilarity } from './similarity.js'
 

@@ -1,8 +1,8 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import type { Outcome } from '../../src/execution/outcome.js'
-import type { MessageBody } from '../../src/protocol/events.js'
-import { MAX_ITEMS, MAX_TEXT, Observer } from '../../src/shadow/observer.js'
+import type { Outcome } from '../../../src/execution/outcome.js'
+import type { MessageBody } from '../../../src/protocol/events.js'
+import { MAX_ITEMS, MAX_TEXT, Observer } from '../../../src/shadow/compare/observer.js'
 
 const OUTCOME: Outcome = {
   mode: 'runtime_orchestrator',

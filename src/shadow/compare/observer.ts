@@ -1,6 +1,6 @@
-import { TokenMeter } from '../execution/estimate-tokens.js'
-import type { Outcome } from '../execution/outcome.js'
-import type { MessageBody } from '../protocol/events.js'
+import { TokenMeter } from '../../execution/estimate-tokens.js'
+import type { Outcome } from '../../execution/outcome.js'
+import type { MessageBody } from '../../protocol/events.js'
 import type { Observation } from './observation.js'
 
 /** UTF-16 units of text kept (64 Ki) */

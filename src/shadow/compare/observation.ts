@@ -1,4 +1,4 @@
-import type { ExecutionMode } from '../protocol/modes.js'
+import type { ExecutionMode } from '../../protocol/modes.js'
 
 /** What one side of a shadow run did, as far as a comparison needs it. Times in ms. */
 export interface Observation {

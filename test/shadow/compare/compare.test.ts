@@ -1,14 +1,14 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { compare } from '../../src/shadow/compare.js'
-import type { Observation } from '../../src/shadow/observation.js'
+import { compare } from '../../../src/shadow/compare/compare.js'
+import type { Observation } from '../../../src/shadow/compare/observation.js'
 import {
   COMPARED_CHARACTERS,
   COMPARED_TOKENS,
   orderSimilarity,
   setSimilarity,
   textSimilarity,
-} from '../../src/shadow/similarity.js'
+} from '../../../src/shadow/compare/similarity.js'
 
 const observed = (overrides: Partial<Observation> = {}): Observation => ({
   mode: 'direct_llm',

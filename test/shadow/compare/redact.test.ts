@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { keptContent, MAX_CONTENT_BYTES, redact } from '../../src/shadow/redact.js'
+import { keptContent, MAX_CONTENT_BYTES, redact } from '../../../src/shadow/compare/redact.js'
 
 const NUM_RUNS = 300
 
