@@ -1,17 +1,13 @@
-import { randomUUID } from 'node:crypto'
 import { explanationSchema } from '../protocol/api.js'
 import { fallbackStatusSchema } from '../protocol/fallback.js'
 import { CommandError, type ExitCode, Interrupted, Refused } from './command-error.js'
 import { checkedUrl } from './connection.js'
+import { LOOK_MS, look, type Seen } from './drill-look.js'
 import { duration } from './format.js'
 import { type CommandSpec, collected, type Invocation, wholeNumber } from './invocation.js'
-import { pause } from './pause.js'
 import type { ServiceClient } from './service-client.js'
 import { oneLine, printable, table } from './table.js'
 
-const POLL_MS = 100
-/** of one look at a replica: one that hangs holds up nobody */
-const LOOK_MS = 2_000
 const RESET_TRIES = 3
 const DEFAULT_TTL_SECONDS = 60
 const DEFAULT_WAIT_SECONDS = 20
@@ -57,15 +53,6 @@ export const drillCommand: CommandSpec = {
   },
   remote: true,
   run: drill,
-}
-
-interface Seen {
-  readonly url: string
-  readonly client: ServiceClient
-  flippedMs: number | null
-  backMs: number | null
-  /** why the last look at it failed */
-  fault: string
 }
 
 async function drill(invocation: Invocation): Promise<ExitCode> {
@@ -171,35 +158,6 @@ async function flip(
   } finally {
     await looking
   }
-}
-
-/** Asks every replica again and again what it would decide, until each says `done`, the time is over, or by Ctrl-C. */
-async function look(
-  replicas: readonly Seen[],
-  waitMs: number,
-  invocation: Invocation,
-  over: AbortSignal,
-  done: (replica: Seen, isFlipped: boolean) => boolean,
-): Promise<void> {
-  const { clock, given } = invocation
-  const until = AbortSignal.any([invocation.interrupted(), over])
-  const endsAt = clock.monotonic() + waitMs
-  const sessionId = randomUUID()
-  const lookAt = async (replica: Seen): Promise<void> => {
-    while (clock.monotonic() < endsAt && !until.aborted) {
-      try {
-        const query = { orgId: given.text('org'), sessionId }
-        const { data } = await replica.client.ask({ path: '/runtime/explain', query }, explanationSchema)
-        replica.fault = ''
-        if (done(replica, data.decision.reason === 'fallback')) return
-      } catch (thrown) {
-        if (!(thrown instanceof CommandError)) throw thrown
-        replica.fault = thrown.message
-      }
-      await pause(POLL_MS, clock, until)
-    }
-  }
-  await Promise.all(replicas.map(lookAt))
 }
 
 /** Takes the drill back, also after Ctrl-C. An automatic fallback that tripped meanwhile is left alone. */

@@ -179,7 +179,15 @@ describe('the environment in the documents', () => {
     const keys = PAGES.flatMap((one) =>
       [...one.text.matchAll(/"apiKeyEnv": "(\w+)"/g)].map(([, name = '']) => name),
     )
-    const others = new Set(['CHAT_URL', 'CHAT_TOKEN', 'FLAGD_BIN', 'MEMBER_TOKEN', ...proxies, ...keys])
+    const others = new Set([
+      'CHAT_URL',
+      'CHAT_TOKEN',
+      'NO_COLOR',
+      'FLAGD_BIN',
+      'MEMBER_TOKEN',
+      ...proxies,
+      ...keys,
+    ])
     const wrong = PAGES.flatMap((one) =>
       [...one.text.matchAll(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g)]
         .map(([name]) => name)

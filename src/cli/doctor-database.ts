@@ -1,0 +1,70 @@
+import { accessSync, closeSync, constants, existsSync, openSync, readSync, statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { errorCode, errorText } from '../core/errors.js'
+import type { Finding } from './finding.js'
+import type { Environment, Invocation } from './invocation.js'
+
+const SQLITE_HEAD = 'SQLite format 3\0'
+const LEAST_FREE_BYTES = 100 * 1024 * 1024
+
+/** The file of conversations: whether it is one, may be written, and has room. */
+export function checkDatabase(env: Environment, { t }: Invocation): Finding[] {
+  const file = env.CHAT_DATABASE || 'data/chat.db'
+  const check = t('database', '数据库')
+  if (file === ':memory:')
+    return [
+      {
+        check,
+        result: 'warning',
+        text: t('in memory: conversations are lost at the end', '仅在内存中：进程结束后对话丢失'),
+        advice: t('Set CHAT_DATABASE to a file', '请将 CHAT_DATABASE 设为文件'),
+      },
+    ]
+  const advice = t(
+    'Give the service a directory that it may write, on a local disk with room',
+    '请提供服务可写、空间充足的本地磁盘目录',
+  )
+  try {
+    // The service makes the directory itself.
+    const directory = nearestThere(dirname(file))
+    accessSync(directory, constants.W_OK)
+    const { bavail, bsize } = statfsSync(directory)
+    const free = `${Math.round((bavail * bsize) / 1024 / 1024)} MiB`
+    if (existsSync(file)) {
+      accessSync(file, constants.R_OK | constants.W_OK)
+      const head = headOf(file)
+      if (head !== '' && head !== SQLITE_HEAD)
+        return [
+          {
+            check,
+            result: 'fault',
+            text: t(`${file} is no SQLite file`, `${file} 不是 SQLite 文件`),
+            advice: t('Move it away, or correct CHAT_DATABASE', '请移走该文件，或修正 CHAT_DATABASE'),
+          },
+        ]
+    }
+    if (bavail * bsize < LEAST_FREE_BYTES)
+      return [
+        { check, result: 'warning', text: t(`${file}: only ${free} free`, `${file}：仅剩 ${free}`), advice },
+      ]
+    return [{ check, result: 'ok', text: t(`${file}, ${free} free`, `${file}，剩余 ${free}`) }]
+  } catch (thrown) {
+    return [{ check, result: 'fault', text: `${file}: ${errorCode(thrown) ?? errorText(thrown)}`, advice }]
+  }
+}
+
+function nearestThere(directory: string): string {
+  return existsSync(directory) || dirname(directory) === directory
+    ? directory
+    : nearestThere(dirname(directory))
+}
+
+function headOf(file: string): string {
+  const descriptor = openSync(file, 'r')
+  try {
+    const head = Buffer.alloc(SQLITE_HEAD.length)
+    return head.toString('latin1', 0, readSync(descriptor, head, 0, head.length, 0))
+  } finally {
+    closeSync(descriptor)
+  }
+}

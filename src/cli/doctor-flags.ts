@@ -1,0 +1,93 @@
+import { accessSync, constants, readFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { dirname } from 'node:path'
+import { errorCode, errorText } from '../core/errors.js'
+import { checkFlagDocument } from '../decision/check/ops-file-check.js'
+import type { FlagFileKind } from '../decision/flags.js'
+import type { Finding } from './finding.js'
+import type { Environment, Invocation } from './invocation.js'
+import { oneLine } from './table.js'
+
+/** The flag files of this environment, each as what it is. */
+export function checkFlagFiles(env: Environment, invocation: Invocation): Finding[] {
+  const files: readonly (readonly [file: string, kind: FlagFileKind])[] = [
+    [env.CHAT_FLAGS_FILE || 'flags/chat.flagd.json', 'ops'],
+    [env.CHAT_FALLBACK_FLAGS_FILE || 'flags/auto-fallback.flagd.json', 'override'],
+  ]
+  return files.map(([file, kind]) => checkFlagFile(file, kind, env, invocation))
+}
+
+function checkFlagFile(file: string, kind: FlagFileKind, env: Environment, { t }: Invocation): Finding {
+  const check = kind === 'ops' ? t("operators' flags", '运维 flag') : t('override', '覆盖 flag')
+  try {
+    const issues = checkFlagDocument(readFileSync(file, 'utf8'), kind)
+    if (kind === 'override') accessSync(dirname(file), constants.W_OK)
+    const [first] = issues
+    if (first === undefined) return { check, result: 'ok', text: file }
+    return {
+      check,
+      result: issues.some(({ severity }) => severity === 'error') ? 'fault' : 'warning',
+      text: `${file}:${first.line}:${first.column}: ${oneLine(first.message)}`,
+      advice: t(
+        `chat-cutover flags validate tells all ${issues.length}`,
+        `chat-cutover flags validate 可列出全部 ${issues.length} 项`,
+      ),
+    }
+  } catch (thrown) {
+    const isElsewhere = kind === 'ops' && (env.FLAGD_RESOLVER ?? 'file') !== 'file'
+    const why = errorCode(thrown) ?? errorText(thrown)
+    return {
+      check,
+      result: isElsewhere ? 'skipped' : 'fault',
+      text: `${file}: ${why}`,
+      advice: t(
+        'Copy the shipped file of that name from flags/ into a directory that the service may write',
+        '请将随附 flags/ 中的同名文件复制到服务可写的目录',
+      ),
+    }
+  }
+}
+
+/** flagd's own ports: sync for `in-process`, evaluation for `rpc`. */
+const FLAGD_PORTS: Readonly<Record<string, number>> = { 'in-process': 8015, rpc: 8013 }
+const CONNECT_MS = 3_000
+
+/** Whether flagd takes connections, where the flags come from it. */
+export async function checkFlagd(env: Environment, { t }: Invocation): Promise<Finding[]> {
+  const preset = FLAGD_PORTS[env.FLAGD_RESOLVER ?? 'file']
+  if (preset === undefined) return []
+  const [host, port] = [env.FLAGD_HOST || 'localhost', Number(env.FLAGD_PORT) || preset]
+  const why = await connectionFault(host, port)
+  if (why === undefined)
+    return [
+      {
+        check: 'flagd',
+        result: 'ok',
+        text: t(`${host}:${port} takes connections`, `${host}:${port} 可连接`),
+      },
+    ]
+  return [
+    {
+      check: 'flagd',
+      result: 'fault',
+      text: `${host}:${port}: ${why}`,
+      advice: t(
+        'Start flagd, or correct FLAGD_HOST and FLAGD_PORT; until then the last good values hold',
+        '请启动 flagd，或修正 FLAGD_HOST 与 FLAGD_PORT；在此之前沿用上次有效的取值',
+      ),
+    },
+  ]
+}
+
+function connectionFault(host: string, port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: CONNECT_MS })
+    const end = (why: string | undefined): void => {
+      socket.destroy()
+      resolve(why)
+    }
+    socket.once('connect', () => end(undefined))
+    socket.once('timeout', () => end(`no connection within ${CONNECT_MS / 1000} s`))
+    socket.once('error', (error) => end(errorCode(error) ?? errorText(error)))
+  })
+}
