@@ -3,7 +3,7 @@ import type { Transition } from '../journal/journal.js'
 import type { FallbackPolicy } from '../protocol/fallback.js'
 import type { ScopeDimension, ScopeSubject } from '../protocol/fallback-scope.js'
 import type { Decision, ExecutionMode } from '../protocol/modes.js'
-import type { Override, Trip } from '../store/override.js'
+import type { Override, Trip } from '../store/override/override.js'
 
 /** Who asks, as the override may target it. */
 export interface Subject {

@@ -4,7 +4,7 @@ import type { FallbackData, FallbackStatus, MetricsView } from '../protocol/fall
 import { tripReason } from '../protocol/fallback-reason.js'
 import { type Scope, scopeName, scopeNote } from '../protocol/fallback-scope.js'
 import { instant } from '../protocol/instant.js'
-import type { AutoLayer, ManualLayer, Override, Trip } from '../store/override.js'
+import type { AutoLayer, ManualLayer, Override, Trip } from '../store/override/override.js'
 import { alertText } from './alert-text.js'
 import type { Language, Sentence } from './language.js'
 

@@ -1,4 +1,4 @@
-import type { ManualLayer } from '../store/override.js'
+import type { ManualLayer } from '../store/override/override.js'
 import { Problem } from './problems.js'
 
 /** The flag, every replica's memory and each sample of the journal hold all of them. */

@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from 'node:fs'
 import { errorCode } from '../../src/core/errors.js'
-import { flagdRefusal } from '../../src/store/flagd-check.js'
-import type { Override } from '../../src/store/override.js'
-import { parseOverride } from '../../src/store/override-document.js'
+import { flagdRefusal } from '../../src/store/override/flagd-check.js'
+import type { Override } from '../../src/store/override/override.js'
+import { parseOverride } from '../../src/store/override/override-document.js'
 
 /** One content of the override's file, and when it was first seen (ms, `performance.now()`). */
 export interface Sight {

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { NEUTRAL } from '../../src/store/override.js'
+import { NEUTRAL } from '../../src/store/override/override.js'
 import { operatorEnv, runCli } from '../support/cli.js'
 import { type Edge, startEdge } from '../support/edge.js'
 import { QUIET } from '../support/fallback-fakes.js'

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { createMemoryFiles } from '../../src/store/memory-flag-store.js'
-import { NEUTRAL, scopeOfAuto } from '../../src/store/override.js'
-import { renderOverride } from '../../src/store/override-rendering.js'
+import { NEUTRAL, scopeOfAuto } from '../../src/store/override/override.js'
+import { renderOverride } from '../../src/store/override/override-rendering.js'
 import { SUBJECT, setUpLoop } from './loop-setup.js'
 
 type Loop = ReturnType<typeof setUpLoop>

@@ -6,9 +6,9 @@ import { type FallbackInput, type FallbackState, initialState } from '../../src/
 import type { ProbeState } from '../../src/fallback/probe/probe.js'
 import { transitionKind } from '../../src/protocol/transition-text.js'
 import { createMemoryFiles } from '../../src/store/memory-flag-store.js'
-import { NEUTRAL } from '../../src/store/override.js'
-import { parseOverride } from '../../src/store/override-document.js'
-import { renderOverride } from '../../src/store/override-rendering.js'
+import { NEUTRAL } from '../../src/store/override/override.js'
+import { parseOverride } from '../../src/store/override/override-document.js'
+import { renderOverride } from '../../src/store/override/override-rendering.js'
 import { DEFAULT_FLAGS } from '../support/edge.js'
 import { SUBJECT, setUpLoop } from './loop-setup.js'
 

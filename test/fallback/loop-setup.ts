@@ -17,9 +17,9 @@ import {
   createMemoryFlagStore,
   type MemoryFiles,
 } from '../../src/store/memory-flag-store.js'
-import { NEUTRAL } from '../../src/store/override.js'
-import { parseOverride } from '../../src/store/override-document.js'
-import { renderOverride } from '../../src/store/override-rendering.js'
+import { NEUTRAL } from '../../src/store/override/override.js'
+import { parseOverride } from '../../src/store/override/override-document.js'
+import { renderOverride } from '../../src/store/override/override-rendering.js'
 import { capturingLogger } from '../support/capturing-logger.js'
 import { DEFAULT_FLAGS } from '../support/edge.js'
 import { manualClock } from '../support/manual-clock.js'

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { snapshotOf } from '../../src/fallback/loop/snapshot.js'
 import { scopeOf } from '../../src/protocol/fallback-scope.js'
-import { renderOverride } from '../../src/store/override-document.js'
+import { renderOverride } from '../../src/store/override/override-document.js'
 import { SHIPPED } from './grey/grey-runtime.js'
 import { GUARDRAILS, type Stage } from './simulation/chaos.js'
 import { parsedOf } from './simulation/content.js'

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { type Scope, scopeOf } from '../../src/protocol/fallback-scope.js'
-import { scopeOfAuto } from '../../src/store/override.js'
+import { scopeOfAuto } from '../../src/store/override/override.js'
 import { GUARDRAILS, type Stage } from './simulation/chaos.js'
 import { playScene } from './simulation.js'
 

@@ -1,4 +1,4 @@
-import { scopeOfAuto } from '../../src/store/override.js'
+import { scopeOfAuto } from '../../src/store/override/override.js'
 import { GUARDRAILS, heal, plan, type Stage } from './simulation/chaos.js'
 import { Checks, Violation } from './simulation/checks.js'
 import { parsedOf } from './simulation/content.js'

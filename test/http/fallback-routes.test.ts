@@ -8,7 +8,7 @@ import {
   orgMetricsSchema,
   transitionSchema,
 } from '../../src/protocol/fallback.js'
-import { NEUTRAL } from '../../src/store/override.js'
+import { NEUTRAL } from '../../src/store/override/override.js'
 import { dataOf, errorOf } from '../support/answers.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
 import { NOTHING, QUIET, sampleTransition } from '../support/fallback-fakes.js'

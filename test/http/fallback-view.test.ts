@@ -11,7 +11,7 @@ import {
 } from '../../src/http/fallback-view.js'
 import { fallbackStatusSchema, metricsSchema } from '../../src/protocol/fallback.js'
 import { type Scope, scopeOf } from '../../src/protocol/fallback-scope.js'
-import { type AutoLayer, type ManualLayer, NEUTRAL, type Trip } from '../../src/store/override.js'
+import { type AutoLayer, type ManualLayer, NEUTRAL, type Trip } from '../../src/store/override/override.js'
 import { fakeWindows, QUIET } from '../support/fallback-fakes.js'
 
 const NOON = Date.UTC(2026, 0, 1, 12)

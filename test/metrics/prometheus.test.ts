@@ -3,7 +3,7 @@ import type { FlagsStatus } from '../../src/decision/flags.js'
 import type { Outcome } from '../../src/execution/outcome.js'
 import { createServiceMetrics, type ServiceMetrics } from '../../src/metrics/prometheus.js'
 import { scopeOf } from '../../src/protocol/fallback-scope.js'
-import { type AutoLayer, NEUTRAL, type Override } from '../../src/store/override.js'
+import { type AutoLayer, NEUTRAL, type Override } from '../../src/store/override/override.js'
 import { QUIET } from '../support/fallback-fakes.js'
 
 const ok: Outcome = {

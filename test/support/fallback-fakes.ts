@@ -12,7 +12,7 @@ import { createMemoryJournal } from '../../src/journal/memory-journal.js'
 import type { PublicWindows } from '../../src/metrics/windows.js'
 import type { WindowMetrics } from '../../src/protocol/fallback.js'
 import type { Decision, ExecutionMode } from '../../src/protocol/modes.js'
-import { NEUTRAL, type Override } from '../../src/store/override.js'
+import { NEUTRAL, type Override } from '../../src/store/override/override.js'
 import { UNBOUNDED_RETENTION } from './unbounded-retention.js'
 
 /** Neighbours of the request edge around the fallback, as small as they can be; the test turns the knobs. */

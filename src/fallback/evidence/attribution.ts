@@ -1,6 +1,6 @@
 import type { Tally } from '../../metrics/windows.js'
 import { MAX_SCOPE_IDS, type Scope, scopeOf } from '../../protocol/fallback-scope.js'
-import type { Trip } from '../../store/override.js'
+import type { Trip } from '../../store/override/override.js'
 import type { FallbackGuardrails, Suspects } from './evidence.js'
 import { judge } from './verdict.js'
 

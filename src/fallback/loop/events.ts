@@ -3,7 +3,7 @@ import type { Transition } from '../../journal/journal.js'
 import { isTripKind } from '../../protocol/fallback.js'
 import { tripReason } from '../../protocol/fallback-reason.js'
 import { transitionKind, transitionReason } from '../../protocol/transition-text.js'
-import type { Trip } from '../../store/override.js'
+import type { Trip } from '../../store/override/override.js'
 import type { Alert } from '../fallback.js'
 
 /** One function for each business event of the fallback in the log. */

@@ -1,5 +1,5 @@
 import type { FallbackPolicy } from '../../protocol/fallback.js'
-import type { Override } from '../../store/override.js'
+import type { Override } from '../../store/override/override.js'
 import type { Alert, FallbackSnapshot } from '../fallback.js'
 import { holdsLease } from '../machine/lease.js'
 import type { FallbackState } from '../machine/state.js'

@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.js'
 import { scheduleDeadline } from '../../core/deadline.js'
 import { errorText } from '../../core/errors.js'
 import type { FlagStore, Stored } from '../../store/flag-store.js'
-import { type ParsedOverride, parseOverride } from '../../store/override-document.js'
+import { type ParsedOverride, parseOverride } from '../../store/override/override-document.js'
 import type { LeaseSeen, StoreSeen } from '../machine/state.js'
 import { parseLease } from './lease-file.js'
 

@@ -1,6 +1,6 @@
 import { isTripKind } from '../../protocol/fallback.js'
 import { isSameScope } from '../../protocol/fallback-scope.js'
-import { type Override, scopeOfAuto } from '../../store/override.js'
+import { type Override, scopeOfAuto } from '../../store/override/override.js'
 import { insideOf } from '../evidence/evidence.js'
 import { adoptionOf } from './adoption.js'
 import { breachOf } from './auto-layer.js'

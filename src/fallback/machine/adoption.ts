@@ -1,5 +1,5 @@
 import { includesScope, type Scope } from '../../protocol/fallback-scope.js'
-import { type AutoLayer, type Override, scopeOfAuto, type Trip } from '../../store/override.js'
+import { type AutoLayer, type Override, scopeOfAuto, type Trip } from '../../store/override/override.js'
 import type { FallbackState } from './state.js'
 
 /** What a newer override of somebody else means for what this replica held itself. */

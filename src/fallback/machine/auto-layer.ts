@@ -1,7 +1,7 @@
 import { unreachable } from '../../core/errors.js'
 import type { FallbackPolicy } from '../../protocol/fallback.js'
 import { includesScope, type Scope, unionOf } from '../../protocol/fallback-scope.js'
-import { type AutoLayer, scopeOfAuto, type Trip } from '../../store/override.js'
+import { type AutoLayer, scopeOfAuto, type Trip } from '../../store/override/override.js'
 import { explain } from '../evidence/attribution.js'
 import { type Evidence, type FallbackGuardrails, insideOf, outsideOf } from '../evidence/evidence.js'
 import { beginsLate, isRecovered, judgeRuntime, recoveryReach, standbyTrouble } from '../evidence/verdict.js'

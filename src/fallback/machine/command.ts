@@ -1,6 +1,6 @@
 import { unreachable } from '../../core/errors.js'
-import type { ManualLayer } from '../../store/override.js'
-import { type Json, readCoverage } from '../../store/override-flag.js'
+import type { ManualLayer } from '../../store/override/override.js'
+import { type Json, readCoverage } from '../../store/override/override-flag.js'
 import type { Command } from '../fallback.js'
 import type { Draft } from './draft.js'
 import type { PendingCommand } from './state.js'

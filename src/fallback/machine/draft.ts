@@ -1,5 +1,10 @@
 import type { TransitionKind } from '../../protocol/fallback.js'
-import { type AutoLayer, type ManualLayer, type Override, scopeOfAuto } from '../../store/override.js'
+import {
+  type AutoLayer,
+  type ManualLayer,
+  type Override,
+  scopeOfAuto,
+} from '../../store/override/override.js'
 import {
   type Evidence,
   type FallbackGuardrails,

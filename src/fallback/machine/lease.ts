@@ -1,4 +1,4 @@
-import { scopeOfAuto } from '../../store/override.js'
+import { scopeOfAuto } from '../../store/override/override.js'
 import { type Evidence, type FallbackGuardrails, insideOf } from '../evidence/evidence.js'
 import { isDoubtful } from '../evidence/verdict.js'
 import { isQuiet } from './auto-layer.js'

@@ -1,5 +1,5 @@
 import { unreachable } from '../../core/errors.js'
-import type { Trip } from '../../store/override.js'
+import type { Trip } from '../../store/override/override.js'
 import { insideOf, outsideOf } from '../evidence/evidence.js'
 import { isRecovered, standbyTrouble } from '../evidence/verdict.js'
 import { autoMove, breachOf, isQuiet } from './auto-layer.js'

@@ -1,6 +1,6 @@
 import type { Transition } from '../../journal/journal.js'
 import type { TransitionKind } from '../../protocol/fallback.js'
-import { type AutoLayer, type Override, scopeOfAuto } from '../../store/override.js'
+import { type AutoLayer, type Override, scopeOfAuto } from '../../store/override/override.js'
 import type { Evidence, FallbackGuardrails } from '../evidence/evidence.js'
 
 export interface ReportContext {

@@ -1,4 +1,4 @@
-import type { Override } from '../../store/override.js'
+import type { Override } from '../../store/override/override.js'
 import { adopt } from './adopt.js'
 import type { Draft } from './draft.js'
 import { handEdit, isUsableRevision } from './see-store.js'

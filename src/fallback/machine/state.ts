@@ -2,7 +2,13 @@ import type { Transition } from '../../journal/journal.js'
 import type { FallbackPolicy } from '../../protocol/fallback.js'
 import type { Scope } from '../../protocol/fallback-scope.js'
 import type { ContentHash, Expected, FlagStoreFault } from '../../store/flag-store.js'
-import { type HandEdit, NEUTRAL, type Override, scopeOfAuto, type Trip } from '../../store/override.js'
+import {
+  type HandEdit,
+  NEUTRAL,
+  type Override,
+  scopeOfAuto,
+  type Trip,
+} from '../../store/override/override.js'
 import type { Evidence, FallbackGuardrails } from '../evidence/evidence.js'
 import type { StandbyTrouble } from '../evidence/verdict.js'
 import type { Command } from '../fallback.js'

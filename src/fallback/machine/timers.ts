@@ -1,4 +1,4 @@
-import type { ManualLayer, Override } from '../../store/override.js'
+import type { ManualLayer, Override } from '../../store/override/override.js'
 import type { FallbackGuardrails } from '../evidence/evidence.js'
 import { holdMs } from './hold.js'
 import type { Instant, Timers } from './state.js'

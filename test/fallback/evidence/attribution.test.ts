@@ -19,7 +19,7 @@ import {
   type ScopeSubject,
   scopeOf,
 } from '../../../src/protocol/fallback-scope.js'
-import type { Trip } from '../../../src/store/override.js'
+import type { Trip } from '../../../src/store/override/override.js'
 import { sampleOutcome } from '../../metrics/sample-outcome.js'
 import { manualClock } from '../../support/manual-clock.js'
 import { CALM, GUARDRAILS } from '../machine/driven.js'

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { adoptionKind, adoptionOf } from '../../../src/fallback/machine/adoption.js'
 import { initialState, type PendingTrip } from '../../../src/fallback/machine/state.js'
 import { type Scope, scopeOf } from '../../../src/protocol/fallback-scope.js'
-import { type AutoLayer, NEUTRAL, type Override } from '../../../src/store/override.js'
+import { type AutoLayer, NEUTRAL, type Override } from '../../../src/store/override/override.js'
 
 const TRIP = { cause: 'error_rate', value: 0.6, threshold: 0.5 } as const
 const FALLEN: Override = {

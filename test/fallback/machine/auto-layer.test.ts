@@ -5,7 +5,7 @@ import { standbyTrouble } from '../../../src/fallback/evidence/verdict.js'
 import { type AutoInput, autoMove } from '../../../src/fallback/machine/auto-layer.js'
 import { holdMs } from '../../../src/fallback/machine/hold.js'
 import type { Tally } from '../../../src/metrics/windows.js'
-import type { AutoLayer, Trip } from '../../../src/store/override.js'
+import type { AutoLayer, Trip } from '../../../src/store/override/override.js'
 import { CALM, DEAD, FAILING, GUARDRAILS, over, QUIET, tally, WELL } from './driven.js'
 
 const NOW = 5_000_000

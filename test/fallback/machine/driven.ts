@@ -13,7 +13,7 @@ import {
 import type { Transition } from '../../../src/journal/journal.js'
 import type { Tally } from '../../../src/metrics/windows.js'
 import type { FallbackPolicy } from '../../../src/protocol/fallback.js'
-import { NEUTRAL, type Override } from '../../../src/store/override.js'
+import { NEUTRAL, type Override } from '../../../src/store/override/override.js'
 
 /** The machine driven by hand: the test says what there is at each tick, and what becomes of the writes. */
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { holdsLease, leaseMove, leaseMs, seeLease } from '../../../src/fallback/machine/lease.js'
 import { type FallbackState, initialState, type LeaseState } from '../../../src/fallback/machine/state.js'
-import type { AutoLayer } from '../../../src/store/override.js'
+import type { AutoLayer } from '../../../src/store/override/override.js'
 import { CALM, DEAD, FAILING, GUARDRAILS, QUIET, tally } from './driven.js'
 
 const NOW = 1_000_000

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { Command } from '../../../src/fallback/fallback.js'
-import { NEUTRAL } from '../../../src/store/override.js'
-import { createOverrideEvaluator } from '../../../src/store/override-evaluator.js'
+import { NEUTRAL } from '../../../src/store/override/override.js'
+import { createOverrideEvaluator } from '../../../src/store/override/override-evaluator.js'
 import { CALM, Driven, FAILED, FAILING, Files, fallen, recovering } from './driven.js'
 
 const all = (part: Partial<Extract<Command, { kind: 'trigger' }>> = {}): Command => ({

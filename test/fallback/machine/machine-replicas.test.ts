@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { NEUTRAL } from '../../../src/store/override.js'
+import { NEUTRAL } from '../../../src/store/override/override.js'
 import { CALM, DEAD, Driven, FAILED, FAILING, Files, fallen, QUIET, WELL } from './driven.js'
 
 /** Two replicas on the same files; the first has tripped, and both have seen it. */

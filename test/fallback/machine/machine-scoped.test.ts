@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import type { Suspects } from '../../../src/fallback/evidence/evidence.js'
 import { type Evidence, NO_EXECUTIONS, type RuntimeWindows } from '../../../src/fallback/evidence/evidence.js'
 import { type Scope, scopeOf } from '../../../src/protocol/fallback-scope.js'
-import { scopeOfAuto } from '../../../src/store/override.js'
+import { scopeOfAuto } from '../../../src/store/override/override.js'
 import { CALM, DEAD, Driven, FAILED, FAILING, Files, GUARDRAILS, over, tally, WELL } from './driven.js'
 
 const ACME = scopeOf('orgs', ['acme'])

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import type { StoreSeen } from '../../../src/fallback/machine/state.js'
-import { NEUTRAL, type Override } from '../../../src/store/override.js'
+import { NEUTRAL, type Override } from '../../../src/store/override/override.js'
 import { CALM, DEAD, Driven, FAILED, FAILING, Files, fallen, LATE } from './driven.js'
 
 const FALLEN: Override = fallen().files.stored

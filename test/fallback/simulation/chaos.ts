@@ -1,7 +1,7 @@
 import type { FallbackGuardrails } from '../../../src/fallback/evidence/evidence.js'
 import { OVERRIDE_FLAG_KEY } from '../../../src/protocol/fallback.js'
 import { scopeOf } from '../../../src/protocol/fallback-scope.js'
-import { isObject, type JsonObject } from '../../../src/store/override-flag.js'
+import { isObject, type JsonObject } from '../../../src/store/override/override-flag.js'
 import type { Checks } from './checks.js'
 import type { Random } from './random.js'
 import type { Host, SimReplica } from './replica.js'

@@ -1,12 +1,12 @@
 import { OVERRIDE_FLAG_KEY } from '../../../src/protocol/fallback.js'
 import { covers as isInScope, type ScopeSubject } from '../../../src/protocol/fallback-scope.js'
-import { type Override, scopeOfAuto } from '../../../src/store/override.js'
+import { type Override, scopeOfAuto } from '../../../src/store/override/override.js'
 import {
   overrideOfMetadata,
   type ParsedOverride,
   parseOverride,
-} from '../../../src/store/override-document.js'
-import { isObject } from '../../../src/store/override-flag.js'
+} from '../../../src/store/override/override-document.js'
+import { isObject } from '../../../src/store/override/override-flag.js'
 
 /** Who put a content there. */
 export type Author = 'machine' | 'person'

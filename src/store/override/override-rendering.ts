@@ -1,4 +1,4 @@
-import { OVERRIDE_FLAG_KEY } from '../protocol/fallback.js'
+import { OVERRIDE_FLAG_KEY } from '../../protocol/fallback.js'
 import { flagChecksum } from './checksum.js'
 import { flagdRefusal } from './flagd-check.js'
 import type { Override } from './override.js'

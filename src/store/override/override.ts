@@ -1,5 +1,5 @@
-import type { Actor, FallbackCause } from '../protocol/fallback.js'
-import type { Scope } from '../protocol/fallback-scope.js'
+import type { Actor, FallbackCause } from '../../protocol/fallback.js'
+import type { Scope } from '../../protocol/fallback-scope.js'
 
 /** Instants here are wall-clock ms since the epoch, as the writer's clock had them: for people, and for durations
  * between two of the same write. Between machines they decide nothing. */

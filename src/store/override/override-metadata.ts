@@ -5,15 +5,15 @@ import {
   fallbackCauseSchema,
   fallbackStateSchema,
   manualScopeSchema,
-} from '../protocol/fallback.js'
-import { tripReason } from '../protocol/fallback-reason.js'
+} from '../../protocol/fallback.js'
+import { tripReason } from '../../protocol/fallback-reason.js'
 import {
   fallbackScopeSchema,
   joinScopeIds,
   readScope,
   scopeName,
   scopeNote,
-} from '../protocol/fallback-scope.js'
+} from '../../protocol/fallback-scope.js'
 import {
   type AutoLayer,
   type ManualLayer,

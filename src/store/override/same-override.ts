@@ -1,6 +1,6 @@
-import { canonicalJson } from '../../store/checksum.js'
-import type { Override } from '../../store/override.js'
-import type { Json } from '../../store/override-flag.js'
+import { canonicalJson } from './checksum.js'
+import type { Override } from './override.js'
+import type { Json } from './override-flag.js'
 
 /** The same in every part. */
 export function isSameOverride(a: Override, b: Override): boolean {

@@ -1,17 +1,22 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { checkFlagDocument } from '../../src/decision/check/ops-file-check.js'
-import { OVERRIDE_FLAG_KEY } from '../../src/protocol/fallback.js'
-import { scopeOf } from '../../src/protocol/fallback-scope.js'
-import { booleanFlag } from '../../src/store/flagd-check.js'
-import { type AutoLayer, type HandEdit, NEUTRAL, type Override } from '../../src/store/override.js'
+import { checkFlagDocument } from '../../../src/decision/check/ops-file-check.js'
+import { OVERRIDE_FLAG_KEY } from '../../../src/protocol/fallback.js'
+import { scopeOf } from '../../../src/protocol/fallback-scope.js'
+import { booleanFlag } from '../../../src/store/override/flagd-check.js'
+import {
+  type AutoLayer,
+  type HandEdit,
+  NEUTRAL,
+  type Override,
+} from '../../../src/store/override/override.js'
 import {
   handEditOf,
   type ParsedOverride,
   parseOverride,
   renderOverride,
-} from '../../src/store/override-document.js'
+} from '../../../src/store/override/override-document.js'
 import { anyOverride, anyRule, anySubject, propertyRuns } from './override-arbitrary.js'
 
 const TEMPLATE = readFileSync('flags/auto-fallback.flagd.json', 'utf8')

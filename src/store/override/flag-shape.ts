@@ -1,4 +1,4 @@
-import { OVERRIDE_FLAG_KEY } from '../protocol/fallback.js'
+import { OVERRIDE_FLAG_KEY } from '../../protocol/fallback.js'
 import { isObject, type Json, type JsonObject } from './override-flag.js'
 import { lineAt, parseStrictJson } from './strict-json.js'
 

@@ -1,7 +1,13 @@
 import fc from 'fast-check'
-import { fallbackCauseSchema } from '../../src/protocol/fallback.js'
-import { type Scope, scopeOf } from '../../src/protocol/fallback-scope.js'
-import type { AutoLayer, ManualLayer, ManualTarget, Override, Trip } from '../../src/store/override.js'
+import { fallbackCauseSchema } from '../../../src/protocol/fallback.js'
+import { type Scope, scopeOf } from '../../../src/protocol/fallback-scope.js'
+import type {
+  AutoLayer,
+  ManualLayer,
+  ManualTarget,
+  Override,
+  Trip,
+} from '../../../src/store/override/override.js'
 
 /** `PROPERTY_RUNS` holds the properties of this room to longer runs. */
 export const propertyRuns = (usual: number): { numRuns: number } => ({

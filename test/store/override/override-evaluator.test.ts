@@ -1,13 +1,18 @@
 import { FlagdCore } from '@openfeature/flagd-core'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { evaluationContext } from '../../src/decision/caller.js'
-import { silentSdkLogger } from '../../src/decision/sdk-logger.js'
-import { OVERRIDE_FLAG_KEY } from '../../src/protocol/fallback.js'
-import { scopeOf } from '../../src/protocol/fallback-scope.js'
-import { type AutoLayer, type ManualLayer, NEUTRAL, type Override } from '../../src/store/override.js'
-import { renderOverride } from '../../src/store/override-document.js'
-import { createOverrideEvaluator } from '../../src/store/override-evaluator.js'
+import { evaluationContext } from '../../../src/decision/caller.js'
+import { silentSdkLogger } from '../../../src/decision/sdk-logger.js'
+import { OVERRIDE_FLAG_KEY } from '../../../src/protocol/fallback.js'
+import { scopeOf } from '../../../src/protocol/fallback-scope.js'
+import {
+  type AutoLayer,
+  type ManualLayer,
+  NEUTRAL,
+  type Override,
+} from '../../../src/store/override/override.js'
+import { renderOverride } from '../../../src/store/override/override-document.js'
+import { createOverrideEvaluator } from '../../../src/store/override/override-evaluator.js'
 import { anyAuto, anyOverride, anySubject, propertyRuns } from './override-arbitrary.js'
 
 const TRIP = { cause: 'latency', value: 250_000, threshold: 240_000 } as const

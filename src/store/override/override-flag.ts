@@ -1,4 +1,4 @@
-import type { Scope } from '../protocol/fallback-scope.js'
+import type { Scope } from '../../protocol/fallback-scope.js'
 import {
   type AutoLayer,
   type ManualLayer,

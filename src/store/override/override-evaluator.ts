@@ -1,5 +1,5 @@
-import { OVERRIDE_FLAG_KEY } from '../protocol/fallback.js'
-import { covers } from '../protocol/fallback-scope.js'
+import { OVERRIDE_FLAG_KEY } from '../../protocol/fallback.js'
+import { covers } from '../../protocol/fallback-scope.js'
 import { booleanFlag, type EvaluatedSubject } from './flagd-check.js'
 import type { Override } from './override.js'
 import { renderOverride } from './override-rendering.js'

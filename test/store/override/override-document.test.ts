@@ -2,12 +2,21 @@ import { readFileSync } from 'node:fs'
 import { MemoryStorage } from '@openfeature/flagd-core'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { checkFlagDocument } from '../../src/decision/check/ops-file-check.js'
-import { silentSdkLogger } from '../../src/decision/sdk-logger.js'
-import { OVERRIDE_FLAG_KEY } from '../../src/protocol/fallback.js'
-import { scopeOf } from '../../src/protocol/fallback-scope.js'
-import { type AutoLayer, type ManualLayer, NEUTRAL, type Override } from '../../src/store/override.js'
-import { overrideOfMetadata, parseOverride, renderOverride } from '../../src/store/override-document.js'
+import { checkFlagDocument } from '../../../src/decision/check/ops-file-check.js'
+import { silentSdkLogger } from '../../../src/decision/sdk-logger.js'
+import { OVERRIDE_FLAG_KEY } from '../../../src/protocol/fallback.js'
+import { scopeOf } from '../../../src/protocol/fallback-scope.js'
+import {
+  type AutoLayer,
+  type ManualLayer,
+  NEUTRAL,
+  type Override,
+} from '../../../src/store/override/override.js'
+import {
+  overrideOfMetadata,
+  parseOverride,
+  renderOverride,
+} from '../../../src/store/override/override-document.js'
 import { anyOverride, propertyRuns } from './override-arbitrary.js'
 
 const TEMPLATE = readFileSync('flags/auto-fallback.flagd.json', 'utf8')

@@ -1,6 +1,6 @@
 import { FlagdCore, MemoryStorage } from '@openfeature/flagd-core'
 import { z } from 'zod'
-import { errorText } from '../core/errors.js'
+import { errorText } from '../../core/errors.js'
 
 type SdkLogger = NonNullable<ConstructorParameters<typeof FlagdCore>[1]>
 

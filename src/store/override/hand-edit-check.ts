@@ -1,5 +1,5 @@
-import { objectFormText } from '../core/flag-list.js'
-import { OVERRIDE_FLAG_KEY } from '../protocol/fallback.js'
+import { objectFormText } from '../../core/flag-list.js'
+import { OVERRIDE_FLAG_KEY } from '../../protocol/fallback.js'
 import { type FlagShape, readFlagShape } from './flag-shape.js'
 import { booleanFlag, flagdRefusal } from './flagd-check.js'
 import { type HandEdit, NEUTRAL } from './override.js'
