@@ -40,8 +40,8 @@ import { openSqliteSessionStore } from './sessions/sqlite-session-store.js'
 import { createFenceGate, type FenceGate } from './shadow/run/fence-gate.js'
 import { createRecoveryShadows, type RecoveryShadows } from './shadow/run/recovery-shadows.js'
 import { createShadowing } from './shadow/run/shadowing.js'
-import { createFileFlagStore } from './store/file-flag-store.js'
-import { createOpsFile } from './store/ops-file.js'
+import { createFileFlagStore } from './store/file/file-flag-store.js'
+import { createOpsFile } from './store/file/ops-file.js'
 
 /** What every part is made from. */
 export interface Surroundings {

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock } from '../../dist/core/clock.js'
-import { createFileFlagStore } from '../../dist/store/file-flag-store.js'
+import { createFileFlagStore } from '../../dist/store/file/file-flag-store.js'
 import { parseOverride, renderOverride } from '../../dist/store/override/override-document.js'
 
 const [path, id, most] = process.argv.slice(2)

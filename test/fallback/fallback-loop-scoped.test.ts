@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { createMemoryFiles } from '../../src/store/memory-flag-store.js'
+import { createMemoryFiles } from '../../src/store/file/memory-flag-store.js'
 import { NEUTRAL, scopeOfAuto } from '../../src/store/override/override.js'
 import { renderOverride } from '../../src/store/override/override-rendering.js'
 import { SUBJECT, setUpLoop } from './loop-setup.js'

@@ -11,12 +11,12 @@ import { createJudgedLog } from '../../src/metrics/judged-log.js'
 import { createJudgedWindow } from '../../src/metrics/judged-window.js'
 import { createPublicWindows } from '../../src/metrics/public-windows.js'
 import type { FallbackPolicy } from '../../src/protocol/fallback.js'
-import type { FlagStore, FlagStoreFault } from '../../src/store/flag-store.js'
 import {
   createMemoryFiles,
   createMemoryFlagStore,
   type MemoryFiles,
-} from '../../src/store/memory-flag-store.js'
+} from '../../src/store/file/memory-flag-store.js'
+import type { FlagStore, FlagStoreFault } from '../../src/store/flag-store.js'
 import { NEUTRAL } from '../../src/store/override/override.js'
 import { parseOverride } from '../../src/store/override/override-document.js'
 import { renderOverride } from '../../src/store/override/override-rendering.js'

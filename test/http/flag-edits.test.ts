@@ -19,8 +19,8 @@ import {
   flagsViewSchema,
 } from '../../src/protocol/flag-edit.js'
 import { flagEditEntrySchema } from '../../src/protocol/flag-edit-record.js'
+import { createOpsFile } from '../../src/store/file/ops-file.js'
 import type { OpsFile } from '../../src/store/flag-store.js'
-import { createOpsFile } from '../../src/store/ops-file.js'
 import { dataOf, errorOf } from '../support/answers.js'
 import { capturingLogger } from '../support/capturing-logger.js'
 import { sampleExecution } from '../support/comparisons.js'

@@ -100,6 +100,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'fallback/machine': ['fallback', 'fallback/evidence'],
   'fallback/probe': ['fallback/evidence'],
   'shadow/run': ['shadow/compare', 'shadow/report'],
+  'store/file': ['store'],
 }
 
 /** The room within a room, or the file of `WITHIN`. */

@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
-import { createFileFlagStore } from '../../src/store/file-flag-store.js'
+import { createFileFlagStore } from '../../src/store/file/file-flag-store.js'
 import {
   createMemoryFiles,
   createMemoryFlagStore,
   type MemoryFiles,
-} from '../../src/store/memory-flag-store.js'
+} from '../../src/store/file/memory-flag-store.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { flagStoreContract } from './flag-store-contract.js'
 

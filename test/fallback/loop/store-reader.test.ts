@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { systemClock } from '../../../src/core/clock.js'
 import { FlagStoreReader } from '../../../src/fallback/loop/store-reader.js'
-import { createMemoryFiles, createMemoryFlagStore } from '../../../src/store/memory-flag-store.js'
+import { createMemoryFiles, createMemoryFlagStore } from '../../../src/store/file/memory-flag-store.js'
 
 describe('the reader of the store', () => {
   for (const [how, broken] of [

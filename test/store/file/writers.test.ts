@@ -2,12 +2,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { systemClock } from '../../src/core/clock.js'
-import { createFileFlagStore } from '../../src/store/file-flag-store.js'
-import { hashOf } from '../../src/store/read-file.js'
-import { STORE_STEPS, type StoreStep } from '../../src/store/steps.js'
-import { saveByRename } from '../support/flag-files.js'
-import { type Forked, forked, killForked } from '../support/forked.js'
+import { systemClock } from '../../../src/core/clock.js'
+import { createFileFlagStore } from '../../../src/store/file/file-flag-store.js'
+import { hashOf } from '../../../src/store/file/read-file.js'
+import { STORE_STEPS, type StoreStep } from '../../../src/store/file/steps.js'
+import { saveByRename } from '../../support/flag-files.js'
+import { type Forked, forked, killForked } from '../../support/forked.js'
 import type { Task, Written } from './writer-process.js'
 
 const OVERRIDE = 'auto-fallback.flagd.json'
@@ -71,7 +71,7 @@ describe('processes that write one file', function () {
   let writers: readonly Forked[] = []
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), 'chat-cutover-'))
-    writers = STORE_STEPS.map(() => forked('test/store/writer-process.ts', []))
+    writers = STORE_STEPS.map(() => forked('test/store/file/writer-process.ts', []))
     for (const writer of writers) expect(await writer.message()).to.equal('"ready"')
   })
   after(async () => {

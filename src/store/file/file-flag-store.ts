@@ -1,13 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import type { Clock } from '../core/clock.js'
-import { FileLock, type HeldLock } from './file-lock.js'
-import type { Expected, FlagStore, Stored, WriteResult } from './flag-store.js'
-import { Lane } from './lane.js'
-import { asidePath, removeLeftovers, temporaryPath } from './leftovers.js'
-import { hashOf, MAX_WRITTEN_BYTES, readStored } from './read-file.js'
-import { isExpected, replaceFile } from './replace-file.js'
-import { type Gate, GivenUp, type StepFaults, type StoreStep } from './steps.js'
+import type { Clock } from '../../core/clock.js'
+import type { Expected, FlagStore, Stored, WriteResult } from '../flag-store.js'
 import {
   flagStoreClosed,
   flagStoreFault,
@@ -15,7 +9,13 @@ import {
   OVERRIDE_NAMES,
   type StoreNames,
   tooLargeToWrite,
-} from './store-fault.js'
+} from '../store-fault.js'
+import { FileLock, type HeldLock } from './file-lock.js'
+import { Lane } from './lane.js'
+import { asidePath, removeLeftovers, temporaryPath } from './leftovers.js'
+import { hashOf, MAX_WRITTEN_BYTES, readStored } from './read-file.js'
+import { isExpected, replaceFile } from './replace-file.js'
+import { type Gate, GivenUp, type StepFaults, type StoreStep } from './steps.js'
 import { type StoreFiles, storeFiles } from './store-files.js'
 
 export interface FileFlagStoreOptions {

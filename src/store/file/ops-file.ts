@@ -1,6 +1,6 @@
+import type { OpsFile } from '../flag-store.js'
+import { OPS_NAMES } from '../store-fault.js'
 import { createFileFlagStore, type FileFlagStoreOptions } from './file-flag-store.js'
-import type { OpsFile } from './flag-store.js'
-import { OPS_NAMES } from './store-fault.js'
 
 /**
  * The operators' file at `path` (CHAT_FLAGS_FILE), written as the override is: whole or not at all, under a lock beside it,

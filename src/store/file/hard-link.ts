@@ -1,5 +1,5 @@
 import { link } from 'node:fs/promises'
-import { errorCode } from '../core/errors.js'
+import { errorCode } from '../../core/errors.js'
 
 /** codes by which file systems say that they have no hard links, or none of this file */
 const UNSUPPORTED = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL', 'EXDEV'])

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { open, readFile, stat, unlink, writeFile } from 'node:fs/promises'
-import type { Clock } from '../core/clock.js'
-import { errorCode } from '../core/errors.js'
+import type { Clock } from '../../core/clock.js'
+import { errorCode } from '../../core/errors.js'
+import { FlagStoreFailure, lockTimeout } from '../store-fault.js'
 import { hardLink } from './hard-link.js'
 import { isAbandoned, type LockOwner, markFree, markHeld, newOwner, parseOwner } from './lock-owner.js'
 import type { Gate } from './steps.js'
-import { FlagStoreFailure, lockTimeout } from './store-fault.js'
 
 /** how long one call waits for others to be done with the files (ms) */
 const WAIT_MS = 1_500

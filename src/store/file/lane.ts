@@ -1,5 +1,5 @@
-import type { Clock } from '../core/clock.js'
-import { scheduleDeadline } from '../core/deadline.js'
+import type { Clock } from '../../core/clock.js'
+import { scheduleDeadline } from '../../core/deadline.js'
 
 /** calls that may wait for their turn */
 const MAX_WAITING = 64

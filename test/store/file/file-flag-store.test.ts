@@ -14,14 +14,14 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { expect } from 'chai'
-import { systemClock } from '../../src/core/clock.js'
-import { createFileFlagStore } from '../../src/store/file-flag-store.js'
-import type { Expected, FlagStore, WriteResult } from '../../src/store/flag-store.js'
-import { STORE_STEPS, type StoreStep } from '../../src/store/steps.js'
-import { saveByRename } from '../support/flag-files.js'
-import { manualClock } from '../support/manual-clock.js'
-import { temporaryDirectory } from '../support/temporary-directory.js'
-import { until } from '../support/until.js'
+import { systemClock } from '../../../src/core/clock.js'
+import { createFileFlagStore } from '../../../src/store/file/file-flag-store.js'
+import { STORE_STEPS, type StoreStep } from '../../../src/store/file/steps.js'
+import type { Expected, FlagStore, WriteResult } from '../../../src/store/flag-store.js'
+import { saveByRename } from '../../support/flag-files.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { temporaryDirectory } from '../../support/temporary-directory.js'
+import { until } from '../../support/until.js'
 
 const OVERRIDE = 'auto-fallback.flagd.json'
 

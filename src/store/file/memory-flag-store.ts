@@ -1,7 +1,7 @@
-import type { Expected, FlagStore, FlagStoreFault, Stored, WriteResult } from './flag-store.js'
+import type { Expected, FlagStore, FlagStoreFault, Stored, WriteResult } from '../flag-store.js'
+import { flagStoreClosed, tooLargeToWrite } from '../store-fault.js'
 import { hashOf, MAX_WRITTEN_BYTES } from './read-file.js'
 import { isExpected } from './replace-file.js'
-import { flagStoreClosed, tooLargeToWrite } from './store-fault.js'
 
 /** Both files in memory, shared by the stores made over them; a test writes into them as a person would. */
 export interface MemoryFiles {

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { expect } from 'chai'
-import { systemClock } from '../../src/core/clock.js'
-import { createFileFlagStore } from '../../src/store/file-flag-store.js'
-import type { FlagStore, WriteResult } from '../../src/store/flag-store.js'
-import { temporaryDirectory } from '../support/temporary-directory.js'
+import { systemClock } from '../../../src/core/clock.js'
+import { createFileFlagStore } from '../../../src/store/file/file-flag-store.js'
+import type { FlagStore, WriteResult } from '../../../src/store/flag-store.js'
+import { temporaryDirectory } from '../../support/temporary-directory.js'
 
 const OVERRIDE = 'auto-fallback.flagd.json'
 

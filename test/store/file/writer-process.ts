@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { systemClock } from '../../src/core/clock.js'
-import { createFileFlagStore } from '../../src/store/file-flag-store.js'
-import type { StoreStep } from '../../src/store/steps.js'
+import { systemClock } from '../../../src/core/clock.js'
+import { createFileFlagStore } from '../../../src/store/file/file-flag-store.js'
+import type { StoreStep } from '../../../src/store/file/steps.js'
 
 /** One write that succeeded. */
 export interface Written {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { errorCode } from '../core/errors.js'
-import { readFileBytes } from '../core/read-file.js'
-import type { ContentHash, Stored } from './flag-store.js'
-import { flagStoreFault, type StoreNames } from './store-fault.js'
+import { errorCode } from '../../core/errors.js'
+import { readFileBytes } from '../../core/read-file.js'
+import type { ContentHash, Stored } from '../flag-store.js'
+import { flagStoreFault, type StoreNames } from '../store-fault.js'
 
 /** what is written at most: what could not be read again could never be replaced, and the operators' flags go along */
 export const MAX_WRITTEN_BYTES = 1024 * 1024

@@ -1,11 +1,11 @@
 import { constants, copyFile, open, rename, stat, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { errorCode } from '../core/errors.js'
-import type { Expected, Stored } from './flag-store.js'
+import { errorCode } from '../../core/errors.js'
+import type { Expected, Stored } from '../flag-store.js'
+import type { StoreNames } from '../store-fault.js'
 import { hardLink } from './hard-link.js'
 import { readStored } from './read-file.js'
 import type { Gate } from './steps.js'
-import type { StoreNames } from './store-fault.js'
 
 const NEW_FILE_MODE = 0o644
 const PERMISSIONS = 0o7777
