@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../core/clock.js'
 import type { Logger } from '../core/logger.js'
-import type { LlmGate } from '../llm/gate.js'
-import { type FailedRequest, nextStep } from '../llm/next-step.js'
-import type { Entry, Refusal, Seat } from '../llm/seat.js'
+import type { LlmGate } from '../llm/gate/gate.js'
+import { type FailedRequest, nextStep } from '../llm/gate/next-step.js'
+import type { Entry, Refusal, Seat } from '../llm/gate/seat.js'
 import { DEADLINE_CODES } from '../protocol/execution-codes.js'
 import type {
   BackendEvent,

@@ -1,5 +1,5 @@
 import { guarded } from '../core/guarded.js'
-import type { Entry } from '../llm/seat.js'
+import type { Entry } from '../llm/gate/seat.js'
 import type { ChatBackend, ExecutionCall, Turn } from './backend.js'
 import { RoutedExecution, type RoutedLlmDeps } from './routed-execution.js'
 

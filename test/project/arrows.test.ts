@@ -99,6 +99,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'fallback/loop': ['fallback', 'fallback/machine', 'fallback/probe'],
   'fallback/machine': ['fallback', 'fallback/evidence'],
   'fallback/probe': ['fallback/evidence'],
+  'llm/gate': ['llm'],
   'shadow/run': ['shadow/compare', 'shadow/report'],
   'store/file': ['store'],
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { RetryBudget } from '../../src/llm/retry-budget.js'
+import { RetryBudget } from '../../../src/llm/gate/retry-budget.js'
 
 /** One thing that happens, `after` ms later. */
 const steps = fc.array(

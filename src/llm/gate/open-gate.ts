@@ -1,6 +1,6 @@
-import type { Clock } from '../core/clock.js'
-import type { Logger } from '../core/logger.js'
-import type { LlmEndpoint } from './endpoint.js'
+import type { Clock } from '../../core/clock.js'
+import type { Logger } from '../../core/logger.js'
+import type { LlmEndpoint } from '../endpoint.js'
 import { LlmGate } from './gate.js'
 
 /** The gate of a process; it tells the log which endpoints rest. */

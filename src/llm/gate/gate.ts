@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.js'
+import type { Clock } from '../../core/clock.js'
 import { AverageHold } from './average-hold.js'
 import { type Choice, choose } from './choose.js'
 import type { FailedRequest } from './next-step.js'

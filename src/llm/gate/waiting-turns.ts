@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../core/clock.js'
+import type { Clock, Timer } from '../../core/clock.js'
 import type { Choice } from './choose.js'
 import type { Entry, Refusal, Seat } from './seat.js'
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { type FailedRequest, nextStep, type Situation } from '../../src/llm/next-step.js'
-import { EXECUTION_ERROR_CODES } from '../../src/protocol/execution-codes.js'
+import { type FailedRequest, nextStep, type Situation } from '../../../src/llm/gate/next-step.js'
+import { EXECUTION_ERROR_CODES } from '../../../src/protocol/execution-codes.js'
 
 const situation = (given: Partial<Situation> = {}): Situation => ({
   shown: false,

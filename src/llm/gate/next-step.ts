@@ -1,4 +1,4 @@
-import type { ExecutionErrorCode } from '../protocol/execution-codes.js'
+import type { ExecutionErrorCode } from '../../protocol/execution-codes.js'
 
 /** ms before the one retry on the same endpoint, with jitter so that turns that failed together do not come together */
 const LEAST_DELAY_MS = 100

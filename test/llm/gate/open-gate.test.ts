@@ -1,8 +1,8 @@
 import { expect } from 'chai'
-import { llmEndpoint } from '../../src/llm/endpoint.js'
-import { openGate } from '../../src/llm/open-gate.js'
-import { capturingLogger } from '../support/capturing-logger.js'
-import { manualClock } from '../support/manual-clock.js'
+import { llmEndpoint } from '../../../src/llm/endpoint.js'
+import { openGate } from '../../../src/llm/gate/open-gate.js'
+import { capturingLogger } from '../../support/capturing-logger.js'
+import { manualClock } from '../../support/manual-clock.js'
 
 describe('the log of the endpoints that rest', () => {
   it('has one line when an endpoint begins to rest and one when it answers again', () => {

@@ -1,8 +1,8 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { LlmGate } from '../../src/llm/gate.js'
-import type { Entry, Refusal, Seat } from '../../src/llm/seat.js'
-import { type ManualClock, manualClock } from '../support/manual-clock.js'
+import { LlmGate } from '../../../src/llm/gate/gate.js'
+import type { Entry, Refusal, Seat } from '../../../src/llm/gate/seat.js'
+import { type ManualClock, manualClock } from '../../support/manual-clock.js'
 
 type End = Seat | Refusal
 
