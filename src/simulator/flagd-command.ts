@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { errorText } from '../core/errors.js'
 import { createLogger } from '../core/logger.js'
-import { type FlagdSimulatorOptions, startFlagdSimulator } from './flagd.js'
+import { type FlagdSimulatorOptions, startFlagdSimulator } from './flagd/flagd.js'
 
 const DEFAULT_FILES = ['flags/chat.flagd.json', 'flags/auto-fallback.flagd.json']
 

@@ -101,6 +101,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'fallback/probe': ['fallback/evidence'],
   'llm/gate': ['llm'],
   'shadow/run': ['shadow/compare', 'shadow/report'],
+  simulator: ['simulator/flagd'],
   'store/file': ['store'],
 }
 

@@ -13,7 +13,7 @@ import {
   type FlagdSimulator,
   type FlagdSimulatorOptions,
   startFlagdSimulator,
-} from '../../src/simulator/flagd.js'
+} from '../../src/simulator/flagd/flagd.js'
 
 export const RESOLVERS = ['in-process', 'rpc'] as const
 export type Resolver = (typeof RESOLVERS)[number]

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type FlagdSimulator, startFlagdSimulator } from '../../src/simulator/flagd.js'
+import { type FlagdSimulator, startFlagdSimulator } from '../../src/simulator/flagd/flagd.js'
 import { freePort } from './free-port.js'
 
 const BINARY = process.env.FLAGD_BIN ?? 'flagd'

@@ -5,7 +5,7 @@ import { type KeptTexts, openKeptTexts } from '../../../src/core/kept-texts.js'
 import { silentLogger } from '../../../src/core/logger.js'
 import type { Flags } from '../../../src/decision/flags.js'
 import { createFlags } from '../../../src/decision/open-feature-flags.js'
-import { type FlagdSimulator, startFlagdSimulator } from '../../../src/simulator/flagd.js'
+import { type FlagdSimulator, startFlagdSimulator } from '../../../src/simulator/flagd/flagd.js'
 import {
   CODE_DEFAULTS,
   callerOf,

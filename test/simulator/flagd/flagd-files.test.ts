@@ -11,9 +11,9 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { directoriesOf } from '../../src/simulator/flagd-directories.js'
-import { FlagFiles } from '../../src/simulator/flagd-files.js'
-import { type ProviderProbe, stringFlags, useFlagd, within } from '../support/flagd-fixture.js'
+import { directoriesOf } from '../../../src/simulator/flagd/flagd-directories.js'
+import { FlagFiles } from '../../../src/simulator/flagd/flagd-files.js'
+import { type ProviderProbe, stringFlags, useFlagd, within } from '../../support/flagd-fixture.js'
 
 const UNHARMED = [
   ['empty', ''],

@@ -1,6 +1,6 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js'
-import { type Clock, systemClock } from '../core/clock.js'
-import { type Logger, silentLogger } from '../core/logger.js'
+import { type Clock, systemClock } from '../../core/clock.js'
+import { type Logger, silentLogger } from '../../core/logger.js'
 import { FlagdControl } from './flagd-control.js'
 import { type FlagdFaults, type FlagdFaultsInput, flagdFaultsSchema, NO_FAULTS } from './flagd-faults.js'
 import { FlagFiles } from './flagd-files.js'

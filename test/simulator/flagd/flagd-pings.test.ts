@@ -1,15 +1,15 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { connectFlagd } from '../../src/decision/daemon/flagd-providers.js'
+import { connectFlagd } from '../../../src/decision/daemon/flagd-providers.js'
 import {
   type FrameHead,
   FrameReader,
   isPing,
   PingPolicy,
   tooManyPings,
-} from '../../src/simulator/flagd-pings.js'
-import { stringFlags, useFlagd } from '../support/flagd-fixture.js'
-import { until } from '../support/until.js'
+} from '../../../src/simulator/flagd/flagd-pings.js'
+import { stringFlags, useFlagd } from '../../support/flagd-fixture.js'
+import { until } from '../../support/until.js'
 
 const PING: FrameHead = { type: 0x6, flags: 0 }
 const DATA: FrameHead = { type: 0x0, flags: 0 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import type { Clock, Timer } from '../core/clock.js'
-import { errorCode } from '../core/errors.js'
+import type { Clock, Timer } from '../../core/clock.js'
+import { errorCode } from '../../core/errors.js'
 import { DirectoryWatch, directoriesOf } from './flagd-directories.js'
 
 // A file that is away longer is not watched any more by flagd's fsnotify ("a few seconds", measured on 0.16.1).

@@ -1,9 +1,9 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { FlagdEvaluator } from '../../src/simulator/flagd-evaluate.js'
-import { parseSource } from '../../src/simulator/flagd-source.js'
-import { FlagdStore } from '../../src/simulator/flagd-store.js'
-import { stringFlag, stringFlags } from '../support/flagd-fixture.js'
+import { FlagdEvaluator } from '../../../src/simulator/flagd/flagd-evaluate.js'
+import { parseSource } from '../../../src/simulator/flagd/flagd-source.js'
+import { FlagdStore } from '../../../src/simulator/flagd/flagd-store.js'
+import { stringFlag, stringFlags } from '../../support/flagd-fixture.js'
 
 function accepted(text: string) {
   const content = parseSource(text)

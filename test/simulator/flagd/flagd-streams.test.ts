@@ -1,8 +1,8 @@
 import { Writable } from 'node:stream'
 import { expect } from 'chai'
-import { changeEvent, KEEP_ALIVE, mergeEvents } from '../../src/simulator/flagd-events.js'
-import { PushStreams, UNAVAILABLE } from '../../src/simulator/flagd-streams.js'
-import { fromStruct, toStruct } from '../../src/simulator/flagd-struct.js'
+import { changeEvent, KEEP_ALIVE, mergeEvents } from '../../../src/simulator/flagd/flagd-events.js'
+import { PushStreams, UNAVAILABLE } from '../../../src/simulator/flagd/flagd-streams.js'
+import { fromStruct, toStruct } from '../../../src/simulator/flagd/flagd-struct.js'
 
 /** A client that takes the next message only when told to. */
 class SlowCall extends Writable {

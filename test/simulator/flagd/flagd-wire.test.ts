@@ -1,8 +1,8 @@
 import { status } from '@grpc/grpc-js'
 import { expect } from 'chai'
-import { evaluationService, syncService } from '../../src/simulator/flagd-proto.js'
-import { stringFlag, stringFlags, useFlagd } from '../support/flagd-fixture.js'
-import { RawFlagdClient } from '../support/flagd-raw-client.js'
+import { evaluationService, syncService } from '../../../src/simulator/flagd/flagd-proto.js'
+import { stringFlag, stringFlags, useFlagd } from '../../support/flagd-fixture.js'
+import { RawFlagdClient } from '../../support/flagd-raw-client.js'
 
 const OPS = {
   $evaluators: { orgs: { in: [{ var: 'orgId' }, ['org-a']] } },

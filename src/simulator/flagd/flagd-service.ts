@@ -5,7 +5,7 @@ import type {
   UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import type { JsonValue } from '@openfeature/server-sdk'
-import type { Clock, Timer } from '../core/clock.js'
+import type { Clock, Timer } from '../../core/clock.js'
 import { type Evaluated, FlagdEvaluator, type FlagType } from './flagd-evaluate.js'
 import { changeEvent, KEEP_ALIVE, mergeEvents, PROVIDER_READY } from './flagd-events.js'
 import { type FlagdFaults, NO_FAULTS } from './flagd-faults.js'

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { RESOLVERS, stringFlag, stringFlags, useFlagd } from '../support/flagd-fixture.js'
+import { RESOLVERS, stringFlag, stringFlags, useFlagd } from '../../support/flagd-fixture.js'
 
 const inOrg = (org: string) => ({ in: [{ var: 'orgId' }, [org]] })
 

@@ -1,5 +1,5 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import type { Clock } from '../core/clock.js'
+import type { Clock } from '../../core/clock.js'
 import { FrameReader, isPing, PingPolicy, tooManyPings } from './flagd-pings.js'
 
 /**

@@ -1,9 +1,9 @@
 import { status } from '@grpc/grpc-js'
 import { expect } from 'chai'
-import type { FlagdSimulator } from '../../src/simulator/flagd.js'
-import { evaluationService } from '../../src/simulator/flagd-proto.js'
-import { type ProviderProbe, RESOLVERS, stringFlags, useFlagd } from '../support/flagd-fixture.js'
-import { RawFlagdClient } from '../support/flagd-raw-client.js'
+import type { FlagdSimulator } from '../../../src/simulator/flagd/flagd.js'
+import { evaluationService } from '../../../src/simulator/flagd/flagd-proto.js'
+import { type ProviderProbe, RESOLVERS, stringFlags, useFlagd } from '../../support/flagd-fixture.js'
+import { RawFlagdClient } from '../../support/flagd-raw-client.js'
 
 const NO_FAULTS = { hang: false, unavailable: false, delayMs: 0, dropWatch: false, refuse: false }
 
