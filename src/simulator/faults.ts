@@ -35,6 +35,7 @@ export const faultsSchema = z
     hang: z
       .enum(['headers', 'body'])
       .describe('"headers": never answer; "body": send the head and nothing more'),
+    resetAfterMs: ms.describe('runtime: read the turn, work n ms, and reset the connection before any head'),
     garbage: z
       .union([z.literal(true), count])
       .describe('n unparsable frames before the answer, or true: nothing else, without end'),

@@ -42,6 +42,11 @@ export async function startRuntimeSimulator(options: SimulatorOptions = {}): Pro
     running.set(sessionId, cancelled)
     try {
       if (!(await awaitHead(faults, leaving.signal))) return
+      if (faults.resetAfterMs !== undefined) {
+        await sleep(faults.resetAfterMs)
+        response.socket?.resetAndDestroy()
+        return
+      }
       const body = begin(request, response, faults)
       if (body === undefined) return
       const stream = new FaultyStream(response, faults, DIALECT, stop)

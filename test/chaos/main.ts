@@ -3,6 +3,7 @@ import { cpus, loadavg } from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { measureNumbers, type Numbers } from './numbers.js'
 import { type Row, type RowResult, runRow } from './row.js'
+import { CLOCK_ROWS } from './rows-clock.js'
 import { FILE_ROWS } from './rows-files.js'
 import { FLAGD_ROWS } from './rows-flagd.js'
 import { KILL_ROWS } from './rows-kill.js'
@@ -11,6 +12,7 @@ import { RACE_ROWS } from './rows-race.js'
 import { RAMP_ROWS } from './rows-ramp.js'
 import { REPLICA_ROWS } from './rows-replicas.js'
 import { RUNTIME_ROWS } from './rows-runtime.js'
+import { TURN_ROWS } from './rows-turns.js'
 import { isMet } from './statistics.js'
 import { numberTable, rowTable } from './table.js'
 import { type Asked, askedOf, USAGE } from './usage.js'
@@ -23,12 +25,14 @@ const PARTS = ['drills', 'numbers'] as const
 const LANES = 2
 const ROWS = [
   ...RUNTIME_ROWS,
+  ...TURN_ROWS,
   ...FLAGD_ROWS,
   ...FILE_ROWS,
   ...RACE_ROWS,
   ...KILL_ROWS,
   ...REPLICA_ROWS,
   ...MACHINE_ROWS,
+  ...CLOCK_ROWS,
   ...RAMP_ROWS,
 ]
 const say = (text: string): void => void process.stderr.write(`\u2022 ${text}\n`)

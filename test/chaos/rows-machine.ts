@@ -128,7 +128,15 @@ const stopped: Row = {
       ({ replica, startedAt, endedAt }) =>
         replica === 'a' && startedAt < since && endedAt > since + STOPPED_MS,
     )
-    return [neverLeft(stage, since), `${held.length} answers under way went on afterwards`]
+    const over = stage.traffic.ended.filter(
+      ({ startedAt, failover }) => startedAt > since - STOPPED_MS && failover,
+    )
+    const causes = [...new Set(over.map(({ replica, cause }) => `${cause} on ${replica}`))].sort()
+    return [
+      neverLeft(stage, since),
+      `${held.length} answers under way went on afterwards`,
+      `${over.length} failed over${causes.length === 0 ? '' : `: ${causes.join(', ')}`}`,
+    ]
   },
 }
 

@@ -19,6 +19,8 @@ export interface StageOptions {
   readonly perSecond: number
   /** of all turns, in tenths: those of `org-0`; by default each of ten orgs has as many */
   readonly mainOrgShare?: number
+  /** ms a user waits for the first of the answer, and then leaves; absent: to the end */
+  readonly leaveAfterMs?: number
   /** written into the operators' file; empty: as shipped */
   readonly guardrails: object
   readonly resolver?: 'file' | 'in-process' | 'rpc'
@@ -58,7 +60,7 @@ export class Stage {
   readonly human: Human
 
   private constructor(readonly parts: Parts) {
-    this.traffic = new Traffic(parts.options.perSecond, parts.options.mainOrgShare)
+    this.traffic = new Traffic(parts.options)
     this.watch = new OverrideWatch(parts.overrideFile)
     this.human = new Human(parts.opsFile)
   }

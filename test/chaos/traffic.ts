@@ -30,10 +30,14 @@ export class Traffic {
   #startedAt = 0
   #sent = 0
 
-  /** @param mainOrgShare of all turns, in tenths, that are of the first org */
   constructor(
-    private readonly perSecond: number,
-    private readonly mainOrgShare = 0,
+    private readonly options: {
+      readonly perSecond: number
+      /** of all turns, in tenths, that are of the first org */
+      readonly mainOrgShare?: number
+      /** ms a user waits for the first of the answer; absent: to the end */
+      readonly leaveAfterMs?: number
+    },
   ) {}
 
   async start(targets: readonly Target[]): Promise<void> {
@@ -73,7 +77,8 @@ export class Traffic {
   }
 
   #send(): void {
-    const due = Math.floor(((performance.now() - this.#startedAt) / 1000) * this.perSecond) - this.#sent
+    const due =
+      Math.floor(((performance.now() - this.#startedAt) / 1000) * this.options.perSecond) - this.#sent
     for (let n = 0; n < Math.min(due, MAX_BURST); n += 1) {
       this.#sent += 1
       this.#one(this.#sent)
@@ -89,13 +94,15 @@ export class Traffic {
       this.unsent += 1
       return
     }
-    const org = number % 10 < this.mainOrgShare * 10 ? 0 : number % ORGS
+    const { mainOrgShare = 0, leaveAfterMs } = this.options
+    const org = number % 10 < mainOrgShare * 10 ? 0 : number % ORGS
     const flight = runTurn({
       agent: this.#agent,
       ...target,
       org: `org-${org}`,
       authorization: this.#tokens[org] ?? '',
       message: `m-${number}-end`,
+      ...(leaveAfterMs === undefined ? {} : { leaveAfterMs }),
     }).then((end) => {
       this.#flying.delete(flight)
       if (end.kind !== 'ok' && this.#gone.has(end.replica)) this.cut += 1

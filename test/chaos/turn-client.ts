@@ -4,8 +4,9 @@ import { parseEvents } from '../support/chat-client.js'
 /**
  * How one turn ended for its client. Before the commit point (the first text) nothing may fail; after it an honest error
  * is allowed. `broken`: no terminal event, more than one, something after it, or a `done` without the whole answer.
+ * `left`: its user lost patience.
  */
-export type TurnKind = 'ok' | 'failed_before' | 'failed_after' | 'broken'
+export type TurnKind = 'ok' | 'failed_before' | 'failed_after' | 'broken' | 'left'
 
 export interface TurnEnd {
   readonly org: string
@@ -21,6 +22,8 @@ export interface TurnEnd {
   /** the decision's reason */
   readonly reason?: string
   readonly failover: boolean
+  /** cause and phase of the failover; `""` without one */
+  readonly cause?: string
 }
 
 export interface TurnCall {
@@ -31,10 +34,14 @@ export interface TurnCall {
   readonly authorization: string
   /** a text of its own, without spaces: both simulators end their answer with it */
   readonly message: string
+  /** ms without a text after which the user leaves */
+  readonly leaveAfterMs?: number
 }
 
 /** ms; far longer than any deadline of a drill */
 const TURN_MS = 60_000
+
+const LEFT = 'the user left'
 
 type Answer =
   | { readonly kind: 'answer'; readonly status: number; readonly body: string; readonly cut: string }
@@ -45,19 +52,22 @@ export async function runTurn(call: TurnCall): Promise<TurnEnd> {
   const startedAt = performance.now()
   const answer = await post(call)
   const times = { org: call.org, replica: call.replica, startedAt, endedAt: performance.now() }
+  if ((answer.kind === 'none' ? answer.why : answer.cut) === LEFT)
+    return { ...times, kind: 'left', detail: LEFT, failover: false }
   if (answer.kind === 'none') return { ...times, kind: 'failed_before', detail: answer.why, failover: false }
   if (answer.status !== 200)
     return { ...times, kind: 'failed_before', detail: `HTTP ${answer.status}`, failover: false }
   return { ...times, ...classify(answer.body, answer.cut, call.message) }
 }
 
-function post({ agent, url, authorization, message }: TurnCall): Promise<Answer> {
+function post({ agent, url, authorization, message, leaveAfterMs }: TurnCall): Promise<Answer> {
   const payload = Buffer.from(JSON.stringify({ agentId: 'assistant', message }))
   return new Promise((resolve) => {
     const pieces: Buffer[] = []
     let status = 0
     const settle = (cut: string): void => {
       clearTimeout(timer)
+      clearTimeout(patience)
       const body = Buffer.concat(pieces).toString('utf8')
       resolve(status === 0 ? { kind: 'none', why: cut } : { kind: 'answer', status, body, cut })
     }
@@ -70,18 +80,27 @@ function post({ agent, url, authorization, message }: TurnCall): Promise<Answer>
       },
       (response) => {
         status = response.statusCode ?? 0
-        response.on('data', (piece: Buffer) => void pieces.push(piece))
-        response.on('error', (error) => settle(error.message))
+        response.on('data', (piece: Buffer) => {
+          pieces.push(piece)
+          if (piece.includes('"type":"text"')) clearTimeout(patience)
+        })
+        response.on('error', (error) => settle(hasLeft ? LEFT : error.message))
         response.on('end', () => settle(''))
       },
     )
     const timer = setTimeout(() => call.destroy(new Error(`no end within ${TURN_MS} ms`)), TURN_MS)
+    let hasLeft = false
+    const leave = (): void => {
+      hasLeft = true
+      call.destroy(new Error(LEFT))
+    }
+    const patience = leaveAfterMs === undefined ? undefined : setTimeout(leave, leaveAfterMs)
     call.on('error', (error) => settle(error.message))
     call.end(payload)
   })
 }
 
-type Classified = Pick<TurnEnd, 'kind' | 'detail' | 'decided' | 'reason' | 'failover'>
+type Classified = Pick<TurnEnd, 'kind' | 'detail' | 'decided' | 'reason' | 'failover' | 'cause'>
 
 /** The whole stream, by the protocol's own words. */
 export function classify(body: string, cut: string, message: string): Classified {
@@ -119,12 +138,14 @@ function framesOf(body: string): ReturnType<typeof parseEvents> | undefined {
   }
 }
 
-function decisionOf(data: unknown): Pick<TurnEnd, 'decided' | 'reason' | 'failover'> {
+function decisionOf(data: unknown): Pick<TurnEnd, 'decided' | 'reason' | 'failover' | 'cause'> {
   const decision = part(data, 'decision')
+  const failover = part(data, 'failover')
   return {
     decided: field(decision, 'mode') === 'direct_llm' ? 'direct_llm' : 'runtime_orchestrator',
     reason: field(decision, 'reason'),
-    failover: part(data, 'failover') !== undefined,
+    failover: failover !== undefined,
+    cause: failover === undefined ? '' : `${field(failover, 'cause')} (${field(failover, 'phase')})`,
   }
 }
 

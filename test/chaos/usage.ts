@@ -2,7 +2,7 @@ export const USAGE = `Breaks runtime, flagd, flag files, disk and replicas under
 
 Usage: npm run chaos -- [options] [word...]
 
-  npm run chaos                     every drill and every number, in about six minutes
+  npm run chaos                     every drill and every number, in about eight minutes
   npm run chaos -- killed flagd     the drills whose name has one of these words, one after another
   npm run chaos -- --numbers        the numbers alone
   npm run chaos -- --list           the names of the drills

@@ -38,6 +38,17 @@ describe('simulated runtime', () => {
     expect(names.at(-1)).to.equal('execution_complete')
   })
 
+  it('resets the connection of a turn that it has read, and answers its health', async () => {
+    simulator.faults = { resetAfterMs: 5 }
+    const refused = await post(simulator.url + EXECUTE, BODY).then(
+      () => 'answered',
+      (thrown: Error) => (thrown.cause as NodeJS.ErrnoException).code,
+    )
+    expect(refused).to.equal('ECONNRESET')
+    expect(simulator.requests.map(({ path }) => path)).to.deep.equal([EXECUTE])
+    expect((await fetch(`${simulator.url}/health`)).status).to.equal(200)
+  })
+
   it('puts plan, tool, skill, mcp and file events into a tool turn', async () => {
     for (const turn of [{ user_message: 'a tool' }, { user_message: '用工具' }, { agent_id: 'tools' }]) {
       const text = await (await post(simulator.url + EXECUTE, { ...BODY, ...turn })).text()
