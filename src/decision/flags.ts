@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js'
-import type { KeptTexts } from '../core/kept-texts.js'
 import type { Logger } from '../core/logger.js'
+import type { KeptTexts } from '../core/sqlite/kept-texts.js'
 import { type FallbackPolicy, OVERRIDE_FLAG_KEY } from '../protocol/fallback.js'
 import type { AgentProfile } from './agent-profile.js'
 import type { Caller } from './caller.js'

@@ -10,8 +10,8 @@ import {
 import type { TokenKeys } from '../config.js'
 import type { Clock, Timer } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
-import type { KeptTexts } from '../core/kept-texts.js'
 import type { Logger } from '../core/logger.js'
+import type { KeptTexts } from '../core/sqlite/kept-texts.js'
 import { keysNotRefreshed } from './events.js'
 import { KeptKeys } from './kept-keys.js'
 

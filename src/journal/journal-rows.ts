@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { SqlRow, SqlValue } from '../core/sqlite.js'
+import type { SqlRow, SqlValue } from '../core/sqlite/sqlite.js'
 import {
   actorSchema,
   fallbackCauseSchema,

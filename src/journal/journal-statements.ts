@@ -1,4 +1,4 @@
-import type { SqliteDatabase, SqlRow, SqlStatement, SqlValue } from '../core/sqlite.js'
+import type { SqliteDatabase, SqlRow, SqlStatement, SqlValue } from '../core/sqlite/sqlite.js'
 import type { ComparisonContent, ComparisonQuery } from './comparison.js'
 import type {
   ComparisonEntry,

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.js'
-import type { SqliteDatabase, SqlStatement } from '../core/sqlite.js'
+import type { SqliteDatabase, SqlStatement } from '../core/sqlite/sqlite.js'
 import { flagEditRecordSchema, isFlagEdit } from '../protocol/flag-edit-record.js'
 import { editEntry, jsonValue, transitionEntry } from './entries.js'
 import type { KeptTransition, Notice, PendingNotification } from './journal.js'

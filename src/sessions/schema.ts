@@ -1,4 +1,4 @@
-import type { SqliteSchema } from '../core/sqlite.js'
+import type { SqliteSchema } from '../core/sqlite/sqlite.js'
 
 /**
  * Times are wall ms. `turns.seq` orders all turns. A turn's `status`, `mode`, `finish` and `ended` are NULL until its own replica

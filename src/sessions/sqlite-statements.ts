@@ -1,4 +1,4 @@
-import type { SqliteDatabase, SqlRow, SqlStatement, SqlValue } from '../core/sqlite.js'
+import type { SqliteDatabase, SqlRow, SqlStatement, SqlValue } from '../core/sqlite/sqlite.js'
 import { isBlank } from '../core/text.js'
 import { turnStatusSchema } from '../protocol/api.js'
 import { finishReasonSchema } from '../protocol/events.js'

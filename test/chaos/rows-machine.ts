@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, renameSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openSqlite } from '../../src/core/sqlite.js'
+import { openSqlite } from '../../src/core/sqlite/sqlite.js'
 import { SESSIONS_SCHEMA } from '../../src/sessions/schema.js'
 import { type Forked, forked } from '../support/forked.js'
 import { DRILL } from './guardrails.js'

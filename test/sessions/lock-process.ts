@@ -1,4 +1,4 @@
-import { openSqlite } from '../../src/core/sqlite.js'
+import { openSqlite } from '../../src/core/sqlite/sqlite.js'
 
 /** Holds the write lock of the database from `lock` to `unlock`. */
 const [path = ''] = process.argv.slice(2)

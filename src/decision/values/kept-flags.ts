@@ -1,7 +1,7 @@
 import { type FeatureFlag, FlagdCore } from '@openfeature/flagd-core'
 import type { EvaluationDetails, JsonValue, ResolutionDetails } from '@openfeature/server-sdk'
 import type { Clock, Timer } from '../../core/clock.js'
-import type { KeptTexts } from '../../core/kept-texts.js'
+import type { KeptTexts } from '../../core/sqlite/kept-texts.js'
 import { type Caller, evaluationContext, NOBODY } from '../caller.js'
 import { loadFlags } from '../check/flag-source.js'
 import { checkFlagDocument, isRefusing } from '../check/ops-file-check.js'

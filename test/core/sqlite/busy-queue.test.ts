@@ -1,7 +1,7 @@
 import { expect } from 'chai'
-import { BusyQueue, BusyQueueError } from '../../src/core/busy-queue.js'
-import { type ManualClock, manualClock } from '../support/manual-clock.js'
-import { rejection } from '../support/rejection.js'
+import { BusyQueue, BusyQueueError } from '../../../src/core/sqlite/busy-queue.js'
+import { type ManualClock, manualClock } from '../../support/manual-clock.js'
+import { rejection } from '../../support/rejection.js'
 
 class Busy extends Error {}
 

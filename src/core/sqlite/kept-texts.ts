@@ -1,7 +1,7 @@
+import { type Clock, scheduleAwaited } from '../clock.js'
+import { errorText } from '../errors.js'
+import type { Logger } from '../logger.js'
 import { BusyQueue } from './busy-queue.js'
-import { type Clock, scheduleAwaited } from './clock.js'
-import { errorText } from './errors.js'
-import type { Logger } from './logger.js'
 import { openSqlite, type SqliteDatabase, type SqliteSchema } from './sqlite.js'
 import { isBusy } from './sqlite-errors.js'
 

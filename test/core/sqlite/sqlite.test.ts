@@ -11,10 +11,10 @@ import {
   writeSync,
 } from 'node:fs'
 import { expect } from 'chai'
-import { openSqlite, type SqliteDatabase, type SqliteSchema } from '../../src/core/sqlite.js'
-import { isBusy, isStorageFault, SqliteOpenError } from '../../src/core/sqlite-errors.js'
-import { temporaryDirectory } from '../support/temporary-directory.js'
-import { until } from '../support/until.js'
+import { openSqlite, type SqliteDatabase, type SqliteSchema } from '../../../src/core/sqlite/sqlite.js'
+import { isBusy, isStorageFault, SqliteOpenError } from '../../../src/core/sqlite/sqlite-errors.js'
+import { temporaryDirectory } from '../../support/temporary-directory.js'
+import { until } from '../../support/until.js'
 
 const FIRST = 'CREATE TABLE things (name TEXT PRIMARY KEY, amount INTEGER) STRICT'
 const SECOND = 'ALTER TABLE things ADD COLUMN note TEXT'

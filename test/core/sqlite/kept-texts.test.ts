@@ -1,10 +1,10 @@
 import { expect } from 'chai'
-import { openKeptTexts } from '../../src/core/kept-texts.js'
-import { openSqlite } from '../../src/core/sqlite.js'
-import { capturingLogger } from '../support/capturing-logger.js'
-import { manualClock } from '../support/manual-clock.js'
-import { temporaryDirectory } from '../support/temporary-directory.js'
-import { until } from '../support/until.js'
+import { openKeptTexts } from '../../../src/core/sqlite/kept-texts.js'
+import { openSqlite } from '../../../src/core/sqlite/sqlite.js'
+import { capturingLogger } from '../../support/capturing-logger.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { temporaryDirectory } from '../../support/temporary-directory.js'
+import { until } from '../../support/until.js'
 
 describe('kept texts', () => {
   const directory = temporaryDirectory()

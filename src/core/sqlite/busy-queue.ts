@@ -1,4 +1,4 @@
-import type { Timer } from './clock.js'
+import type { Timer } from '../clock.js'
 
 export interface BusyQueueOptions {
   /** monotonic ms */
