@@ -1,5 +1,5 @@
 import { applyEdits, type FormattingOptions, type JSONPath, modify } from 'jsonc-parser'
-import { isJsonFault, parseJsonTree } from '../core/json-tree.js'
+import { isJsonFault, parseJsonTree } from '../core/json/json-tree.js'
 import type { FlagChange } from '../protocol/flag-edit-record.js'
 import { isEqual, isTextList, OpsDocument } from './ops-document.js'
 

@@ -1,4 +1,4 @@
-import { isJsonFault, parseJsonTree } from '../core/json-tree.js'
+import { isJsonFault, parseJsonTree } from '../core/json/json-tree.js'
 import { modeByFile } from '../decision/file/mode-by-file.js'
 import { MODE_FLAG, OpsDocument } from '../flag-edits/ops-document.js'
 import type { ExecutedFor } from '../journal/comparison.js'

@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import type Router from '@koa/router'
 import type { Context } from 'koa'
-import { isJsonFault, parseJsonTree } from '../core/json-tree.js'
+import { isJsonFault, parseJsonTree } from '../core/json/json-tree.js'
 import { OpsDocument } from '../flag-edits/ops-document.js'
 import { opsValues } from '../flag-edits/ops-values.js'
 import { historyQuerySchema } from '../protocol/fallback.js'

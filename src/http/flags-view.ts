@@ -1,4 +1,4 @@
-import { isJsonFault, parseJsonTree, positionOf } from '../core/json-tree.js'
+import { isJsonFault, parseJsonTree, positionOf } from '../core/json/json-tree.js'
 import type { FlagsStatus } from '../decision/flags.js'
 import { OpsDocument } from '../flag-edits/ops-document.js'
 import { opsValues } from '../flag-edits/ops-values.js'

@@ -1,7 +1,7 @@
 import { findNodeAtLocation, type JSONPath, type Node } from 'jsonc-parser'
 import type { z } from 'zod'
 import { errorCode, errorText } from '../core/errors.js'
-import { duplicateKeys, isJsonFault, nodeNear, parseJsonTree, positionOf } from '../core/json-tree.js'
+import { duplicateKeys, isJsonFault, nodeNear, parseJsonTree, positionOf } from '../core/json/json-tree.js'
 import { type LlmAuth, type LlmEndpoint, type LlmEndpoints, llmEndpoint } from './endpoint.js'
 import { type EndpointEntry, endpointFileSchema, unknownFieldText } from './endpoint-schema.js'
 

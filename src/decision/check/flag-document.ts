@@ -1,6 +1,6 @@
 import type { JSONPath, Node } from 'jsonc-parser'
-import { inObjectForm } from '../../core/flag-list.js'
-import { duplicateKeys, isJsonFault, parseJsonTree, positionOf } from '../../core/json-tree.js'
+import { inObjectForm } from '../../core/json/flag-list.js'
+import { duplicateKeys, isJsonFault, parseJsonTree, positionOf } from '../../core/json/json-tree.js'
 
 /** One thing wrong in a flag file. */
 export interface FlagIssue {

@@ -1,6 +1,6 @@
 import { type FeatureFlag, MemoryStorage } from '@openfeature/flagd-core'
 import { errorText } from '../../core/errors.js'
-import { objectFormText } from '../../core/flag-list.js'
+import { objectFormText } from '../../core/json/flag-list.js'
 import { FLAGS_OF_FILE, type FlagFileKind } from '../flags.js'
 import type { FlagFileContent } from '../read-flag-file.js'
 import { silentSdkLogger } from '../sdk-logger.js'

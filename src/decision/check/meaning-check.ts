@@ -1,5 +1,5 @@
 import type { JSONPath, Node } from 'jsonc-parser'
-import { propertiesOf } from '../../core/json-tree.js'
+import { propertiesOf } from '../../core/json/json-tree.js'
 import { nearest } from '../../core/nearest.js'
 import { evaluationContext, NOBODY } from '../caller.js'
 import type { IssueList } from './flag-document.js'

@@ -1,5 +1,5 @@
 import { findNodeAtLocation, type Node } from 'jsonc-parser'
-import { propertiesOf } from '../../core/json-tree.js'
+import { propertiesOf } from '../../core/json/json-tree.js'
 import { FLAGS_OF_FILE, type FlagFileKind } from '../flags.js'
 import { type FlagIssue, IssueList, parseFlagDocument } from './flag-document.js'
 import { checkMeaning } from './meaning-check.js'

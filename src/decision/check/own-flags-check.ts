@@ -1,6 +1,6 @@
 import { getNodeValue, type JSONPath, type Node } from 'jsonc-parser'
 import { z } from 'zod'
-import { nodeNear, propertiesOf } from '../../core/json-tree.js'
+import { nodeNear, propertiesOf } from '../../core/json/json-tree.js'
 import { nearest } from '../../core/nearest.js'
 import { fallbackPolicySchema } from '../../protocol/fallback.js'
 import { executionModeSchema } from '../../protocol/modes.js'

@@ -2,7 +2,7 @@ import { MemoryStorage } from '@openfeature/flagd-core'
 import { getNodeValue, type JSONPath, type Node } from 'jsonc-parser'
 import { z } from 'zod'
 import { errorText } from '../../core/errors.js'
-import { nodeNear } from '../../core/json-tree.js'
+import { nodeNear } from '../../core/json/json-tree.js'
 import { silentSdkLogger } from '../sdk-logger.js'
 import type { IssueList } from './flag-document.js'
 

@@ -1,5 +1,5 @@
 import type { JSONPath, Node } from 'jsonc-parser'
-import { propertiesOf } from '../../core/json-tree.js'
+import { propertiesOf } from '../../core/json/json-tree.js'
 import type { IssueList } from './flag-document.js'
 
 /** Operators of flagd's targeting schema (JSON Logic and flagd's own four). */

@@ -1,4 +1,4 @@
-import { objectFormText } from '../../core/flag-list.js'
+import { objectFormText } from '../../core/json/flag-list.js'
 import { OVERRIDE_FLAG_KEY } from '../../protocol/fallback.js'
 import { type FlagShape, readFlagShape } from './flag-shape.js'
 import { booleanFlag, flagdRefusal } from './flagd-check.js'

@@ -1,5 +1,5 @@
 import { getNodeValue, parseTree } from 'jsonc-parser'
-import { inObjectForm } from '../../core/flag-list.js'
+import { inObjectForm } from '../../core/json/flag-list.js'
 import {
   faultBeforeParsing,
   isJsonFault,
@@ -7,7 +7,7 @@ import {
   nodeNear,
   parseJsonTree,
   positionOf,
-} from '../../core/json-tree.js'
+} from '../../core/json/json-tree.js'
 import { isList, isObject, type Json } from './override-flag.js'
 
 export type ParsedJson =
