@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { silentLogger } from '../../src/core/logger.js'
 import type { Journal } from '../../src/journal/journal.js'
-import { openSqliteJournal } from '../../src/journal/sqlite-journal.js'
+import { openSqliteJournal } from '../../src/journal/sqlite/sqlite-journal.js'
 import { createNotifier, type Notifier } from '../../src/notifications/notifier.js'
 import type { Receipt } from '../../src/notifications/receipt.js'
 import { sampleEdit } from '../support/flag-edits.js'

@@ -6,7 +6,7 @@ import type { Comparison, ComparisonQuery } from '../../../src/journal/compariso
 import type { Journal } from '../../../src/journal/journal.js'
 import { createMemoryJournal } from '../../../src/journal/memory-journal.js'
 import { retentionFor, retentionInMemory } from '../../../src/journal/retention.js'
-import { openSqliteJournal } from '../../../src/journal/sqlite-journal.js'
+import { openSqliteJournal } from '../../../src/journal/sqlite/sqlite-journal.js'
 import { type ShadowReport, shadowReportSchema } from '../../../src/protocol/shadow-report.js'
 import { shadowReport } from '../../../src/shadow/report/report.js'
 import { sampleComparison } from '../../support/comparisons.js'

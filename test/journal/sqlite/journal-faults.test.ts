@@ -1,22 +1,22 @@
 import { statSync } from 'node:fs'
 import { expect } from 'chai'
-import { systemClock } from '../../src/core/clock.js'
-import { silentLogger } from '../../src/core/logger.js'
-import { openSqlite } from '../../src/core/sqlite/sqlite.js'
-import { type Journal, JournalUnavailable } from '../../src/journal/journal.js'
-import { TABLES } from '../../src/journal/journal-statements.js'
-import { JOURNAL_SCHEMA } from '../../src/journal/schema.js'
-import { openSqliteJournal } from '../../src/journal/sqlite-journal.js'
-import { openSqliteSessionStore } from '../../src/sessions/sqlite-session-store.js'
-import { capturingLogger } from '../support/capturing-logger.js'
-import { sampleComparison, sampleDrop, sampleExecution } from '../support/comparisons.js'
-import { type Forked, forked, killForked } from '../support/forked.js'
-import { manualClock } from '../support/manual-clock.js'
-import { rejection } from '../support/rejection.js'
-import { temporaryDirectory } from '../support/temporary-directory.js'
-import { until } from '../support/until.js'
-import { sample, trip } from './journal-contract.js'
-import { RETENTION } from './journal-rig.js'
+import { systemClock } from '../../../src/core/clock.js'
+import { silentLogger } from '../../../src/core/logger.js'
+import { openSqlite } from '../../../src/core/sqlite/sqlite.js'
+import { type Journal, JournalUnavailable } from '../../../src/journal/journal.js'
+import { TABLES } from '../../../src/journal/sqlite/journal-statements.js'
+import { JOURNAL_SCHEMA } from '../../../src/journal/sqlite/schema.js'
+import { openSqliteJournal } from '../../../src/journal/sqlite/sqlite-journal.js'
+import { openSqliteSessionStore } from '../../../src/sessions/sqlite-session-store.js'
+import { capturingLogger } from '../../support/capturing-logger.js'
+import { sampleComparison, sampleDrop, sampleExecution } from '../../support/comparisons.js'
+import { type Forked, forked, killForked } from '../../support/forked.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { rejection } from '../../support/rejection.js'
+import { temporaryDirectory } from '../../support/temporary-directory.js'
+import { until } from '../../support/until.js'
+import { sample, trip } from '../journal-contract.js'
+import { RETENTION } from '../journal-rig.js'
 
 const WAIT = '[Journal] the journal cannot be written; entries wait'
 const AGAIN = '[Journal] the journal is written again'
@@ -328,7 +328,7 @@ describe('the SQLite journal', () => {
   it('goes on without keeping while the disk takes no more, and keeps what it had', async () => {
     // The log of the database outgrows 2 MiB long before the samples are through.
     const child = forked(
-      'test/journal/journal-process.ts',
+      'test/journal/sqlite/journal-process.ts',
       [directory.path('chat.db'), 'full', '0', 'fill'],
       'ulimit -f 4096',
     )
@@ -348,7 +348,7 @@ describe('the SQLite journal', () => {
     const each = 120
     const names = ['a', 'b']
     const replicas = names.map((name) =>
-      forked('test/journal/journal-process.ts', [directory.path('chat.db'), name, String(each)]),
+      forked('test/journal/sqlite/journal-process.ts', [directory.path('chat.db'), name, String(each)]),
     )
     for (const replica of replicas) expect(await replica.message()).to.equal('ready')
     for (const replica of replicas) {

@@ -1,8 +1,8 @@
-import type { Clock } from '../core/clock.js'
-import type { SqliteDatabase, SqlStatement } from '../core/sqlite/sqlite.js'
-import { flagEditRecordSchema, isFlagEdit } from '../protocol/flag-edit-record.js'
-import { editEntry, jsonValue, transitionEntry } from './entries.js'
-import type { KeptTransition, Notice, PendingNotification } from './journal.js'
+import type { Clock } from '../../core/clock.js'
+import type { SqliteDatabase, SqlStatement } from '../../core/sqlite/sqlite.js'
+import { flagEditRecordSchema, isFlagEdit } from '../../protocol/flag-edit-record.js'
+import { editEntry, jsonValue, transitionEntry } from '../entries.js'
+import type { KeptTransition, Notice, PendingNotification } from '../journal.js'
 import { rowTransition, transitionValues } from './journal-rows.js'
 
 /** notifications kept at most; beyond that the oldest go */

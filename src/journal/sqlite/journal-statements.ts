@@ -1,5 +1,5 @@
-import type { SqliteDatabase, SqlRow, SqlStatement, SqlValue } from '../core/sqlite/sqlite.js'
-import type { ComparisonContent, ComparisonQuery } from './comparison.js'
+import type { SqliteDatabase, SqlRow, SqlStatement, SqlValue } from '../../core/sqlite/sqlite.js'
+import type { ComparisonContent, ComparisonQuery } from '../comparison.js'
 import type {
   ComparisonEntry,
   DropEntry,
@@ -7,7 +7,8 @@ import type {
   ExecutionEntry,
   SampleEntry,
   TransitionEntry,
-} from './entries.js'
+} from '../entries.js'
+import type { Bound, Retention } from '../retention.js'
 import {
   CONTENT_COLUMNS,
   EDIT_COLUMNS,
@@ -17,7 +18,6 @@ import {
   TRANSITION_COLUMNS,
   transitionValues,
 } from './journal-rows.js'
-import type { Bound, Retention } from './retention.js'
 
 /** The name of a table is that of its bound. */
 export type Table = keyof Retention

@@ -1,4 +1,4 @@
-import type { SqliteSchema } from '../core/sqlite/sqlite.js'
+import type { SqliteSchema } from '../../core/sqlite/sqlite.js'
 
 /**
  * Instants are wall ms. Ids rise with time over all replicas and are never given twice (AUTOINCREMENT), and without

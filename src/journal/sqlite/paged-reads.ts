@@ -1,9 +1,9 @@
-import { type Clock, scheduleAwaited } from '../core/clock.js'
-import { errorText } from '../core/errors.js'
-import { BusyQueue } from '../core/sqlite/busy-queue.js'
-import type { SqlRow } from '../core/sqlite/sqlite.js'
-import { isBusy } from '../core/sqlite/sqlite-errors.js'
-import { JournalUnavailable } from './journal.js'
+import { type Clock, scheduleAwaited } from '../../core/clock.js'
+import { errorText } from '../../core/errors.js'
+import { BusyQueue } from '../../core/sqlite/busy-queue.js'
+import type { SqlRow } from '../../core/sqlite/sqlite.js'
+import { isBusy } from '../../core/sqlite/sqlite-errors.js'
+import { JournalUnavailable } from '../journal.js'
 
 export interface PagedReadsOptions {
   readonly clock: Clock

@@ -1,4 +1,4 @@
-import type { SqliteDatabase, SqlStatement, SqlValue } from '../core/sqlite/sqlite.js'
+import type { SqliteDatabase, SqlStatement, SqlValue } from '../../core/sqlite/sqlite.js'
 
 /** Where a page ends: an entry's instant, and its id among those of the same instant. */
 export interface Position {

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { WriteBehind } from '../../src/journal/write-behind.js'
-import { type ManualClock, manualClock } from '../support/manual-clock.js'
+import { WriteBehind } from '../../../src/journal/sqlite/write-behind.js'
+import { type ManualClock, manualClock } from '../../support/manual-clock.js'
 
 type Fault = 'locked' | 'unwritable' | 'impossible'
 

@@ -1,8 +1,8 @@
-import { systemClock } from '../../src/core/clock.js'
-import { openSqliteJournal } from '../../src/journal/sqlite-journal.js'
-import { capturingLogger } from '../support/capturing-logger.js'
-import { until } from '../support/until.js'
-import { sample, trip } from './journal-contract.js'
+import { systemClock } from '../../../src/core/clock.js'
+import { openSqliteJournal } from '../../../src/journal/sqlite/sqlite-journal.js'
+import { capturingLogger } from '../../support/capturing-logger.js'
+import { until } from '../../support/until.js'
+import { sample, trip } from '../journal-contract.js'
 
 /**
  * Keeps `count` transitions one by one and tells when all are in the file, then stays until it is killed; or (`fill`)

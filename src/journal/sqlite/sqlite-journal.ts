@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import type { Clock } from '../core/clock.js'
-import { errorCode, errorText } from '../core/errors.js'
-import type { Logger } from '../core/logger.js'
-import { openSqlite, type SqliteDatabase } from '../core/sqlite/sqlite.js'
-import { isBusy, isStorageFault } from '../core/sqlite/sqlite-errors.js'
-import type { FlagEditRecord } from '../protocol/flag-edit-record.js'
-import { noticeId } from '../protocol/notice-id.js'
-import { AgeReference } from './age-reference.js'
+import type { Clock } from '../../core/clock.js'
+import { errorCode, errorText } from '../../core/errors.js'
+import type { Logger } from '../../core/logger.js'
+import { openSqlite, type SqliteDatabase } from '../../core/sqlite/sqlite.js'
+import { isBusy, isStorageFault } from '../../core/sqlite/sqlite-errors.js'
+import type { FlagEditRecord } from '../../protocol/flag-edit-record.js'
+import { noticeId } from '../../protocol/notice-id.js'
+import { AgeReference } from '../age-reference.js'
 import type {
   Comparison,
   ComparisonContent,
@@ -17,10 +17,10 @@ import type {
   ExecutedFor,
   KeptExecution,
   Span,
-} from './comparison.js'
-import { ComparisonSummer } from './comparison-sums.js'
-import { beginOfMinute, DropMinutes } from './drop-minutes.js'
-import { DropSummer } from './drop-sums.js'
+} from '../comparison.js'
+import { ComparisonSummer } from '../comparison-sums.js'
+import { beginOfMinute, DropMinutes } from '../drop-minutes.js'
+import { DropSummer } from '../drop-sums.js'
 import {
   type ComparisonEntry,
   comparisonEntry,
@@ -33,8 +33,8 @@ import {
   sampleEntry,
   type TransitionEntry,
   transitionEntry,
-} from './entries.js'
-import { executedForOf, executionOf, FOR_PLACE } from './facts.js'
+} from '../entries.js'
+import { executedForOf, executionOf, FOR_PLACE } from '../facts.js'
 import type {
   EvidenceSample,
   ExecutionFacts,
@@ -44,13 +44,13 @@ import type {
   PendingNotification,
   PendingNotifications,
   Transition,
-} from './journal.js'
+} from '../journal.js'
+import { type Retention, retentionFor } from '../retention.js'
 import { rowContent, rowEdit, rowSample, rowTransition } from './journal-rows.js'
 import { JournalStatements, TABLES, type Table } from './journal-statements.js'
 import { NotificationOutbox } from './notification-outbox.js'
 import { PAGE_ROWS, PagedReads } from './paged-reads.js'
 import { Pruning } from './pruning.js'
-import { type Retention, retentionFor } from './retention.js'
 import { JOURNAL_SCHEMA } from './schema.js'
 import { type Position, type SpanFilter, SpanPages } from './span-pages.js'
 import { WriteBehind } from './write-behind.js'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'chai'
-import { JOURNAL_SCHEMA } from '../../src/journal/schema.js'
+import { JOURNAL_SCHEMA } from '../../../src/journal/sqlite/schema.js'
 
 describe("the journal's migrations", () => {
   it('stay as they are once files were made by them: a change is one more', () => {

@@ -1,18 +1,18 @@
 import { z } from 'zod'
-import type { SqlRow, SqlValue } from '../core/sqlite/sqlite.js'
+import type { SqlRow, SqlValue } from '../../core/sqlite/sqlite.js'
 import {
   actorSchema,
   fallbackCauseSchema,
   fallbackStateSchema,
   manualScopeSchema,
   transitionKindSchema,
-} from '../protocol/fallback.js'
-import { SCOPE_DIMENSIONS } from '../protocol/fallback-scope.js'
-import { keptChangeSchema } from '../protocol/flag-edit-record.js'
-import type { ComparisonContent } from './comparison.js'
-import { type EditEntry, given, jsonValue, type SampleEntry, type TransitionEntry } from './entries.js'
-import { KINDS } from './facts.js'
-import type { EvidenceSample, KeptFlagEdit, KeptTransition } from './journal.js'
+} from '../../protocol/fallback.js'
+import { SCOPE_DIMENSIONS } from '../../protocol/fallback-scope.js'
+import { keptChangeSchema } from '../../protocol/flag-edit-record.js'
+import type { ComparisonContent } from '../comparison.js'
+import { type EditEntry, given, jsonValue, type SampleEntry, type TransitionEntry } from '../entries.js'
+import { KINDS } from '../facts.js'
+import type { EvidenceSample, KeptFlagEdit, KeptTransition } from '../journal.js'
 
 /** Columns of the tables, in the order of the values below; `id` stands before them where rows are read. */
 export const TRANSITION_COLUMNS = [
