@@ -18,7 +18,7 @@ import { createHealthProbe, type ProbeSettings } from './fallback/probe/probe.js
 import { type HealthAnswer, healthUrl, requestHealth } from './fallback/probe/probe-request.js'
 import { createStandbyWatch } from './fallback/probe/standby-watch.js'
 import type { Journal } from './journal/journal.js'
-import { createMemoryJournal } from './journal/memory-journal.js'
+import { createMemoryJournal } from './journal/memory/memory-journal.js'
 import { retentionFor, retentionInMemory } from './journal/retention.js'
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.js'
 import type { LlmGate } from './llm/gate/gate.js'

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { createMemoryJournal } from '../../src/journal/memory-journal.js'
+import { createMemoryJournal } from '../../src/journal/memory/memory-journal.js'
 import { manualClock } from '../support/manual-clock.js'
 import { setUpLoop } from './loop-setup.js'
 

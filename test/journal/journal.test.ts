@@ -1,5 +1,5 @@
 import { silentLogger } from '../../src/core/logger.js'
-import { createMemoryJournal } from '../../src/journal/memory-journal.js'
+import { createMemoryJournal } from '../../src/journal/memory/memory-journal.js'
 import { openSqliteJournal } from '../../src/journal/sqlite/sqlite-journal.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { comparisonsContract } from './comparisons-contract.js'

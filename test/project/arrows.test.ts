@@ -100,6 +100,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'fallback/loop': ['fallback', 'fallback/machine', 'fallback/probe'],
   'fallback/machine': ['fallback', 'fallback/evidence'],
   'fallback/probe': ['fallback/evidence'],
+  'journal/memory': ['journal'],
   'journal/sqlite': ['journal'],
   'llm/gate': ['llm'],
   'shadow/run': ['shadow/compare', 'shadow/report'],

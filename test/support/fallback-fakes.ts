@@ -8,7 +8,7 @@ import {
   type KeptTransition,
   type Transition,
 } from '../../src/journal/journal.js'
-import { createMemoryJournal } from '../../src/journal/memory-journal.js'
+import { createMemoryJournal } from '../../src/journal/memory/memory-journal.js'
 import type { PublicWindows } from '../../src/metrics/windows.js'
 import type { WindowMetrics } from '../../src/protocol/fallback.js'
 import type { Decision, ExecutionMode } from '../../src/protocol/modes.js'

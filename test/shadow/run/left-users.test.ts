@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import type { ExecutionCall, Turn } from '../../../src/execution/backend.js'
-import { createMemoryJournal } from '../../../src/journal/memory-journal.js'
+import { createMemoryJournal } from '../../../src/journal/memory/memory-journal.js'
 import type { ExecutionMode } from '../../../src/protocol/modes.js'
 import { shadowReport } from '../../../src/shadow/report/report.js'
 import { manualClock } from '../../support/manual-clock.js'

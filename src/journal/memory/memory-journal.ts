@@ -1,8 +1,8 @@
-import type { Clock } from '../core/clock.js'
-import type { FlagEditRecord } from '../protocol/flag-edit-record.js'
-import { keptChangeSchema } from '../protocol/flag-edit-record.js'
-import { noticeId } from '../protocol/notice-id.js'
-import { AgeReference } from './age-reference.js'
+import type { Clock } from '../../core/clock.js'
+import type { FlagEditRecord } from '../../protocol/flag-edit-record.js'
+import { keptChangeSchema } from '../../protocol/flag-edit-record.js'
+import { noticeId } from '../../protocol/notice-id.js'
+import { AgeReference } from '../age-reference.js'
 import type {
   Comparison,
   ComparisonContent,
@@ -13,10 +13,10 @@ import type {
   ExecutedFor,
   KeptExecution,
   Span,
-} from './comparison.js'
-import { ComparisonSummer } from './comparison-sums.js'
-import { beginOfMinute, DropMinutes } from './drop-minutes.js'
-import { DropSummer } from './drop-sums.js'
+} from '../comparison.js'
+import { ComparisonSummer } from '../comparison-sums.js'
+import { beginOfMinute, DropMinutes } from '../drop-minutes.js'
+import { DropSummer } from '../drop-sums.js'
 import {
   type ComparisonEntry,
   comparisonEntry,
@@ -31,8 +31,8 @@ import {
   sampleEntry,
   type TransitionEntry,
   transitionEntry,
-} from './entries.js'
-import { executedForOf, executionOf, FOR_PLACE } from './facts.js'
+} from '../entries.js'
+import { executedForOf, executionOf, FOR_PLACE } from '../facts.js'
 import {
   type EvidenceSample,
   type ExecutionFacts,
@@ -42,9 +42,9 @@ import {
   type KeptTransition,
   type PendingNotifications,
   type Transition,
-} from './journal.js'
+} from '../journal.js'
+import { type Retention, retentionInMemory } from '../retention.js'
 import { MemoryEntries } from './memory-entries.js'
-import { type Retention, retentionInMemory } from './retention.js'
 
 export interface MemoryJournalOptions {
   readonly clock: Clock

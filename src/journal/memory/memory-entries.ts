@@ -1,4 +1,4 @@
-import type { Bound } from './retention.js'
+import type { Bound } from '../retention.js'
 
 /** Entries in the order they came, within their bound. */
 export class MemoryEntries<T extends { readonly at: number }> {
