@@ -14,9 +14,6 @@ import type {
   KeptExecution,
   Span,
 } from '../comparison.js'
-import { ComparisonSummer } from '../comparison-sums.js'
-import { beginOfMinute, DropMinutes } from '../drop-minutes.js'
-import { DropSummer } from '../drop-sums.js'
 import {
   type ComparisonEntry,
   comparisonEntry,
@@ -44,6 +41,9 @@ import {
   type Transition,
 } from '../journal.js'
 import { type Retention, retentionInMemory } from '../retention.js'
+import { ComparisonSummer } from '../sums/comparison-sums.js'
+import { beginOfMinute, DropMinutes } from '../sums/drop-minutes.js'
+import { DropSummer } from '../sums/drop-sums.js'
 import { MemoryEntries } from './memory-entries.js'
 
 export interface MemoryJournalOptions {

@@ -18,9 +18,6 @@ import type {
   KeptExecution,
   Span,
 } from '../comparison.js'
-import { ComparisonSummer } from '../comparison-sums.js'
-import { beginOfMinute, DropMinutes } from '../drop-minutes.js'
-import { DropSummer } from '../drop-sums.js'
 import {
   type ComparisonEntry,
   comparisonEntry,
@@ -46,6 +43,9 @@ import type {
   Transition,
 } from '../journal.js'
 import { type Retention, retentionFor } from '../retention.js'
+import { ComparisonSummer } from '../sums/comparison-sums.js'
+import { beginOfMinute, DropMinutes } from '../sums/drop-minutes.js'
+import { DropSummer } from '../sums/drop-sums.js'
 import { rowContent, rowEdit, rowSample, rowTransition } from './journal-rows.js'
 import { JournalStatements, TABLES, type Table } from './journal-statements.js'
 import { NotificationOutbox } from './notification-outbox.js'

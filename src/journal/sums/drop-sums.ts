@@ -1,4 +1,4 @@
-import type { DropSums } from './comparison.js'
+import type { DropSums } from '../comparison.js'
 
 /** Adds up counts of dropped shadows; what this version does not understand is passed over. */
 export class DropSummer {

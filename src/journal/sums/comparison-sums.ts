@@ -6,9 +6,9 @@ import {
   SIMILARITIES,
   type SideCounts,
   type Sums,
-} from './comparison.js'
-import { PLACE, RESULTS, SIDE_PLACE, SIDE_RESULTS, TEN_THOUSANDTHS, TENTHS } from './facts.js'
-import { type TimePoint, TimeSummer } from './time-sums.js'
+} from '../comparison.js'
+import { PLACE, RESULTS, SIDE_PLACE, SIDE_RESULTS, TEN_THOUSANDTHS, TENTHS } from '../facts.js'
+import { type TimePoint, TimeSummer } from '../time-sums.js'
 
 /** ms: what is shorter counts as this much where the logarithm is taken */
 const SHORTEST_MS = 0.1

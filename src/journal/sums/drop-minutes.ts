@@ -1,6 +1,6 @@
-import type { Clock, Timer } from '../core/clock.js'
-import type { DroppedShadow } from './comparison.js'
-import { type DropEntry, dropEntry } from './entries.js'
+import type { Clock, Timer } from '../../core/clock.js'
+import type { DroppedShadow } from '../comparison.js'
+import { type DropEntry, dropEntry } from '../entries.js'
 
 const MINUTE_MS = 60_000
 /** orgs, agents, modes and reasons told apart in a minute: a row each, whatever the number of tenants */
