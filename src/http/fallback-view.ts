@@ -1,5 +1,5 @@
 import type { FallbackSnapshot } from '../fallback/fallback.js'
-import type { PublicWindows } from '../metrics/windows.js'
+import type { PublicWindows } from '../metrics/windows/windows.js'
 import type { FallbackData, FallbackStatus, MetricsView } from '../protocol/fallback.js'
 import { tripReason } from '../protocol/fallback-reason.js'
 import { type Scope, scopeName, scopeNote } from '../protocol/fallback-scope.js'

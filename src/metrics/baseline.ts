@@ -1,8 +1,8 @@
 import type { ExecutionFacts } from '../journal/journal.js'
 import type { WindowMetrics } from '../protocol/fallback.js'
 import type { ExecutionMode } from '../protocol/modes.js'
-import { LatencySketch } from './latency-sketch.js'
-import { WindowCounts, windowMetrics } from './window-counts.js'
+import { LatencySketch } from './windows/latency-sketch.js'
+import { WindowCounts, windowMetrics } from './windows/window-counts.js'
 
 /** Both modes over all of these executions, counted as the windows count them; quantiles at most 1 % off. */
 export async function baselineOf(

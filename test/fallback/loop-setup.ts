@@ -7,9 +7,9 @@ import {
 import { createHealthProbe } from '../../src/fallback/probe/probe.js'
 import type { HealthAnswer } from '../../src/fallback/probe/probe-request.js'
 import type { EvidenceSample, Transition } from '../../src/journal/journal.js'
-import { createJudgedLog } from '../../src/metrics/judged-log.js'
-import { createJudgedWindow } from '../../src/metrics/judged-window.js'
-import { createPublicWindows } from '../../src/metrics/public-windows.js'
+import { createJudgedLog } from '../../src/metrics/windows/judged-log.js'
+import { createJudgedWindow } from '../../src/metrics/windows/judged-window.js'
+import { createPublicWindows } from '../../src/metrics/windows/public-windows.js'
 import type { FallbackPolicy } from '../../src/protocol/fallback.js'
 import {
   createMemoryFiles,

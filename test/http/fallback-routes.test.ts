@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { z } from 'zod'
 import { PROBLEMS } from '../../src/http/problems.js'
-import { createPublicWindows } from '../../src/metrics/public-windows.js'
+import { createPublicWindows } from '../../src/metrics/windows/public-windows.js'
 import {
   fallbackStatusSchema,
   metricsSchema,

@@ -104,6 +104,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'journal/sqlite': ['journal', 'journal/sums'],
   'journal/sums': ['journal'],
   'llm/gate': ['llm'],
+  metrics: ['metrics/windows'],
   'shadow/run': ['shadow/compare', 'shadow/report'],
   simulator: ['simulator/flagd'],
   'store/file': ['store'],

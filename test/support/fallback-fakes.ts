@@ -9,7 +9,7 @@ import {
   type Transition,
 } from '../../src/journal/journal.js'
 import { createMemoryJournal } from '../../src/journal/memory/memory-journal.js'
-import type { PublicWindows } from '../../src/metrics/windows.js'
+import type { PublicWindows } from '../../src/metrics/windows/windows.js'
 import type { WindowMetrics } from '../../src/protocol/fallback.js'
 import type { Decision, ExecutionMode } from '../../src/protocol/modes.js'
 import { NEUTRAL, type Override } from '../../src/store/override/override.js'

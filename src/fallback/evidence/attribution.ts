@@ -1,4 +1,4 @@
-import type { Tally } from '../../metrics/windows.js'
+import type { Tally } from '../../metrics/windows/windows.js'
 import { MAX_SCOPE_IDS, type Scope, scopeOf } from '../../protocol/fallback-scope.js'
 import type { Trip } from '../../store/override/override.js'
 import type { FallbackGuardrails, Suspects } from './evidence.js'

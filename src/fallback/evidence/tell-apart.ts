@@ -1,4 +1,4 @@
-import type { JudgedLog, LogReach, Tally } from '../../metrics/windows.js'
+import type { JudgedLog, LogReach, Tally } from '../../metrics/windows/windows.js'
 import { covers, SCOPE_DIMENSIONS, type Scope, type ScopeSubject } from '../../protocol/fallback-scope.js'
 import { failingIds, isRateCause, leastExecutions } from './attribution.js'
 import {

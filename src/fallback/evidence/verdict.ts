@@ -1,5 +1,5 @@
 import { normalQuantile } from '../../core/normal-quantile.js'
-import type { Tally } from '../../metrics/windows.js'
+import type { Tally } from '../../metrics/windows/windows.js'
 import type { Trip } from '../../store/override/override.js'
 import type { Evidence, FallbackGuardrails, RuntimeWindows } from './evidence.js'
 import { isUnusual, type Unsettled, type Usual, unusualRow, usualShare } from './usual.js'

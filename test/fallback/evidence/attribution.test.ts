@@ -8,7 +8,7 @@ import {
 } from '../../../src/fallback/evidence/evidence.js'
 import { tellApart } from '../../../src/fallback/evidence/tell-apart.js'
 import { judge, judgeRuntime } from '../../../src/fallback/evidence/verdict.js'
-import { createJudgedLog } from '../../../src/metrics/judged-log.js'
+import { createJudgedLog } from '../../../src/metrics/windows/judged-log.js'
 import {
   covers,
   idIn,

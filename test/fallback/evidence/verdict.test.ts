@@ -11,7 +11,7 @@ import {
   standbyTrouble,
   wilson,
 } from '../../../src/fallback/evidence/verdict.js'
-import type { Tally } from '../../../src/metrics/windows.js'
+import type { Tally } from '../../../src/metrics/windows/windows.js'
 import { CALM, GUARDRAILS, over, tally } from '../machine/driven.js'
 
 const SURE: FallbackGuardrails = { ...GUARDRAILS, confidence: 0.95 }

@@ -19,8 +19,8 @@ import {
   type ProbeCounts,
   withRegular,
 } from '../../../src/fallback/probe/probe-counts.js'
-import { createJudgedLog } from '../../../src/metrics/judged-log.js'
-import { createJudgedWindow } from '../../../src/metrics/judged-window.js'
+import { createJudgedLog } from '../../../src/metrics/windows/judged-log.js'
+import { createJudgedWindow } from '../../../src/metrics/windows/judged-window.js'
 import { NEUTRAL, type Trip } from '../../../src/store/override/override.js'
 import { Random } from '../simulation/random.js'
 import type { Traffic } from './traffic.js'

@@ -4,7 +4,7 @@ import type { Evidence } from '../../../src/fallback/evidence/evidence.js'
 import { standbyTrouble } from '../../../src/fallback/evidence/verdict.js'
 import { type AutoInput, autoMove } from '../../../src/fallback/machine/auto-layer.js'
 import { holdMs } from '../../../src/fallback/machine/hold.js'
-import type { Tally } from '../../../src/metrics/windows.js'
+import type { Tally } from '../../../src/metrics/windows/windows.js'
 import type { AutoLayer, Trip } from '../../../src/store/override/override.js'
 import { CALM, DEAD, FAILING, GUARDRAILS, over, QUIET, tally, WELL } from './driven.js'
 

@@ -11,7 +11,7 @@ import {
   type StoreSeen,
 } from '../../../src/fallback/machine/state.js'
 import type { Transition } from '../../../src/journal/journal.js'
-import type { Tally } from '../../../src/metrics/windows.js'
+import type { Tally } from '../../../src/metrics/windows/windows.js'
 import type { FallbackPolicy } from '../../../src/protocol/fallback.js'
 import { NEUTRAL, type Override } from '../../../src/store/override/override.js'
 

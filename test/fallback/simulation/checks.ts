@@ -10,7 +10,7 @@ import {
   type Step,
 } from '../../../src/fallback/machine/state.js'
 import type { Transition } from '../../../src/journal/journal.js'
-import type { Tally } from '../../../src/metrics/windows.js'
+import type { Tally } from '../../../src/metrics/windows/windows.js'
 import { isTripKind } from '../../../src/protocol/fallback.js'
 import { covers, includesScope, type ScopeSubject } from '../../../src/protocol/fallback-scope.js'
 import { type Override, scopeOfAuto } from '../../../src/store/override/override.js'

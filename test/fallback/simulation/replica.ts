@@ -33,9 +33,9 @@ import {
   type ProbeCounts,
   withRegular,
 } from '../../../src/fallback/probe/probe-counts.js'
-import { createJudgedLog } from '../../../src/metrics/judged-log.js'
-import { createJudgedWindow } from '../../../src/metrics/judged-window.js'
-import type { JudgedLog, JudgedWindow } from '../../../src/metrics/windows.js'
+import { createJudgedLog } from '../../../src/metrics/windows/judged-log.js'
+import { createJudgedWindow } from '../../../src/metrics/windows/judged-window.js'
+import type { JudgedLog, JudgedWindow } from '../../../src/metrics/windows/windows.js'
 import { covers as isInScope, type ScopeSubject } from '../../../src/protocol/fallback-scope.js'
 import type { Stored } from '../../../src/store/flag-store.js'
 import { renderOverride } from '../../../src/store/override/override-document.js'

@@ -1,10 +1,10 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import type { Outcome } from '../../src/execution/outcome.js'
-import { createJudgedWindow } from '../../src/metrics/judged-window.js'
-import type { Tally } from '../../src/metrics/windows.js'
-import { manualClock } from '../support/manual-clock.js'
-import { sampleOutcome } from './sample-outcome.js'
+import type { Outcome } from '../../../src/execution/outcome.js'
+import { createJudgedWindow } from '../../../src/metrics/windows/judged-window.js'
+import type { Tally } from '../../../src/metrics/windows/windows.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { sampleOutcome } from '../sample-outcome.js'
 
 const NOTHING: Tally = { total: 0, errors: 0, timeouts: 0, latencySumMs: 0 }
 

@@ -1,10 +1,10 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { createJudgedLog } from '../../src/metrics/judged-log.js'
-import type { Tally } from '../../src/metrics/windows.js'
-import { covers, type Scope, type ScopeSubject, scopeOf } from '../../src/protocol/fallback-scope.js'
-import { manualClock } from '../support/manual-clock.js'
-import { sampleOutcome } from './sample-outcome.js'
+import { createJudgedLog } from '../../../src/metrics/windows/judged-log.js'
+import type { Tally } from '../../../src/metrics/windows/windows.js'
+import { covers, type Scope, type ScopeSubject, scopeOf } from '../../../src/protocol/fallback-scope.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { sampleOutcome } from '../sample-outcome.js'
 
 const everybody = (): boolean => true
 const ALL = { fastMs: 1e9, atLeast: 0, windowMs: 1e9 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
-import { OrgWindow } from '../../src/metrics/org-window.js'
-import { sampleOutcome } from './sample-outcome.js'
+import { OrgWindow } from '../../../src/metrics/windows/org-window.js'
+import { sampleOutcome } from '../sample-outcome.js'
 
 const outcome = sampleOutcome({ latencyMs: 1_234.5, firstContentMs: 99 })
 

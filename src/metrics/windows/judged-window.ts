@@ -1,5 +1,5 @@
-import type { Clock } from '../core/clock.js'
-import { isJudged, type JudgedResult } from '../protocol/execution-results.js'
+import type { Clock } from '../../core/clock.js'
+import { isJudged, type JudgedResult } from '../../protocol/execution-results.js'
 import { FailureStreak } from './failure-streak.js'
 import { FirstContents } from './first-contents.js'
 import { boundedMs } from './latency-sketch.js'

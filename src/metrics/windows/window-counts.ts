@@ -1,6 +1,6 @@
-import type { Outcome } from '../execution/outcome.js'
-import type { CountedResult } from '../protocol/execution-results.js'
-import type { WindowMetrics } from '../protocol/fallback.js'
+import type { Outcome } from '../../execution/outcome.js'
+import type { CountedResult } from '../../protocol/execution-results.js'
+import type { WindowMetrics } from '../../protocol/fallback.js'
 import { boundedMs } from './latency-sketch.js'
 
 /** What the public windows look at in an outcome. */

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
-import type { Outcome } from '../../src/execution/outcome.js'
-import type { WindowMetrics } from '../../src/protocol/fallback.js'
-import type { ManualClock } from '../support/manual-clock.js'
+import type { Outcome } from '../../../src/execution/outcome.js'
+import type { WindowMetrics } from '../../../src/protocol/fallback.js'
+import type { ManualClock } from '../../support/manual-clock.js'
 
 /** 1 % of the sketch and 0.5 % of rounding */
 const TOLERANCE = 0.016

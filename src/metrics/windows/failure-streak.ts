@@ -1,4 +1,4 @@
-import { isJudged } from '../protocol/execution-results.js'
+import { isJudged } from '../../protocol/execution-results.js'
 
 /** The newest executions of one backend, as long as all of them failed. */
 export interface Streak {

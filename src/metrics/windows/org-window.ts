@@ -1,4 +1,4 @@
-import type { WindowMetrics } from '../protocol/fallback.js'
+import type { WindowMetrics } from '../../protocol/fallback.js'
 import { RecentOutcomes } from './recent-outcomes.js'
 import { SlidingWindow } from './sliding-window.js'
 import type { Observed } from './window-counts.js'

@@ -1,5 +1,5 @@
-import { isJudged } from '../protocol/execution-results.js'
-import type { WindowMetrics } from '../protocol/fallback.js'
+import { isJudged } from '../../protocol/execution-results.js'
+import type { WindowMetrics } from '../../protocol/fallback.js'
 import { boundedMs, nearestRank } from './latency-sketch.js'
 import { type Observed, WindowCounts, windowMetrics } from './window-counts.js'
 

@@ -1,11 +1,11 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import type { Outcome } from '../../src/execution/outcome.js'
-import { createPublicWindows } from '../../src/metrics/public-windows.js'
-import { EXECUTION_MODES, type ExecutionMode } from '../../src/protocol/modes.js'
-import { manualClock } from '../support/manual-clock.js'
+import type { Outcome } from '../../../src/execution/outcome.js'
+import { createPublicWindows } from '../../../src/metrics/windows/public-windows.js'
+import { EXECUTION_MODES, type ExecutionMode } from '../../../src/protocol/modes.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { sampleOutcome } from '../sample-outcome.js'
 import { expectMetrics, NaiveWindows } from './naive-windows.js'
-import { sampleOutcome } from './sample-outcome.js'
 
 /** The coarsest slices there are: a tenth of the window, of an org's. */
 const PARTS = 10

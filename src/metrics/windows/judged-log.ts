@@ -1,12 +1,12 @@
-import type { Clock } from '../core/clock.js'
-import { isJudged } from '../protocol/execution-results.js'
+import type { Clock } from '../../core/clock.js'
+import { isJudged } from '../../protocol/execution-results.js'
 import {
   covers,
   idIn,
   type Scope,
   type ScopeDimension,
   type ScopeSubject,
-} from '../protocol/fallback-scope.js'
+} from '../../protocol/fallback-scope.js'
 import type { Streak } from './failure-streak.js'
 import { boundedMs } from './latency-sketch.js'
 import { TallySum } from './tally-ring.js'

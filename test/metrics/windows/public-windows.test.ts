@@ -1,10 +1,13 @@
 import { expect } from 'chai'
-import type { Outcome } from '../../src/execution/outcome.js'
-import { createPublicWindows, type PublicWindowsOptions } from '../../src/metrics/public-windows.js'
-import { windowMetricsSchema } from '../../src/protocol/fallback.js'
-import { EXECUTION_MODES } from '../../src/protocol/modes.js'
-import { manualClock } from '../support/manual-clock.js'
-import { sampleOutcome } from './sample-outcome.js'
+import type { Outcome } from '../../../src/execution/outcome.js'
+import {
+  createPublicWindows,
+  type PublicWindowsOptions,
+} from '../../../src/metrics/windows/public-windows.js'
+import { windowMetricsSchema } from '../../../src/protocol/fallback.js'
+import { EXECUTION_MODES } from '../../../src/protocol/modes.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { sampleOutcome } from '../sample-outcome.js'
 
 const RUNTIME = 'runtime_orchestrator'
 const DIRECT = 'direct_llm'

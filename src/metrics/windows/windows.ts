@@ -1,7 +1,7 @@
-import type { Outcome } from '../execution/outcome.js'
-import type { WindowMetrics } from '../protocol/fallback.js'
-import type { Scope, ScopeDimension, ScopeSubject } from '../protocol/fallback-scope.js'
-import type { ExecutionMode } from '../protocol/modes.js'
+import type { Outcome } from '../../execution/outcome.js'
+import type { WindowMetrics } from '../../protocol/fallback.js'
+import type { Scope, ScopeDimension, ScopeSubject } from '../../protocol/fallback-scope.js'
+import type { ExecutionMode } from '../../protocol/modes.js'
 import type { Streak } from './failure-streak.js'
 import type { FirstContent } from './first-contents.js'
 

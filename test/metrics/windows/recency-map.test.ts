@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { RecencyMap } from '../../src/metrics/recency-map.js'
+import { RecencyMap } from '../../../src/metrics/windows/recency-map.js'
 
 describe('the recency map', () => {
   it('keeps the order of last use, as a list that is searched would', () => {

@@ -1,9 +1,9 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { SlidingWindow } from '../../src/metrics/sliding-window.js'
-import { manualClock } from '../support/manual-clock.js'
+import { SlidingWindow } from '../../../src/metrics/windows/sliding-window.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { sampleOutcome } from '../sample-outcome.js'
 import { expectMetrics, NaiveWindows } from './naive-windows.js'
-import { sampleOutcome } from './sample-outcome.js'
 
 describe('the sliding window', () => {
   it('holds the window and at most one slice more', () => {

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { LatencySketch } from '../../src/metrics/latency-sketch.js'
+import { LatencySketch } from '../../../src/metrics/windows/latency-sketch.js'
 
 const DAY_MS = 86_400_000
 const RANKS = [0, 0.01, 0.25, 0.5, 0.9, 0.95, 0.99, 1]
