@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openSqlite } from '../../src/core/sqlite.js'
-import { JOURNAL_SCHEMA } from '../../src/journal/schema.js'
+import { openSqlite } from '../../src/core/sqlite/sqlite.js'
+import { JOURNAL_SCHEMA } from '../../src/journal/sqlite/schema.js'
 import { postTurn } from '../support/chat-client.js'
 import { bearer } from '../support/processes.js'
 import { DRILL } from './guardrails.js'
