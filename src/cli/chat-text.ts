@@ -10,13 +10,14 @@ const SHOWN = 200
 /** Writes the messages of one turn: text as it comes, everything else on lines of its own. */
 export function messageText(invocation: Invocation): (data: unknown) => void {
   const { style } = invocation
-  let flow: 'text' | 'thinking' | 'none' = 'none'
+  /** what is being written on the present line */
+  let flow = 'none'
   const line = (text: string): void => {
     const before = flow === 'none' ? '' : '\n'
     flow = 'none'
     invocation.print(`${before}${text}\n`)
   }
-  const running = (kind: 'text' | 'thinking', text: string): void => {
+  const running = (kind: string, text: string): void => {
     const before = flow === 'none' || flow === kind ? '' : '\n'
     flow = kind
     invocation.print(before + text)
@@ -25,8 +26,10 @@ export function messageText(invocation: Invocation): (data: unknown) => void {
     const message = parseKnown(messageEventSchema, data)
     if (message === undefined) return
     if (message.type === 'text') running('text', printable(message.data.content))
-    else if (message.type === 'thinking') running('thinking', style.dim(printable(message.data.content)))
-    else for (const text of linesOf(message, invocation)) line(text)
+    else if (message.type === 'thinking') {
+      // Pieces of one thought join; another stage is another thought.
+      running(`thinking ${message.data.stage ?? ''}`, style.dim(printable(message.data.content)))
+    } else for (const text of linesOf(message, invocation)) line(text)
   }
 }
 

@@ -1,3 +1,4 @@
+import stringWidth from 'string-width'
 import { Interrupted } from './command-error.js'
 import { checkHere, isServiceHere } from './doctor-local.js'
 import { checkService } from './doctor-service.js'
@@ -39,28 +40,32 @@ export const doctorCommand: CommandSpec = {
     if (invocation.interrupted().aborted) throw new Interrupted()
     const faults = findings.filter(({ result }) => result === 'fault').length
     const warnings = findings.filter(({ result }) => result === 'warning').length
+    const checkWidth = Math.max(...findings.map(({ check }) => stringWidth(check))) + 2
     if (json) printJson({ ok: faults === 0, faults, warnings, findings })
     else {
-      print(findings.map((finding) => findingText(finding, invocation)).join(''))
+      print(findings.map((finding) => findingText(finding, checkWidth, invocation)).join(''))
       print(`\n${t(`${faults} faults, ${warnings} warnings`, `${faults} 个错误，${warnings} 个警告`)}\n`)
     }
     return faults === 0 ? 0 : 1
   },
 }
 
-const MARK_WIDTH = 8
-const CHECK_WIDTH = 24
+const MARK_WIDTH = 9
 
-function findingText({ check, result, text, advice }: Finding, { t, style }: Invocation): string {
+function findingText(
+  { check, result, text, advice }: Finding,
+  checkWidth: number,
+  { t, style }: Invocation,
+): string {
   const mark = {
     ok: style.good(t('ok', '正常')),
     warning: style.warning(t('warning', '警告')),
     fault: style.bad(t('FAULT', '错误')),
     skipped: style.dim(t('skipped', '跳过')),
   }[result]
-  const indent = ' '.repeat(MARK_WIDTH + CHECK_WIDTH)
+  const indent = ' '.repeat(MARK_WIDTH + checkWidth)
   const [first = '', ...rest] = text.split('\n')
   const more = rest.map((line) => `${indent}${line}\n`).join('')
   const todo = advice === undefined || result === 'ok' ? '' : `${indent}→ ${advice}\n`
-  return `${padded(mark, MARK_WIDTH)}${padded(check, CHECK_WIDTH - 1)} ${first}\n${more}${todo}`
+  return `${padded(mark, MARK_WIDTH)}${padded(check, checkWidth)}${first}\n${more}${todo}`
 }

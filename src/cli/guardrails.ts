@@ -48,8 +48,8 @@ export const guardrailsGetCommand: CommandSpec = {
       const from = value === null && defaults.get(name) === null ? OFF[name]?.(t) : undefined
       return [
         oneLine(name),
-        oneLine(JSON.stringify(value)),
         from ?? (set.has(name) ? t('file', '文件') : style.dim(t('default', '默认值'))),
+        oneLine(JSON.stringify(value)),
       ]
     })
     invocation.print(table(rows))

@@ -51,7 +51,9 @@ export const modeGetCommand: CommandSpec = {
         ],
         [
           t('Orgs', '组织'),
-          mode.enabledOrgs === null ? byHand : mode.enabledOrgs.join(', ') || t('none', '无'),
+          mode.enabledOrgs === null
+            ? byHand
+            : mode.enabledOrgs.join(', ') || t('none in the flag', 'flag 中无'),
         ],
         [t('Canary', '灰度'), mode.canaryPercent === null ? byHand : `${mode.canaryPercent}%`],
       ]),

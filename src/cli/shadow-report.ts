@@ -67,7 +67,9 @@ export const shadowReportCommand: CommandSpec = {
       verdictText(dimension, invocation),
     ])
     invocation.print(table([head.map(style.dim), ...rows]))
-    const dropped = Object.entries(data.shadows.dropped).map(([reason, count]) => `${reason} ${count}`)
+    const dropped = Object.entries(data.shadows.dropped).flatMap(([reason, count]) =>
+      count === 0 ? [] : [`${reason} ${count}`],
+    )
     invocation.print(
       `\n${t('Failed candidates', '失败的候选')}: ${data.shadows.failed}; ${t('dropped', '丢弃')}: ${oneLine(dropped.join(', ')) || '0'}; ${t('fence violations', '越界调用')}: ${data.fenceViolations}\n`,
     )

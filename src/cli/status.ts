@@ -51,7 +51,9 @@ export function flagLines(
     rows.push([t('Mode', '模式'), mode.value === null ? environment : modeName(mode.value, t)])
     rows.push([
       t('Orgs', '组织'),
-      mode.enabledOrgs === null ? byHand : printable(mode.enabledOrgs.join(', ')) || t('none', '无'),
+      mode.enabledOrgs === null
+        ? byHand
+        : printable(mode.enabledOrgs.join(', ')) || t('none in the flag', 'flag 中无'),
     ])
     rows.push([t('Canary', '灰度'), mode.canaryPercent === null ? byHand : `${mode.canaryPercent}%`])
     const share = shadow.percent === null ? environment : `${shadow.percent}%`

@@ -157,13 +157,13 @@ describe('the flag commands of chat-cutover', () => {
     await well('guardrails', 'set', 'minSamples=20', 'errorRate=0.4', 'llm.gapMs=90000', 'llm.connectMs=5000')
     const lines = (await well('guardrails', 'get')).split('\n').map((line) => line.split(/ {2,}/))
     expect(lines).to.deep.include.members([
-      ['minSamples', '20', 'file'],
-      ['errorRate', '0.4', 'file'],
-      ['llm.gapMs', '90000', 'file'],
-      ['totalMs', 'null', 'CHAT_RUNTIME_TIMEOUT_THRESHOLD_MS'],
+      ['minSamples', 'file', '20'],
+      ['errorRate', 'file', '0.4'],
+      ['llm.gapMs', 'file', '90000'],
+      ['totalMs', 'CHAT_RUNTIME_TIMEOUT_THRESHOLD_MS', 'null'],
     ])
     expect(await well('guardrails', 'get', 'llm')).to.match(
-      /^llm\.connectMs +5000 +file\nllm\.headersMs +\d+ /,
+      /^llm\.connectMs +file +5000\nllm\.headersMs +\w+ +\d+\n/,
     )
     expect(JSON.parse(await well('guardrails', 'get', '--json')).file).to.include({ minSamples: 20 })
     expect(await wrong(1, 'guardrails', 'set', 'errorRate=7')).to.match(/422 unprocessable[\s\S]*errorRate/)

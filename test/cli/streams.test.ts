@@ -154,7 +154,9 @@ describe('chat-cutover chat', () => {
     standIn.answer = (_, response) =>
       void stream(response).end(
         [
-          message('thinking', { content: 'Hm.' }),
+          message('thinking', { content: 'H', stage: 'analysis' }),
+          message('thinking', { content: 'm.', stage: 'analysis' }),
+          message('thinking', { content: 'Now.', stage: 'generation' }),
           message('plan', { steps: [{ id: '1', title: 'Look it up', status: 'pending' }], currentStep: 0 }),
           message('plan_step', { stepId: '1', title: 'Look it up', status: 'running', tool: 'search' }),
           message('tool_call', { toolName: 'search', arguments: { q: 'x' }, status: 'calling' }),
@@ -180,6 +182,7 @@ describe('chat-cutover chat', () => {
     expect([code, err]).to.deep.equal([0, ''])
     expect(out.split('\n')).to.deep.equal([
       'Hm.',
+      'Now.',
       'Plan',
       '  1. Look it up',
       '… Look it up [search] running',
