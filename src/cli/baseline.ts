@@ -8,6 +8,7 @@ import {
 } from '../protocol/baseline.js'
 import { baselineValue } from '../protocol/baseline-text.js'
 import { CommandError } from './command-error.js'
+import { type Language, type Say, sayIn } from './language.js'
 import { type Output, processOutput } from './output.js'
 import { getData } from './service-client.js'
 import { table as tableText } from './table.js'
@@ -31,20 +32,39 @@ CHAT_OPERATOR_ROLE names (admin).
 Exit code: 0 told, whether the targets are met or not; 1 the service is not there or refuses; 2 wrong usage.
 `
 
+const HELP_ZH = `两种执行模式与目标值对照：平均与 P95 延迟、错误率、超时率。
+
+用法（Usage: chat-cutover baseline [options]）：
+
+统计自已保存的用户对话执行；由用户中止的不计入。
+
+选项：
+  --from <instant>     ISO 8601，例如 2026-01-31 或 2026-01-31T08:00:00Z（默认 --to 之前 24 小时）
+  --to <instant>       ISO 8601，不含此刻（默认现在）
+  --org <id>           仅此组织
+  --json               输出服务的应答，而非表格
+  -h, --help           本说明
+
+环境变量：CHAT_URL 服务地址（http://127.0.0.1:3001），CHAT_TOKEN 访问令牌，角色须达到 CHAT_OPERATOR_ROLE（admin）。
+
+退出码（Exit code: 0 / 1 / 2）：0 已输出，无论是否达标；1 服务不可达或拒绝；2 用法错误。
+`
+
 /** `chat-cutover baseline`. @returns the exit code */
 export async function runBaseline(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>> = process.env,
   output: Output = processOutput,
+  language: Language = 'en',
 ): Promise<number> {
   try {
     const { help, json, ...query } = parseOptions(argv)
     if (help) {
-      output.out(HELP)
+      output.out(language === 'en' ? HELP : HELP_ZH)
       return 0
     }
-    const baseline = await getData('/runtime/baseline', query, baselineSchema, env)
-    output.out(json ? `${JSON.stringify(baseline, null, 2)}\n` : table(baseline))
+    const baseline = await getData('/runtime/baseline', query, baselineSchema, env, language)
+    output.out(json ? `${JSON.stringify(baseline, null, 2)}\n` : table(baseline, sayIn(language)))
     return 0
   } catch (thrown) {
     if (!(thrown instanceof CommandError)) throw thrown
@@ -79,22 +99,26 @@ function parseOptions(argv: readonly string[]): Options {
   }
 }
 
-function table({ from, to, orgId, samples, rows, sentences }: BaselineView): string {
+function table({ from, to, orgId, samples, rows, sentences }: BaselineView, t: Say): string {
   const lines = [
-    ['', 'target', 'direct LLM', '', 'runtime', ''],
-    ['Executions', '', String(samples.direct), '', String(samples.runtime), ''],
+    ['', t('target', '目标'), t('direct LLM', '直连 LLM'), '', 'runtime', ''],
+    [t('Executions', '执行次数'), '', String(samples.direct), '', String(samples.runtime), ''],
     ...rows.map((row) => [
       row.name,
       row.targetText,
-      ...cellTexts(row, row.direct),
-      ...cellTexts(row, row.runtime),
+      ...cellTexts(row, row.direct, t),
+      ...cellTexts(row, row.runtime, t),
     ]),
   ]
-  const whose = orgId === null ? 'all orgs' : `org ${orgId}`
-  return `${from} to ${to}, ${whose}\n\n${tableText(lines)}\n${sentences.direct}\n${sentences.runtime}\n`
+  const whose = orgId === null ? t('all orgs', '全部组织') : t(`org ${orgId}`, `组织 ${orgId}`)
+  return `${t(`${from} to ${to}, ${whose}`, `${from} 至 ${to}，${whose}`)}\n\n${tableText(lines)}\n${sentences.direct}\n${sentences.runtime}\n`
 }
 
-function cellTexts({ metric }: BaselineRow, { value, met }: BaselineCell): [value: string, verdict: string] {
+function cellTexts(
+  { metric }: BaselineRow,
+  { value, met }: BaselineCell,
+  t: Say,
+): [value: string, verdict: string] {
   if (value === null) return ['-', '']
-  return [baselineValue(metric, value), met ? 'met' : 'MISSED']
+  return [baselineValue(metric, value), met ? t('met', '达标') : t('MISSED', '未达标')]
 }

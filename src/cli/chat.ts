@@ -72,7 +72,7 @@ async function conversation(first: string | undefined, invocation: Invocation): 
     prompt()
     for await (const line of lines) {
       if (line.trim() !== '') {
-        const ended = await turn(line, sessionId, invocation)
+        const ended = await turnOfMany(line, sessionId, isTyped, invocation)
         sessionId = ended.sessionId
         exitCode = ended.exitCode
         if (exitCode === 130) return exitCode
@@ -84,6 +84,22 @@ async function conversation(first: string | undefined, invocation: Invocation): 
     lines.close()
   }
   return until.aborted ? 130 : exitCode
+}
+
+/** Whoever types goes on after a turn that was refused; a pipe ends with it. */
+async function turnOfMany(
+  message: string,
+  sessionId: string | undefined,
+  isTyped: boolean,
+  invocation: Invocation,
+): Promise<Turn> {
+  try {
+    return await turn(message, sessionId, invocation)
+  } catch (thrown) {
+    if (!isTyped || !(thrown instanceof CommandError) || thrown.exitCode !== 1) throw thrown
+    invocation.output.err(`${thrown.message}\n`)
+    return { exitCode: 1, sessionId }
+  }
 }
 
 async function turn(message: string, sessionId: string | undefined, invocation: Invocation): Promise<Turn> {

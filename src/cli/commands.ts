@@ -48,11 +48,12 @@ async function run(
   around: Surroundings,
   language: Language,
 ): Promise<number> {
-  if ('runWords' in command) return command.runWords(withoutLanguage(words), around)
+  // Scripts go by the texts of these: a locale alone does not change them.
+  if ('runWords' in command) return command.runWords(withoutLanguage(words), around, languageOf(words, {}))
   return runSpec(command, words, around, language)
 }
 
-/** Commands that read their own words speak English, and know no --lang. */
+/** Commands that read their own words know no --lang. */
 function withoutLanguage(words: readonly string[]): string[] {
   return words.filter(
     (word, at) => word !== '--lang' && words[at - 1] !== '--lang' && !word.startsWith('--lang='),

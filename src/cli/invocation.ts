@@ -126,7 +126,7 @@ export interface CommandSpec extends Described {
 export interface OwnCommand extends Described {
   /** for the completion of shells */
   readonly options: readonly string[]
-  runWords(words: readonly string[], around: Surroundings): Promise<number> | number
+  runWords(words: readonly string[], around: Surroundings, language: Language): Promise<number> | number
 }
 
 export type AnyCommand = CommandSpec | OwnCommand

@@ -1,6 +1,6 @@
 import { connectionOf } from './connection.js'
 import type { OwnCommand, Surroundings } from './invocation.js'
-import { type Language, sayIn } from './language.js'
+import { sayIn } from './language.js'
 
 /** Commands that read their own words. */
 export const OWN_COMMANDS: readonly OwnCommand[] = [
@@ -12,9 +12,9 @@ export const OWN_COMMANDS: readonly OwnCommand[] = [
       'zh-CN': '两种执行模式与目标值对照',
     },
     options: ['--from', '--to', '--org', '--json', '--help'],
-    async runWords(words, around) {
+    async runWords(words, around, language) {
       const { runBaseline } = await import('./baseline.js')
-      return runBaseline(words, withProfile(around), around.output)
+      return runBaseline(words, withProfile(around), around.output, language)
     },
   },
   {
@@ -70,9 +70,8 @@ export const OWN_COMMANDS: readonly OwnCommand[] = [
 
 /** Address and token of the profile where the environment has none. */
 function withProfile(around: Surroundings): Surroundings['env'] {
-  const language: Language = 'en'
   try {
-    const { url, token } = connectionOf({}, around.env, sayIn(language))
+    const { url, token } = connectionOf({}, around.env, sayIn('en'))
     return { ...around.env, CHAT_URL: url, CHAT_TOKEN: token }
   } catch {
     // The command says itself what is missing.

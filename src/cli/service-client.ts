@@ -142,15 +142,16 @@ export function createServiceClient(connection: Connection, options: ClientOptio
   }
 }
 
-/** The data of a GET of the running service, found by CHAT_URL and asked with CHAT_TOKEN; sentences in English. @throws CommandError */
+/** The data of a GET of the running service, found by CHAT_URL and asked with CHAT_TOKEN. @throws CommandError */
 export async function getData<T>(
   path: string,
   query: Query,
   schema: z.ZodType<T>,
   env: Environment,
+  language: Language,
 ): Promise<T> {
-  const options: ClientOptions = { language: 'en', deadlineMs: DEFAULT_DEADLINE_MS }
-  const client = createServiceClient(connectionOf({}, env, sayIn('en')), options)
+  const options: ClientOptions = { language, deadlineMs: DEFAULT_DEADLINE_MS }
+  const client = createServiceClient(connectionOf({}, env, sayIn(language)), options)
   const { data } = await client.ask({ path, query }, schema)
   return data
 }

@@ -128,6 +128,13 @@ describe('chat-cutover against the service', () => {
     expect(context).to.include({ orgId: 'x', userId: 'user-1', agentId: '' })
   })
 
+  it('baseline: as it was for scripts, in Chinese where that is asked for', async () => {
+    expect(await well(['baseline'], { LANG: 'zh_CN.UTF-8' })).to.match(/, all orgs\n\n +target /)
+    expect(await well(['baseline', '--lang', 'zh-CN'])).to.match(
+      /，全部组织\n\n +目标 +直连 LLM +runtime\n执行次数 /,
+    )
+  })
+
   it('fallback trigger: with reason, time and orgs', async () => {
     const out = await well(['fallback', 'trigger', '--reason', 'moved', '--ttl', '600'])
     expect(out).to.match(

@@ -263,6 +263,23 @@ describe('chat-cutover chat', () => {
     expect(standIn.seen).to.deep.equal(['POST /api/v1/chat/start', 'POST /api/v1/chat/sessions/s-1'])
   })
 
+  it('goes on after a refused turn where somebody types, and ends with it in a pipe', async () => {
+    let times = 0
+    standIn.answer = (_, response) => {
+      times += 1
+      if (times % 2 === 0) return void stream(response).end(frame('done', DONE))
+      response.writeHead(429, { 'content-type': 'application/json', 'retry-after': '3' })
+      response.end('{"success":false,"error":{"code":"rate_limited","message":"Too many"}}')
+    }
+    const typed = Object.assign(new PassThrough(), { isTTY: true })
+    typed.end('One\nTwo\n')
+    const { code, err } = await runCli(['chat'], { env: standIn.env, input: typed })
+    expect([code, times]).to.deep.equal([0, 2])
+    expect(err).to.contain('429 rate_limited').and.to.contain('Try again in 3 s')
+    const piped = await runCli(['chat'], { env: standIn.env, input: 'One\nTwo\n' })
+    expect([piped.code, times]).to.deep.equal([1, 3])
+  })
+
   it('ends at its prompt by Ctrl-C', async () => {
     const interrupt = new AbortController()
     const input = Object.assign(new PassThrough(), { isTTY: true })
