@@ -63,7 +63,7 @@ Take the runtime out by hand for a minute, see a turn go to the direct LLM ("rea
   ${ask('fallback/reset', '-X POST ')}
   ${ask('fallback/history')}
 
-Make the runtime sick and see the direct LLM answer in the same stream ("failover" in the done event); then well again:
+Make the runtime fail and see the direct LLM answer in the same stream ("failover" in the done event); then repair it:
   ${faults} '{"status":503}'
   ${start}
   ${faults} '{"dropAfterEvents":1}'
