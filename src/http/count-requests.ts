@@ -1,12 +1,20 @@
 import type { Context, Middleware } from 'koa'
 import { guarded } from '../core/guarded.js'
-import type { AppDeps } from './app-deps.js'
+import type { Logger } from '../core/logger.js'
 
 /** nginx's status for a client that left before it was answered */
 const CLIENT_LEFT = 499
 
+export interface CountingDeps {
+  readonly logger: Logger
+  readonly metrics: {
+    /** one answered request: `POST /api/v1/chat/start` or `unmatched`, and its status */
+    recordRequest(route: string, code: number): void
+  }
+}
+
 /** Counts each request when it has been answered; a stream at its end. Routes, never paths: their number has a bound. */
-export function countRequests({ logger, metrics }: Pick<AppDeps, 'logger' | 'metrics'>): Middleware {
+export function countRequests({ logger, metrics }: CountingDeps): Middleware {
   return async (ctx, next) => {
     try {
       await next()

@@ -3,7 +3,7 @@ import { errorCode, errorText } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
 import { SessionStoreUnavailable } from '../sessions/session-store.js'
 import { answerProblem } from './answer.js'
-import { requestFailed } from './events.js'
+import { requestFailed } from './edge-log.js'
 import { PROBLEMS, Problem, retryLater } from './problems.js'
 import { requestIdOf } from './request-id.js'
 

@@ -4,7 +4,7 @@ import type { Failover } from '../protocol/events.js'
 import type { Decision } from '../protocol/modes.js'
 
 /**
- * One function for each business event of the request edge in the log. No message content, no secret, ever. A log that
+ * One function for each business event of a turn in the log. No message content, no secret, ever. A log that
  * cannot be written ends nothing.
  */
 
@@ -64,21 +64,4 @@ export function reservationNotRenewed(logger: Logger, event: TurnIdentity & { er
 /** A fault of ours inside a turn; the client got `internal_error`. */
 export function turnBroke(logger: Logger, event: TurnIdentity & { error: string }): void {
   guarded(logger, 'log', () => logger.error(event, 'turn broke'))
-}
-
-export function requestFailed(
-  logger: Logger,
-  event: { requestId: string; method: string; code: string; error: string },
-): void {
-  guarded(logger, 'log', () => logger.error(event, 'request failed'))
-}
-
-/** An error outside every request's own handling. */
-export function edgeFailed(logger: Logger, event: { error: string }): void {
-  guarded(logger, 'log', () => logger.error(event, 'request edge failed'))
-}
-
-/** Keys are fetched again in the background; the old ones stay in force. */
-export function keysNotRefreshed(logger: Logger, event: { error: string }): void {
-  guarded(logger, 'log', () => logger.warn(event, 'token keys not refreshed'))
 }

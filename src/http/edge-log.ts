@@ -1,0 +1,24 @@
+import { guarded } from '../core/guarded.js'
+import type { Logger } from '../core/logger.js'
+
+/**
+ * One function for each business event of the request edge in the log, beside those of turns. No message content, no secret,
+ * ever. A log that cannot be written ends nothing.
+ */
+
+export function requestFailed(
+  logger: Logger,
+  event: { requestId: string; method: string; code: string; error: string },
+): void {
+  guarded(logger, 'log', () => logger.error(event, 'request failed'))
+}
+
+/** An error outside every request's own handling. */
+export function edgeFailed(logger: Logger, event: { error: string }): void {
+  guarded(logger, 'log', () => logger.error(event, 'request edge failed'))
+}
+
+/** Keys are fetched again in the background; the old ones stay in force. */
+export function keysNotRefreshed(logger: Logger, event: { error: string }): void {
+  guarded(logger, 'log', () => logger.warn(event, 'token keys not refreshed'))
+}
