@@ -100,6 +100,8 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'fallback/loop': ['fallback', 'fallback/machine', 'fallback/probe'],
   'fallback/machine': ['fallback', 'fallback/evidence'],
   'fallback/probe': ['fallback/evidence'],
+  http: ['http/flags'],
+  'http/flags': ['http'],
   'journal/memory': ['journal', 'journal/sums'],
   'journal/sqlite': ['journal', 'journal/sums'],
   'journal/sums': ['journal'],

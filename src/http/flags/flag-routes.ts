@@ -1,39 +1,39 @@
 import { basename } from 'node:path'
 import type Router from '@koa/router'
 import type { Context } from 'koa'
-import { isJsonFault, parseJsonTree } from '../core/json/json-tree.js'
-import { OpsDocument } from '../flag-edits/ops-document.js'
-import { opsValues } from '../flag-edits/ops-values.js'
-import { historyQuerySchema } from '../protocol/fallback.js'
+import { isJsonFault, parseJsonTree } from '../../core/json/json-tree.js'
+import { OpsDocument } from '../../flag-edits/ops-document.js'
+import { opsValues } from '../../flag-edits/ops-values.js'
+import { historyQuerySchema } from '../../protocol/fallback.js'
 import {
   type FlagEditAnswer,
   type FlagEditEffect,
   type FlagEditPreview,
   flagEditQuerySchema,
   flagEditSchema,
-} from '../protocol/flag-edit.js'
+} from '../../protocol/flag-edit.js'
 import {
   type FlagEditEntry,
   type FlagEditRecord,
   flagEditEvent,
   keptChanges,
-} from '../protocol/flag-edit-record.js'
-import type { Stored } from '../store/flag-store.js'
-import { answer } from './answer.js'
-import { type AppDeps, EDGE_TIMING } from './app-deps.js'
-import type { Authenticate } from './auth.js'
-import type { Bulkhead } from './bulkhead.js'
-import type { Identity } from './claims.js'
+} from '../../protocol/flag-edit-record.js'
+import type { Stored } from '../../store/flag-store.js'
+import { answer } from '../answer.js'
+import { type AppDeps, EDGE_TIMING } from '../app-deps.js'
+import type { Authenticate } from '../auth.js'
+import type { Bulkhead } from '../bulkhead.js'
+import type { Identity } from '../claims.js'
+import { guard } from '../guard.js'
+import { type Language, languageOf, type Sentence } from '../language.js'
+import { Problem, retryLater } from '../problems.js'
+import { readJson } from '../read-body.js'
+import { readJournal } from '../read-journal.js'
 import { editEffect } from './edit-effect.js'
 import { makeEdit, type PlannedEdit, planEdit } from './edit-flags.js'
 import type { FlagEditFeed } from './flag-edit-feed.js'
 import { flagsTag, isKnownTag, matchesOf } from './flags-tag.js'
 import { flagsView } from './flags-view.js'
-import { guard } from './guard.js'
-import { type Language, languageOf, type Sentence } from './language.js'
-import { Problem, retryLater } from './problems.js'
-import { readJson } from './read-body.js'
-import { readJournal } from './read-journal.js'
 import { textDiff } from './text-diff.js'
 
 /** The operators' flags: what they say, and edits of them. */

@@ -8,32 +8,32 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { expect } from 'chai'
-import { systemClock } from '../../src/core/clock.js'
-import type { Flags } from '../../src/decision/flags.js'
-import { createFlags } from '../../src/decision/open-feature-flags.js'
-import { flagsEventSchema } from '../../src/protocol/fallback.js'
+import { systemClock } from '../../../src/core/clock.js'
+import type { Flags } from '../../../src/decision/flags.js'
+import { createFlags } from '../../../src/decision/open-feature-flags.js'
+import { flagsEventSchema } from '../../../src/protocol/fallback.js'
 import {
   type FlagsView,
   flagEditAnswerSchema,
   flagEditPreviewSchema,
   flagsViewSchema,
-} from '../../src/protocol/flag-edit.js'
-import { flagEditEntrySchema } from '../../src/protocol/flag-edit-record.js'
-import { createOpsFile } from '../../src/store/file/ops-file.js'
-import type { OpsFile } from '../../src/store/flag-store.js'
-import { dataOf, errorOf } from '../support/answers.js'
-import { capturingLogger } from '../support/capturing-logger.js'
-import { sampleExecution } from '../support/comparisons.js'
-import { bearer, type Edge, type EdgeOptions, startEdge } from '../support/edge.js'
+} from '../../../src/protocol/flag-edit.js'
+import { flagEditEntrySchema } from '../../../src/protocol/flag-edit-record.js'
+import { createOpsFile } from '../../../src/store/file/ops-file.js'
+import type { OpsFile } from '../../../src/store/flag-store.js'
+import { dataOf, errorOf } from '../../support/answers.js'
+import { capturingLogger } from '../../support/capturing-logger.js'
+import { sampleExecution } from '../../support/comparisons.js'
+import { bearer, type Edge, type EdgeOptions, startEdge } from '../../support/edge.js'
 import {
   CODE_DEFAULTS,
   callerOf,
   flagsConfig,
   overrideDocument,
   saveByRename,
-} from '../support/flag-files.js'
-import { temporaryDirectory } from '../support/temporary-directory.js'
-import { until } from '../support/until.js'
+} from '../../support/flag-files.js'
+import { temporaryDirectory } from '../../support/temporary-directory.js'
+import { until } from '../../support/until.js'
 
 const SHIPPED = readFileSync('flags/chat.flagd.json', 'utf8')
 const TORN = '{\n  "flags": {\n    "chat-execution-mode": {'

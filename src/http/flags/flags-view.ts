@@ -1,9 +1,9 @@
-import { isJsonFault, parseJsonTree, positionOf } from '../core/json/json-tree.js'
-import type { FlagsStatus } from '../decision/flags.js'
-import { OpsDocument } from '../flag-edits/ops-document.js'
-import { opsValues } from '../flag-edits/ops-values.js'
-import type { FlagsView, OpsFileView } from '../protocol/flag-edit.js'
-import type { Stored } from '../store/flag-store.js'
+import { isJsonFault, parseJsonTree, positionOf } from '../../core/json/json-tree.js'
+import type { FlagsStatus } from '../../decision/flags.js'
+import { OpsDocument } from '../../flag-edits/ops-document.js'
+import { opsValues } from '../../flag-edits/ops-values.js'
+import type { FlagsView, OpsFileView } from '../../protocol/flag-edit.js'
+import type { Stored } from '../../store/flag-store.js'
 
 /** `GET /runtime/flags`: where the flags come from and what is wrong with them, and what the operators' file says. */
 export function flagsView({ resolver, state, faults }: FlagsStatus, file: string, stored: Stored): FlagsView {

@@ -1,6 +1,6 @@
-import { bounded } from '../core/bounded.js'
-import type { Clock } from '../core/clock.js'
-import type { Flags } from '../decision/flags.js'
+import { bounded } from '../../core/bounded.js'
+import type { Clock } from '../../core/clock.js'
+import type { Flags } from '../../decision/flags.js'
 
 /** ms an answer waits for the flags' source to tell of an edit: files take some 50, flagd up to a second */
 const IN_FORCE_MS = 2_000

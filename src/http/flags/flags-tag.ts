@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { Stored } from '../store/flag-store.js'
+import type { Stored } from '../../store/flag-store.js'
 
 /** What `If-Match` asks for: these contents of the operators' file, or whatever is there. */
 export type Matches = 'any' | ReadonlySet<string>

@@ -1,4 +1,4 @@
-import type { FlagEditRecord } from '../protocol/flag-edit-record.js'
+import type { FlagEditRecord } from '../../protocol/flag-edit-record.js'
 
 type Listener = (edit: FlagEditRecord, flags: readonly string[]) => void
 

@@ -1,12 +1,12 @@
-import { isJsonFault, parseJsonTree } from '../core/json/json-tree.js'
-import { modeByFile } from '../decision/file/mode-by-file.js'
-import { MODE_FLAG, OpsDocument } from '../flag-edits/ops-document.js'
-import type { ExecutedFor } from '../journal/comparison.js'
-import type { FlagEditEffect } from '../protocol/flag-edit.js'
-import { instant } from '../protocol/instant.js'
-import type { AppDeps } from './app-deps.js'
+import { isJsonFault, parseJsonTree } from '../../core/json/json-tree.js'
+import { modeByFile } from '../../decision/file/mode-by-file.js'
+import { MODE_FLAG, OpsDocument } from '../../flag-edits/ops-document.js'
+import type { ExecutedFor } from '../../journal/comparison.js'
+import type { FlagEditEffect } from '../../protocol/flag-edit.js'
+import { instant } from '../../protocol/instant.js'
+import type { AppDeps } from '../app-deps.js'
+import type { Language } from '../language.js'
 import type { PlannedEdit } from './edit-flags.js'
-import type { Language } from './language.js'
 
 const DAY_MS = 86_400_000
 /** sessions looked at: a second of work at most, page by page */
