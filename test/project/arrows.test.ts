@@ -102,6 +102,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'fallback/probe': ['fallback/evidence'],
   http: ['http/flags'],
   'http/flags': ['http'],
+  'http/reports': ['http'],
   'journal/memory': ['journal', 'journal/sums'],
   'journal/sqlite': ['journal', 'journal/sums'],
   'journal/sums': ['journal'],

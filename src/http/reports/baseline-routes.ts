@@ -1,6 +1,6 @@
 import type Router from '@koa/router'
-import type { Span } from '../journal/comparison.js'
-import { baselineOf } from '../metrics/baseline.js'
+import type { Span } from '../../journal/comparison.js'
+import { baselineOf } from '../../metrics/baseline.js'
 import {
   BASELINE_METRICS,
   BASELINE_TARGETS,
@@ -8,22 +8,22 @@ import {
   type BaselineMetric,
   type BaselineView,
   baselineQuerySchema,
-} from '../protocol/baseline.js'
+} from '../../protocol/baseline.js'
 import {
   type BaselineCells,
   baselineName,
   baselineSentence,
   baselineTarget,
-} from '../protocol/baseline-text.js'
-import type { WindowMetrics } from '../protocol/fallback.js'
-import { instant } from '../protocol/instant.js'
-import { answer } from './answer.js'
-import type { AppDeps } from './app-deps.js'
-import type { Authenticate } from './auth.js'
-import type { Bulkhead } from './bulkhead.js'
-import { guard } from './guard.js'
-import { type Language, languageOf } from './language.js'
-import { readJournal } from './read-journal.js'
+} from '../../protocol/baseline-text.js'
+import type { WindowMetrics } from '../../protocol/fallback.js'
+import { instant } from '../../protocol/instant.js'
+import { answer } from '../answer.js'
+import type { AppDeps } from '../app-deps.js'
+import type { Authenticate } from '../auth.js'
+import type { Bulkhead } from '../bulkhead.js'
+import { guard } from '../guard.js'
+import { type Language, languageOf } from '../language.js'
+import { readJournal } from '../read-journal.js'
 import { spanOfQuery } from './span-query.js'
 
 const DAY_MS = 86_400_000
