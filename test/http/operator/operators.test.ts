@@ -1,8 +1,8 @@
 import { expect } from 'chai'
-import { explanationSchema } from '../../src/protocol/api.js'
-import { flagsViewSchema } from '../../src/protocol/flag-edit.js'
-import { dataOf, errorOf } from '../support/answers.js'
-import { bearer, DEFAULT_FLAGS, type Edge, startEdge } from '../support/edge.js'
+import { explanationSchema } from '../../../src/protocol/api.js'
+import { flagsViewSchema } from '../../../src/protocol/flag-edit.js'
+import { dataOf, errorOf } from '../../support/answers.js'
+import { bearer, DEFAULT_FLAGS, type Edge, startEdge } from '../../support/edge.js'
 
 const ask = async (edge: Edge, path: string, claims = {}, headers: Record<string, string> = {}) =>
   fetch(`${edge.url}/api/v1/runtime/${path}`, {

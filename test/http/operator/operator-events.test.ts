@@ -1,18 +1,18 @@
 import { expect } from 'chai'
-import { MAX_OPERATOR_STREAMS } from '../../src/http/operator-events.js'
+import { MAX_OPERATOR_STREAMS } from '../../../src/http/operator/operator-events.js'
 import {
   flagsEventSchema,
   metricsEventSchema,
   RUNTIME_EVENTS,
   transitionEventSchema,
-} from '../../src/protocol/fallback.js'
-import { errorOf } from '../support/answers.js'
-import { parseEvents } from '../support/chat-client.js'
-import { bearer, type Edge, type EdgeOptions, startEdge } from '../support/edge.js'
-import { NOTHING, QUIET, sampleTransition } from '../support/fallback-fakes.js'
-import { type ManualClock, manualClock } from '../support/manual-clock.js'
-import { chunksOf, httpText, type RawClient, rawClient } from '../support/raw-client.js'
-import { until } from '../support/until.js'
+} from '../../../src/protocol/fallback.js'
+import { errorOf } from '../../support/answers.js'
+import { parseEvents } from '../../support/chat-client.js'
+import { bearer, type Edge, type EdgeOptions, startEdge } from '../../support/edge.js'
+import { NOTHING, QUIET, sampleTransition } from '../../support/fallback-fakes.js'
+import { type ManualClock, manualClock } from '../../support/manual-clock.js'
+import { chunksOf, httpText, type RawClient, rawClient } from '../../support/raw-client.js'
+import { until } from '../../support/until.js'
 
 const PATH = '/api/v1/runtime/events'
 

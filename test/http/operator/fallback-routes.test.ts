@@ -1,19 +1,19 @@
 import { expect } from 'chai'
 import { z } from 'zod'
-import { PROBLEMS } from '../../src/http/problems.js'
-import { createPublicWindows } from '../../src/metrics/windows/public-windows.js'
+import { PROBLEMS } from '../../../src/http/problems.js'
+import { createPublicWindows } from '../../../src/metrics/windows/public-windows.js'
 import {
   fallbackStatusSchema,
   metricsSchema,
   orgMetricsSchema,
   transitionSchema,
-} from '../../src/protocol/fallback.js'
-import { NEUTRAL } from '../../src/store/override/override.js'
-import { dataOf, errorOf } from '../support/answers.js'
-import { bearer, type Edge, startEdge } from '../support/edge.js'
-import { NOTHING, QUIET, sampleTransition } from '../support/fallback-fakes.js'
-import { manualClock } from '../support/manual-clock.js'
-import { httpText, rawClient } from '../support/raw-client.js'
+} from '../../../src/protocol/fallback.js'
+import { NEUTRAL } from '../../../src/store/override/override.js'
+import { dataOf, errorOf } from '../../support/answers.js'
+import { bearer, type Edge, startEdge } from '../../support/edge.js'
+import { NOTHING, QUIET, sampleTransition } from '../../support/fallback-fakes.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { httpText, rawClient } from '../../support/raw-client.js'
 
 interface Asked {
   readonly method?: string

@@ -1,12 +1,12 @@
-import type { FallbackSnapshot } from '../fallback/fallback.js'
-import type { PublicWindows } from '../metrics/windows/windows.js'
-import type { FallbackData, FallbackStatus, MetricsView } from '../protocol/fallback.js'
-import { tripReason } from '../protocol/fallback-reason.js'
-import { type Scope, scopeName, scopeNote } from '../protocol/fallback-scope.js'
-import { instant } from '../protocol/instant.js'
-import type { AutoLayer, ManualLayer, Override, Trip } from '../store/override/override.js'
+import type { FallbackSnapshot } from '../../fallback/fallback.js'
+import type { PublicWindows } from '../../metrics/windows/windows.js'
+import type { FallbackData, FallbackStatus, MetricsView } from '../../protocol/fallback.js'
+import { tripReason } from '../../protocol/fallback-reason.js'
+import { type Scope, scopeName, scopeNote } from '../../protocol/fallback-scope.js'
+import { instant } from '../../protocol/instant.js'
+import type { AutoLayer, ManualLayer, Override, Trip } from '../../store/override/override.js'
+import type { Language, Sentence } from '../language.js'
 import { alertText } from './alert-text.js'
-import type { Language, Sentence } from './language.js'
 
 /** Answers about the fallback, made from what this replica has now, in the caller's language. */
 

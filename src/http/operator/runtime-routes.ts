@@ -1,13 +1,13 @@
 import type Router from '@koa/router'
-import { explainQuerySchema } from '../protocol/api.js'
-import { answer } from './answer.js'
-import type { AppDeps } from './app-deps.js'
-import type { Authenticate } from './auth.js'
-import { hasRole } from './claims.js'
+import { explainQuerySchema } from '../../protocol/api.js'
+import { answer } from '../answer.js'
+import type { AppDeps } from '../app-deps.js'
+import type { Authenticate } from '../auth.js'
+import { hasRole } from '../claims.js'
+import { guard } from '../guard.js'
+import { languageOf } from '../language.js'
+import { Problem } from '../problems.js'
 import { explainDecision } from './explain.js'
-import { guard } from './guard.js'
-import { languageOf } from './language.js'
-import { Problem } from './problems.js'
 
 /** What operators look at. */
 export function mountRuntimeRoutes(router: Router, authenticate: Authenticate, deps: AppDeps): void {

@@ -1,10 +1,10 @@
-import type { Caller } from '../decision/caller.js'
-import { decide } from '../decision/decide.js'
-import { FLAG_KEYS, type TurnFlags } from '../decision/flags.js'
-import type { Fallback } from '../fallback/fallback.js'
-import type { Explanation } from '../protocol/api.js'
-import type { DecisionReason } from '../protocol/modes.js'
-import type { Language, Sentence } from './language.js'
+import type { Caller } from '../../decision/caller.js'
+import { decide } from '../../decision/decide.js'
+import { FLAG_KEYS, type TurnFlags } from '../../decision/flags.js'
+import type { Fallback } from '../../fallback/fallback.js'
+import type { Explanation } from '../../protocol/api.js'
+import type { DecisionReason } from '../../protocol/modes.js'
+import type { Language, Sentence } from '../language.js'
 import { overrideWhy } from './override-step.js'
 
 /** Where a flag's value came from, for a person. */

@@ -1,18 +1,18 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import type { Alert, FallbackSnapshot } from '../../src/fallback/fallback.js'
-import { alertText } from '../../src/http/alert-text.js'
+import type { Alert, FallbackSnapshot } from '../../../src/fallback/fallback.js'
+import { alertText } from '../../../src/http/operator/alert-text.js'
 import {
   fallbackEnabled,
   fallbackReason,
   metricsView,
   snapshotForOrg,
   statusView,
-} from '../../src/http/fallback-view.js'
-import { fallbackStatusSchema, metricsSchema } from '../../src/protocol/fallback.js'
-import { type Scope, scopeOf } from '../../src/protocol/fallback-scope.js'
-import { type AutoLayer, type ManualLayer, NEUTRAL, type Trip } from '../../src/store/override/override.js'
-import { fakeWindows, QUIET } from '../support/fallback-fakes.js'
+} from '../../../src/http/operator/fallback-view.js'
+import { fallbackStatusSchema, metricsSchema } from '../../../src/protocol/fallback.js'
+import { type Scope, scopeOf } from '../../../src/protocol/fallback-scope.js'
+import { type AutoLayer, type ManualLayer, NEUTRAL, type Trip } from '../../../src/store/override/override.js'
+import { fakeWindows, QUIET } from '../../support/fallback-fakes.js'
 
 const NOON = Date.UTC(2026, 0, 1, 12)
 const ERRORS: Trip = { cause: 'error_rate', value: 0.55, threshold: 0.5 }
