@@ -16,7 +16,7 @@ import type { Decision, ExecutionMode } from '../protocol/modes.js'
 import type { SessionStore } from '../sessions/session-store.js'
 import type { ShadowRunner } from '../shadow/run/shadow-runner.js'
 import type { OpsFile } from '../store/flag-store.js'
-import type { SigningKeys } from './token-keys.js'
+import type { SigningKeys } from './auth/token-keys.js'
 import type { TurnRegistry } from './turns.js'
 
 /** What the request edge tells the metrics, and the exposition it serves. Recording never throws and never waits. */

@@ -1,5 +1,5 @@
 import type { AppDeps } from './app-deps.js'
-import type { Identity } from './claims.js'
+import type { Identity } from './auth/claims.js'
 import { retryLater } from './problems.js'
 import { createRateLimiter } from './rate-limit.js'
 import type { TurnPlace } from './turns.js'

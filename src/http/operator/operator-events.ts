@@ -6,7 +6,7 @@ import { type FlagEditRecord, flagEditEvent } from '../../protocol/flag-edit-rec
 import { instant } from '../../protocol/instant.js'
 import { transitionView } from '../../protocol/transition-view.js'
 import { type AppDeps, EDGE_TIMING } from '../app-deps.js'
-import type { Identity } from '../claims.js'
+import type { Identity } from '../auth/claims.js'
 import type { FlagEditFeed } from '../flags/flag-edit-feed.js'
 import type { Language } from '../language.js'
 import { retryLater } from '../problems.js'

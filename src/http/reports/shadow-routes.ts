@@ -10,7 +10,7 @@ import { SHADOW_SAMPLES_MAX, shadowReportQuerySchema } from '../../protocol/shad
 import { shadowReport } from '../../shadow/report/report.js'
 import { answer } from '../answer.js'
 import type { AppDeps } from '../app-deps.js'
-import type { Authenticate } from '../auth.js'
+import type { Authenticate } from '../auth/auth.js'
 import type { Bulkhead } from '../bulkhead.js'
 import { guard } from '../guard.js'
 import { readJournal } from '../read-journal.js'

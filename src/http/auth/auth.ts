@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
-import type { Role } from '../protocol/api.js'
+import type { Role } from '../../protocol/api.js'
+import { Problem } from '../problems.js'
 import { hasRole, type Identity } from './claims.js'
-import { Problem } from './problems.js'
 import type { VerifyToken } from './token-verifier.js'
 
 const BEARER = /^Bearer +([\w.~+/=-]+) *$/i

@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto'
 import { expect } from 'chai'
 import { SignJWT, UnsecuredJWT } from 'jose'
-import { errorOf } from '../support/answers.js'
-import { bearer, EDGE_SECRET, type Edge, startEdge } from '../support/edge.js'
+import { errorOf } from '../../support/answers.js'
+import { bearer, EDGE_SECRET, type Edge, startEdge } from '../../support/edge.js'
 
 const seconds = (fromNow: number): number => Math.floor(Date.now() / 1000) + fromNow
 const usual = { sub: 'user-1', org_id: 'org-1', role: 'admin', exp: seconds(600) }

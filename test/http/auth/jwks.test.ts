@@ -3,8 +3,8 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose'
-import { errorOf } from '../support/answers.js'
-import { type Edge, startEdge } from '../support/edge.js'
+import { errorOf } from '../../support/answers.js'
+import { type Edge, startEdge } from '../../support/edge.js'
 
 const claims = { sub: 'user-1', org_id: 'org-1', role: 'admin' }
 

@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto'
 import { errors, type JWTVerifyOptions, type JWTVerifyResult } from 'jose'
-import type { Config } from '../config.js'
-import type { Clock } from '../core/clock.js'
-import type { Logger } from '../core/logger.js'
+import type { Config } from '../../config.js'
+import type { Clock } from '../../core/clock.js'
+import type { Logger } from '../../core/logger.js'
+import { Problem, type ProblemName, retryLater } from '../problems.js'
 import { type Identity, identitySchema } from './claims.js'
-import { Problem, type ProblemName, retryLater } from './problems.js'
 import { createSigningKeys, KeysUnavailable, type SigningKeys, type VerifySignature } from './token-keys.js'
 
 /** seconds the clocks of issuer and service may differ */

@@ -3,12 +3,12 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
-import { silentLogger } from '../../src/core/logger.js'
-import { type KeptTexts, openKeptTexts } from '../../src/core/sqlite/kept-texts.js'
-import { createSigningKeys, KeysUnavailable, type SigningKeys } from '../../src/http/token-keys.js'
-import { manualClock } from '../support/manual-clock.js'
-import { rejection } from '../support/rejection.js'
-import { until } from '../support/until.js'
+import { silentLogger } from '../../../src/core/logger.js'
+import { type KeptTexts, openKeptTexts } from '../../../src/core/sqlite/kept-texts.js'
+import { createSigningKeys, KeysUnavailable, type SigningKeys } from '../../../src/http/auth/token-keys.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { rejection } from '../../support/rejection.js'
+import { until } from '../../support/until.js'
 
 const DAY_MS = 86_400_000
 

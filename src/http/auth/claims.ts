@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ROLES, type Role, roleSchema } from '../protocol/api.js'
+import { ROLES, type Role, roleSchema } from '../../protocol/api.js'
 
 /** Who calls, as the token says. */
 export interface Identity {

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import { createLocalJWKSet, type JSONWebKeySet, type JWK, type JWTVerifyGetKey } from 'jose'
 import { z } from 'zod'
-import type { Clock, Timer } from '../core/clock.js'
-import type { KeptTexts } from '../core/sqlite/kept-texts.js'
+import type { Clock, Timer } from '../../core/clock.js'
+import type { KeptTexts } from '../../core/sqlite/kept-texts.js'
 
 /** ms after which kept keys are not trusted any more: one may have been taken back meanwhile */
 const TRUSTED_MS = 86_400_000
