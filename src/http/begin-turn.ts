@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js'
 import type { BeginResult, NewTurn, SessionStore } from '../sessions/session-store.js'
-import { Problem } from './problems.js'
+import { Problem } from './edge/problems.js'
 
 /** What a client asked for: the first turn of a new session, or the next of its own. */
 export type TurnRequest =

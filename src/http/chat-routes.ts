@@ -1,12 +1,12 @@
 import type Router from '@koa/router'
 import { startRequestSchema, turnRequestSchema } from '../protocol/api.js'
-import { answer } from './answer.js'
 import { type AppDeps, EDGE_TIMING } from './app-deps.js'
 import type { Authenticate } from './auth/auth.js'
-import { guard, guardSessionId } from './guard.js'
+import { answer } from './edge/answer.js'
+import { guard, guardSessionId } from './edge/guard.js'
+import { Problem } from './edge/problems.js'
+import { type BodyLimits, readJson } from './edge/read-body.js'
 import { createLimits } from './limits.js'
-import { Problem } from './problems.js'
-import { type BodyLimits, readJson } from './read-body.js'
 import { runTurn } from './run-turn.js'
 
 /** The conversation: turns, history, stop. */

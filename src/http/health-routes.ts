@@ -1,8 +1,8 @@
 import type Router from '@koa/router'
-import { answer } from './answer.js'
 import type { AppDeps } from './app-deps.js'
-import type { Sentence } from './language.js'
-import { Problem } from './problems.js'
+import { answer } from './edge/answer.js'
+import type { Sentence } from './edge/language.js'
+import { Problem } from './edge/problems.js'
 
 /** Open to everyone who reaches the port: liveness, readiness, Prometheus. */
 export function mountHealthRoutes(router: Router, { flags, lifecycle, metrics }: AppDeps): void {

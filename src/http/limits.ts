@@ -1,6 +1,6 @@
 import type { AppDeps } from './app-deps.js'
 import type { Identity } from './auth/claims.js'
-import { retryLater } from './problems.js'
+import { retryLater } from './edge/problems.js'
 import { createRateLimiter } from './rate-limit.js'
 import type { TurnPlace } from './turns.js'
 

@@ -4,9 +4,9 @@ import type { SessionOwner } from '../sessions/session-store.js'
 import { type AppDeps, EDGE_TIMING, type EdgeTiming } from './app-deps.js'
 import type { Identity } from './auth/claims.js'
 import type { TurnRequest } from './begin-turn.js'
+import { requestIdOf } from './edge/request-id.js'
 import type { TurnIdentity } from './events.js'
 import { createPartialText, type PartialText } from './partial-text.js'
-import { requestIdOf } from './request-id.js'
 import type { TurnPlace } from './turns.js'
 
 /** One turn on its way; gathered step by step, so that the end finds everything in one place. */

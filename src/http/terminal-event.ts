@@ -4,7 +4,7 @@ import type { TurnStatus } from '../protocol/api.js'
 import type { DoneEvent, ErrorEvent, StreamErrorCode, TerminalEvent } from '../protocol/events.js'
 import type { Decision } from '../protocol/modes.js'
 import type { Keeping } from '../sessions/session-store.js'
-import type { Language } from './language.js'
+import type { Language } from './edge/language.js'
 import { STREAM_FAILURES } from './stream-sentences.js'
 
 /** `waiting`: in memory, to be written; `unknown`: the store failed, or did not answer within its time. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
-import { LANGUAGES } from '../../src/http/language.js'
-import { PROBLEMS } from '../../src/http/problems.js'
+import { LANGUAGES } from '../../src/http/edge/language.js'
+import { PROBLEMS } from '../../src/http/edge/problems.js'
 import { STREAM_FAILURES } from '../../src/http/stream-sentences.js'
 import { statusOf, terminalEvent } from '../../src/http/terminal-event.js'
 import { doneEventSchema, errorEventSchema } from '../../src/protocol/events.js'

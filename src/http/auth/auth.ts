@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import type { Role } from '../../protocol/api.js'
-import { Problem } from '../problems.js'
+import { Problem } from '../edge/problems.js'
 import { hasRole, type Identity } from './claims.js'
 import type { VerifyToken } from './token-verifier.js'
 

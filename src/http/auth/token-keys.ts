@@ -12,7 +12,7 @@ import type { Clock, Timer } from '../../core/clock.js'
 import { errorText } from '../../core/errors.js'
 import type { Logger } from '../../core/logger.js'
 import type { KeptTexts } from '../../core/sqlite/kept-texts.js'
-import { keysNotRefreshed } from '../edge-log.js'
+import { keysNotRefreshed } from '../edge/edge-log.js'
 import { KeptKeys } from './kept-keys.js'
 
 /** Verifies signature and registered claims with the keys of its kind. */

@@ -3,7 +3,7 @@ import { errors, type JWTVerifyOptions, type JWTVerifyResult } from 'jose'
 import type { Config } from '../../config.js'
 import type { Clock } from '../../core/clock.js'
 import type { Logger } from '../../core/logger.js'
-import { Problem, type ProblemName, retryLater } from '../problems.js'
+import { Problem, type ProblemName, retryLater } from '../edge/problems.js'
 import { type Identity, identitySchema } from './claims.js'
 import { createSigningKeys, KeysUnavailable, type SigningKeys, type VerifySignature } from './token-keys.js'
 

@@ -5,7 +5,7 @@ import type { ExecutedFor } from '../../journal/comparison.js'
 import type { FlagEditEffect } from '../../protocol/flag-edit.js'
 import { instant } from '../../protocol/instant.js'
 import type { AppDeps } from '../app-deps.js'
-import type { Language } from '../language.js'
+import type { Language } from '../edge/language.js'
 import type { PlannedEdit } from './edit-flags.js'
 
 const DAY_MS = 86_400_000

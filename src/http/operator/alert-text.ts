@@ -1,5 +1,5 @@
 import type { Alert } from '../../fallback/fallback.js'
-import type { Sentence } from '../language.js'
+import type { Sentence } from '../edge/language.js'
 
 /** What is wrong, where, and what to do. */
 export function alertText(alert: Alert): Sentence {

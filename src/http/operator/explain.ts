@@ -4,7 +4,7 @@ import { FLAG_KEYS, type TurnFlags } from '../../decision/flags.js'
 import type { Fallback } from '../../fallback/fallback.js'
 import type { Explanation } from '../../protocol/api.js'
 import type { DecisionReason } from '../../protocol/modes.js'
-import type { Language, Sentence } from '../language.js'
+import type { Language, Sentence } from '../edge/language.js'
 import { overrideWhy } from './override-step.js'
 
 /** Where a flag's value came from, for a person. */

@@ -5,7 +5,7 @@ import { tripReason } from '../../protocol/fallback-reason.js'
 import { type Scope, scopeName, scopeNote } from '../../protocol/fallback-scope.js'
 import { instant } from '../../protocol/instant.js'
 import type { AutoLayer, ManualLayer, Override, Trip } from '../../store/override/override.js'
-import type { Language, Sentence } from '../language.js'
+import type { Language, Sentence } from '../edge/language.js'
 import { alertText } from './alert-text.js'
 
 /** Answers about the fallback, made from what this replica has now, in the caller's language. */

@@ -1,5 +1,5 @@
 import type { ManualLayer } from '../../store/override/override.js'
-import { Problem } from '../problems.js'
+import { Problem } from '../edge/problems.js'
 
 /** The flag, every replica's memory and each sample of the journal hold all of them. */
 const MAX_ORGS = 1_000

@@ -1,6 +1,6 @@
 import type { CountingOverride } from '../../fallback/fallback.js'
 import type { ScopeDimension } from '../../protocol/fallback-scope.js'
-import type { Language, Sentence } from '../language.js'
+import type { Language, Sentence } from '../edge/language.js'
 
 const PROVIDED: Readonly<Record<'on' | 'off', Sentence>> = {
   on: { 'zh-CN': '回退已对该调用方生效，改用 direct_llm', en: 'on for this caller: direct_llm' },

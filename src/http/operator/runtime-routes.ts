@@ -1,12 +1,12 @@
 import type Router from '@koa/router'
 import { explainQuerySchema } from '../../protocol/api.js'
-import { answer } from '../answer.js'
 import type { AppDeps } from '../app-deps.js'
 import type { Authenticate } from '../auth/auth.js'
 import { hasRole } from '../auth/claims.js'
-import { guard } from '../guard.js'
-import { languageOf } from '../language.js'
-import { Problem } from '../problems.js'
+import { answer } from '../edge/answer.js'
+import { guard } from '../edge/guard.js'
+import { languageOf } from '../edge/language.js'
+import { Problem } from '../edge/problems.js'
 import { explainDecision } from './explain.js'
 
 /** What operators look at. */

@@ -17,13 +17,13 @@ import {
 } from '../../protocol/baseline-text.js'
 import type { WindowMetrics } from '../../protocol/fallback.js'
 import { instant } from '../../protocol/instant.js'
-import { answer } from '../answer.js'
 import type { AppDeps } from '../app-deps.js'
 import type { Authenticate } from '../auth/auth.js'
-import type { Bulkhead } from '../bulkhead.js'
-import { guard } from '../guard.js'
-import { type Language, languageOf } from '../language.js'
-import { readJournal } from '../read-journal.js'
+import { answer } from '../edge/answer.js'
+import type { Bulkhead } from '../edge/bulkhead.js'
+import { guard } from '../edge/guard.js'
+import { type Language, languageOf } from '../edge/language.js'
+import { readJournal } from '../edge/read-journal.js'
 import { spanOfQuery } from './span-query.js'
 
 const DAY_MS = 86_400_000

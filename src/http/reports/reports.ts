@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.js'
-import { type Bulkhead, createBulkhead } from '../bulkhead.js'
-import { retryLater } from '../problems.js'
+import { type Bulkhead, createBulkhead } from '../edge/bulkhead.js'
+import { retryLater } from '../edge/problems.js'
 
 /** long reads of the journal at a time, and those that wait for one: each takes from 0.1 s up to some seconds */
 const RUNNING = 2

@@ -8,12 +8,12 @@ import type {
 import type { ExecutionMode } from '../../protocol/modes.js'
 import { SHADOW_SAMPLES_MAX, shadowReportQuerySchema } from '../../protocol/shadow-report.js'
 import { shadowReport } from '../../shadow/report/report.js'
-import { answer } from '../answer.js'
 import type { AppDeps } from '../app-deps.js'
 import type { Authenticate } from '../auth/auth.js'
-import type { Bulkhead } from '../bulkhead.js'
-import { guard } from '../guard.js'
-import { readJournal } from '../read-journal.js'
+import { answer } from '../edge/answer.js'
+import type { Bulkhead } from '../edge/bulkhead.js'
+import { guard } from '../edge/guard.js'
+import { readJournal } from '../edge/read-journal.js'
 import { spanOfQuery } from './span-query.js'
 
 const WEEK_MS = 7 * 86_400_000

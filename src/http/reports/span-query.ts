@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { Sentence } from '../language.js'
-import { Problem } from '../problems.js'
+import type { Sentence } from '../edge/language.js'
+import { Problem } from '../edge/problems.js'
 
 /** A date is the beginning of its day in UTC. */
 const isoInstant = z.union([z.iso.datetime({ offset: true }), z.iso.date()])

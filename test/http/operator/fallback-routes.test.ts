@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { z } from 'zod'
-import { PROBLEMS } from '../../../src/http/problems.js'
+import { PROBLEMS } from '../../../src/http/edge/problems.js'
 import { createPublicWindows } from '../../../src/metrics/windows/public-windows.js'
 import {
   fallbackStatusSchema,

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { ExecutionError } from '../../../src/execution/execution-error.js'
-import { PROBLEMS } from '../../../src/http/problems.js'
+import { PROBLEMS } from '../../../src/http/edge/problems.js'
 import type { KeptExecution } from '../../../src/journal/comparison.js'
 import { type BaselineView, baselineSchema } from '../../../src/protocol/baseline.js'
 import { dataOf, errorOf } from '../../support/answers.js'

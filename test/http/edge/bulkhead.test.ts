@@ -1,8 +1,8 @@
 import { expect } from 'chai'
-import { createBulkhead } from '../../src/http/bulkhead.js'
-import { manualClock } from '../support/manual-clock.js'
-import { rejection } from '../support/rejection.js'
-import { settled } from '../support/turn-runner.js'
+import { createBulkhead } from '../../../src/http/edge/bulkhead.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { rejection } from '../../support/rejection.js'
+import { settled } from '../../support/turn-runner.js'
 
 describe('a bulkhead', () => {
   const rig = () => {

@@ -1,9 +1,9 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { expect } from 'chai'
-import { errorOf } from '../support/answers.js'
-import { bearer, type Edge, startEdge } from '../support/edge.js'
-import { httpText, rawClient } from '../support/raw-client.js'
-import { until } from '../support/until.js'
+import { errorOf } from '../../support/answers.js'
+import { bearer, type Edge, startEdge } from '../../support/edge.js'
+import { httpText, rawClient } from '../../support/raw-client.js'
+import { until } from '../../support/until.js'
 
 const PATH = '/api/v1/chat/start'
 const good = { agentId: 'assistant', message: 'Hi' }

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
-import { errorCode } from '../core/errors.js'
-import type { ErrorBody } from '../protocol/api.js'
+import { errorCode } from '../../core/errors.js'
+import type { ErrorBody } from '../../protocol/api.js'
 import { PROBLEMS, type ProblemName } from './problems.js'
 
 /** What Node's parser refuses; anything else is not HTTP. */

@@ -1,5 +1,5 @@
-import { guarded } from '../core/guarded.js'
-import type { Logger } from '../core/logger.js'
+import { guarded } from '../../core/guarded.js'
+import type { Logger } from '../../core/logger.js'
 
 /**
  * One function for each business event of the request edge in the log, beside those of turns. No message content, no secret,

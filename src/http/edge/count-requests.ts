@@ -1,6 +1,6 @@
 import type { Context, Middleware } from 'koa'
-import { guarded } from '../core/guarded.js'
-import type { Logger } from '../core/logger.js'
+import { guarded } from '../../core/guarded.js'
+import type { Logger } from '../../core/logger.js'
 
 /** nginx's status for a client that left before it was answered */
 const CLIENT_LEFT = 499

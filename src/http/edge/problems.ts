@@ -1,4 +1,4 @@
-import type { ApiErrorCode } from '../protocol/api.js'
+import type { ApiErrorCode } from '../../protocol/api.js'
 import type { Sentence } from './language.js'
 
 interface ProblemKind extends Sentence {

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
-import { errorOf } from '../support/answers.js'
-import { bearer, type Edge, startEdge } from '../support/edge.js'
-import { httpText, rawClient } from '../support/raw-client.js'
+import { errorOf } from '../../support/answers.js'
+import { bearer, type Edge, startEdge } from '../../support/edge.js'
+import { httpText, rawClient } from '../../support/raw-client.js'
 
 describe('what is not there', () => {
   let edge: Edge

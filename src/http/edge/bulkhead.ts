@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../core/clock.js'
+import type { Clock, Timer } from '../../core/clock.js'
 
 /** Bulkhead: a few works run at a time, so many wait for their turn, and what is beyond is refused. */
 export interface Bulkhead {

@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import type { ErrorBody } from '../protocol/api.js'
+import type { ErrorBody } from '../../protocol/api.js'
 import { languageOf } from './language.js'
 import { PROBLEMS, type Problem } from './problems.js'
 

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import type { Context } from 'koa'
-import type { Clock, Timer } from '../core/clock.js'
-import { MAX_BODY_BYTES } from '../protocol/api.js'
+import type { Clock, Timer } from '../../core/clock.js'
+import { MAX_BODY_BYTES } from '../../protocol/api.js'
 import { Problem } from './problems.js'
 
 export interface BodyLimits {
