@@ -48,6 +48,8 @@ export interface Surroundings {
   readonly config: Config
   readonly logger: Logger
   readonly clock: Clock
+  /** the same with coarse timers, for whatever waits for a backend */
+  readonly deadlines: Clock
 }
 
 /** Everything below the request edge; nothing runs yet. */
@@ -189,7 +191,11 @@ interface SharedLlm {
   readonly requests: RequestCounts
 }
 
-function openBackends({ config, clock, logger }: Surroundings, llm: SharedLlm, signs: RuntimeSigns) {
+function openBackends(
+  { config, deadlines: clock, logger }: Surroundings,
+  llm: SharedLlm,
+  signs: RuntimeSigns,
+) {
   return {
     direct_llm: openDirectLlm(config.llm, {
       clock,
@@ -291,7 +297,7 @@ function openRecoveryShadows(
   backends: Backends,
   fallback: RunningFallback,
   fence: FenceGate | undefined,
-  { clock, logger }: Surroundings,
+  { deadlines: clock, logger }: Surroundings,
 ): RecoveryShadows {
   return createRecoveryShadows({
     runtime: backends.runtime_orchestrator,
@@ -314,11 +320,12 @@ interface ShadowParts {
   readonly journal: Journal
 }
 
-function openShadows(parts: ShadowParts, { config, clock, logger }: Surroundings) {
+function openShadows(parts: ShadowParts, { config, clock, deadlines, logger }: Surroundings) {
   const { backends, judged, fallback, fence, journal } = parts
   return createShadowing({
     backends,
     clock,
+    deadlines,
     logger,
     ids,
     replica: config.replica,

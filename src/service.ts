@@ -4,6 +4,7 @@ import type { Config } from './config.js'
 import { type Clock, scheduleAwaited, systemClock } from './core/clock.js'
 import type { Logger } from './core/logger.js'
 import { watchStalls } from './core/stalls.js'
+import { createTimerWheel } from './core/timer-wheel.js'
 import type { Lifecycle } from './http/app-deps.js'
 import { createSigningKeys } from './http/auth/token-keys.js'
 import { answerClientError } from './http/edge/client-error.js'
@@ -53,12 +54,13 @@ export function createService(
     parts.ownFaults?.note('held_up')
   })
   const watched: Clock = { ...clock, stalledMs: () => stalls.totalMs() }
-  const parts = make({ config, logger, clock: watched })
+  const deadlines = createTimerWheel(watched)
+  const parts = make({ config, logger, clock: watched, deadlines })
   const { flags, fallback, recoveryShadows, shadows } = parts
   const turns = createTurnRegistry(clock)
   const lifecycle = { state: () => state, draining: draining.signal }
   const signingKeys = createSigningKeys(config.auth.keys, { clock, logger, kept: parts.kept })
-  const app = createApp({ ...parts, config, turns, clock: watched, logger, lifecycle, signingKeys })
+  const app = createApp({ ...parts, config, turns, clock: deadlines, logger, lifecycle, signingKeys })
   const server = serve(app.callback())
 
   const assertWanted = (): void => {

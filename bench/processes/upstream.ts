@@ -70,7 +70,8 @@ const server = createServer((request, response) => {
     body += chunk
   })
   request.on('end', () => {
-    if (request.url === '/health' || request.url?.endsWith('/cancel')) {
+    // Health, cancels, and the list of models.
+    if (request.method === 'GET' || request.url?.endsWith('/cancel')) {
       response.setHeader('content-type', 'application/json')
       response.end('{"status":"healthy","cancelled":true}')
       return

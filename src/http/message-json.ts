@@ -22,16 +22,22 @@ export function messageJson(body: MessageBody, id: string, timestamp: string): s
   return `{"id":"${id}","type":"${body.type}","data":${oneLine(JSON.stringify(body.data))},"timestamp":"${timestamp}"}`
 }
 
-/** ISO 8601 UTC; streams that write within one millisecond share the text. */
+/** ISO 8601 UTC; streams that write within one millisecond share the text, those of one second all but its end. */
 export function createIsoTime(): (wallMs: number) => string {
+  let second = Number.NaN
+  let upToSecond = ''
   let lastMs = Number.NaN
   let lastText = ''
   return (wallMs) => {
     const ms = Math.trunc(wallMs)
-    if (ms !== lastMs) {
-      lastMs = ms
-      lastText = new Date(ms).toISOString()
+    if (ms === lastMs) return lastText
+    const now = Math.floor(ms / 1000)
+    if (now !== second) {
+      second = now
+      upToSecond = new Date(now * 1000).toISOString().slice(0, -4)
     }
+    lastMs = ms
+    lastText = `${upToSecond}${String(ms - now * 1000).padStart(3, '0')}Z`
     return lastText
   }
 }

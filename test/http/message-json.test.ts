@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { messageJson, oneLine } from '../../src/http/message-json.js'
+import fc from 'fast-check'
+import { createIsoTime, messageJson, oneLine } from '../../src/http/message-json.js'
 
 const LINE_ENDS = 'a\u2028b\u2029c\u0085d\ne'
 
@@ -17,5 +18,16 @@ describe('the JSON of an event', () => {
   it('leaves any other text as it is', () => {
     const json = messageJson({ type: 'text', data: { content: 'é 你好 🦊' } }, '1', 't')
     expect(json).to.contain('é 你好 🦊')
+  })
+
+  it('has the time as ISO 8601 has it, whatever came before', () => {
+    const near = fc.integer({ min: Date.UTC(2026, 0, 1), max: Date.UTC(2026, 0, 1, 0, 0, 3) })
+    const any = fc.integer({ min: -1_000_000, max: Date.UTC(2100, 0, 1) })
+    fc.assert(
+      fc.property(fc.array(fc.oneof(near, any)), (times) => {
+        const isoTime = createIsoTime()
+        for (const at of times) expect(isoTime(at + 0.4 * Math.sign(at))).to.equal(new Date(at).toISOString())
+      }),
+    )
   })
 })

@@ -1,19 +1,22 @@
+import type { Clock } from '../../core/clock.js'
 import { type ControlHealthDeps, createControlHealth } from './control-health.js'
 import { watchLoopPressure } from './loop-pressure.js'
 import { createShadowRunner, type ShadowRunner, type ShadowRunnerDeps } from './shadow-runner.js'
 
 export interface ShadowingDeps extends Omit<ShadowRunnerDeps, 'pressure' | 'sick'> {
   readonly control: Omit<ControlHealthDeps, 'clock'>
+  /** `clock` with coarse timers; `clock` itself tells whether the event loop is late */
+  readonly deadlines: Clock
 }
 
 /** The shadow runner with what it watches: this process' event loop and the health of the controls. */
 export function createShadowing(deps: ShadowingDeps): ShadowRunner & { start(): void } {
-  const { clock, control, ...rest } = deps
+  const { clock, deadlines, control, ...rest } = deps
   const loop = watchLoopPressure(clock)
   const health = createControlHealth({ clock, ...control })
   const runner = createShadowRunner({
     ...rest,
-    clock,
+    clock: deadlines,
     pressure: () => loop.now(),
     sick: (mode) => health.sick(mode),
   })
