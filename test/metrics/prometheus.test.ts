@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import type { FlagsStatus } from '../../src/decision/flags.js'
 import type { Outcome } from '../../src/execution/outcome.js'
+import type { Alert } from '../../src/fallback/fallback.js'
 import { createServiceMetrics, type ServiceMetrics } from '../../src/metrics/prometheus.js'
 import { scopeOf } from '../../src/protocol/fallback-scope.js'
 import { type AutoLayer, NEUTRAL, type Override } from '../../src/store/override/override.js'
@@ -238,6 +239,33 @@ describe('the turn-level metrics', () => {
     const later = await samples(metrics)
     for (const scope of ['all', 'orgs', 'agents'])
       expect(later.get(`chat_fallback_scope{scope="${scope}"}`)).to.equal(0)
+  })
+
+  it('have what the alert rules ask for: sick standby, waiting recovery, the database, code defaults', async () => {
+    const counts = new Map([['chat-execution-mode', 2]])
+    let [alerts, isAvailable]: [readonly Alert[], boolean] = [[], true]
+    const metrics = createServiceMetrics({
+      replica: 'host-1',
+      processMetrics: false,
+      fallback: () => ({ ...QUIET, alerts }),
+      codeDefaults: () => counts,
+      storeAvailable: () => isAvailable,
+    })
+    const seen = async () => {
+      const found = await samples(metrics)
+      return [
+        'chat_fallback_alerts',
+        'chat_standby_sick',
+        'chat_recovery_waits',
+        'chat_store_available',
+        'chat_code_default_decisions_total{flag="chat-execution-mode"}',
+      ].map((name) => found.get(name))
+    }
+    expect(await seen()).to.deep.equal([0, 0, 0, 1, 2])
+    alerts = [{ kind: 'standby_sick' }, { kind: 'recovery_waits', percent: 5 }]
+    isAvailable = false
+    counts.set('chat-execution-mode', 3)
+    expect(await seen()).to.deep.equal([2, 1, 1, 0, 3])
   })
 
   it('have the open file descriptors of the process and their limit beside them', async () => {
