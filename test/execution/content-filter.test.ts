@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { createDirectLlm } from '../../src/execution/direct-llm.js'
+import { createDirectLlm } from '../../src/execution/llm/direct-llm.js'
 import { llmEndpoint } from '../../src/llm/endpoint.js'
 import { executed } from '../support/executed.js'
 import { useNock } from '../support/nock.js'

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import zlib from 'node:zlib'
 import { expect } from 'chai'
-import { createDirectLlm } from '../../src/execution/direct-llm.js'
+import { createDirectLlm } from '../../src/execution/llm/direct-llm.js'
 import { ProxyAgents } from '../../src/execution/proxy-agents.js'
 import { llmEndpoint } from '../../src/llm/endpoint.js'
 import { executed } from '../support/executed.js'

@@ -90,6 +90,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'decision/file': ['decision', 'decision/check', 'decision/values'],
   'decision/open-feature-flags': ['decision', 'decision/daemon', 'decision/file'],
   'decision/values': ['decision', 'decision/check'],
+  'execution/llm': ['execution'],
   'fallback/fallback-loop': [
     'fallback',
     'fallback/evidence',

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { createDirectLlm } from '../../src/execution/direct-llm.js'
+import { createDirectLlm } from '../../src/execution/llm/direct-llm.js'
 import { llmEndpoint } from '../../src/llm/endpoint.js'
 import { type Faults, parseFaults } from '../../src/simulator/faults.js'
 import { startLlmSimulator } from '../../src/simulator/llm.js'

@@ -4,7 +4,7 @@ import { errorText } from '../../core/errors.js'
 import type { Logger } from '../../core/logger.js'
 import { createLoop, type Loop } from '../../core/loop.js'
 import { isOwnFaultCode } from '../../core/own-fault.js'
-import type { ModelsAnswer, ModelsRequest } from '../../execution/llm-models.js'
+import type { ModelsAnswer, ModelsRequest } from '../../execution/llm/llm-models.js'
 import type { StandbyState } from '../evidence/evidence.js'
 
 /** Looks whether the direct LLM could take over, while nobody uses it. Nothing here throws. */

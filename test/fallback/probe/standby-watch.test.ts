@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import type { ModelsAnswer } from '../../../src/execution/llm-models.js'
+import type { ModelsAnswer } from '../../../src/execution/llm/llm-models.js'
 import { createStandbyWatch } from '../../../src/fallback/probe/standby-watch.js'
 import { capturingLogger } from '../../support/capturing-logger.js'
 import { manualClock } from '../../support/manual-clock.js'

@@ -1,5 +1,5 @@
-import type { LlmAuth, LlmEndpoint } from '../llm/endpoint.js'
-import type { HistoryMessage, Turn } from './backend.js'
+import type { LlmAuth, LlmEndpoint } from '../../llm/endpoint.js'
+import type { HistoryMessage, Turn } from '../backend.js'
 
 /** The address of chat completions at an endpoint; the query of its base URL (Azure's `api-version`) is kept. */
 export function completionsUrl(endpoint: Pick<LlmEndpoint, 'baseUrl' | 'query'>): string {

@@ -1,9 +1,9 @@
-import type { Clock, Timer } from '../core/clock.js'
-import type { Logger } from '../core/logger.js'
-import type { LlmGate } from '../llm/gate/gate.js'
-import { type FailedRequest, nextStep } from '../llm/gate/next-step.js'
-import type { Entry, Refusal, Seat } from '../llm/gate/seat.js'
-import { DEADLINE_CODES } from '../protocol/execution-codes.js'
+import type { Clock, Timer } from '../../core/clock.js'
+import type { Logger } from '../../core/logger.js'
+import type { LlmGate } from '../../llm/gate/gate.js'
+import { type FailedRequest, nextStep } from '../../llm/gate/next-step.js'
+import type { Entry, Refusal, Seat } from '../../llm/gate/seat.js'
+import { DEADLINE_CODES } from '../../protocol/execution-codes.js'
 import type {
   BackendEvent,
   BackendSink,
@@ -11,8 +11,8 @@ import type {
   ExecutionCall,
   RunningExecution,
   Turn,
-} from './backend.js'
-import { ExecutionError } from './execution-error.js'
+} from '../backend.js'
+import { ExecutionError } from '../execution-error.js'
 
 export interface RoutedLlmDeps {
   readonly clock: Clock

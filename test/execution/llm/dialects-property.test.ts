@@ -1,14 +1,14 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { silentLogger } from '../../src/core/logger.js'
-import type { BackendEvent, ChatBackend } from '../../src/execution/backend.js'
-import { terminalEvent } from '../../src/http/terminal-event.js'
-import type { MessageBody } from '../../src/protocol/events.js'
-import { answering } from '../support/llm-body.js'
-import { manualClock } from '../support/manual-clock.js'
-import { pulledTurn } from '../support/pulled.js'
-import { sampleLimits, sampleTurn } from '../support/sample-turn.js'
-import { scripted } from '../support/scripted-backend.js'
+import { silentLogger } from '../../../src/core/logger.js'
+import type { BackendEvent, ChatBackend } from '../../../src/execution/backend.js'
+import { terminalEvent } from '../../../src/http/terminal-event.js'
+import type { MessageBody } from '../../../src/protocol/events.js'
+import { answering } from '../../support/llm-body.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { pulledTurn } from '../../support/pulled.js'
+import { sampleLimits, sampleTurn } from '../../support/sample-turn.js'
+import { scripted } from '../../support/scripted-backend.js'
 
 /** One chunk as some server sends it, and what it is of the answer. */
 interface Piece {

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { type Head, type ReadAnswer, readAnswer } from '../support/llm-body.js'
+import { type Head, type ReadAnswer, readAnswer } from '../../support/llm-body.js'
 
 /** One habit of a real server. The body as it is on the wire; what reading it has to come to. */
 interface Dialect {

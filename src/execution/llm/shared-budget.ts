@@ -1,5 +1,5 @@
-import type { Clock } from '../core/clock.js'
-import type { ExecutionCall } from './backend.js'
+import type { Clock } from '../../core/clock.js'
+import type { ExecutionCall } from '../backend.js'
 
 /** Time to connect and to get a response head, shared by all requests of one execution. */
 export class SharedBudget {

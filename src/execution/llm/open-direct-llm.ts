@@ -1,5 +1,5 @@
-import type { LlmEndpoints } from '../llm/endpoint.js'
-import type { RefusedParameters } from '../llm/refused-parameters.js'
+import type { LlmEndpoints } from '../../llm/endpoint.js'
+import type { RefusedParameters } from '../../llm/refused-parameters.js'
 import { createDirectLlm } from './direct-llm.js'
 import type { RoutedLlmDeps } from './routed-execution.js'
 import { createRoutedLlm, type RoutedLlm } from './routed-llm.js'

@@ -1,6 +1,6 @@
-import { guarded } from '../core/guarded.js'
-import type { Entry } from '../llm/gate/seat.js'
-import type { ChatBackend, ExecutionCall, Turn } from './backend.js'
+import { guarded } from '../../core/guarded.js'
+import type { Entry } from '../../llm/gate/seat.js'
+import type { ChatBackend, ExecutionCall, Turn } from '../backend.js'
 import { RoutedExecution, type RoutedLlmDeps } from './routed-execution.js'
 
 /** Refuses turns of the direct LLM before their stream is open. */

@@ -1,11 +1,11 @@
 import { expect } from 'chai'
-import type { BackendEvent, HistoryMessage } from '../../src/execution/backend.js'
-import { createDirectLlm } from '../../src/execution/direct-llm.js'
-import { createRuntimeOrchestrator } from '../../src/execution/runtime-orchestrator.js'
-import { type LlmEndpoint, llmEndpoint } from '../../src/llm/endpoint.js'
-import { executed } from '../support/executed.js'
-import { useNock } from '../support/nock.js'
-import { sampleCall, sampleTurn } from '../support/sample-turn.js'
+import type { BackendEvent, HistoryMessage } from '../../../src/execution/backend.js'
+import { createDirectLlm } from '../../../src/execution/llm/direct-llm.js'
+import { createRuntimeOrchestrator } from '../../../src/execution/runtime-orchestrator.js'
+import { type LlmEndpoint, llmEndpoint } from '../../../src/llm/endpoint.js'
+import { executed } from '../../support/executed.js'
+import { useNock } from '../../support/nock.js'
+import { sampleCall, sampleTurn } from '../../support/sample-turn.js'
 
 const SSE = { 'content-type': 'text/event-stream' }
 

@@ -1,7 +1,7 @@
-import type { LlmEndpoint } from '../llm/endpoint.js'
-import type { RefusedParameters } from '../llm/refused-parameters.js'
-import type { AnswerFacts, HistoryMessage, Turn } from './backend.js'
-import { ExecutionError } from './execution-error.js'
+import type { LlmEndpoint } from '../../llm/endpoint.js'
+import type { RefusedParameters } from '../../llm/refused-parameters.js'
+import type { AnswerFacts, HistoryMessage, Turn } from '../backend.js'
+import { ExecutionError } from '../execution-error.js'
 import { newerHalf, newestFitting } from './fit-history.js'
 import { type LlmBody, llmRequestBody, modelOf, roomForHistory, wireName } from './llm-request.js'
 

@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
-import { systemClock } from '../../src/core/clock.js'
-import { createModelsRequest, type ModelsAnswer } from '../../src/execution/llm-models.js'
-import { llmEndpoint } from '../../src/llm/endpoint.js'
+import { systemClock } from '../../../src/core/clock.js'
+import { createModelsRequest, type ModelsAnswer } from '../../../src/execution/llm/llm-models.js'
+import { llmEndpoint } from '../../../src/llm/endpoint.js'
 
 describe('the list of models of an LLM endpoint', () => {
   let server: Server

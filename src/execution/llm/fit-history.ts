@@ -1,4 +1,4 @@
-import type { HistoryMessage } from './backend.js'
+import type { HistoryMessage } from '../backend.js'
 
 /** What is left of a history that fills a whole context is about half: a turn in the middle stays when it just fits. */
 const HALF = 0.55

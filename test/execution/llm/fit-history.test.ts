@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import type { HistoryMessage } from '../../src/execution/backend.js'
-import { newerHalf, newestFitting } from '../../src/execution/fit-history.js'
+import type { HistoryMessage } from '../../../src/execution/backend.js'
+import { newerHalf, newestFitting } from '../../../src/execution/llm/fit-history.js'
 
 const historyOf = (sizes: readonly number[]): HistoryMessage[] =>
   sizes.flatMap((size): HistoryMessage[] => [
