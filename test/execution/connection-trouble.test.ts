@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
-import { createRuntimeOrchestrator } from '../../src/execution/runtime-orchestrator.js'
+import { createRuntimeOrchestrator } from '../../src/execution/runtime/runtime-orchestrator.js'
 import type { Faults } from '../../src/simulator/faults.js'
 import { startRuntimeSimulator } from '../../src/simulator/runtime.js'
 import type { Simulator } from '../../src/simulator/simulator-server.js'

@@ -4,7 +4,7 @@ import { expect } from 'chai'
 import type { ChatBackend } from '../../src/execution/backend.js'
 import { createDirectLlm } from '../../src/execution/llm/direct-llm.js'
 import { FRAME_SHARE } from '../../src/execution/memory-share.js'
-import { createRuntimeOrchestrator } from '../../src/execution/runtime-orchestrator.js'
+import { createRuntimeOrchestrator } from '../../src/execution/runtime/runtime-orchestrator.js'
 import { llmEndpoint } from '../../src/llm/endpoint.js'
 import { executed } from '../support/executed.js'
 

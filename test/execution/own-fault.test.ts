@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { isDnsFaultCode, ownFaultOf } from '../../src/core/own-fault.js'
 import type { ExecutionError } from '../../src/execution/execution-error.js'
-import { createRuntimeOrchestrator } from '../../src/execution/runtime-orchestrator.js'
+import { createRuntimeOrchestrator } from '../../src/execution/runtime/runtime-orchestrator.js'
 import { TransportError } from '../../src/execution/transport-error.js'
 import { transportFailure } from '../../src/execution/upstream-failure.js'
 import { executed } from '../support/executed.js'

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { createDirectLlm } from '../../src/execution/llm/direct-llm.js'
-import { createRuntimeOrchestrator } from '../../src/execution/runtime-orchestrator.js'
+import { createRuntimeOrchestrator } from '../../src/execution/runtime/runtime-orchestrator.js'
 import { llmEndpoint } from '../../src/llm/endpoint.js'
 import { startLlmSimulator } from '../../src/simulator/llm.js'
 import { startRuntimeSimulator } from '../../src/simulator/runtime.js'

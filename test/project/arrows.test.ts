@@ -91,6 +91,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'decision/open-feature-flags': ['decision', 'decision/daemon', 'decision/file'],
   'decision/values': ['decision', 'decision/check'],
   'execution/llm': ['execution'],
+  'execution/runtime': ['execution'],
   'fallback/fallback-loop': [
     'fallback',
     'fallback/evidence',

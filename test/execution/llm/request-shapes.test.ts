@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { BackendEvent, HistoryMessage } from '../../../src/execution/backend.js'
 import { createDirectLlm } from '../../../src/execution/llm/direct-llm.js'
-import { createRuntimeOrchestrator } from '../../../src/execution/runtime-orchestrator.js'
+import { createRuntimeOrchestrator } from '../../../src/execution/runtime/runtime-orchestrator.js'
 import { type LlmEndpoint, llmEndpoint } from '../../../src/llm/endpoint.js'
 import { executed } from '../../support/executed.js'
 import { useNock } from '../../support/nock.js'

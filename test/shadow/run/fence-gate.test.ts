@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { ChatBackend } from '../../../src/execution/backend.js'
 import type { Outcome } from '../../../src/execution/outcome.js'
-import { createRuntimeOrchestrator } from '../../../src/execution/runtime-orchestrator.js'
+import { createRuntimeOrchestrator } from '../../../src/execution/runtime/runtime-orchestrator.js'
 import { createFenceGate, type FenceGate } from '../../../src/shadow/run/fence-gate.js'
 import { createRecoveryShadows } from '../../../src/shadow/run/recovery-shadows.js'
 import { startRuntimeSimulator } from '../../../src/simulator/runtime.js'

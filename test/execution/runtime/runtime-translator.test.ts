@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { RuntimeTranslator } from '../../src/execution/runtime-translator.js'
+import { RuntimeTranslator } from '../../../src/execution/runtime/runtime-translator.js'
 
 const SOFT = ['I encountered an error:']
 

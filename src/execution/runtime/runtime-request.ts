@@ -1,4 +1,4 @@
-import type { Turn } from './backend.js'
+import type { Turn } from '../backend.js'
 
 /** The body of `POST /api/v1/execute/stream`, as JSON text. */
 export function runtimeRequestBody(turn: Turn): string {

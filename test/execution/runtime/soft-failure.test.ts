@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { endsSentence, SoftFailureScreen } from '../../src/execution/soft-failure.js'
+import { endsSentence, SoftFailureScreen } from '../../../src/execution/runtime/soft-failure.js'
 
 const ERROR = 'I encountered an error:'
 const MID = 'I completed the task but encountered an issue generating the response:'

@@ -1,6 +1,6 @@
-import type { MessageBody } from '../protocol/events.js'
+import type { MessageBody } from '../../protocol/events.js'
+import { type Foreign, isForeign, namesTimeout, parsePythonObject, token } from '../foreign.js'
 import { MAX_RESULT, withCutResult } from './cut-result.js'
-import { type Foreign, isForeign, namesTimeout, parsePythonObject, token } from './foreign.js'
 
 /** What one frame of the runtime means to us. */
 export type RuntimeSignal =

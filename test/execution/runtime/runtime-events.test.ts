@@ -1,6 +1,6 @@
 import { expect } from 'chai'
-import { mapRuntimeFrame } from '../../src/execution/runtime-events.js'
-import { messageBodySchema } from '../../src/protocol/events.js'
+import { mapRuntimeFrame } from '../../../src/execution/runtime/runtime-events.js'
+import { messageBodySchema } from '../../../src/protocol/events.js'
 
 const BASE = 'http://runtime:8000'
 

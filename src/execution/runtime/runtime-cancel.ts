@@ -1,10 +1,10 @@
-import type { Clock } from '../core/clock.js'
-import type { Logger } from '../core/logger.js'
-import { ownFaultOf } from '../core/own-fault.js'
-import type { Turn } from './backend.js'
-import type { HttpClient } from './http-client.js'
-import { fenceHeaders } from './shadow-fence.js'
-import { TransportError } from './transport-error.js'
+import type { Clock } from '../../core/clock.js'
+import type { Logger } from '../../core/logger.js'
+import { ownFaultOf } from '../../core/own-fault.js'
+import type { Turn } from '../backend.js'
+import type { HttpClient } from '../http-client.js'
+import { fenceHeaders } from '../shadow-fence.js'
+import { TransportError } from '../transport-error.js'
 
 /** What the executions of one runtime share. */
 export interface RuntimeContext {

@@ -1,11 +1,11 @@
-import type { MessageBody } from '../protocol/events.js'
-import type { BackendEvent } from './backend.js'
-import { commits } from './commit-point.js'
-import { ExecutionError, type ExecutionErrorDetails } from './execution-error.js'
+import type { MessageBody } from '../../protocol/events.js'
+import type { BackendEvent } from '../backend.js'
+import { commits } from '../commit-point.js'
+import { ExecutionError, type ExecutionErrorDetails } from '../execution-error.js'
+import { splitText } from '../split-text.js'
+import { rejectingCode } from '../whose-fault.js'
 import { mapRuntimeFrame, type RuntimeFailure, type RuntimeSignal } from './runtime-events.js'
 import { SoftFailureScreen } from './soft-failure.js'
-import { splitText } from './split-text.js'
-import { rejectingCode } from './whose-fault.js'
 
 /** In a row; then the runtime does not speak our protocol. */
 const MAX_UNPARSABLE = 10
