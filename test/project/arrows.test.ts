@@ -90,7 +90,8 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'decision/file': ['decision', 'decision/check', 'decision/values'],
   'decision/open-feature-flags': ['decision', 'decision/daemon', 'decision/file'],
   'decision/values': ['decision', 'decision/check'],
-  'execution/llm': ['execution'],
+  'execution/llm': ['execution', 'execution/openai'],
+  'execution/openai': ['execution'],
   'execution/runtime': ['execution'],
   'fallback/fallback-loop': [
     'fallback',

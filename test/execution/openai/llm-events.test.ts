@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { LlmTranslator } from '../../src/execution/llm-events.js'
+import { LlmTranslator } from '../../../src/execution/openai/llm-events.js'
 
 const chunk = (value: object): string => JSON.stringify({ id: 'x', ...value })
 const delta = (value: object, finish_reason: string | null = null): string =>

@@ -1,4 +1,4 @@
-import { ExecutionError } from './execution-error.js'
+import { ExecutionError } from '../execution-error.js'
 
 /** What a body is, by its first bytes: content types lie or are missing. */
 export type BodyKind = 'sse' | 'json'

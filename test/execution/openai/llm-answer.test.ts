@@ -1,14 +1,14 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
-import type { BackendEvent } from '../../src/execution/backend.js'
-import { createDirectLlm } from '../../src/execution/llm/direct-llm.js'
-import { MemoryShare } from '../../src/execution/memory-share.js'
-import { llmEndpoint } from '../../src/llm/endpoint.js'
-import { executed } from '../support/executed.js'
-import { pulledAnswer } from '../support/pulled.js'
-import { sampleCall, sampleTurn } from '../support/sample-turn.js'
-import { MAX_FRAME, SseReader } from '../support/sse-reader.js'
+import type { BackendEvent } from '../../../src/execution/backend.js'
+import { createDirectLlm } from '../../../src/execution/llm/direct-llm.js'
+import { MemoryShare } from '../../../src/execution/memory-share.js'
+import { llmEndpoint } from '../../../src/llm/endpoint.js'
+import { executed } from '../../support/executed.js'
+import { pulledAnswer } from '../../support/pulled.js'
+import { sampleCall, sampleTurn } from '../../support/sample-turn.js'
+import { MAX_FRAME, SseReader } from '../../support/sse-reader.js'
 
 const SSE = { 'content-type': 'text/event-stream' }
 const chunk = (content: string, finish: string | null): string =>

@@ -1,4 +1,4 @@
-import type { FinishReason } from '../protocol/events.js'
+import type { FinishReason } from '../../protocol/events.js'
 
 /** `failed`: the answer did not end, it broke. */
 export type FinishSaid = FinishReason | 'failed'
