@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import type { Outcome } from '../../src/execution/outcome.js'
-import { ownDnsCheck } from '../../src/execution/own-dns.js'
+import { ownDnsCheck } from '../../src/execution/upstream/own-dns.js'
 import { createOwnFaults } from '../../src/metrics/own-faults.js'
 import { manualClock } from '../support/manual-clock.js'
 import { settled } from '../support/turn-runner.js'

@@ -90,9 +90,10 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'decision/file': ['decision', 'decision/check', 'decision/values'],
   'decision/open-feature-flags': ['decision', 'decision/daemon', 'decision/file'],
   'decision/values': ['decision', 'decision/check'],
-  'execution/llm': ['execution', 'execution/openai'],
-  'execution/openai': ['execution'],
-  'execution/runtime': ['execution'],
+  'execution/llm': ['execution', 'execution/openai', 'execution/upstream'],
+  'execution/openai': ['execution', 'execution/upstream'],
+  'execution/runtime': ['execution', 'execution/upstream'],
+  'execution/upstream': ['execution'],
   'fallback/fallback-loop': [
     'fallback',
     'fallback/evidence',

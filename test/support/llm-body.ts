@@ -1,10 +1,10 @@
 import type { BackendEvent, ChatBackend } from '../../src/execution/backend.js'
-import type { ByteSink } from '../../src/execution/byte-source.js'
 import type { ExecutionError } from '../../src/execution/execution-error.js'
 import { type AnswerBody, LlmAnswer } from '../../src/execution/openai/llm-answer.js'
 import type { LlmTranslatorOptions } from '../../src/execution/openai/llm-events.js'
 import { TransportError } from '../../src/execution/transport-error.js'
-import { transportFailure } from '../../src/execution/upstream-failure.js'
+import type { ByteSink } from '../../src/execution/upstream/byte-source.js'
+import { transportFailure } from '../../src/execution/upstream/upstream-failure.js'
 import { executed } from './executed.js'
 import { manualClock } from './manual-clock.js'
 

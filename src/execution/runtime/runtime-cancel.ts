@@ -2,9 +2,9 @@ import type { Clock } from '../../core/clock.js'
 import type { Logger } from '../../core/logger.js'
 import { ownFaultOf } from '../../core/own-fault.js'
 import type { Turn } from '../backend.js'
-import type { HttpClient } from '../http-client.js'
-import { fenceHeaders } from '../shadow-fence.js'
 import { TransportError } from '../transport-error.js'
+import type { HttpClient } from '../upstream/http-client.js'
+import { fenceHeaders } from '../upstream/shadow-fence.js'
 
 /** What the executions of one runtime share. */
 export interface RuntimeContext {

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../../core/clock.js'
 import { type Logger, silentLogger } from '../../core/logger.js'
 import type { ChatBackend } from '../backend.js'
-import { createHttpClient } from '../http-client.js'
+import { createHttpClient } from '../upstream/http-client.js'
 import type { RuntimeContext } from './runtime-cancel.js'
 import { RuntimeExecution } from './runtime-execution.js'
 

@@ -1,5 +1,5 @@
 import type { Turn } from '../../execution/backend.js'
-import { SHADOW_PREFIX } from '../../execution/shadow-fence.js'
+import { SHADOW_PREFIX } from '../../execution/upstream/shadow-fence.js'
 
 /**
  * The same turn behind the fence: what the backend is asked stays, every id that leads to the user's turn is replaced.

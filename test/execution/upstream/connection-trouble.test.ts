@@ -1,14 +1,14 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
-import { createRuntimeOrchestrator } from '../../src/execution/runtime/runtime-orchestrator.js'
-import type { Faults } from '../../src/simulator/faults.js'
-import { startRuntimeSimulator } from '../../src/simulator/runtime.js'
-import type { Simulator } from '../../src/simulator/simulator-server.js'
-import { executed } from '../support/executed.js'
-import { sampleCall, sampleTurn } from '../support/sample-turn.js'
-import { settled } from '../support/turn-runner.js'
-import { until } from '../support/until.js'
+import { createRuntimeOrchestrator } from '../../../src/execution/runtime/runtime-orchestrator.js'
+import type { Faults } from '../../../src/simulator/faults.js'
+import { startRuntimeSimulator } from '../../../src/simulator/runtime.js'
+import type { Simulator } from '../../../src/simulator/simulator-server.js'
+import { executed } from '../../support/executed.js'
+import { sampleCall, sampleTurn } from '../../support/sample-turn.js'
+import { settled } from '../../support/turn-runner.js'
+import { until } from '../../support/until.js'
 
 describe('trouble with the connection to the runtime', () => {
   let simulator: Simulator

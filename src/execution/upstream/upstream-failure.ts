@@ -1,8 +1,8 @@
-import { errorCode } from '../core/errors.js'
-import { isDnsFaultCode, ownFaultOf } from '../core/own-fault.js'
-import type { ExecutionErrorCode } from '../protocol/execution-codes.js'
-import { ExecutionError, type ExecutionErrorDetails } from './execution-error.js'
-import { TransportError } from './transport-error.js'
+import { errorCode } from '../../core/errors.js'
+import { isDnsFaultCode, ownFaultOf } from '../../core/own-fault.js'
+import type { ExecutionErrorCode } from '../../protocol/execution-codes.js'
+import { ExecutionError, type ExecutionErrorDetails } from '../execution-error.js'
+import { TransportError } from '../transport-error.js'
 
 /** Whose codes: `runtime_unreachable` or `llm_unreachable`. */
 export type Upstream = 'runtime' | 'llm'

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.js'
+import type { Clock } from '../../core/clock.js'
 import { decodedBody } from './decoded-body.js'
 import type { UpstreamResponse } from './upstream-response.js'
 

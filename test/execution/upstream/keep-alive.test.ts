@@ -1,12 +1,12 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
-import type { ChatBackend } from '../../src/execution/backend.js'
-import { createDirectLlm } from '../../src/execution/llm/direct-llm.js'
-import { createRuntimeOrchestrator } from '../../src/execution/runtime/runtime-orchestrator.js'
-import { llmEndpoint } from '../../src/llm/endpoint.js'
-import { executed } from '../support/executed.js'
-import { settled } from '../support/turn-runner.js'
+import type { ChatBackend } from '../../../src/execution/backend.js'
+import { createDirectLlm } from '../../../src/execution/llm/direct-llm.js'
+import { createRuntimeOrchestrator } from '../../../src/execution/runtime/runtime-orchestrator.js'
+import { llmEndpoint } from '../../../src/llm/endpoint.js'
+import { executed } from '../../support/executed.js'
+import { settled } from '../../support/turn-runner.js'
 
 const RUNTIME_ANSWER = `data: {"event":"text_chunk","data":{"content":"ok"}}\r\n\r\ndata: [DONE]\r\n\r\n`
 const LLM_ANSWER = `data: {"choices":[{"delta":{"content":"ok"}}]}\n\ndata: [DONE]\n\n`

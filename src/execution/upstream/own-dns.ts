@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
-import { bounded } from '../core/bounded.js'
-import type { Clock } from '../core/clock.js'
+import { bounded } from '../../core/bounded.js'
+import type { Clock } from '../../core/clock.js'
 
 /** ms a look may take; a resolver that takes longer is away for whoever waits */
 const LOOK_MS = 1000

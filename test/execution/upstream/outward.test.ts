@@ -2,12 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import zlib from 'node:zlib'
 import { expect } from 'chai'
-import { createDirectLlm } from '../../src/execution/llm/direct-llm.js'
-import { ProxyAgents } from '../../src/execution/proxy-agents.js'
-import { llmEndpoint } from '../../src/llm/endpoint.js'
-import { executed } from '../support/executed.js'
-import { pulledAnswer } from '../support/pulled.js'
-import { sampleCall, sampleTurn } from '../support/sample-turn.js'
+import { createDirectLlm } from '../../../src/execution/llm/direct-llm.js'
+import { ProxyAgents } from '../../../src/execution/upstream/proxy-agents.js'
+import { llmEndpoint } from '../../../src/llm/endpoint.js'
+import { executed } from '../../support/executed.js'
+import { pulledAnswer } from '../../support/pulled.js'
+import { sampleCall, sampleTurn } from '../../support/sample-turn.js'
 
 const SSE = { 'content-type': 'text/event-stream' }
 const BODY = 'data: {"choices":[{"delta":{"content":"ok"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'

@@ -1,12 +1,12 @@
 import { expect } from 'chai'
-import { createDirectLlm } from '../../src/execution/llm/direct-llm.js'
-import { createRuntimeOrchestrator } from '../../src/execution/runtime/runtime-orchestrator.js'
-import { llmEndpoint } from '../../src/llm/endpoint.js'
-import { startLlmSimulator } from '../../src/simulator/llm.js'
-import { startRuntimeSimulator } from '../../src/simulator/runtime.js'
-import type { Simulator } from '../../src/simulator/simulator-server.js'
-import { executed } from '../support/executed.js'
-import { sampleTurn } from '../support/sample-turn.js'
+import { createDirectLlm } from '../../../src/execution/llm/direct-llm.js'
+import { createRuntimeOrchestrator } from '../../../src/execution/runtime/runtime-orchestrator.js'
+import { llmEndpoint } from '../../../src/llm/endpoint.js'
+import { startLlmSimulator } from '../../../src/simulator/llm.js'
+import { startRuntimeSimulator } from '../../../src/simulator/runtime.js'
+import type { Simulator } from '../../../src/simulator/simulator-server.js'
+import { executed } from '../../support/executed.js'
+import { sampleTurn } from '../../support/sample-turn.js'
 
 const shadow = sampleTurn({ sessionId: 'shadow:1', shadow: true })
 

@@ -1,9 +1,9 @@
 import type { Transform } from 'node:stream'
 import zlib from 'node:zlib'
+import { ExecutionError } from '../execution-error.js'
+import { token } from '../foreign.js'
+import { TransportError } from '../transport-error.js'
 import type { ByteSink, ByteSource } from './byte-source.js'
-import { ExecutionError } from './execution-error.js'
-import { token } from './foreign.js'
-import { TransportError } from './transport-error.js'
 import type { UpstreamResponse } from './upstream-response.js'
 
 type Decoder = (first: Buffer) => Transform

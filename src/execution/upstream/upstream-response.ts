@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import type { Clock } from '../core/clock.js'
+import type { Clock } from '../../core/clock.js'
+import { TransportError } from '../transport-error.js'
 import type { ByteSink, ByteSource } from './byte-source.js'
-import { TransportError } from './transport-error.js'
 
 /** Long enough for a `[DONE]` and the last chunk to arrive, so that the connection can be used again. */
 const REST_MS = 250

@@ -1,10 +1,10 @@
 import { expect } from 'chai'
-import { isDnsFaultCode, ownFaultOf } from '../../src/core/own-fault.js'
-import type { ExecutionError } from '../../src/execution/execution-error.js'
-import { createRuntimeOrchestrator } from '../../src/execution/runtime/runtime-orchestrator.js'
-import { TransportError } from '../../src/execution/transport-error.js'
-import { transportFailure } from '../../src/execution/upstream-failure.js'
-import { executed } from '../support/executed.js'
+import { isDnsFaultCode, ownFaultOf } from '../../../src/core/own-fault.js'
+import type { ExecutionError } from '../../../src/execution/execution-error.js'
+import { createRuntimeOrchestrator } from '../../../src/execution/runtime/runtime-orchestrator.js'
+import { TransportError } from '../../../src/execution/transport-error.js'
+import { transportFailure } from '../../../src/execution/upstream/upstream-failure.js'
+import { executed } from '../../support/executed.js'
 
 const failure = (code: string): ExecutionError => {
   const cause = Object.assign(new Error(code), { code })

@@ -1,4 +1,4 @@
-import type { Turn } from './backend.js'
+import type { Turn } from '../backend.js'
 import type { UpstreamResponse } from './upstream-response.js'
 
 /** Session ids of shadows begin with it; those of users are UUIDs, so the two never collide. */
