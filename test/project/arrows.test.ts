@@ -91,8 +91,9 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'decision/open-feature-flags': ['decision', 'decision/daemon', 'decision/file'],
   'decision/values': ['decision', 'decision/check'],
   'execution/llm': ['execution', 'execution/openai', 'execution/upstream'],
-  'execution/openai': ['execution', 'execution/upstream'],
-  'execution/runtime': ['execution', 'execution/upstream'],
+  'execution/openai': ['execution', 'execution/refusal', 'execution/upstream'],
+  'execution/refusal': ['execution'],
+  'execution/runtime': ['execution', 'execution/refusal', 'execution/upstream'],
   'execution/upstream': ['execution'],
   'fallback/fallback-loop': [
     'fallback',

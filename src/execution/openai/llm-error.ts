@@ -1,7 +1,7 @@
-import { hasFilterCode, hasFilterText } from '../content-filter.js'
 import { ExecutionError, type ExecutionErrorDetails } from '../execution-error.js'
 import { type Foreign, isForeign, namesTimeout, token } from '../foreign.js'
-import { saysTooLong } from '../llm-refusal.js'
+import { hasFilterCode, hasFilterText } from '../refusal/content-filter.js'
+import { saysTooLong } from '../refusal/llm-refusal.js'
 
 /** The code of an `error` object; its message may quote the prompt and stays out. */
 export function llmErrorCode(error: unknown): string | undefined {

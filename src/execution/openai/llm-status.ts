@@ -1,14 +1,14 @@
 import type { Clock } from '../../core/clock.js'
 import { retryAfterMs } from '../../llm/retry-after.js'
-import { hasFilterCode } from '../content-filter.js'
 import { ExecutionError } from '../execution-error.js'
 import { isForeign } from '../foreign.js'
-import { llmRefusal } from '../llm-refusal.js'
+import { hasFilterCode } from '../refusal/content-filter.js'
+import { llmRefusal } from '../refusal/llm-refusal.js'
+import { llmRejects, saysFiltered } from '../refusal/whose-fault.js'
 import { readErrorBody } from '../upstream/bounded-body.js'
 import { pointedTo } from '../upstream/redirect.js'
 import { httpFailure } from '../upstream/upstream-failure.js'
 import type { UpstreamResponse } from '../upstream/upstream-response.js'
-import { llmRejects, saysFiltered } from '../whose-fault.js'
 import { contentFiltered, contextTooLong, llmErrorCode } from './llm-error.js'
 
 /** What a status that is not 2xx means; its body is read as far as it helps. @param sent the fields of the request */

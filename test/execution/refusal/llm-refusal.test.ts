@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { llmRefusal } from '../../src/execution/llm-refusal.js'
+import { llmRefusal } from '../../../src/execution/refusal/llm-refusal.js'
 
 const SENT = ['model', 'messages', 'temperature', 'max_tokens', 'stream', 'stream_options', 'seed']
 

@@ -1,8 +1,8 @@
 import { expect } from 'chai'
-import { createDirectLlm } from '../../src/execution/llm/direct-llm.js'
-import { llmEndpoint } from '../../src/llm/endpoint.js'
-import { executed } from '../support/executed.js'
-import { useNock } from '../support/nock.js'
+import { createDirectLlm } from '../../../src/execution/llm/direct-llm.js'
+import { llmEndpoint } from '../../../src/llm/endpoint.js'
+import { executed } from '../../support/executed.js'
+import { useNock } from '../../support/nock.js'
 
 /** What servers were seen to answer, and what of it is a filter's refusal. */
 const REFUSED: [string, number, unknown][] = [

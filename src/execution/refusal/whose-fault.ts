@@ -1,5 +1,5 @@
+import { isForeign } from '../foreign.js'
 import { hasFilterText, namesFilter } from './content-filter.js'
-import { isForeign } from './foreign.js'
 import { faultsIn, fieldOf } from './llm-refusal.js'
 
 /** Statuses by which an upstream refuses a request for what is in it. */

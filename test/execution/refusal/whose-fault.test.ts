@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { llmRejects, rejectingCode, runtimeRejects } from '../../src/execution/whose-fault.js'
+import { llmRejects, rejectingCode, runtimeRejects } from '../../../src/execution/refusal/whose-fault.js'
 
 describe('whose fault', () => {
   const usersFault: [string, number, object][] = [
