@@ -1,4 +1,4 @@
-import { MAX_FRAME, SseParser, type SseParserOptions } from '../../src/execution/sse-parser.js'
+import { MAX_FRAME, SseParser, type SseParserOptions } from '../../src/execution/parse/sse-parser.js'
 
 export { MAX_FRAME }
 

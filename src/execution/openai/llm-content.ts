@@ -1,8 +1,8 @@
 import type { ThinkTags } from '../../llm/endpoint.js'
 import type { BackendEvent } from '../backend.js'
-import { type Foreign, isForeign } from '../foreign.js'
-import { splitText } from '../split-text.js'
-import { SurrogateJoin } from '../surrogates.js'
+import { type Foreign, isForeign } from '../parse/foreign.js'
+import { splitText } from '../parse/split-text.js'
+import { SurrogateJoin } from '../parse/surrogates.js'
 import { ThinkTagReader } from './think-tags.js'
 
 /** Turns the deltas of one answer into text and thinking, in order. Pure: no IO, no time. */

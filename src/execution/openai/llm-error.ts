@@ -1,5 +1,5 @@
 import { ExecutionError, type ExecutionErrorDetails } from '../execution-error.js'
-import { type Foreign, isForeign, namesTimeout, token } from '../foreign.js'
+import { type Foreign, isForeign, namesTimeout, token } from '../parse/foreign.js'
 import { hasFilterCode, hasFilterText } from '../refusal/content-filter.js'
 import { saysTooLong } from '../refusal/llm-refusal.js'
 

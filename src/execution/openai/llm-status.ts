@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.js'
 import { retryAfterMs } from '../../llm/retry-after.js'
 import { ExecutionError } from '../execution-error.js'
-import { isForeign } from '../foreign.js'
+import { isForeign } from '../parse/foreign.js'
 import { hasFilterCode } from '../refusal/content-filter.js'
 import { llmRefusal } from '../refusal/llm-refusal.js'
 import { llmRejects, saysFiltered } from '../refusal/whose-fault.js'

@@ -1,4 +1,4 @@
-import { type Foreign, isForeign } from '../foreign.js'
+import { type Foreign, isForeign } from '../parse/foreign.js'
 
 /** Codes by which servers say that what the user sent, or the answer to it, was not let through; in lower case. */
 const CODES: ReadonlySet<string> = new Set([

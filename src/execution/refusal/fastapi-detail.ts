@@ -1,4 +1,4 @@
-import { isForeign } from '../foreign.js'
+import { isForeign } from '../parse/foreign.js'
 
 const MAX_FAULTS = 5
 const MAX_TEXT = 200

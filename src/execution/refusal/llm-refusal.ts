@@ -1,4 +1,4 @@
-import { isForeign } from '../foreign.js'
+import { isForeign } from '../parse/foreign.js'
 
 /** Why a server refused a request, as far as another one may help. Nothing of its text leaves this file. */
 export interface LlmRefusal {

@@ -1,4 +1,4 @@
-import { isForeign } from '../foreign.js'
+import { isForeign } from '../parse/foreign.js'
 import { hasFilterText, namesFilter } from './content-filter.js'
 import { faultsIn, fieldOf } from './llm-refusal.js'
 

@@ -1,4 +1,4 @@
-import type { Foreign } from '../foreign.js'
+import type { Foreign } from '../parse/foreign.js'
 
 /** Characters of JSON a result may have; clients and buffers are not made for more. */
 export const MAX_RESULT = 1_048_576

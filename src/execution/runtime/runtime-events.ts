@@ -1,5 +1,5 @@
 import type { MessageBody } from '../../protocol/events.js'
-import { type Foreign, isForeign, namesTimeout, parsePythonObject, token } from '../foreign.js'
+import { type Foreign, isForeign, namesTimeout, parsePythonObject, token } from '../parse/foreign.js'
 import { MAX_RESULT, withCutResult } from './cut-result.js'
 
 /** What one frame of the runtime means to us. */

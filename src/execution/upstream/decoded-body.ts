@@ -1,7 +1,7 @@
 import type { Transform } from 'node:stream'
 import zlib from 'node:zlib'
 import { ExecutionError } from '../execution-error.js'
-import { token } from '../foreign.js'
+import { token } from '../parse/foreign.js'
 import { TransportError } from '../transport-error.js'
 import type { ByteSink, ByteSource } from './byte-source.js'
 import type { UpstreamResponse } from './upstream-response.js'

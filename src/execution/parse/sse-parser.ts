@@ -1,8 +1,8 @@
 import { StringDecoder } from 'node:string_decoder'
 import { createParser, type EventSourceParser } from 'eventsource-parser'
+import { TransportError } from '../transport-error.js'
 import { parseObject } from './foreign.js'
 import type { MemoryShare } from './memory-share.js'
-import { TransportError } from './transport-error.js'
 
 /** Characters one SSE frame may have; a frame without an end must not eat the memory. */
 export const MAX_FRAME = 1_048_576

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { TransportError } from '../../src/execution/transport-error.js'
-import { type ChunkSource, MAX_FRAME, SseReader } from '../support/sse-reader.js'
+import { TransportError } from '../../../src/execution/transport-error.js'
+import { type ChunkSource, MAX_FRAME, SseReader } from '../../support/sse-reader.js'
 
 function source(chunks: readonly (Buffer | Error)[]): ChunkSource {
   const left = [...chunks]

@@ -1,4 +1,4 @@
-import { wellFormed } from '../core/text.js'
+import { wellFormed } from '../../core/text.js'
 
 /** Joins a surrogate pair that was split over two pieces of a text; a half that finds no other becomes U+FFFD. */
 export class SurrogateJoin {

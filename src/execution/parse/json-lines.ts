@@ -1,8 +1,8 @@
 import { StringDecoder } from 'node:string_decoder'
+import { TransportError } from '../transport-error.js'
 import { parseObject } from './foreign.js'
 import type { MemoryShare } from './memory-share.js'
 import { type FrameParser, MAX_FRAME } from './sse-parser.js'
-import { TransportError } from './transport-error.js'
 
 /**
  * A body of JSON, read by read: a chunk a line where its first line is a JSON object by itself, else the whole text as

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { MAX_TEXT_BYTES, splitText } from '../../src/execution/split-text.js'
+import { MAX_TEXT_BYTES, splitText } from '../../../src/execution/parse/split-text.js'
 
 describe('splitText', () => {
   it('drops empty text and leaves short text alone', () => {
