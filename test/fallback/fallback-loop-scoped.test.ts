@@ -54,6 +54,19 @@ describe('the fallback loop, while one org fails', () => {
     await loop.fallback.stop()
   })
 
+  it('takes everybody off at once where the others begin to fail too, though their window is still good', async () => {
+    const loop = setUpLoop()
+    await loop.start()
+    for (const org of ['globex', 'initech']) loop.record('ok', 6, 'runtime_orchestrator', org)
+    await loop.pass(1000)
+    loop.record('error', 18, 'runtime_orchestrator', 'acme')
+    for (const org of ['globex', 'initech']) loop.record('error', 2, 'runtime_orchestrator', org)
+    await loop.pass(1000)
+    expect(loop.fallback.snapshot().override.auto.state).to.equal('fallback')
+    expect(scopeIn(loop)).to.equal(undefined)
+    await loop.fallback.stop()
+  })
+
   it('acts before it is in the store, for that org alone', async () => {
     const loop = setUpLoop()
     await loop.start()
