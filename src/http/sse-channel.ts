@@ -38,7 +38,7 @@ export interface SseChannel {
   readonly waiting: number
   /** Adds an event to the piece that `flush` or `end` writes. */
   add(event: ChannelEvent): void
-  /** Writes what was added, in a microtask, as one piece; false when it will wait for the reader. */
+  /** Writes what was added as one piece; false when it now waits for the reader. */
   flush(): boolean
   /** Writes the last event, if any, and nothing ever after. */
   end(last?: ChannelEvent): void
@@ -64,30 +64,11 @@ export function openSseChannel(ctx: Context, options: SseChannelOptions): SseCha
   let state: 'open' | 'ended' | 'closed' = 'open'
   /** what the next write takes */
   let collected = ''
-  /** `write` is on its way */
-  let isWriting = false
-  /** whoever flushed was told to wait */
-  let isHolding = false
   let heartbeat: Timer | undefined
 
   const onText = (text: string): void => {
     if (state === 'ended') collected += text
     else res.write(text)
-  }
-
-  // In a microtask: what several reads of one round of the event loop bring is one write.
-  const write = (): void => {
-    isWriting = false
-    // The last event takes along what is left.
-    if (state !== 'open') return
-    const text = collected
-    collected = ''
-    if (res.write(text) && isHolding) onDrain()
-  }
-
-  const onDrain = (): void => {
-    isHolding = false
-    options.onRelief()
   }
 
   const writeLast = (): void => {
@@ -131,7 +112,7 @@ export function openSseChannel(ctx: Context, options: SseChannelOptions): SseCha
   startResponse(ctx, options.headers)
   // A write may meet a connection that broke a moment ago; `close` says so too, and first.
   res.on('error', () => undefined)
-  res.on('drain', onDrain)
+  res.on('drain', options.onRelief)
   sse.on('error', () => close('client_gone'))
   sse.setEncoding('utf8')
   // The library opens with a comment and an empty line, which some clients take for an empty event and fail on, posting the
@@ -148,20 +129,18 @@ export function openSseChannel(ctx: Context, options: SseChannelOptions): SseCha
       return state === 'open'
     },
     get blocked() {
-      return isHolding || res.writableNeedDrain
+      return res.writableNeedDrain
     },
     get waiting() {
-      return res.writableLength + collected.length
+      return res.writableLength
     },
     add(event) {
       collected += textOf(event)
     },
     flush() {
-      if (collected === '') return true
-      if (!isWriting) queueMicrotask(write)
-      isWriting = true
-      isHolding = res.writableNeedDrain || res.writableLength + collected.length >= res.writableHighWaterMark
-      return !isHolding
+      const text = collected
+      collected = ''
+      return text === '' || res.write(text)
     },
     end(last) {
       if (state !== 'open') return

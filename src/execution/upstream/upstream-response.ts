@@ -8,8 +8,8 @@ const REST_MS = 250
 const REST_BYTES = 65_536
 
 /**
- * A response whose body is pushed: each network read goes to the sink at once, in one call. Reads the native response,
- * since each layer costs CPU an event; nothing is read before `listen`.
+ * A response whose body is pushed: each network read goes to the sink at once, in one call; the HTTP chunks in it are joined.
+ * Reads the native response, since each layer costs CPU an event; nothing is read before `listen`.
  */
 export class UpstreamResponse implements ByteSource {
   readonly status: number
@@ -22,6 +22,9 @@ export class UpstreamResponse implements ByteSource {
   #fault: TransportError | undefined
   #ended = false
   #isPaused = false
+  /** what came in this round of the event loop, or while the sink held */
+  #chunk: Buffer | undefined
+  #more: Buffer[] = []
   #readingRest = false
 
   constructor(
@@ -50,8 +53,7 @@ export class UpstreamResponse implements ByteSource {
 
   listen(sink: ByteSink): void {
     this.#sink = sink
-    if (this.#ended) sink.end()
-    else if (this.#fault !== undefined) sink.end(this.#fault)
+    if (this.#ended || this.#fault !== undefined) this.#tell()
     else {
       this.response.on('data', this.#onData)
       this.response.resume()
@@ -66,8 +68,8 @@ export class UpstreamResponse implements ByteSource {
   resume(): void {
     if (!this.#isPaused) return
     this.#isPaused = false
-    if (this.#ended || this.#fault !== undefined) this.#tell()
-    else this.response.resume()
+    this.#deliver()
+    if (!this.#isPaused && !this.#ended && this.#fault === undefined) this.response.resume()
   }
 
   close(): void {
@@ -77,6 +79,7 @@ export class UpstreamResponse implements ByteSource {
   /** The answer is complete: what little may follow is read away, so that the connection lives on. */
   release(): void {
     this.#sink = undefined
+    this.#isPaused = false
     if (this.#ended || this.#fault !== undefined || this.#readingRest) {
       this.shut()
       return
@@ -106,13 +109,16 @@ export class UpstreamResponse implements ByteSource {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#sink?.data(chunk)
+    if (this.#chunk !== undefined) this.#more.push(chunk)
+    else {
+      this.#chunk = chunk
+      queueMicrotask(this.#deliver)
+    }
   }
 
   readonly #onEnd = (): void => {
     this.#ended = true
-    // It comes although the last read made the sink pause.
-    if (!this.#isPaused) this.#tell()
+    this.#deliver()
   }
 
   readonly #onBroken = (): void => {
@@ -121,8 +127,24 @@ export class UpstreamResponse implements ByteSource {
 
   #fail(fault: 'aborted' | 'broken'): void {
     this.#fault ??= new TransportError(fault, true)
-    // Whoever holds takes no end either.
-    if (!this.#isPaused) this.#tell()
+    this.#deliver()
+  }
+
+  /** What has come, and the end behind it; whoever holds takes neither. */
+  readonly #deliver = (): void => {
+    if (this.#isPaused) return
+    const chunk = this.#take()
+    if (chunk !== undefined) this.#sink?.data(chunk)
+    if (!this.#isPaused && (this.#ended || this.#fault !== undefined)) this.#tell()
+  }
+
+  #take(): Buffer | undefined {
+    const chunk = this.#chunk
+    this.#chunk = undefined
+    if (chunk === undefined || this.#more.length === 0) return chunk
+    const all = Buffer.concat([chunk, ...this.#more])
+    this.#more = []
+    return all
   }
 
   #tell(): void {
