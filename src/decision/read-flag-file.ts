@@ -1,5 +1,5 @@
 import { errorCode, errorText } from '../core/errors.js'
-import { readFileBytes } from '../core/read-file.js'
+import { readFileBytes } from '../core/files/read-file.js'
 
 /** What a look at the file found. */
 export type FlagFileContent =

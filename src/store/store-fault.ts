@@ -1,5 +1,5 @@
 import { errorCode, errorText } from '../core/errors.js'
-import { MAX_FILE_BYTES } from '../core/read-file.js'
+import { MAX_FILE_BYTES } from '../core/files/read-file.js'
 import type { FlagStoreFault } from './flag-store.js'
 
 /** Thrown within the store alone; outside faults are values. */

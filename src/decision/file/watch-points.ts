@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { type PathStep, pathSteps } from '../../core/symlinks.js'
+import { type PathStep, pathSteps } from '../../core/files/symlinks.js'
 
 /** A name in a real directory whose change may change what a path leads to. */
 export interface WatchPoint extends PathStep {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { errorCode } from '../../core/errors.js'
-import { readFileBytes } from '../../core/read-file.js'
+import { readFileBytes } from '../../core/files/read-file.js'
 import type { ContentHash, Stored } from '../flag-store.js'
 import { flagStoreFault, type StoreNames } from '../store-fault.js'
 

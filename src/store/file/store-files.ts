@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { errorCode } from '../../core/errors.js'
-import { pathSteps } from '../../core/symlinks.js'
+import { pathSteps } from '../../core/files/symlinks.js'
 
 /** The real places of the files that replicas share; all are in the directory of the real override file. */
 export interface StoreFiles {

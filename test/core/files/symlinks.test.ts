@@ -1,7 +1,7 @@
 import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { expect } from 'chai'
-import { pathSteps } from '../../src/core/symlinks.js'
-import { temporaryDirectory } from '../support/temporary-directory.js'
+import { pathSteps } from '../../../src/core/files/symlinks.js'
+import { temporaryDirectory } from '../../support/temporary-directory.js'
 
 describe('the links on the way to a file', () => {
   const directory = temporaryDirectory()

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { expect } from 'chai'
-import { errorCode } from '../../src/core/errors.js'
-import { MAX_FILE_BYTES, readFileBytes } from '../../src/core/read-file.js'
-import { temporaryDirectory } from '../support/temporary-directory.js'
+import { errorCode } from '../../../src/core/errors.js'
+import { MAX_FILE_BYTES, readFileBytes } from '../../../src/core/files/read-file.js'
+import { temporaryDirectory } from '../../support/temporary-directory.js'
 
 describe('a file of flags, read whole', () => {
   const directory = temporaryDirectory()
