@@ -16,7 +16,7 @@ import { turnBroke } from './events.js'
 import { keptExecution } from './kept-execution.js'
 import { isOnlyOverride } from './only-override.js'
 import type { RunningTurn } from './running-turn.js'
-import type { SseStream } from './sse-stream.js'
+import type { SseStream } from './stream/sse-stream.js'
 
 /**
  * Executes the turn; what one read brings is written to the reader in the same call. A slow reader holds the execution, an

@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
 import type { RuntimeEventName } from '../../protocol/fallback.js'
 import { type Language, languageOf } from '../edge/language.js'
-import { openSseChannel, type SseChannelOptions } from '../sse-channel.js'
+import { openSseChannel, type SseChannelOptions } from '../stream/sse-channel.js'
 
 /** bytes that may wait for one reader; transitions come one at a time, so that nobody who reads has so many waiting */
 const MAX_WAITING_BYTES = 1_048_576

@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import SseTransform from 'koa-sse-stream/lib/sse.js'
-import type { Clock, Timer } from '../core/clock.js'
+import type { Clock, Timer } from '../../core/clock.js'
 import { createReaderWatch } from './reader-watch.js'
 
 /** Why a stream has no reader any more before its end. */

@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
-import type { Clock } from '../core/clock.js'
-import type { MessageBody, TerminalEvent } from '../protocol/events.js'
+import type { Clock } from '../../core/clock.js'
+import type { MessageBody, TerminalEvent } from '../../protocol/events.js'
 import { createIsoTime, messageJson, oneLine } from './message-json.js'
 import { openSseChannel, type ReaderLost } from './sse-channel.js'
 

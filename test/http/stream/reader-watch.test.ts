@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { expect } from 'chai'
-import { createReaderWatch } from '../../src/http/reader-watch.js'
-import { manualClock } from '../support/manual-clock.js'
+import { createReaderWatch } from '../../../src/http/stream/reader-watch.js'
+import { manualClock } from '../../support/manual-clock.js'
 
 /** A response as far as the watch sees it; `fire` is the socket's idle timer. */
 function fakeResponse() {

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.js'
+import type { Clock } from '../../core/clock.js'
 
 /** How many looks fit into the limit: a reader is cut off at most a sixth of the limit late. */
 const LOOKS = 6

@@ -1,4 +1,4 @@
-import type { MessageBody } from '../protocol/events.js'
+import type { MessageBody } from '../../protocol/events.js'
 
 // Line ends to some readers (Python's `splitlines`, old JavaScript): raw, they would cut an event in two.
 const LINE_ENDS = /[\u0085\u2028\u2029]/

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net'
 import { expect } from 'chai'
-import { bearer, DEFAULT_FLAGS, type Edge, startEdge } from '../support/edge.js'
-import { manualClock } from '../support/manual-clock.js'
-import { chunksOf, httpText, type RawClient, rawClient, rawStart } from '../support/raw-client.js'
-import { aborted, answering, hanging, scripted, text } from '../support/scripted-backend.js'
-import { until } from '../support/until.js'
+import { bearer, DEFAULT_FLAGS, type Edge, startEdge } from '../../support/edge.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { chunksOf, httpText, type RawClient, rawClient, rawStart } from '../../support/raw-client.js'
+import { aborted, answering, hanging, scripted, text } from '../../support/scripted-backend.js'
+import { until } from '../../support/until.js'
 
 const PIECE = 'x'.repeat(8_192)
 

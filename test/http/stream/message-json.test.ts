@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { createIsoTime, messageJson, oneLine } from '../../src/http/message-json.js'
+import { createIsoTime, messageJson, oneLine } from '../../../src/http/stream/message-json.js'
 
 const LINE_ENDS = 'a\u2028b\u2029c\u0085d\ne'
 
