@@ -1,40 +1,18 @@
 import type { Config } from '../config.js'
-import type { Clock } from '../core/clock.js'
-import type { Logger } from '../core/logger.js'
 import type { Flags } from '../decision/flags.js'
-import type { ChatBackend, Turn } from '../execution/backend.js'
-import type { ExecutionLimits } from '../execution/execution.js'
-import type { LlmAdmission } from '../execution/llm/routed-llm.js'
-import type { Outcome } from '../execution/outcome.js'
 import type { Fallback } from '../fallback/fallback.js'
 import type { Journal } from '../journal/journal.js'
 import type { PublicWindows } from '../metrics/windows/windows.js'
-import type { TurnStatus } from '../protocol/api.js'
-import type { Failover } from '../protocol/events.js'
 import type { FlagEditRecord } from '../protocol/flag-edit-record.js'
-import type { Decision, ExecutionMode } from '../protocol/modes.js'
-import type { SessionStore } from '../sessions/session-store.js'
-import type { ShadowRunner } from '../shadow/run/shadow-runner.js'
 import type { OpsFile } from '../store/flag-store.js'
 import type { SigningKeys } from './auth/token-keys.js'
+import type { TurnDeps, TurnMetrics, TurnTiming } from './turn-deps.js'
 import type { TurnRegistry } from './turns.js'
 
 /** What the request edge tells the metrics, and the exposition it serves. Recording never throws and never waits. */
-export interface EdgeMetrics {
-  recordOutcome(outcome: Outcome): void
-  recordDecision(decision: Decision): void
-  recordFailover(failover: Failover): void
-  /** one turn at its end, as its user saw it: ms from its request, failover included */
-  recordTurn(turn: {
-    readonly mode: ExecutionMode
-    readonly outcome: Exclude<TurnStatus, 'running'>
-    readonly latencyMs: number
-    readonly firstContentMs?: number
-  }): void
+export interface EdgeMetrics extends TurnMetrics {
   /** one answered request: `POST /api/v1/chat/start` or `unmatched`, and its status */
   recordRequest(route: string, code: number): void
-  streamOpened(): void
-  streamClosed(): void
   /** Prometheus text format */
   exposition(): Promise<{ readonly contentType: string; readonly body: string }>
 }
@@ -50,7 +28,7 @@ export interface Lifecycle {
 }
 
 /** Times of the request edge in ms; protocols fix them, tests shorten them. */
-export interface EdgeTiming {
+export interface EdgeTiming extends TurnTiming {
   /** between two `heartbeat` events */
   readonly heartbeatMs: number
   /** a reader that takes nothing for so long while we hold something for it is cut off */
@@ -59,14 +37,6 @@ export interface EdgeTiming {
   readonly bodyMs: number
   /** after a 413 the connection is read (and thrown away) for so long, so that the client sees the answer */
   readonly lingerMs: number
-  /** between two renewals of a running turn's reservation */
-  readonly renewMs: number
-  /** between two looks at the stop mark */
-  readonly stopLookMs: number
-  /** the next turn waits so long for a session whose last cancel is still under way */
-  readonly releasingMs: number
-  /** for the store to keep the end of a turn */
-  readonly finishMs: number
   /** the longest an operator's stream goes without a `metrics` event */
   readonly metricsMs: number
 }
@@ -83,13 +53,8 @@ export const EDGE_TIMING: EdgeTiming = {
   metricsMs: 10_000,
 }
 
-/** Silent tries on the runtime while the override keeps the users away from it. Never throws, never waits. */
-export interface RecoveryShadowing {
-  consider(turn: Turn, limits: ExecutionLimits): void
-}
-
 /** Everything the request edge needs, made by the composition root. */
-export interface AppDeps {
+export interface AppDeps extends TurnDeps {
   readonly config: Pick<
     Config,
     'auth' | 'codeDefaults' | 'corsOrigins' | 'maxStreams' | 'replica' | 'turnsPerMinute'
@@ -103,21 +68,12 @@ export interface AppDeps {
   /** Keeps an edit of that file, and tells people of it. Never throws, never waits. */
   flagsEdited(edit: FlagEditRecord): void
   readonly fallback: Fallback
-  readonly recoveryShadows: RecoveryShadowing
-  readonly shadows: Pick<ShadowRunner, 'consider'>
   readonly windows: PublicWindows
   readonly journal: Omit<
     Journal,
     'notifications' | 'keepFlagEdit' | 'keepTransition' | 'keepSample' | 'samples' | 'close'
   >
-  readonly sessions: SessionStore
-  /** of the direct LLM */
-  readonly admission: LlmAdmission
-  readonly backends: Readonly<Record<ExecutionMode, ChatBackend>>
   readonly turns: TurnRegistry
-  readonly clock: Clock
-  readonly ids: { newId(): string }
-  readonly logger: Logger
   readonly metrics: EdgeMetrics
   readonly lifecycle: Lifecycle
   /** default: made from `config.auth.keys`, fetched with the first token */

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js'
 import type { BeginResult, NewTurn, SessionStore } from '../sessions/session-store.js'
-import { Problem } from './edge/problems.js'
+import { TurnRefused } from './turn-refused.js'
 
 /** What a client asked for: the first turn of a new session, or the next of its own. */
 export type TurnRequest =
@@ -15,7 +15,7 @@ const POLL_MS = 50
 /**
  * Creates the session, or takes the next turn in it. A session whose last cancel is still under way is waited for,
  * at most `releasingMs`, so that a late cancel cannot hit this turn.
- * @throws Problem 404 or 409
+ * @throws TurnRefused `session_unknown` or `turn_running`
  */
 export async function beginTurn(
   request: TurnRequest,
@@ -31,9 +31,9 @@ export async function beginTurn(
   for (;;) {
     const result = await deps.sessions.begin(turn)
     if (result.kind === 'begun') return result
-    if (result.kind === 'not_found') throw new Problem('session_unknown')
+    if (result.kind === 'not_found') throw new TurnRefused('session_unknown')
     if (!result.releasing || !(await isFreeBy(giveUpAt, turn.sessionId, deps)))
-      throw new Problem('turn_running')
+      throw new TurnRefused('turn_running')
   }
 }
 

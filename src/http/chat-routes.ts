@@ -1,26 +1,44 @@
 import type Router from '@koa/router'
+import type { Context } from 'koa'
 import { startRequestSchema, turnRequestSchema } from '../protocol/api.js'
-import { type AppDeps, EDGE_TIMING } from './app-deps.js'
+import { type AppDeps, EDGE_TIMING, type EdgeTiming } from './app-deps.js'
 import type { Authenticate } from './auth/auth.js'
+import type { Identity } from './auth/claims.js'
+import type { TurnRequest } from './begin-turn.js'
 import { answer } from './edge/answer.js'
 import { guard, guardSessionId } from './edge/guard.js'
 import { Problem } from './edge/problems.js'
 import { type BodyLimits, readJson } from './edge/read-body.js'
+import { requestIdOf } from './edge/request-id.js'
 import { createLimits } from './limits.js'
 import { runTurn } from './run-turn.js'
+import { openTurnStream } from './turn-stream.js'
+import type { TurnPlace } from './turns.js'
 
 /** The conversation: turns, history, stop. */
 export function mountChatRoutes(router: Router, authenticate: Authenticate, deps: AppDeps): void {
   const { sessions, turns } = deps
   const limits = createLimits(deps)
-  const bodyLimits: BodyLimits = { ...EDGE_TIMING, ...deps.timing, clock: deps.clock }
+  const timing: EdgeTiming = { ...EDGE_TIMING, ...deps.timing }
+  const bodyLimits: BodyLimits = { ...timing, clock: deps.clock }
+  const { heartbeatMs, slowReaderMs } = timing
+
+  const run = (ctx: Context, request: TurnRequest, identity: Identity, place: TurnPlace): Promise<void> =>
+    runTurn(
+      request,
+      { ...identity, requestId: requestIdOf(ctx) },
+      place,
+      (options) => openTurnStream(ctx, { ...options, clock: deps.clock, heartbeatMs, slowReaderMs }),
+      deps,
+      timing,
+    )
 
   router.post('/chat/start', async (ctx) => {
     const identity = await authenticate(ctx)
     const place = limits.admit(identity)
     try {
       const { agentId, message } = guard(startRequestSchema, await readJson(ctx, bodyLimits))
-      await runTurn(ctx, { kind: 'start', agentId, message }, identity, place, deps)
+      await run(ctx, { kind: 'start', agentId, message }, identity, place)
     } finally {
       place.close()
     }
@@ -32,7 +50,7 @@ export function mountChatRoutes(router: Router, authenticate: Authenticate, deps
     const place = limits.admit(identity)
     try {
       const { message } = guard(turnRequestSchema, await readJson(ctx, bodyLimits))
-      await runTurn(ctx, { kind: 'next', sessionId, message }, identity, place, deps)
+      await run(ctx, { kind: 'next', sessionId, message }, identity, place)
     } finally {
       place.close()
     }

@@ -2,10 +2,11 @@ import { bounded } from '../core/bounded.js'
 import { errorText } from '../core/errors.js'
 import { guarded } from '../core/guarded.js'
 import type { TurnResult } from '../execution/turn-result.js'
+import type { TurnStatus } from '../protocol/api.js'
 import type { Decision } from '../protocol/modes.js'
 import { sessionNotReleased, turnEnded, turnNotKept } from './events.js'
 import type { RunningTurn } from './running-turn.js'
-import { statusOf, type TurnKept } from './terminal-event.js'
+import type { TurnKept } from './turn-reader.js'
 
 /** ms in which work after an execution ends; it is bounded to 1 s by itself, this is the net below. */
 const AFTER_MS = 1_500
@@ -93,4 +94,10 @@ export async function releaseSession(
   } catch (thrown) {
     sessionNotReleased(deps.logger, { ...who, error: errorText(thrown) })
   }
+}
+
+/** How the turn is kept in the history. */
+export function statusOf(result: TurnResult): Exclude<TurnStatus, 'running'> {
+  if (result.kind !== 'aborted') return result.kind
+  return result.code === 'stopped' ? 'stopped' : 'aborted'
 }

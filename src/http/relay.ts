@@ -1,7 +1,5 @@
 import { errorText } from '../core/errors.js'
 import { guarded } from '../core/guarded.js'
-import type { TurnFlags } from '../decision/flags.js'
-import type { Turn } from '../execution/backend.js'
 import {
   type ExecuteTurnDeps,
   executeTurn,
@@ -9,27 +7,25 @@ import {
   type TurnSink,
 } from '../execution/execute-turn.js'
 import type { TurnResult } from '../execution/turn-result.js'
-import type { Decision } from '../protocol/modes.js'
 import type { ShadowHandle } from '../shadow/run/shadow-runner.js'
+import { type DecidedTurn, isOnlyOverride } from './decide-turn.js'
 import { NOT_STARTED } from './end-turn.js'
 import { turnBroke } from './events.js'
 import { keptExecution } from './kept-execution.js'
-import { isOnlyOverride } from './only-override.js'
 import type { RunningTurn } from './running-turn.js'
-import type { SseStream } from './stream/sse-stream.js'
+import type { TurnReader } from './turn-reader.js'
 
 /**
  * Executes the turn; what one read brings is written to the reader in the same call. A slow reader holds the execution, an
  * abort frees it. The request is on its way when it returns; never rejects.
  */
 export function relay(
-  turn: Turn,
-  decision: Decision,
-  flags: TurnFlags,
-  stream: SseStream,
+  decided: DecidedTurn,
+  reader: TurnReader,
   running: RunningTurn,
   shadow?: ShadowHandle,
 ): Promise<TurnResult> {
+  const { turn, decision, flags } = decided
   const { who, text, deps } = running
   const { logger } = deps
   return new Promise((resolve) => {
@@ -48,7 +44,7 @@ export function relay(
         try {
           text.add(events)
           if (shadow !== undefined) guarded(logger, 'shadow', () => shadow.saw(events))
-          return stream.write(events)
+          return reader.write(events)
         } catch (thrown) {
           broke(thrown)
           return false
@@ -57,7 +53,7 @@ export function relay(
       end(result) {
         try {
           // Also after a stop, which left the reader waiting. A reader that is gone is written to in vain.
-          if (result.kind !== 'answered' && result.closing !== undefined) stream.write(result.closing)
+          if (result.kind !== 'answered' && result.closing !== undefined) reader.write(result.closing)
           end(result)
         } catch (thrown) {
           broke(thrown)
@@ -65,8 +61,8 @@ export function relay(
       },
     }
     try {
-      stream.onRelief(() => execution?.resume())
-      const told = depsOf(turn, decision, flags, running, shadow)
+      reader.onRelief(() => execution?.resume())
+      const told = depsOf(decided, running, shadow)
       execution = executeTurn(turn, decision.mode, deps.backends, flags.guardrails, told, sink)
     } catch (thrown) {
       broke(thrown)
@@ -76,9 +72,7 @@ export function relay(
 
 /** What the execution needs, and whom it tells. */
 function depsOf(
-  turn: Turn,
-  decision: Decision,
-  flags: TurnFlags,
+  decided: DecidedTurn,
   { place, outcomes, after, deps }: RunningTurn,
   shadow: ShadowHandle | undefined,
 ): ExecuteTurnDeps {
@@ -89,7 +83,7 @@ function depsOf(
     signal: place.signal,
     onConnected: () => shadow?.underWay(),
     onRuntimeLost: (listener) => fallback.onRuntimeLost(listener),
-    ...(isOnlyOverride(turn, decision, flags) ? { mayReturn: () => fallback.mayReturn(turn.caller) } : {}),
+    ...(isOnlyOverride(decided) ? { mayReturn: () => fallback.mayReturn(decided.turn.caller) } : {}),
     record(outcome) {
       outcomes.push(outcome)
       guarded(logger, 'metrics', () => metrics.recordOutcome(outcome))

@@ -1,43 +1,35 @@
-import type { Context } from 'koa'
 import { errorText } from '../core/errors.js'
 import { guarded } from '../core/guarded.js'
-import { wellFormed } from '../core/text.js'
-import { decide } from '../decision/decide.js'
-import type { TurnFlags } from '../decision/flags.js'
-import type { Turn } from '../execution/backend.js'
-import { limitsOf } from '../execution/deadlines.js'
 import type { TurnResult } from '../execution/turn-result.js'
-import type { Decision } from '../protocol/modes.js'
-import { historyMessages } from '../sessions/trim-history.js'
-import type { AppDeps } from './app-deps.js'
-import type { Identity } from './auth/claims.js'
 import { type BegunTurn, beginTurn, type TurnRequest } from './begin-turn.js'
-import { languageOf } from './edge/language.js'
-import { retryLater } from './edge/problems.js'
+import { type DecidedTurn, decideTurn, isOnlyOverride } from './decide-turn.js'
 import { keepTurn, NOT_STARTED, releaseSession, tellTurnEnded } from './end-turn.js'
 import { reservationNotRenewed, turnBroke } from './events.js'
-import { isOnlyOverride, UNKNOWN_AGENT } from './only-override.js'
 import { relay } from './relay.js'
-import { newTurn, type RunningTurn } from './running-turn.js'
-import { openSseStream, type SseStream } from './stream/sse-stream.js'
-import { type TurnFacts, terminalEvent } from './terminal-event.js'
+import { type Asker, newTurn, type RunningTurn } from './running-turn.js'
+import type { TurnDeps, TurnTiming } from './turn-deps.js'
+import type { ReaderOptions, TurnFacts, TurnReader } from './turn-reader.js'
 import { holdReservation } from './turn-reservation.js'
 import type { TurnPlace } from './turns.js'
+
+/** Opens the stream to who asked; called once the turn is decided. */
+export type OpenReader = (options: ReaderOptions) => TurnReader
 
 /**
  * The way of a turn from its guarded request to the last byte: begin → decide → execute and stream → keep → end →
  * release. Resolves when nothing of the turn is left.
- * @throws Problem before the stream is open; nothing afterwards
+ * @throws TurnRefused, or what a store threw, before the reader is open; nothing afterwards
  */
 export async function runTurn(
-  ctx: Context,
   request: TurnRequest,
-  identity: Identity,
+  asker: Asker,
   place: TurnPlace,
-  deps: AppDeps,
+  openReader: OpenReader,
+  deps: TurnDeps,
+  timing: TurnTiming,
 ): Promise<void> {
-  const running = newTurn(ctx, request, identity, place, deps)
-  const { who, timing } = running
+  const running = newTurn(request, asker, place, deps, timing)
+  const { who } = running
   const begun = await beginTurn(
     request,
     { sessionId: who.sessionId, messageId: who.messageId, owner: running.owner, message: request.message },
@@ -46,90 +38,62 @@ export async function runTurn(
   place.name(who.messageId)
 
   try {
-    await answerTurn(ctx, request.message, begun, running)
+    const decided = await decideTurn(request.message, begun, running)
+    await answerTurn(decided, begun, openReader, running)
   } catch (thrown) {
     await releaseSession(await keepTurn(NOT_STARTED, running), running)
     throw thrown
   }
 }
 
-/** Nothing throws once the stream is open: from there on every end is a terminal event. */
+/** Nothing throws once the reader is open: from there on every end is told to it. */
 async function answerTurn(
-  ctx: Context,
-  message: string,
+  decided: DecidedTurn,
   begun: BegunTurn,
+  openReader: OpenReader,
   running: RunningTurn,
 ): Promise<void> {
-  const { who, owner, deps } = running
-  const caller = { ...owner, agentId: begun.agentId ?? UNKNOWN_AGENT, sessionId: who.sessionId }
-  const flags = await deps.flags.forTurn(caller)
-  const decided = decide(flags, deps.fallback.overrideFor(caller, flags.override))
-  // The runtime would refuse an agent that it does not know.
-  const decision: Decision =
-    begun.agentId === undefined ? { ...decided, mode: 'direct_llm', shadow: false } : decided
-  const turn: Turn = {
-    sessionId: who.sessionId,
-    messageId: who.messageId,
-    requestId: who.requestId,
-    caller,
-    // Half a surrogate pair: some servers refuse the whole body for it.
-    message: wellFormed(message),
-    history: historyMessages(begun.history),
-    profile: flags.profile,
-    llmRoute: flags.route.endpoints,
-  }
+  const { who, place, deps } = running
+  const { turn, decision } = decided
   const { logger, metrics } = deps
-  // Before anything is recorded: a refused turn tells against nobody.
-  if (decision.mode === 'direct_llm') admit(turn, flags, deps)
-  guarded(logger, 'metrics', () => metrics.recordDecision(decision))
-  guarded(logger, 'fallback', () => deps.fallback.turnDecided(decision, flags.mode.value, caller))
-
-  const language = languageOf(ctx)
-  let stream: SseStream
+  let reader: TurnReader
   try {
-    stream = openStream(ctx, running)
+    reader = openReader({ ...who, onReaderLost: (why) => place.abort(why) })
+    guarded(logger, 'metrics', () => metrics.streamOpened())
   } catch (thrown) {
     deps.admission.leave(turn)
     throw thrown
   }
-  const facts = () => {
+  const facts = (): TurnFacts => {
     const latencyMs = deps.clock.monotonic() - running.startedAt
     const history = begun.historyUnavailable === true ? ({ history: 'unavailable' } as const) : {}
-    return { ...who, decision, language, latencyMs, ...history }
+    return { ...who, decision, latencyMs, ...history }
   }
   try {
-    await streamTurn(turn, decision, flags, facts, stream, running)
+    await streamTurn(decided, facts, reader, running)
   } catch (thrown) {
     turnBroke(logger, { ...who, error: errorText(thrown) })
     const broken = { ...NOT_STARTED, executionMode: decision.mode, phase: 'streaming' } as const
     const kept = await keepTurn(broken, running)
-    // Nothing where the turn had its terminal event already.
-    stream.end(terminalEvent(broken, kept, facts()))
+    // Nothing where the turn had its end already.
+    reader.end(broken, kept, facts())
     await releaseSession('unknown', running)
   } finally {
     deps.admission.leave(turn)
-    running.place.ended()
-    await stream.finished
+    place.ended()
+    await reader.finished
     guarded(logger, 'metrics', () => metrics.streamClosed())
   }
 }
 
-/** @throws Problem 503 where the direct LLM has neither a place nor room in its queue */
-function admit(turn: Turn, flags: TurnFlags, { admission }: AppDeps): void {
-  const { connectMs, headersMs } = limitsOf('direct_llm', flags.guardrails)
-  const seconds = admission.admit(turn, connectMs + headersMs)
-  if (seconds !== undefined) throw retryLater('llm_overloaded', seconds)
-}
-
-/** From the open stream to its terminal event and the session's release; its reservation goes however it ends. */
+/** From the open reader to its end and the session's release; its reservation goes however it ends. */
 async function streamTurn(
-  turn: Turn,
-  decision: Decision,
-  flags: TurnFlags,
+  decided: DecidedTurn,
   facts: () => TurnFacts,
-  stream: SseStream,
+  reader: TurnReader,
   running: RunningTurn,
 ): Promise<void> {
+  const { turn, decision, flags } = decided
   const { deps } = running
   const reservation = reserveSession(running)
   let result: TurnResult
@@ -138,9 +102,9 @@ async function streamTurn(
     const shadow = guarded(deps.logger, 'shadows', () =>
       deps.shadows.consider(turn, decision, flags.guardrails),
     )
-    const relaying = relay(turn, decision, flags, stream, running, shadow)
+    const relaying = relay(decided, reader, running, shadow)
     // The user's own request is on its way by now.
-    if (isOnlyOverride(turn, decision, flags))
+    if (isOnlyOverride(decided))
       guarded(deps.logger, 'recovery shadows', () => deps.recoveryShadows.consider(turn, flags.guardrails))
     result = await relaying
     told = facts()
@@ -149,22 +113,9 @@ async function streamTurn(
     await reservation.stop()
   }
   const kept = await keepTurn(result, running)
-  stream.end(terminalEvent(result, kept, told))
+  reader.end(result, kept, told)
   tellTurnEnded(result, decision, told.latencyMs, running)
   await releaseSession(kept, running)
-}
-
-function openStream(ctx: Context, { who, place, timing, deps }: RunningTurn): SseStream {
-  const stream = openSseStream(ctx, {
-    streamId: who.messageId,
-    sessionId: who.sessionId,
-    clock: deps.clock,
-    heartbeatMs: timing.heartbeatMs,
-    slowReaderMs: timing.slowReaderMs,
-    onReaderLost: (why) => place.abort(why),
-  })
-  guarded(deps.logger, 'metrics', () => deps.metrics.streamOpened())
-  return stream
 }
 
 function reserveSession({ who, place, text, timing, deps }: RunningTurn): { stop(): Promise<void> } {

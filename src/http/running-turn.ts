@@ -1,13 +1,15 @@
-import type { Context } from 'koa'
 import type { Outcome } from '../execution/outcome.js'
 import type { SessionOwner } from '../sessions/session-store.js'
-import { type AppDeps, EDGE_TIMING, type EdgeTiming } from './app-deps.js'
-import type { Identity } from './auth/claims.js'
 import type { TurnRequest } from './begin-turn.js'
-import { requestIdOf } from './edge/request-id.js'
 import type { TurnIdentity } from './events.js'
 import { createPartialText, type PartialText } from './partial-text.js'
+import type { TurnDeps, TurnTiming } from './turn-deps.js'
 import type { TurnPlace } from './turns.js'
+
+/** Who asks, and by which request. */
+export interface Asker extends SessionOwner {
+  readonly requestId: string
+}
 
 /** One turn on its way; gathered step by step, so that the end finds everything in one place. */
 export interface RunningTurn {
@@ -20,31 +22,31 @@ export interface RunningTurn {
   readonly outcomes: Outcome[]
   /** work the session's release waits for */
   readonly after: Promise<void>[]
-  readonly timing: EdgeTiming
-  readonly deps: AppDeps
+  readonly timing: TurnTiming
+  readonly deps: TurnDeps
 }
 
 export function newTurn(
-  ctx: Context,
   request: TurnRequest,
-  identity: Identity,
+  { requestId, orgId, userId }: Asker,
   place: TurnPlace,
-  deps: AppDeps,
+  deps: TurnDeps,
+  timing: TurnTiming,
 ): RunningTurn {
   return {
     who: {
-      requestId: requestIdOf(ctx),
+      requestId,
       sessionId: request.kind === 'start' ? deps.ids.newId() : request.sessionId,
       messageId: deps.ids.newId(),
-      orgId: identity.orgId,
+      orgId,
     },
-    owner: { orgId: identity.orgId, userId: identity.userId },
+    owner: { orgId, userId },
     place,
     startedAt: deps.clock.monotonic(),
     text: createPartialText(),
     outcomes: [],
     after: [],
-    timing: { ...EDGE_TIMING, ...deps.timing },
+    timing,
     deps,
   }
 }

@@ -1,31 +1,13 @@
 import { unreachable } from '../core/errors.js'
 import type { TurnResult } from '../execution/turn-result.js'
-import type { TurnStatus } from '../protocol/api.js'
 import type { DoneEvent, ErrorEvent, StreamErrorCode, TerminalEvent } from '../protocol/events.js'
-import type { Decision } from '../protocol/modes.js'
-import type { Keeping } from '../sessions/session-store.js'
 import type { Language } from './edge/language.js'
 import { STREAM_FAILURES } from './stream-sentences.js'
-
-/** `waiting`: in memory, to be written; `unknown`: the store failed, or did not answer within its time. */
-export type TurnKept = Keeping | 'unknown'
+import type { TurnFacts, TurnKept } from './turn-reader.js'
 
 /** What the terminal event says beside the result. */
-export interface TurnFacts {
-  readonly sessionId: string
-  readonly messageId: string
-  readonly decision: Decision
+export interface TerminalFacts extends TurnFacts {
   readonly language: Language
-  /** ms from the turn's start */
-  readonly latencyMs: number
-  /** the backend had none of it, for it could not be read */
-  readonly history?: 'unavailable'
-}
-
-/** How the turn is kept in the history. */
-export function statusOf(result: TurnResult): Exclude<TurnStatus, 'running'> {
-  if (result.kind !== 'aborted') return result.kind
-  return result.code === 'stopped' ? 'stopped' : 'aborted'
 }
 
 /**
@@ -35,7 +17,7 @@ export function statusOf(result: TurnResult): Exclude<TurnStatus, 'running'> {
 export function terminalEvent(
   result: TurnResult,
   kept: TurnKept,
-  facts: TurnFacts,
+  facts: TerminalFacts,
 ): TerminalEvent | undefined {
   switch (result.kind) {
     case 'answered':
@@ -51,7 +33,7 @@ export function terminalEvent(
 
 type Aborted = Extract<TurnResult, { kind: 'aborted' }>
 
-function abortedTerminal(result: Aborted, kept: TurnKept, facts: TurnFacts): TerminalEvent | undefined {
+function abortedTerminal(result: Aborted, kept: TurnKept, facts: TerminalFacts): TerminalEvent | undefined {
   switch (result.code) {
     case 'stopped':
       return done(result, kept, facts, true)
@@ -69,7 +51,7 @@ function abortedTerminal(result: Aborted, kept: TurnKept, facts: TurnFacts): Ter
 function done(
   result: Exclude<TurnResult, { kind: 'failed' }>,
   kept: TurnKept,
-  facts: TurnFacts,
+  facts: TerminalFacts,
   stopped = false,
 ): TerminalEvent {
   const { tokens, estimated } = result.usage
@@ -91,7 +73,7 @@ function done(
 function failed(
   code: StreamErrorCode,
   { executionMode }: TurnResult,
-  { language }: TurnFacts,
+  { language }: TerminalFacts,
   details?: ErrorEvent['details'],
 ): TerminalEvent {
   const { recoverable, [language]: message } = STREAM_FAILURES[code]

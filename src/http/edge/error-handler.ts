@@ -2,6 +2,7 @@ import type { Context, Middleware } from 'koa'
 import { errorCode, errorText } from '../../core/errors.js'
 import type { Logger } from '../../core/logger.js'
 import { SessionStoreUnavailable } from '../../sessions/session-store.js'
+import { TurnRefused } from '../turn-refused.js'
 import { answerProblem } from './answer.js'
 import { requestFailed } from './edge-log.js'
 import { PROBLEMS, Problem, retryLater } from './problems.js'
@@ -37,6 +38,10 @@ export function answerErrors(logger: Logger): Middleware {
 
 function toProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown
+  if (thrown instanceof TurnRefused) {
+    const { refusal, retryAfterSeconds } = thrown
+    return retryAfterSeconds === undefined ? new Problem(refusal) : retryLater(refusal, retryAfterSeconds)
+  }
   if (thrown instanceof SessionStoreUnavailable) return retryLater('store_unavailable', 1, thrown)
   return new Problem('internal_error', { cause: thrown })
 }
