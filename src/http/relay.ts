@@ -6,12 +6,13 @@ import {
   type TurnExecution,
   type TurnSink,
 } from '../execution/execute-turn.js'
+import type { Outcome } from '../execution/outcome.js'
 import type { TurnResult } from '../execution/turn-result.js'
+import type { KeptExecution } from '../journal/comparison.js'
 import type { ShadowHandle } from '../shadow/run/shadow-runner.js'
 import { type DecidedTurn, isOnlyOverride } from './decide-turn.js'
 import { NOT_STARTED } from './end-turn.js'
 import { turnBroke } from './events.js'
-import { keptExecution } from './kept-execution.js'
 import type { RunningTurn } from './running-turn.js'
 import type { TurnReader } from './turn-reader.js'
 
@@ -97,5 +98,24 @@ function depsOf(
       })
     },
     after: (task) => after.push(task),
+  }
+}
+
+/**
+ * An execution of a user's turn as it is kept; undefined for an aborted one: its user ended it, whatever the
+ * backend would have done. @param at wall-clock ms of its end
+ */
+function keptExecution(outcome: Outcome, at: number): KeptExecution | undefined {
+  const { mode, orgId, agentId, sessionId, result, latencyMs, firstContentMs } = outcome
+  if (result === 'aborted') return undefined
+  return {
+    at,
+    mode,
+    orgId,
+    agentId,
+    ...(sessionId === undefined ? {} : { sessionId }),
+    result,
+    latencyMs,
+    ...(firstContentMs === undefined ? {} : { firstContentMs }),
   }
 }
