@@ -9,10 +9,10 @@ import type { Lifecycle } from './http/app-deps.js'
 import { createSigningKeys } from './http/auth/token-keys.js'
 import { answerClientError } from './http/edge/client-error.js'
 import { untilReady } from './http/readiness.js'
-import { createTurnRegistry } from './http/turns.js'
 import { closeServer, listen } from './listening.js'
 import { createParts } from './parts.js'
 import { type StopStep, stopInStages } from './stopping.js'
+import { createTurnRegistry } from './turn/turn-registry.js'
 
 /** A running service; `stop` drains as the protocol says and may be called at any time, also more than once. */
 export interface Service {

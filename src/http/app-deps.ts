@@ -5,9 +5,9 @@ import type { Journal } from '../journal/journal.js'
 import type { PublicWindows } from '../metrics/windows/windows.js'
 import type { FlagEditRecord } from '../protocol/flag-edit-record.js'
 import type { OpsFile } from '../store/flag-store.js'
+import type { TurnDeps, TurnMetrics, TurnTiming } from '../turn/turn-deps.js'
+import type { TurnRegistry } from '../turn/turn-registry.js'
 import type { SigningKeys } from './auth/token-keys.js'
-import type { TurnDeps, TurnMetrics, TurnTiming } from './turn-deps.js'
-import type { TurnRegistry } from './turns.js'
 
 /** What the request edge tells the metrics, and the exposition it serves. Recording never throws and never waits. */
 export interface EdgeMetrics extends TurnMetrics {

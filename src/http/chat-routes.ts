@@ -1,19 +1,19 @@
 import type Router from '@koa/router'
 import type { Context } from 'koa'
 import { startRequestSchema, turnRequestSchema } from '../protocol/api.js'
+import type { TurnRequest } from '../turn/begin-turn.js'
+import { createLimits } from '../turn/limits.js'
+import { runTurn } from '../turn/run-turn.js'
+import type { TurnPlace } from '../turn/turn-registry.js'
 import { type AppDeps, EDGE_TIMING, type EdgeTiming } from './app-deps.js'
 import type { Authenticate } from './auth/auth.js'
 import type { Identity } from './auth/claims.js'
-import type { TurnRequest } from './begin-turn.js'
 import { answer } from './edge/answer.js'
 import { guard, guardSessionId } from './edge/guard.js'
 import { Problem } from './edge/problems.js'
 import { type BodyLimits, readJson } from './edge/read-body.js'
 import { requestIdOf } from './edge/request-id.js'
-import { createLimits } from './limits.js'
-import { runTurn } from './run-turn.js'
 import { openTurnStream } from './turn-stream.js'
-import type { TurnPlace } from './turns.js'
 
 /** The conversation: turns, history, stop. */
 export function mountChatRoutes(router: Router, authenticate: Authenticate, deps: AppDeps): void {

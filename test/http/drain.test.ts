@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { createTurnRegistry } from '../../src/http/turns.js'
+import { createTurnRegistry } from '../../src/turn/turn-registry.js'
 import { postTurn, readTurn } from '../support/chat-client.js'
 import { bearer, startEdge } from '../support/edge.js'
 import { manualClock } from '../support/manual-clock.js'

@@ -12,13 +12,13 @@ import { guardrailsSchema, resolveGuardrails } from '../../src/decision/guardrai
 import type { ChatBackend } from '../../src/execution/backend.js'
 import type { Outcome } from '../../src/execution/outcome.js'
 import type { AppDeps, EdgeMetrics, EdgeTiming } from '../../src/http/app-deps.js'
-import { createTurnRegistry, type TurnRegistry } from '../../src/http/turns.js'
 import type { Journal } from '../../src/journal/journal.js'
 import type { PublicWindows } from '../../src/metrics/windows/windows.js'
 import type { Failover } from '../../src/protocol/events.js'
 import type { Decision, ExecutionMode } from '../../src/protocol/modes.js'
 import { createMemorySessionStore } from '../../src/sessions/memory-session-store.js'
 import type { SessionStore } from '../../src/sessions/session-store.js'
+import { createTurnRegistry, type TurnRegistry } from '../../src/turn/turn-registry.js'
 import { capturingLogger } from './capturing-logger.js'
 import {
   type FakeFallback,

@@ -12,8 +12,8 @@ import type { KeptExecution } from '../journal/comparison.js'
 import type { ShadowHandle } from '../shadow/run/shadow-runner.js'
 import { type DecidedTurn, isOnlyOverride } from './decide-turn.js'
 import { NOT_STARTED } from './end-turn.js'
-import { turnBroke } from './events.js'
 import type { RunningTurn } from './running-turn.js'
+import { turnBroke } from './turn-log.js'
 import type { TurnReader } from './turn-reader.js'
 
 /**

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.js'
 import type { SessionOwner } from '../sessions/session-store.js'
 import { createRateLimiter } from './rate-limit.js'
 import { TurnRefused } from './turn-refused.js'
-import type { TurnPlace, TurnRegistry } from './turns.js'
+import type { TurnPlace, TurnRegistry } from './turn-registry.js'
 
 /** Whether a turn may begin at all. */
 export interface Limits {

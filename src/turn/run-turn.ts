@@ -4,13 +4,13 @@ import type { TurnResult } from '../execution/turn-result.js'
 import { type BegunTurn, beginTurn, type TurnRequest } from './begin-turn.js'
 import { type DecidedTurn, decideTurn, isOnlyOverride } from './decide-turn.js'
 import { keepTurn, NOT_STARTED, releaseSession, tellTurnEnded } from './end-turn.js'
-import { reservationNotRenewed, turnBroke } from './events.js'
 import { relay } from './relay.js'
 import { type Asker, newTurn, type RunningTurn } from './running-turn.js'
 import type { TurnDeps, TurnTiming } from './turn-deps.js'
+import { reservationNotRenewed, turnBroke } from './turn-log.js'
 import type { ReaderOptions, TurnFacts, TurnReader } from './turn-reader.js'
+import type { TurnPlace } from './turn-registry.js'
 import { holdReservation } from './turn-reservation.js'
-import type { TurnPlace } from './turns.js'
 
 /** Opens the stream to who asked; called once the turn is decided. */
 export type OpenReader = (options: ReaderOptions) => TurnReader

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { createRateLimiter } from '../../src/http/rate-limit.js'
+import { createRateLimiter } from '../../src/turn/rate-limit.js'
 import { errorOf } from '../support/answers.js'
 import { postTurn, readTurn, startTurn } from '../support/chat-client.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'

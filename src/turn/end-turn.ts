@@ -4,8 +4,8 @@ import { guarded } from '../core/guarded.js'
 import type { TurnResult } from '../execution/turn-result.js'
 import type { TurnStatus } from '../protocol/api.js'
 import type { Decision } from '../protocol/modes.js'
-import { sessionNotReleased, turnEnded, turnNotKept } from './events.js'
 import type { RunningTurn } from './running-turn.js'
+import { sessionNotReleased, turnEnded, turnNotKept } from './turn-log.js'
 import type { TurnKept } from './turn-reader.js'
 
 /** ms in which work after an execution ends; it is bounded to 1 s by itself, this is the net below. */

@@ -1,10 +1,10 @@
 import type { Outcome } from '../execution/outcome.js'
 import type { SessionOwner } from '../sessions/session-store.js'
 import type { TurnRequest } from './begin-turn.js'
-import type { TurnIdentity } from './events.js'
 import { createPartialText, type PartialText } from './partial-text.js'
 import type { TurnDeps, TurnTiming } from './turn-deps.js'
-import type { TurnPlace } from './turns.js'
+import type { TurnIdentity } from './turn-log.js'
+import type { TurnPlace } from './turn-registry.js'
 
 /** Who asks, and by which request. */
 export interface Asker extends SessionOwner {
