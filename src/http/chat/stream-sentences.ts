@@ -1,5 +1,5 @@
-import type { StreamErrorCode } from '../protocol/events.js'
-import type { Sentence } from './edge/language.js'
+import type { StreamErrorCode } from '../../protocol/events.js'
+import type { Sentence } from '../edge/language.js'
 
 interface Failure extends Sentence {
   /** sending the same message again may work */

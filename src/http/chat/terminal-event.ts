@@ -1,8 +1,8 @@
-import { unreachable } from '../core/errors.js'
-import type { TurnResult } from '../execution/turn-result.js'
-import type { DoneEvent, ErrorEvent, StreamErrorCode, TerminalEvent } from '../protocol/events.js'
-import type { TurnFacts, TurnKept } from '../turn/turn-reader.js'
-import type { Language } from './edge/language.js'
+import { unreachable } from '../../core/errors.js'
+import type { TurnResult } from '../../execution/turn-result.js'
+import type { DoneEvent, ErrorEvent, StreamErrorCode, TerminalEvent } from '../../protocol/events.js'
+import type { TurnFacts, TurnKept } from '../../turn/turn-reader.js'
+import type { Language } from '../edge/language.js'
 import { STREAM_FAILURES } from './stream-sentences.js'
 
 /** What the terminal event says beside the result. */

@@ -1,13 +1,17 @@
 import { expect } from 'chai'
-import { systemClock } from '../../src/core/clock.js'
-import { sessionSchema, stopResponseSchema } from '../../src/protocol/api.js'
-import { createMemorySessionStore } from '../../src/sessions/memory-session-store.js'
-import { type Keeping, type SessionStore, SessionStoreUnavailable } from '../../src/sessions/session-store.js'
-import { dataOf, errorOf } from '../support/answers.js'
-import { nextTurn, postTurn, readTurn, startTurn } from '../support/chat-client.js'
-import { bearer, type Edge, startEdge } from '../support/edge.js'
-import { aborted, answering, hanging, scripted, text } from '../support/scripted-backend.js'
-import { until } from '../support/until.js'
+import { systemClock } from '../../../src/core/clock.js'
+import { sessionSchema, stopResponseSchema } from '../../../src/protocol/api.js'
+import { createMemorySessionStore } from '../../../src/sessions/memory-session-store.js'
+import {
+  type Keeping,
+  type SessionStore,
+  SessionStoreUnavailable,
+} from '../../../src/sessions/session-store.js'
+import { dataOf, errorOf } from '../../support/answers.js'
+import { nextTurn, postTurn, readTurn, startTurn } from '../../support/chat-client.js'
+import { bearer, type Edge, startEdge } from '../../support/edge.js'
+import { aborted, answering, hanging, scripted, text } from '../../support/scripted-backend.js'
+import { until } from '../../support/until.js'
 
 const historyOf = async (edge: Edge, authorization: string, sessionId: string) =>
   sessionSchema.parse(

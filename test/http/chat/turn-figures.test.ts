@@ -1,9 +1,9 @@
 import { expect } from 'chai'
-import { ExecutionError } from '../../src/execution/execution-error.js'
-import { postTurn, readTurn, startTurn } from '../support/chat-client.js'
-import { bearer, type Edge, startEdge } from '../support/edge.js'
-import { aborted, answering, scripted, text } from '../support/scripted-backend.js'
-import { until } from '../support/until.js'
+import { ExecutionError } from '../../../src/execution/execution-error.js'
+import { postTurn, readTurn, startTurn } from '../../support/chat-client.js'
+import { bearer, type Edge, startEdge } from '../../support/edge.js'
+import { aborted, answering, scripted, text } from '../../support/scripted-backend.js'
+import { until } from '../../support/until.js'
 
 describe('the figures of turns and requests', () => {
   let edge: Edge

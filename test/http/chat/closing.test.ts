@@ -1,8 +1,8 @@
 import { expect } from 'chai'
-import { postTurn, readTurn } from '../support/chat-client.js'
-import { bearer, startEdge } from '../support/edge.js'
-import { aborted, scripted } from '../support/scripted-backend.js'
-import { until } from '../support/until.js'
+import { postTurn, readTurn } from '../../support/chat-client.js'
+import { bearer, startEdge } from '../../support/edge.js'
+import { aborted, scripted } from '../../support/scripted-backend.js'
+import { until } from '../../support/until.js'
 
 describe('a stop inside a tool', () => {
   it('closes the open call and step for the client before done', async () => {

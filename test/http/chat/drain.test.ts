@@ -1,11 +1,11 @@
 import { expect } from 'chai'
-import { createTurnRegistry } from '../../src/turn/turn-registry.js'
-import { postTurn, readTurn } from '../support/chat-client.js'
-import { bearer, startEdge } from '../support/edge.js'
-import { manualClock } from '../support/manual-clock.js'
-import { rawStart } from '../support/raw-client.js'
-import { hanging, scripted, text } from '../support/scripted-backend.js'
-import { until } from '../support/until.js'
+import { createTurnRegistry } from '../../../src/turn/turn-registry.js'
+import { postTurn, readTurn } from '../../support/chat-client.js'
+import { bearer, startEdge } from '../../support/edge.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { rawStart } from '../../support/raw-client.js'
+import { hanging, scripted, text } from '../../support/scripted-backend.js'
+import { until } from '../../support/until.js'
 
 describe('a drain', () => {
   it('lets running turns end', async () => {

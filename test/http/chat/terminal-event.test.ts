@@ -1,11 +1,11 @@
 import { expect } from 'chai'
-import { LANGUAGES } from '../../src/http/edge/language.js'
-import { PROBLEMS } from '../../src/http/edge/problems.js'
-import { STREAM_FAILURES } from '../../src/http/stream-sentences.js'
-import { terminalEvent } from '../../src/http/terminal-event.js'
-import { doneEventSchema, errorEventSchema } from '../../src/protocol/events.js'
-import { ABORT_CODES, EXECUTION_ERROR_CODES } from '../../src/protocol/execution-codes.js'
-import { statusOf } from '../../src/turn/end-turn.js'
+import { STREAM_FAILURES } from '../../../src/http/chat/stream-sentences.js'
+import { terminalEvent } from '../../../src/http/chat/terminal-event.js'
+import { LANGUAGES } from '../../../src/http/edge/language.js'
+import { PROBLEMS } from '../../../src/http/edge/problems.js'
+import { doneEventSchema, errorEventSchema } from '../../../src/protocol/events.js'
+import { ABORT_CODES, EXECUTION_ERROR_CODES } from '../../../src/protocol/execution-codes.js'
+import { statusOf } from '../../../src/turn/end-turn.js'
 
 const facts = {
   sessionId: 's',

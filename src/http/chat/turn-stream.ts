@@ -1,8 +1,8 @@
 import type { Context } from 'koa'
-import type { Clock } from '../core/clock.js'
-import type { ReaderOptions, TurnReader } from '../turn/turn-reader.js'
-import { languageOf } from './edge/language.js'
-import { openSseStream } from './stream/sse-stream.js'
+import type { Clock } from '../../core/clock.js'
+import type { ReaderOptions, TurnReader } from '../../turn/turn-reader.js'
+import { languageOf } from '../edge/language.js'
+import { openSseStream } from '../stream/sse-stream.js'
 import { terminalEvent } from './terminal-event.js'
 
 export interface TurnStreamOptions extends ReaderOptions {
