@@ -79,18 +79,29 @@ interface ValueFindings {
   readonly faults: readonly { readonly path: JSONPath; readonly message: string }[]
   /** fields that are ignored, as dotted paths */
   readonly unknown: readonly string[]
-  /** what the schema made of it; absent for a wrong value */
+  /** what the schema made of it, or of its fields that are not wrong; absent where nothing could be made of it */
   readonly parsed?: unknown
 }
 
 /** What is wrong with a value of one of our flags: nothing for a good one. Paths are within the value. */
 function lookInto(key: string, value: unknown): ValueFindings {
-  const result = VALUE_SCHEMAS.get(key)?.safeParse(value)
-  if (result === undefined) return { faults: [], unknown: [] }
+  const schema = VALUE_SCHEMAS.get(key)
+  if (schema === undefined) return { faults: [], unknown: [] }
+  const result = schema.safeParse(value)
   if (result.success) return { faults: [], unknown: unknownFields(value, result.data), parsed: result.data }
   const faults = result.error.issues.map((issue) => ({
     path: issue.path.filter((part) => typeof part !== 'symbol'),
     message: `${issue.message}${likelyIntention(issue, value, Object.keys(agentProfileSchema.shape))}`,
   }))
-  return { faults, unknown: [] }
+  // The rest of it is looked into all the same, so that one look finds everything.
+  const rest = withoutFields(value, new Set(faults.map(({ path }) => path[0])))
+  const good = schema.safeParse(rest)
+  return good.success
+    ? { faults, unknown: unknownFields(rest, good.data), parsed: good.data }
+    : { faults, unknown: [] }
+}
+
+function withoutFields(value: unknown, wrong: ReadonlySet<JSONPath[number] | undefined>): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).filter(([field]) => !wrong.has(field)))
 }

@@ -161,6 +161,13 @@ describe('what was likely meant', () => {
       expect(first).to.match(expected)
     })
 
+  it('of a field that is ignored is told beside one that is refused: in one look', () => {
+    const both = OPS.replace('"errorRate": null', '"errorRate": 55').replace('"holdSeconds"', '"holdSecond"')
+    expect(
+      found(both).map((line) => line.replace(/^(\w+) \d+: .* (\S+ is meant\?)$/, '$1: $2')),
+    ).to.have.members(['error: % is meant?', 'warning: "holdSeconds" is meant?'])
+  })
+
   it('is a known name a slip away, and never another short one', () => {
     const known = ['orgId', 'userId', 'agentId']
     expect(['orgID', 'org_id', 'ordId', 'usrId'].map((name) => nearest(name, known))).to.deep.equal([
