@@ -7,11 +7,11 @@ import {
   baselineSchema,
 } from '../protocol/baseline.js'
 import { baselineValue } from '../protocol/baseline-text.js'
-import { CommandError } from './command-error.js'
-import { type Language, type Say, sayIn } from './language.js'
-import { type Output, processOutput } from './output.js'
 import { getData } from './service-client.js'
-import { table as tableText } from './table.js'
+import { CommandError } from './text/command-error.js'
+import { type Language, type Say, sayIn } from './text/language.js'
+import { type Output, processOutput } from './text/output.js'
+import { table as tableText } from './text/table.js'
 
 const HELP = `Tells how both execution modes do beside their targets: mean and P95 latency, error and timeout rate.
 

@@ -1,8 +1,8 @@
 import { type MessageBody, messageEventSchema } from '../protocol/events.js'
-import { duration } from './format.js'
 import type { Invocation } from './invocation.js'
 import { parseKnown } from './loose-parse.js'
-import { oneLine, printable } from './table.js'
+import { duration } from './text/format.js'
+import { oneLine, printable } from './text/table.js'
 
 /** characters of arguments and results */
 const SHOWN = 200

@@ -3,12 +3,12 @@ import { errorText } from '../core/errors.js'
 import { stopResponseSchema } from '../protocol/api.js'
 import { type DoneEvent, doneEventSchema, type ErrorEvent, errorEventSchema } from '../protocol/events.js'
 import { messageText } from './chat-text.js'
-import { CommandError, type ExitCode, Interrupted } from './command-error.js'
 import { eventsOf, type StreamEvent, StreamSilent } from './event-stream.js'
-import { duration, modeName } from './format.js'
 import type { CommandSpec, Invocation } from './invocation.js'
 import { parseKnown } from './loose-parse.js'
-import { oneLine, printable } from './table.js'
+import { CommandError, type ExitCode, Interrupted } from './text/command-error.js'
+import { duration, modeName } from './text/format.js'
+import { oneLine, printable } from './text/table.js'
 
 /** ms that a stopped turn may take to end */
 const STOP_MS = 5_000

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { COMMANDS } from './all-commands.js'
 import type { AnyCommand, Environment, Surroundings } from './invocation.js'
-import { type Language, languageOf, sayIn } from './language.js'
 import { LLM_HELP } from './llm-schema.js'
-import { type Output, processOutput } from './output.js'
 import { commandsUnder, groupHelp, overview } from './overview.js'
 import { processSurroundings } from './process-surroundings.js'
 import { runSpec } from './run-spec.js'
+import { type Language, languageOf, sayIn } from './text/language.js'
+import { type Output, processOutput } from './text/output.js'
 
 /** Runs one command. @returns the exit code: 0 done, 1 something is wrong, 2 wrong usage, 130 ended by Ctrl-C */
 export async function runCommand(

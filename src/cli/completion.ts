@@ -1,7 +1,7 @@
-import { CommandError } from './command-error.js'
 import type { AnyCommand, CommandSpec } from './invocation.js'
-import type { Text } from './language.js'
 import { buildCommand } from './run-spec.js'
+import { CommandError } from './text/command-error.js'
+import type { Text } from './text/language.js'
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 type Shell = (typeof SHELLS)[number]

@@ -19,7 +19,7 @@ import { bounded } from '../core/bounded.js'
 import { systemClock } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
 import { type DemoFacts, demoGuide, demoShell } from './demo-guide.js'
-import { type Output, processOutput } from './output.js'
+import { type Output, processOutput } from './text/output.js'
 
 const HELP = `chat-cutover demo: the whole service on this machine, with simulated LLM and runtime. No key, no daemon, no Docker.
 

@@ -6,7 +6,7 @@ import { checkFlagDocument } from '../decision/check/ops-file-check.js'
 import type { FlagFileKind } from '../decision/flags.js'
 import type { Finding } from './finding.js'
 import type { Environment, Invocation } from './invocation.js'
-import { oneLine } from './table.js'
+import { oneLine } from './text/table.js'
 
 /** The flag files of this environment, each as what it is. */
 export function checkFlagFiles(env: Environment, invocation: Invocation): Finding[] {

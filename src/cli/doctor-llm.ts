@@ -3,7 +3,7 @@ import { loadEndpoints } from '../llm/load-endpoints.js'
 import type { Finding } from './finding.js'
 import type { Environment, Invocation } from './invocation.js'
 import { probeUrl } from './probe-url.js'
-import { printable } from './table.js'
+import { printable } from './text/table.js'
 
 /** Status codes by which a server says that this key or account is of no use. */
 const USELESS: ReadonlySet<number> = new Set([401, 402, 403])

@@ -8,7 +8,7 @@ import { checkEndpoints } from './doctor-llm.js'
 import { clockFinding, type Finding } from './finding.js'
 import type { Environment, Invocation } from './invocation.js'
 import { probeUrl } from './probe-url.js'
-import { printable } from './table.js'
+import { printable } from './text/table.js'
 
 /** Where a variable of the service is set, so is the service, most likely: then its surroundings are checked too. */
 const SERVICE_VARIABLES = ['JWT_SECRET', 'JWKS_URL', 'LLM_BASE_URL', 'CHAT_LLM_FILE', 'RUNTIME_SERVICE_URL']

@@ -1,12 +1,12 @@
 import { fallbackStatusSchema } from '../protocol/fallback.js'
 import { flagsViewSchema } from '../protocol/flag-edit.js'
-import { CommandError, Refused } from './command-error.js'
 import { urlOf } from './connection.js'
 import { clockFinding, type Finding } from './finding.js'
 import type { Invocation } from './invocation.js'
 import { probeUrl } from './probe-url.js'
 import type { ServiceClient } from './service-client.js'
-import { printable } from './table.js'
+import { CommandError, Refused } from './text/command-error.js'
+import { printable } from './text/table.js'
 
 /** Checks of the running service, as far as the address and the token go. */
 export async function checkService(invocation: Invocation): Promise<Finding[]> {

@@ -1,11 +1,11 @@
 import stringWidth from 'string-width'
-import { Interrupted } from './command-error.js'
 import { checkHere, isServiceHere } from './doctor-local.js'
 import { checkService } from './doctor-service.js'
 import { withEnvFile } from './env-file.js'
 import type { Finding } from './finding.js'
 import type { CommandSpec, Invocation } from './invocation.js'
-import { padded } from './table.js'
+import { Interrupted } from './text/command-error.js'
+import { padded } from './text/table.js'
 
 export const doctorCommand: CommandSpec = {
   words: ['doctor'],

@@ -8,11 +8,11 @@ import {
   type OpsValues,
 } from '../protocol/flag-edit.js'
 import type { FlagChange } from '../protocol/flag-edit-record.js'
-import { CommandError, type ExitCode, Refused } from './command-error.js'
 import type { Invocation } from './invocation.js'
-import type { Say, Text } from './language.js'
 import type { ServiceClient } from './service-client.js'
-import { oneLine, printable } from './table.js'
+import { CommandError, type ExitCode, Refused } from './text/command-error.js'
+import type { Say, Text } from './text/language.js'
+import { oneLine, printable } from './text/table.js'
 
 /** Edits of the operators' file through the service. */
 

@@ -1,7 +1,7 @@
 import { explanationSchema } from '../protocol/api.js'
-import { modeName } from './format.js'
 import type { CommandSpec } from './invocation.js'
-import { printable, table } from './table.js'
+import { modeName } from './text/format.js'
+import { printable, table } from './text/table.js'
 
 export const explainCommand: CommandSpec = {
   words: ['explain'],

@@ -6,10 +6,10 @@ import {
   type TriggerRequest,
   transitionSchema,
 } from '../protocol/fallback.js'
-import { moment } from './format.js'
 import { type CommandSpec, collected, type Invocation, wholeNumber } from './invocation.js'
 import { fallbackLines } from './status-lines.js'
-import { oneLine, table } from './table.js'
+import { moment } from './text/format.js'
+import { oneLine, table } from './text/table.js'
 
 const MAX_TTL_SECONDS = 30 * 86_400
 

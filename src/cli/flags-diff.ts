@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { errorCode, errorText } from '../core/errors.js'
 import type { FlagChange } from '../protocol/flag-edit-record.js'
-import { CommandError } from './command-error.js'
 import { changeLines } from './edit-flags.js'
 import type { CommandSpec } from './invocation.js'
-import type { Say } from './language.js'
+import { CommandError } from './text/command-error.js'
+import type { Say } from './text/language.js'
 
 const SHIPPED = 'flags/chat.flagd.json'
 

@@ -2,10 +2,10 @@ import { z } from 'zod'
 import { flagsViewSchema } from '../protocol/flag-edit.js'
 import { type FlagEditEntry, flagEditEntrySchema, type KeptChange } from '../protocol/flag-edit-record.js'
 import { changeLines } from './edit-flags.js'
-import { moment } from './format.js'
 import { type CommandSpec, type Invocation, wholeNumber } from './invocation.js'
 import { flagLines } from './status.js'
-import { oneLine, table } from './table.js'
+import { moment } from './text/format.js'
+import { oneLine, table } from './text/table.js'
 
 export const flagsShowCommand: CommandSpec = {
   words: ['flags', 'show'],

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { errorText } from '../core/errors.js'
 import type { EndpointFault } from '../llm/endpoint-file.js'
 import { loadEndpoints } from '../llm/load-endpoints.js'
-import { type Output, processOutput } from './output.js'
+import { type Output, processOutput } from './text/output.js'
 
 const HELP = `Finds what this service would refuse in a file of LLM endpoints.
 

@@ -1,12 +1,12 @@
 import { decodeJwt } from 'jose'
 import { fallbackStatusSchema } from '../protocol/fallback.js'
-import { CommandError, Interrupted, Refused } from './command-error.js'
 import { checkedToken, checkedUrl, urlOf } from './connection.js'
-import { moment } from './format.js'
 import type { CommandSpec, Invocation } from './invocation.js'
 import { configPath, DEFAULT_PROFILE, readConfig, writeConfig } from './profiles.js'
 import { readSecret } from './read-secret.js'
-import { oneLine, table } from './table.js'
+import { CommandError, Interrupted, Refused } from './text/command-error.js'
+import { moment } from './text/format.js'
+import { oneLine, table } from './text/table.js'
 
 export const loginCommand: CommandSpec = {
   words: ['login'],

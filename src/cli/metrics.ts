@@ -1,7 +1,7 @@
 import { metricsSchema, orgMetricsSchema } from '../protocol/fallback.js'
 import type { CommandSpec } from './invocation.js'
 import { metricsTable } from './status-lines.js'
-import { printable } from './table.js'
+import { printable } from './text/table.js'
 
 export const metricsCommand: CommandSpec = {
   words: ['metrics'],

@@ -1,10 +1,10 @@
 import type { FlagEdit } from '../protocol/flag-edit.js'
-import { CommandError } from './command-error.js'
 import { dryRunOption, EDIT_EXITS, editFlags, readValues } from './edit-flags.js'
-import { modeName } from './format.js'
 import type { CommandSpec } from './invocation.js'
-import type { Say } from './language.js'
-import { table } from './table.js'
+import { CommandError } from './text/command-error.js'
+import { modeName } from './text/format.js'
+import type { Say } from './text/language.js'
+import { table } from './text/table.js'
 
 const MODES: ReadonlyMap<string, NonNullable<FlagEdit['mode']> | null> = new Map([
   ['direct_llm', 'direct_llm'],

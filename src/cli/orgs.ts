@@ -1,7 +1,7 @@
-import { CommandError } from './command-error.js'
 import { dryRunOption, EDIT_EXITS, editFlags, readValues } from './edit-flags.js'
 import type { CommandSpec, Invocation } from './invocation.js'
-import { oneLine } from './table.js'
+import { CommandError } from './text/command-error.js'
+import { oneLine } from './text/table.js'
 
 export const orgsListCommand: CommandSpec = {
   words: ['orgs', 'list'],

@@ -1,7 +1,7 @@
 import { COMMANDS } from './all-commands.js'
-import { exitCodes } from './exit-codes.js'
 import { type AnyCommand, SECTIONS, type Section } from './invocation.js'
-import { type Language, sayIn, type Text } from './language.js'
+import { exitCodes } from './text/exit-codes.js'
+import { type Language, sayIn, type Text } from './text/language.js'
 
 /** The help above the single commands. */
 

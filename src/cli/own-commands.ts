@@ -1,6 +1,6 @@
 import { connectionOf } from './connection.js'
 import type { OwnCommand, Surroundings } from './invocation.js'
-import { sayIn } from './language.js'
+import { sayIn } from './text/language.js'
 
 /** Commands that read their own words. */
 export const OWN_COMMANDS: readonly OwnCommand[] = [

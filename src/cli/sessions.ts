@@ -1,7 +1,7 @@
 import { sessionSchema } from '../protocol/api.js'
-import { modeName, moment } from './format.js'
 import type { CommandSpec } from './invocation.js'
-import { oneLine, printable } from './table.js'
+import { modeName, moment } from './text/format.js'
+import { oneLine, printable } from './text/table.js'
 
 export const sessionsShowCommand: CommandSpec = {
   words: ['sessions', 'show'],

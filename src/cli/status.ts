@@ -1,9 +1,9 @@
 import { fallbackStatusSchema, metricsSchema } from '../protocol/fallback.js'
 import { type FlagsView, flagsViewSchema } from '../protocol/flag-edit.js'
-import { modeName } from './format.js'
 import type { CommandSpec, Invocation } from './invocation.js'
 import { fallbackLines, metricsTable } from './status-lines.js'
-import { printable, table } from './table.js'
+import { modeName } from './text/format.js'
+import { printable, table } from './text/table.js'
 
 export const statusCommand: CommandSpec = {
   words: ['status'],

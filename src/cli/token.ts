@@ -1,8 +1,8 @@
 import { SignJWT } from 'jose'
 import { ROLES, roleSchema } from '../protocol/api.js'
-import { CommandError } from './command-error.js'
 import { withEnvFile } from './env-file.js'
 import { type CommandSpec, type Invocation, wholeNumber } from './invocation.js'
+import { CommandError } from './text/command-error.js'
 
 const MIN_SECRET_BYTES = 32
 const DAY_SECONDS = 86_400

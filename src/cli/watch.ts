@@ -6,14 +6,14 @@ import {
   transitionEventSchema,
   type WindowMetrics,
 } from '../protocol/fallback.js'
-import { CommandError, Refused } from './command-error.js'
 import { eventsOf, type StreamEvent, StreamSilent } from './event-stream.js'
-import { duration, moment, percent } from './format.js'
 import type { CommandSpec, Invocation } from './invocation.js'
 import { parseKnown } from './loose-parse.js'
 import { pause } from './pause.js'
 import { fallbackLines } from './status-lines.js'
-import { oneLine, table } from './table.js'
+import { CommandError, Refused } from './text/command-error.js'
+import { duration, moment, percent } from './text/format.js'
+import { oneLine, table } from './text/table.js'
 
 const SHOWN_EVENTS = 6
 const FIRST_WAIT_MS = 500

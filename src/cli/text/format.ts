@@ -1,4 +1,4 @@
-import type { ExecutionMode } from '../protocol/modes.js'
+import type { ExecutionMode } from '../../protocol/modes.js'
 import type { Say } from './language.js'
 
 /** Numbers and names as people read them. */
