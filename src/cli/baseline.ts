@@ -7,7 +7,7 @@ import {
   baselineSchema,
 } from '../protocol/baseline.js'
 import { baselineValue } from '../protocol/baseline-text.js'
-import { getData } from './service-client.js'
+import { getData } from './service/service-client.js'
 import { CommandError } from './text/command-error.js'
 import { type Language, type Say, sayIn } from './text/language.js'
 import { type Output, processOutput } from './text/output.js'

@@ -1,6 +1,6 @@
 import { type MessageBody, messageEventSchema } from '../protocol/events.js'
 import type { Invocation } from './invocation.js'
-import { parseKnown } from './loose-parse.js'
+import { parseKnown } from './service/loose-parse.js'
 import { duration } from './text/format.js'
 import { oneLine, printable } from './text/table.js'
 

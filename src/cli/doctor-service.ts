@@ -1,10 +1,10 @@
 import { fallbackStatusSchema } from '../protocol/fallback.js'
 import { flagsViewSchema } from '../protocol/flag-edit.js'
-import { urlOf } from './connection.js'
 import { clockFinding, type Finding } from './finding.js'
 import type { Invocation } from './invocation.js'
 import { probeUrl } from './probe-url.js'
-import type { ServiceClient } from './service-client.js'
+import { urlOf } from './service/connection.js'
+import type { ServiceClient } from './service/service-client.js'
 import { CommandError, Refused } from './text/command-error.js'
 import { printable } from './text/table.js'
 

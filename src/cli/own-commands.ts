@@ -1,5 +1,5 @@
-import { connectionOf } from './connection.js'
 import type { OwnCommand, Surroundings } from './invocation.js'
+import { connectionOf } from './service/connection.js'
 import { sayIn } from './text/language.js'
 
 /** Commands that read their own words. */

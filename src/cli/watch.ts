@@ -6,10 +6,10 @@ import {
   transitionEventSchema,
   type WindowMetrics,
 } from '../protocol/fallback.js'
-import { eventsOf, type StreamEvent, StreamSilent } from './event-stream.js'
 import type { CommandSpec, Invocation } from './invocation.js'
-import { parseKnown } from './loose-parse.js'
 import { pause } from './pause.js'
+import { eventsOf, type StreamEvent, StreamSilent } from './service/event-stream.js'
+import { parseKnown } from './service/loose-parse.js'
 import { fallbackLines } from './status-lines.js'
 import { CommandError, Refused } from './text/command-error.js'
 import { duration, moment, percent } from './text/format.js'

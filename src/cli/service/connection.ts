@@ -1,6 +1,6 @@
+import { CommandError } from '../text/command-error.js'
+import type { Say } from '../text/language.js'
 import { configPath, DEFAULT_PROFILE, isOpenToOthers, type Profile, readConfig } from './profiles.js'
-import { CommandError } from './text/command-error.js'
-import type { Say } from './text/language.js'
 
 type Environment = Readonly<Record<string, string | undefined>>
 

@@ -1,7 +1,7 @@
+import { Refused } from '../text/command-error.js'
+import type { Say } from '../text/language.js'
+import { printable } from '../text/table.js'
 import type { Connection } from './connection.js'
-import { Refused } from './text/command-error.js'
-import type { Say } from './text/language.js'
-import { printable } from './text/table.js'
 
 export interface RefusalFacts {
   readonly status: number

@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { errorCode, errorText } from '../core/errors.js'
-import { API_PREFIX } from '../protocol/api.js'
+import { errorCode, errorText } from '../../core/errors.js'
+import { API_PREFIX } from '../../protocol/api.js'
+import { CommandError, Interrupted, Unreachable } from '../text/command-error.js'
+import { type Language, type Say, sayIn } from '../text/language.js'
 import { type Connection, connectionOf } from './connection.js'
 import { parseKnown } from './loose-parse.js'
 import { refusalOf } from './refusal.js'
-import { CommandError, Interrupted, Unreachable } from './text/command-error.js'
-import { type Language, type Say, sayIn } from './text/language.js'
 
 type Environment = Readonly<Record<string, string | undefined>>
 type Query = Readonly<Record<string, string | undefined>>

@@ -2,9 +2,9 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, write
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
-import { errorCode, errorText } from '../core/errors.js'
-import { CommandError } from './text/command-error.js'
-import type { Say } from './text/language.js'
+import { errorCode, errorText } from '../../core/errors.js'
+import { CommandError } from '../text/command-error.js'
+import type { Say } from '../text/language.js'
 
 const profileSchema = z.object({ url: z.string(), token: z.string() })
 export type Profile = z.infer<typeof profileSchema>
