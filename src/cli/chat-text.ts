@@ -1,5 +1,5 @@
 import { type MessageBody, messageEventSchema } from '../protocol/events.js'
-import type { Invocation } from './invocation.js'
+import type { Invocation } from './command/invocation.js'
 import { parseKnown } from './service/loose-parse.js'
 import { duration } from './text/format.js'
 import { oneLine, printable } from './text/table.js'

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { COMMANDS } from './all-commands.js'
-import type { AnyCommand, Environment, Surroundings } from './invocation.js'
+import type { AnyCommand, Environment, Surroundings } from './command/invocation.js'
+import { processSurroundings } from './command/process-surroundings.js'
+import { runSpec } from './command/run-spec.js'
 import { LLM_HELP } from './llm-schema.js'
 import { commandsUnder, groupHelp, overview } from './overview.js'
-import { processSurroundings } from './process-surroundings.js'
-import { runSpec } from './run-spec.js'
 import { type Language, languageOf, sayIn } from './text/language.js'
 import { type Output, processOutput } from './text/output.js'
 

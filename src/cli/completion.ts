@@ -1,5 +1,5 @@
-import type { AnyCommand, CommandSpec } from './invocation.js'
-import { buildCommand } from './run-spec.js'
+import type { AnyCommand, CommandSpec } from './command/invocation.js'
+import { buildCommand } from './command/run-spec.js'
 import { CommandError } from './text/command-error.js'
 import type { Text } from './text/language.js'
 

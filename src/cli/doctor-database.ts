@@ -1,8 +1,8 @@
 import { accessSync, closeSync, constants, existsSync, openSync, readSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { errorCode, errorText } from '../core/errors.js'
+import type { Environment, Invocation } from './command/invocation.js'
 import type { Finding } from './finding.js'
-import type { Environment, Invocation } from './invocation.js'
 
 const SQLITE_HEAD = 'SQLite format 3\0'
 const LEAST_FREE_BYTES = 100 * 1024 * 1024

@@ -4,8 +4,8 @@ import { dirname } from 'node:path'
 import { errorCode, errorText } from '../core/errors.js'
 import { checkFlagDocument } from '../decision/check/ops-file-check.js'
 import type { FlagFileKind } from '../decision/flags.js'
+import type { Environment, Invocation } from './command/invocation.js'
 import type { Finding } from './finding.js'
-import type { Environment, Invocation } from './invocation.js'
 import { oneLine } from './text/table.js'
 
 /** The flag files of this environment, each as what it is. */

@@ -1,7 +1,7 @@
 import { type LlmEndpoint, llmEndpoint } from '../llm/endpoint.js'
 import { loadEndpoints } from '../llm/load-endpoints.js'
+import type { Environment, Invocation } from './command/invocation.js'
 import type { Finding } from './finding.js'
-import type { Environment, Invocation } from './invocation.js'
 import { probeUrl } from './probe-url.js'
 import { printable } from './text/table.js'
 

@@ -1,7 +1,7 @@
 import { fallbackStatusSchema } from '../protocol/fallback.js'
 import { flagsViewSchema } from '../protocol/flag-edit.js'
+import type { Invocation } from './command/invocation.js'
 import { clockFinding, type Finding } from './finding.js'
-import type { Invocation } from './invocation.js'
 import { probeUrl } from './probe-url.js'
 import { urlOf } from './service/connection.js'
 import type { ServiceClient } from './service/service-client.js'

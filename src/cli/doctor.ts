@@ -1,9 +1,9 @@
 import stringWidth from 'string-width'
+import { withEnvFile } from './command/env-file.js'
+import type { CommandSpec, Invocation } from './command/invocation.js'
 import { checkHere, isServiceHere } from './doctor-local.js'
 import { checkService } from './doctor-service.js'
-import { withEnvFile } from './env-file.js'
 import type { Finding } from './finding.js'
-import type { CommandSpec, Invocation } from './invocation.js'
 import { Interrupted } from './text/command-error.js'
 import { padded } from './text/table.js'
 

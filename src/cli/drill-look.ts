@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { explanationSchema } from '../protocol/api.js'
-import type { Invocation } from './invocation.js'
-import { pause } from './pause.js'
+import type { Invocation } from './command/invocation.js'
+import { pause } from './command/pause.js'
 import type { ServiceClient } from './service/service-client.js'
 import { CommandError } from './text/command-error.js'
 

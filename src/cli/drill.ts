@@ -1,7 +1,7 @@
 import { explanationSchema } from '../protocol/api.js'
 import { fallbackStatusSchema } from '../protocol/fallback.js'
+import { type CommandSpec, collected, type Invocation, wholeNumber } from './command/invocation.js'
 import { LOOK_MS, look, type Seen } from './drill-look.js'
-import { type CommandSpec, collected, type Invocation, wholeNumber } from './invocation.js'
 import { checkedUrl } from './service/connection.js'
 import type { ServiceClient } from './service/service-client.js'
 import { CommandError, type ExitCode, Interrupted, Refused } from './text/command-error.js'

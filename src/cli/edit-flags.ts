@@ -8,7 +8,7 @@ import {
   type OpsValues,
 } from '../protocol/flag-edit.js'
 import type { FlagChange } from '../protocol/flag-edit-record.js'
-import type { Invocation } from './invocation.js'
+import type { Invocation } from './command/invocation.js'
 import type { ServiceClient } from './service/service-client.js'
 import { CommandError, type ExitCode, Refused } from './text/command-error.js'
 import type { Say, Text } from './text/language.js'

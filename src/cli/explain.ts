@@ -1,5 +1,5 @@
 import { explanationSchema } from '../protocol/api.js'
-import type { CommandSpec } from './invocation.js'
+import type { CommandSpec } from './command/invocation.js'
 import { modeName } from './text/format.js'
 import { printable, table } from './text/table.js'
 

@@ -6,7 +6,7 @@ import {
   type TriggerRequest,
   transitionSchema,
 } from '../protocol/fallback.js'
-import { type CommandSpec, collected, type Invocation, wholeNumber } from './invocation.js'
+import { type CommandSpec, collected, type Invocation, wholeNumber } from './command/invocation.js'
 import { fallbackLines } from './status-lines.js'
 import { moment } from './text/format.js'
 import { oneLine, table } from './text/table.js'

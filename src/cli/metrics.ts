@@ -1,5 +1,5 @@
 import { metricsSchema, orgMetricsSchema } from '../protocol/fallback.js'
-import type { CommandSpec } from './invocation.js'
+import type { CommandSpec } from './command/invocation.js'
 import { metricsTable } from './status-lines.js'
 import { printable } from './text/table.js'
 

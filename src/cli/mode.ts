@@ -1,6 +1,6 @@
 import type { FlagEdit } from '../protocol/flag-edit.js'
+import type { CommandSpec } from './command/invocation.js'
 import { dryRunOption, EDIT_EXITS, editFlags, readValues } from './edit-flags.js'
-import type { CommandSpec } from './invocation.js'
 import { CommandError } from './text/command-error.js'
 import { modeName } from './text/format.js'
 import type { Say } from './text/language.js'

@@ -1,5 +1,5 @@
+import type { CommandSpec, Invocation } from './command/invocation.js'
 import { dryRunOption, EDIT_EXITS, editFlags, readValues } from './edit-flags.js'
-import type { CommandSpec, Invocation } from './invocation.js'
 import { CommandError } from './text/command-error.js'
 import { oneLine } from './text/table.js'
 

@@ -1,5 +1,5 @@
 import { COMMANDS } from './all-commands.js'
-import { type AnyCommand, SECTIONS, type Section } from './invocation.js'
+import { type AnyCommand, SECTIONS, type Section } from './command/invocation.js'
 import { exitCodes } from './text/exit-codes.js'
 import { type Language, sayIn, type Text } from './text/language.js'
 

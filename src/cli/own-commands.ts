@@ -1,4 +1,4 @@
-import type { OwnCommand, Surroundings } from './invocation.js'
+import type { OwnCommand, Surroundings } from './command/invocation.js'
 import { connectionOf } from './service/connection.js'
 import { sayIn } from './text/language.js'
 

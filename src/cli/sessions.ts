@@ -1,5 +1,5 @@
 import { sessionSchema } from '../protocol/api.js'
-import type { CommandSpec } from './invocation.js'
+import type { CommandSpec } from './command/invocation.js'
 import { modeName, moment } from './text/format.js'
 import { oneLine, printable } from './text/table.js'
 

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { FALLBACK_POLICIES, fallbackPolicySchema } from '../protocol/fallback.js'
+import { type CommandSpec, wholeNumber } from './command/invocation.js'
 import { dryRunOption, EDIT_EXITS, editFlags } from './edit-flags.js'
-import { type CommandSpec, wholeNumber } from './invocation.js'
 import { CommandError } from './text/command-error.js'
 import type { Say } from './text/language.js'
 

@@ -1,5 +1,5 @@
 import type { FallbackStatus, WindowMetrics } from '../protocol/fallback.js'
-import type { Invocation } from './invocation.js'
+import type { Invocation } from './command/invocation.js'
 import { duration, moment, percent, span } from './text/format.js'
 import { printable, table } from './text/table.js'
 

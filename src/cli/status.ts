@@ -1,6 +1,6 @@
 import { fallbackStatusSchema, metricsSchema } from '../protocol/fallback.js'
 import { type FlagsView, flagsViewSchema } from '../protocol/flag-edit.js'
-import type { CommandSpec, Invocation } from './invocation.js'
+import type { CommandSpec, Invocation } from './command/invocation.js'
 import { fallbackLines, metricsTable } from './status-lines.js'
 import { modeName } from './text/format.js'
 import { printable, table } from './text/table.js'

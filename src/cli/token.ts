@@ -1,7 +1,7 @@
 import { SignJWT } from 'jose'
 import { ROLES, roleSchema } from '../protocol/api.js'
-import { withEnvFile } from './env-file.js'
-import { type CommandSpec, type Invocation, wholeNumber } from './invocation.js'
+import { withEnvFile } from './command/env-file.js'
+import { type CommandSpec, type Invocation, wholeNumber } from './command/invocation.js'
 import { CommandError } from './text/command-error.js'
 
 const MIN_SECRET_BYTES = 32

@@ -6,8 +6,8 @@ import {
   transitionEventSchema,
   type WindowMetrics,
 } from '../protocol/fallback.js'
-import type { CommandSpec, Invocation } from './invocation.js'
-import { pause } from './pause.js'
+import type { CommandSpec, Invocation } from './command/invocation.js'
+import { pause } from './command/pause.js'
 import { eventsOf, type StreamEvent, StreamSilent } from './service/event-stream.js'
 import { parseKnown } from './service/loose-parse.js'
 import { fallbackLines } from './status-lines.js'

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
+import type { Surroundings } from '../../src/cli/command/invocation.js'
 import { runCommand } from '../../src/cli/commands.js'
-import type { Surroundings } from '../../src/cli/invocation.js'
 import { bearer } from './edge.js'
 
 /** The command line through its public entry: words and environment in, output and exit code out. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.js'
+import type { Clock } from '../../core/clock.js'
 
 /** Waits; ends early when the signal is aborted. Keeps the process alive meanwhile. */
 export function pause(ms: number, clock: Pick<Clock, 'schedule'>, until: AbortSignal): Promise<void> {

@@ -1,8 +1,8 @@
 import { Command, CommanderError, Option, type OutputConfiguration } from 'commander'
+import { CommandError, type ExitCode } from '../text/command-error.js'
+import { exitCodes } from '../text/exit-codes.js'
+import { type Language, sayIn } from '../text/language.js'
 import { type CommandSpec, createInvocation, Given, type Surroundings, wholeNumber } from './invocation.js'
-import { CommandError, type ExitCode } from './text/command-error.js'
-import { exitCodes } from './text/exit-codes.js'
-import { type Language, sayIn } from './text/language.js'
 
 const MAX_DEADLINE_SECONDS = 3600
 

@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Clock } from '../core/clock.js'
-import { connectionOf } from './service/connection.js'
-import { createServiceClient, DEFAULT_DEADLINE_MS, type ServiceClient } from './service/service-client.js'
-import type { ExitCode } from './text/command-error.js'
-import { type Language, type Say, sayIn, type Text } from './text/language.js'
-import type { Output } from './text/output.js'
-import { type Style, styleOf } from './text/style.js'
+import type { Clock } from '../../core/clock.js'
+import { connectionOf } from '../service/connection.js'
+import { createServiceClient, DEFAULT_DEADLINE_MS, type ServiceClient } from '../service/service-client.js'
+import type { ExitCode } from '../text/command-error.js'
+import { type Language, type Say, sayIn, type Text } from '../text/language.js'
+import type { Output } from '../text/output.js'
+import { type Style, styleOf } from '../text/style.js'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 

@@ -1,6 +1,6 @@
-import { systemClock } from '../core/clock.js'
+import { systemClock } from '../../core/clock.js'
+import type { Output } from '../text/output.js'
 import type { Environment, Surroundings } from './invocation.js'
-import type { Output } from './text/output.js'
 
 /** The surroundings of a real process; it listens to Ctrl-C once a command asks. */
 export function processSurroundings(env: Environment, output: Output): Surroundings {
