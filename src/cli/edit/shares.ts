@@ -1,9 +1,9 @@
 import { InvalidArgumentError } from 'commander'
-import { FALLBACK_POLICIES, fallbackPolicySchema } from '../protocol/fallback.js'
-import { type CommandSpec, wholeNumber } from './command/invocation.js'
+import { FALLBACK_POLICIES, fallbackPolicySchema } from '../../protocol/fallback.js'
+import { type CommandSpec, wholeNumber } from '../command/invocation.js'
+import { CommandError } from '../text/command-error.js'
+import type { Say } from '../text/language.js'
 import { dryRunOption, EDIT_EXITS, editFlags } from './edit-flags.js'
-import { CommandError } from './text/command-error.js'
-import type { Say } from './text/language.js'
 
 /** Single values of the operators' flags: canary, shadow, policy, LLM route. */
 

@@ -1,7 +1,7 @@
-import type { CommandSpec, Invocation } from './command/invocation.js'
+import type { CommandSpec, Invocation } from '../command/invocation.js'
+import { CommandError } from '../text/command-error.js'
+import { oneLine } from '../text/table.js'
 import { dryRunOption, EDIT_EXITS, editFlags, readValues } from './edit-flags.js'
-import { CommandError } from './text/command-error.js'
-import { oneLine } from './text/table.js'
 
 export const orgsListCommand: CommandSpec = {
   words: ['orgs', 'list'],

@@ -1,10 +1,10 @@
-import type { FlagEdit } from '../protocol/flag-edit.js'
-import type { CommandSpec } from './command/invocation.js'
+import type { FlagEdit } from '../../protocol/flag-edit.js'
+import type { CommandSpec } from '../command/invocation.js'
+import { CommandError } from '../text/command-error.js'
+import { modeName } from '../text/format.js'
+import type { Say } from '../text/language.js'
+import { table } from '../text/table.js'
 import { dryRunOption, EDIT_EXITS, editFlags, readValues } from './edit-flags.js'
-import { CommandError } from './text/command-error.js'
-import { modeName } from './text/format.js'
-import type { Say } from './text/language.js'
-import { table } from './text/table.js'
 
 const MODES: ReadonlyMap<string, NonNullable<FlagEdit['mode']> | null> = new Map([
   ['direct_llm', 'direct_llm'],

@@ -1,9 +1,9 @@
-import { guardrailsSchema } from '../decision/guardrails.js'
-import type { CommandSpec } from './command/invocation.js'
+import { guardrailsSchema } from '../../decision/guardrails.js'
+import type { CommandSpec } from '../command/invocation.js'
+import { CommandError } from '../text/command-error.js'
+import type { Say } from '../text/language.js'
+import { oneLine, table } from '../text/table.js'
 import { dryRunOption, EDIT_EXITS, editFlags, readValues } from './edit-flags.js'
-import { CommandError } from './text/command-error.js'
-import type { Say } from './text/language.js'
-import { oneLine, table } from './text/table.js'
 
 export const guardrailsGetCommand: CommandSpec = {
   words: ['guardrails', 'get'],

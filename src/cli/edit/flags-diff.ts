@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import { errorCode, errorText } from '../core/errors.js'
-import type { FlagChange } from '../protocol/flag-edit-record.js'
-import type { CommandSpec } from './command/invocation.js'
+import { errorCode, errorText } from '../../core/errors.js'
+import type { FlagChange } from '../../protocol/flag-edit-record.js'
+import type { CommandSpec } from '../command/invocation.js'
+import { CommandError } from '../text/command-error.js'
+import type { Say } from '../text/language.js'
 import { changeLines } from './edit-flags.js'
-import { CommandError } from './text/command-error.js'
-import type { Say } from './text/language.js'
 
 const SHIPPED = 'flags/chat.flagd.json'
 

@@ -6,13 +6,13 @@ import {
   flagEditPreviewSchema,
   flagsViewSchema,
   type OpsValues,
-} from '../protocol/flag-edit.js'
-import type { FlagChange } from '../protocol/flag-edit-record.js'
-import type { Invocation } from './command/invocation.js'
-import type { ServiceClient } from './service/service-client.js'
-import { CommandError, type ExitCode, Refused } from './text/command-error.js'
-import type { Say, Text } from './text/language.js'
-import { oneLine, printable } from './text/table.js'
+} from '../../protocol/flag-edit.js'
+import type { FlagChange } from '../../protocol/flag-edit-record.js'
+import type { Invocation } from '../command/invocation.js'
+import type { ServiceClient } from '../service/service-client.js'
+import { CommandError, type ExitCode, Refused } from '../text/command-error.js'
+import type { Say, Text } from '../text/language.js'
+import { oneLine, printable } from '../text/table.js'
 
 /** Edits of the operators' file through the service. */
 
