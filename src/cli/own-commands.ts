@@ -13,7 +13,7 @@ export const OWN_COMMANDS: readonly OwnCommand[] = [
     },
     options: ['--from', '--to', '--org', '--json', '--help'],
     async runWords(words, around, language) {
-      const { runBaseline } = await import('./baseline.js')
+      const { runBaseline } = await import('./show/baseline.js')
       return runBaseline(words, withProfile(around), around.output, language)
     },
   },

@@ -1,17 +1,17 @@
 import { parseArgs } from 'node:util'
-import { errorText } from '../core/errors.js'
+import { errorText } from '../../core/errors.js'
 import {
   type BaselineCell,
   type BaselineRow,
   type BaselineView,
   baselineSchema,
-} from '../protocol/baseline.js'
-import { baselineValue } from '../protocol/baseline-text.js'
-import { getData } from './service/service-client.js'
-import { CommandError } from './text/command-error.js'
-import { type Language, type Say, sayIn } from './text/language.js'
-import { type Output, processOutput } from './text/output.js'
-import { table as tableText } from './text/table.js'
+} from '../../protocol/baseline.js'
+import { baselineValue } from '../../protocol/baseline-text.js'
+import { getData } from '../service/service-client.js'
+import { CommandError } from '../text/command-error.js'
+import { type Language, type Say, sayIn } from '../text/language.js'
+import { type Output, processOutput } from '../text/output.js'
+import { table as tableText } from '../text/table.js'
 
 const HELP = `Tells how both execution modes do beside their targets: mean and P95 latency, error and timeout rate.
 

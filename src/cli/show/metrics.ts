@@ -1,7 +1,7 @@
-import { metricsSchema, orgMetricsSchema } from '../protocol/fallback.js'
-import type { CommandSpec } from './command/invocation.js'
+import { metricsSchema, orgMetricsSchema } from '../../protocol/fallback.js'
+import type { CommandSpec } from '../command/invocation.js'
+import { printable } from '../text/table.js'
 import { metricsTable } from './status-lines.js'
-import { printable } from './text/table.js'
 
 export const metricsCommand: CommandSpec = {
   words: ['metrics'],

@@ -1,9 +1,9 @@
-import { EXECUTION_MODES, executionModeSchema } from '../protocol/modes.js'
-import { type ShadowDimensionReport, shadowReportSchema } from '../protocol/shadow-report.js'
-import type { CommandSpec, Invocation } from './command/invocation.js'
-import { CommandError } from './text/command-error.js'
-import { duration, modeName, moment, percent } from './text/format.js'
-import { oneLine, printable, table } from './text/table.js'
+import { EXECUTION_MODES, executionModeSchema } from '../../protocol/modes.js'
+import { type ShadowDimensionReport, shadowReportSchema } from '../../protocol/shadow-report.js'
+import type { CommandSpec, Invocation } from '../command/invocation.js'
+import { CommandError } from '../text/command-error.js'
+import { duration, modeName, moment, percent } from '../text/format.js'
+import { oneLine, printable, table } from '../text/table.js'
 
 export const shadowReportCommand: CommandSpec = {
   words: ['shadow', 'report'],

@@ -1,7 +1,7 @@
-import type { FallbackStatus, WindowMetrics } from '../protocol/fallback.js'
-import type { Invocation } from './command/invocation.js'
-import { duration, moment, percent, span } from './text/format.js'
-import { printable, table } from './text/table.js'
+import type { FallbackStatus, WindowMetrics } from '../../protocol/fallback.js'
+import type { Invocation } from '../command/invocation.js'
+import { duration, moment, percent, span } from '../text/format.js'
+import { printable, table } from '../text/table.js'
 
 type Looks = Pick<Invocation, 't' | 'style' | 'clock'>
 

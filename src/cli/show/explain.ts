@@ -1,7 +1,7 @@
-import { explanationSchema } from '../protocol/api.js'
-import type { CommandSpec } from './command/invocation.js'
-import { modeName } from './text/format.js'
-import { printable, table } from './text/table.js'
+import { explanationSchema } from '../../protocol/api.js'
+import type { CommandSpec } from '../command/invocation.js'
+import { modeName } from '../text/format.js'
+import { printable, table } from '../text/table.js'
 
 export const explainCommand: CommandSpec = {
   words: ['explain'],

@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { flagsViewSchema } from '../protocol/flag-edit.js'
-import { type FlagEditEntry, flagEditEntrySchema, type KeptChange } from '../protocol/flag-edit-record.js'
-import { type CommandSpec, type Invocation, wholeNumber } from './command/invocation.js'
-import { changeLines } from './edit/edit-flags.js'
+import { flagsViewSchema } from '../../protocol/flag-edit.js'
+import { type FlagEditEntry, flagEditEntrySchema, type KeptChange } from '../../protocol/flag-edit-record.js'
+import { type CommandSpec, type Invocation, wholeNumber } from '../command/invocation.js'
+import { changeLines } from '../edit/edit-flags.js'
+import { moment } from '../text/format.js'
+import { oneLine, table } from '../text/table.js'
 import { flagLines } from './status.js'
-import { moment } from './text/format.js'
-import { oneLine, table } from './text/table.js'
 
 export const flagsShowCommand: CommandSpec = {
   words: ['flags', 'show'],

@@ -1,7 +1,7 @@
-import { sessionSchema } from '../protocol/api.js'
-import type { CommandSpec } from './command/invocation.js'
-import { modeName, moment } from './text/format.js'
-import { oneLine, printable } from './text/table.js'
+import { sessionSchema } from '../../protocol/api.js'
+import type { CommandSpec } from '../command/invocation.js'
+import { modeName, moment } from '../text/format.js'
+import { oneLine, printable } from '../text/table.js'
 
 export const sessionsShowCommand: CommandSpec = {
   words: ['sessions', 'show'],

@@ -5,11 +5,11 @@ import {
   type TransitionView,
   type TriggerRequest,
   transitionSchema,
-} from '../protocol/fallback.js'
-import { type CommandSpec, collected, type Invocation, wholeNumber } from './command/invocation.js'
+} from '../../protocol/fallback.js'
+import { type CommandSpec, collected, type Invocation, wholeNumber } from '../command/invocation.js'
+import { moment } from '../text/format.js'
+import { oneLine, table } from '../text/table.js'
 import { fallbackLines } from './status-lines.js'
-import { moment } from './text/format.js'
-import { oneLine, table } from './text/table.js'
 
 const MAX_TTL_SECONDS = 30 * 86_400
 

@@ -1,9 +1,9 @@
-import { fallbackStatusSchema, metricsSchema } from '../protocol/fallback.js'
-import { type FlagsView, flagsViewSchema } from '../protocol/flag-edit.js'
-import type { CommandSpec, Invocation } from './command/invocation.js'
+import { fallbackStatusSchema, metricsSchema } from '../../protocol/fallback.js'
+import { type FlagsView, flagsViewSchema } from '../../protocol/flag-edit.js'
+import type { CommandSpec, Invocation } from '../command/invocation.js'
+import { modeName } from '../text/format.js'
+import { printable, table } from '../text/table.js'
 import { fallbackLines, metricsTable } from './status-lines.js'
-import { modeName } from './text/format.js'
-import { printable, table } from './text/table.js'
 
 export const statusCommand: CommandSpec = {
   words: ['status'],

@@ -1,19 +1,19 @@
-import { errorText } from '../core/errors.js'
+import { errorText } from '../../core/errors.js'
 import {
   flagsEventSchema,
   type MetricsEvent,
   metricsEventSchema,
   transitionEventSchema,
   type WindowMetrics,
-} from '../protocol/fallback.js'
-import type { CommandSpec, Invocation } from './command/invocation.js'
-import { pause } from './command/pause.js'
-import { eventsOf, type StreamEvent, StreamSilent } from './service/event-stream.js'
-import { parseKnown } from './service/loose-parse.js'
+} from '../../protocol/fallback.js'
+import type { CommandSpec, Invocation } from '../command/invocation.js'
+import { pause } from '../command/pause.js'
+import { eventsOf, type StreamEvent, StreamSilent } from '../service/event-stream.js'
+import { parseKnown } from '../service/loose-parse.js'
+import { CommandError, Refused } from '../text/command-error.js'
+import { duration, moment, percent } from '../text/format.js'
+import { oneLine, table } from '../text/table.js'
 import { fallbackLines } from './status-lines.js'
-import { CommandError, Refused } from './text/command-error.js'
-import { duration, moment, percent } from './text/format.js'
-import { oneLine, table } from './text/table.js'
 
 const SHOWN_EVENTS = 6
 const FIRST_WAIT_MS = 500
