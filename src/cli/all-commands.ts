@@ -1,4 +1,4 @@
-import { chatCommand } from './chat.js'
+import { chatCommand } from './chat/chat.js'
 import type { AnyCommand } from './command/invocation.js'
 import { completionCommand } from './completion.js'
 import { doctorCommand } from './doctor.js'

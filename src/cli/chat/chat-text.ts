@@ -1,8 +1,8 @@
-import { type MessageBody, messageEventSchema } from '../protocol/events.js'
-import type { Invocation } from './command/invocation.js'
-import { parseKnown } from './service/loose-parse.js'
-import { duration } from './text/format.js'
-import { oneLine, printable } from './text/table.js'
+import { type MessageBody, messageEventSchema } from '../../protocol/events.js'
+import type { Invocation } from '../command/invocation.js'
+import { parseKnown } from '../service/loose-parse.js'
+import { duration } from '../text/format.js'
+import { oneLine, printable } from '../text/table.js'
 
 /** characters of arguments and results */
 const SHOWN = 200

@@ -1,14 +1,14 @@
 import { createInterface } from 'node:readline'
-import { errorText } from '../core/errors.js'
-import { stopResponseSchema } from '../protocol/api.js'
-import { type DoneEvent, doneEventSchema, type ErrorEvent, errorEventSchema } from '../protocol/events.js'
+import { errorText } from '../../core/errors.js'
+import { stopResponseSchema } from '../../protocol/api.js'
+import { type DoneEvent, doneEventSchema, type ErrorEvent, errorEventSchema } from '../../protocol/events.js'
+import type { CommandSpec, Invocation } from '../command/invocation.js'
+import { eventsOf, type StreamEvent, StreamSilent } from '../service/event-stream.js'
+import { parseKnown } from '../service/loose-parse.js'
+import { CommandError, type ExitCode, Interrupted } from '../text/command-error.js'
+import { duration, modeName } from '../text/format.js'
+import { oneLine, printable } from '../text/table.js'
 import { messageText } from './chat-text.js'
-import type { CommandSpec, Invocation } from './command/invocation.js'
-import { eventsOf, type StreamEvent, StreamSilent } from './service/event-stream.js'
-import { parseKnown } from './service/loose-parse.js'
-import { CommandError, type ExitCode, Interrupted } from './text/command-error.js'
-import { duration, modeName } from './text/format.js'
-import { oneLine, printable } from './text/table.js'
 
 /** ms that a stopped turn may take to end */
 const STOP_MS = 5_000
