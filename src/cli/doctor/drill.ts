@@ -1,12 +1,12 @@
-import { explanationSchema } from '../protocol/api.js'
-import { fallbackStatusSchema } from '../protocol/fallback.js'
-import { type CommandSpec, collected, type Invocation, wholeNumber } from './command/invocation.js'
+import { explanationSchema } from '../../protocol/api.js'
+import { fallbackStatusSchema } from '../../protocol/fallback.js'
+import { type CommandSpec, collected, type Invocation, wholeNumber } from '../command/invocation.js'
+import { checkedUrl } from '../service/connection.js'
+import type { ServiceClient } from '../service/service-client.js'
+import { CommandError, type ExitCode, Interrupted, Refused } from '../text/command-error.js'
+import { duration } from '../text/format.js'
+import { oneLine, printable, table } from '../text/table.js'
 import { LOOK_MS, look, type Seen } from './drill-look.js'
-import { checkedUrl } from './service/connection.js'
-import type { ServiceClient } from './service/service-client.js'
-import { CommandError, type ExitCode, Interrupted, Refused } from './text/command-error.js'
-import { duration } from './text/format.js'
-import { oneLine, printable, table } from './text/table.js'
 
 const RESET_TRIES = 3
 const DEFAULT_TTL_SECONDS = 60

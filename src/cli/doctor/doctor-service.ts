@@ -1,12 +1,12 @@
-import { fallbackStatusSchema } from '../protocol/fallback.js'
-import { flagsViewSchema } from '../protocol/flag-edit.js'
-import type { Invocation } from './command/invocation.js'
+import { fallbackStatusSchema } from '../../protocol/fallback.js'
+import { flagsViewSchema } from '../../protocol/flag-edit.js'
+import type { Invocation } from '../command/invocation.js'
+import { urlOf } from '../service/connection.js'
+import type { ServiceClient } from '../service/service-client.js'
+import { CommandError, Refused } from '../text/command-error.js'
+import { printable } from '../text/table.js'
 import { clockFinding, type Finding } from './finding.js'
 import { probeUrl } from './probe-url.js'
-import { urlOf } from './service/connection.js'
-import type { ServiceClient } from './service/service-client.js'
-import { CommandError, Refused } from './text/command-error.js'
-import { printable } from './text/table.js'
 
 /** Checks of the running service, as far as the address and the token go. */
 export async function checkService(invocation: Invocation): Promise<Finding[]> {

@@ -1,7 +1,7 @@
 import { accessSync, closeSync, constants, existsSync, openSync, readSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { errorCode, errorText } from '../core/errors.js'
-import type { Environment, Invocation } from './command/invocation.js'
+import { errorCode, errorText } from '../../core/errors.js'
+import type { Environment, Invocation } from '../command/invocation.js'
 import type { Finding } from './finding.js'
 
 const SQLITE_HEAD = 'SQLite format 3\0'

@@ -1,4 +1,4 @@
-import { errorCode, errorText } from '../core/errors.js'
+import { errorCode, errorText } from '../../core/errors.js'
 
 /** What one address answered to a GET. */
 export type Probed =

@@ -1,12 +1,12 @@
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
-import { errorCode, errorText } from '../core/errors.js'
-import { checkFlagDocument } from '../decision/check/ops-file-check.js'
-import type { FlagFileKind } from '../decision/flags.js'
-import type { Environment, Invocation } from './command/invocation.js'
+import { errorCode, errorText } from '../../core/errors.js'
+import { checkFlagDocument } from '../../decision/check/ops-file-check.js'
+import type { FlagFileKind } from '../../decision/flags.js'
+import type { Environment, Invocation } from '../command/invocation.js'
+import { oneLine } from '../text/table.js'
 import type { Finding } from './finding.js'
-import { oneLine } from './text/table.js'
 
 /** The flag files of this environment, each as what it is. */
 export function checkFlagFiles(env: Environment, invocation: Invocation): Finding[] {

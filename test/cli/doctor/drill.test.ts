@@ -1,8 +1,8 @@
 import { expect } from 'chai'
-import { NEUTRAL } from '../../src/store/override/override.js'
-import { operatorEnv, runCli } from '../support/cli.js'
-import { type Edge, startEdge } from '../support/edge.js'
-import { QUIET } from '../support/fallback-fakes.js'
+import { NEUTRAL } from '../../../src/store/override/override.js'
+import { operatorEnv, runCli } from '../../support/cli.js'
+import { type Edge, startEdge } from '../../support/edge.js'
+import { QUIET } from '../../support/fallback-fakes.js'
 
 describe('chat-cutover drill', () => {
   let first: Edge

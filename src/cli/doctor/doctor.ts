@@ -1,11 +1,11 @@
 import stringWidth from 'string-width'
-import { withEnvFile } from './command/env-file.js'
-import type { CommandSpec, Invocation } from './command/invocation.js'
+import { withEnvFile } from '../command/env-file.js'
+import type { CommandSpec, Invocation } from '../command/invocation.js'
+import { Interrupted } from '../text/command-error.js'
+import { padded } from '../text/table.js'
 import { checkHere, isServiceHere } from './doctor-local.js'
 import { checkService } from './doctor-service.js'
 import type { Finding } from './finding.js'
-import { Interrupted } from './text/command-error.js'
-import { padded } from './text/table.js'
 
 export const doctorCommand: CommandSpec = {
   words: ['doctor'],

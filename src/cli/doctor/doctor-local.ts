@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { errorText } from '../core/errors.js'
-import type { Environment, Invocation } from './command/invocation.js'
+import { errorText } from '../../core/errors.js'
+import type { Environment, Invocation } from '../command/invocation.js'
+import { printable } from '../text/table.js'
 import { checkDatabase } from './doctor-database.js'
 import { checkFlagd, checkFlagFiles } from './doctor-flags.js'
 import { checkEndpoints } from './doctor-llm.js'
 import { clockFinding, type Finding } from './finding.js'
 import { probeUrl } from './probe-url.js'
-import { printable } from './text/table.js'
 
 /** Where a variable of the service is set, so is the service, most likely: then its surroundings are checked too. */
 const SERVICE_VARIABLES = ['JWT_SECRET', 'JWKS_URL', 'LLM_BASE_URL', 'CHAT_LLM_FILE', 'RUNTIME_SERVICE_URL']
@@ -34,8 +34,8 @@ const CONFIG_MS = 15_000
 /** By the service itself: it reads the environment, says what is wrong and ends. */
 async function checkConfiguration({ t, env, interrupted }: Invocation): Promise<Finding> {
   const check = t('configuration', '配置')
-  const compiled = fileURLToPath(new URL('../main.js', import.meta.url))
-  const script = existsSync(compiled) ? compiled : fileURLToPath(new URL('../main.ts', import.meta.url))
+  const compiled = fileURLToPath(new URL('../../main.js', import.meta.url))
+  const script = existsSync(compiled) ? compiled : fileURLToPath(new URL('../../main.ts', import.meta.url))
   const child = spawn(process.execPath, [...process.execArgv, script, '--check'], {
     env: { ...env },
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -3,11 +3,11 @@ import { copyFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
-import type { Finding } from '../../src/cli/finding.js'
-import { edgeToken, runCli } from '../support/cli.js'
-import { EDGE_SECRET, type Edge, startEdge } from '../support/edge.js'
-import { QUIET } from '../support/fallback-fakes.js'
-import { temporaryDirectory } from '../support/temporary-directory.js'
+import type { Finding } from '../../../src/cli/doctor/finding.js'
+import { edgeToken, runCli } from '../../support/cli.js'
+import { EDGE_SECRET, type Edge, startEdge } from '../../support/edge.js'
+import { QUIET } from '../../support/fallback-fakes.js'
+import { temporaryDirectory } from '../../support/temporary-directory.js'
 
 describe('chat-cutover doctor', function () {
   this.timeout(30_000)

@@ -1,9 +1,9 @@
-import { type LlmEndpoint, llmEndpoint } from '../llm/endpoint.js'
-import { loadEndpoints } from '../llm/load-endpoints.js'
-import type { Environment, Invocation } from './command/invocation.js'
+import { type LlmEndpoint, llmEndpoint } from '../../llm/endpoint.js'
+import { loadEndpoints } from '../../llm/load-endpoints.js'
+import type { Environment, Invocation } from '../command/invocation.js'
+import { printable } from '../text/table.js'
 import type { Finding } from './finding.js'
 import { probeUrl } from './probe-url.js'
-import { printable } from './text/table.js'
 
 /** Status codes by which a server says that this key or account is of no use. */
 const USELESS: ReadonlySet<number> = new Set([401, 402, 403])

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { explanationSchema } from '../protocol/api.js'
-import type { Invocation } from './command/invocation.js'
-import { pause } from './command/pause.js'
-import type { ServiceClient } from './service/service-client.js'
-import { CommandError } from './text/command-error.js'
+import { explanationSchema } from '../../protocol/api.js'
+import type { Invocation } from '../command/invocation.js'
+import { pause } from '../command/pause.js'
+import type { ServiceClient } from '../service/service-client.js'
+import { CommandError } from '../text/command-error.js'
 
 const POLL_MS = 100
 /** ms of one look at a replica: one that hangs holds up nobody */
