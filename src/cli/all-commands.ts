@@ -1,6 +1,5 @@
 import { chatCommand } from './chat/chat.js'
 import type { AnyCommand } from './command/invocation.js'
-import { completionCommand } from './completion.js'
 import { doctorCommand } from './doctor/doctor.js'
 import { drillCommand } from './doctor/drill.js'
 import { flagsDiffCommand } from './edit/flags-diff.js'
@@ -8,8 +7,10 @@ import { guardrailsGetCommand, guardrailsSetCommand } from './edit/guardrails.js
 import { modeGetCommand, modeSetCommand } from './edit/mode.js'
 import { orgsAddCommand, orgsListCommand, orgsRemoveCommand } from './edit/orgs.js'
 import { canarySetCommand, policySetCommand, shadowSetCommand } from './edit/shares.js'
-import { loginCommand, logoutCommand, profilesCommand } from './login.js'
 import { OWN_COMMANDS } from './own-commands.js'
+import { completionCommand } from './setup/completion.js'
+import { loginCommand, logoutCommand, profilesCommand } from './setup/login.js'
+import { tokenCommand } from './setup/token.js'
 import { explainCommand } from './show/explain.js'
 import { historyCommand, resetCommand, triggerCommand } from './show/fallback.js'
 import { flagsHistoryCommand, flagsShowCommand } from './show/flags-show.js'
@@ -18,7 +19,6 @@ import { sessionsShowCommand } from './show/sessions.js'
 import { shadowReportCommand } from './show/shadow-report.js'
 import { statusCommand } from './show/status.js'
 import { watchCommand } from './show/watch.js'
-import { tokenCommand } from './token.js'
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly AnyCommand[] = [

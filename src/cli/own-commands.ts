@@ -39,7 +39,7 @@ export const OWN_COMMANDS: readonly OwnCommand[] = [
     },
     options: ['--override', '--json', '--help'],
     async runWords(words, { env, output }) {
-      const { runFlagsValidate } = await import('./flags-validate.js')
+      const { runFlagsValidate } = await import('./setup/flags-validate.js')
       return runFlagsValidate(words, env, output)
     },
   },
@@ -52,7 +52,7 @@ export const OWN_COMMANDS: readonly OwnCommand[] = [
     },
     options: ['--keys', '--json', '--help'],
     async runWords(words, { env, output }) {
-      const { runLlmValidate } = await import('./llm-validate.js')
+      const { runLlmValidate } = await import('./setup/llm-validate.js')
       return runLlmValidate(words, env, output)
     },
   },
@@ -62,7 +62,7 @@ export const OWN_COMMANDS: readonly OwnCommand[] = [
     summary: { en: 'the JSON schema of such a file', 'zh-CN': '该文件的 JSON schema' },
     options: ['--help'],
     async runWords(words, { output }) {
-      const { runLlmSchema } = await import('./llm-schema.js')
+      const { runLlmSchema } = await import('./setup/llm-schema.js')
       return runLlmSchema(words, output)
     },
   },

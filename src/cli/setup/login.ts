@@ -1,12 +1,12 @@
 import { decodeJwt } from 'jose'
-import { fallbackStatusSchema } from '../protocol/fallback.js'
-import type { CommandSpec, Invocation } from './command/invocation.js'
-import { readSecret } from './command/read-secret.js'
-import { checkedToken, checkedUrl, urlOf } from './service/connection.js'
-import { configPath, DEFAULT_PROFILE, readConfig, writeConfig } from './service/profiles.js'
-import { CommandError, Interrupted, Refused } from './text/command-error.js'
-import { moment } from './text/format.js'
-import { oneLine, table } from './text/table.js'
+import { fallbackStatusSchema } from '../../protocol/fallback.js'
+import type { CommandSpec, Invocation } from '../command/invocation.js'
+import { readSecret } from '../command/read-secret.js'
+import { checkedToken, checkedUrl, urlOf } from '../service/connection.js'
+import { configPath, DEFAULT_PROFILE, readConfig, writeConfig } from '../service/profiles.js'
+import { CommandError, Interrupted, Refused } from '../text/command-error.js'
+import { moment } from '../text/format.js'
+import { oneLine, table } from '../text/table.js'
 
 export const loginCommand: CommandSpec = {
   words: ['login'],

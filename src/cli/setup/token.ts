@@ -1,8 +1,8 @@
 import { SignJWT } from 'jose'
-import { ROLES, roleSchema } from '../protocol/api.js'
-import { withEnvFile } from './command/env-file.js'
-import { type CommandSpec, type Invocation, wholeNumber } from './command/invocation.js'
-import { CommandError } from './text/command-error.js'
+import { ROLES, roleSchema } from '../../protocol/api.js'
+import { withEnvFile } from '../command/env-file.js'
+import { type CommandSpec, type Invocation, wholeNumber } from '../command/invocation.js'
+import { CommandError } from '../text/command-error.js'
 
 const MIN_SECRET_BYTES = 32
 const DAY_SECONDS = 86_400

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util'
-import { errorText } from '../core/errors.js'
-import type { EndpointFault } from '../llm/endpoint-file.js'
-import { loadEndpoints } from '../llm/load-endpoints.js'
-import { type Output, processOutput } from './text/output.js'
+import { errorText } from '../../core/errors.js'
+import type { EndpointFault } from '../../llm/endpoint-file.js'
+import { loadEndpoints } from '../../llm/load-endpoints.js'
+import { type Output, processOutput } from '../text/output.js'
 
 const HELP = `Finds what this service would refuse in a file of LLM endpoints.
 

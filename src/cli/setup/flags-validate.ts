@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { errorCode, errorText } from '../core/errors.js'
-import { checkFlagDocument, type FlagIssue } from '../decision/check/ops-file-check.js'
-import type { FlagFileKind } from '../decision/flags.js'
-import { type Output, processOutput } from './text/output.js'
+import { errorCode, errorText } from '../../core/errors.js'
+import { checkFlagDocument, type FlagIssue } from '../../decision/check/ops-file-check.js'
+import type { FlagFileKind } from '../../decision/flags.js'
+import { type Output, processOutput } from '../text/output.js'
 
 const HELP = `Finds what a flagd, its provider or this service would refuse in the flag files, and what they would
 take otherwise than it is meant.

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { expect } from 'chai'
-import { runCommand } from '../../src/cli/commands.js'
-import { endpointJsonSchema } from '../../src/llm/endpoint-schema.js'
-import { temporaryDirectory } from '../support/temporary-directory.js'
+import { runCommand } from '../../../src/cli/commands.js'
+import { endpointJsonSchema } from '../../../src/llm/endpoint-schema.js'
+import { temporaryDirectory } from '../../support/temporary-directory.js'
 
 async function run(argv: string[], env: Record<string, string> = {}) {
   const said = { out: '', err: '' }

@@ -1,5 +1,5 @@
-import { endpointJsonSchema } from '../llm/endpoint-schema.js'
-import type { Output } from './text/output.js'
+import { endpointJsonSchema } from '../../llm/endpoint-schema.js'
+import type { Output } from '../text/output.js'
 
 export const LLM_HELP = `The file of LLM endpoints, CHAT_LLM_FILE.
 

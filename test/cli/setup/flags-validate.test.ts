@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect } from 'chai'
-import { runFlagsValidate } from '../../src/cli/flags-validate.js'
-import { temporaryDirectory } from '../support/temporary-directory.js'
+import { runFlagsValidate } from '../../../src/cli/setup/flags-validate.js'
+import { temporaryDirectory } from '../../support/temporary-directory.js'
 
 function run(argv: string[], env: Record<string, string> = {}) {
   let out = ''

@@ -1,7 +1,7 @@
-import type { AnyCommand, CommandSpec } from './command/invocation.js'
-import { buildCommand } from './command/run-spec.js'
-import { CommandError } from './text/command-error.js'
-import type { Text } from './text/language.js'
+import type { AnyCommand, CommandSpec } from '../command/invocation.js'
+import { buildCommand } from '../command/run-spec.js'
+import { CommandError } from '../text/command-error.js'
+import type { Text } from '../text/language.js'
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 type Shell = (typeof SHELLS)[number]
