@@ -2,12 +2,12 @@ import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import zlib from 'node:zlib'
 import { expect } from 'chai'
-import { systemClock } from '../../src/core/clock.js'
-import type { ByteSink } from '../../src/execution/upstream/byte-source.js'
-import { decodedBody } from '../../src/execution/upstream/decoded-body.js'
-import { createHttpClient, type HttpClient } from '../../src/execution/upstream/http-client.js'
-import type { UpstreamResponse } from '../../src/execution/upstream/upstream-response.js'
-import { until } from '../support/until.js'
+import { systemClock } from '../../../src/core/clock.js'
+import type { ByteSink } from '../../../src/execution/upstream/byte-source.js'
+import { decodedBody } from '../../../src/execution/upstream/decoded-body.js'
+import { createHttpClient, type HttpClient } from '../../../src/execution/upstream/http-client.js'
+import type { UpstreamResponse } from '../../../src/execution/upstream/upstream-response.js'
+import { until } from '../../support/until.js'
 
 describe('a response whose reader pauses', () => {
   let server: Server

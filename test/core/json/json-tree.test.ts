@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { isJsonFault, nodeNear, parseJsonTree, positionOf } from '../../src/core/json/json-tree.js'
+import { isJsonFault, nodeNear, parseJsonTree, positionOf } from '../../../src/core/json/json-tree.js'
 
 const faultOf = (text: string) => {
   const parsed = parseJsonTree(text)
