@@ -204,13 +204,17 @@ describe('the rooms within a room', () => {
   })
 })
 
+/** Not in the walk: what the files of a turn hand to each other. */
+const TYPES_OF_A_TURN = ['turn/turn-deps.ts', 'turn/turn-reader.ts', 'turn/turn-refused.ts']
+
 /** Anything may import these. */
 const EVERYBODYS = / → (core|protocol)$/
 
 describe('docs/architecture.md', () => {
-  const [rooms = '', picture = '', inside = ''] = markdownPage(
+  const page = readFileSync('docs/architecture.md', 'utf8')
+  const [rooms = '', picture = '', inside = '', diagram = ''] = markdownPage(
     'docs/architecture.md',
-    readFileSync('docs/architecture.md', 'utf8'),
+    page,
   ).fences.map(({ text }) => text)
 
   it('names every room of src/, and none that is not there', () => {
@@ -236,6 +240,23 @@ describe('docs/architecture.md', () => {
   it('draws the arrows within the rooms', () => {
     const held = Object.entries(WITHIN).flatMap(([from, targets]) => targets.map((to) => `${from} → ${to}`))
     expect(drawnIn(inside).sort()).to.deep.equal(held.sort())
+  })
+
+  it('shows in the diagram only arrows there are', () => {
+    const chains = diagram.split('\n').map((line) => line.trim().split(/ -->(?:\|[^|]+\|)? /))
+    const shown = chains.flatMap((steps) => steps.slice(1).map((to, at) => ({ from: steps[at] ?? '', to })))
+    expect(shown.length).to.be.greaterThan(15)
+    expect(shown.filter(({ from, to }) => ARROWS[from]?.includes(to) !== true)).to.deep.equal([])
+  })
+
+  it('names each file of the walk of a turn once, and every file of turn/ that does something', () => {
+    const walk = page.slice(page.indexOf('### A walk of a turn'), page.indexOf('## The way of a fallback'))
+    const named = [...walk.matchAll(/^\|[^|]*\| `src\/([^`]+)` \|/gm)].map((match) => match[1] ?? '')
+    const files = sourceFiles()
+    expect(named.length).to.be.greaterThan(30)
+    expect(named.filter((file, at) => !files.includes(file) || named.indexOf(file) !== at)).to.deep.equal([])
+    const left = files.filter((file) => file.startsWith('turn/') && !named.includes(file))
+    expect(left).to.deep.equal(TYPES_OF_A_TURN)
   })
 
   it('draws the arrows', () => {
