@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { build, install, ROOT, run } from './lib/prepare.mjs'
 
 install()
-if (!existsSync(join(ROOT, 'dist', 'cli', 'flags-validate.js'))) build()
+if (!existsSync(join(ROOT, 'dist', 'cli', 'setup', 'flags-validate.js'))) build()
 run(
   process.execPath,
   [join(ROOT, 'dist', 'cli', 'main.js'), 'flags', 'validate', ...process.argv.slice(2)],
