@@ -175,6 +175,12 @@ describe('the rooms of src/', () => {
     expect(wrong.map((arrow) => `${arrow.file} → ${arrow.to}`)).to.deep.equal([])
   })
 
+  it('know Koa in http/ and app.ts alone', () => {
+    const known = sourceFiles().filter((file) => /from '@?koa[/']/.test(readFileSync(`src/${file}`, 'utf8')))
+    expect(known.length).to.be.greaterThan(10)
+    expect(known.filter((file) => room(file) !== 'http' && room(file) !== 'app')).to.deep.equal([])
+  })
+
   it('use every arrow there is', () => {
     const used = new Set(arrows.map(({ from, to }) => `${from} → ${to}`))
     const drawn = Object.entries(ARROWS).flatMap(([from, targets]) => targets.map((to) => `${from} → ${to}`))
