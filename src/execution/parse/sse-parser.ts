@@ -1,6 +1,7 @@
 import { StringDecoder } from 'node:string_decoder'
 import { createParser, type EventSourceParser } from 'eventsource-parser'
 import { TransportError } from '../transport-error.js'
+import { BareErrors } from './bare-errors.js'
 import { parseObject } from './foreign.js'
 import type { MemoryShare } from './memory-share.js'
 
@@ -23,8 +24,8 @@ export interface SseParserOptions {
   /** characters one frame may have; default `MAX_FRAME` */
   readonly maxFrame?: number
   /**
-   * Errors told by the frame and not by its data (an event named `error`, a line `error: …`, a line of bare JSON) come as
-   * data `{"error": …}` in their place.
+   * Errors told by the frame and not by its data (an event named `error`, with or without data, a line `error: …`, a line of
+   * bare JSON) come as data `{"error": …}` in their place.
    */
   readonly namedErrors?: boolean
   /** what all parsers together may hold of frames longer than `MAX_FRAME` */
@@ -36,6 +37,7 @@ export class SseParser implements FrameParser {
   fault: TransportError | undefined
   readonly #decoder = new StringDecoder('utf8')
   readonly #parser: EventSourceParser
+  readonly #bareErrors: BareErrors | undefined
   #events: string[] = []
   #started = false
   /** characters since the last frame was whole */
@@ -46,11 +48,12 @@ export class SseParser implements FrameParser {
 
   constructor({ maxFrame = MAX_FRAME, namedErrors = false, share }: SseParserOptions = {}) {
     this.#share = share
+    this.#bareErrors = namedErrors ? new BareErrors() : undefined
     this.#parser = createParser({
       maxBufferSize: maxFrame,
       onEvent: (event) => {
         const named = namedErrors && event.event === 'error'
-        this.#events.push(named ? errorData(event.data) : event.data)
+        this.#events.push(named ? errorData(event.data.trim()) : event.data)
       },
       onError: (error) => {
         if (error.type === 'max-buffer-size-exceeded') this.#tooLarge()
@@ -103,7 +106,8 @@ export class SseParser implements FrameParser {
     if (text === '') return
     const first = !this.#started && text.charCodeAt(0) === 0xfeff
     this.#started = true
-    this.#parser.feed(first ? text.slice(1) : text)
+    const plain = first ? text.slice(1) : text
+    this.#parser.feed(this.#bareErrors === undefined ? plain : this.#bareErrors.take(plain))
   }
 }
 

@@ -112,6 +112,19 @@ const errors: Dialect[] = [
     body: `${half}event: error\n${data(boom)}${DONE}`,
     comes: { ...failed, upstreamCode: 'boom' },
   },
+  ...['event: error\n\n', 'event:error\r\n\r\n', 'id: 7\nevent: error\nid: 8\n\n', 'event: error\r\r'].map(
+    (bare) => ({
+      habit: `an event named error and nothing else: ${JSON.stringify(bare)}`,
+      body: half + bare + DONE,
+      comes: failed,
+    }),
+  ),
+  { habit: 'an event named error and nothing else, at the end', body: `${half}event: error`, comes: failed },
+  {
+    habit: 'the name of such an event in a text, and others like it',
+    body: `${C({ content: 'event: error\n' })}event: errors\n${data({ choices: [{ index: 0, delta: { content: 'b' } }] })}${END}${DONE}`,
+    comes: { text: 'event: error\nb', finishReason: 'stop' },
+  },
   {
     habit: 'an event named error with a text',
     body: `${half}event: error\ndata: secret\n\n${DONE}`,
