@@ -81,13 +81,17 @@ describe('a process whose own machine is in trouble', function () {
     await faults(runtime, {})
     if (spawnSync('prlimit', ['--version']).status !== 0) this.skip()
     await startTurn(service.url, member)
-    // As many as it has, so that this connection of ours lives and nothing new is opened.
+    // This connection of ours lives on, and nothing new is opened.
     await status()
     const limit = (nofile: string): void => {
       const { status: code } = spawnSync('prlimit', ['--pid', String(service.pid), `--nofile=${nofile}`])
       expect(code).to.equal(0)
     }
-    limit(`${readdirSync(`/proc/${service.pid}/fd`).length}:`)
+    // A limit is a number that no new descriptor may have: below the first gap, and low, where none is closed later.
+    const used = new Set(readdirSync(`/proc/${service.pid}/fd`))
+    let most = 3
+    while (most < 10 && used.has(String(most))) most += 1
+    limit(`${most}:`)
     try {
       await until(
         'the alert',
