@@ -151,14 +151,18 @@ for (const resolver of ['file', 'in-process', 'rpc'] as const)
       flags.onChange((keys) => {
         void flags.forService().then((answer) => heard.push({ keys, revision: revisionOf(answer) }))
       })
-      // A busy machine may let a question to flagd run out of its 50 ms: flagd counts as away, and its return is told.
+      // By rpc a busy machine may let a question to flagd run out of its 50 ms: the answer is the revision before then.
       const named = () => heard.filter(({ keys }) => keys.length > 0)
       for (const revision of [2, 3, 4]) {
         saveByRename(overrideFile(), overrideWith(revision))
-        await until(`revision ${revision}`, () => heard.at(-1)?.revision === revision)
+        await until(
+          `revision ${revision}`,
+          async () => named().length === revision - 1 && revisionOf(await flags.forService()) === revision,
+        )
       }
       expect(named().map(({ keys }) => keys)).to.deep.equal([[OVERRIDE], [OVERRIDE], [OVERRIDE]])
-      for (const [at, { revision }] of named().entries()) expect([at + 2, undefined]).to.include(revision)
+      for (const [at, { revision }] of named().entries())
+        expect([at + 2, undefined, ...(resolver === 'rpc' ? [at + 1] : [])]).to.include(revision)
       saveByRename(opsFile(), opsWith('observe', 8000))
       await until('the guardrails', () => named().length === 4)
       expect(named().at(-1)?.keys).to.deep.equal(['chat-runtime-guardrails'])
