@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Config } from './config.js'
 import type { Clock } from './core/clock.js'
+import { guarded } from './core/guarded.js'
 import type { Logger } from './core/logger.js'
 import { isDnsFaultCode, OWN_DNS } from './core/own-fault.js'
 import { openKeptTexts } from './core/sqlite/kept-texts.js'
@@ -9,6 +10,7 @@ import type { Flags } from './decision/flags.js'
 import type { Guardrails } from './decision/guardrails.js'
 import { createFlags } from './decision/open-feature-flags.js'
 import { createModelsRequest } from './execution/llm/llm-models.js'
+import { startLlmSpan } from './execution/llm/llm-spans.js'
 import { openDirectLlm } from './execution/llm/open-direct-llm.js'
 import { type BackendDeps, createRuntimeOrchestrator } from './execution/runtime/runtime-orchestrator.js'
 import { ownDnsCheck } from './execution/upstream/own-dns.js'
@@ -203,7 +205,14 @@ function openBackends(
       random: Math.random,
       gate: llm.gate,
       refused: llm.refused,
-      onRequest: (endpoint, cause) => llm.requests.add(endpoint, cause),
+      onRequest(name) {
+        const endpoint = config.llm.find((one) => one.name === name)
+        const endSpan = endpoint && guarded(logger, 'traces', () => startLlmSpan(endpoint))
+        return (cause) => {
+          llm.requests.add(name, cause)
+          guarded(logger, 'traces', () => endSpan?.(cause))
+        }
+      },
       onRefused: () => {
         llm.requests.refused += 1
       },

@@ -1,5 +1,6 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { expect } from 'chai'
 import { postTurn, readTurn, startTurn, type TurnSeen } from '../support/chat-client.js'
 import {
@@ -33,6 +34,14 @@ describe('a direct LLM of two endpoints behind the running service', function ()
     const lines = (await (await fetch(`${service.url}/metrics`)).text()).split('\n')
     return Number(lines.find((line) => line.startsWith(`${sample} `))?.split(' ')[1] ?? Number.NaN)
   }
+  const spansFile = () => join(flags.folder, 'spans.jsonl')
+  /** endpoint and cause of each span since the start */
+  const spans = (): string[] =>
+    readFileSync(spansFile(), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).attributes)
+      .map((attributes) => `${attributes['chat.llm.endpoint']} ${attributes['chat.llm.cause']}`)
   const asked = async (simulator: RunningProcess): Promise<number> =>
     ((await (await fetch(`${simulator.url}/_requests`)).json()) as unknown[]).length
   const attemptsOf = ({ terminal }: TurnSeen): number | undefined =>
@@ -55,7 +64,13 @@ describe('a direct LLM of two endpoints behind the running service', function ()
       llmUrl: '',
       runtimeUrl: runtime.url,
       flags,
-      env: { LLM_BASE_URL: '', LLM_MODEL: '', CHAT_LLM_FILE: file },
+      env: {
+        LLM_BASE_URL: '',
+        LLM_MODEL: '',
+        CHAT_LLM_FILE: file,
+        NODE_OPTIONS: `--import=${pathToFileURL('test/support/told-spans.mjs')}`,
+        SPANS_FILE: spansFile(),
+      },
     })
   })
   after(async () => {
@@ -81,11 +96,17 @@ describe('a direct LLM of two endpoints behind the running service', function ()
 
   it('a reset before the head, twice, is answered by the next endpoint', async () => {
     await faults(primary, { resetHead: true })
+    const told = spans().length
     const turn = await startTurn(service.url, member)
     expect(turn.terminal?.event).to.equal('done')
     expect(attemptsOf(turn)).to.equal(3)
     expect(await metric('chat_llm_requests_total{endpoint="primary",cause="llm_unreachable"}')).to.equal(2)
     expect(await metric('chat_llm_requests_total{endpoint="reserve",cause="ok"}')).to.equal(1)
+    expect(spans().slice(told)).to.deep.equal([
+      'primary llm_unreachable',
+      'primary llm_unreachable',
+      'reserve ok',
+    ])
   })
 
   it('is asked by the flag chat-llm-route', async () => {

@@ -21,8 +21,8 @@ export interface RoutedLlmDeps {
   readonly random: () => number
   /** one for the whole process: limits and rests hold for users and shadows together */
   readonly gate: LlmGate
-  /** A request ended; `cause` is `ok`, `aborted`, or the code of its failure. */
-  onRequest(endpoint: string, cause: string): void
+  /** A request begins. Returns what is called at its end, with `ok`, `aborted`, or the code of its failure. */
+  onRequest(endpoint: string): (cause: string) => void
   /** A turn was not admitted. */
   onRefused?(): void
 }
@@ -40,6 +40,7 @@ export class RoutedExecution implements RunningExecution, BackendSink {
   readonly #retried = new Set<string>()
   #entry: Entry
   #seat: Seat | undefined
+  #tellEnd: ((cause: string) => void) | undefined
   /** the request under way, which feeds us */
   #answer: RunningExecution | undefined
   #isAnswering = false
@@ -116,6 +117,7 @@ export class RoutedExecution implements RunningExecution, BackendSink {
       return
     }
     this.#seat = seat
+    this.#tellEnd = this.deps.onRequest(seat.endpoint)
     const backend = this.backends.get(seat.endpoint)
     if (backend === undefined) {
       this.#settle('internal_error')
@@ -234,7 +236,7 @@ export class RoutedExecution implements RunningExecution, BackendSink {
     const seat = this.#seat
     this.#seat = undefined
     if (seat === undefined) return
-    this.deps.onRequest(seat.endpoint, cause)
+    this.#tellEnd?.(cause)
     seat.leave()
   }
 
