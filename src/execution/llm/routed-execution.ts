@@ -12,6 +12,7 @@ import type {
   RunningExecution,
   Turn,
 } from '../backend.js'
+import { commits } from '../commit-point.js'
 import { ExecutionError } from '../execution-error.js'
 
 export interface RoutedLlmDeps {
@@ -51,6 +52,8 @@ export class RoutedExecution implements RunningExecution, BackendSink {
   #failedRequests = 0
   #isFirstBatch = true
   #shown = false
+  /** the user sees an answer: more than thinking and blanks */
+  #committed = false
   #over = false
   #failure: ExecutionError | undefined
 
@@ -84,6 +87,7 @@ export class RoutedExecution implements RunningExecution, BackendSink {
       this.#shown = true
       this.#seat?.content()
     }
+    if (!this.#committed && batch.some(commits)) this.#committed = true
     return this.sink.batch(this.#isFirstBatch ? this.#withAttempts(batch) : batch)
   }
 
@@ -91,14 +95,12 @@ export class RoutedExecution implements RunningExecution, BackendSink {
   end(failure?: unknown): void {
     this.#isAnswering = false
     this.#answer = undefined
-    if (this.call.signal.aborted) {
-      this.#settle(this.#givenUp())
-      this.#finish()
-    } else if (failure !== undefined) this.#failed(failure)
+    if (this.call.signal.aborted) this.#finish()
+    else if (failure !== undefined) this.#failed(failure)
     else {
-      if (this.#shown) this.#seat?.answered()
+      if (this.#committed) this.#seat?.answered()
       else this.#seat?.failed({ code: 'empty_answer' })
-      this.#settle(this.#shown ? 'ok' : 'empty_answer')
+      this.#settle(this.#committed ? 'ok' : 'empty_answer')
       this.#finish()
     }
   }
@@ -153,11 +155,11 @@ export class RoutedExecution implements RunningExecution, BackendSink {
   #failed(thrown: unknown): void {
     const endpoint = this.#seat?.endpoint ?? ''
     const failure = this.#settleFailed(thrown)
+    this.#failedRequests += failure?.details.attempts ?? 1
     if (failure === undefined || this.#shown) {
       this.#finish(thrown)
       return
     }
-    this.#failedRequests += failure.details.attempts ?? 1
     this.#failure = failure
     const { gate, random, clock } = this.deps
     const open = this.route.filter((name) => !this.#asked.has(name))
@@ -211,9 +213,13 @@ export class RoutedExecution implements RunningExecution, BackendSink {
 
   /** The request under way hears of it too, and ends by itself. */
   readonly #onAbort = (): void => {
-    this.#entry.leave()
     this.#sleep?.cancel()
-    if (!this.#isAnswering) this.#finish()
+    // What tells against the endpoint is said before the seat is left: a probe that has left tells nothing.
+    if (this.#isAnswering) this.#settle(this.#givenUp())
+    else {
+      this.#entry.leave()
+      this.#finish()
+    }
   }
 
   /** The failure, where it is one of the request and not ours. */

@@ -180,6 +180,13 @@ describe('the direct LLM over its endpoints', () => {
     expect(around.sent).to.deep.equal(['primary'])
   })
 
+  it('counts the requests of an answer that broke off too', async () => {
+    const around = setUp({ primary: [http(503), [...answer('half'), ...reset]] })
+    const result = await ended(around.start(), around)
+    expect(result).to.deep.include({ kind: 'failed', code: 'llm_disconnected' })
+    expect(attemptsOf(result)).to.equal(2)
+  })
+
   it('asks nobody again for what no other request would mend', async () => {
     const refused = failing(
       new ExecutionError('llm_unauthorized', 'headers', 'HTTP 401', false, { httpStatus: 401 }),
@@ -262,6 +269,17 @@ describe('the direct LLM over its endpoints', () => {
     expect(running.shown).to.equal('reserve')
   })
 
+  it('lets an endpoint rest for longer whose probe hangs past its deadlines', async () => {
+    const around = setUp({ primary: [[...HEAD, { do: 'hang' }]], reserve: [answer('reserve')] })
+    for (let n = 0; n < 5; n++) await ended(around.start(), around)
+    around.clock.advance(5000)
+    expect(await ended(around.start(), around)).to.deep.include({ code: 'first_content_timeout' })
+    around.clock.advance(9999)
+    const running = around.start()
+    await ended(running, around)
+    expect(running.shown).to.equal('reserve')
+  })
+
   it('counts an empty answer as a failure of the endpoint', async () => {
     const around = setUp({ primary: [HEAD], reserve: [answer('reserve')] })
     for (let n = 0; n < 5; n++)
@@ -270,6 +288,13 @@ describe('the direct LLM over its endpoints', () => {
     const running = around.start()
     await ended(running, around)
     expect(running.shown).to.equal('reserve')
+  })
+
+  it('counts an answer of blanks and thinking alone as empty', async () => {
+    const thinking: Action = { do: 'send', events: [{ type: 'thinking', data: { content: 'hm' } }] }
+    const around = setUp({ primary: [[...HEAD, thinking, say(' \n')]] })
+    expect(await ended(around.start(), around)).to.deep.include({ code: 'empty_answer' })
+    expect(around.causes).to.deep.equal(['primary empty_answer'])
   })
 
   it('does not blame the endpoint for users who leave', async () => {
