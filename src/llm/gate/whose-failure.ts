@@ -1,9 +1,10 @@
 import type { FailedRequest } from './next-step.js'
 
 /** Whether a failed request tells against its endpoint, against what was sent, or nothing at all. */
-export function blames({ code, rejected, ours }: FailedRequest): 'endpoint' | 'user' | 'nobody' {
+export function blames({ code, httpStatus, rejected, ours }: FailedRequest): 'endpoint' | 'user' | 'nobody' {
   if (ours === true) return 'nobody'
-  if (rejected === true) return 'user'
+  // A proxy that finds a request too large says so with 413 alone.
+  if (rejected === true || httpStatus === 413) return 'user'
   switch (code) {
     case 'llm_bad_request':
     case 'llm_content_filtered':

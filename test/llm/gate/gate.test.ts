@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { LlmGate } from '../../../src/llm/gate/gate.js'
+import type { FailedRequest } from '../../../src/llm/gate/next-step.js'
 import type { Entry, Refusal, Seat } from '../../../src/llm/gate/seat.js'
 import { type ManualClock, manualClock } from '../../support/manual-clock.js'
 
@@ -113,13 +114,27 @@ describe('the gate in front of the endpoints', () => {
     expect([1, 2, 3, 8, 20].map(seatsOfShadows)).to.deep.equal([0, 1, 2, 6, 15])
   })
 
-  it('does not let an endpoint rest for what this machine lacks', () => {
+  const nobodys: readonly [what: string, failed: FailedRequest][] = [
+    ['what this machine lacks', { ...DOWN, ours: true }],
+    ['requests that are too large', { code: 'llm_http_error', httpStatus: 413 }],
+  ]
+  for (const [what, failed] of nobodys)
+    it(`does not let an endpoint rest for ${what}`, () => {
+      const { gate } = gateOf({ only: undefined })
+      for (let n = 0; n < 10; n++) {
+        const seat = seatOf(gate.enter(['only'], 1000))
+        seat.failed(failed)
+        seat.leave()
+      }
+      expect(gate.state()).to.deep.equal([{ endpoint: 'only', requests: 0, resting: false }])
+    })
+
+  it('goes by Retry-After of a 429 alone: a 503 with it is a failure like any other', () => {
     const { gate } = gateOf({ only: undefined })
-    for (let n = 0; n < 10; n++) {
-      const seat = seatOf(gate.enter(['only'], 1000))
-      seat.failed({ ...DOWN, ours: true })
-      seat.leave()
-    }
+    const seat = seatOf(gate.enter(['only'], 1000))
+    seat.failed({ code: 'llm_http_error', httpStatus: 503, retryAfterMs: 60_000 })
+    seat.leave()
+    expect(gate.state()).to.deep.equal([{ endpoint: 'only', requests: 0, resting: false }])
   })
 
   it('passes an endpoint that rests, probes it with one turn when the rest is over, and takes it back', () => {
