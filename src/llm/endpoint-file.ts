@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import { errorCode, errorText } from '../core/errors.js'
 import { duplicateKeys, isJsonFault, nodeNear, parseJsonTree, positionOf } from '../core/json/json-tree.js'
 import { type LlmAuth, type LlmEndpoint, type LlmEndpoints, llmEndpoint } from './endpoint.js'
-import { type EndpointEntry, endpointFileSchema, unknownFieldText } from './endpoint-schema.js'
+import { type EndpointEntry, endpointFileSchema, PARAMETERS, unknownFieldText } from './endpoint-schema.js'
 
 /** One thing wrong in the file of endpoints; never with a key in it. */
 export interface EndpointFault {
@@ -104,9 +104,14 @@ class Reader {
 
   #endpoint(entry: EndpointEntry, at: Path): LlmEndpoint {
     const { auth: _, apiKeyEnv: __, apiKeyFile: ___, rename = {}, ...rest } = entry
-    const names = Object.values(rename)
+    const sent = PARAMETERS.filter((name) => entry.omit?.includes(name) !== true)
+    const fields = ['messages', 'stream', ...sent.map((name) => rename[name] ?? name)]
     for (const [ours, theirs] of Object.entries(rename))
-      if (names.filter((name) => name === theirs).length > 1 || theirs === 'messages' || theirs === 'stream')
+      if (
+        fields.filter((field) => field === theirs).length > 1 ||
+        theirs === 'messages' ||
+        theirs === 'stream'
+      )
         this.#fault([...at, 'rename', ours], `"${theirs}" is already a field of the request`)
     return llmEndpoint({ ...rest, rename, auth: this.#auth(entry, at) })
   }

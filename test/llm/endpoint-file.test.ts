@@ -68,6 +68,16 @@ describe('a file of LLM endpoints', () => {
     expect(second).to.deep.equal({ ...least, name: 'b', auth: { kind: 'api-key', key: 'sk-1' }, ...whole })
   })
 
+  it('gives a parameter the name of one that is renamed or not sent', () => {
+    for (const free of [
+      { omit: ['max_tokens'] },
+      { rename: { temperature: 'max_tokens', max_tokens: 'n' } },
+    ]) {
+      const entry = { rename: { temperature: 'max_tokens' }, ...free }
+      expect(endpointsOf(one(entry))[0].rename.temperature).to.equal('max_tokens')
+    }
+  })
+
   it('takes keys from the environment and from files, without the blanks around them', () => {
     const authOf = (entry: object) => endpointsOf(one(entry))[0].auth
     expect(authOf({ apiKeyEnv: 'PADDED' })).to.deep.equal({ kind: 'bearer', key: 'sk-2' })
@@ -99,6 +109,11 @@ describe('a file of LLM endpoints', () => {
       'two names for one field',
       { rename: { max_tokens: 'stream' } },
       'endpoints.0.rename.max_tokens: "stream" is already a field of the request',
+    ],
+    [
+      'the name of a field that is sent too',
+      { rename: { temperature: 'max_tokens' } },
+      'endpoints.0.rename.temperature: "max_tokens" is already a field of the request',
     ],
     ['no place', { maxConcurrent: 0 }, 'endpoints.0.maxConcurrent: Too small: expected number to be >=1'],
     [
