@@ -101,7 +101,7 @@ class ResilientSessionStore implements SessionStore {
 
   async renew(messageId: string, partialText: string): Promise<Renewal> {
     const local = this.#running.get(messageId)
-    if (local === undefined || local.end !== undefined) return 'lost'
+    if (local === undefined || local.end !== undefined || local.isLost) return 'lost'
     local.text = partialText
     const found = local.isKept ? await this.#tried(() => this.inner.renew(messageId, partialText)) : undefined
     if (found !== undefined && found !== 'held') return found
@@ -121,6 +121,7 @@ class ResilientSessionStore implements SessionStore {
     local.end = end
     local.endedAt = this.options.clock.wall()
     if (release) this.#free(local)
+    if (local.isLost) return 'waiting'
     const kept = local.isKept
       ? await this.#tried(() => this.inner.finish(messageId, end, release))
       : undefined
@@ -129,7 +130,7 @@ class ResilientSessionStore implements SessionStore {
       return 'waiting'
     }
     local.isEndKept = true
-    local.isReleaseKept = release
+    if (release) local.isReleaseKept = true
     return kept
   }
 
@@ -137,12 +138,14 @@ class ResilientSessionStore implements SessionStore {
     const local = this.#running.get(messageId)
     if (local === undefined) return
     this.#free(local)
-    if (this.#waiting.has(local)) return
+    if (local.isLost || this.#waiting.has(local)) return
     const done = async (): Promise<true> => {
       await this.inner.release(messageId)
       return true
     }
-    if ((local.isKept && (await this.#tried(done))) === true) local.isReleaseKept = true
+    // A `finish` may still be under way; once released, its end could not be written any more.
+    const isNext = needed(local) === 'release'
+    if ((isNext && (await this.#tried(done))) === true) local.isReleaseKept = true
     else this.#wait(local)
   }
 
@@ -178,12 +181,9 @@ class ResilientSessionStore implements SessionStore {
     this.#closed = true
     this.#timer?.cancel()
     if (this.#waiting.size > 0) await bounded(this.#flush(), CLOSE_MS, this.options.clock)
-    const { size } = this.#waiting
-    if (size > 0)
-      this.options.logger.error(
-        { turns: size },
-        '[Sessions] turns were lost: the database took none to the end',
-      )
+    const turns = this.#due().length
+    if (turns > 0)
+      this.options.logger.error({ turns }, '[Sessions] turns were lost: the database took none to the end')
     await this.inner.close()
   }
 
@@ -209,8 +209,7 @@ class ResilientSessionStore implements SessionStore {
         : { kind: 'not_found' }
     const own = this.#ownWaiting(turn.sessionId, turn.owner)
     const known = this.#known.get(turn.sessionId)
-    const isOthers = known !== undefined && !isOwners({ ...turn, owner: known.owner }, turn.owner)
-    if (isOthers) return { kind: 'not_found' }
+    if (known !== undefined && !isOwners(known, turn.owner)) return { kind: 'not_found' }
     const found = await this.#peeked(turn, own)
     if (found?.kind === 'busy' || (found?.kind === 'not_found' && own.length === 0)) return found
     // Another turn may have come while the database was asked.
@@ -236,11 +235,14 @@ class ResilientSessionStore implements SessionStore {
 
   /** Of a turn whose end waits the database may have the first part of the answer. */
   #history(kept: readonly PastTurn[], own: readonly LocalTurn[]): readonly PastTurn[] {
-    const waiting = own.filter(({ isEndKept }) => !isEndKept).map(pastTurn)
-    const isPartOf = ({ message, text }: PastTurn) =>
-      waiting.some((whole) => whole.message === message && whole.text.startsWith(text))
-    const others = waiting.length === 0 ? kept : kept.filter((past) => !isPartOf(past))
-    return newestWithin([...others, ...waiting], this.options.historyBudget ?? DEFAULT_HISTORY_BUDGET)
+    const waiting = own.filter(({ isEndKept }) => !isEndKept)
+    const begun = waiting.filter(({ isKept }) => isKept).map(pastTurn)
+    const isPart = ({ message, text }: PastTurn) =>
+      begun.some((whole) => whole.message === message && whole.text.startsWith(text))
+    return newestWithin(
+      [...kept.filter((past) => !isPart(past)), ...waiting.map(pastTurn)],
+      this.options.historyBudget ?? DEFAULT_HISTORY_BUDGET,
+    )
   }
 
   #ownWaiting(sessionId: string, owner: SessionOwner): LocalTurn[] {
@@ -261,17 +263,18 @@ class ResilientSessionStore implements SessionStore {
     if (this.#bySession.get(local.turn.sessionId) === local) this.#bySession.delete(local.turn.sessionId)
   }
 
+  /** @throws SessionStoreUnavailable once it is closed: nothing would write it any more */
   #wait(local: LocalTurn): void {
-    if (this.#closed) return
+    this.#assertOpen()
     if (this.#waiting.size === 0) this.options.logger.warn('[Sessions] turns wait in memory for the database')
     this.#isAvailable = false
     this.#waiting.add(local)
     this.#retry()
   }
 
-  #lose({ turn }: LocalTurn): void {
-    this.inner.forget(turn.messageId)
-    this.#lost += 1
+  /** It made way for newer ones. */
+  #lose(local: LocalTurn): void {
+    this.#giveUp(local)
     // Once an outage: under load every turn would tell the same.
     if (this.#isLossTold) return
     this.#isLossTold = true
@@ -331,7 +334,7 @@ class ResilientSessionStore implements SessionStore {
       switch (needed(local)) {
         case 'turn':
           if ((await this.inner.restore(local)) === 'refused') {
-            this.#giveUp(local, { error: 'its owner has no such session' })
+            this.#refuse(local, { error: 'its owner has no such session' })
             return
           }
           local.isKept = true
@@ -352,19 +355,23 @@ class ResilientSessionStore implements SessionStore {
       }
     } catch (thrown) {
       if (thrown instanceof SessionStoreUnavailable) throw thrown
-      this.#giveUp(local, { code: errorCode(thrown), error: errorText(thrown) })
+      this.#refuse(local, { code: errorCode(thrown), error: errorText(thrown) })
     }
   }
 
-  /** Nothing of it will ever be written. */
-  #giveUp(local: LocalTurn, fault: { readonly code?: string | undefined; readonly error: string }): void {
-    const { messageId } = local.turn
-    this.options.logger.error({ ...fault, messageId }, '[Sessions] a turn cannot be written')
-    local.isKept = true
-    local.isEndKept = true
-    local.isReleaseKept = true
+  #refuse(local: LocalTurn, fault: { readonly code?: string | undefined; readonly error: string }): void {
+    this.options.logger.error(
+      { ...fault, messageId: local.turn.messageId },
+      '[Sessions] a turn cannot be written',
+    )
     this.#waiting.delete(local)
-    this.inner.forget(messageId)
+    this.#giveUp(local)
+  }
+
+  /** Nothing of it will ever be written. */
+  #giveUp(local: LocalTurn): void {
+    local.isLost = true
+    this.inner.forget(local.turn.messageId)
     this.#lost += 1
   }
 

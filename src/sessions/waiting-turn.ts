@@ -13,6 +13,8 @@ export interface LocalTurn {
   endedAt: number | undefined
   stopRequested: boolean
   released: boolean
+  /** given up: the database will never have it */
+  isLost: boolean
   /** what the database has: the turn, its end, its release */
   isKept: boolean
   isEndKept: boolean
@@ -34,6 +36,7 @@ export function localTurn(
     endedAt: undefined,
     stopRequested: false,
     released: false,
+    isLost: false,
     isKept,
     isEndKept: false,
     isReleaseKept: false,
@@ -43,7 +46,8 @@ export function localTurn(
 /** What has to be written of it next. */
 export type Needed = 'turn' | 'end' | 'release' | 'nothing'
 
-export function needed({ isKept, end, isEndKept, released, isReleaseKept }: LocalTurn): Needed {
+export function needed({ isLost, isKept, end, isEndKept, released, isReleaseKept }: LocalTurn): Needed {
+  if (isLost) return 'nothing'
   if (!isKept) return 'turn'
   if (end !== undefined && !isEndKept) return 'end'
   return released && !isReleaseKept ? 'release' : 'nothing'
@@ -53,8 +57,8 @@ export function needed({ isKept, end, isEndKept, released, isReleaseKept }: Loca
 export const sizeOf = ({ turn, text, end }: LocalTurn): number =>
   turn.message.length + Math.max(text.length, end?.text.length ?? 0)
 
-export const isOwners = (turn: NewTurn, owner: SessionOwner): boolean =>
-  turn.owner.orgId === owner.orgId && turn.owner.userId === owner.userId
+export const isOwners = (of: { readonly owner: SessionOwner }, owner: SessionOwner): boolean =>
+  of.owner.orgId === owner.orgId && of.owner.userId === owner.userId
 
 export const pastTurn = ({ turn, text, end }: LocalTurn): PastTurn => ({
   message: turn.message,

@@ -214,6 +214,65 @@ describe('the session store without its database', () => {
     expect(lines.filter(({ msg }) => String(msg).includes('turns are lost'))).to.have.length(1)
   })
 
+  it('counts a turn that made way once, and never writes it, though its release comes later', async () => {
+    await store.close()
+    store = open({ turns: 1, characters: 1_000 })
+    fault = 'all'
+    await store.create({ ...newTurn('m1'), sessionId: 's1' }, 'agent-1')
+    await store.finish('m1', answered('one'))
+    await store.create({ ...newTurn('m2'), sessionId: 's2' }, 'agent-1')
+    expect(store.lost).to.equal(1)
+    await store.release('m1')
+    expect(store.lost).to.equal(1)
+    await back()
+    expect(await told(database, 's1')).to.equal(undefined)
+    expect(await told(database, 's2')).to.deep.equal(['running: '])
+  })
+
+  it('tells nobody that a turn is kept that the database refused while it ran', async () => {
+    await database.create({ ...newTurn('o1'), owner: STRANGER }, 'agent-1')
+    await database.finish('o1', answered('theirs'), true)
+    fault = 'all'
+    await store.begin(newTurn('m1'))
+    await back()
+    expect(store.lost).to.equal(1)
+    expect(await store.renew('m1', 'mine')).to.equal('lost')
+    expect(await store.finish('m1', answered('mine'), true)).to.equal('waiting')
+    expect(store.lost).to.equal(1)
+  })
+
+  it('keeps an end that the database is slow to refuse, though the release comes before', async () => {
+    await store.create(newTurn('m1'), 'agent-1')
+    const { finish } = database
+    let refuse: (error: Error) => void = () => undefined
+    database.finish = () =>
+      new Promise((_, reject) => {
+        refuse = reject
+      })
+    const finished = store.finish('m1', answered('one'))
+    await store.release('m1')
+    database.finish = finish
+    refuse(new SessionStoreUnavailable('planned'))
+    expect(await finished).to.equal('waiting')
+    await back()
+    expect(await told(database)).to.deep.equal(['answered: one'])
+    expect(await database.holder('session-1')).to.equal('nobody')
+  })
+
+  it('keeps an earlier answer to the same question in the history', async () => {
+    const question = { message: 'Who?' }
+    await store.create({ ...newTurn('m1'), ...question }, 'agent-1')
+    await store.finish('m1', answered('Ada'), true)
+    fault = 'writes'
+    await store.begin({ ...newTurn('m2'), ...question })
+    await store.finish('m2', answered('Ada Lovelace'), true)
+    const { history } = { history: [], ...(await store.begin(newTurn('m3'))) }
+    expect(history).to.deep.equal([
+      { ...question, text: 'Ada' },
+      { ...question, text: 'Ada Lovelace' },
+    ])
+  })
+
   it('writes what waits when it is closed', async () => {
     fault = 'all'
     await store.create(newTurn('m1'), 'agent-1')

@@ -37,7 +37,8 @@ export interface ComparedTurn {
 
 /**
  * The kept comparison of a turn. Where its user left, the control's times are censored and its answer is only begun: nothing is
- * said of likeness, and no content is kept. Costs as much as `compare` does, and redaction where content is kept. */
+ * said of likeness, and no content is kept. Costs as much as `compare` does, and redaction where content is kept.
+ */
 export function comparisonOf(
   { turn, kind, aaPercent, at, replica, control, candidate, fenceViolations }: ComparedTurn,
   keepContent: boolean,
