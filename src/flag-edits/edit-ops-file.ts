@@ -42,14 +42,14 @@ export type EditResult =
  * Pure.
  */
 export function editOpsFile(text: string, edit: FlagEdit, environment: EnvironmentMode): EditResult {
-  const before = checkFlagDocument(text, 'ops').filter(
-    ({ refuses, severity }) => severity === 'error' && refuses === 'file',
-  )
-  if (before.length > 0) return refused(before.map(asRefusal))
+  const before = checkFlagDocument(text, 'ops')
+  const broken = before.filter(({ refuses, severity }) => severity === 'error' && refuses === 'file')
+  if (broken.length > 0) return refused(broken.map(asRefusal))
   const editor = new DocumentEditor(text)
   const refusals = STEPS.flatMap((step) => refusalOf(() => step(editor, edit, environment)))
   if (refusals.length > 0) return refused(refusals)
-  const faults = newFaults(text, editor.text, editor.changes)
+  if (editor.text === text) return { kind: 'edited', text, changes: [] }
+  const faults = newFaults(before, editor.text, editor.changes)
   if (faults.length > 0) return refused(faults.map(asRefusal))
   return { kind: 'edited', text: editor.text, changes: editor.changes }
 }
@@ -76,8 +76,8 @@ const asRefusal = ({ path, message, line, column }: FlagIssue): EditRefusal => (
 })
 
 /** Faults that the edit brings in. Those that were there before do not keep it from being made; an odd value that it sets does. */
-function newFaults(before: string, after: string, changes: readonly FlagChange[]): FlagIssue[] {
-  const known = new Set(checkFlagDocument(before, 'ops').map(({ path, message }) => `${path}\n${message}`))
+function newFaults(before: readonly FlagIssue[], after: string, changes: readonly FlagChange[]): FlagIssue[] {
+  const known = new Set(before.map(({ path, message }) => `${path}\n${message}`))
   return checkFlagDocument(after, 'ops').filter(
     ({ path, message, severity, refuses }) =>
       !known.has(`${path}\n${message}`) &&

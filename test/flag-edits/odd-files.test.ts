@@ -65,7 +65,7 @@ describe('an edit of an odd file', () => {
         )
         expect(broken).to.deep.equal([])
       }),
-      { numRuns: 200 },
+      { numRuns: 600 },
     )
   })
 })

@@ -109,8 +109,7 @@ const unavailable = ({ message }: FlagStoreFault): Problem =>
 
 /** The checks speak English alone, as `flags:validate` does. */
 function refusalLine({ path, message, line }: EditRefusal): Sentence {
-  const name = path === '' ? '' : path
-  const zh = line === undefined ? name : `${name}（第 ${line} 行）`
-  const en = line === undefined ? name : `${name}${name === '' ? '' : ' '}(line ${line})`
+  const zh = line === undefined ? path : `${path}（第 ${line} 行）`
+  const en = line === undefined ? path : `${path} (line ${line})`.trimStart()
   return { 'zh-CN': zh === '' ? message : `${zh}: ${message}`, en: en === '' ? message : `${en}: ${message}` }
 }
