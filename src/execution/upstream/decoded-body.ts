@@ -59,7 +59,7 @@ class DecodedBody implements ByteSource, ByteSink {
   #decoder: Transform | undefined
   #fault: unknown
   #isPaused = false
-  /** all is decoded */
+  /** all is decoded, or no more can be */
   #ended = false
 
   constructor(
@@ -98,7 +98,7 @@ class DecodedBody implements ByteSource, ByteSink {
 
   /** Of the encoded body: what came before it broke is still decoded. */
   end(fault?: unknown): void {
-    this.#fault = fault
+    this.#fault ??= fault
     const isGivenUp = fault instanceof TransportError && fault.fault === 'aborted'
     if (this.#decoder === undefined || isGivenUp) this.#end(fault)
     else this.#decoder.end()
@@ -107,17 +107,20 @@ class DecodedBody implements ByteSource, ByteSink {
   #open(decoder: Transform): Transform {
     decoder.on('data', (chunk: Buffer) => this.#sink?.data(chunk))
     decoder.on('drain', () => this.source.resume())
-    // It comes although the last piece made the sink pause.
-    decoder.once('end', () => {
-      this.#ended = true
-      if (!this.#isPaused) this.#end(this.#fault)
-    })
+    decoder.once('end', this.#onEnd)
     // Stays: without a listener an error after `close` would end the process.
     decoder.on('error', () => {
       const said = `the answer is no ${this.encoding}`
-      this.#end(this.#fault ?? new ExecutionError('llm_protocol_error', 'streaming', said))
+      this.#fault ??= new ExecutionError('llm_protocol_error', 'streaming', said)
+      this.#onEnd()
     })
     return decoder
+  }
+
+  /** It comes also while the sink pauses, which then hears of it at its `resume`. */
+  readonly #onEnd = (): void => {
+    this.#ended = true
+    if (!this.#isPaused) this.#end(this.#fault)
   }
 
   #end(fault: unknown): void {

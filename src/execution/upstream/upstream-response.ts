@@ -100,9 +100,10 @@ export class UpstreamResponse implements ByteSource {
     this.response.resume()
   }
 
-  /** Ends it at once; the sink is told. */
+  /** Ends it at once: what waits is dropped, for a sink that pauses on it would not hear of the end; the sink is told. */
   destroy(): void {
     this.#isPaused = false
+    this.#take()
     // An end that waits for `resume` was told to nobody.
     if (!this.#ended || this.#sink !== undefined) this.#fail('aborted')
     this.shut()

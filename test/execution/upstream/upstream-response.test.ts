@@ -1,12 +1,14 @@
-import { createServer, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { PassThrough } from 'node:stream'
 import zlib from 'node:zlib'
 import { expect } from 'chai'
 import { systemClock } from '../../../src/core/clock.js'
 import type { ByteSink } from '../../../src/execution/upstream/byte-source.js'
 import { decodedBody } from '../../../src/execution/upstream/decoded-body.js'
 import { createHttpClient, type HttpClient } from '../../../src/execution/upstream/http-client.js'
-import type { UpstreamResponse } from '../../../src/execution/upstream/upstream-response.js'
+import { UpstreamResponse } from '../../../src/execution/upstream/upstream-response.js'
+import { manualClock } from '../../support/manual-clock.js'
 import { until } from '../../support/until.js'
 
 describe('a response whose reader pauses', () => {
@@ -79,42 +81,79 @@ describe('a response whose reader pauses', () => {
   })
 })
 
+describe('a response that is given up while a read waits for its microtask', () => {
+  it('tells that alone, also a sink that would pause at the read', () => {
+    const incoming = Object.assign(new PassThrough(), { statusCode: 200, headers: {} })
+    const response = new UpstreamResponse(incoming as unknown as IncomingMessage, manualClock(), () => {})
+    const seen: string[] = []
+    response.listen({
+      data(chunk) {
+        seen.push(chunk.toString())
+        response.pause()
+      },
+      end: (fault) => void seen.push(String(fault)),
+    })
+    incoming.emit('data', Buffer.from('read'))
+    response.destroy()
+    expect(seen).to.deep.equal(['TransportError: aborted'])
+  })
+})
+
 describe('a compressed body whose reader pauses', () => {
+  /** Pauses at each piece. */
+  function pausing() {
+    let source: ByteSink | undefined
+    const body = decodedBody({
+      contentEncoding: 'gzip',
+      pause: () => undefined,
+      resume: () => undefined,
+      close: () => undefined,
+      listen(sink) {
+        source = sink
+      },
+    })
+    const seen = { bytes: 0, ends: [] as unknown[] }
+    body.listen({
+      data(chunk) {
+        body.pause()
+        seen.bytes += chunk.length
+      },
+      end: (told) => void seen.ends.push(told),
+    })
+    return { body, seen, source }
+  }
+  // The decoder works in a thread of its own, and nothing tells from outside that it has come to its end.
   const settled = () => new Promise<void>((resolve) => setTimeout(resolve, 30))
 
   it('tells its end after the next resume, for each end that the response may have', async () => {
     for (const fault of [undefined, new Error('broken')]) {
-      let source: ByteSink | undefined
-      const body = decodedBody({
-        contentEncoding: 'gzip',
-        pause: () => undefined,
-        resume: () => undefined,
-        close: () => undefined,
-        listen(sink) {
-          source = sink
-        },
-      })
-      let bytes = 0
-      const ends: unknown[] = []
-      body.listen({
-        data(chunk) {
-          body.pause()
-          bytes += chunk.length
-        },
-        end: (told) => void ends.push(told),
-      })
+      const { body, seen, source } = pausing()
       source?.data(zlib.gzipSync('x'.repeat(40_000)))
       source?.end(fault)
       await settled()
-      while (bytes < 40_000) {
-        expect(ends).to.deep.equal([])
+      while (seen.bytes < 40_000) {
+        expect(seen.ends).to.deep.equal([])
         body.resume()
         await settled()
       }
-      expect(ends).to.deep.equal([])
+      expect(seen.ends).to.deep.equal([])
       body.resume()
       await settled()
-      expect(ends).to.deep.equal([fault])
+      expect(seen.ends).to.deep.equal([fault])
     }
+  })
+
+  it('tells after the next resume too that it cannot be decoded', async () => {
+    const { body, seen, source } = pausing()
+    source?.data(zlib.gzipSync('x'.repeat(1000), { finishFlush: zlib.constants.Z_SYNC_FLUSH }))
+    await until('the first piece', () => seen.bytes > 0, 1000)
+    source?.data(Buffer.alloc(1000, 0xff))
+    await settled()
+    source?.end()
+    await settled()
+    expect(seen.ends).to.deep.equal([])
+    body.resume()
+    await until('the end', () => seen.ends.length === 1, 1000)
+    expect(seen.ends[0]).to.include({ code: 'llm_protocol_error' })
   })
 })
