@@ -195,6 +195,7 @@ describe('a conversation', () => {
   it('waits by reads: two tries to begin, however long the wait', async () => {
     let cancelled: () => void = () => undefined
     let begun = 0
+    let looks = 0
     const backend = scripted('direct_llm', async function* (turn, call) {
       if (turn.message === 'first')
         call.after(
@@ -211,12 +212,16 @@ describe('a conversation', () => {
           begun += 1
           return inner.begin(turn)
         },
+        holder(sessionId) {
+          looks += 1
+          return inner.holder(sessionId)
+        },
       })),
     })
     const authorization = await bearer()
     const { sessionId } = await startTurn(edge.url, authorization, 'first')
     const second = nextTurn(edge.url, authorization, sessionId, 'second')
-    await new Promise((resolve) => setTimeout(resolve, 400))
+    await until('several looks', () => looks >= 4)
     cancelled()
     expect((await second).text).to.equal('second')
     expect(begun).to.equal(2)

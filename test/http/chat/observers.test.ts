@@ -156,9 +156,15 @@ describe('a log that throws at every line', () => {
     yield []
     throw new TypeError('stray')
   })
+  const looks = { stop: 0, renewal: 0 }
+  const looking = (which: keyof typeof looks) => () => {
+    looks[which] += 1
+    return down()
+  }
   const slow = scripted('direct_llm', async function* () {
     yield [text('a')]
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    const before = { ...looks }
+    await until('both looks', () => looks.stop > before.stop && looks.renewal > before.renewal)
     yield [text('b')]
   })
 
@@ -180,7 +186,7 @@ describe('a log that throws at every line', () => {
     },
     'whose session cannot be looked at': {
       options: {
-        sessions: failingStore({ stopRequested: down, renew: down }),
+        sessions: failingStore({ stopRequested: looking('stop'), renew: looking('renewal') }),
         timing: { stopLookMs: 5, renewMs: 10 },
         backends: { direct_llm: slow },
       },

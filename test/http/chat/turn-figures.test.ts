@@ -2,7 +2,8 @@ import { expect } from 'chai'
 import { ExecutionError } from '../../../src/execution/execution-error.js'
 import { postTurn, readTurn, startTurn } from '../../support/chat-client.js'
 import { bearer, type Edge, startEdge } from '../../support/edge.js'
-import { aborted, answering, scripted, text } from '../../support/scripted-backend.js'
+import { manualClock } from '../../support/manual-clock.js'
+import { aborted, scripted, text } from '../../support/scripted-backend.js'
 import { until } from '../../support/until.js'
 
 describe('the figures of turns and requests', () => {
@@ -10,23 +11,30 @@ describe('the figures of turns and requests', () => {
   afterEach(() => edge.close())
 
   it('tell a turn that failed over once, with the time its user waited', async () => {
+    const clock = manualClock()
     const runtime = scripted('runtime_orchestrator', async function* (_turn, call) {
       call.onConnected()
-      await new Promise((resolve) => setTimeout(resolve, 60))
+      yield []
+      clock.advance(60)
       throw new ExecutionError('runtime_unreachable', 'headers', 'broke')
     })
-    edge = await startEdge({
-      flags: { mode: { value: 'runtime_orchestrator', reason: 'default' } },
-      backends: { runtime_orchestrator: runtime, direct_llm: answering('direct_llm', 'Hello') },
+    const direct = scripted('direct_llm', async function* () {
+      clock.advance(5)
+      yield [text('Hello')]
+      clock.advance(7)
     })
-    await startTurn(edge.url, await bearer())
+    edge = await startEdge({
+      clock,
+      flags: { mode: { value: 'runtime_orchestrator', reason: 'default' } },
+      backends: { runtime_orchestrator: runtime, direct_llm: direct },
+    })
+    await startTurn(edge.url, await bearer({ exp: clock.wall() / 1000 + 600 }))
     await until('the turn', () => edge.endedTurns.length === 1)
     expect(edge.outcomes).to.have.length(2)
     const [turn] = edge.endedTurns
-    expect(turn).to.include({ mode: 'direct_llm', outcome: 'answered' })
-    // Both from the request on, not from the start of the execution that answered.
-    expect(turn?.firstContentMs).to.be.at.least(55)
-    expect(turn?.latencyMs).to.be.at.least(turn?.firstContentMs ?? Number.NaN)
+    // Both times from the request on, not from the start of the execution that answered.
+    const times = { firstContentMs: 65, latencyMs: 72 }
+    expect(turn).to.deep.equal({ mode: 'direct_llm', outcome: 'answered', ...times })
   })
 
   it('tell how a turn ended for its user', async () => {

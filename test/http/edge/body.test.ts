@@ -2,7 +2,7 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { expect } from 'chai'
 import { errorOf } from '../../support/answers.js'
 import { bearer, type Edge, startEdge } from '../../support/edge.js'
-import { httpText, rawClient } from '../../support/raw-client.js'
+import { httpText, type RawClient, rawClient } from '../../support/raw-client.js'
 import { until } from '../../support/until.js'
 
 const PATH = '/api/v1/chat/start'
@@ -29,6 +29,18 @@ describe('the body of a request', () => {
       },
       ...(body === undefined ? {} : { body }),
     })
+
+  /** A request whose head announces so many bytes of a body, of which only the beginning is sent. */
+  const announcing = async (bytes: number, beginning = ''): Promise<RawClient> => {
+    const client = await rawClient(edge.port)
+    const headers = {
+      Authorization: authorization,
+      'Content-Type': 'application/json',
+      'Content-Length': String(bytes),
+    }
+    client.socket.write(httpText('POST', PATH, headers) + beginning)
+    return client
+  }
 
   const refused = async (body: Buffer | undefined, headers?: Record<string, string>) => {
     const response = await post(body, headers)
@@ -161,25 +173,13 @@ describe('the body of a request', () => {
   })
 
   it('that announces too much is refused before a byte of it came', async () => {
-    const client = await rawClient(edge.port)
-    const headers = {
-      Authorization: authorization,
-      'Content-Type': 'application/json',
-      'Content-Length': '99999999',
-    }
-    client.socket.write(httpText('POST', PATH, headers))
+    const client = await announcing(99_999_999)
     expect(await client.waitFor('payload_too_large')).to.include('HTTP/1.1 413')
     await client.waitForClose(2_000)
   })
 
   it('that does not arrive in time is refused, and the connection closed', async () => {
-    const client = await rawClient(edge.port)
-    const headers = {
-      Authorization: authorization,
-      'Content-Type': 'application/json',
-      'Content-Length': '100',
-    }
-    client.socket.write(`${httpText('POST', PATH, headers)}{"agentId":`)
+    const client = await announcing(100, '{"agentId":')
     const answer = await client.waitFor('bad_request')
     expect(answer).to.include('HTTP/1.1 400')
     await client.waitForClose(2_000)
@@ -187,13 +187,7 @@ describe('the body of a request', () => {
   })
 
   it('whose client leaves in the middle is no fault to be logged', async () => {
-    const client = await rawClient(edge.port)
-    const headers = {
-      Authorization: authorization,
-      'Content-Type': 'application/json',
-      'Content-Length': '100',
-    }
-    client.socket.write(`${httpText('POST', PATH, headers)}{"agentId":`)
+    const client = await announcing(100, '{"agentId":')
     await until('the request to be read', () => edge.turns.count === 1)
     client.socket.resetAndDestroy()
     await until('the turn to be given up', () => edge.turns.count === 0)

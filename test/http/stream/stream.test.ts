@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { expect } from 'chai'
-import { bearer, DEFAULT_FLAGS, type Edge, startEdge } from '../../support/edge.js'
+import { bearer, DEFAULT_FLAGS, type Edge, type EdgeOptions, startEdge } from '../../support/edge.js'
 import { manualClock } from '../../support/manual-clock.js'
 import { chunksOf, httpText, type RawClient, rawClient, rawStart } from '../../support/raw-client.js'
 import { aborted, answering, hanging, scripted, text } from '../../support/scripted-backend.js'
@@ -44,6 +44,18 @@ async function isHeld(pieces: () => number, [socket]: readonly Socket[]): Promis
     }
     return performance.now() - since > 150
   })
+}
+
+/** A turn that pours, and a reader of it that takes nothing any more: the upstream is held. */
+async function blockedReader(timing: EdgeOptions['timing'] = {}) {
+  const { seen, backend } = pouring()
+  const edge = await startEdge({ backends: { direct_llm: backend }, timing })
+  const sockets = socketsOf(edge)
+  const client = await rawStart(edge.port, await bearer())
+  await client.waitFor('\r\n\r\n')
+  client.socket.pause()
+  await isHeld(() => seen.pieces, sockets)
+  return { edge, client, sockets, seen, backend }
 }
 
 /** Takes about 512 KiB and stops again. */
@@ -156,13 +168,7 @@ describe('a connection', () => {
 
 describe('a slow reader', () => {
   it('cannot hold up a stop: the turn ends at once, the reader gets its end when it reads on', async () => {
-    const { seen, backend } = pouring()
-    const edge = await startEdge({ backends: { direct_llm: backend } })
-    const sockets = socketsOf(edge)
-    const client = await rawStart(edge.port, await bearer())
-    await client.waitFor('\r\n\r\n')
-    client.socket.pause()
-    await isHeld(() => seen.pieces, sockets)
+    const { edge, client, backend } = await blockedReader()
     edge.turns.abort(backend.turns[0]?.messageId ?? '', 'stopped')
     await until('the turn to end', () => edge.log.some(({ outcome }) => outcome === 'stopped'), 1_000)
     client.socket.resume()
@@ -172,13 +178,7 @@ describe('a slow reader', () => {
   })
 
   it('holds the upstream and costs a bounded buffer, then gets everything', async () => {
-    const { seen, backend } = pouring()
-    const edge = await startEdge({ backends: { direct_llm: backend } })
-    const sockets = socketsOf(edge)
-    const client = await rawStart(edge.port, await bearer())
-    await client.waitFor('\r\n\r\n')
-    client.socket.pause()
-    await isHeld(() => seen.pieces, sockets)
+    const { edge, client, sockets, seen } = await blockedReader()
     const heldAt = seen.pieces
     expect(sockets[0]?.writableLength).to.be.within(1, 200_000)
     client.socket.resume()
@@ -221,16 +221,12 @@ describe('a slow reader', () => {
   })
 
   it('is left alone while it takes a little now and then', async () => {
-    const { backend } = pouring()
-    const edge = await startEdge({ backends: { direct_llm: backend }, timing: { slowReaderMs: 700 } })
-    const client = await rawStart(edge.port, await bearer())
-    await client.waitFor('\r\n\r\n')
-    client.socket.pause()
+    const { edge, client, sockets, seen } = await blockedReader({ slowReaderMs: 700 })
     const startedAt = performance.now()
     while (performance.now() - startedAt < 1_600) {
       await sip(client)
-      // The pace of the reader: the sockets are real, and so is the time in which one is too slow.
-      await new Promise((resolve) => setTimeout(resolve, 100))
+      // The sockets are real, and so is the time in which a reader is too slow.
+      await isHeld(() => seen.pieces, sockets)
     }
     expect(edge.outcomes).to.deep.equal([])
     expect(client.closed()).to.equal(false)
@@ -313,13 +309,7 @@ describe('a reader that leaves', () => {
   })
 
   it('while it was blocked is noticed too', async () => {
-    const { seen, backend } = pouring()
-    const edge = await startEdge({ backends: { direct_llm: backend } })
-    const sockets = socketsOf(edge)
-    const client = await rawStart(edge.port, await bearer())
-    await client.waitFor('\r\n\r\n')
-    client.socket.pause()
-    await isHeld(() => seen.pieces, sockets)
+    const { edge, client, seen } = await blockedReader()
     const leftAt = performance.now()
     client.socket.resetAndDestroy()
     await until('the turn to end', () => edge.turns.count === 0, 1_000)
