@@ -10,6 +10,7 @@ import type { Flags } from './decision/flags.js'
 import type { Guardrails } from './decision/guardrails.js'
 import { createFlags } from './decision/open-feature-flags.js'
 import { createModelsRequest } from './execution/llm/llm-models.js'
+import { modelOf } from './execution/llm/llm-request.js'
 import { startLlmSpan } from './execution/llm/llm-spans.js'
 import { openDirectLlm } from './execution/llm/open-direct-llm.js'
 import { type BackendDeps, createRuntimeOrchestrator } from './execution/runtime/runtime-orchestrator.js'
@@ -205,9 +206,10 @@ function openBackends(
       random: Math.random,
       gate: llm.gate,
       refused: llm.refused,
-      onRequest(name) {
+      onRequest(name, turn) {
         const endpoint = config.llm.find((one) => one.name === name)
-        const endSpan = endpoint && guarded(logger, 'traces', () => startLlmSpan(endpoint))
+        const endSpan =
+          endpoint && guarded(logger, 'traces', () => startLlmSpan(endpoint, modelOf(turn, endpoint)))
         return (cause) => {
           llm.requests.add(name, cause)
           guarded(logger, 'traces', () => endSpan?.(cause))

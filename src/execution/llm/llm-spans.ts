@@ -5,10 +5,11 @@ import type { LlmEndpoint } from '../../llm/endpoint.js'
 export type EndSpan = (cause: string) => void
 
 /**
- * Starts the span of one request to an endpoint, by OpenTelemetry's conventions for generative AI. Free where the process has
+ * Starts the span of one request to an endpoint, by OpenTelemetry's conventions for generative AI. Nothing where the process has
  * no tracer (`NODE_OPTIONS` of an OpenTelemetry distribution registers one). Nothing of the content is in it.
+ * @param model that the request asks for
  */
-export function startLlmSpan({ name, model, baseUrl }: LlmEndpoint): EndSpan {
+export function startLlmSpan({ name, baseUrl }: LlmEndpoint, model: string): EndSpan {
   const { hostname, port, protocol } = new URL(baseUrl)
   const span = trace.getTracer('chat-cutover').startSpan(`chat ${model}`, {
     kind: SpanKind.CLIENT,

@@ -23,7 +23,7 @@ export interface RoutedLlmDeps {
   /** one for the whole process: limits and rests hold for users and shadows together */
   readonly gate: LlmGate
   /** A request begins. Returns what is called at its end, with `ok`, `aborted`, or the code of its failure. */
-  onRequest(endpoint: string): (cause: string) => void
+  onRequest(endpoint: string, turn: Turn): (cause: string) => void
   /** A turn was not admitted. */
   onRefused?(): void
 }
@@ -119,7 +119,7 @@ export class RoutedExecution implements RunningExecution, BackendSink {
       return
     }
     this.#seat = seat
-    this.#tellEnd = this.deps.onRequest(seat.endpoint)
+    this.#tellEnd = this.deps.onRequest(seat.endpoint, this.turn)
     const backend = this.backends.get(seat.endpoint)
     if (backend === undefined) {
       this.#settle('internal_error')

@@ -17,13 +17,13 @@ describe('the span of a request to an LLM endpoint', () => {
 
   it('names endpoint, model and cause, and is no error where the request ended well or was given up', () => {
     for (const cause of ['ok', 'aborted']) {
-      startLlmSpan(ENDPOINT)(cause)
+      startLlmSpan(ENDPOINT, 'asked-model')(cause)
       const [span] = exporter.getFinishedSpans()
-      expect(span?.name).to.equal('chat a-model')
+      expect(span?.name).to.equal('chat asked-model')
       expect(span?.kind).to.equal(SpanKind.CLIENT)
       expect(span?.attributes).to.deep.equal({
         'gen_ai.operation.name': 'chat',
-        'gen_ai.request.model': 'a-model',
+        'gen_ai.request.model': 'asked-model',
         'server.address': 'llm.example',
         'server.port': 443,
         'chat.llm.endpoint': 'primary',
@@ -35,7 +35,7 @@ describe('the span of a request to an LLM endpoint', () => {
   })
 
   it('is an error with the code of the failure', () => {
-    startLlmSpan(ENDPOINT)('llm_rate_limited')
+    startLlmSpan(ENDPOINT, 'asked-model')('llm_rate_limited')
     const [span] = exporter.getFinishedSpans()
     expect(span?.status.code).to.equal(SpanStatusCode.ERROR)
     expect(span?.attributes).to.include({ 'error.type': 'llm_rate_limited' })
@@ -44,6 +44,6 @@ describe('the span of a request to an LLM endpoint', () => {
 
 describe('the span of a request where nobody traces', () => {
   it('is nothing', () => {
-    startLlmSpan(ENDPOINT)('ok')
+    startLlmSpan(ENDPOINT, 'asked-model')('ok')
   })
 })
