@@ -3,7 +3,7 @@ import { existsSync, readdirSync, renameSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openSqlite } from '../../src/core/sqlite/sqlite.js'
 import { SESSIONS_SCHEMA } from '../../src/sessions/schema.js'
-import { type Forked, forked } from '../support/forked.js'
+import { lockHolder } from '../support/lock-holder.js'
 import { DRILL } from './guardrails.js'
 import type { Row } from './row.js'
 import type { SmallDisk } from './small-disk.js'
@@ -80,16 +80,10 @@ function answersIn(path: string): number {
 }
 
 const locked = withoutDatabase('database locked by another process', async (stage) => {
-  const holder: Forked = forked('test/sessions/lock-process.ts', [stage.parts.database])
-  const order = async (command: 'lock' | 'unlock'): Promise<void> => {
-    holder.send(command)
-    const answer = await holder.message()
-    if (answer !== `${command}ed`) throw new Error(answer)
-  }
-  await holder.message()
-  await order('lock')
+  const holder = await lockHolder(stage.parts.database)
+  await holder.lock()
   return async () => {
-    await order('unlock')
+    await holder.unlock()
     await holder.kill()
   }
 })

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { sessionSchema } from '../../src/protocol/api.js'
 import { nextTurn, postTurn, readTurn, startTurn } from '../support/chat-client.js'
-import { type Forked, forked, killForked } from '../support/forked.js'
+import { killForked } from '../support/forked.js'
+import { lockHolder } from '../support/lock-holder.js'
 import {
   bearer,
   type RunningProcess,
@@ -94,19 +95,8 @@ describe('a service without its database', function () {
   }
 
   it('that another process has locked', async () => {
-    let holder: Forked | undefined
-    await outage(
-      async () => {
-        holder = forked('test/sessions/lock-process.ts', [database()])
-        expect(await holder.message()).to.equal('ready')
-        holder.send('lock')
-        expect(await holder.message()).to.equal('locked')
-      },
-      async () => {
-        holder?.send('unlock')
-        expect(await holder?.message()).to.equal('unlocked')
-      },
-    )
+    const holder = await lockHolder(database())
+    await outage(holder.lock, holder.unlock)
   })
 
   it('that is gone for a while', async () => {

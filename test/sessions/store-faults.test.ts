@@ -5,7 +5,8 @@ import type { DurableSessionStore } from '../../src/sessions/session-store.js'
 import { SessionStoreUnavailable } from '../../src/sessions/session-store.js'
 import { openSqliteSessionStore } from '../../src/sessions/sqlite-session-store.js'
 import { capturingLogger } from '../support/capturing-logger.js'
-import { type Forked, forked, killForked } from '../support/forked.js'
+import { forked, killForked } from '../support/forked.js'
+import { type LockHolder, lockHolder } from '../support/lock-holder.js'
 import { manualClock } from '../support/manual-clock.js'
 import { rejection } from '../support/rejection.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
@@ -34,21 +35,16 @@ describe('the SQLite session store in trouble', () => {
   })
 
   describe('while another process holds the lock', () => {
-    let holder: Forked
+    let holder: LockHolder
 
-    const order = async (command: 'lock' | 'unlock'): Promise<void> => {
-      holder.send(command)
-      expect(await holder.message()).to.equal(`${command}ed`)
-    }
     beforeEach(async () => {
-      holder = forked('test/sessions/lock-process.ts', [directory.path('chat.db')])
-      expect(await holder.message()).to.equal('ready')
+      holder = await lockHolder(directory.path('chat.db'))
     })
 
     it('waits for it, in order, without standing still', async () => {
       const sessions = open()
       await sessions.create(newTurn('m0'), 'agent-1')
-      await order('lock')
+      await holder.lock()
       const before = performance.eventLoopUtilization()
       const writes = [
         sessions.renew('m0', 'half'),
@@ -63,7 +59,7 @@ describe('the SQLite session store in trouble', () => {
       await new Promise((resolve) => setTimeout(resolve, 300))
       // 5 ms of each 37 at the end; a blocking lock wait, or a try for each waiting call, would take it all.
       expect(performance.eventLoopUtilization(before).utilization).to.be.lessThan(0.7)
-      await order('unlock')
+      await holder.unlock()
       await Promise.all(writes)
       expect((await sessions.read('session-1', OWNER))?.messages[1]).to.include({ content: 'whole' })
       expect(lines).to.deep.equal([])
@@ -71,15 +67,15 @@ describe('the SQLite session store in trouble', () => {
 
     it('blocks for a few milliseconds at most', async () => {
       const sessions = open()
-      await order('lock')
+      await holder.lock()
       const blocked: number[] = []
       for (let index = 0; index < 5; index += 1) {
         const startedAt = performance.now()
         const write = sessions.release('m0')
         blocked.push(performance.now() - startedAt)
-        await order('unlock')
+        await holder.unlock()
         await write
-        await order('lock')
+        await holder.lock()
       }
       expect(Math.min(...blocked)).to.be.lessThan(20)
     }).timeout(20_000)
@@ -87,7 +83,7 @@ describe('the SQLite session store in trouble', () => {
     it('gives up after two seconds, tells it once, and works again afterwards', async () => {
       const clock = manualClock()
       const sessions = open(clock)
-      await order('lock')
+      await holder.lock()
       const writes = [sessions.create(newTurn('m1'), 'agent-1'), sessions.release('m0')]
       clock.advance(1_999)
       writes.push(sessions.release('m9'))
@@ -96,7 +92,7 @@ describe('the SQLite session store in trouble', () => {
         expect(await rejection(write)).to.be.instanceOf(SessionStoreUnavailable)
       expect(words(lines)).to.deep.equal([UNAVAILABLE])
       expect(lines[0]).to.include({ code: 'SQLITE_BUSY' })
-      await order('unlock')
+      await holder.unlock()
       await writes[2]
       expect(words(lines)).to.deep.equal([UNAVAILABLE, AVAILABLE])
       await sessions.create(newTurn('m1'), 'agent-1')
@@ -108,9 +104,9 @@ describe('the SQLite session store in trouble', () => {
       await sessions.create(newTurn('m0'), 'agent-1')
       await sessions.requestStop('session-1', OWNER)
       expect(await sessions.stopRequested('m0')).to.equal(true)
-      await order('lock')
+      await holder.lock()
       expect(await rejection(sessions.release('m0'))).to.be.instanceOf(SessionStoreUnavailable)
-      await order('unlock')
+      await holder.unlock()
       sessions.forget('m0')
       // The stop mark is still there; who asks is no turn of this process any more.
       expect(await sessions.stopRequested('m0')).to.equal(false)
@@ -119,7 +115,7 @@ describe('the SQLite session store in trouble', () => {
 
     it('rejects what still waits when it is closed', async () => {
       const sessions = open()
-      await order('lock')
+      await holder.lock()
       const write = sessions.create(newTurn('m1'), 'agent-1')
       await sessions.close()
       expect(await rejection(write)).to.be.instanceOf(SessionStoreUnavailable)

@@ -10,7 +10,8 @@ import { openSqliteJournal } from '../../../src/journal/sqlite/sqlite-journal.js
 import { openSqliteSessionStore } from '../../../src/sessions/sqlite-session-store.js'
 import { capturingLogger } from '../../support/capturing-logger.js'
 import { sampleComparison, sampleDrop, sampleExecution } from '../../support/comparisons.js'
-import { type Forked, forked, killForked } from '../../support/forked.js'
+import { forked, killForked } from '../../support/forked.js'
+import { type LockHolder, lockHolder } from '../../support/lock-holder.js'
 import { manualClock } from '../../support/manual-clock.js'
 import { rejection } from '../../support/rejection.js'
 import { temporaryDirectory } from '../../support/temporary-directory.js'
@@ -250,28 +251,23 @@ describe('the SQLite journal', () => {
   })
 
   describe('while another process holds the lock', () => {
-    let holder: Forked
+    let holder: LockHolder
 
-    const order = async (command: 'lock' | 'unlock'): Promise<void> => {
-      holder.send(command)
-      expect(await holder.message()).to.equal(`${command}ed`)
-    }
     beforeEach(async () => {
-      holder = forked('test/sessions/lock-process.ts', [directory.path('chat.db')])
-      expect(await holder.message()).to.equal('ready')
+      holder = await lockHolder(directory.path('chat.db'))
     })
 
     it('holds up nobody, is read, and writes all of it afterwards', async () => {
       const kept = open()
       kept.keepTransition(trip(1))
       expect(await kept.transitions(10)).to.have.length(1)
-      await order('lock')
+      await holder.lock()
       const startedAt = performance.now()
       for (let seq = 0; seq < 400; seq += 1) kept.keepSample(sample(seq))
       kept.keepTransition(trip(2))
       expect(performance.now() - startedAt).to.be.lessThan(200)
       expect(await kept.transitions(10)).to.have.length(1)
-      await order('unlock')
+      await holder.unlock()
       await until('all to be in the file', () => inFile('samples') === 400 && inFile('transitions') === 2)
       expect(lines).to.deep.equal([])
       expect(kept.dropped).to.equal(0)
@@ -280,7 +276,7 @@ describe('the SQLite journal', () => {
     it('tells a long one once, drops beyond its bound but no transition, and tells the end', async () => {
       const clock = manualClock()
       const kept = open(clock)
-      await order('lock')
+      await holder.lock()
       for (let entry = 0; entry < 300; entry += 1) {
         kept.keepComparison(sampleComparison())
         kept.keepExecution(sampleExecution())
@@ -290,7 +286,7 @@ describe('the SQLite journal', () => {
       clock.advance(3_000)
       expect(words()).to.deep.equal([WAIT])
       expect(kept.dropped).to.equal(805)
-      await order('unlock')
+      await holder.unlock()
       clock.advance(1_000)
       clock.advance(1_000)
       expect(words()).to.deep.equal([WAIT, AGAIN])
@@ -301,7 +297,7 @@ describe('the SQLite journal', () => {
 
     it('ends within about a second and says what it lost', async () => {
       const kept = open()
-      await order('lock')
+      await holder.lock()
       kept.keepTransition(trip(1))
       kept.keepSample(sample(1))
       const startedAt = performance.now()
@@ -309,7 +305,7 @@ describe('the SQLite journal', () => {
       expect(performance.now() - startedAt).to.be.within(800, 3_000)
       expect(kept.dropped).to.equal(2)
       expect(lines.at(-1)).to.include({ dropped: 2 })
-      await order('unlock')
+      await holder.unlock()
       expect(inFile('transitions')).to.equal(0)
     }).timeout(20_000)
   })
