@@ -205,8 +205,6 @@ export class LlmGate {
       const longer = before.kind === 'working' || rest.until > before.until
       if (longer) this.deps.onRest(name, rest.until - this.deps.clock.monotonic(), failed)
     } else if (before.kind === 'resting' && rest.kind === 'working') this.deps.onBack(name)
-    if (rest.kind !== before.kind || isProbed(rest) !== isProbed(before)) this.#waiting.lookAtAll()
+    if (rest.kind === 'resting' || before.kind === 'resting') this.#waiting.lookAtAll()
   }
 }
-
-const isProbed = (rest: Rest): boolean => rest.kind === 'resting' && rest.probe !== undefined

@@ -92,5 +92,6 @@ function askedToRest(rest: Rest, now: number, retryAfterMs: number): Rest {
   const until = now + Math.min(retryAfterMs, LONGEST_ASKED_MS)
   if (rest.kind === 'working')
     return { kind: 'resting', until, lengthMs: FIRST_REST_MS, asked: true, triedAt: now }
-  return { ...rest, until: Math.max(rest.until, until), asked: true }
+  // The server answers, and knows better than we how long it needs.
+  return { ...rest, until: rest.asked ? Math.max(rest.until, until) : until, asked: true }
 }

@@ -200,6 +200,21 @@ describe('the gate in front of the endpoints', () => {
     expect(await other.seat).to.include({ kind: 'seat', endpoint: 'only' })
   })
 
+  it('wakes who waits for a rest that a server then asks to be shorter', async () => {
+    const { gate, clock } = gateOf({ only: undefined })
+    const late = seatOf(gate.enter(['only'], 10_000))
+    fail(gate, ['only'], 5)
+    clock.advance(3500)
+    const early = seatOf(gate.enter(['only'], 10_000))
+    early.failed(DOWN)
+    early.leave()
+    const waiting = gate.enter(['only'], 10_000)
+    late.failed({ code: 'llm_rate_limited', httpStatus: 429, retryAfterMs: 500 })
+    clock.advance(500)
+    expect(await waiting.seat).to.include({ kind: 'seat', endpoint: 'only' })
+    expect(clock.monotonic()).to.equal(4000)
+  })
+
   it('refuses at once where the rest asked for is longer', () => {
     const { gate } = gateOf({ only: undefined })
     fail(gate, ['only'], 1, 3000)

@@ -46,6 +46,13 @@ describe('the rest of an endpoint', () => {
     expect(permission(fail(WORKING, 0, 86_400_000), 600_000)).to.equal('probe')
   })
 
+  it('is as short as a 429 says, also where failures began it; the longest that was asked for counts', () => {
+    const tried = fail(probed(failures(5), 1, 2000), 2000, 1000, 1)
+    expect(permission(tried, 2999)).to.equal('no')
+    expect(permission(tried, 3000)).to.equal('probe')
+    expect(permission(fail(fail(WORKING, 0, 7000), 100, 1000), 6999)).to.equal('no')
+  })
+
   it('doubles with each probe that fails, up to 60 s', () => {
     let rest = failures(5)
     const lengths: number[] = []
