@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util'
 import { bounded } from '../core/bounded.js'
 import type { Clock } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
-import { guarded } from '../core/guarded.js'
 import type { Logger } from '../core/logger.js'
 import { createLoop } from '../core/loop.js'
 import type { Outcome } from '../execution/outcome.js'
@@ -43,6 +42,7 @@ import {
   wouldTripNoMore,
 } from './loop/events.js'
 import { renderLease } from './loop/lease-file.js'
+import { RuntimeLoss } from './loop/runtime-loss.js'
 import { ScopedQuiet } from './loop/scoped-quiet.js'
 import { snapshotOf } from './loop/snapshot.js'
 import { FlagStoreReader } from './loop/store-reader.js'
@@ -178,8 +178,7 @@ class FallbackLoop implements RunningFallback {
   readonly #standby: StandbyWatch | undefined
   readonly #loop: ReturnType<typeof createLoop>
   readonly #listeners = new Set<(event: FallbackEvent) => void>()
-  readonly #lostListeners = new Set<() => void>()
-  #isLost = false
+  readonly #loss: RuntimeLoss
   #forgetFlags: (() => void) | undefined
 
   constructor(private readonly deps: FallbackDeps) {
@@ -191,6 +190,7 @@ class FallbackLoop implements RunningFallback {
     this.#lastCandidateAt = this.#createdAt
     this.#evaluator = createOverrideEvaluator(this.#state.known)
     this.#reader = new FlagStoreReader(deps.store, clock)
+    this.#loss = new RuntimeLoss(deps.logger)
     this.#probe = deps.probe({
       onResult: () => this.#onProbe(),
       guardrails: () => this.#flags.guardrails,
@@ -351,8 +351,7 @@ class FallbackLoop implements RunningFallback {
   }
 
   onRuntimeLost(listener: () => void): () => void {
-    this.#lostListeners.add(listener)
-    return () => this.#lostListeners.delete(listener)
+    return this.#loss.listen(listener)
   }
 
   async #round(): Promise<void> {
@@ -427,10 +426,7 @@ class FallbackLoop implements RunningFallback {
     const { auto } = this.#state.known
     // A scoped one is widened first: until then everybody else is not in a fallback.
     const isForAll = auto.state === 'fallback' && auto.scope === undefined
-    const isLost = isForAll && this.#probe.state().healthy === false
-    if (isLost && !this.#isLost)
-      for (const listener of this.#lostListeners) guarded(this.deps.logger, 'runtime lost', listener)
-    this.#isLost = isLost
+    this.#loss.set(isForAll && this.#probe.state().healthy === false)
   }
 
   #apply(effect: Effect): void {

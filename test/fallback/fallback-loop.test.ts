@@ -10,6 +10,7 @@ import { NEUTRAL } from '../../src/store/override/override.js'
 import { parseOverride } from '../../src/store/override/override-document.js'
 import { renderOverride } from '../../src/store/override/override-rendering.js'
 import { DEFAULT_FLAGS } from '../support/edge.js'
+import { settled } from '../support/turn-runner.js'
 import { SUBJECT, setUpLoop } from './loop-setup.js'
 
 type Loop = ReturnType<typeof setUpLoop>
@@ -205,6 +206,32 @@ describe('the fallback loop', () => {
     await loop.pass(3000)
     expect(told).to.have.length(1)
     forget()
+    await loop.fallback.stop()
+  })
+
+  it('writes the trip before hundreds of waiting turns have failed over', async () => {
+    const told: number[] = []
+    let toldBefore: number | undefined
+    const loop = setUpLoop({
+      wrap: (store) => ({
+        ...store,
+        // As a write to a file: some rounds of the event loop.
+        async write(...call) {
+          for (let step = 0; step < 20; step += 1) await settled()
+          toldBefore ??= told.length
+          return store.write(...call)
+        },
+      }),
+    })
+    for (let n = 0; n < 300; n += 1) loop.fallback.onRuntimeLost(() => void told.push(n))
+    await loop.start()
+    loop.useRuntime()
+    await loop.pass(500)
+    loop.knobs.healthy = false
+    loop.fallback.trouble()
+    await loop.pass(3500)
+    expect(toldBefore).to.be.within(1, 30)
+    expect(told).to.have.length(300)
     await loop.fallback.stop()
   })
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.js'
 import type { Logger } from '../../core/logger.js'
+import type { Turnstile } from '../../core/turnstile.js'
 import type { ChatBackend, Turn } from '../../execution/backend.js'
 import { leftAllowance, limitsOf, runtimeAllowance } from '../../execution/deadlines.js'
 import { Execution, type ExecutionLimits } from '../../execution/execution.js'
@@ -8,7 +9,6 @@ import type { AbortCode } from '../../protocol/execution-codes.js'
 import { Observer } from '../compare/observer.js'
 import { fenceViolations } from './fence-violations.js'
 import { readToEnd } from './read-to-end.js'
-import type { Turnstile } from './turnstile.js'
 
 /** The silent side of a shadow run: an execution of its own, watched, its events thrown away. */
 export interface Candidate {

@@ -2,12 +2,12 @@ import { bounded } from '../../core/bounded.js'
 import type { Clock } from '../../core/clock.js'
 import { errorText } from '../../core/errors.js'
 import type { Logger } from '../../core/logger.js'
+import { Turnstile } from '../../core/turnstile.js'
 import type { ChatBackend, Turn } from '../../execution/backend.js'
 import { runtimeAllowance } from '../../execution/deadlines.js'
 import { Execution, type ExecutionLimits } from '../../execution/execution.js'
 import { readToEnd } from './read-to-end.js'
 import { shadowTurn } from './shadow-turn.js'
-import { Turnstile } from './turnstile.js'
 
 /**
  * Lets shadows pass only to a runtime that keeps the fence: one that answers a shadow's request with the header

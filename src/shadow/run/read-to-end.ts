@@ -1,6 +1,6 @@
+import type { Turnstile } from '../../core/turnstile.js'
 import type { Execution } from '../../execution/execution.js'
 import type { MessageBody } from '../../protocol/events.js'
-import type { Turnstile } from './turnstile.js'
 
 /** batches a shadow takes before it waits at the turnstile; a batch of so much more text counts as one more */
 const BATCHES_A_PASS = 4

@@ -2,6 +2,7 @@ import { bounded } from '../../core/bounded.js'
 import type { Clock } from '../../core/clock.js'
 import { errorText } from '../../core/errors.js'
 import type { Logger } from '../../core/logger.js'
+import { Turnstile } from '../../core/turnstile.js'
 import type { Caller } from '../../decision/caller.js'
 import type { ChatBackend, Turn } from '../../execution/backend.js'
 import { runtimeAllowance } from '../../execution/deadlines.js'
@@ -10,7 +11,6 @@ import type { Outcome } from '../../execution/outcome.js'
 import type { FenceGate } from './fence-gate.js'
 import { readToEnd } from './read-to-end.js'
 import { shadowTurn } from './shadow-turn.js'
-import { Turnstile } from './turnstile.js'
 
 /** Executions that no user sees, by which a runtime that nobody is sent to can show that it is well again. */
 export interface RecoveryShadows {

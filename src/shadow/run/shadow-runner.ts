@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../core/clock.js'
 import { errorText } from '../../core/errors.js'
 import type { Logger } from '../../core/logger.js'
+import { Turnstile } from '../../core/turnstile.js'
 import type { ChatBackend, Turn } from '../../execution/backend.js'
 import type { ExecutionLimits } from '../../execution/execution.js'
 import type { Outcome } from '../../execution/outcome.js'
@@ -19,7 +20,6 @@ import { OpenPairs } from './open-pairs.js'
 import { createShadowLog } from './shadow-log.js'
 import { candidateMode, type Pair } from './shadow-pair.js'
 import { shadowTurn } from './shadow-turn.js'
-import { Turnstile } from './turnstile.js'
 
 /** What the turn's way tells of the control while it runs. Nothing here throws, waits, or does more than look. */
 export interface ShadowHandle {
