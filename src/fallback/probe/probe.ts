@@ -18,6 +18,7 @@ import {
   withRegular,
 } from './probe-counts.js'
 import { type HealthAnswer, healthUrl, requestHealth } from './probe-request.js'
+import { UsualTime } from './usual-time.js'
 
 /** The guardrails of the probe; read anew for each round, so that a change keeps the counts. */
 export interface ProbeSettings {
@@ -77,7 +78,7 @@ export interface HealthProbeDeps {
 
 /** ms after which the settings are looked at again while a long interval passes */
 const LOOK_MS = 1000
-/** ms, or twice as long as a good answer took last, after which a regular probe is late: a burst begins without it */
+/** ms, or twice as long as a good answer usually takes, after which a regular probe is late: a burst begins without it */
 const LATE_MS = 100
 /** ms of requests without any response head after which the runtime is asked at once */
 const SILENT_MS = 100
@@ -126,8 +127,7 @@ class Probe implements HealthProbe {
   #silentSince: number | undefined
   /** ... and a probe was asked for because of it */
   #asked = false
-  /** ms that the last good answer took */
-  #usualMs = 0
+  readonly #usual = new UsualTime()
   /** when the log was told that it fails, until it was told that it does not; monotonic ms */
   #badSince: number | undefined
   readonly #request: (signal: AbortSignal) => Promise<HealthAnswer>
@@ -216,7 +216,7 @@ class Probe implements HealthProbe {
   }
 
   async #run(round: Round): Promise<void> {
-    const lateMs = Math.max(LATE_MS, 2 * this.#usualMs)
+    const lateMs = Math.max(LATE_MS, 2 * this.#usual.ms)
     const late = this.deps.clock.schedule(lateMs, () => {
       if (this.#regular === round) this.#beginBurst()
     })
@@ -248,11 +248,13 @@ class Probe implements HealthProbe {
     if (!this.#open.delete(round)) return false
     const { clock } = this.deps
     const now = clock.monotonic()
+    const wasUnhealthy = this.#counts.healthy === false
     this.#counts = counted(this.#counts, answer.good, now)
     this.#lastAt = clock.wall()
     this.#resultAt = now
     if (answer.good) {
-      this.#usualMs = now - round.startedAt
+      // The first one of a runtime that hung tells how long it hung.
+      if (!wasUnhealthy) this.#usual.record(now - round.startedAt)
       this.#endBurst()
     }
     this.#log(answer, now)

@@ -216,6 +216,35 @@ describe('the health probe', () => {
       expect(starts).to.deep.equal([0, 1000, 2000])
     })
 
+    it('takes the next probe for late as before where one answer alone was slow', async () => {
+      const { probe, starts, answer, pass } = setUp({ failures: 6 })
+      probe.start()
+      for (const tookMs of [30, 30, 95]) {
+        await pass(tookMs)
+        await answer(GOOD)
+        await pass(1000 - tookMs)
+      }
+      await pass(99)
+      expect(starts).to.deep.equal([0, 1000, 2000, 3000])
+      await pass(1)
+      expect(starts.at(-1)).to.equal(3100)
+    })
+
+    it('does not take how long a runtime hung for what its answers usually take', async () => {
+      const { probe, starts, answer, time, pass } = setUp({ failures: 6 })
+      probe.start()
+      while (probe.state().healthy !== false && time.monotonic() < 5000) await pass(10)
+      expect(starts.at(-1)).to.equal(2000)
+      await pass(3500 - time.monotonic())
+      // All but the last one have missed their deadline: nobody listens to them any more.
+      for (let n = starts.length; n > 0; n -= 1) await answer(GOOD)
+      expect(probe.state().healthy).to.equal(true)
+      await pass(0)
+      expect(starts.at(-1)).to.equal(3500)
+      await pass(100)
+      expect(starts.at(-1)).to.equal(3600)
+    })
+
     it('condemns nobody whose execution got its head meanwhile, and asks again', async () => {
       const { probe, always, pass } = setUp({ failures: 6 })
       probe.start()
