@@ -2,6 +2,7 @@ import { chatCommand } from './chat/chat.js'
 import type { AnyCommand } from './command/invocation.js'
 import { doctorCommand } from './doctor/doctor.js'
 import { drillCommand } from './doctor/drill.js'
+import { runtimeCheckCommand } from './doctor/runtime-check.js'
 import { flagsDiffCommand } from './edit/flags-diff.js'
 import { guardrailsGetCommand, guardrailsSetCommand } from './edit/guardrails.js'
 import { modeGetCommand, modeSetCommand } from './edit/mode.js'
@@ -47,6 +48,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   drillCommand,
   ...OWN_COMMANDS,
   doctorCommand,
+  runtimeCheckCommand,
   flagsDiffCommand,
   loginCommand,
   logoutCommand,

@@ -36,7 +36,7 @@ describe('the commands in the documents', () => {
   })
 
   it('are commands of chat-cutover with their options', async () => {
-    const named = found(/\bnpx chat-cutover ((?:[a-z]+ ?)+)([^`\n|]*)/g)
+    const named = found(/\bnpx chat-cutover ((?:[a-z]+(?:-[a-z]+)*\b ?)+)([^`\n|]*)/g)
     expect(named.length).to.be.greaterThan(1)
     for (const {
       path,

@@ -1,11 +1,10 @@
-import stringWidth from 'string-width'
 import { withEnvFile } from '../command/env-file.js'
-import type { CommandSpec, Invocation } from '../command/invocation.js'
+import type { CommandSpec } from '../command/invocation.js'
 import { Interrupted } from '../text/command-error.js'
-import { padded } from '../text/table.js'
 import { checkHere, isServiceHere } from './doctor-local.js'
 import { checkService } from './doctor-service.js'
 import type { Finding } from './finding.js'
+import { findingsText } from './findings-text.js'
 
 export const doctorCommand: CommandSpec = {
   words: ['doctor'],
@@ -40,32 +39,11 @@ export const doctorCommand: CommandSpec = {
     if (invocation.interrupted().aborted) throw new Interrupted()
     const faults = findings.filter(({ result }) => result === 'fault').length
     const warnings = findings.filter(({ result }) => result === 'warning').length
-    const checkWidth = Math.max(...findings.map(({ check }) => stringWidth(check))) + 2
     if (json) printJson({ ok: faults === 0, faults, warnings, findings })
     else {
-      print(findings.map((finding) => findingText(finding, checkWidth, invocation)).join(''))
+      print(findingsText(findings, invocation))
       print(`\n${t(`${faults} faults, ${warnings} warnings`, `${faults} 个错误，${warnings} 个警告`)}\n`)
     }
     return faults === 0 ? 0 : 1
   },
-}
-
-const MARK_WIDTH = 9
-
-function findingText(
-  { check, result, text, advice }: Finding,
-  checkWidth: number,
-  { t, style }: Invocation,
-): string {
-  const mark = {
-    ok: style.good(t('ok', '正常')),
-    warning: style.warning(t('warning', '警告')),
-    fault: style.bad(t('FAULT', '错误')),
-    skipped: style.dim(t('skipped', '跳过')),
-  }[result]
-  const indent = ' '.repeat(MARK_WIDTH + checkWidth)
-  const [first = '', ...rest] = text.split('\n')
-  const more = rest.map((line) => `${indent}${line}\n`).join('')
-  const todo = advice === undefined || result === 'ok' ? '' : `${indent}→ ${advice}\n`
-  return `${padded(mark, MARK_WIDTH)}${padded(check, checkWidth)}${first}\n${more}${todo}`
 }
