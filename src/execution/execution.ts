@@ -1,10 +1,11 @@
 import { bounded } from '../core/bounded.js'
-import type { Clock, Timer } from '../core/clock.js'
+import type { Clock } from '../core/clock.js'
 import { guarded } from '../core/guarded.js'
 import type { Logger } from '../core/logger.js'
 import type { MessageBody } from '../protocol/events.js'
-import type { AbortCode, ExecutionErrorCode, ExecutionPhase } from '../protocol/execution-codes.js'
+import type { AbortCode, ExecutionErrorCode } from '../protocol/execution-codes.js'
 import type { ExecutionMode } from '../protocol/modes.js'
+import { ActiveTime } from './active-time.js'
 import type {
   AnswerFacts,
   BackendEvent,
@@ -16,6 +17,7 @@ import type {
   Usage,
 } from './backend.js'
 import { commits } from './commit-point.js'
+import { DeadlineTimer } from './deadline-timer.js'
 import {
   type Allowance,
   type Deadlines,
@@ -26,15 +28,10 @@ import {
   phaseOf,
 } from './deadlines.js'
 import { estimatePrompt, TokenMeter } from './estimate-tokens.js'
+import { type ExecutionEnd, inPhaseSeen, outcomeResult, ownFault } from './execution-end.js'
 import { ExecutionError } from './execution-error.js'
 import { OpenSteps } from './open-steps.js'
-import type { Outcome, OutcomeResult } from './outcome.js'
-
-/** How an execution ended. */
-export type ExecutionEnd =
-  | { readonly kind: 'ended' }
-  | { readonly kind: 'failed'; readonly error: ExecutionError }
-  | { readonly kind: 'aborted'; readonly code: AbortCode }
+import type { Outcome } from './outcome.js'
 
 /** What an execution feeds. */
 export interface ExecutionSink {
@@ -65,21 +62,16 @@ export interface ExecutionDeps {
 
 /** ms a given-up backend has to free itself and to tell its upstream. */
 const AFTER_MS = 1000
-/** ms after a stall before a deadline strikes */
-const READING_MS = 100
 
 /** The consumer holds: its backend sends nothing, time stands still, and an end of it waits. */
 interface Hold {
-  /** ms of running time */
-  readonly since: number
   /** how the backend ended meanwhile */
   end?: { readonly failure: unknown }
 }
 
 /**
  * One run of a backend under its deadlines: what one network read brings goes through it in one call, from the backend to
- * the sink. Gap, first content and total count only while the consumer takes what comes and this process runs. One timer
- * an execution, armed again only when it fires or a nearer deadline appears.
+ * the sink. Gap, first content and total count only while the consumer takes what comes and this process runs.
  */
 export class Execution implements BackendSink {
   readonly mode: ExecutionMode
@@ -98,23 +90,18 @@ export class Execution implements BackendSink {
     committed: false,
   }
   readonly #startedAt: number
-  /** the same, on the time in which this process ran */
-  readonly #began: number
+  readonly #time: ActiveTime
+  readonly #deadlines: DeadlineTimer
   readonly #meter = new TokenMeter()
   readonly #steps = new OpenSteps()
   /** the answer is: what is late now is only its count */
   #complete = false
-  #heldMs = 0
   #hold: Hold | undefined
   #firstContentMs: number | undefined
   #usage: Usage | undefined
   #facts: AnswerFacts = {}
   #end: ExecutionEnd | undefined
   #endedMs = 0
-  #timer: Timer | undefined
-  #armedFor = 0
-  /** of the clock, when the timer was set */
-  #stalledMs = 0
   readonly #tasks: Promise<void>[] = []
 
   constructor(
@@ -126,7 +113,9 @@ export class Execution implements BackendSink {
   ) {
     this.mode = backend.mode
     this.#startedAt = deps.clock.monotonic()
-    this.#began = this.#running()
+    this.#time = new ActiveTime(deps.clock)
+    const due = () => dueAt(limits, allowance, this.#progress)
+    this.#deadlines = new DeadlineTimer(deps.clock, this.#time, due, () => this.#missed())
   }
 
   get committed(): boolean {
@@ -135,7 +124,7 @@ export class Execution implements BackendSink {
 
   /** ms spent waiting for the upstream, so far or in all. */
   get activeMs(): number {
-    return this.#end === undefined ? this.#active(this.#running()) : this.#endedMs
+    return this.#end === undefined ? this.#time.ms : this.#endedMs
   }
 
   /** The backend's count, or an estimate from the text that passed. */
@@ -174,7 +163,7 @@ export class Execution implements BackendSink {
   resume(): void {
     const hold = this.#hold
     if (hold === undefined || this.#end !== undefined) return
-    this.#heldMs += this.#running() - hold.since
+    this.#time.goOn()
     this.#hold = undefined
     if (hold.end !== undefined) {
       this.#endWith(hold.end.failure)
@@ -199,32 +188,23 @@ export class Execution implements BackendSink {
   /** Of the backend: see `BackendSink`. */
   batch(events: readonly BackendEvent[]): boolean {
     if (this.#end !== undefined) return false
-    const now = this.#running()
-    const active = this.#active(now)
+    const active = this.#time.ms
     const progress = this.#progress
     progress.headersAt ??= active
     progress.lastEventAt = active
-    let messages = events as readonly MessageBody[]
     for (const event of events) {
-      if (event.type === 'text') {
-        this.#meter.add(event.data.content)
-        // More came where the end was thought to be: deadlines count again.
-        this.#complete = false
-      } else this.#steps.see(event)
-      if (event.type === 'usage') {
-        this.#usage = event.data
-        messages = events.filter(isMessage)
-      } else if (event.type === 'facts') {
-        this.#facts = { ...this.#facts, ...event.data }
-        messages = events.filter(isMessage)
-      } else if (event.type === 'committed') messages = events.filter(isMessage)
+      this.#see(event)
       if (!progress.committed) this.#beforeCommit(event, active)
     }
+    const messages = events.every(isMessage) ? events : events.filter(isMessage)
     if (messages.length === 0 || this.#sink?.batch(messages) !== false) {
       this.#arm()
       return true
     }
-    if (this.#end === undefined) this.#hold = { since: now }
+    if (this.#end === undefined) {
+      this.#hold = {}
+      this.#time.hold(active)
+    }
     return false
   }
 
@@ -251,8 +231,7 @@ export class Execution implements BackendSink {
       onRetry: () => this.#startOver(),
       onComplete: () => {
         this.#complete = true
-        this.#timer?.cancel()
-        this.#timer = undefined
+        this.#deadlines.stop()
       },
       after: (task) => {
         this.#tasks.push(task)
@@ -266,6 +245,24 @@ export class Execution implements BackendSink {
     else {
       const error = new ExecutionError('empty_answer', 'first_content', 'ended with nothing committed')
       this.#finish({ kind: 'failed', error })
+    }
+  }
+
+  #see(event: BackendEvent): void {
+    switch (event.type) {
+      case 'text':
+        this.#meter.add(event.data.content)
+        // More came where the end was thought to be: deadlines count again.
+        this.#complete = false
+        return
+      case 'usage':
+        this.#usage = event.data
+        return
+      case 'facts':
+        this.#facts = { ...this.#facts, ...event.data }
+        return
+      default:
+        this.#steps.see(event)
     }
   }
 
@@ -291,41 +288,15 @@ export class Execution implements BackendSink {
   #headersCame(): void {
     if (this.#end !== undefined) return
     this.#progress.connected = true
-    this.#progress.headersAt ??= this.#active(this.#running())
+    this.#progress.headersAt ??= this.#time.ms
     this.#arm()
   }
 
   #arm(): void {
-    if (this.#complete || this.#end !== undefined) return
-    const due = dueAt(this.limits, this.allowance, this.#progress)
-    if (this.#timer !== undefined) {
-      if (due >= this.#armedFor) return
-      this.#timer.cancel()
-    }
-    this.#armedFor = due
-    this.#wake(due - this.#active(this.#running()))
+    if (!this.#complete && this.#end === undefined) this.#deadlines.arm()
   }
 
-  #wake(delayMs: number): void {
-    const { clock } = this.deps
-    this.#stalledMs = clock.stalledMs?.() ?? 0
-    this.#timer = clock.schedule(Math.max(0, delayMs), this.#onTimer)
-  }
-
-  readonly #onTimer = (): void => {
-    this.#timer = undefined
-    // Held by the consumer: time stands still, `resume` arms it again.
-    if (this.#end !== undefined || this.#hold !== undefined) return
-    const active = this.#active(this.#running())
-    if (active < dueAt(this.limits, this.allowance, this.#progress)) {
-      this.#arm()
-      return
-    }
-    // What came while this process stood still waits in the socket: it is read before any deadline strikes.
-    if ((this.deps.clock.stalledMs?.() ?? 0) > this.#stalledMs) {
-      this.#wake(READING_MS)
-      return
-    }
+  #missed(): void {
     const { code, phase } = missed(this.limits, this.allowance, this.#progress)
     this.#giveUp({ kind: 'failed', error: new ExecutionError(code, phase, 'deadline missed', true) })
   }
@@ -354,10 +325,9 @@ export class Execution implements BackendSink {
   }
 
   #close(end: ExecutionEnd): void {
-    this.#endedMs = this.#active(this.#running())
+    this.#endedMs = this.#time.ms
     this.#end = end
-    this.#timer?.cancel()
-    this.#timer = undefined
+    this.#deadlines.stop()
   }
 
   #tell(end: ExecutionEnd): void {
@@ -366,33 +336,16 @@ export class Execution implements BackendSink {
     this.#sink?.end(end)
   }
 
-  #active(now: number): number {
-    return (this.#hold?.since ?? now) - this.#began - this.#heldMs
-  }
-
-  /** ms on the monotonic clock, without those in which this process stood still. */
-  #running(): number {
-    const { clock } = this.deps
-    return clock.monotonic() - (clock.stalledMs?.() ?? 0)
-  }
-
   #failure(thrown: unknown): ExecutionError {
-    const progressed = phaseOf(this.#progress)
-    if (!(thrown instanceof ExecutionError)) {
-      const name = thrown instanceof Error ? thrown.name : typeof thrown
-      // The message of a stray error may quote what it choked on: its place is enough to find it.
-      const at = thrown instanceof Error ? thrown.stack?.split('\n').slice(-6) : undefined
-      const { logger } = this.deps
-      guarded(logger, 'log', () =>
-        logger.error({ requestId: this.turn.requestId, name, at }, 'a backend threw a stray error'),
-      )
-      return new ExecutionError('internal_error', progressed, `stray ${name}`)
-    }
-    const phase = phaseSeen(thrown.phase, this.#progress.committed)
-    if (phase === thrown.phase) return thrown
-    return new ExecutionError(thrown.code, phase, thrown.message, thrown.timeout, thrown.details, {
-      cause: thrown,
-    })
+    if (thrown instanceof ExecutionError) return inPhaseSeen(thrown, this.#progress.committed)
+    const name = thrown instanceof Error ? thrown.name : typeof thrown
+    // The message of a stray error may quote what it choked on: its place is enough to find it.
+    const at = thrown instanceof Error ? thrown.stack?.split('\n').slice(-6) : undefined
+    const { logger } = this.deps
+    guarded(logger, 'log', () =>
+      logger.error({ requestId: this.turn.requestId, name, at }, 'a backend threw a stray error'),
+    )
+    return new ExecutionError('internal_error', phaseOf(this.#progress), `stray ${name}`)
   }
 
   /** A hang that no deadline has struck yet: the user was faster. */
@@ -403,7 +356,7 @@ export class Execution implements BackendSink {
 
   #outcome(end: ExecutionEnd): Outcome {
     return {
-      ...resultOf(end),
+      ...outcomeResult(end),
       mode: this.mode,
       orgId: this.turn.caller.orgId,
       agentId: this.turn.caller.agentId,
@@ -420,30 +373,6 @@ export class Execution implements BackendSink {
 
 function isMessage(event: BackendEvent): event is MessageBody {
   return event.type !== 'usage' && event.type !== 'facts' && event.type !== 'committed'
-}
-
-// A backend need not know the commit point: the phase after the response head is ours to tell.
-function phaseSeen(told: ExecutionPhase, committed: boolean): ExecutionPhase {
-  if (committed) return 'streaming'
-  return told === 'streaming' ? 'first_content' : told
-}
-
-function resultOf(end: ExecutionEnd): OutcomeResult {
-  if (end.kind === 'ended') return { result: 'ok' }
-  if (end.kind === 'aborted') return { result: 'aborted', code: end.code }
-  const { code, phase, timeout, details } = end.error
-  if (details.rejected === true) return { result: 'rejected', code, phase }
-  return { result: timeout ? 'timeout' : 'error', code, phase }
-}
-
-/** What of the failure may be ours alone. */
-function ownFault(end: ExecutionEnd): Pick<Outcome, 'ownFault' | 'isDnsFault'> {
-  if (end.kind !== 'failed') return {}
-  const { ownFault, isDnsFault } = end.error.details
-  return {
-    ...(ownFault === undefined ? {} : { ownFault }),
-    ...(isDnsFault === true ? { isDnsFault } : {}),
-  }
 }
 
 function nothing(): void {}

@@ -1,0 +1,39 @@
+import type { AbortCode, ExecutionPhase } from '../protocol/execution-codes.js'
+import { ExecutionError } from './execution-error.js'
+import type { Outcome, OutcomeResult } from './outcome.js'
+
+/** How an execution ended. */
+export type ExecutionEnd =
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'failed'; readonly error: ExecutionError }
+  | { readonly kind: 'aborted'; readonly code: AbortCode }
+
+export function outcomeResult(end: ExecutionEnd): OutcomeResult {
+  if (end.kind === 'ended') return { result: 'ok' }
+  if (end.kind === 'aborted') return { result: 'aborted', code: end.code }
+  const { code, phase, timeout, details } = end.error
+  if (details.rejected === true) return { result: 'rejected', code, phase }
+  return { result: timeout ? 'timeout' : 'error', code, phase }
+}
+
+/** What of a failure may be ours alone. */
+export function ownFault(end: ExecutionEnd): Pick<Outcome, 'ownFault' | 'isDnsFault'> {
+  if (end.kind !== 'failed') return {}
+  const { ownFault, isDnsFault } = end.error.details
+  return {
+    ...(ownFault === undefined ? {} : { ownFault }),
+    ...(isDnsFault === true ? { isDnsFault } : {}),
+  }
+}
+
+/** A backend need not know the commit point: the phase after the response head is the execution's to tell. */
+export function inPhaseSeen(error: ExecutionError, committed: boolean): ExecutionError {
+  const phase = phaseSeen(error.phase, committed)
+  if (phase === error.phase) return error
+  return new ExecutionError(error.code, phase, error.message, error.timeout, error.details, { cause: error })
+}
+
+function phaseSeen(told: ExecutionPhase, committed: boolean): ExecutionPhase {
+  if (committed) return 'streaming'
+  return told === 'streaming' ? 'first_content' : told
+}
