@@ -4,7 +4,10 @@ import { z } from 'zod'
 import type { Clock, Timer } from '../../core/clock.js'
 import type { KeptTexts } from '../../core/sqlite/kept-texts.js'
 
-/** ms after which kept keys are not trusted any more: one may have been taken back meanwhile */
+/**
+ * ms; older keys are not taken at a start, for one may have been taken back meanwhile. Those that were taken stay until the
+ * key server answers, as fetched ones do.
+ */
 const TRUSTED_MS = 86_400_000
 /** ms between two tries to read from a database that does not answer */
 const RETRY_MS = 250

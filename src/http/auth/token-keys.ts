@@ -27,6 +27,8 @@ export class KeysUnavailable extends Error {
 const FETCH_MS = 2_000
 /** ms between two tries until they are known */
 const FETCH_AGAIN_MS = 1_000
+/** failed tries in a row for one line in the log */
+const TRIES_TOLD = 10
 /** ms until keys are fetched again in the background; a key taken back is refused from then on */
 const REFRESH_MS = 600_000
 /** ms between two fetches because of an unknown key id, so that made-up ids cannot flood the key server */
@@ -104,7 +106,7 @@ function remoteKeys(url: URL, { clock, logger, kept }: SigningKeysDeps): Signing
     refreshInBackground()
     try {
       const { keys } = keptKeys
-      if (keySet.jwks() === undefined && keys !== undefined) return await keys(header, token)
+      if (keySet.jwks() === undefined && keys !== undefined) return await keptKeyOf(keys, header, token)
       const key = await keyOf(header, token)
       keptKeys.keep(keySet.jwks())
       return key
@@ -116,13 +118,13 @@ function remoteKeys(url: URL, { clock, logger, kept }: SigningKeysDeps): Signing
   }
   let isClosed = false
   let nextFetch: Timer | undefined
-  const fetchUntilKnown = async (): Promise<void> => {
+  const fetchUntilKnown = async (failures = 0): Promise<void> => {
     try {
       await keySet.reload()
       keptKeys.keep(keySet.jwks())
     } catch (thrown) {
-      keysNotRefreshed(logger, { error: errorText(thrown) })
-      if (!isClosed) nextFetch = clock.schedule(FETCH_AGAIN_MS, () => void fetchUntilKnown())
+      if (failures % TRIES_TOLD === 0) keysNotRefreshed(logger, { error: errorText(thrown) })
+      if (!isClosed) nextFetch = clock.schedule(FETCH_AGAIN_MS, () => void fetchUntilKnown(failures + 1))
     }
   }
   const verify: VerifySignature = async (token, options) => {
@@ -166,6 +168,16 @@ async function verifyWithAny(
     }
   }
   throw new errors.JWSSignatureVerificationFailed()
+}
+
+/** A key that is not among them may be newer than they are: whether the token is good is not known. */
+async function keptKeyOf(keys: JWTVerifyGetKey, ...[header, token]: Parameters<JWTVerifyGetKey>) {
+  try {
+    return await keys(header, token)
+  } catch (thrown) {
+    if (!(thrown instanceof errors.JWKSNoMatchingKey)) throw thrown
+    throw new KeysUnavailable('the key is not among the kept ones, and the key server does not answer')
+  }
 }
 
 /** The key server answered, and the token has no (one) key there, or names an algorithm it cannot have. */

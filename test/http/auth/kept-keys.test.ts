@@ -49,11 +49,8 @@ describe('signing keys, kept for the next start', () => {
     return keys
   }
 
-  const token = (): Promise<string> =>
-    new SignJWT({})
-      .setProtectedHeader({ alg: 'ES256', kid: 'a' })
-      .setExpirationTime('10m')
-      .sign(pair.privateKey)
+  const token = (kid = 'a'): Promise<string> =>
+    new SignJWT({}).setProtectedHeader({ alg: 'ES256', kid }).setExpirationTime('10m').sign(pair.privateKey)
 
   async function goodStart(): Promise<void> {
     const keys = start()
@@ -84,6 +81,14 @@ describe('signing keys, kept for the next start', () => {
     clock.advance(1000)
     await until('the key server', () => keys.origin() === 'source')
     expect((await rejection(keys.verify(await token(), {}))).name, 'taken back').to.not.equal('')
+  })
+
+  it('of the last run call no token bad whose key is newer than they are', async () => {
+    await goodStart()
+    answer.status = 500
+    const keys = start()
+    await until('the kept keys', () => keys.origin() === 'kept')
+    expect(await rejection(keys.verify(await token('rotated'), {}))).to.be.instanceOf(KeysUnavailable)
   })
 
   it('are not trusted after a day, nor for another address', async () => {
