@@ -1,6 +1,7 @@
 import { isJsonFault, parseJsonTree } from '../../core/json/json-tree.js'
 import { modeByFile } from '../../decision/file/mode-by-file.js'
-import { MODE_FLAG, OpsDocument } from '../../flag-edits/ops-document.js'
+import { FLAG_KEYS } from '../../decision/flags.js'
+import { OpsDocument } from '../../flag-edits/ops-document.js'
 import type { ExecutedFor } from '../../journal/comparison.js'
 import type { FlagEditEffect } from '../../protocol/flag-edit.js'
 import { instant } from '../../protocol/instant.js'
@@ -63,7 +64,7 @@ function asksForUser(text: string): boolean {
   const root = parseJsonTree(text)
   if (isJsonFault(root)) return false
   const document = new OpsDocument(root)
-  return JSON.stringify([document.part(MODE_FLAG, 'targeting'), document.at(['$evaluators'])]).includes(
+  return JSON.stringify([document.part(FLAG_KEYS.mode, 'targeting'), document.at(['$evaluators'])]).includes(
     '"userId',
   )
 }
@@ -75,7 +76,7 @@ function sentence(
   if (language === 'zh-CN')
     return [
       `最近 24 小时的 ${sessions} 个会话中，${toRuntime} 个将转到 Runtime，${toDirect} 个将转到 direct 模式`,
-      ...(more ? [`仅统计了其中的 ${sessions} 个会话`] : []),
+      ...(more ? ['会话数超过统计上限，其余会话未统计'] : []),
       ...(unknown > 0 ? [`另有 ${unknown} 次执行未记录会话，未计入`] : []),
       ...(withoutUser ? ['规则涉及用户，而用户未被记录，结果仅供参考'] : []),
     ].join('；')

@@ -46,7 +46,7 @@ export function alertText(alert: Alert): Sentence {
       return {
         'zh-CN':
           'Runtime 已越过护栏，但 direct LLM 同样异常，因此没有回退；请先检查 direct LLM（LLM_BASE_URL、密钥、配额），再检查 Runtime',
-        en: 'The runtime is over its guardrails, and the direct LLM is as sick, so there is no fallback; check the direct LLM first (LLM_BASE_URL, key, quota), then the runtime',
+        en: 'The runtime is over its guardrails, and so is the direct LLM, so there is no fallback; check the direct LLM first (LLM_BASE_URL, key, quota), then the runtime',
       }
     case 'local_trouble':
       return {

@@ -37,11 +37,11 @@ const INSIDE: Readonly<Record<ScopeDimension, Sentence>> = {
 const OUTSIDE: Readonly<Record<ScopeDimension, Sentence>> = {
   orgs: {
     'zh-CN': '；自动回退仅限部分组织，该调用方的组织不在其中',
-    en: '; the automatic fallback is for some orgs alone, and this org is none of them',
+    en: '; the automatic fallback is for some orgs alone, and this org is not one of them',
   },
   agents: {
     'zh-CN': '；自动回退仅限部分智能体，该智能体不在其中',
-    en: '; the automatic fallback is for some agents alone, and this agent is none of them',
+    en: '; the automatic fallback is for some agents alone, and this agent is not one of them',
   },
 }
 

@@ -197,9 +197,9 @@ describe('the explanation of the override', () => {
     expect(why('orgs', true)).to.match(
       /^on for this caller.*for some orgs alone, and this org is one of them$/,
     )
-    expect(why('orgs', false)).to.match(/^off for this caller.*this org is none of them$/)
+    expect(why('orgs', false)).to.match(/^off for this caller.*this org is not one of them$/)
     expect(why('agents', true)).to.match(/this agent is one of them$/)
-    expect(why('agents', false)).to.match(/this agent is none of them$/)
+    expect(why('agents', false)).to.match(/this agent is not one of them$/)
     const zh = overrideWhy({ on: true, whose: 'own', scoped: { dimension: 'orgs', covered: true } }, 'zh-CN')
     expect(zh).to.match(/自动回退仅限部分组织，该调用方的组织在其中$/)
   })
