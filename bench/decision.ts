@@ -67,13 +67,13 @@ const caller = (at: number) => ({
   sessionId: `5f0c1f3e-0000-4000-8000-${String(at % 1000).padStart(12, '0')}`,
 })
 
-/** The same five flags by the SDK alone, on the same provider. */
+/** The same six flags by the SDK alone, on the same provider. */
 async function bareClient(): Promise<(who: ReturnType<typeof caller>) => Promise<unknown>> {
   const provider = new FileProvider({
     ...FILES,
     clock: systemClock,
     faults: new FlagFaults(systemClock, silentLogger),
-    onGood: () => {},
+    onOpsLoaded: () => {},
     onChange: () => {},
   })
   await OpenFeature.setProviderAndWait('bench-bare', provider)
@@ -86,6 +86,7 @@ async function bareClient(): Promise<(who: ReturnType<typeof caller>) => Promise
       client.getBooleanDetails('chat-runtime-fallback', false, context),
       client.getObjectDetails('chat-runtime-guardrails', {}, context),
       client.getObjectDetails('chat-agent-profile', {}, context),
+      client.getObjectDetails('chat-llm-route', {}, context),
     ])
   }
 }

@@ -1,19 +1,11 @@
 import type { JSONPath } from 'jsonc-parser'
 import { checkFlagDocument, type FlagIssue } from '../decision/check/ops-file-check.js'
+import { FLAG_KEYS } from '../decision/flags.js'
 import type { FlagEdit } from '../protocol/flag-edit.js'
 import type { FlagChange } from '../protocol/flag-edit-record.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import { DocumentEditor, EditRefused } from './document-editor.js'
-import {
-  GUARDRAILS_FLAG,
-  isRecord,
-  isTextList,
-  MODE_FLAG,
-  ORG_LIST,
-  POLICY_FLAG,
-  ROUTE_FLAG,
-  SHADOW_FLAG,
-} from './ops-document.js'
+import { isRecord, isTextList, ORG_LIST } from './ops-document.js'
 import { isRule } from './ops-values.js'
 import { canaryPercentOf, modeTargeting, shadowPercentOf, shadowTargeting } from './targeting.js'
 
@@ -94,9 +86,9 @@ const isWithin = (path: string, other: string): boolean =>
 function editMode(editor: DocumentEditor, edit: FlagEdit, environment: EnvironmentMode): void {
   const { mode, enabledOrgs, canaryPercent } = edit
   if (mode === undefined && enabledOrgs === undefined && canaryPercent === undefined) return
-  ensureFlag(editor, MODE_FLAG, MODE_VARIANTS)
-  const flag = editor.document.pathOf(MODE_FLAG)
-  const present = canaryPercentOf(editor.document.part(MODE_FLAG, 'targeting'))
+  ensureFlag(editor, FLAG_KEYS.mode, MODE_VARIANTS)
+  const flag = editor.document.pathOf(FLAG_KEYS.mode)
+  const present = canaryPercentOf(editor.document.part(FLAG_KEYS.mode, 'targeting'))
   const list = orgList(editor)
   if (enabledOrgs !== undefined || canaryPercent !== undefined) {
     if (present === undefined) editor.refuse([...flag, 'targeting'], handMade('the targeting of the mode'))
@@ -119,7 +111,7 @@ function endsEnvironment(
   editor: DocumentEditor,
   { mode, enabledOrgs, canaryPercent = 0 }: FlagEdit,
 ): boolean {
-  const isSilent = typeof editor.document.part(MODE_FLAG, 'defaultVariant') !== 'string'
+  const isSilent = typeof editor.document.part(FLAG_KEYS.mode, 'defaultVariant') !== 'string'
   return isSilent && mode !== null && (mode !== undefined || enabledOrgs !== undefined || canaryPercent > 0)
 }
 
@@ -134,7 +126,7 @@ function editedOrgs(
 
 /** Not where the rule is as wanted, or where there is none and nobody to be named by one. */
 function needsTargeting(editor: DocumentEditor, wanted: number): boolean {
-  const targeting = editor.document.part(MODE_FLAG, 'targeting')
+  const targeting = editor.document.part(FLAG_KEYS.mode, 'targeting')
   if (isRule(targeting)) return canaryPercentOf(targeting) !== wanted
   return wanted > 0 || (orgList(editor)?.orgs.length ?? 0) > 0
 }
@@ -155,8 +147,8 @@ function orgList(
 
 function editShadow(editor: DocumentEditor, { shadowPercent }: FlagEdit): void {
   if (shadowPercent === undefined) return
-  ensureFlag(editor, SHADOW_FLAG, { on: true, off: false })
-  const path = [...editor.document.pathOf(SHADOW_FLAG), 'targeting']
+  ensureFlag(editor, FLAG_KEYS.shadow, { on: true, off: false })
+  const path = [...editor.document.pathOf(FLAG_KEYS.shadow), 'targeting']
   const targeting = editor.document.at(path)
   if (isRule(targeting) && shadowPercentOf(targeting) === undefined)
     editor.refuse(path, handMade('the targeting of the shadow'))
@@ -165,17 +157,17 @@ function editShadow(editor: DocumentEditor, { shadowPercent }: FlagEdit): void {
     return
   }
   editor.set(path, undefined)
-  editor.set([...editor.document.pathOf(SHADOW_FLAG), 'defaultVariant'], null)
+  editor.set([...editor.document.pathOf(FLAG_KEYS.shadow), 'defaultVariant'], null)
 }
 
 function editGuardrails(editor: DocumentEditor, { guardrails }: FlagEdit): void {
   if (guardrails === undefined) return
-  const flag = editor.document.pathOf(GUARDRAILS_FLAG)
-  if (!editor.document.has(GUARDRAILS_FLAG)) {
-    editor.set(flag, newFlag(editor, GUARDRAILS_FLAG, { standard: guardrails }, 'standard'))
+  const flag = editor.document.pathOf(FLAG_KEYS.guardrails)
+  if (!editor.document.has(FLAG_KEYS.guardrails)) {
+    editor.set(flag, newFlag(editor, FLAG_KEYS.guardrails, { standard: guardrails }, 'standard'))
     return
   }
-  const variant = editor.document.part(GUARDRAILS_FLAG, 'defaultVariant')
+  const variant = editor.document.part(FLAG_KEYS.guardrails, 'defaultVariant')
   const targeting = [...flag, 'targeting']
   if (isRule(editor.document.at(targeting)))
     editor.refuse(targeting, handMade('the targeting of the guardrails'))
@@ -192,8 +184,8 @@ function editGuardrails(editor: DocumentEditor, { guardrails }: FlagEdit): void 
 
 function editPolicy(editor: DocumentEditor, { fallbackPolicy }: FlagEdit): void {
   if (fallbackPolicy === undefined) return
-  ensureFlag(editor, POLICY_FLAG, { auto: 'auto', observe: 'observe', off: 'off' })
-  const flag = editor.document.pathOf(POLICY_FLAG)
+  ensureFlag(editor, FLAG_KEYS.policy, { auto: 'auto', observe: 'observe', off: 'off' })
+  const flag = editor.document.pathOf(FLAG_KEYS.policy)
   const targeting = [...flag, 'targeting']
   if (isRule(editor.document.at(targeting))) editor.refuse(targeting, handMade('the targeting of the policy'))
   editor.set([...flag, 'defaultVariant'], fallbackPolicy)
@@ -203,10 +195,10 @@ const ROUTE_VARIANT = 'default'
 
 function editRoute(editor: DocumentEditor, { llmRoute }: FlagEdit): void {
   if (llmRoute === undefined) return
-  const flag = editor.document.pathOf(ROUTE_FLAG)
-  if (!editor.document.has(ROUTE_FLAG)) {
+  const flag = editor.document.pathOf(FLAG_KEYS.route)
+  if (!editor.document.has(FLAG_KEYS.route)) {
     if (llmRoute !== null)
-      editor.set(flag, newFlag(editor, ROUTE_FLAG, { [ROUTE_VARIANT]: llmRoute }, ROUTE_VARIANT))
+      editor.set(flag, newFlag(editor, FLAG_KEYS.route, { [ROUTE_VARIANT]: llmRoute }, ROUTE_VARIANT))
     return
   }
   const targeting = [...flag, 'targeting']
@@ -215,7 +207,7 @@ function editRoute(editor: DocumentEditor, { llmRoute }: FlagEdit): void {
     editor.set([...flag, 'defaultVariant'], null)
     return
   }
-  const variant = editor.document.part(ROUTE_FLAG, 'defaultVariant')
+  const variant = editor.document.part(FLAG_KEYS.route, 'defaultVariant')
   const name = typeof variant === 'string' ? variant : ROUTE_VARIANT
   editor.set([...flag, 'variants', name, 'endpoints'], llmRoute.endpoints)
   editor.set([...flag, 'defaultVariant'], name)

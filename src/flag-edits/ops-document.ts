@@ -2,11 +2,6 @@ import { findNodeAtLocation, getNodeValue, type JSONPath, type Node } from 'json
 
 /** The list of the orgs that get the runtime, under `$evaluators`. */
 export const ORG_LIST = 'runtime-enabled-orgs'
-export const MODE_FLAG = 'chat-execution-mode'
-export const SHADOW_FLAG = 'chat-runtime-shadow'
-export const GUARDRAILS_FLAG = 'chat-runtime-guardrails'
-export const POLICY_FLAG = 'chat-runtime-fallback-policy'
-export const ROUTE_FLAG = 'chat-llm-route'
 
 /** The operators' file as a tree, with flags in either form of flagd: an object, or a list with a `key` in each. */
 export class OpsDocument {
@@ -117,7 +112,7 @@ export const isRecord = (value: unknown): value is Readonly<Record<string, unkno
 export const isTextList = (value: unknown): value is readonly string[] =>
   Array.isArray(value) && value.every((item) => typeof item === 'string')
 
-/** Of JSON values; the order of keys does not count. */
+/** Of JSON values, of which those of the tree have no prototype; the order of keys does not count. */
 export function isEqual(a: unknown, b: unknown): boolean {
   if (Array.isArray(a) && Array.isArray(b))
     return a.length === b.length && a.every((item, at) => isEqual(item, b[at]))

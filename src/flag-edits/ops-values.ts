@@ -1,30 +1,22 @@
+import { FLAG_KEYS } from '../decision/flags.js'
 import { fallbackPolicySchema } from '../protocol/fallback.js'
 import type { OpsValues } from '../protocol/flag-edit.js'
 import { executionModeSchema } from '../protocol/modes.js'
-import {
-  GUARDRAILS_FLAG,
-  isRecord,
-  isTextList,
-  MODE_FLAG,
-  type OpsDocument,
-  POLICY_FLAG,
-  ROUTE_FLAG,
-  SHADOW_FLAG,
-} from './ops-document.js'
+import { isRecord, isTextList, type OpsDocument } from './ops-document.js'
 import { canaryPercentOf, shadowPercentOf } from './targeting.js'
 
 /** What the operators' file says. Pure. */
 export function opsValues(document: OpsDocument): OpsValues {
-  const targeting = document.part(MODE_FLAG, 'targeting')
+  const targeting = document.part(FLAG_KEYS.mode, 'targeting')
   const canaryPercent = canaryPercentOf(targeting)
   const list = document.orgListPath()
   const orgs = list === undefined ? undefined : document.at(list)
-  const shadowRule = document.part(SHADOW_FLAG, 'targeting')
+  const shadowRule = document.part(FLAG_KEYS.shadow, 'targeting')
   const shadowPercent = shadowPercentOf(shadowRule)
-  const guardrails = defaultValue(document, GUARDRAILS_FLAG)
-  const policy = fallbackPolicySchema.safeParse(defaultValue(document, POLICY_FLAG))
-  const mode = executionModeSchema.safeParse(defaultValue(document, MODE_FLAG))
-  const route = defaultValue(document, ROUTE_FLAG)
+  const guardrails = defaultValue(document, FLAG_KEYS.guardrails)
+  const policy = fallbackPolicySchema.safeParse(defaultValue(document, FLAG_KEYS.policy))
+  const mode = executionModeSchema.safeParse(defaultValue(document, FLAG_KEYS.mode))
+  const route = defaultValue(document, FLAG_KEYS.route)
   return {
     mode: {
       value: mode.success ? mode.data : null,
@@ -38,7 +30,7 @@ export function opsValues(document: OpsDocument): OpsValues {
     guardrails: isRecord(guardrails) ? guardrails : null,
     fallbackPolicy: policy.success ? policy.data : null,
     llmRoute:
-      isRecord(route) && isTextList(route.endpoints) && !isRule(document.part(ROUTE_FLAG, 'targeting'))
+      isRecord(route) && isTextList(route.endpoints) && !isRule(document.part(FLAG_KEYS.route, 'targeting'))
         ? [...route.endpoints]
         : null,
   }

@@ -68,8 +68,10 @@ export class RpcTurns {
     const details = await this.#inTime(evaluations)
     const flags = settler.settle(caller, details)
     const known = settler.known(caller)
-    this.#note(Object.values(details), allDetails(evaluations), (late) =>
-      settler.settleLate(caller, late, known),
+    this.#note(
+      Object.values(details),
+      () => allDetails(evaluations),
+      (late) => settler.settleLate(caller, late, known),
     )
     return flags
   }
@@ -85,8 +87,9 @@ export class RpcTurns {
       budget.inTime(evaluations.override),
     ])
     budget.end()
-    const all = Promise.all([evaluations.guardrails, evaluations.policy, evaluations.override])
-    this.#note([guardrails, policy, override], all)
+    this.#note([guardrails, policy, override], () =>
+      Promise.all([evaluations.guardrails, evaluations.policy, evaluations.override]),
+    )
     return { guardrails, policy, override }
   }
 
@@ -120,9 +123,10 @@ export class RpcTurns {
   /** Draws the conclusions from one question; `keepLate` gets its answers where they came after the turn. */
   #note<Late extends object>(
     answers: readonly Answer[],
-    all: Promise<Late>,
+    all: () => Promise<Late>,
     keepLate: (late: Late) => void = () => {},
   ): void {
+    if (this.#closed) return
     const coming = this.#coming(answers)
     if (coming === 'gone') {
       this.leave()
@@ -135,7 +139,7 @@ export class RpcTurns {
       return
     }
     this.#silence ??= this.deps.clock.schedule(SILENT_MS, () => this.leave())
-    void all.then((late) => {
+    void all().then((late) => {
       if (this.#closed || this.#coming(Object.values(late)) !== 'answered') return
       this.#heard()
       // While flagd is away that is told, and what waited in a silent one comes at once when it is back.

@@ -56,8 +56,8 @@ export class FileFlags implements Flags {
       clock,
       faults: this.#faults,
       ...(deps.readFlagFile === undefined ? {} : { readFlagFile: deps.readFlagFile }),
-      onGood: (text) => {
-        this.#kept.keep(text)
+      onOpsLoaded: (text, isWhole) => {
+        if (isWhole) this.#kept.keep(text)
         this.#faults.replace('kept', [])
       },
       onChange: (file, flags) => {

@@ -1,4 +1,4 @@
-import { type FeatureFlag, FlagdCore } from '@openfeature/flagd-core'
+import type { FeatureFlag, FlagdCore } from '@openfeature/flagd-core'
 import {
   type EvaluationContext,
   type JsonValue,
@@ -10,6 +10,7 @@ import {
 import type { Clock } from '../../core/clock.js'
 import { changedFlags, type Loaded, loadFlags } from '../check/flag-source.js'
 import { type FlagIssue, isRefusing } from '../check/ops-file-check.js'
+import { flagCoreOf } from '../flag-core.js'
 import type { FaultFound, FlagFaults } from '../flag-faults.js'
 import { FLAGS_OF_FILE, type FlagFileKind } from '../flags.js'
 import type { FlagFileContent } from '../read-flag-file.js'
@@ -37,8 +38,8 @@ export interface FileProviderOptions {
   readonly faults: FlagFaults
   /** default: from the disk */
   readonly readFlagFile?: (path: string) => Promise<FlagFileContent>
-  /** Told of each content of the operators' file without a fault. */
-  onGood(text: string): void
+  /** Told of each content of the operators' file that is in force; `isWhole`: no flag of it is refused. */
+  onOpsLoaded(text: string, isWhole: boolean): void
   /** Told after the new flags are in force. */
   onChange(file: string, keys: readonly string[]): void
 }
@@ -59,15 +60,7 @@ export class FileProvider implements Provider {
 
   constructor(private readonly options: FileProviderOptions) {
     this.#sources = [this.#source('ops', options.opsFile), this.#source('override', options.overrideFile)]
-    this.#core = new FlagdCore(
-      {
-        getFlag: (key) => this.#flags.get(key),
-        getFlags: () => new Map(this.#flags),
-        getFlagSetMetadata: () => ({}),
-        setConfigurations: () => [],
-      },
-      silentSdkLogger,
-    )
+    this.#core = flagCoreOf(() => this.#flags)
   }
 
   /** Ends when both files were read once. Rejects when neither is good: READY follows when one becomes so. */
@@ -167,8 +160,8 @@ export class FileProvider implements Provider {
       source.flags = loaded.flags
       source.refusedFlags = loaded.refusedFlags
       source.known = true
-      if (source.kind === 'ops' && content.kind === 'text' && !loaded.issues.some(isRefusing))
-        this.options.onGood(content.text)
+      if (source.kind === 'ops' && content.kind === 'text')
+        this.options.onOpsLoaded(content.text, !loaded.issues.some(isRefusing))
     }
     this.#merge()
     this.options.faults.replace(

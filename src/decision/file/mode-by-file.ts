@@ -1,8 +1,8 @@
-import { FlagdCore } from '@openfeature/flagd-core'
 import type { CodeDefaults } from '../../config.js'
 import type { ExecutionMode } from '../../protocol/modes.js'
 import { type Caller, evaluationContext } from '../caller.js'
 import { loadFlags } from '../check/flag-source.js'
+import { flagCoreOf } from '../flag-core.js'
 import { FLAG_KEYS } from '../flags.js'
 import { silentSdkLogger } from '../sdk-logger.js'
 import { parseMode } from '../values/flag-result.js'
@@ -18,15 +18,7 @@ export function modeByFile(
   const loaded = loadFlags({ kind: 'text', text }, 'ops', new Map())
   const flags = loaded.kind === 'loaded' ? loaded.flags : new Map()
   const enabledOrgs = new Set(environment.enabledOrgs)
-  const core = new FlagdCore(
-    {
-      getFlag: (key) => flags.get(key),
-      getFlags: () => new Map(flags),
-      getFlagSetMetadata: () => ({}),
-      setConfigurations: () => [],
-    },
-    silentSdkLogger,
-  )
+  const core = flagCoreOf(() => flags)
   return (caller) => {
     const otherwise = enabledOrgs.has(caller.orgId) ? 'runtime_orchestrator' : environment.mode
     const context = evaluationContext(caller)

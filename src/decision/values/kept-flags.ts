@@ -1,10 +1,11 @@
-import { type FeatureFlag, FlagdCore } from '@openfeature/flagd-core'
+import type { FlagdCore } from '@openfeature/flagd-core'
 import type { EvaluationDetails, JsonValue, ResolutionDetails } from '@openfeature/server-sdk'
 import type { Clock, Timer } from '../../core/clock.js'
 import type { KeptTexts } from '../../core/sqlite/kept-texts.js'
 import { type Caller, evaluationContext, NOBODY } from '../caller.js'
 import { loadFlags } from '../check/flag-source.js'
 import { checkFlagDocument, isRefusing } from '../check/ops-file-check.js'
+import { flagCoreOf } from '../flag-core.js'
 import type { FaultFound } from '../flag-faults.js'
 import { FLAG_KEYS, FLAGS_OF_FILE, type FlagsOrigin } from '../flags.js'
 import { silentSdkLogger } from '../sdk-logger.js'
@@ -129,22 +130,10 @@ export class KeptFlags {
   #take(text: string, at: number): void {
     const loaded = loadFlags({ kind: 'text', text }, 'ops', new Map())
     if (loaded.kind === 'refused') return
-    this.#core = coreOf(loaded.flags)
+    this.#core = flagCoreOf(() => loaded.flags)
     this.#keys = new Set(loaded.flags.keys())
     this.#at = at
   }
-}
-
-function coreOf(flags: ReadonlyMap<string, FeatureFlag>): FlagdCore {
-  return new FlagdCore(
-    {
-      getFlag: (key) => flags.get(key),
-      getFlags: () => new Map(flags),
-      getFlagSetMetadata: () => ({}),
-      setConfigurations: () => [],
-    },
-    silentSdkLogger,
-  )
 }
 
 /** One flag of it that is refused would be missing at the next start, though its last good value is in force now. */

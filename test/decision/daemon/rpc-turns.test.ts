@@ -262,4 +262,17 @@ describe('turns by resolver rpc', () => {
     await settled()
     expect(clock.pending()).to.equal(0)
   })
+
+  it('leave no timer behind where they are closed while a turn waits', async () => {
+    const { clock, turns, daemon } = setUp()
+    await turns.probe()
+    daemon.answers = false
+    const waiting = turns.forTurn(me)
+    turns.close()
+    clock.advance(49)
+    clock.advance(1)
+    await waiting
+    await settled()
+    expect(clock.pending()).to.equal(0)
+  })
 })

@@ -142,6 +142,25 @@ describe("the operators' flags, kept for the next start", () => {
     expect((await kept.read('ops-flags'))?.text).to.equal(OPS)
   })
 
+  it('are not told as in force once the file is read, though a flag of it is refused', async () => {
+    await goodStart()
+    writeFileSync(opsFile(), BROKEN)
+    const flags = await start()
+    await expectKept(flags)
+    saveByRename(opsFile(), opsDocument({ mode: 'runtime_orchestrator', guardrails: { gapMs: -1 } }))
+    await until('the file', () => flags.origin() === 'source')
+    await until('the refused flag', () =>
+      flags.status().faults.some(({ message }) => message.includes('gapMs')),
+    )
+    expect(
+      flags
+        .status()
+        .faults.map(({ message }) => message)
+        .join(),
+    ).to.not.include('kept at')
+    expect((await kept.read('ops-flags'))?.text).to.equal(OPS)
+  })
+
   it('say that there are none, or that the database has not answered yet', async () => {
     writeFileSync(opsFile(), BROKEN)
     expect((await start()).origin()).to.equal('nothing')
