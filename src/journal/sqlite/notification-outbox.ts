@@ -25,6 +25,8 @@ export class NotificationOutbox {
   readonly #all: SqlStatement
   readonly #take: SqlStatement
   readonly #owner: string
+  /** acknowledged, but not yet deleted from the file */
+  readonly #acknowledged = new Set<string>()
   /** when, by our own monotonic clock, another's notification was first seen as it is */
   #seen = new Map<string, { readonly stamp: number; readonly since: number }>()
 
@@ -56,8 +58,14 @@ export class NotificationOutbox {
     this.#bound.run()
   }
 
+  /** From now on nobody here sends it again; `delete` removes it from the file. */
   acknowledge(id: string): void {
+    this.#acknowledged.add(id)
+  }
+
+  delete(id: string): void {
     this.#delete.run(id)
+    this.#acknowledged.delete(id)
   }
 
   /** A sign of life for all of ours. */
@@ -77,6 +85,7 @@ export class NotificationOutbox {
     const claimed: PendingNotification[] = []
     for (const [id, owner, stamp, values] of this.#all.all()) {
       const key = String(id)
+      if (this.#acknowledged.has(key)) continue
       const before = this.#seen.get(key)
       const sight =
         before !== undefined && before.stamp === stamp ? before : { stamp: Number(stamp), since: now }

@@ -128,7 +128,10 @@ class SqliteJournal implements Journal {
       this.#keep({ kind: 'notification', entry: { id, notice } })
       return id
     },
-    acknowledge: (id) => this.#keep({ kind: 'acknowledged', entry: { id } }),
+    acknowledge: (id) => {
+      this.#outbox.acknowledge(id)
+      this.#keep({ kind: 'acknowledged', entry: { id } })
+    },
     claim: () => this.#claim(),
   }
   readonly #comparisons: SpanPages
@@ -377,7 +380,7 @@ class SqliteJournal implements Journal {
         this.#outbox.keep(entry.id, entry.notice)
         return
       case 'acknowledged':
-        this.#outbox.acknowledge(entry.id)
+        this.#outbox.delete(entry.id)
         return
     }
   }

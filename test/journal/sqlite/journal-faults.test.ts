@@ -310,6 +310,21 @@ describe('the SQLite journal', () => {
     }).timeout(20_000)
   })
 
+  it('sends no notification again whose acknowledgement still waits to be written', async () => {
+    const clock = manualClock()
+    const { notifications } = open(clock)
+    const id = notifications.keep(trip(1))
+    await journal?.transitions(1)
+    const other = openSqlite(directory.path('chat.db'), JOURNAL_SCHEMA)
+    other.exec('BEGIN IMMEDIATE')
+    notifications.acknowledge(id)
+    clock.advance(1_000)
+    const claimed = notifications.claim()
+    other.exec('COMMIT')
+    other.close()
+    expect(await claimed).to.deep.equal([])
+  })
+
   it('says once that it cannot be read', async () => {
     const kept = open()
     const database = openSqlite(directory.path('chat.db'), JOURNAL_SCHEMA)
