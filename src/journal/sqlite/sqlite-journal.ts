@@ -18,19 +18,7 @@ import type {
   KeptExecution,
   Span,
 } from '../comparison.js'
-import {
-  type ComparisonEntry,
-  comparisonEntry,
-  type DropEntry,
-  type EditEntry,
-  type ExecutionEntry,
-  editEntry,
-  executionEntry,
-  type SampleEntry,
-  sampleEntry,
-  type TransitionEntry,
-  transitionEntry,
-} from '../entries.js'
+import { comparisonEntry, editEntry, executionEntry, sampleEntry, transitionEntry } from '../entries.js'
 import { executedForOf, executionOf, FOR_PLACE } from '../facts.js'
 import type {
   EvidenceSample,
@@ -51,6 +39,7 @@ import { JournalStatements, TABLES, type Table } from './journal-statements.js'
 import { NotificationOutbox } from './notification-outbox.js'
 import { PAGE_ROWS, PagedReads } from './paged-reads.js'
 import { Pruning } from './pruning.js'
+import { type QueuedEntry, rankOf, weightOf, writeEntry } from './queued-entries.js'
 import { JOURNAL_SCHEMA } from './schema.js'
 import { type Position, type SpanFilter, SpanPages } from './span-pages.js'
 import { WriteBehind } from './write-behind.js'
@@ -63,34 +52,8 @@ export interface SqliteJournalOptions {
   readonly self?: { readonly replica: string; readonly nonce: string }
 }
 
-type Entry =
-  | { readonly kind: 'transition'; readonly entry: TransitionEntry }
-  | { readonly kind: 'sample'; readonly entry: SampleEntry }
-  | { readonly kind: 'comparison'; readonly entry: ComparisonEntry }
-  | { readonly kind: 'execution'; readonly entry: ExecutionEntry }
-  | { readonly kind: 'drops'; readonly entry: DropEntry }
-  | { readonly kind: 'edit'; readonly entry: EditEntry }
-  | { readonly kind: 'notification'; readonly entry: PendingNotification }
-  | { readonly kind: 'acknowledged'; readonly entry: { readonly id: string } }
-
-/** Which entries make way for which where too many wait. */
-const RANK = {
-  transition: 2,
-  notification: 2,
-  acknowledged: 2,
-  edit: 2,
-  sample: 1,
-  comparison: 0,
-  execution: 0,
-  drops: 0,
-} as const
-
 /** entries that may wait for a disk that takes none */
 const MAX_WAITING = 1_000
-/** a comparison with its content takes so many times as long to write as one without: up to 0.3 ms */
-const CONTENT_WEIGHT = 20
-/** its row is looked for among those of the same minute, of all replicas */
-const DROPS_WEIGHT = 5
 /** oldest rows of a table that one transaction may delete; those of contents are large, and overwritten */
 const PRUNE_STEPS: Readonly<Record<Table, number>> = {
   transitions: 200,
@@ -117,7 +80,7 @@ class SqliteJournal implements Journal {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #retention: Retention
-  readonly #writer: WriteBehind<Entry>
+  readonly #writer: WriteBehind<QueuedEntry>
   readonly #reads: PagedReads
   readonly #pruning: Pruning
   readonly #age: AgeReference
@@ -176,7 +139,7 @@ class SqliteJournal implements Journal {
     this.#writer = new WriteBehind({
       clock,
       maxWaiting: MAX_WAITING,
-      weight,
+      weight: weightOf,
       write: (entries) => this.#write(entries),
       faultKind: (error) => (isBusy(error) ? 'locked' : isStorageFault(error) ? 'unwritable' : 'impossible'),
       onTrouble: (error) =>
@@ -340,9 +303,9 @@ class SqliteJournal implements Journal {
   }
 
   /** @param entry undefined for what could not be made one */
-  #keep(entry: Entry | undefined): void {
+  #keep(entry: QueuedEntry | undefined): void {
     if (entry === undefined) this.#writer.drop()
-    else this.#writer.add(entry, RANK[entry.kind])
+    else this.#writer.add(entry, rankOf(entry))
   }
 
   /** What was counted goes its way, before its minute is over if somebody asks or the journal is closed. */
@@ -350,39 +313,10 @@ class SqliteJournal implements Journal {
     for (const entry of this.#minute.take()) this.#keep({ kind: 'drops', entry })
   }
 
-  #write(entries: readonly Entry[]): void {
+  #write(entries: readonly QueuedEntry[]): void {
     this.#database.transaction(() => {
-      for (const entry of entries) this.#writeOne(entry)
+      for (const entry of entries) writeEntry(entry, this.#statements, this.#outbox)
     })
-  }
-
-  #writeOne({ kind, entry }: Entry): void {
-    switch (kind) {
-      case 'transition':
-        this.#statements.insertTransition(entry)
-        return
-      case 'sample':
-        this.#statements.insertSample(entry)
-        return
-      case 'comparison':
-        this.#statements.insertComparison(entry)
-        return
-      case 'execution':
-        this.#statements.insertExecution(entry)
-        return
-      case 'drops':
-        this.#statements.insertDrops(entry)
-        return
-      case 'edit':
-        this.#statements.insertEdit(entry)
-        return
-      case 'notification':
-        this.#outbox.keep(entry.id, entry.notice)
-        return
-      case 'acknowledged':
-        this.#outbox.delete(entry.id)
-        return
-    }
   }
 
   async *#facts(pages: SpanPages, filter: SpanFilter): AsyncGenerator<readonly unknown[]> {
@@ -420,11 +354,6 @@ function newestAt(statements: JournalStatements): number | undefined {
   } catch {
     return undefined
   }
-}
-
-function weight({ kind, entry }: Entry): number {
-  if (kind === 'drops') return DROPS_WEIGHT
-  return kind === 'comparison' && entry.content !== undefined ? CONTENT_WEIGHT : 1
 }
 
 /** place of `seq` in a row of samples */
