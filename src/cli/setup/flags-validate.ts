@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { errorCode, errorText } from '../../core/errors.js'
-import { checkFlagDocument, type FlagIssue } from '../../decision/check/ops-file-check.js'
+import { checkFlagDocument } from '../../decision/check/ops-file-check.js'
 import type { FlagFileKind } from '../../decision/flags.js'
 import { type Output, processOutput } from '../text/output.js'
+import { type FileReport, VALIDATE_OPTIONS, validate } from './file-reports.js'
 
 const HELP = `Finds what a flagd, its provider or this service would refuse in the flag files, and what they would
 take otherwise than it is meant.
@@ -23,56 +24,38 @@ Options:
 Exit code: 0 no errors, 1 errors found, 2 wrong usage or a file that cannot be read.
 `
 
-/** One file and what is wrong with it; `unreadable` when it could not be looked at. */
-interface Report {
-  readonly file: string
+interface Report extends FileReport {
   readonly kind: FlagFileKind
-  readonly issues: readonly FlagIssue[]
-  readonly unreadable?: string
 }
 
 /** `chat-cutover flags validate`. @returns the exit code */
-export function runFlagsValidate(
+export const runFlagsValidate = (
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>> = process.env,
   output: Output = processOutput,
-): number {
-  const options = parseOptions(argv, output)
-  if (options === undefined) return 2
-  if (options.help) {
-    output.out(HELP)
-    return 0
-  }
-  const reports = filesToCheck(options, env).map(({ file, kind }) => checkFile(file, kind))
-  if (options.json) output.out(`${JSON.stringify(asJson(reports), null, 2)}\n`)
-  else for (const report of reports) print(report, output)
-  if (reports.some(({ unreadable }) => unreadable !== undefined)) return 2
-  return reports.every(isValid) ? 0 : 1
-}
+): number =>
+  validate(
+    {
+      name: 'flags validate',
+      help: HELP,
+      parse: () => parseOptions(argv),
+      check: (options) => filesToCheck(options, env).map(({ file, kind }) => checkFile(file, kind)),
+    },
+    output,
+  )
 
 interface Options {
-  readonly help: boolean
-  readonly json: boolean
   readonly override: readonly string[]
   readonly files: readonly string[]
 }
 
-function parseOptions(argv: readonly string[], output: Output): Options | undefined {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        help: { type: 'boolean', short: 'h', default: false },
-        json: { type: 'boolean', default: false },
-        override: { type: 'string', multiple: true, default: [] },
-      },
-    })
-    return { help: values.help, json: values.json, override: values.override, files: positionals }
-  } catch (thrown) {
-    output.err(`${errorText(thrown)}\nTry: chat-cutover flags validate --help\n`)
-    return undefined
-  }
+function parseOptions(argv: readonly string[]) {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: { ...VALIDATE_OPTIONS, override: { type: 'string', multiple: true, default: [] } },
+  })
+  return { ...values, files: positionals }
 }
 
 function filesToCheck(
@@ -99,33 +82,6 @@ function checkFile(file: string, kind: FlagFileKind): Report {
   try {
     return { file, kind, issues: checkFlagDocument(readFileSync(file, 'utf8'), kind) }
   } catch (thrown) {
-    return { file, kind, issues: [], unreadable: errorCode(thrown) ?? errorText(thrown) }
-  }
-}
-
-function isValid({ issues, unreadable }: Report): boolean {
-  return unreadable === undefined && issues.every(({ severity }) => severity !== 'error')
-}
-
-function print(report: Report, { out, err }: Output): void {
-  const { file, issues, unreadable } = report
-  if (unreadable !== undefined) {
-    err(`${file}: cannot be read: ${unreadable}\n`)
-    return
-  }
-  for (const { line, column, path, message, severity } of issues)
-    out(`${file}:${line}:${column}: ${severity}: ${path === '' ? '' : `${path}: `}${message}\n`)
-  if (isValid(report)) out(`${file}: good\n`)
-}
-
-function asJson(reports: readonly Report[]): object {
-  return {
-    valid: reports.every(isValid),
-    files: reports.map(({ file, kind, issues, unreadable }) => ({
-      file,
-      kind,
-      ...(unreadable === undefined ? {} : { unreadable }),
-      issues,
-    })),
+    return { file, kind, unreadable: errorCode(thrown) ?? errorText(thrown), issues: [] }
   }
 }

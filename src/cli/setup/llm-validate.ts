@@ -1,8 +1,7 @@
 import { parseArgs } from 'node:util'
-import { errorText } from '../../core/errors.js'
-import type { EndpointFault } from '../../llm/endpoint-file.js'
 import { loadEndpoints } from '../../llm/load-endpoints.js'
 import { type Output, processOutput } from '../text/output.js'
+import { type FileReport, VALIDATE_OPTIONS, validate } from './file-reports.js'
 
 const HELP = `Finds what this service would refuse in a file of LLM endpoints.
 
@@ -18,63 +17,40 @@ Options:
 Exit code: 0 no errors, 1 errors found, 2 wrong usage or a file that cannot be read.
 `
 
-type Severity = 'error' | 'warning'
-type Issue = Omit<EndpointFault, 'about'> & { readonly severity: Severity }
-
-interface Report {
-  readonly file: string
-  readonly issues: readonly Issue[]
-  readonly unreadable?: string
-}
-
 /** `chat-cutover llm validate`. @returns the exit code */
-export function runLlmValidate(
+export const runLlmValidate = (
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>> = process.env,
   output: Output = processOutput,
-): number {
-  const options = parseOptions(argv, output)
-  if (options === undefined) return 2
-  if (options.help) {
-    output.out(HELP)
-    return 0
-  }
-  const files = options.files.length > 0 ? options.files : [env.CHAT_LLM_FILE ?? ''].filter(Boolean)
-  if (files.length === 0) {
-    output.err('No file: name one, or set CHAT_LLM_FILE.\nTry: chat-cutover llm validate --help\n')
-    return 2
-  }
-  const reports = files.map((file) => checkFile(file, env, options.keys ? 'error' : 'warning'))
-  if (options.json)
-    output.out(`${JSON.stringify({ valid: reports.every(isValid), files: reports }, null, 2)}\n`)
-  else for (const report of reports) print(report, output)
-  if (reports.some(({ unreadable }) => unreadable !== undefined)) return 2
-  return reports.every(isValid) ? 0 : 1
-}
-
-function parseOptions(argv: readonly string[], output: Output) {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        help: { type: 'boolean', short: 'h', default: false },
-        json: { type: 'boolean', default: false },
-        keys: { type: 'boolean', default: false },
+): number =>
+  validate(
+    {
+      name: 'llm validate',
+      help: HELP,
+      parse: () => parseOptions(argv),
+      check({ files: named, keys }) {
+        const files = named.length > 0 ? named : [env.CHAT_LLM_FILE ?? ''].filter(Boolean)
+        if (files.length === 0) return 'No file: name one, or set CHAT_LLM_FILE.'
+        return files.map((file) => checkFile(file, env, keys ? 'error' : 'warning'))
       },
-    })
-    return { ...values, files: positionals }
-  } catch (thrown) {
-    output.err(`${errorText(thrown)}\nTry: chat-cutover llm validate --help\n`)
-    return undefined
-  }
+    },
+    output,
+  )
+
+function parseOptions(argv: readonly string[]) {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: { ...VALIDATE_OPTIONS, keys: { type: 'boolean', default: false } },
+  })
+  return { ...values, files: positionals }
 }
 
 function checkFile(
   file: string,
   env: Readonly<Record<string, string | undefined>>,
-  missingKey: Severity,
-): Report {
+  missingKey: 'error' | 'warning',
+): FileReport {
   const loaded = loadEndpoints(file, env)
   switch (loaded.kind) {
     case 'unreadable':
@@ -90,19 +66,4 @@ function checkFile(
         })),
       }
   }
-}
-
-function isValid({ issues, unreadable }: Report): boolean {
-  return unreadable === undefined && issues.every(({ severity }) => severity !== 'error')
-}
-
-function print(report: Report, { out, err }: Output): void {
-  const { file, issues, unreadable } = report
-  if (unreadable !== undefined) {
-    err(`${file}: cannot be read: ${unreadable}\n`)
-    return
-  }
-  for (const { line, column, path, message, severity } of issues)
-    out(`${file}:${line}:${column}: ${severity}: ${path === '' ? '' : `${path}: `}${message}\n`)
-  if (isValid(report)) out(`${file}: good\n`)
 }

@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import {
   type FallbackStatus,
   fallbackStatusSchema,
@@ -9,6 +8,7 @@ import {
 import { type CommandSpec, collected, type Invocation, wholeNumber } from '../command/invocation.js'
 import { moment } from '../text/format.js'
 import { oneLine, table } from '../text/table.js'
+import { historyPageCommand } from './history-page.js'
 import { fallbackLines } from './status-lines.js'
 
 const MAX_TTL_SECONDS = 30 * 86_400
@@ -60,32 +60,14 @@ export const resetCommand: CommandSpec = {
   },
 }
 
-export const historyCommand: CommandSpec = {
+export const historyCommand = historyPageCommand({
   words: ['fallback', 'history'],
-  section: 'see',
   summary: { en: 'what happened to the fallback, newest first', 'zh-CN': '回退的变更记录，最新在前' },
-  define: (command, t) =>
-    void command
-      .option('--limit <n>', t('so many entries (20)', '条数（20）'), wholeNumber(1, 500, t))
-      .option(
-        '--before <id>',
-        t('older than this entry', '早于此条'),
-        wholeNumber(1, Number.MAX_SAFE_INTEGER, t),
-      ),
   examples: ['fallback history', "fallback history --json | jq '.[0].evidence'"],
-  remote: true,
-  async run(invocation) {
-    const { given, t } = invocation
-    const query = { limit: String(given.number('limit') ?? 20), before: given.number('before')?.toString() }
-    const { data } = await invocation
-      .client()
-      .ask({ path: '/runtime/fallback/history', query }, z.array(transitionSchema))
-    if (invocation.json) invocation.printJson(data)
-    else if (data.length === 0) invocation.print(`${t('Nothing yet.', '暂无记录。')}\n`)
-    else invocation.print(historyTable(data, invocation))
-    return 0
-  },
-}
+  path: '/runtime/fallback/history',
+  entry: transitionSchema,
+  text: historyTable,
+})
 
 function told(status: FallbackStatus, invocation: Invocation): 0 {
   if (invocation.json) invocation.printJson(status)

@@ -1,10 +1,10 @@
-import { z } from 'zod'
 import { flagsViewSchema } from '../../protocol/flag-edit.js'
 import { type FlagEditEntry, flagEditEntrySchema, type KeptChange } from '../../protocol/flag-edit-record.js'
-import { type CommandSpec, type Invocation, wholeNumber } from '../command/invocation.js'
+import type { CommandSpec, Invocation } from '../command/invocation.js'
 import { changeLines } from '../edit/edit-flags.js'
 import { moment } from '../text/format.js'
 import { oneLine, table } from '../text/table.js'
+import { historyPageCommand } from './history-page.js'
 import { flagLines } from './status.js'
 
 export const flagsShowCommand: CommandSpec = {
@@ -34,32 +34,14 @@ export const flagsShowCommand: CommandSpec = {
   },
 }
 
-export const flagsHistoryCommand: CommandSpec = {
+export const flagsHistoryCommand = historyPageCommand({
   words: ['flags', 'history'],
-  section: 'see',
   summary: { en: 'who edited the flags by the API, and what', 'zh-CN': '通过 API 修改 flag 的记录' },
-  define: (command, t) =>
-    void command
-      .option('--limit <n>', t('so many entries (20)', '条数（20）'), wholeNumber(1, 500, t))
-      .option(
-        '--before <id>',
-        t('older than this entry', '早于此条'),
-        wholeNumber(1, Number.MAX_SAFE_INTEGER, t),
-      ),
   examples: ['flags history', 'flags history --limit 5 --json'],
-  remote: true,
-  async run(invocation) {
-    const { given, t } = invocation
-    const query = { limit: String(given.number('limit') ?? 20), before: given.number('before')?.toString() }
-    const { data } = await invocation
-      .client()
-      .ask({ path: '/runtime/flags/history', query }, z.array(flagEditEntrySchema))
-    if (invocation.json) invocation.printJson(data)
-    else if (data.length === 0) invocation.print(`${t('Nothing yet.', '暂无记录。')}\n`)
-    else for (const entry of data) invocation.print(entryText(entry, invocation))
-    return 0
-  },
-}
+  path: '/runtime/flags/history',
+  entry: flagEditEntrySchema,
+  text: (entries, invocation) => entries.map((entry) => entryText(entry, invocation)).join(''),
+})
 
 function entryText({ id, at, userId, orgId, changes }: FlagEditEntry, invocation: Invocation): string {
   const head = `${id}  ${moment(at)}  ${oneLine(userId)} (${oneLine(orgId)})`

@@ -1,0 +1,79 @@
+import { errorText } from '../../core/errors.js'
+import type { Output } from '../text/output.js'
+
+/** One thing wrong in a file. */
+interface FileIssue {
+  /** both 1-based */
+  readonly line: number
+  readonly column: number
+  /** empty for the whole file */
+  readonly path: string
+  readonly message: string
+  readonly severity: 'error' | 'warning'
+}
+
+/** One file and what is wrong with it; `unreadable`: why it could not be looked at. */
+export interface FileReport {
+  readonly file: string
+  readonly unreadable?: string
+  readonly issues: readonly FileIssue[]
+}
+
+/** For `parseArgs`: the options of every such command. */
+export const VALIDATE_OPTIONS = {
+  help: { type: 'boolean', short: 'h', default: false },
+  json: { type: 'boolean', default: false },
+} as const
+
+interface Validation<Options> {
+  /** as it is typed behind chat-cutover */
+  readonly name: string
+  readonly help: string
+  /** @throws where the words are wrong */
+  parse(): Options
+  /** The files in their order, or what is wrong with the call. */
+  check(options: Options): readonly FileReport[] | string
+}
+
+/** Checks files and tells what is wrong. @returns the exit code: 0 no errors, 1 errors, 2 wrong usage or an unreadable file */
+export function validate<Options extends { readonly help: boolean; readonly json: boolean }>(
+  { name, help, parse, check }: Validation<Options>,
+  output: Output,
+): number {
+  const refuse = (fault: string): number => {
+    output.err(`${fault}\nTry: chat-cutover ${name} --help\n`)
+    return 2
+  }
+  let options: Options
+  try {
+    options = parse()
+  } catch (thrown) {
+    return refuse(errorText(thrown))
+  }
+  if (options.help) {
+    output.out(help)
+    return 0
+  }
+  const files = check(options)
+  if (typeof files === 'string') return refuse(files)
+  const valid = files.every(isValid)
+  if (options.json) output.out(`${JSON.stringify({ valid, files }, null, 2)}\n`)
+  else for (const report of files) print(report, output)
+  if (files.some(({ unreadable }) => unreadable !== undefined)) return 2
+  return valid ? 0 : 1
+}
+
+function isValid({ issues, unreadable }: FileReport): boolean {
+  return unreadable === undefined && issues.every(({ severity }) => severity !== 'error')
+}
+
+function print(report: FileReport, { out, err }: Output): void {
+  const { file, issues, unreadable } = report
+  if (unreadable !== undefined) {
+    err(`${file}: cannot be read: ${unreadable}\n`)
+    return
+  }
+  for (const { line, column, path, message, severity } of issues)
+    out(`${file}:${line}:${column}: ${severity}: ${path === '' ? '' : `${path}: `}${message}\n`)
+  if (isValid(report)) out(`${file}: good\n`)
+}
