@@ -65,7 +65,8 @@ function notACommand(argv: readonly string[], { output }: Surroundings, language
   const [group = '', verb] = argv
   const under = commandsUnder(group)
   if (under.length === 0) {
-    output.err(`${t('Unknown command', '未知命令')}: ${group}\n\n${overview(language)}`)
+    const fault = t(`Unknown command: ${group}.`, `未知命令：${group}。`)
+    output.err(`${fault}\n${t('Try: ', '请参阅：')}chat-cutover --help\n`)
     return 2
   }
   if (verb === '-h' || verb === '--help') {
@@ -75,10 +76,10 @@ function notACommand(argv: readonly string[], { output }: Surroundings, language
   const all = under.map(({ words }) => `chat-cutover ${words.join(' ')}`).join(', ')
   const fault =
     verb === undefined
-      ? t(`What about ${group}? `, `${group} 后缺少子命令。`)
+      ? t(`A word is missing behind ${group}. `, `${group} 后缺少子命令。`)
       : t(`Unknown command: ${group} ${verb}. `, `未知命令：${group} ${verb}。`)
-  const there = under.length === 1 ? t('There is', '可用') : t('There are', '可用')
-  output.err(`${fault}${there}: ${all}\n${t('Try', '请参阅')}: chat-cutover ${group} --help\n`)
+  const there = under.length === 1 ? t('There is: ', '可用：') : t('There are: ', '可用：')
+  output.err(`${fault}${there}${all}\n${t('Try: ', '请参阅：')}chat-cutover ${group} --help\n`)
   return 2
 }
 

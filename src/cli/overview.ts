@@ -19,7 +19,9 @@ export function overview(language: Language): string {
   const t = sayIn(language)
   const sections = SECTIONS.flatMap((section) => {
     const commands = COMMANDS.filter((command) => command.section === section)
-    return commands.length === 0 ? [] : [`${TITLES[section][language]}:\n${commandLines(commands, language)}`]
+    return commands.length === 0
+      ? []
+      : [`${TITLES[section][language]}${t(':', '：')}\n${commandLines(commands, language)}`]
   })
   return `${t(
     'chat-cutover: moves chat traffic from a direct LLM to an agent runtime by flags, and back by itself.',
@@ -52,7 +54,7 @@ export function groupHelp(group: string, language: Language): string {
 ${t('Commands:', '命令：')}
 ${commandLines(commandsUnder(group), language)}
 ${t('Options:', '选项：')}
-  -h, --help           ${t('this text; of a command its own', '本说明；各命令另有说明')}
+  -h, --help           ${t('this text; behind a command its own', '本说明；各命令另有说明')}
 
 ${exitCodes(language)}
 `

@@ -49,8 +49,8 @@ describe('chat-cutover', () => {
 
   const wrong: [argv: string[], said: string][] = [
     [[], 'Usage: chat-cutover <command>'],
-    [['basline'], 'Unknown command: basline'],
-    [['flags'], 'There are: chat-cutover flags show'],
+    [['basline'], 'Unknown command: basline.\nTry: chat-cutover --help\n'],
+    [['flags'], 'A word is missing behind flags. There are: chat-cutover flags show'],
     [['llm'], 'There are: chat-cutover llm validate, chat-cutover llm schema'],
     [['llm', 'check'], 'Unknown command: llm check'],
     [['flags', 'check'], 'Unknown command: flags check'],

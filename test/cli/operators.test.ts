@@ -100,6 +100,7 @@ describe('chat-cutover against the service', () => {
   it('metrics: of all orgs and of one', async () => {
     const busy = {
       ...NOTHING,
+      p95FirstContentMs: 40,
       total: 50,
       success: 48,
       error: 2,
@@ -110,8 +111,10 @@ describe('chat-cutover against the service', () => {
     edge.windows.held.set('runtime_orchestrator', busy)
     edge.windows.held.set('org-1/direct_llm', { ...busy, avgLatencyMs: 1250, p50LatencyMs: 900 })
     expect(await well(['metrics'])).to.match(
-      /\nExecutions +0 +50\nError rate +- +4\.0%\nTimeout rate +- +2\.0%\n/,
+      /\nExecutions +0 +50\nError rate +- +4\.0%\nTimeout rate +- +2\.0%\n[\s\S]*\nFirst content, P95 +- +40 ms\n/,
     )
+    edge.windows.held.set('runtime_orchestrator', { ...busy, p95FirstContentMs: 0 })
+    expect(await well(['metrics']), 'none got as far').to.match(/\nFirst content, P95 +- +-\n/)
     expect(await well(['metrics', 'org-1'])).to.match(
       /\nExecutions +50 +0\n[\s\S]*\nMean latency +1\.25 s +-\nP50 .*900 ms/,
     )
@@ -233,7 +236,7 @@ describe('chat-cutover against what answers otherwise', () => {
   }
 
   for (const [status, code, hint] of [
-    [401, 'unauthorized', /CHAT_TOKEN holds the token that was sent\. .*chat-cutover login/],
+    [401, 'unauthorized', /\n {2}The token came from CHAT_TOKEN\. .*chat-cutover login/],
     [403, 'forbidden', /CHAT_OPERATOR_ROLE/],
     [412, 'precondition_failed', /flags show/],
     [422, 'unprocessable', /Nothing was written/],

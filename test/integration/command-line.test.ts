@@ -164,6 +164,8 @@ describe('the command line against the running service', function () {
     await Promise.all(replicas.map((one) => one.end('SIGKILL')))
     const { code, err } = await run(['status'])
     expect(code).to.equal(1)
-    expect(err).to.match(/^No service at http:\S+: ECONNREFUSED\. Profile "default" says where it is\n$/)
+    expect(err).to.match(
+      /^No service at http:\S+: ECONNREFUSED\. Start it, or correct the address \(from profile "default"\)\n$/,
+    )
   })
 })

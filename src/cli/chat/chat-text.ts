@@ -62,7 +62,7 @@ function linesOf(message: Block, { t, style }: Invocation): string[] {
     case 'skill_result':
       return [resultLine(message.data.skillName, message.data, style)]
     case 'file':
-      return [`${t('File', '文件')}: ${oneLine(message.data.filename)} ${oneLine(message.data.url)}`]
+      return [`${t('File: ', '文件：')}${oneLine(message.data.filename)} ${oneLine(message.data.url)}`]
   }
 }
 

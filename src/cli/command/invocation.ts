@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Clock } from '../../core/clock.js'
-import { connectionOf } from '../service/connection.js'
+import { type Connection, connectionOf } from '../service/connection.js'
 import { createServiceClient, DEFAULT_DEADLINE_MS, type ServiceClient } from '../service/service-client.js'
 import type { ExitCode } from '../text/command-error.js'
 import { type Language, type Say, sayIn, type Text } from '../text/language.js'
@@ -48,10 +48,8 @@ export class Given {
 }
 
 export interface ClientWish {
-  /** in place of the address that is given otherwise */
-  readonly url?: string
-  /** of that address, in place of the token that is given otherwise */
-  readonly token?: string
+  /** in place of the address and token that are given otherwise */
+  readonly connection?: Connection
   /** ms for one call, in place of --timeout */
   readonly deadlineMs?: number
   /** for what is to be done although, or because, Ctrl-C was pressed */
@@ -84,14 +82,10 @@ export function createInvocation(around: Surroundings, language: Language, given
     json: given.is('json'),
     print: (text) => output.out(text),
     printJson: (value) => output.out(`${JSON.stringify(value, null, 2)}\n`),
-    client({ afterInterrupt = false, token, url, deadlineMs } = {}) {
-      const named = { url: url ?? given.text('url'), profile: given.text('profile') }
-      const connection =
-        url !== undefined && token !== undefined
-          ? { url, urlFrom: '--url', token, tokenFrom: t('The token', '该令牌') }
-          : connectionOf(named, env, t)
+    client({ afterInterrupt = false, connection, deadlineMs } = {}) {
+      const named = { url: given.text('url'), profile: given.text('profile') }
       const seconds = given.number('timeout')
-      return createServiceClient(connection, {
+      return createServiceClient(connection ?? connectionOf(named, env, t), {
         language,
         deadlineMs: deadlineMs ?? (seconds === undefined ? DEFAULT_DEADLINE_MS : seconds * 1000),
         ...(afterInterrupt ? {} : { interrupted: around.interrupted() }),
@@ -139,7 +133,7 @@ export const wholeNumber =
     if (/^\d+$/.test(text) && value >= least && value <= most) return value
     throw new InvalidArgumentError(
       t(
-        `must be a whole number from ${least} to ${most}, not ${text}`,
+        `It must be a whole number from ${least} to ${most}, not ${text}`,
         `必须是 ${least} 到 ${most} 的整数，而不是 ${text}`,
       ),
     )

@@ -1,11 +1,12 @@
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
+import { Interrupted } from '../text/command-error.js'
 import type { Surroundings } from './invocation.js'
 
 /** characters; a token is a request header, and those are bounded */
 const MAX_LENGTH = 65_536
 
-/** One line that a pipe brings, or a person types unseen. Empty where there is none, or after Ctrl-C. */
+/** One line that a pipe brings, or a person types unseen; empty where there is none. @throws Interrupted by Ctrl-C */
 export async function readSecret(
   prompt: string,
   { input, output }: Pick<Surroundings, 'input' | 'output'>,
@@ -16,11 +17,22 @@ export async function readSecret(
   // As a terminal, readline itself shows what is typed: here on nothing.
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input, output: silent, terminal: isTyped })
-  const close = (): void => lines.close()
+  let isInterrupted = false
+  const close = (): void => {
+    isInterrupted = true
+    lines.close()
+  }
   interrupted.addEventListener('abort', close)
+  // While readline reads a terminal, Ctrl-C is a key and no signal.
+  lines.once('SIGINT', close)
   try {
-    for await (const line of lines) return line.trim().slice(0, MAX_LENGTH)
-    return ''
+    let given = ''
+    for await (const line of lines) {
+      given = line.trim().slice(0, MAX_LENGTH)
+      break
+    }
+    if (isInterrupted || interrupted.aborted) throw new Interrupted()
+    return given
   } finally {
     interrupted.removeEventListener('abort', close)
     lines.close()

@@ -102,6 +102,6 @@ function parsingEnded(
   if (ended.exitCode === 0) return 0
   const t = sayIn(language)
   const fault = ended.message.replace(/^error: /, '')
-  output.err(`${t(fault, `用法错误：${fault}`)}\n${t('Try', '请参阅')}: ${name} --help\n`)
+  output.err(`${t(fault, `用法错误：${fault}`)}\n${t('Try: ', '请参阅：')}${name} --help\n`)
   return 2
 }

@@ -36,13 +36,20 @@ function checkFlagFile(file: string, kind: FlagFileKind, env: Environment, { t }
   } catch (thrown) {
     const isElsewhere = kind === 'ops' && (env.FLAGD_RESOLVER ?? 'file') !== 'file'
     const why = errorCode(thrown) ?? errorText(thrown)
+    if (isElsewhere)
+      return {
+        check,
+        result: 'skipped',
+        text: t(`${file}: ${why}; flagd has its own`, `${file}：${why}；flagd 使用自己的文件`),
+      }
+    const variable = kind === 'ops' ? 'CHAT_FLAGS_FILE' : 'CHAT_FALLBACK_FLAGS_FILE'
     return {
       check,
-      result: isElsewhere ? 'skipped' : 'fault',
+      result: 'fault',
       text: `${file}: ${why}`,
       advice: t(
-        'Copy the shipped file of that name from flags/ into a directory that the service may write',
-        '请将随附 flags/ 中的同名文件复制到服务可写的目录',
+        `Correct ${variable}, or copy the shipped file of flags/ there; the service must be able to write the directory`,
+        `请修正 ${variable}，或将随附 flags/ 中的文件复制到该处；服务须能写入该目录`,
       ),
     }
   }

@@ -98,9 +98,9 @@ async function checkAsOperator(invocation: Invocation): Promise<Finding[]> {
   } catch (thrown) {
     if (!(thrown instanceof CommandError)) throw thrown
     const isMissing = !(thrown instanceof Refused) && thrown.exitCode === 2
-    return [
-      { check, result: isMissing ? 'skipped' : 'fault', text: thrown.message.replaceAll(/\n\s*/g, ' ') },
-    ]
+    const [text = '', ...rest] = thrown.message.split(/\n\s*/)
+    const advice = rest.length === 0 ? {} : { advice: rest.join(' ') }
+    return [{ check, result: isMissing ? 'skipped' : 'fault', text, ...advice }]
   }
 }
 

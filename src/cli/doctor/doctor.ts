@@ -42,8 +42,12 @@ export const doctorCommand: CommandSpec = {
     if (json) printJson({ ok: faults === 0, faults, warnings, findings })
     else {
       print(findingsText(findings, invocation))
-      print(`\n${t(`${faults} faults, ${warnings} warnings`, `${faults} 个错误，${warnings} 个警告`)}\n`)
+      print(
+        `\n${t(`${counted(faults, 'fault')}, ${counted(warnings, 'warning')}`, `${faults} 个错误，${warnings} 个警告`)}\n`,
+      )
     }
     return faults === 0 ? 0 : 1
   },
 }
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`

@@ -98,7 +98,11 @@ function replicasOf(client: ServiceClient, invocation: Invocation): Seen[] {
   return urls.map((url) => ({
     url,
     // Whoever names a replica means it to be asked with the same token.
-    client: invocation.client({ url, token: client.connection.token, deadlineMs: LOOK_MS }),
+    client: invocation.client({
+      connection:
+        named.length === 0 ? client.connection : { ...client.connection, url, urlFrom: '--replica' },
+      deadlineMs: LOOK_MS,
+    }),
     flippedMs: null,
     backMs: null,
     fault: '',
@@ -121,8 +125,8 @@ async function refuseUnlessQuiet(client: ServiceClient, { given, t }: Invocation
   if (alert !== undefined)
     throw new CommandError(
       t(
-        `There is an alert: ${printable(alert)} Look at it first, or use --force`,
-        `存在告警：${printable(alert)} 请先处理，或使用 --force`,
+        `There is an alert: ${printable(alert)}. Look at it first, or use --force`,
+        `存在告警：${printable(alert)}。请先处理，或使用 --force`,
       ),
       1,
     )

@@ -39,8 +39,9 @@ export function urlOf(asked: Asked, env: Environment, t: Say): Pick<Connection, 
   if (asked.profile === undefined && fromEnv)
     return { url: checkedUrl(fromEnv, 'CHAT_URL', t), urlFrom: 'CHAT_URL' }
   const named = profileOf(asked, env, t)
-  if (named === undefined) return { url: DEFAULT_URL, urlFrom: 'CHAT_URL' }
-  const from = t(`Profile "${named.name}"`, `配置 "${named.name}"`)
+  if (named === undefined)
+    return { url: DEFAULT_URL, urlFrom: t('the default: CHAT_URL is not set', '默认值：未设置 CHAT_URL') }
+  const from = t(`profile "${named.name}"`, `配置 "${named.name}"`)
   return { url: checkedUrl(named.profile.url, from, t), urlFrom: from }
 }
 
@@ -54,7 +55,7 @@ function tokenOf(
   const named = asked.profile !== undefined || fromEnv === '' ? profileOf(asked, env, t) : undefined
   if (named !== undefined && sameUrl(named.profile.url, url)) {
     if (isOpenToOthers(env)) throw openToOthers(configPath(env), t)
-    const tokenFrom = t(`Profile "${named.name}"`, `配置 "${named.name}"`)
+    const tokenFrom = t(`profile "${named.name}"`, `配置 "${named.name}"`)
     return { token: checkedToken(named.profile.token, tokenFrom, t), tokenFrom }
   }
   if (fromEnv !== '') return { token: checkedToken(fromEnv, 'CHAT_TOKEN', t), tokenFrom: 'CHAT_TOKEN' }

@@ -32,13 +32,13 @@ function hintOf(
   switch (status) {
     case 401:
       return t(
-        `${tokenFrom} holds the token that was sent. Get a new one: chat-cutover login, or in development chat-cutover token`,
+        `The token came from ${tokenFrom}. Get a new one: chat-cutover login, or in development chat-cutover token`,
         `所用令牌来自 ${tokenFrom}。请获取新令牌：chat-cutover login，开发环境可用 chat-cutover token`,
       )
     case 403:
       return t(
-        `${tokenFrom} is of a role below CHAT_OPERATOR_ROLE. Use the token of an operator`,
-        `${tokenFrom} 的角色低于 CHAT_OPERATOR_ROLE，请使用运维人员的令牌`,
+        `The token came from ${tokenFrom}, and its role is below CHAT_OPERATOR_ROLE. Use an operator's token`,
+        `所用令牌来自 ${tokenFrom}，其角色低于 CHAT_OPERATOR_ROLE，请使用运维人员的令牌`,
       )
     case 404:
       return t(

@@ -78,8 +78,12 @@ export function createServiceClient(connection: Connection, options: ClientOptio
     if (thrown instanceof CommandError) return thrown
     if (options.interrupted?.aborted) return new Interrupted()
     const why = whyUnreachable(thrown, options.deadlineMs, t)
-    const where = t(`${connection.urlFrom} says where it is`, `服务地址取自 ${connection.urlFrom}`)
-    return new Unreachable(t(`No service at ${url}: ${why}. ${where}`, `${url} 没有服务：${why}。${where}`))
+    return new Unreachable(
+      t(
+        `No service at ${url}: ${why}. Start it, or correct the address (from ${connection.urlFrom})`,
+        `无法访问 ${url} 的服务：${why}。请启动服务，或修正地址（取自 ${connection.urlFrom}）`,
+      ),
+    )
   }
 
   const refuse = (response: Response, text: string): CommandError => {

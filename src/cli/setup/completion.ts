@@ -117,7 +117,8 @@ if [ "$funcstack[1]" = _chat-cutover ]; then _chat_cutover "$@"; else compdef _c
 `,
   fish: (places) => `# fish completion of chat-cutover
 function __chat_cutover_line
-  string join ' ' -- (commandline -opc)[2..-1]
+  # One line in any case: \`test\` fails where nothing comes.
+  printf '%s\\n' (string join ' ' -- (commandline -opc)[2..-1])
 end
 ${places
   .flatMap(({ words, exact, choices }) =>

@@ -2,9 +2,9 @@ import { decodeJwt } from 'jose'
 import { fallbackStatusSchema } from '../../protocol/fallback.js'
 import type { CommandSpec, Invocation } from '../command/invocation.js'
 import { readSecret } from '../command/read-secret.js'
-import { checkedToken, checkedUrl, urlOf } from '../service/connection.js'
+import { type Connection, checkedToken, urlOf } from '../service/connection.js'
 import { configPath, DEFAULT_PROFILE, readConfig, writeConfig } from '../service/profiles.js'
-import { CommandError, Interrupted, Refused } from '../text/command-error.js'
+import { CommandError, Refused } from '../text/command-error.js'
 import { moment } from '../text/format.js'
 import { oneLine, table } from '../text/table.js'
 
@@ -27,11 +27,11 @@ export const loginCommand: CommandSpec = {
     const { given, env, t } = invocation
     const name = given.text('profile') ?? DEFAULT_PROFILE
     const config = readConfig(env, t)
-    const kept = config.profiles[name]?.url
-    const asked = given.text('url') ?? (given.text('profile') === undefined ? undefined : kept)
-    const url = asked === undefined ? urlOf({}, env, t).url : checkedUrl(asked, '--url', t)
+    const kept = config.profiles[name] === undefined ? undefined : given.text('profile')
+    const address = urlOf({ url: given.text('url'), profile: kept }, env, t)
+    const { url } = address
     const token = await tokenFor(url, invocation)
-    const role = await roleAt(url, token, invocation)
+    const role = await roleAt({ ...address, token, tokenFrom: t('the input', '输入内容') }, invocation)
     writeConfig(env, { ...config, current: name, profiles: { ...config.profiles, [name]: { url, token } } })
     const expiresAt = expiryOf(token)
     if (invocation.json) {
@@ -53,10 +53,8 @@ export const loginCommand: CommandSpec = {
 
 async function tokenFor(url: string, invocation: Invocation): Promise<string> {
   const { t } = invocation
-  const interrupted = invocation.interrupted()
   const prompt = t(`Access token for ${url} (not shown): `, `${url} 的访问令牌（不显示）：`)
-  const token = await readSecret(prompt, invocation, interrupted)
-  if (interrupted.aborted) throw new Interrupted()
+  const token = await readSecret(prompt, invocation, invocation.interrupted())
   if (token !== '') return checkedToken(token, t('What was given', '输入内容'), t)
   throw new CommandError(
     t(
@@ -68,9 +66,9 @@ async function tokenFor(url: string, invocation: Invocation): Promise<string> {
 }
 
 /** @throws CommandError where the service is not there or does not take the token */
-async function roleAt(url: string, token: string, invocation: Invocation): Promise<'operator' | 'member'> {
+async function roleAt(connection: Connection, invocation: Invocation): Promise<'operator' | 'member'> {
   try {
-    await invocation.client({ url, token }).ask({ path: '/runtime/fallback/status' }, fallbackStatusSchema)
+    await invocation.client({ connection }).ask({ path: '/runtime/fallback/status' }, fallbackStatusSchema)
     return 'operator'
   } catch (thrown) {
     if (thrown instanceof Refused && thrown.status === 403) return 'member'

@@ -28,7 +28,7 @@ export const metricsCommand: CommandSpec = {
     invocation.print(metricsTable(data, invocation))
     if ('fallbackReason' in data && data.fallbackEnabled)
       invocation.print(
-        `\n${invocation.style.bad(t('Fallback', '回退'))}: ${printable(data.fallbackReason)}\n`,
+        `\n${invocation.style.bad(t('Fallback: ', '回退：'))}${printable(data.fallbackReason)}\n`,
       )
     return 0
   },

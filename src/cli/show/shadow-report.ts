@@ -70,8 +70,12 @@ export const shadowReportCommand: CommandSpec = {
     const dropped = Object.entries(data.shadows.dropped).flatMap(([reason, count]) =>
       count === 0 ? [] : [`${reason} ${count}`],
     )
+    const why = oneLine(dropped.join(', ')) || '0'
     invocation.print(
-      `\n${t('Failed candidates', '失败的候选')}: ${data.shadows.failed}; ${t('dropped', '丢弃')}: ${oneLine(dropped.join(', ')) || '0'}; ${t('fence violations', '越界调用')}: ${data.fenceViolations}\n`,
+      `\n${t(
+        `Failed candidates: ${data.shadows.failed}; dropped: ${why}; fence violations: ${data.fenceViolations}`,
+        `失败的候选：${data.shadows.failed}；丢弃：${why}；越界调用：${data.fenceViolations}`,
+      )}\n`,
     )
     return 0
   },

@@ -127,7 +127,8 @@ export function metricsTable(
       ),
       row(
         t('First content, P95', '首内容 P95'),
-        measured(({ p95FirstContentMs }) => duration(p95FirstContentMs)),
+        // 0: no execution got as far as that.
+        ({ p95FirstContentMs }) => (p95FirstContentMs === 0 ? '-' : duration(p95FirstContentMs)),
       ),
       row(t('Aborted / abandoned', '中止 / 离开'), ({ aborted, abandoned }) => `${aborted} / ${abandoned}`),
       row(t('Rejected', '被拒绝'), ({ rejected }) => String(rejected)),

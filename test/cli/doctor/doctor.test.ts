@@ -153,6 +153,19 @@ describe('chat-cutover doctor', function () {
       override: 'fault',
       ready: 'fault',
     })
+    expect(of(all, 'override')?.advice).to.contain('Correct CHAT_FALLBACK_FLAGS_FILE')
+  })
+
+  it('sends nobody after a file that flagd has elsewhere', async () => {
+    const { all } = await findings({
+      CHAT_FLAGS_FILE: directory.path('none.json'),
+      FLAGD_RESOLVER: 'rpc',
+      FLAGD_HOST: '127.0.0.1',
+      FLAGD_PORT: '9',
+    })
+    const found = of(all, "operators' flags")
+    expect(found).to.include({ result: 'skipped' }).and.not.to.have.property('advice')
+    expect(found?.text).to.match(/ENOENT; flagd has its own$/)
   })
 
   it('looks at the running service alone where nothing of it is set here', async () => {
@@ -161,6 +174,12 @@ describe('chat-cutover doctor', function () {
     expect([code, err]).to.deep.equal([0, ''])
     expect(out).to.match(/^skipped +this machine .*\nok +service /)
     expect(out).to.match(/skipped +token +CHAT_TOKEN is not set/)
+    const member = await runCli(['doctor'], {
+      env: { ...env, CHAT_TOKEN: await edgeToken({ role: 'member' }) },
+    })
+    expect(member.out).to.match(
+      /\nFAULT +token +The service refused \(403 .*\n +→ The token came from CHAT_TOKEN, and its role .*\n\n1 fault, 0 warnings\n$/,
+    )
     const gone = await runCli(['doctor', '--lang', 'zh-CN'], { env: { CHAT_URL: 'http://127.0.0.1:9' } })
     expect(gone.code).to.equal(1)
     expect(gone.out)

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { PassThrough } from 'node:stream'
 import { expect } from 'chai'
 import { decodeJwt } from 'jose'
 import { COMMANDS } from '../../../src/cli/all-commands.js'
@@ -84,14 +85,23 @@ describe('chat-cutover login', () => {
   it('keeps nothing that the service refuses', async () => {
     const { code, err } = await login([], { exp: 1 })
     expect(code).to.equal(1)
-    expect(err).to.contain('401 unauthorized')
+    expect(err).to.contain('401 unauthorized').and.to.contain('The token came from the input.')
     expect(() => statSync(file())).to.throw('ENOENT')
     const gone = await runCli(['login', '--url', 'http://127.0.0.1:1'], { env: home(), input: 'abc\n' })
     expect(gone.code).to.equal(1)
-    expect(gone.err).to.match(/^No service at http:.*--url says where it is\n$/)
+    expect(gone.err).to.match(/^No service at http:.*\. Start it, or correct the address \(from --url\)\n$/)
     expect((await runCli(['login', '--url', edge.url], { env: home(), input: '' })).err).to.match(
       /^No token was given/,
     )
+  })
+
+  it('ends by Ctrl-C at a terminal, where that is a key', async () => {
+    const terminal = Object.assign(new PassThrough(), { isTTY: true })
+    terminal.write('abc\u0003')
+    const { code, out, err } = await runCli(['login', '--url', edge.url], { env: home(), input: terminal })
+    expect([code, out]).to.deep.equal([130, ''])
+    expect(err).to.match(/^Access token for http:\S+ \(not shown\): \n$/)
+    expect(() => statSync(file())).to.throw('ENOENT')
   })
 
   it('says so where the token may not operate the service', async () => {
@@ -184,6 +194,21 @@ describe('chat-cutover completion', () => {
       // null: there is no such shell here
       expect(status ?? 0, stderr).to.equal(0)
     })
+
+  it('fish: commands, subcommands and options', async function () {
+    // Only fish itself can say what it would offer.
+    if (spawnSync('fish', ['--version']).status !== 0) return this.skip()
+    const { out } = await runCli(['completion', 'fish'])
+    const offers = (line: string): string[] => {
+      const script = `${out}\ncomplete -C '${line}'`
+      const { stdout, stderr } = spawnSync('fish', ['--no-config', '-c', script], { encoding: 'utf8' })
+      expect(stderr).to.equal('')
+      return stdout.split('\n').map((offer) => offer.split('\t')[0] ?? '')
+    }
+    expect(offers('chat-cutover st')).to.include('status')
+    expect(offers('chat-cutover fallback ')).to.include.members(['trigger', 'reset', 'history'])
+    expect(offers('chat-cutover fallback trigger --t')).to.include.members(['--ttl', '--timeout'])
+  })
 
   it('knows no other shell', async () => {
     expect(await runCli(['completion', 'cmd'])).to.include({ code: 2 })

@@ -150,6 +150,8 @@ describe('chat-cutover baseline', () => {
     other.closeAllConnections()
     const refused = await run([], { ...gone, CHAT_URL: url })
     expect(refused.code).to.equal(1)
-    expect(refused.err).to.equal(`No service at ${url}: ECONNREFUSED. CHAT_URL says where it is\n`)
+    expect(refused.err).to.equal(
+      `No service at ${url}: ECONNREFUSED. Start it, or correct the address (from CHAT_URL)\n`,
+    )
   })
 })
