@@ -40,7 +40,7 @@ export interface LlmEndpoint {
 export type LlmEndpoints = readonly [LlmEndpoint, ...LlmEndpoint[]]
 
 /** The endpoint that `LLM_BASE_URL`, `LLM_API_KEY` and `LLM_MODEL` make. */
-export const DEFAULT_ENDPOINT = 'default'
+const DEFAULT_ENDPOINT = 'default'
 
 /** An endpoint from what is known of it; the rest is as servers mostly want it. */
 export function llmEndpoint(

@@ -2,7 +2,7 @@ import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { LlmEndpoint } from '../../llm/endpoint.js'
 
 /** Ends the span of a request. `cause`: `ok`, `aborted`, or the code of the failure. */
-export type EndSpan = (cause: string) => void
+type EndSpan = (cause: string) => void
 
 /**
  * Starts the span of one request to an endpoint, by OpenTelemetry's conventions for generative AI. Nothing where the process has

@@ -7,7 +7,7 @@ const MOST_DELAY_MS = 400
 const LEAST_AFTER_MS = 10
 const MORE_AFTER_MS = 90
 /** the longest `Retry-After` a turn waits for, in ms */
-export const MOST_RETRY_AFTER_MS = 2000
+const MOST_RETRY_AFTER_MS = 2000
 
 /** What became of one request. */
 export interface FailedRequest {
@@ -52,7 +52,7 @@ export function nextStep(failed: FailedRequest, situation: Situation): NextStep 
 }
 
 /** Whether the same request may succeed a moment later or elsewhere. */
-export function mayGoAway({ code, httpStatus, rejected }: FailedRequest): boolean {
+function mayGoAway({ code, httpStatus, rejected }: FailedRequest): boolean {
   if (rejected === true || code === 'llm_content_filtered') return false
   if (code === 'connect_timeout' || code === 'llm_unreachable' || code === 'llm_disconnected') return true
   return httpStatus !== undefined && (httpStatus === 408 || httpStatus === 429 || httpStatus >= 500)

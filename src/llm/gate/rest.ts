@@ -1,13 +1,13 @@
 /** failures in a row after which an endpoint rests */
 export const FAILURES_IN_A_ROW = 5
 /** ms of the first rest; each further one is twice as long */
-export const FIRST_REST_MS = 5000
+const FIRST_REST_MS = 5000
 /** ms of the longest rest that we choose ourselves */
 export const LONGEST_REST_MS = 60_000
 /** ms between two tries of an endpoint that rests, where no other is left */
-export const EARLY_EVERY_MS = 1500
+const EARLY_EVERY_MS = 1500
 /** ms that a server can ask for at most: by a wrong `Retry-After` it must not be gone for a day */
-export const LONGEST_ASKED_MS = 600_000
+const LONGEST_ASKED_MS = 600_000
 
 /**
  * Whether an endpoint is asked. Instants are monotonic ms. `asked`: the server itself named the time (429 with
