@@ -5,10 +5,11 @@ import type { FallbackSnapshot } from '../fallback/fallback.js'
 import type { Transition } from '../journal/journal.js'
 import type { Failover } from '../protocol/events.js'
 import { countedAs, isJudged } from '../protocol/execution-results.js'
-import { FALLBACK_STATES, MANUAL_SCOPES, TRANSITION_KINDS } from '../protocol/fallback.js'
-import { FALLBACK_SCOPES, scopeName } from '../protocol/fallback-scope.js'
+import { TRANSITION_KINDS } from '../protocol/fallback.js'
 import { type Decision, EXECUTION_MODES, type ExecutionMode } from '../protocol/modes.js'
+import { registerFallback } from './prometheus-fallback.js'
 import { type LlmFigures, registerLlm } from './prometheus-llm.js'
+import { registerShadows, type ShadowFigures } from './prometheus-shadows.js'
 import {
   DURATION_BUCKETS,
   type EndedTurn,
@@ -36,16 +37,6 @@ export interface ServiceMetricsOptions {
   readonly counts?: () => Readonly<Record<CountName, number>>
   /** CPU, memory, garbage collection and event-loop lag of the process; default true */
   readonly processMetrics?: boolean
-}
-
-/** What the shadows have cost and given since the start; the keys of the records become labels. */
-export interface ShadowFigures {
-  readonly running: number
-  readonly compared: number
-  readonly dropped: Readonly<Record<string, number>>
-  readonly executions: Readonly<Record<ExecutionMode, Readonly<Record<string, number>>>>
-  readonly tokens: Readonly<Record<ExecutionMode, number>>
-  readonly fenceViolations: number
 }
 
 /**
@@ -240,178 +231,6 @@ function registerCounts(registry: Registry, counts: () => Readonly<Record<CountN
       },
     })
 }
-
-/** Apart from `chat_executions_total` and all else that tells of users. */
-function registerShadows(registry: Registry, shadows: () => ShadowFigures): void {
-  new Gauge({
-    name: 'chat_shadow_running',
-    help: 'Shadows under way',
-    registers: [registry],
-    collect() {
-      this.set(shadows().running)
-    },
-  })
-  const counter = (
-    name: string,
-    help: string,
-    labelNames: readonly string[],
-    series: (figures: ShadowFigures) => readonly (readonly [labels: readonly string[], count: number])[],
-  ): void => {
-    new Counter({
-      name,
-      help,
-      labelNames: [...labelNames],
-      registers: [registry],
-      collect() {
-        this.reset()
-        for (const [labels, count] of series(shadows())) this.labels(...labels).inc(count)
-      },
-    })
-  }
-  const perMode = (of: (mode: ExecutionMode) => number) =>
-    EXECUTION_MODES.map((mode) => [[mode], of(mode)] as const)
-  counter(
-    'chat_shadow_executions_total',
-    'Executions of shadows by their outcome',
-    ['mode', 'result'],
-    (figures) =>
-      EXECUTION_MODES.flatMap((mode) =>
-        Object.entries(figures.executions[mode]).map(([result, count]) => [[mode, result], count] as const),
-      ),
-  )
-  counter('chat_shadow_tokens_total', 'Tokens spent on shadows, booked to nobody', ['mode'], ({ tokens }) =>
-    perMode((mode) => tokens[mode]),
-  )
-  counter('chat_shadow_dropped_total', 'Selected turns that gave no comparison', ['reason'], ({ dropped }) =>
-    Object.entries(dropped).map(([reason, count]) => [[reason], count] as const),
-  )
-  counter('chat_shadow_comparisons_total', 'Turns that were compared', [], ({ compared }) => [[[], compared]])
-  counter(
-    'chat_shadow_fence_violations_total',
-    'Mutating calls and files of a runtime that was told it ran as a shadow',
-    [],
-    ({ fenceViolations }) => [[[], fenceViolations]],
-  )
-}
-
-function registerFallback(registry: Registry, fallback: () => FallbackSnapshot): void {
-  registerStates(registry, fallback)
-  for (const { name, help, value } of FALLBACK_GAUGES)
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(value(fallback()))
-      },
-    })
-}
-
-/** One series a state, 1 for the present one. */
-function registerStates(registry: Registry, fallback: () => FallbackSnapshot): void {
-  new Gauge({
-    name: 'chat_fallback_state',
-    help: 'State of the automatic layer; 1 for the present one',
-    labelNames: ['state'],
-    registers: [registry],
-    collect() {
-      const present = fallback().override.auto.state
-      for (const state of FALLBACK_STATES) this.set({ state }, state === present ? 1 : 0)
-    },
-  })
-  new Gauge({
-    name: 'chat_fallback_scope',
-    help: 'Whom the automatic fallback is for; 1 for the present scope, all 0 in normal',
-    labelNames: ['scope'],
-    registers: [registry],
-    collect() {
-      const { auto } = fallback().override
-      const present = auto.state === 'normal' ? undefined : scopeName(auto.scope)
-      for (const scope of FALLBACK_SCOPES) this.set({ scope }, scope === present ? 1 : 0)
-    },
-  })
-  new Gauge({
-    name: 'chat_fallback_manual',
-    help: 'Scope of the manual layer; 1 for the present one',
-    labelNames: ['scope'],
-    registers: [registry],
-    collect() {
-      const present = fallback().override.manual.scope
-      for (const scope of MANUAL_SCOPES) this.set({ scope }, scope === present ? 1 : 0)
-    },
-  })
-}
-
-interface FallbackGauge {
-  readonly name: string
-  readonly help: string
-  value(snapshot: FallbackSnapshot): number
-}
-
-const FALLBACK_GAUGES: readonly FallbackGauge[] = [
-  {
-    name: 'chat_fallback_enabled',
-    help: '1 while the automatic layer is not normal or a manual one is set',
-    value: ({ override }) => Number(override.auto.state !== 'normal' || override.manual.scope !== 'none'),
-  },
-  {
-    name: 'chat_fallback_trips',
-    help: 'Trips that lengthen the hold',
-    value: ({ override }) => override.trips,
-  },
-  {
-    name: 'chat_fallback_recovering_percent',
-    help: 'Share of sessions back on the runtime while recovering; 0 in fallback, 100 in normal',
-    value: ({ override: { auto } }) =>
-      auto.state === 'recovering' ? auto.percent : auto.state === 'normal' ? 100 : 0,
-  },
-  {
-    name: 'chat_fallback_scope_size',
-    help: 'Orgs or agents of a scoped automatic fallback; 0 where it is for everybody or there is none',
-    value: ({ override: { auto } }) => (auto.state === 'normal' ? 0 : (auto.scope?.ids.length ?? 0)),
-  },
-  {
-    name: 'chat_fallback_isolated',
-    help: '1 while this replica alone stays with the direct LLM',
-    value: ({ isolated }) => Number(isolated),
-  },
-  { name: 'chat_fallback_alerts', help: 'Alerts of the status', value: ({ alerts }) => alerts.length },
-  {
-    name: 'chat_standby_sick',
-    help: '1 while the direct LLM is in breach or cannot be used',
-    value: ({ alerts }) => (alerts.some(({ kind }) => kind === 'standby_sick') ? 1 : 0),
-  },
-  {
-    name: 'chat_recovery_waits',
-    help: '1 while one step of the recovery lasts longer than 15 min',
-    value: ({ alerts }) => (alerts.some(({ kind }) => kind === 'recovery_waits') ? 1 : 0),
-  },
-  {
-    name: 'chat_override_revision',
-    help: 'Revision of the override this replica acts upon',
-    value: ({ override }) => override.revision,
-  },
-  {
-    name: 'chat_override_persisted',
-    help: '1 when the override as decided is in the flag store',
-    value: ({ persisted }) => Number(persisted),
-  },
-  {
-    name: 'chat_override_propagated',
-    help: '1 when it was seen again through OpenFeature',
-    value: ({ propagated }) => Number(propagated),
-  },
-  {
-    name: 'chat_override_propagation_seconds',
-    help: 'From the latest decision of this replica to its sight through OpenFeature; NaN while unknown',
-    value: ({ propagationMs }) => (propagationMs === undefined ? Number.NaN : propagationMs / 1000),
-  },
-  {
-    name: 'chat_runtime_healthy',
-    help: "1 or 0 by the runtime's health probe; NaN before the first",
-    value: ({ probe }) => (probe.healthy === undefined ? Number.NaN : Number(probe.healthy)),
-  },
-]
 
 function byMode<T>(make: (mode: ExecutionMode) => T): Readonly<Record<ExecutionMode, T>> {
   return { direct_llm: make('direct_llm'), runtime_orchestrator: make('runtime_orchestrator') }
