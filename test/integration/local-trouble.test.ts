@@ -37,7 +37,12 @@ describe('a process whose own machine is in trouble', function () {
       if (mode === undefined || guardrails === undefined) throw new Error('no such flags')
       mode.defaultVariant = 'runtime_orchestrator'
       const deadlines = { connectMs: 1000, headersMs: 1000, firstContentMs: 1000, gapMs: 1000 }
-      guardrails.variants.short = { ...guardrails.variants.standard, ...deadlines, llm: deadlines }
+      guardrails.variants.short = {
+        ...guardrails.variants.standard,
+        ...deadlines,
+        llm: deadlines,
+        probeIntervalMs: 200,
+      }
       guardrails.defaultVariant = 'short'
     })
     service = await startServiceProcess({ llmUrl: llm.url, runtimeUrl: runtime.url, flags })
@@ -56,6 +61,11 @@ describe('a process whose own machine is in trouble', function () {
     const headers = { authorization: await bearer({ role: 'admin' }), 'accept-language': 'en' }
     const response = await fetch(`${service.url}/api/v1/runtime/fallback/status`, { headers })
     return ((await response.json()) as { data: Status }).data
+  }
+
+  const localFaults = async (): Promise<number> => {
+    const text = await (await fetch(`${service.url}/metrics`)).text()
+    return Number(/^chat_local_faults_total (\d+)$/m.exec(text)?.[1])
   }
 
   it('loses no running turn to a deadline while it is stopped, trips nothing, and says so', async () => {
@@ -99,11 +109,15 @@ describe('a process whose own machine is in trouble', function () {
         async () => (await status()).alerts.some((one) => one.includes('EMFILE')),
         10_000,
       )
-      // Far longer than a dead runtime would take to trip.
-      for (let look = 0; look < 15; look += 1) {
-        await new Promise((resolve) => setTimeout(resolve, 200))
-        expect((await status()).fallbackEnabled).to.equal(false)
-      }
+      const failed = await localFaults()
+      await until(
+        'more probes to fail than a trip takes',
+        async () => {
+          expect((await status()).fallbackEnabled).to.equal(false)
+          return (await localFaults()) >= failed + 10
+        },
+        15_000,
+      )
     } finally {
       limit('4096:')
     }
