@@ -6,28 +6,12 @@ import {
 } from '../../../src/metrics/windows/public-windows.js'
 import { windowMetricsSchema } from '../../../src/protocol/fallback.js'
 import { EXECUTION_MODES } from '../../../src/protocol/modes.js'
+import { NOTHING } from '../../support/fallback-fakes.js'
 import { manualClock } from '../../support/manual-clock.js'
 import { sampleOutcome } from '../sample-outcome.js'
 
 const RUNTIME = 'runtime_orchestrator'
 const DIRECT = 'direct_llm'
-const EMPTY = {
-  total: 0,
-  success: 0,
-  error: 0,
-  timeout: 0,
-  avgLatencyMs: 0,
-  errorRate: 0,
-  timeoutRate: 0,
-  aborted: 0,
-  rejected: 0,
-  abandoned: 0,
-  p50LatencyMs: 0,
-  p95LatencyMs: 0,
-  p99LatencyMs: 0,
-  avgFirstContentMs: 0,
-  p95FirstContentMs: 0,
-}
 
 function make(options: Partial<PublicWindowsOptions> = {}) {
   const clock = manualClock()
@@ -43,9 +27,9 @@ describe('the public windows', () => {
   it('are all zero while nothing was recorded, also of an org never seen', () => {
     const { windows, record } = make()
     record({ orgId: 'org-2', mode: DIRECT })
-    expect(windows.overall(RUNTIME)).to.deep.equal(EMPTY)
-    expect(windows.ofOrg('org-1', RUNTIME)).to.deep.equal(EMPTY)
-    expect(windows.ofOrg('org-2', RUNTIME)).to.deep.equal(EMPTY)
+    expect(windows.overall(RUNTIME)).to.deep.equal(NOTHING)
+    expect(windows.ofOrg('org-1', RUNTIME)).to.deep.equal(NOTHING)
+    expect(windows.ofOrg('org-2', RUNTIME)).to.deep.equal(NOTHING)
   })
 
   it('give the numbers of the protocol: 50 executions, one failed, one timed out', () => {
@@ -77,31 +61,31 @@ describe('the public windows', () => {
       ...sampleOutcome({ result: 'aborted', latencyMs: 4_000 }),
       abandoned: 'first_content',
     } as const
-    const seen = { ...EMPTY, abandoned: 2 }
+    const seen = { ...NOTHING, abandoned: 2 }
     for (let n = 0; n < 2; n++) windows.record(outcome)
     expect(windows.overall(RUNTIME)).to.deep.equal(seen)
     expect(windows.ofOrg('org-1', RUNTIME)).to.deep.equal(seen)
     for (let n = 0; n < 300; n++) windows.record(outcome)
-    expect(windows.ofOrg('org-1', RUNTIME)).to.deep.equal({ ...EMPTY, abandoned: 302 })
+    expect(windows.ofOrg('org-1', RUNTIME)).to.deep.equal({ ...NOTHING, abandoned: 302 })
     clock.advance(400_000)
-    expect(windows.overall(RUNTIME)).to.deep.equal(EMPTY)
+    expect(windows.overall(RUNTIME)).to.deep.equal(NOTHING)
   })
 
   it('count a rejected execution beside the total, in no rate and no time', () => {
     const { windows, record } = make()
     record({ result: 'rejected', latencyMs: 9_000, firstContentMs: 8_000 }, 3)
-    const seen = { ...EMPTY, rejected: 3 }
+    const seen = { ...NOTHING, rejected: 3 }
     expect(windows.overall(RUNTIME)).to.deep.equal(seen)
     expect(windows.ofOrg('org-1', RUNTIME)).to.deep.equal(seen)
     expect(windowMetricsSchema.safeParse(seen).success).to.equal(true)
     record({ result: 'rejected' }, 300)
-    expect(windows.ofOrg('org-1', RUNTIME)).to.deep.equal({ ...EMPTY, rejected: 303 })
+    expect(windows.ofOrg('org-1', RUNTIME)).to.deep.equal({ ...NOTHING, rejected: 303 })
   })
 
   it('count an aborted execution as aborted and in nothing else', () => {
     const { windows, record } = make()
     record({ result: 'aborted', latencyMs: 9_000, firstContentMs: 8_000 }, 3)
-    const seen = { ...EMPTY, aborted: 3 }
+    const seen = { ...NOTHING, aborted: 3 }
     expect(windows.overall(RUNTIME)).to.deep.equal(seen)
     expect(windows.ofOrg('org-1', RUNTIME)).to.deep.equal(seen)
   })
@@ -148,8 +132,8 @@ describe('the public windows', () => {
       expect(windows.overall(RUNTIME).total, 'five minutes are over').to.equal(0)
       expect(windows.ofOrg('org-1', RUNTIME).total, 'five minutes are over').to.equal(0)
       clock.advance(3_300_000)
-      expect(windows.overall(RUNTIME)).to.deep.equal(EMPTY)
-      expect(windows.ofOrg('org-1', RUNTIME)).to.deep.equal(EMPTY)
+      expect(windows.overall(RUNTIME)).to.deep.equal(NOTHING)
+      expect(windows.ofOrg('org-1', RUNTIME)).to.deep.equal(NOTHING)
     }
   })
 
@@ -185,7 +169,7 @@ describe('the public windows', () => {
     record({ orgId: 'org-2' }, 3)
     record({ orgId: 'org-2', mode: DIRECT }, 4)
     windows.clear(RUNTIME)
-    expect(windows.overall(RUNTIME)).to.deep.equal(EMPTY)
+    expect(windows.overall(RUNTIME)).to.deep.equal(NOTHING)
     expect([totalOf('org-1'), totalOf('org-2')]).to.deep.equal([0, 0])
     expect([windows.overall(DIRECT).total, windows.ofOrg('org-2', DIRECT).total]).to.deep.equal([4, 4])
     record({ orgId: 'org-1' })
