@@ -29,11 +29,11 @@ export function alertText(alert: Alert): Sentence {
       return aside === undefined
         ? {
             'zh-CN': `手工编辑的回退标志文件被拒绝，未生效: ${detail}。另一副本已重新写入该文件，历史记录中有所保留副本的文件名；请修正后重新编辑，或改用 trigger`,
-            en: `The override file as edited by hand was refused and is not in force: ${detail}. Another replica has written it anew; the history names the copy. Mend the edit and do it again, or use the trigger`,
+            en: `The override file as edited by hand was refused and is not in force: ${detail}. Another replica has written it anew; look into the history for the name of the copy, mend the edit and do it again, or use the trigger`,
           }
         : {
             'zh-CN': `手工编辑的回退标志文件被拒绝，未生效: ${detail}。原文件保留为同目录下的 ${aside}；请修正后重新编辑，或改用 trigger`,
-            en: `The override file as edited by hand was refused and is not in force: ${detail}. It is kept beside it as ${aside}; mend the edit and do it again, or use the trigger`,
+            en: `The override file as edited by hand was refused and is not in force: ${detail}. It is kept beside it as ${aside}; look into that copy, mend the edit and do it again, or use the trigger`,
           }
     }
     case 'override_missing':
