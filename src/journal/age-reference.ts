@@ -11,8 +11,8 @@ export class AgeReference {
   readonly #clock: Clock
   /** the wall time that was believed last, and when */
   #anchor: { readonly wall: number; readonly monotonic: number }
-  /** monotonic ms since which the wall clock is off */
-  #offSince: number | undefined
+  /** monotonic ms since which the wall clock is off, and to which side */
+  #off: { readonly since: number; readonly isAhead: boolean } | undefined
 
   /** @param newest `at` (wall ms) of the newest entry there is when the process starts */
   constructor(clock: Clock, newest: number | undefined) {
@@ -34,10 +34,13 @@ export class AgeReference {
   #isBelieved(wall: number): boolean {
     const monotonic = this.#clock.monotonic()
     const expected = this.#anchor.wall + (monotonic - this.#anchor.monotonic)
-    const isOff = Math.abs(wall - expected) > DAY_MS
-    if (isOff) this.#offSince ??= monotonic
-    if (isOff && monotonic - (this.#offSince ?? monotonic) < DAY_MS) return wall < expected
-    this.#offSince = undefined
+    if (Math.abs(wall - expected) > DAY_MS) {
+      const isAhead = wall > expected
+      const off = this.#off?.isAhead === isAhead ? this.#off : { since: monotonic, isAhead }
+      this.#off = off
+      if (monotonic - off.since < DAY_MS) return !isAhead
+    }
+    this.#off = undefined
     this.#anchor = { wall, monotonic }
     return true
   }

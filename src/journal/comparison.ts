@@ -126,7 +126,7 @@ export interface Sums {
 }
 
 /** Measured on pairs that both ended `ok` and both have the number; times in ms, `ln…` their natural logarithm. */
-export const PAIRED_DIMENSIONS = [
+const PAIRED_DIMENSIONS = [
   'latency',
   'lnLatency',
   'firstContent',

@@ -6,9 +6,9 @@ import { comparisonFacts, executionFacts, type Facts } from './facts.js'
 import type { EvidenceSample, Transition } from './journal.js'
 
 /** characters of one JSON value; a larger one is left out, so that what waits in memory stays bounded */
-export const MAX_JSON = 65_536
+const MAX_JSON = 65_536
 /** the same of a sample: an input may hold the override twice, and one for many orgs is large */
-export const MAX_SAMPLE_JSON = 2 * MAX_JSON
+const MAX_SAMPLE_JSON = 2 * MAX_JSON
 /** characters of a name or of a person's words (the API takes 500, a file edited by hand may have more) */
 const MAX_TEXT = 2_000
 /** characters of what one side of a comparison said; a longer one is cut */

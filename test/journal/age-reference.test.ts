@@ -47,6 +47,19 @@ describe('the instant from which ages count', () => {
     expect(age.now(NOW)).to.equal(wall)
   })
 
+  it('is none for a day after a jump ahead, though the clock was behind before', () => {
+    const age = new AgeReference(clock, NOW)
+    wall -= 3 * DAY_MS
+    expect(age.now(wall)).to.equal(wall)
+    pass(DAY_MS - 1)
+    wall += 400 * DAY_MS
+    expect(age.now(wall)).to.equal(undefined)
+    pass(DAY_MS - 1)
+    expect(age.now(wall)).to.equal(undefined)
+    pass(1)
+    expect(age.now(wall)).to.equal(wall)
+  })
+
   it('follows the small steps of a clock that is set', () => {
     const age = new AgeReference(clock, NOW)
     for (let step = 0; step < 100; step += 1) {

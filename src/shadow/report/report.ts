@@ -60,7 +60,7 @@ export function shadowReport(sums: ComparisonSums, subject: ReportSubject): Shad
   }
 }
 
-export const otherMode = (mode: ExecutionMode): ExecutionMode =>
+const otherMode = (mode: ExecutionMode): ExecutionMode =>
   mode === 'direct_llm' ? 'runtime_orchestrator' : 'direct_llm'
 
 function withVerdict(measured: MeasuredDimension): ShadowReport['dimensions'][number] {
