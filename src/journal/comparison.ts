@@ -126,15 +126,13 @@ export interface Sums {
 }
 
 /** Measured on pairs that both ended `ok` and both have the number; times in ms, `ln…` their natural logarithm. */
-const PAIRED_DIMENSIONS = [
-  'latency',
-  'lnLatency',
-  'firstContent',
-  'lnFirstContent',
-  'tokens',
-  'characters',
-] as const
-export type PairedDimension = (typeof PAIRED_DIMENSIONS)[number]
+export type PairedDimension =
+  | 'latency'
+  | 'lnLatency'
+  | 'firstContent'
+  | 'lnFirstContent'
+  | 'tokens'
+  | 'characters'
 
 /** Measured also where the user left: then it is known that the control's time would have been longer. */
 export type TimeDimension = 'latency' | 'firstContent'

@@ -54,7 +54,7 @@ export class NotificationOutbox {
   keep(id: string, notice: Notice): void {
     const values = valuesOf(notice)
     if (values === undefined) return
-    this.#insert.run(id, notice.at, this.#owner, values)
+    this.#insert.run(id, Math.round(notice.at), this.#owner, values)
     this.#bound.run()
   }
 
