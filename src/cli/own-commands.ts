@@ -1,6 +1,4 @@
-import type { OwnCommand, Surroundings } from './command/invocation.js'
-import { connectionOf } from './service/connection.js'
-import { sayIn } from './text/language.js'
+import type { OwnCommand } from './command/invocation.js'
 
 /** Commands that read their own words. */
 export const OWN_COMMANDS: readonly OwnCommand[] = [
@@ -11,10 +9,10 @@ export const OWN_COMMANDS: readonly OwnCommand[] = [
       en: 'both execution modes beside their targets, from a running service',
       'zh-CN': '两种执行模式与目标值对照',
     },
-    options: ['--from', '--to', '--org', '--json', '--help'],
-    async runWords(words, around, language) {
+    options: ['--from', '--to', '--org', '--json', '--url', '--profile', '--timeout', '--help'],
+    async runWords(words, { env, output }, language) {
       const { runBaseline } = await import('./show/baseline.js')
-      return runBaseline(words, withProfile(around), around.output, language)
+      return runBaseline(words, env, output, language)
     },
   },
   {
@@ -67,14 +65,3 @@ export const OWN_COMMANDS: readonly OwnCommand[] = [
     },
   },
 ]
-
-/** Address and token of the profile where the environment has none. */
-function withProfile(around: Surroundings): Surroundings['env'] {
-  try {
-    const { url, token } = connectionOf({}, around.env, sayIn('en'))
-    return { ...around.env, CHAT_URL: url, CHAT_TOKEN: token }
-  } catch {
-    // The command says itself what is missing.
-    return around.env
-  }
-}

@@ -138,6 +138,17 @@ describe('chat-cutover against the service', () => {
     )
   })
 
+  it('baseline: finds the service as every command does', async () => {
+    const { CHAT_URL: url = '', ...more } = env
+    expect((await runCli(['baseline', '--url', url, '--timeout', '5'], { env: more })).code).to.equal(0)
+    expect((await runCli(['baseline', '--profile', 'x'], { env })).err).to.contain('There is no profile "x"')
+    const late = await runCli(['baseline', '--timeout', '0'], { env })
+    expect([late.code, late.err]).to.deep.equal([
+      2,
+      '--timeout: It must be a whole number from 1 to 3600, not 0\nTry: chat-cutover baseline --help\n',
+    ])
+  })
+
   it('fallback trigger: with reason, time and orgs', async () => {
     const out = await well(['fallback', 'trigger', '--reason', 'moved', '--ttl', '600'])
     expect(out).to.match(

@@ -7,6 +7,8 @@ import { type Language, type Say, sayIn, type Text } from '../text/language.js'
 import type { Output } from '../text/output.js'
 import { type Style, styleOf } from '../text/style.js'
 
+const MAX_DEADLINE_SECONDS = 3600
+
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** What a command has of the process beside its words. */
@@ -138,6 +140,9 @@ export const wholeNumber =
       ),
     )
   }
+
+/** For commander: what --timeout says. */
+export const deadlineSeconds = (t: Say) => wholeNumber(1, MAX_DEADLINE_SECONDS, t)
 
 /** For commander: an option that may come more than once, or with commas. */
 export const collected = (text: string, before: readonly string[] = []): string[] => [

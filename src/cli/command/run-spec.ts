@@ -2,9 +2,13 @@ import { Command, CommanderError, Option, type OutputConfiguration } from 'comma
 import { CommandError, type ExitCode } from '../text/command-error.js'
 import { exitCodes } from '../text/exit-codes.js'
 import { type Language, sayIn } from '../text/language.js'
-import { type CommandSpec, createInvocation, Given, type Surroundings, wholeNumber } from './invocation.js'
-
-const MAX_DEADLINE_SECONDS = 3600
+import {
+  type CommandSpec,
+  createInvocation,
+  deadlineSeconds,
+  Given,
+  type Surroundings,
+} from './invocation.js'
 
 /** Parses the words of one command and runs it. */
 export async function runSpec(
@@ -71,7 +75,7 @@ export function buildCommand(
       .option(
         '--timeout <seconds>',
         t('that one call may take (30)', '单次调用的时限（30）'),
-        wholeNumber(1, MAX_DEADLINE_SECONDS, t),
+        deadlineSeconds(t),
       )
   command.addOption(
     new Option('--lang <language>', t('of texts (from LANG)', '文本语言（取自 LANG）')).choices([

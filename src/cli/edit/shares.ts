@@ -5,7 +5,7 @@ import { CommandError } from '../text/command-error.js'
 import type { Say } from '../text/language.js'
 import { dryRunOption, EDIT_EXITS, editFlags } from './edit-flags.js'
 
-/** Single values of the operators' flags: canary, shadow, policy, LLM route. */
+/** Single values of the operators' flags: canary, shadow, policy. */
 
 const percentOf = (word: string, t: Say): number => {
   try {

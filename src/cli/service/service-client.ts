@@ -3,11 +3,10 @@ import { errorCode, errorText } from '../../core/errors.js'
 import { API_PREFIX } from '../../protocol/api.js'
 import { CommandError, Interrupted, Unreachable } from '../text/command-error.js'
 import { type Language, type Say, sayIn } from '../text/language.js'
-import { type Connection, connectionOf } from './connection.js'
+import type { Connection } from './connection.js'
 import { parseKnown } from './loose-parse.js'
 import { refusalOf } from './refusal.js'
 
-type Environment = Readonly<Record<string, string | undefined>>
 type Query = Readonly<Record<string, string | undefined>>
 
 export const DEFAULT_DEADLINE_MS = 30_000
@@ -144,20 +143,6 @@ export function createServiceClient(connection: Connection, options: ClientOptio
       }
     },
   }
-}
-
-/** The data of a GET of the running service, found by CHAT_URL and asked with CHAT_TOKEN. @throws CommandError */
-export async function getData<T>(
-  path: string,
-  query: Query,
-  schema: z.ZodType<T>,
-  env: Environment,
-  language: Language,
-): Promise<T> {
-  const options: ClientOptions = { language, deadlineMs: DEFAULT_DEADLINE_MS }
-  const client = createServiceClient(connectionOf({}, env, sayIn(language)), options)
-  const { data } = await client.ask({ path, query }, schema)
-  return data
 }
 
 const deadline = ({ deadlineMs, interrupted }: ClientOptions): AbortSignal =>

@@ -7,7 +7,9 @@ import {
   baselineSchema,
 } from '../../protocol/baseline.js'
 import { baselineValue } from '../../protocol/baseline-text.js'
-import { getData } from '../service/service-client.js'
+import { deadlineSeconds } from '../command/invocation.js'
+import { connectionOf } from '../service/connection.js'
+import { createServiceClient, DEFAULT_DEADLINE_MS } from '../service/service-client.js'
 import { CommandError } from '../text/command-error.js'
 import { type Language, type Say, sayIn } from '../text/language.js'
 import { type Output, processOutput } from '../text/output.js'
@@ -24,6 +26,9 @@ Options:
   --to <instant>       ISO 8601; itself not in the span (now)
   --org <id>           of one org alone
   --json               the service's answer instead of the table
+  --url <url>          where the service is (CHAT_URL, the profile, http://127.0.0.1:3001)
+  --profile <name>     address and token of this profile (chat-cutover login)
+  --timeout <seconds>  that the call may take (30)
   -h, --help           this text
 
 Environment: CHAT_URL where the service is (http://127.0.0.1:3001), CHAT_TOKEN an access token with the role that
@@ -43,6 +48,9 @@ const HELP_ZH = `两种执行模式与目标值对照：平均与 P95 延迟、�
   --to <instant>       ISO 8601，不含此刻（默认现在）
   --org <id>           仅此组织
   --json               输出服务的应答，而非表格
+  --url <url>          服务地址（CHAT_URL、配置、http://127.0.0.1:3001）
+  --profile <name>     使用此配置的地址与令牌（chat-cutover login）
+  --timeout <seconds>  调用的时限（30）
   -h, --help           本说明
 
 环境变量：CHAT_URL 服务地址（http://127.0.0.1:3001），CHAT_TOKEN 访问令牌，角色须达到 CHAT_OPERATOR_ROLE（admin）。
@@ -58,13 +66,15 @@ export async function runBaseline(
   language: Language = 'en',
 ): Promise<number> {
   try {
-    const { help, json, ...query } = parseOptions(argv)
+    const t = sayIn(language)
+    const { help, json, asked, deadlineMs, query } = parseOptions(argv, t)
     if (help) {
       output.out(language === 'en' ? HELP : HELP_ZH)
       return 0
     }
-    const baseline = await getData('/runtime/baseline', query, baselineSchema, env, language)
-    output.out(json ? `${JSON.stringify(baseline, null, 2)}\n` : table(baseline, sayIn(language)))
+    const client = createServiceClient(connectionOf(asked, env, t), { language, deadlineMs })
+    const { data } = await client.ask({ path: '/runtime/baseline', query }, baselineSchema)
+    output.out(json ? `${JSON.stringify(data, null, 2)}\n` : table(data, t))
     return 0
   } catch (thrown) {
     if (!(thrown instanceof CommandError)) throw thrown
@@ -73,15 +83,7 @@ export async function runBaseline(
   }
 }
 
-interface Options {
-  readonly help: boolean
-  readonly json: boolean
-  readonly from: string | undefined
-  readonly to: string | undefined
-  readonly orgId: string | undefined
-}
-
-function parseOptions(argv: readonly string[]): Options {
+function parseOptions(argv: readonly string[], t: Say) {
   try {
     const { values } = parseArgs({
       args: [...argv],
@@ -91,11 +93,24 @@ function parseOptions(argv: readonly string[]): Options {
         from: { type: 'string' },
         to: { type: 'string' },
         org: { type: 'string' },
+        url: { type: 'string' },
+        profile: { type: 'string' },
+        timeout: { type: 'string' },
       },
     })
-    return { help: values.help, json: values.json, from: values.from, to: values.to, orgId: values.org }
+    const { help, json, from, to, org, url, profile, timeout } = values
+    const deadlineMs = timeout === undefined ? DEFAULT_DEADLINE_MS : secondsOf(timeout, t) * 1000
+    return { help, json, query: { from, to, orgId: org }, asked: { url, profile }, deadlineMs }
   } catch (thrown) {
     throw new CommandError(`${errorText(thrown)}\nTry: chat-cutover baseline --help`, 2)
+  }
+}
+
+function secondsOf(text: string, t: Say): number {
+  try {
+    return deadlineSeconds(t)(text)
+  } catch (thrown) {
+    throw new Error(`--timeout: ${errorText(thrown)}`)
   }
 }
 
