@@ -90,16 +90,7 @@ const TYPES_ONLY: readonly (readonly [from: string, to: string])[] = [
  * none of them; a file that knows the rooms within is named itself. No circle leads through them.
  */
 const WITHIN: Readonly<Record<string, readonly string[]>> = {
-  cli: [
-    'cli/chat',
-    'cli/command',
-    'cli/doctor',
-    'cli/edit',
-    'cli/service',
-    'cli/setup',
-    'cli/show',
-    'cli/text',
-  ],
+  cli: ['cli/chat', 'cli/command', 'cli/doctor', 'cli/edit', 'cli/setup', 'cli/show', 'cli/text'],
   'cli/chat': ['cli/command', 'cli/service', 'cli/text'],
   'cli/command': ['cli/service', 'cli/text'],
   'cli/doctor': ['cli/command', 'cli/service', 'cli/text'],
