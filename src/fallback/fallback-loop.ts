@@ -16,8 +16,8 @@ import { overrideOfMetadata } from '../store/override/override-document.js'
 import { createOverrideEvaluator } from '../store/override/override-evaluator.js'
 import { renderOverride } from '../store/override/override-rendering.js'
 import type { Evidence, FallbackGuardrails } from './evidence/evidence.js'
-import { LONGEST_MS, tellApart } from './evidence/tell-apart.js'
-import { UsualFailures } from './evidence/usual.js'
+import { evidenceByScope, LONGEST_MS } from './evidence/evidence-by-scope.js'
+import { UsualFailures } from './evidence/usual-failures.js'
 import { breachingRow, recoveryReach, unsettled } from './evidence/verdict.js'
 import type {
   Alert,
@@ -29,7 +29,7 @@ import type {
   ProvidedOverride,
   Subject,
 } from './fallback.js'
-import { asJudged } from './loop/as-judged.js'
+import { abandonedAsTimeout } from './loop/abandoned-as-timeout.js'
 import {
   adopted,
   alertOver,
@@ -40,13 +40,13 @@ import {
   transitioned,
   wouldHaveTripped,
   wouldTripNoMore,
-} from './loop/events.js'
+} from './loop/fallback-log.js'
 import { renderLease } from './loop/lease-file.js'
+import { overrideSource } from './loop/override-source.js'
 import { RuntimeLoss } from './loop/runtime-loss.js'
-import { ScopedQuiet } from './loop/scoped-quiet.js'
+import { ScopeIdleTime } from './loop/scope-idle-time.js'
 import { snapshotOf } from './loop/snapshot.js'
 import { FlagStoreReader } from './loop/store-reader.js'
-import { whoseOverride } from './loop/whose-override.js'
 import { leaseMs } from './machine/lease.js'
 import { next } from './machine/machine.js'
 import {
@@ -162,7 +162,7 @@ class FallbackLoop implements RunningFallback {
   #text: string | undefined
   #lastRuntimeTurnAt: number | undefined
   #lastCandidateAt: number
-  readonly #scoped = new ScopedQuiet()
+  readonly #scoped = new ScopeIdleTime()
   readonly #usual = new UsualFailures()
   #evaluator: ReturnType<typeof createOverrideEvaluator>
   #loopFault: string | undefined
@@ -223,7 +223,7 @@ class FallbackLoop implements RunningFallback {
 
   overrideFor(subject: Subject, provided: ProvidedOverride): CountingOverride {
     const isOwnOn = (): boolean => this.#evaluator(subject)
-    const whose = whoseOverride(this.#state, provided, subject, isOwnOn)
+    const whose = overrideSource(this.#state, provided, subject, isOwnOn)
     switch (whose) {
       case 'isolated':
       case 'tripped':
@@ -254,7 +254,7 @@ class FallbackLoop implements RunningFallback {
   }
 
   record(outcome: Outcome): void {
-    this.#sift(asJudged(outcome))
+    this.#sift(abandonedAsTimeout(outcome))
   }
 
   recordShadow(outcome: Outcome): void {
@@ -536,7 +536,7 @@ class FallbackLoop implements RunningFallback {
     return {
       at: now,
       runtime,
-      ...tellApart(judged.log, scope, runtime, this.#scoped.forMs(scope, now), guardrails),
+      ...evidenceByScope(judged.log, scope, runtime, this.#scoped.forMs(scope, now), guardrails),
       direct: judged.direct.tally(DIRECT_WINDOW_MS),
       ...(this.#standby === undefined ? {} : { standby: this.#standby.state() }),
       probe: {

@@ -80,12 +80,12 @@ export interface ProvidedOverride {
 }
 
 /** The provider's word; this replica's own, newer one; its own trip, that nobody else knows of; it alone is sick. */
-export type WhoseOverride = 'provider' | 'own' | 'tripped' | 'isolated'
+export type OverrideSource = 'provider' | 'own' | 'tripped' | 'isolated'
 
 /** The override that counts for one caller, and whose it is. */
 export interface CountingOverride {
   readonly on: boolean
-  readonly whose: WhoseOverride
+  readonly whose: OverrideSource
   /** the automatic fallback that this replica knows is for some alone; whether the subject is one of them */
   readonly scoped?: { readonly dimension: ScopeDimension; readonly covered: boolean }
 }

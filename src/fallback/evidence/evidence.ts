@@ -3,7 +3,7 @@ import type { FirstContent } from '../../metrics/windows/first-contents.js'
 import type { Tally } from '../../metrics/windows/windows.js'
 import type { FallbackPolicy } from '../../protocol/fallback.js'
 import { isSameScope, type Scope, type ScopeDimension } from '../../protocol/fallback-scope.js'
-import type { Usual } from './usual.js'
+import type { Usual } from './usual-failures.js'
 
 /** The guardrails as the machine uses them; flag `chat-runtime-guardrails`. */
 export interface FallbackGuardrails {

@@ -2,7 +2,7 @@ import { normalQuantile } from '../../core/normal-quantile.js'
 import type { Tally } from '../../metrics/windows/windows.js'
 import type { Trip } from '../../store/override/override.js'
 import type { Evidence, FallbackGuardrails, RuntimeWindows } from './evidence.js'
-import { isUnusual, type Unsettled, type Usual, unusualRow, usualShare } from './usual.js'
+import { isUnusual, type Unsettled, type Usual, unusualRow, usualShare } from './usual-failures.js'
 
 /** What the executions say. Only `breach` trips, only `healthy` recovers. */
 export type Verdict =

@@ -2,28 +2,28 @@ import { unreachable } from '../../core/errors.js'
 import type { ManualLayer } from '../../store/override/override.js'
 import { type Json, readCoverage } from '../../store/override/override-flag.js'
 import type { Command } from '../fallback.js'
-import type { Draft } from './draft.js'
 import type { PendingCommand } from './state.js'
+import type { StateUpdate } from './state-update.js'
 
 /** commands kept for another try after a lost race; a reset or a trigger of all makes the earlier ones moot */
 const MAX_COMMANDS = 100
 
 /** A person's command: acts at once, stays remembered until it is in the store, and is told once. */
-export function applyCommand(draft: Draft, pending: Omit<PendingCommand, 'version'>): void {
+export function applyCommand(update: StateUpdate, pending: Omit<PendingCommand, 'version'>): void {
   const { command, at, told } = pending
   switch (command.kind) {
     case 'reset':
-      reset(draft, told ? {} : { what: 'reset', userId: command.userId })
-      forgetCommands(draft, () => true)
-      remember(draft, pending)
+      reset(update, told ? {} : { what: 'reset', userId: command.userId })
+      forgetCommands(update, () => true)
+      remember(update, pending)
       return
     case 'trigger': {
       const { ttlSeconds, userId } = command
-      const leftMs = (ttlSeconds ?? 0) * 1000 - (draft.at.now - at)
-      const until = ttlSeconds === undefined ? undefined : Math.round(draft.at.wall + Math.max(0, leftMs))
-      const manual = triggered(draft.manual, command, until)
-      draft.change({ manual }, { actor: 'manual', ...(told ? {} : { what: 'triggered', userId }) })
-      remember(draft, pending)
+      const leftMs = (ttlSeconds ?? 0) * 1000 - (update.at.now - at)
+      const until = ttlSeconds === undefined ? undefined : Math.round(update.at.wall + Math.max(0, leftMs))
+      const manual = triggered(update.manual, command, until)
+      update.change({ manual }, { actor: 'manual', ...(told ? {} : { what: 'triggered', userId }) })
+      remember(update, pending)
       return
     }
     default:
@@ -32,31 +32,31 @@ export function applyCommand(draft: Draft, pending: Omit<PendingCommand, 'versio
 }
 
 /** Commands that are moot, for something later took their place: they are not tried again, and told now if they were not. */
-export function forgetCommands(draft: Draft, isMoot: (command: Command) => boolean): void {
-  const { commands, reports } = draft.state
+export function forgetCommands(update: StateUpdate, isMoot: (command: Command) => boolean): void {
+  const { commands, reports } = update.state
   const moot = new Set(commands.filter(({ command }) => isMoot(command)).map(({ version }) => version))
   for (const { version, transition } of reports)
-    if (moot.has(version)) draft.effects.push({ kind: 'report', transition })
-  draft.set({
+    if (moot.has(version)) update.effects.push({ kind: 'report', transition })
+  update.set({
     commands: commands.filter(({ version }) => !moot.has(version)),
     reports: reports.filter(({ version }) => !moot.has(version)),
   })
 }
 
-function remember(draft: Draft, pending: Omit<PendingCommand, 'version'>): void {
-  const { commands, store } = draft.state
-  draft.set({ commands: [...commands, { ...pending, version: store.version }].slice(-MAX_COMMANDS) })
+function remember(update: StateUpdate, pending: Omit<PendingCommand, 'version'>): void {
+  const { commands, store } = update.state
+  update.set({ commands: [...commands, { ...pending, version: store.version }].slice(-MAX_COMMANDS) })
 }
 
 /** Ends both layers, the hold, the trips, the evidence and the probe counts. */
-export function reset(draft: Draft, told: { what?: 'hand_edit' | 'reset'; userId?: string }): void {
-  draft.change(
-    { auto: { state: 'normal' }, manual: { scope: 'none' }, trips: 0, evidenceSince: draft.at.wall },
+export function reset(update: StateUpdate, told: { what?: 'hand_edit' | 'reset'; userId?: string }): void {
+  update.change(
+    { auto: { state: 'normal' }, manual: { scope: 'none' }, trips: 0, evidenceSince: update.at.wall },
     { ...told, actor: 'manual' },
   )
-  draft.set({ isolated: false, isolatedTo: null, wouldTrip: null, bothSick: false })
-  draft.holds = undefined
-  draft.resetHealth()
+  update.set({ isolated: false, isolatedTo: null, wouldTrip: null, bothSick: false })
+  update.holds = undefined
+  update.resetHealth()
 }
 
 /**

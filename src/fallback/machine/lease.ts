@@ -5,7 +5,7 @@ import { isQuiet } from './auto-layer.js'
 import type { FallbackState, LeaseSeen, LeaseState, LeaseWrite } from './state.js'
 
 /** The lease as read: its time runs from the moment this content was first seen, on this replica's monotonic clock. */
-export function seeLease(lease: LeaseState, seen: LeaseSeen, now: number): LeaseState {
+export function observeLease(lease: LeaseState, seen: LeaseSeen, now: number): LeaseState {
   if (seen.kind === 'failed') return lease
   const content = seen.kind === 'missing' ? 'missing' : seen.hash
   if (content === lease.seen) return lease

@@ -1,33 +1,37 @@
 import type { Transition } from '../../journal/journal.js'
-import type { Draft } from './draft.js'
+import type { StateUpdate } from './state-update.js'
 
 /** ms an edit that was refused is told of: whoever made it may look at the status only then */
 const TOLD_MS = 300_000
 
 /** This replica replaced a file that could not be read: what was in it did not come into force, and somebody wanted it. */
-export function refuseEdit(draft: Draft, aside: string, revision: number): void {
-  const { unparsable } = draft.state.store
+export function refuseEdit(update: StateUpdate, aside: string, revision: number): void {
+  const { unparsable } = update.state.store
   if (unparsable === null) return
   const { detail } = unparsable
-  draft.setStore({ refused: { detail, aside, untilAt: draft.at.now + TOLD_MS } })
-  draft.effects.push({
+  update.setStore({ refused: { detail, aside, untilAt: update.at.now + TOLD_MS } })
+  update.effects.push({
     kind: 'report',
-    transition: transitionOf(draft, `${detail}; kept as ${aside}`, revision),
+    transition: transitionOf(update, `${detail}; kept as ${aside}`, revision),
   })
 }
 
 /** Another replica did so; it keeps the copy, and tells everybody. */
-export function seeRefusedEdit(draft: Draft, detail: string): void {
-  draft.setStore({ refused: { detail, untilAt: draft.at.now + TOLD_MS } })
+export function seeRefusedEdit(update: StateUpdate, detail: string): void {
+  update.setStore({ refused: { detail, untilAt: update.at.now + TOLD_MS } })
 }
 
-export function forgetRefusedEdit(draft: Draft): void {
-  const { refused } = draft.state.store
-  if (refused !== null && draft.at.now >= refused.untilAt) draft.setStore({ refused: null })
+export function forgetRefusedEdit(update: StateUpdate): void {
+  const { refused } = update.state.store
+  if (refused !== null && update.at.now >= refused.untilAt) update.setStore({ refused: null })
 }
 
 /** Nothing changed by it but the file. */
-function transitionOf({ state: { known, self }, at }: Draft, reason: string, revision: number): Transition {
+function transitionOf(
+  { state: { known, self }, at }: StateUpdate,
+  reason: string,
+  revision: number,
+): Transition {
   const { auto, manual, trips } = known
   return {
     at: at.wall,

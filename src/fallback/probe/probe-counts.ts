@@ -1,4 +1,4 @@
-import { joined, NOTHING_USUAL, type Usual, unusualRow, usualShare } from '../evidence/usual.js'
+import { joined, NOTHING_USUAL, type Usual, unusualRow, usualShare } from '../evidence/usual-failures.js'
 
 /** What the probes have shown so far. Pure: instants are monotonic ms, passed in. */
 export interface ProbeCounts {

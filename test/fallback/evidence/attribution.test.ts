@@ -6,7 +6,7 @@ import {
   NO_EXECUTIONS,
   type RuntimeWindows,
 } from '../../../src/fallback/evidence/evidence.js'
-import { tellApart } from '../../../src/fallback/evidence/tell-apart.js'
+import { evidenceByScope } from '../../../src/fallback/evidence/evidence-by-scope.js'
 import { judge, judgeRuntime } from '../../../src/fallback/evidence/verdict.js'
 import { createJudgedLog } from '../../../src/metrics/windows/judged-log.js'
 import {
@@ -38,7 +38,7 @@ function found(turns: readonly Turn[], guardrails: FallbackGuardrails = GUARDRAI
     log.record(sampleOutcome(turn))
   }
   const all = windowsOf(turns)
-  const told = tellApart(log, within, all, 0, guardrails)
+  const told = evidenceByScope(log, within, all, 0, guardrails)
   const judged = told.scoped?.rest ?? all
   const slow = judge(judged.slow, guardrails)
   const verdict = slow.kind === 'breach' ? slow : judge(judged.fast, guardrails)
@@ -157,7 +157,7 @@ describe('whose breach it is', () => {
         clock.advance(1)
         log.record(sampleOutcome(turn))
       }
-      const told = tellApart(log, scopeOf('orgs', ['acme']), { ...NO_EXECUTIONS, usual }, 0, GUARDRAILS)
+      const told = evidenceByScope(log, scopeOf('orgs', ['acme']), { ...NO_EXECUTIONS, usual }, 0, GUARDRAILS)
       if (told.scoped === undefined) throw new Error('not told apart')
       return told.scoped
     }
@@ -174,7 +174,13 @@ describe('whose breach it is', () => {
     const late = { samples: 30, p95Ms: 20_000 }
     const firstContent = { slow: late, fast: late, recent: late }
     const log = createJudgedLog(manualClock())
-    const told = tellApart(log, scopeOf('orgs', ['acme']), { ...NO_EXECUTIONS, firstContent }, 0, GUARDRAILS)
+    const told = evidenceByScope(
+      log,
+      scopeOf('orgs', ['acme']),
+      { ...NO_EXECUTIONS, firstContent },
+      0,
+      GUARDRAILS,
+    )
     expect(told.scoped?.rest.firstContent).to.deep.equal(firstContent)
     expect(told.scoped?.inside.firstContent).to.equal(undefined)
   })

@@ -1,8 +1,8 @@
 import { guardrailsSchema, resolveGuardrails } from '../../../src/decision/guardrails.js'
 import type { OutcomeResult } from '../../../src/execution/outcome.js'
 import { type Evidence, type FallbackGuardrails, NO_TALLY } from '../../../src/fallback/evidence/evidence.js'
-import { tellApart } from '../../../src/fallback/evidence/tell-apart.js'
-import { UsualFailures } from '../../../src/fallback/evidence/usual.js'
+import { evidenceByScope } from '../../../src/fallback/evidence/evidence-by-scope.js'
+import { UsualFailures } from '../../../src/fallback/evidence/usual-failures.js'
 import { breachingRow, judgeRuntime, unsettled } from '../../../src/fallback/evidence/verdict.js'
 import { next } from '../../../src/fallback/machine/machine.js'
 import { type FallbackState, initialState, type StoreSeen } from '../../../src/fallback/machine/state.js'
@@ -232,7 +232,7 @@ export class GreyRuntime {
     const evidence = {
       ...this.#known(),
       runtime,
-      ...tellApart(this.#log, undefined, runtime, 0, guardrails),
+      ...evidenceByScope(this.#log, undefined, runtime, 0, guardrails),
     }
     const { state } = next(this.#state, {
       kind: 'tick',

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { holdsLease, leaseMove, leaseMs, seeLease } from '../../../src/fallback/machine/lease.js'
+import { holdsLease, leaseMove, leaseMs, observeLease } from '../../../src/fallback/machine/lease.js'
 import { type FallbackState, initialState, type LeaseState } from '../../../src/fallback/machine/state.js'
 import type { AutoLayer } from '../../../src/store/override/override.js'
 import { CALM, DEAD, FAILING, GUARDRAILS, QUIET, tally } from './driven.js'
@@ -135,13 +135,13 @@ describe('the lease as read', () => {
   }
 
   it('runs anew from the first sight of another content', () => {
-    const after = seeLease(before, { kind: 'lease', hash: 'h2', owner: 'r2#n' }, NOW)
+    const after = observeLease(before, { kind: 'lease', hash: 'h2', owner: 'r2#n' }, NOW)
     expect(after).to.deep.include({ seen: 'h2', changedAt: NOW, owner: 'r2#n' })
-    expect(seeLease(after, { kind: 'lease', hash: 'h2', owner: 'r2#n' }, NOW + 1)).to.equal(after)
+    expect(observeLease(after, { kind: 'lease', hash: 'h2', owner: 'r2#n' }, NOW + 1)).to.equal(after)
   })
 
   it('is nobody’s where it is missing, and as it was where it cannot be read', () => {
-    expect(seeLease(before, { kind: 'missing' }, NOW)).to.deep.include({ seen: 'missing', owner: null })
-    expect(seeLease(before, { kind: 'failed' }, NOW)).to.equal(before)
+    expect(observeLease(before, { kind: 'missing' }, NOW)).to.deep.include({ seen: 'missing', owner: null })
+    expect(observeLease(before, { kind: 'failed' }, NOW)).to.equal(before)
   })
 })

@@ -2,13 +2,13 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../../src/core/clock.js'
 import type { OutcomeResult } from '../../../src/execution/outcome.js'
 import type { Evidence } from '../../../src/fallback/evidence/evidence.js'
-import { LONGEST_MS, tellApart } from '../../../src/fallback/evidence/tell-apart.js'
-import { UsualFailures } from '../../../src/fallback/evidence/usual.js'
+import { evidenceByScope, LONGEST_MS } from '../../../src/fallback/evidence/evidence-by-scope.js'
+import { UsualFailures } from '../../../src/fallback/evidence/usual-failures.js'
 import { breachingRow, recoveryReach, unsettled } from '../../../src/fallback/evidence/verdict.js'
 import type { Command } from '../../../src/fallback/fallback.js'
 import { parseLease, renderLease } from '../../../src/fallback/loop/lease-file.js'
-import { ScopedQuiet } from '../../../src/fallback/loop/scoped-quiet.js'
-import { whoseOverride } from '../../../src/fallback/loop/whose-override.js'
+import { overrideSource } from '../../../src/fallback/loop/override-source.js'
+import { ScopeIdleTime } from '../../../src/fallback/loop/scope-idle-time.js'
 import { next } from '../../../src/fallback/machine/machine.js'
 import {
   type Effect,
@@ -95,7 +95,7 @@ export class SimReplica {
   readonly #clock: Clock
   readonly #runtime: JudgedWindow
   readonly #log: JudgedLog
-  readonly #scoped = new ScopedQuiet()
+  readonly #scoped = new ScopeIdleTime()
   readonly #direct: JudgedWindow
   readonly #usual = new UsualFailures()
   readonly #initial: FallbackState
@@ -174,7 +174,7 @@ export class SimReplica {
     const revision = provider.view?.revision
     const provided = { on, ...(revision === undefined ? {} : { revision }) }
     const isOwnOn = (): boolean => isOn(state.known, subject, session)
-    switch (whoseOverride(state, provided, subject, isOwnOn)) {
+    switch (overrideSource(state, provided, subject, isOwnOn)) {
       case 'isolated':
       case 'tripped':
         return true
@@ -380,7 +380,7 @@ export class SimReplica {
     return {
       at: now,
       runtime,
-      ...tellApart(this.#log, scope, runtime, this.#scoped.forMs(scope, now), guardrails),
+      ...evidenceByScope(this.#log, scope, runtime, this.#scoped.forMs(scope, now), guardrails),
       direct: this.#direct.tally(60_000),
       standby: world.directUnusable ? { unusable: true, why: 'http_status 401' } : { unusable: false },
       probe: {

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { ExecutionError } from '../../../src/execution/execution-error.js'
-import type { WhoseOverride } from '../../../src/fallback/fallback.js'
+import type { OverrideSource } from '../../../src/fallback/fallback.js'
 import { overrideWhy } from '../../../src/http/operator/override-step.js'
 import { explanationSchema } from '../../../src/protocol/api.js'
 import { NEUTRAL } from '../../../src/store/override/override.js'
@@ -177,7 +177,7 @@ describe('the explanation of the override', () => {
   })
 
   it('has a sentence for each case, in both languages', () => {
-    const cases: [on: boolean, whose: WhoseOverride, en: RegExp][] = [
+    const cases: [on: boolean, whose: OverrideSource, en: RegExp][] = [
       [true, 'provider', /^on for this caller/],
       [false, 'provider', /^off for this caller/],
       [true, 'own', /own override is newer .* on for/],

@@ -6,7 +6,7 @@ import {
   UsualFailures,
   unusualRow,
   usualShare,
-} from '../../../src/fallback/evidence/usual.js'
+} from '../../../src/fallback/evidence/usual-failures.js'
 import { judge, judgeRuntime } from '../../../src/fallback/evidence/verdict.js'
 import {
   burstSize,

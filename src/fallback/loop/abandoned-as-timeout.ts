@@ -1,7 +1,7 @@
 import type { Outcome } from '../../execution/outcome.js'
 
 /** Who left before the commit point after waiting for long met a hang: it is judged as the timeout it would have become. */
-export function asJudged(outcome: Outcome): Outcome {
+export function abandonedAsTimeout(outcome: Outcome): Outcome {
   const { abandoned } = outcome
   if (abandoned === undefined) return outcome
   switch (abandoned) {

@@ -20,7 +20,7 @@ type Told = Pick<Evidence, 'scoped' | 'suspects'>
  * The runtime's executions by whom they were for, as far as the machine needs it: inside and outside of a scope while there is
  * one, and who fails while the rates of all, or of all outside, are in breach. By what the log holds.
  */
-export function tellApart(
+export function evidenceByScope(
   log: JudgedLog,
   scope: Scope | undefined,
   all: RuntimeWindows,

@@ -1,5 +1,5 @@
 import { covers, type ScopeSubject } from '../../protocol/fallback-scope.js'
-import type { ProvidedOverride, WhoseOverride } from '../fallback.js'
+import type { OverrideSource, ProvidedOverride } from '../fallback.js'
 import type { FallbackState } from '../machine/state.js'
 
 export type Standing = {
@@ -15,12 +15,12 @@ export type Standing = {
  *
  * @param isOwnOn whether this replica's own override is on for the subject
  */
-export function whoseOverride(
+export function overrideSource(
   { isolated, isolatedTo, starting, store, known }: Standing,
   provided: ProvidedOverride,
   subject: ScopeSubject,
   isOwnOn: () => boolean,
-): WhoseOverride {
+): OverrideSource {
   if (isolated && covers(isolatedTo ?? undefined, subject)) return 'isolated'
   // Memory first: others may be writing the override without pause, and none of them knows of this trip yet.
   if (store.tripped !== null && isOwnOn()) return 'tripped'

@@ -4,7 +4,7 @@ import { covers, isSameScope, type Scope, type ScopeSubject } from '../../protoc
  * Since when no turn of a scope came that without the override would be the runtime's. A scope that is new begins with the
  * first look at it. Instants are monotonic ms.
  */
-export class ScopedQuiet {
+export class ScopeIdleTime {
   #last: { readonly scope: Scope; at: number } | undefined
 
   turn(scope: Scope | undefined, subject: ScopeSubject, now: number): void {

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
-import type { WhoseOverride } from '../../../src/fallback/fallback.js'
-import { type Standing, whoseOverride } from '../../../src/fallback/loop/whose-override.js'
+import type { OverrideSource } from '../../../src/fallback/fallback.js'
+import { overrideSource, type Standing } from '../../../src/fallback/loop/override-source.js'
 import { initialState } from '../../../src/fallback/machine/state.js'
 import { scopeOf } from '../../../src/protocol/fallback-scope.js'
 
@@ -16,7 +16,7 @@ describe('whose override counts', () => {
     store: { tripped: null, dirtyAt: null },
     known: { revision: 4 },
   }
-  const cases: [what: string, standing: Standing, provided: number | undefined, whose: WhoseOverride][] = [
+  const cases: [what: string, standing: Standing, provided: number | undefined, whose: OverrideSource][] = [
     ['a tie is the file of the provider', quiet, 4, 'provider'],
     ['a newer one of the provider', quiet, 5, 'provider'],
     ['an older one of the provider', quiet, 3, 'own'],
@@ -45,28 +45,28 @@ describe('whose override counts', () => {
   for (const [what, standing, revision, whose] of cases)
     it(`${what}: ${whose}`, () => {
       const provided = { on: false, ...(revision === undefined ? {} : { revision }) }
-      expect(whoseOverride(standing, provided, SUBJECT, () => true)).to.equal(whose)
+      expect(overrideSource(standing, provided, SUBJECT, () => true)).to.equal(whose)
     })
 
   it('is its own where the provider only says what others got, unless that is newer', () => {
     const guess = (revision: number) =>
-      whoseOverride(quiet, { on: true, revision, isGuess: true }, SUBJECT, () => false)
+      overrideSource(quiet, { on: true, revision, isGuess: true }, SUBJECT, () => false)
     expect([3, 4, 5].map(guess)).to.deep.equal(['own', 'own', 'provider'])
   })
 
   it('is of its own scope alone where it tripped or is isolated for that', () => {
     const acme = scopeOf('orgs', ['acme'])
     const isolated: Standing = { ...quiet, isolated: true, isolatedTo: acme }
-    expect(whoseOverride(isolated, { on: false, revision: 9 }, SUBJECT, () => false)).to.equal('isolated')
+    expect(overrideSource(isolated, { on: false, revision: 9 }, SUBJECT, () => false)).to.equal('isolated')
     const other = { ...SUBJECT, orgId: 'globex' }
-    expect(whoseOverride(isolated, { on: false, revision: 9 }, other, () => false)).to.equal('provider')
+    expect(overrideSource(isolated, { on: false, revision: 9 }, other, () => false)).to.equal('provider')
     const tripped: Standing = { ...quiet, store: { tripped: TRIP, dirtyAt: 1 } }
-    expect(whoseOverride(tripped, { on: false, revision: 9 }, other, () => false)).to.equal('provider')
-    expect(whoseOverride(tripped, { on: false, revision: 3 }, other, () => false)).to.equal('own')
+    expect(overrideSource(tripped, { on: false, revision: 9 }, other, () => false)).to.equal('provider')
+    expect(overrideSource(tripped, { on: false, revision: 3 }, other, () => false)).to.equal('own')
   })
 
   it('is asked of the state as it stands', () => {
     const state = initialState({ replica: 'a', owner: 'a#1' }, 0)
-    expect(whoseOverride(state, { on: false }, SUBJECT, () => false)).to.equal('provider')
+    expect(overrideSource(state, { on: false }, SUBJECT, () => false)).to.equal('provider')
   })
 })

@@ -5,34 +5,34 @@ import { insideOf } from '../evidence/evidence.js'
 import { adoptionOf } from './adoption.js'
 import { breachOf } from './auto-layer.js'
 import { applyCommand } from './command.js'
-import type { Draft } from './draft.js'
 import { report } from './report.js'
 import { type FallbackState, judgedScope } from './state.js'
+import type { StateUpdate } from './state-update.js'
 
 /**
  * The store, or the provider, has something newer: what was pending is dropped, except commands and a breach that still
  * holds. What becomes of the rest is decided in `adoptionOf`.
  */
-export function adopt(draft: Draft, override: Override, fromProvider = false): void {
-  const { commands, highest, starting, epoch } = draft.state
-  const told = withoutUntold(draft.state)
+export function adoptOverride(update: StateUpdate, override: Override, fromProvider = false): void {
+  const { commands, highest, starting, epoch } = update.state
+  const told = withoutUntold(update.state)
   // The first that is seen is no change: nobody here can say what it came after.
   const isFirst = starting && highest === 0
   const isSick =
-    draft.evidence !== undefined &&
-    breachOf(insideOf(draft.evidence, judgedScope(draft.state)), draft.guardrails) !== undefined
-  const adoption = adoptionOf(draft.state, override, { isFirst, isSick })
+    update.evidence !== undefined &&
+    breachOf(insideOf(update.evidence, judgedScope(update.state)), update.guardrails) !== undefined
+  const adoption = adoptionOf(update.state, override, { isFirst, isSick })
 
-  draft.become(override)
-  draft.set({
+  update.become(override)
+  update.set({
     fromProvider,
-    highest: Math.max(draft.state.highest, override.revision),
+    highest: Math.max(update.state.highest, override.revision),
     reports: [],
     commands: [],
     isolated: adoption.isolated,
     isolatedTo: adoption.isolatedTo,
   })
-  draft.setStore({
+  update.setStore({
     dirtyAt: null,
     attempts: 0,
     rewrite: false,
@@ -40,12 +40,12 @@ export function adopt(draft: Draft, override: Override, fromProvider = false): v
     edit: null,
     yieldUntilAt: null,
   })
-  if (adoption.forgetsProbes) draft.resetHealth()
-  if (adoption.recalls) draft.recall(epoch)
+  if (adoption.forgetsProbes) update.resetHealth()
+  if (adoption.recalls) update.recall(epoch)
   if (!isFirst && isNewMeaning(told, override))
-    draft.effects.push({ kind: 'adopted', transition: report(told, override, {}) })
-  if (adoption.holds !== undefined) draft.holds = adoption.holds
-  for (const pending of commands) applyCommand(draft, pending)
+    update.effects.push({ kind: 'adopted', transition: report(told, override, {}) })
+  if (adoption.holds !== undefined) update.holds = adoption.holds
+  for (const pending of commands) applyCommand(update, pending)
 }
 
 /** As far as anybody was told: a trip that never came into the store is not what somebody else ended. */

@@ -30,7 +30,7 @@ export interface ChangeContext {
 const SAME_INSTANT_MS = 1000
 
 /** One input being worked in: the state so far, and what is to be done. Lives for one call of `next`. */
-export class Draft {
+export class StateUpdate {
   readonly effects: Effect[] = []
   /** a trip that lost its race and still holds, for the time of this input */
   holds: HeldTrip | undefined
