@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { ConfigError, loadConfig } from './config.js'
 import { errorText } from './core/errors.js'
 import { createLogger } from './core/logger.js'
-import { killAfter, leave } from './leaving.js'
+import { killAfter, leave } from './process-exit.js'
 import { createService } from './service.js'
 
 /** Process edge: environment, signals, exit code. 0 after a clean stop, 1 for a fault, 2 for a wrong environment; `--check` looks at that alone. */

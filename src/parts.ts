@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import type { Config } from './config.js'
 import type { Clock } from './core/clock.js'
 import { guarded } from './core/guarded.js'
+import { isDnsFaultCode, OWN_DNS } from './core/local-fault.js'
 import type { Logger } from './core/logger.js'
-import { isDnsFaultCode, OWN_DNS } from './core/own-fault.js'
 import { openKeptTexts } from './core/sqlite/kept-texts.js'
 import { defaultGuardrails } from './decision/code-defaults.js'
 import type { Flags } from './decision/flags.js'
@@ -28,7 +28,7 @@ import type { LlmGate } from './llm/gate/gate.js'
 import { openGate } from './llm/gate/open-gate.js'
 import { RefusedParameters } from './llm/refused-parameters.js'
 import { RequestCounts } from './llm/request-counts.js'
-import { createOwnFaults, type OwnFaults } from './metrics/own-faults.js'
+import { createLocalFaults, type LocalFaults } from './metrics/local-faults.js'
 import { createServiceMetrics, type ServiceMetrics } from './metrics/prometheus.js'
 import { createJudgedLog } from './metrics/windows/judged-log.js'
 import { createJudgedWindow } from './metrics/windows/judged-window.js'
@@ -94,9 +94,9 @@ export function createParts(around: Surroundings) {
     log: createJudgedLog(clock),
   }
   const ownDns = ownDnsCheck(config.llm[0].baseUrl, clock)
-  const ownFaults = createOwnFaults({ clock, dnsIsOurs: ownDns })
+  const localFaults = createLocalFaults({ clock, dnsIsOurs: ownDns })
   const fallback = openFallback(
-    { flags, guardrails, judged, windows, sessions, journal, notifier, ownDns, ownFaults },
+    { flags, guardrails, judged, windows, sessions, journal, notifier, ownDns, localFaults },
     around,
   )
   const fence = config.shadow.requireFence
@@ -120,7 +120,7 @@ export function createParts(around: Surroundings) {
   const metrics = openMetrics(
     {
       sessions,
-      ownFaults,
+      localFaults,
       flags,
       fallback,
       shadows,
@@ -141,7 +141,7 @@ export function createParts(around: Surroundings) {
     opsFile,
     flagsEdited,
     windows,
-    ownFaults,
+    localFaults,
     fallback,
     backends,
     admission: backends.direct_llm,
@@ -238,11 +238,11 @@ interface FallbackParts {
   readonly journal: Journal
   readonly notifier: Notifier | undefined
   readonly ownDns: () => Promise<boolean>
-  readonly ownFaults: OwnFaults
+  readonly localFaults: LocalFaults
 }
 
 function openFallback(parts: FallbackParts, { config, clock, logger }: Surroundings): RunningFallback {
-  const { flags, judged, windows, sessions, journal, notifier, ownDns, ownFaults } = parts
+  const { flags, judged, windows, sessions, journal, notifier, ownDns, localFaults } = parts
   const nonce = randomUUID()
   return createFallback({
     clock,
@@ -260,7 +260,7 @@ function openFallback(parts: FallbackParts, { config, clock, logger }: Surroundi
         logger,
         settings: () => probeSettings(guardrails()),
         request: (signal) => askHealth(config.runtime.url, ownDns, signal),
-        onOwnFault: (code) => ownFaults.note(code),
+        onLocalFault: (code) => localFaults.note(code),
         onResult,
       }),
     standby: ({ onChange }) =>
@@ -271,8 +271,8 @@ function openFallback(parts: FallbackParts, { config, clock, logger }: Surroundi
         onChange,
       }),
     judged,
-    sift: (outcome, record) => ownFaults.sift(outcome, record),
-    otherAlerts: () => otherAlerts(ownFaults, sessions),
+    sift: (outcome, record) => localFaults.sift(outcome, record),
+    otherAlerts: () => otherAlerts(localFaults, sessions),
     windows,
     journal,
     notify: (transition) => notifier?.notify(transition),
@@ -290,8 +290,8 @@ async function askHealth(
   return (await ownDns()) ? { good: false, code: OWN_DNS } : answer
 }
 
-function otherAlerts(ownFaults: OwnFaults, { isAvailable }: SessionStore): Alert[] {
-  const codes = ownFaults.recent()
+function otherAlerts(localFaults: LocalFaults, { isAvailable }: SessionStore): Alert[] {
+  const codes = localFaults.recent()
   return [
     ...(codes.length === 0 ? [] : [{ kind: 'local_trouble', codes } as const]),
     ...(isAvailable ? [] : [{ kind: 'store_unavailable' } as const]),
@@ -366,7 +366,7 @@ function recentTallies(window: JudgedWindow, guardrails: LoopGuardrails): readon
 
 interface Counted {
   readonly sessions: SessionStore
-  readonly ownFaults: OwnFaults
+  readonly localFaults: LocalFaults
   readonly flags: Flags
   readonly fallback: RunningFallback
   readonly shadows: ReturnType<typeof openShadows>
@@ -378,7 +378,8 @@ interface Counted {
 }
 
 function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
-  const { sessions, ownFaults, flags, fallback, shadows, windows, journal, notifier, recoveryShadows } = parts
+  const { sessions, localFaults, flags, fallback, shadows, windows, journal, notifier, recoveryShadows } =
+    parts
   const metrics = createServiceMetrics({
     replica: config.replica,
     flagsStatus: () => flags.status(),
@@ -395,7 +396,7 @@ function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
     counts: () => ({
       chat_window_orgs_dropped_total: windows.droppedOrgs,
       chat_turns_lost_total: sessions.lost,
-      chat_local_faults_total: ownFaults.count,
+      chat_local_faults_total: localFaults.count,
       chat_journal_dropped_total: journal.dropped,
       chat_notifications_dropped_total: notifier === undefined ? 0 : notifier.dropped + notifier.givenUp,
       chat_recovery_shadows_total: recoveryShadows.counts().started,

@@ -11,7 +11,7 @@ import { answerClientError } from './http/edge/client-error.js'
 import { untilReady } from './http/readiness.js'
 import { closeServer, listen } from './listening.js'
 import { createParts } from './parts.js'
-import { type StopStep, stopInStages } from './stopping.js'
+import { type StopStep, stopInStages } from './shutdown-steps.js'
 import { createTurnRegistry } from './turn/turn-registry.js'
 
 /** A running service; `stop` drains as the protocol says and may be called at any time, also more than once. */
@@ -51,7 +51,7 @@ export function createService(
   const stalls = watchStalls(clock, (ms) => {
     if (ms < STALL_MS) return
     logger.warn({ ms: Math.round(ms) }, 'this process stood still')
-    parts.ownFaults?.note('held_up')
+    parts.localFaults?.note('held_up')
   })
   const watched: Clock = { ...clock, stalledMs: () => stalls.totalMs() }
   const deadlines = createTimerWheel(watched)

@@ -2,7 +2,7 @@ import { write } from 'node:fs'
 import { workerData } from 'node:worker_threads'
 
 /**
- * A thread beside the main one, started when the process begins to end (leaving.ts). Where the main thread is blocked, a
+ * A thread beside the main one, started when the process begins to end (process-exit.ts). Where the main thread is blocked, a
  * database whose disk is gone, say, no timer of it runs: this one does, and ends the process.
  */
 const { until, replica }: { readonly until: bigint; readonly replica: string } = workerData

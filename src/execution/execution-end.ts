@@ -17,11 +17,11 @@ export function outcomeResult(end: ExecutionEnd): OutcomeResult {
 }
 
 /** What of a failure may be ours alone. */
-export function ownFault(end: ExecutionEnd): Pick<Outcome, 'ownFault' | 'isDnsFault'> {
+export function localFault(end: ExecutionEnd): Pick<Outcome, 'localFault' | 'isDnsFault'> {
   if (end.kind !== 'failed') return {}
-  const { ownFault, isDnsFault } = end.error.details
+  const { localFault, isDnsFault } = end.error.details
   return {
-    ...(ownFault === undefined ? {} : { ownFault }),
+    ...(localFault === undefined ? {} : { localFault }),
     ...(isDnsFault === true ? { isDnsFault } : {}),
   }
 }

@@ -8,7 +8,7 @@ export interface ExecutionErrorDetails {
   /** The upstream refused what the user sent, or nothing was sent since all places were taken: no fault of the backend. */
   readonly rejected?: true
   /** the system's code for what this machine lacks: nothing is said about the backend */
-  readonly ownFault?: string
+  readonly localFault?: string
   /** its name was not resolved */
   readonly isDnsFault?: true
   /** the field of the request that an LLM server refuses */

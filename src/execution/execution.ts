@@ -28,7 +28,7 @@ import {
   phaseOf,
 } from './deadlines.js'
 import { estimatePrompt, TokenMeter } from './estimate-tokens.js'
-import { type ExecutionEnd, inPhaseSeen, outcomeResult, ownFault } from './execution-end.js'
+import { type ExecutionEnd, inPhaseSeen, localFault, outcomeResult } from './execution-end.js'
 import { ExecutionError } from './execution-error.js'
 import { OpenSteps } from './open-steps.js'
 import type { Outcome } from './outcome.js'
@@ -363,7 +363,7 @@ export class Execution implements BackendSink {
       sessionId: this.turn.caller.sessionId,
       startedAt: this.#startedAt,
       latencyMs: this.#endedMs,
-      ...ownFault(end),
+      ...localFault(end),
       ...(this.#isAbandoned(end) ? { abandoned: phaseOf(this.#progress) } : {}),
       ...(this.#firstContentMs === undefined ? {} : { firstContentMs: this.#firstContentMs }),
       ...(this.#usage === undefined ? {} : { tokens: this.#usage.tokens }),

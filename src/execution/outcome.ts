@@ -28,7 +28,7 @@ export type Outcome = OutcomeResult & {
   readonly firstContentMs?: number
   readonly tokens?: number
   /** the system's code for what this machine lacks (`EMFILE`): nobody's failure but ours, no evidence */
-  readonly ownFault?: string
+  readonly localFault?: string
   /** the backend's name was not resolved: no evidence where the direct LLM's is not either */
   readonly isDnsFault?: true
 }

@@ -2,8 +2,8 @@ import { bounded } from '../core/bounded.js'
 import type { Clock, Timer } from '../core/clock.js'
 import { errorCode, errorText } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
+import { type LocalTurn, needed } from './local-turn.js'
 import { type DurableSessionStore, SessionStoreUnavailable } from './session-store.js'
-import { type LocalTurn, needed } from './waiting-turn.js'
 import { WAITING_BOUNDS, type WaitingBounds, WaitingTurns } from './waiting-turns.js'
 
 export interface LateWritesOptions {

@@ -1,6 +1,7 @@
 import type { SessionView } from '../protocol/api.js'
 import { KnownSessions } from './known-sessions.js'
 import { LateWrites, type LateWritesOptions } from './late-writes.js'
+import { isOwners, type LocalTurn, localTurn, needed, pastTurn } from './local-turn.js'
 import {
   type BeginResult,
   DEFAULT_HISTORY_BUDGET,
@@ -16,8 +17,7 @@ import {
   type TurnEnd,
 } from './session-store.js'
 import { newestWithin } from './trim-history.js'
-import { viewWith } from './view-with.js'
-import { isOwners, type LocalTurn, localTurn, needed, pastTurn } from './waiting-turn.js'
+import { viewWithWaitingTurns } from './view-with-waiting-turns.js'
 
 export interface ResilientSessionStoreOptions extends LateWritesOptions {
   /** characters of history `begin` gives; default 32,000 */
@@ -157,7 +157,7 @@ class ResilientSessionStore implements SessionStore {
     } catch (thrown) {
       if (!(thrown instanceof SessionStoreUnavailable) || own.length === 0) throw thrown
     }
-    return viewWith(view, own)
+    return viewWithWaitingTurns(view, own)
   }
 
   async close(): Promise<void> {

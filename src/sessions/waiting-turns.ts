@@ -1,4 +1,4 @@
-import { type LocalTurn, sizeOf } from './waiting-turn.js'
+import { type LocalTurn, sizeOf } from './local-turn.js'
 
 export interface WaitingBounds {
   readonly turns: number

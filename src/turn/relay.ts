@@ -90,7 +90,7 @@ function depsOf(
       guarded(logger, 'metrics', () => metrics.recordOutcome(outcome))
       guarded(logger, 'fallback', () => fallback.record(outcome))
       // What our own machine lacks is in no rate.
-      if (outcome.ownFault === undefined) guarded(logger, 'windows', () => windows.record(outcome))
+      if (outcome.localFault === undefined) guarded(logger, 'windows', () => windows.record(outcome))
       guarded(logger, 'shadow', () => shadow?.ended(outcome))
       guarded(logger, 'journal', () => {
         const execution = keptExecution(outcome, clock.wall())

@@ -10,7 +10,7 @@ import type { Flags } from '../../src/decision/flags.js'
 import { createFlags } from '../../src/decision/open-feature-flags.js'
 import { KeptFlags } from '../../src/decision/values/kept-flags.js'
 import { RefusedFlags } from '../../src/decision/values/refused-flags.js'
-import { TurnSettler } from '../../src/decision/values/turn-settler.js'
+import { TurnFlagValues } from '../../src/decision/values/turn-flag-values.js'
 import { answer, failure, noVariant, turnDetails } from '../support/flag-details.js'
 import {
   CODE_DEFAULTS,
@@ -31,15 +31,15 @@ describe('the route of a turn among the endpoints of the direct LLM', () => {
   function setUp() {
     const clock = manualClock()
     const faults = new FlagFaults(clock, silentLogger)
-    const settler = new TurnSettler(
+    const flagValues = new TurnFlagValues(
       createTurnDefaults(CODE_DEFAULTS, ENDPOINTS),
       { isStale: () => false, whenAbsent: (found) => (found ? 'default' : 'away') },
       new RefusedFlags(faults, clock),
       new KeptFlags(undefined, clock),
     )
     const routed = (route: ReturnType<typeof turnDetails>['route'], caller = me) =>
-      settler.settle(caller, turnDetails({ route })).route.endpoints
-    return { clock, faults, settler, routed }
+      flagValues.resolve(caller, turnDetails({ route })).route.endpoints
+    return { clock, faults, flagValues, routed }
   }
 
   it('is what the flag says', () => {
@@ -49,18 +49,18 @@ describe('the route of a turn among the endpoints of the direct LLM', () => {
   })
 
   it('is all endpoints where the flag has no say or is not there, which is no fault', () => {
-    const { routed, faults, settler } = setUp()
+    const { routed, faults, flagValues } = setUp()
     expect(routed(noVariant({ endpoints: ['reserve'] }))).to.deep.equal([])
     expect(routed(failure({}))).to.deep.equal([])
     expect(faults.list()).to.deep.equal([])
-    expect(settler.codeDefaults.get('chat-llm-route')).to.equal(0)
+    expect(flagValues.codeDefaults.get('chat-llm-route')).to.equal(0)
   })
 
   it('is the last one while nobody answers', () => {
-    const { routed, settler } = setUp()
+    const { routed, flagValues } = setUp()
     routed(answer({ endpoints: ['reserve'] }))
-    expect(settler.recall(me).route.endpoints).to.deep.equal(['reserve'])
-    expect(settler.recall(callerOf(2)).route.endpoints).to.deep.equal(['reserve'])
+    expect(flagValues.recall(me).route.endpoints).to.deep.equal(['reserve'])
+    expect(flagValues.recall(callerOf(2)).route.endpoints).to.deep.equal(['reserve'])
   })
 
   for (const [what, value] of [

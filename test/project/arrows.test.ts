@@ -37,9 +37,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'turn',
   ],
   app: ['core', 'http', 'protocol'],
-  leaving: ['core'],
+  'process-exit': ['core'],
   listening: ['core'],
-  stopping: ['core'],
+  'shutdown-steps': ['core'],
   watchdog: [],
   parts: [
     'config',
@@ -56,8 +56,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'shadow',
     'store',
   ],
-  service: ['app', 'config', 'core', 'http', 'listening', 'parts', 'stopping', 'turn'],
-  main: ['config', 'core', 'leaving', 'service'],
+  service: ['app', 'config', 'core', 'http', 'listening', 'parts', 'shutdown-steps', 'turn'],
+  main: ['config', 'core', 'process-exit', 'service'],
   cli: ['core', 'decision', 'llm', 'protocol'],
   simulator: ['core', 'protocol'],
 }

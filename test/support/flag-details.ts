@@ -1,5 +1,5 @@
 import { ErrorCode, type EvaluationDetails, type FlagValue } from '@openfeature/server-sdk'
-import type { TurnDetails, TurnEvaluations } from '../../src/decision/values/turn-reader.js'
+import type { TurnDetails, TurnEvaluations } from '../../src/decision/values/turn-flag-reader.js'
 
 /** An answer with a variant. */
 export function answer<T extends FlagValue>(value: T, reason = 'STATIC'): EvaluationDetails<T> {

@@ -1,10 +1,10 @@
 import type { JSONPath } from 'jsonc-parser'
 import type { z } from 'zod'
-import { nearest } from '../../core/nearest.js'
+import { closestName } from '../../core/closest-name.js'
 
 /** What was likely meant by a refused value, as the end of a sentence; `''` where nobody can say. */
 export function likelyIntention(issue: z.core.$ZodIssue, whole: unknown, fields: readonly string[]): string {
-  if (issue.code === 'unrecognized_keys') return meantBy(nearest(issue.keys[0] ?? '', fields))
+  if (issue.code === 'unrecognized_keys') return meantBy(closestName(issue.keys[0] ?? '', fields))
   const value = valueAt(whole, issue.path)
   switch (issue.code) {
     case 'invalid_type':
@@ -51,7 +51,9 @@ function shareOf(value: unknown): string | undefined {
 }
 
 function oneOf(text: string, values: readonly string[]): string | undefined {
-  return nearest(text, values) ?? values.find((value) => text !== '' && value.includes(text.toLowerCase()))
+  return (
+    closestName(text, values) ?? values.find((value) => text !== '' && value.includes(text.toLowerCase()))
+  )
 }
 
 /** The names beside a field, in what the schema made of the value. */

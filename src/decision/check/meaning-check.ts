@@ -1,6 +1,6 @@
 import type { JSONPath, Node } from 'jsonc-parser'
+import { closestName } from '../../core/closest-name.js'
 import { propertiesOf } from '../../core/json/json-tree.js'
-import { nearest } from '../../core/nearest.js'
 import { evaluationContext, NOBODY } from '../caller.js'
 import type { IssueList } from './flag-document.js'
 
@@ -42,7 +42,7 @@ function checkKey(value: Node, path: JSONPath, issues: IssueList): void {
   const name = nameIn(value)
   const [key = ''] = name?.split('.') ?? []
   if (name === undefined || key === '' || CONTEXT_KEYS.has(key)) return
-  const meant = nearest(key, CONTEXT_KEYS)
+  const meant = closestName(key, CONTEXT_KEYS)
   const known = [...CONTEXT_KEYS].filter((one) => one !== '$flagd').join(', ')
   issues.suspect(
     value.offset,

@@ -1,9 +1,9 @@
 import { findNodeAtLocation, type Node } from 'jsonc-parser'
 import { propertiesOf } from '../../core/json/json-tree.js'
 import { FLAGS_OF_FILE, type FlagFileKind } from '../flags.js'
+import { checkChatFlags } from './chat-flags-check.js'
 import { type FlagIssue, IssueList, parseFlagDocument } from './flag-document.js'
 import { checkMeaning } from './meaning-check.js'
-import { checkOwnFlags } from './own-flags-check.js'
 import { checkSchema } from './schema-check.js'
 import { checkTargeting, type TargetingNames } from './targeting-check.js'
 
@@ -33,7 +33,7 @@ function checkRoot(root: Node, kind: FlagFileKind, issues: IssueList): void {
       checkMeaning(value, ['$evaluators', key], issues)
     }
     for (const { key, value } of propertiesOf(flags)) checkFlag(value, key, names, issues)
-    checkOwnFlags(root, flags, kind, issues)
+    checkChatFlags(root, flags, kind, issues)
     // Others' flags may be asked about by others, with another context.
     for (const { key, value } of propertiesOf(flags))
       if (FLAGS_OF_FILE[kind].has(key)) checkRule(value, key, issues)

@@ -1,7 +1,7 @@
 import { ErrorCode } from '@openfeature/server-sdk'
 import type { FlagFaults } from '../flag-faults.js'
 import { FLAG_KEYS } from '../flags.js'
-import type { TurnDetails } from '../values/turn-reader.js'
+import type { TurnDetails } from '../values/turn-flag-reader.js'
 
 const IN_FORCE = 'last known good values are in force, then code defaults'
 

@@ -21,10 +21,15 @@ import { type BoundClient, bindProvider } from '../sdk-client.js'
 import { START_BOUND_MS } from '../start-bound.js'
 import { KeptFlags } from '../values/kept-flags.js'
 import { RefusedFlags } from '../values/refused-flags.js'
-import { evaluateService, type ServiceAnswers, serviceDetails } from '../values/service-reader.js'
-import { ServiceSettler } from '../values/service-settler.js'
-import { allDetails, evaluateTurn, type TurnDetails, type TurnEvaluations } from '../values/turn-reader.js'
-import { type AnswerContext, TurnSettler } from '../values/turn-settler.js'
+import { evaluateService, type ServiceAnswers, serviceDetails } from '../values/service-flag-reader.js'
+import { ServiceFlagValues } from '../values/service-flag-values.js'
+import {
+  allDetails,
+  evaluateTurn,
+  type TurnDetails,
+  type TurnEvaluations,
+} from '../values/turn-flag-reader.js'
+import { type AnswerContext, TurnFlagValues } from '../values/turn-flag-values.js'
 import { ANSWER_BUDGET_MS } from './answer-budget.js'
 import { DaemonContent } from './daemon-content.js'
 import { connectFlagd, type FlagdConnection } from './flagd-providers.js'
@@ -37,8 +42,8 @@ export class DaemonFlags implements Flags {
   readonly #refused: RefusedFlags
   readonly #content: DaemonContent
   readonly #kept: KeptFlags
-  readonly #settler: TurnSettler
-  readonly #service: ServiceSettler
+  readonly #flagValues: TurnFlagValues
+  readonly #service: ServiceFlagValues
   readonly #listeners: ChangeListeners
   readonly #files: readonly FlagFile[]
   readonly #rpc: RpcTurns | undefined
@@ -69,8 +74,8 @@ export class DaemonFlags implements Flags {
         overrideFound && (resolver === 'in-process' || this.#isConnected()) ? 'default' : 'away',
     }
     this.#kept = new KeptFlags(deps.kept, clock)
-    this.#settler = new TurnSettler(defaults, answers, this.#refused, this.#kept)
-    this.#service = new ServiceSettler(defaults, answers, this.#refused)
+    this.#flagValues = new TurnFlagValues(defaults, answers, this.#refused, this.#kept)
+    this.#service = new ServiceFlagValues(defaults, answers, this.#refused)
     this.#files = [
       // By rpc the flags themselves are never seen: where flagd reads them on this machine, the file is what can be kept.
       monitorFlagFile(config.opsFile, 'ops', clock, this.#faults, (text) => {
@@ -98,14 +103,14 @@ export class DaemonFlags implements Flags {
   }
 
   async forTurn(caller: Caller): Promise<TurnFlags> {
-    if (this.#client === undefined || this.#closed) return this.#settler.recall(caller)
+    if (this.#client === undefined || this.#closed) return this.#flagValues.recall(caller)
     if (this.#rpc !== undefined) return this.#rpc.forTurn(caller)
-    return this.#settler.settle(caller, await allDetails(this.#evaluate(this.#client, caller)))
+    return this.#flagValues.resolve(caller, await allDetails(this.#evaluate(this.#client, caller)))
   }
 
   async forService(): Promise<ServiceFlags> {
     const answers = await this.#serviceAnswers()
-    return this.#service.settle(answers, !this.#closed && this.#isThere())
+    return this.#service.resolve(answers, !this.#closed && this.#isThere())
   }
 
   onChange(listener: ChangeListener): () => void {
@@ -126,7 +131,7 @@ export class DaemonFlags implements Flags {
   }
 
   codeDefaults(): ReadonlyMap<FlagKey, number> {
-    return this.#settler.codeDefaults
+    return this.#flagValues.codeDefaults
   }
 
   async close(): Promise<void> {
@@ -168,7 +173,7 @@ export class DaemonFlags implements Flags {
   #createRpcTurns(): RpcTurns {
     return new RpcTurns({
       clock: this.deps.clock,
-      settler: this.#settler,
+      flagValues: this.#flagValues,
       evaluate: (caller) => {
         if (this.#client === undefined) throw new Error('the flags are not started')
         return this.#evaluate(this.#client, caller)
@@ -187,7 +192,7 @@ export class DaemonFlags implements Flags {
     this.#client = client
     client.addHandler(ProviderEvents.Ready, () => {
       this.#returned = true
-      this.#settler.flagsChanged([])
+      this.#flagValues.flagsChanged([])
       void this.#look()
     })
     client.addHandler(ProviderEvents.Stale, () => this.#lost())
@@ -232,7 +237,7 @@ export class DaemonFlags implements Flags {
   #changed(keys: readonly string[]): void {
     if (this.#closed) return
     this.#refused.flagsChanged()
-    this.#settler.flagsChanged(keys)
+    this.#flagValues.flagsChanged(keys)
     const byFile = new Map<string, string[]>()
     for (const key of keys) {
       const file = FLAGS_OF_FILE.override.has(key) ? this.config.overrideFile : this.config.opsFile
@@ -249,7 +254,7 @@ export class DaemonFlags implements Flags {
     if (this.#closed) return
     this.#content.inspect(details)
     if (this.#content.known) this.#tellKept()
-    this.#settler.settle(NOBODY, details)
+    this.#flagValues.resolve(NOBODY, details)
     if (!this.#returned && !wasAway) return
     this.#returned = false
     this.#listeners.tell([])

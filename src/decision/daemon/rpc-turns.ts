@@ -3,14 +3,14 @@ import { bounded } from '../../core/bounded.js'
 import type { Clock, Timer } from '../../core/clock.js'
 import { type Caller, NOBODY } from '../caller.js'
 import type { TurnFlags } from '../flags.js'
-import type { ServiceAnswers, ServiceEvaluations } from '../values/service-reader.js'
+import type { ServiceAnswers, ServiceEvaluations } from '../values/service-flag-reader.js'
 import {
   allDetails,
   type TurnAnswers,
   type TurnDetails,
   type TurnEvaluations,
-} from '../values/turn-reader.js'
-import type { TurnSettler } from '../values/turn-settler.js'
+} from '../values/turn-flag-reader.js'
+import type { TurnFlagValues } from '../values/turn-flag-values.js'
 import { startBudget } from './answer-budget.js'
 import { LateAnswers } from './late-answers.js'
 
@@ -25,7 +25,7 @@ const SILENT_MS = 500
 /** What the turns need of the resolver around them. */
 export interface RpcTurnsDeps {
   readonly clock: Clock
-  readonly settler: TurnSettler
+  readonly flagValues: TurnFlagValues
   evaluate(caller: Caller): TurnEvaluations
   /** the provider's status is READY */
   isConnected(): boolean
@@ -62,16 +62,16 @@ export class RpcTurns {
   }
 
   async forTurn(caller: Caller): Promise<TurnFlags> {
-    const { settler } = this.deps
-    if (this.#away) return settler.recall(caller)
+    const { flagValues } = this.deps
+    if (this.#away) return flagValues.recall(caller)
     const evaluations = this.deps.evaluate(caller)
     const details = await this.#inTime(evaluations)
-    const flags = settler.settle(caller, details)
-    const known = settler.known(caller)
+    const flags = flagValues.resolve(caller, details)
+    const known = flagValues.known(caller)
     this.#note(
       Object.values(details),
       () => allDetails(evaluations),
-      (late) => settler.settleLate(caller, late, known),
+      (late) => flagValues.resolveLate(caller, late, known),
     )
     return flags
   }

@@ -19,18 +19,18 @@ import { type BoundClient, bindProvider } from '../sdk-client.js'
 import { START_BOUND_MS } from '../start-bound.js'
 import { KeptFlags } from '../values/kept-flags.js'
 import { RefusedFlags } from '../values/refused-flags.js'
-import { evaluateService, serviceDetails } from '../values/service-reader.js'
-import { ServiceSettler } from '../values/service-settler.js'
-import { allDetails, evaluateTurn } from '../values/turn-reader.js'
-import { type AnswerContext, TurnSettler } from '../values/turn-settler.js'
+import { evaluateService, serviceDetails } from '../values/service-flag-reader.js'
+import { ServiceFlagValues } from '../values/service-flag-values.js'
+import { allDetails, evaluateTurn } from '../values/turn-flag-reader.js'
+import { type AnswerContext, TurnFlagValues } from '../values/turn-flag-values.js'
 import { FileProvider } from './file-provider.js'
 
 /** Resolver `file`: nothing to wait for, and the provider itself holds the last good flags. */
 export class FileFlags implements Flags {
   readonly #provider: FileProvider
   readonly #faults: FlagFaults
-  readonly #settler: TurnSettler
-  readonly #service: ServiceSettler
+  readonly #flagValues: TurnFlagValues
+  readonly #service: ServiceFlagValues
   readonly #listeners: ChangeListeners
   readonly #kept: KeptFlags
   private readonly opsFile: string
@@ -62,7 +62,7 @@ export class FileFlags implements Flags {
       },
       onChange: (file, flags) => {
         refused.flagsChanged()
-        this.#settler.flagsChanged(flags)
+        this.#flagValues.flagsChanged(flags)
         logger.info({ file, flags }, '[Flags] changed')
         listeners.tell(flags)
       },
@@ -70,7 +70,7 @@ export class FileFlags implements Flags {
     const provider = this.#provider
     const whenAbsent: AnswerContext['whenAbsent'] = (_found, key) =>
       provider.wasRead(key) ? 'default' : 'away'
-    this.#settler = new TurnSettler(
+    this.#flagValues = new TurnFlagValues(
       defaults,
       // What is absent from the last good flags is absent by its owner's will; a broken file is told by the provider.
       {
@@ -80,7 +80,7 @@ export class FileFlags implements Flags {
       refused,
       this.#kept,
     )
-    this.#service = new ServiceSettler(defaults, { whenAbsent }, refused)
+    this.#service = new ServiceFlagValues(defaults, { whenAbsent }, refused)
   }
 
   async start(): Promise<void> {
@@ -92,15 +92,15 @@ export class FileFlags implements Flags {
   }
 
   async forTurn(caller: Caller): Promise<TurnFlags> {
-    if (this.#client === undefined) return this.#settler.recall(caller)
+    if (this.#client === undefined) return this.#flagValues.recall(caller)
     const evaluations = evaluateTurn(this.#client, this.defaults, caller.orgId, evaluationContext(caller))
-    return this.#settler.settle(caller, await allDetails(evaluations))
+    return this.#flagValues.resolve(caller, await allDetails(evaluations))
   }
 
   async forService(): Promise<ServiceFlags> {
-    if (this.#client === undefined || this.#closed) return this.#service.settle({}, false)
+    if (this.#client === undefined || this.#closed) return this.#service.resolve({}, false)
     const answers = await serviceDetails(evaluateService(this.#client, this.defaults))
-    return this.#service.settle(answers, true)
+    return this.#service.resolve(answers, true)
   }
 
   onChange(listener: ChangeListener): () => void {
@@ -127,7 +127,7 @@ export class FileFlags implements Flags {
   }
 
   codeDefaults(): ReadonlyMap<FlagKey, number> {
-    return this.#settler.codeDefaults
+    return this.#flagValues.codeDefaults
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.js'
-import { nearest } from '../../core/nearest.js'
+import { closestName } from '../../core/closest-name.js'
 import type { FlagFaults } from '../flag-faults.js'
 import { guardrailsSchema } from '../guardrails.js'
 import { llmRouteSchema } from '../llm-route.js'
@@ -65,7 +65,7 @@ export class RefusedFlags {
 const FIELD_NAMES = [...Object.keys(guardrailsSchema.shape), ...Object.keys(llmRouteSchema.shape)]
 
 function likely(field: string): string {
-  const meant = nearest(field.split('.').at(-1) ?? '', FIELD_NAMES)
+  const meant = closestName(field.split('.').at(-1) ?? '', FIELD_NAMES)
   return meant === undefined ? '' : `; by ${field} ${JSON.stringify(meant)} is meant?`
 }
 

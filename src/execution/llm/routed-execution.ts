@@ -274,13 +274,13 @@ function isShown({ type }: BackendEvent): boolean {
 }
 
 function requestOf({ code, details }: ExecutionError): FailedRequest {
-  const { httpStatus, retryAfterMs, rejected, ownFault } = details
+  const { httpStatus, retryAfterMs, rejected, localFault } = details
   return {
     code,
     ...(httpStatus === undefined ? {} : { httpStatus }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(rejected === undefined ? {} : { rejected }),
-    ...(ownFault === undefined ? {} : { ours: true }),
+    ...(localFault === undefined ? {} : { ours: true }),
   }
 }
 

@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder'
 import { createParser, type EventSourceParser } from 'eventsource-parser'
 import { TransportError } from '../transport-error.js'
-import { BareErrors } from './bare-errors.js'
+import { BareErrors } from './errors-without-data.js'
 import { parseObject } from './foreign.js'
 import type { MemoryShare } from './memory-share.js'
 

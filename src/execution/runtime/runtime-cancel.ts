@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.js'
+import { localFaultOf } from '../../core/local-fault.js'
 import type { Logger } from '../../core/logger.js'
-import { ownFaultOf } from '../../core/own-fault.js'
 import type { Turn } from '../backend.js'
 import { TransportError } from '../transport-error.js'
 import type { HttpClient } from '../upstream/http-client.js'
@@ -24,7 +24,7 @@ const CANCEL_MS = 1000
 
 /** A connection was refused, reset, or broke, and not by our own machine. */
 export function isTrouble(thrown: unknown): boolean {
-  if (!(thrown instanceof TransportError) || ownFaultOf(thrown.cause) !== undefined) return false
+  if (!(thrown instanceof TransportError) || localFaultOf(thrown.cause) !== undefined) return false
   return thrown.fault === 'unreachable' || thrown.fault === 'broken'
 }
 

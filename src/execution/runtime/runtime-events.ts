@@ -1,6 +1,6 @@
 import type { MessageBody } from '../../protocol/events.js'
 import { type Foreign, isForeign, namesTimeout, parsePythonObject, token } from '../parse/foreign.js'
-import { MAX_RESULT, withCutResult } from './cut-result.js'
+import { MAX_RESULT, withTruncatedResult } from './truncate-result.js'
 
 /** What one frame of the runtime means to us. */
 export type RuntimeSignal =
@@ -41,7 +41,7 @@ export function mapRuntimeFrame(frame: string, baseUrl: string): RuntimeSignal {
   const mapper = MAPPERS.get(event)
   if (mapper === undefined) return UNKNOWN
   if (!isForeign(data)) return unparsable(frame)
-  return mapper(frame.length > MAX_RESULT ? withCutResult(data) : data, baseUrl) ?? unparsable(frame)
+  return mapper(frame.length > MAX_RESULT ? withTruncatedResult(data) : data, baseUrl) ?? unparsable(frame)
 }
 
 /** Where a frame names its event: the runtime writes that key first. */

@@ -1,5 +1,5 @@
 import { errorCode } from '../../core/errors.js'
-import { isDnsFaultCode, ownFaultOf } from '../../core/own-fault.js'
+import { isDnsFaultCode, localFaultOf } from '../../core/local-fault.js'
 import type { ExecutionErrorCode } from '../../protocol/execution-codes.js'
 import { ExecutionError, type ExecutionErrorDetails } from '../execution-error.js'
 import { TransportError } from '../transport-error.js'
@@ -47,7 +47,7 @@ export function transportFailure(upstream: Upstream, thrown: unknown): unknown {
         phase,
         reasonOf(thrown),
         false,
-        ownFaultDetails(thrown),
+        localFaultDetails(thrown),
         because,
       )
     case 'frame_too_large':
@@ -72,9 +72,9 @@ export function transportFailure(upstream: Upstream, thrown: unknown): unknown {
   }
 }
 
-function ownFaultDetails({ cause }: TransportError): ExecutionErrorDetails {
-  const ownFault = ownFaultOf(cause)
-  if (ownFault !== undefined) return { ownFault }
+function localFaultDetails({ cause }: TransportError): ExecutionErrorDetails {
+  const localFault = localFaultOf(cause)
+  if (localFault !== undefined) return { localFault }
   return isDnsFaultCode(errorCode(cause)) ? { isDnsFault: true } : {}
 }
 

@@ -6,7 +6,7 @@ import { explain } from '../evidence/attribution.js'
 import { type Evidence, type FallbackGuardrails, insideOf, outsideOf } from '../evidence/evidence.js'
 import { beginsLate, isRecovered, judgeRuntime, recoveryReach, standbyTrouble } from '../evidence/verdict.js'
 import type { HeldTrip } from './adoption.js'
-import { holdMs } from './hold.js'
+import { holdMs } from './hold-time.js'
 import type { Instant, Timers } from './state.js'
 
 /** What the automatic layer is judged by at one tick. */

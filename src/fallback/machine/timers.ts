@@ -1,6 +1,6 @@
 import type { ManualLayer, Override } from '../../store/override/override.js'
 import type { FallbackGuardrails } from '../evidence/evidence.js'
-import { holdMs } from './hold.js'
+import { holdMs } from './hold-time.js'
 import type { Instant, Timers } from './state.js'
 
 /** The instants that run from the first sight of an override on this replica's monotonic clock. */

@@ -1,8 +1,8 @@
 import { bounded } from '../../core/bounded.js'
 import type { Clock, Timer } from '../../core/clock.js'
 import { errorCode, errorText } from '../../core/errors.js'
+import { isLocalFaultCode } from '../../core/local-fault.js'
 import type { Logger } from '../../core/logger.js'
-import { isOwnFaultCode } from '../../core/own-fault.js'
 import {
   AT_ONCE_MS,
   afterBurst,
@@ -71,7 +71,7 @@ export interface HealthProbeDeps {
   /** Never rejects; ends at once when the signal is aborted. */
   readonly request?: (signal: AbortSignal) => Promise<HealthAnswer>
   /** A probe failed by a fault of this machine: it says nothing, and counts for nothing. */
-  onOwnFault?(code: string): void
+  onLocalFault?(code: string): void
   /** Called after each result, when `state()` tells it already. */
   onResult(result: ProbeResult): void
 }
@@ -222,7 +222,7 @@ class Probe implements HealthProbe {
     })
     const answer = await this.#answer(round)
     late.cancel()
-    if (this.#isOwnFault(round, answer)) return
+    if (this.#isLocalFault(round, answer)) return
     if (this.#open.has(round)) this.#counts = withRegular(this.#counts, answer.good)
     if (!this.#takes(round, answer)) return
     this.#regular = undefined
@@ -231,10 +231,10 @@ class Probe implements HealthProbe {
   }
 
   /** Such an answer says nothing of the runtime: it changes no count, and its burst ends without a verdict. */
-  #isOwnFault(round: Round, answer: HealthAnswer): boolean {
-    if (answer.good || !isOwnFaultCode(answer.code)) return false
+  #isLocalFault(round: Round, answer: HealthAnswer): boolean {
+    if (answer.good || !isLocalFaultCode(answer.code)) return false
     if (!this.#open.delete(round)) return true
-    this.deps.onOwnFault?.(answer.code)
+    this.deps.onLocalFault?.(answer.code)
     this.#troubled = false
     this.#endBurst()
     if (this.#regular !== round) return true
@@ -311,7 +311,7 @@ class Probe implements HealthProbe {
 
   async #runInBurst(round: Round, burstAt: number): Promise<void> {
     const answer = await this.#answer(round)
-    if (this.#isOwnFault(round, answer)) return
+    if (this.#isLocalFault(round, answer)) return
     const burst = this.#burst
     if (burst?.startedAt !== burstAt || answer.good || !this.#open.has(round)) {
       this.#takes(round, answer)

@@ -1,9 +1,9 @@
 import { bounded } from '../../core/bounded.js'
 import type { Clock } from '../../core/clock.js'
 import { errorText } from '../../core/errors.js'
+import { isLocalFaultCode } from '../../core/local-fault.js'
 import type { Logger } from '../../core/logger.js'
 import { createLoop, type Loop } from '../../core/loop.js'
-import { isOwnFaultCode } from '../../core/own-fault.js'
 import type { ModelsAnswer, ModelsRequest } from '../../execution/llm/llm-models.js'
 import type { StandbyState } from '../evidence/evidence.js'
 
@@ -103,7 +103,7 @@ class Watch implements StandbyWatch {
   }
 }
 
-const isOurs = (answer: ModelsAnswer): boolean => !answer.usable && isOwnFaultCode(answer.code)
+const isOurs = (answer: ModelsAnswer): boolean => !answer.usable && isLocalFaultCode(answer.code)
 
 const whyOf = ({ code, status }: Extract<ModelsAnswer, { usable: false }>): string =>
   status === undefined ? code : `${code} ${status}`

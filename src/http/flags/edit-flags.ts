@@ -8,7 +8,7 @@ import type { FlagStoreFault, Stored } from '../../store/flag-store.js'
 import type { AppDeps } from '../app-deps.js'
 import type { Sentence } from '../edge/language.js'
 import { Problem } from '../edge/problems.js'
-import { watchChanges } from './flags-in-force.js'
+import { watchChanges } from './flag-change-watch.js'
 import { isMatch, type Matches } from './flags-tag.js'
 
 /** An edit of the operators' file, made in memory. */

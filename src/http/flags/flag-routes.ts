@@ -23,7 +23,7 @@ import { type AppDeps, EDGE_TIMING } from '../app-deps.js'
 import type { Authenticate } from '../auth/auth.js'
 import type { Identity } from '../auth/claims.js'
 import { answer } from '../edge/answer.js'
-import type { Bulkhead } from '../edge/bulkhead.js'
+import type { ConcurrencyLimiter } from '../edge/concurrency-limiter.js'
 import { guard } from '../edge/guard.js'
 import { type Language, languageOf, type Sentence } from '../edge/language.js'
 import { Problem, retryLater } from '../edge/problems.js'
@@ -41,7 +41,7 @@ export function mountFlagRoutes(
   router: Router,
   authenticate: Authenticate,
   edits: FlagEditFeed,
-  reports: Bulkhead,
+  reports: ConcurrencyLimiter,
   deps: AppDeps,
 ): void {
   const { operatorRole } = deps.config.auth

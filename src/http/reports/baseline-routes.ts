@@ -20,7 +20,7 @@ import { instant } from '../../protocol/instant.js'
 import type { AppDeps } from '../app-deps.js'
 import type { Authenticate } from '../auth/auth.js'
 import { answer } from '../edge/answer.js'
-import type { Bulkhead } from '../edge/bulkhead.js'
+import type { ConcurrencyLimiter } from '../edge/concurrency-limiter.js'
 import { guard } from '../edge/guard.js'
 import { type Language, languageOf } from '../edge/language.js'
 import { readJournal } from '../edge/read-journal.js'
@@ -35,7 +35,7 @@ const DAY_MS = 86_400_000
 export function mountBaselineRoutes(
   router: Router,
   authenticate: Authenticate,
-  reports: Bulkhead,
+  reports: ConcurrencyLimiter,
   { config, journal, clock }: AppDeps,
 ): void {
   router.get('/runtime/baseline', async (ctx) => {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.js'
-import { type Bulkhead, createBulkhead } from '../edge/bulkhead.js'
+import { type ConcurrencyLimiter, createConcurrencyLimiter } from '../edge/concurrency-limiter.js'
 import { retryLater } from '../edge/problems.js'
 
 /** long reads of the journal at a time, and those that wait for one: each takes from 0.1 s up to some seconds */
@@ -11,8 +11,8 @@ const WAIT_MS = 10_000
 const RETRY_AFTER = 1
 
 /** Bounds what consoles that poll the reports take from everybody else; beyond it 503 `reports_overloaded`. */
-export const createReports = (clock: Clock): Bulkhead =>
-  createBulkhead({
+export const createReports = (clock: Clock): ConcurrencyLimiter =>
+  createConcurrencyLimiter({
     clock,
     running: RUNNING,
     waiting: WAITING,

@@ -11,7 +11,7 @@ import { shadowReport } from '../../shadow/report/report.js'
 import type { AppDeps } from '../app-deps.js'
 import type { Authenticate } from '../auth/auth.js'
 import { answer } from '../edge/answer.js'
-import type { Bulkhead } from '../edge/bulkhead.js'
+import type { ConcurrencyLimiter } from '../edge/concurrency-limiter.js'
 import { guard } from '../edge/guard.js'
 import { readJournal } from '../edge/read-journal.js'
 import { spanOfQuery } from './span-query.js'
@@ -25,7 +25,7 @@ const WEEK_MS = 7 * 86_400_000
 export function mountShadowRoutes(
   router: Router,
   authenticate: Authenticate,
-  reports: Bulkhead,
+  reports: ConcurrencyLimiter,
   { config, journal, clock }: AppDeps,
 ): void {
   router.get('/runtime/shadow/report', async (ctx) => {

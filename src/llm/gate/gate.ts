@@ -1,8 +1,6 @@
 import type { Clock } from '../../core/clock.js'
 import { AverageHold } from './average-hold.js'
-import { type Choice, choose } from './choose.js'
-import type { FailedRequest } from './next-step.js'
-import { Places } from './places.js'
+import { type Choice, choose } from './choose-endpoint.js'
 import {
   afterAnswer,
   afterContent,
@@ -12,11 +10,13 @@ import {
   probed,
   type Rest,
   WORKING,
-} from './rest.js'
+} from './endpoint-rest.js'
+import { blames } from './failure-blame.js'
+import type { FailedRequest } from './next-step.js'
+import { Places } from './places.js'
 import { RetryBudget } from './retry-budget.js'
 import { atOnce, type Entry, type Refusal, type Seat } from './seat.js'
 import { MOST_REST_WAIT_MS, type Wait, WaitingTurns } from './waiting-turns.js'
-import { blames } from './whose-failure.js'
 
 /** turns that wait so at a time */
 const MOST_REST_WAITERS = 100

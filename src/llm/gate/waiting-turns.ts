@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../core/clock.js'
-import type { Choice } from './choose.js'
+import type { Choice } from './choose-endpoint.js'
 import type { Entry, Refusal, Seat } from './seat.js'
 
 /** ms a turn waits for an endpoint that rests, where no other is left */

@@ -11,10 +11,10 @@ import {
   tooLargeToWrite,
 } from '../store-fault.js'
 import { FileLock, type HeldLock } from './file-lock.js'
-import { Lane } from './lane.js'
 import { asidePath, removeLeftovers, temporaryPath } from './leftovers.js'
 import { hashOf, MAX_WRITTEN_BYTES, readStored } from './read-file.js'
 import { isExpected, replaceFile } from './replace-file.js'
+import { SerialQueue } from './serial-queue.js'
 import { type Gate, GivenUp, type StepFaults, type StoreStep } from './steps.js'
 import { type StoreFiles, storeFiles } from './store-files.js'
 
@@ -47,8 +47,8 @@ type WhichFile = 'override' | 'lease'
 
 class FileFlagStore implements FlagStore {
   readonly #lock: FileLock
-  readonly #reads: Lane
-  readonly #writes: Lane
+  readonly #reads: SerialQueue
+  readonly #writes: SerialQueue
   /** as it may stand in a file's name */
   readonly #nonce: string
   readonly #names: StoreNames
@@ -65,8 +65,8 @@ class FileFlagStore implements FlagStore {
     this.#nonce = nonce
     this.#names = options.names ?? OVERRIDE_NAMES
     this.#lock = new FileLock({ clock, nonce, random })
-    this.#reads = new Lane(clock, CALL_DEADLINE_MS)
-    this.#writes = new Lane(clock, CALL_DEADLINE_MS)
+    this.#reads = new SerialQueue(clock, CALL_DEADLINE_MS)
+    this.#writes = new SerialQueue(clock, CALL_DEADLINE_MS)
   }
 
   read(): Promise<Stored> {

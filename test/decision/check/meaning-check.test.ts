@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { FlagdCore, MemoryStorage } from '@openfeature/flagd-core'
 import { expect } from 'chai'
+import { closestName } from '../../../src/core/closest-name.js'
 import { silentLogger } from '../../../src/core/logger.js'
-import { nearest } from '../../../src/core/nearest.js'
 import { evaluationContext } from '../../../src/decision/caller.js'
 import { loadFlags } from '../../../src/decision/check/flag-source.js'
 import { checkFlagDocument } from '../../../src/decision/check/ops-file-check.js'
@@ -170,13 +170,13 @@ describe('what was likely meant', () => {
 
   it('is a known name a slip away, and never another short one', () => {
     const known = ['orgId', 'userId', 'agentId']
-    expect(['orgID', 'org_id', 'ordId', 'usrId'].map((name) => nearest(name, known))).to.deep.equal([
+    expect(['orgID', 'org_id', 'ordId', 'usrId'].map((name) => closestName(name, known))).to.deep.equal([
       'orgId',
       'orgId',
       'orgId',
       'userId',
     ])
-    expect(['id', 'email', '', 'sessions'].map((name) => nearest(name, known))).to.deep.equal(
+    expect(['id', 'email', '', 'sessions'].map((name) => closestName(name, known))).to.deep.equal(
       Array(4).fill(undefined),
     )
   })

@@ -7,8 +7,8 @@ import { RpcTurns } from '../../../src/decision/daemon/rpc-turns.js'
 import { FlagFaults } from '../../../src/decision/flag-faults.js'
 import { KeptFlags } from '../../../src/decision/values/kept-flags.js'
 import { RefusedFlags } from '../../../src/decision/values/refused-flags.js'
-import type { TurnDetails } from '../../../src/decision/values/turn-reader.js'
-import { TurnSettler } from '../../../src/decision/values/turn-settler.js'
+import type { TurnDetails } from '../../../src/decision/values/turn-flag-reader.js'
+import { TurnFlagValues } from '../../../src/decision/values/turn-flag-values.js'
 import { answer, evaluationsOf, nobody, turnDetails } from '../../support/flag-details.js'
 import { CODE_DEFAULTS, callerOf } from '../../support/flag-files.js'
 import { manualClock } from '../../support/manual-clock.js'
@@ -18,7 +18,7 @@ const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 function setUp() {
   const clock = manualClock()
-  const settler = new TurnSettler(
+  const flagValues = new TurnFlagValues(
     createTurnDefaults(CODE_DEFAULTS),
     { isStale: () => false, whenAbsent: (found) => (found ? 'default' : 'away') },
     new RefusedFlags(new FlagFaults(clock, silentLogger), clock),
@@ -30,7 +30,7 @@ function setUp() {
   const daemon = { answers: true, connected: true }
   const turns = new RpcTurns({
     clock,
-    settler,
+    flagValues,
     evaluate: () => {
       if (daemon.answers) return evaluationsOf(Promise.resolve(turnDetails()))
       return evaluationsOf(new Promise((resolve) => asked.push(resolve)))
@@ -39,7 +39,7 @@ function setUp() {
     onAway: () => told.push('away'),
     onLate: (isLate) => told.push(isLate ? 'late' : 'in time'),
     onAnswer: (details, wasAway) => {
-      settler.settle(NOBODY, details)
+      flagValues.resolve(NOBODY, details)
       told.push('answer')
       away.push(wasAway)
     },

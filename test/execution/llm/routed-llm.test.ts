@@ -311,7 +311,9 @@ describe('the direct LLM over its endpoints', () => {
   })
 
   it('does not blame the endpoint for what this machine lacks', async () => {
-    const lacking = new ExecutionError('llm_unreachable', 'connect', 'EMFILE', false, { ownFault: 'EMFILE' })
+    const lacking = new ExecutionError('llm_unreachable', 'connect', 'EMFILE', false, {
+      localFault: 'EMFILE',
+    })
     const around = setUp({ only: [failing(lacking)] })
     for (let n = 0; n < 8; n++) await ended(around.start(), around)
     expect(around.gate.state()).to.deep.equal([{ endpoint: 'only', requests: 0, resting: false }])

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { isDnsFaultCode, ownFaultOf } from '../../../src/core/own-fault.js'
+import { isDnsFaultCode, localFaultOf } from '../../../src/core/local-fault.js'
 import type { ExecutionError } from '../../../src/execution/execution-error.js'
 import { createRuntimeOrchestrator } from '../../../src/execution/runtime/runtime-orchestrator.js'
 import { TransportError } from '../../../src/execution/transport-error.js'
@@ -15,13 +15,13 @@ describe('a connection that cannot be opened', () => {
   for (const code of ['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM'])
     it(`for ${code} is our own fault`, () => {
       expect(failure(code)).to.include({ code: 'runtime_unreachable' })
-      expect(failure(code).details).to.deep.equal({ ownFault: code })
+      expect(failure(code).details).to.deep.equal({ localFault: code })
     })
 
   for (const code of ['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENOENT'])
     it(`for ${code} is not`, () => {
       expect(failure(code).details).to.deep.equal({})
-      expect(ownFaultOf(Object.assign(new Error(), { code }))).to.equal(undefined)
+      expect(localFaultOf(Object.assign(new Error(), { code }))).to.equal(undefined)
     })
 
   it('for a name that is not resolved is perhaps', async () => {

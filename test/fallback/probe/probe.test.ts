@@ -20,7 +20,7 @@ function setUp(overrides: Partial<ProbeSettings> = {}) {
   const settings = { intervalMs: 1000, timeoutMs: 2000, failures: 2, ...overrides }
   const results: ProbeResult[] = []
   const starts: number[] = []
-  const ownFaults: string[] = []
+  const localFaults: string[] = []
   const signals: AbortSignal[] = []
   let open = 0
   let mostOpen = 0
@@ -51,7 +51,7 @@ function setUp(overrides: Partial<ProbeSettings> = {}) {
         signal.addEventListener('abort', () => settle({ good: false, code: 'aborted' }))
       })
     },
-    onOwnFault: (code) => void ownFaults.push(code),
+    onLocalFault: (code) => void localFaults.push(code),
     onResult(result) {
       results.push(result)
       onResult()
@@ -59,7 +59,7 @@ function setUp(overrides: Partial<ProbeSettings> = {}) {
   })
   return {
     probe,
-    ownFaults,
+    localFaults,
     time,
     lines,
     settings,
@@ -135,7 +135,7 @@ describe('the health probe', () => {
 
   for (const code of ['EMFILE', 'own_dns'])
     it(`learns nothing from a fault of our own machine (${code})`, async () => {
-      const { probe, results, starts, ownFaults, answer, always, pass } = setUp({ failures: 2 })
+      const { probe, results, starts, localFaults, answer, always, pass } = setUp({ failures: 2 })
       probe.start()
       await answer(GOOD)
       always({ good: false, code })
@@ -144,7 +144,7 @@ describe('the health probe', () => {
       for (let second = 0; second < 5; second += 1) await pass(1000)
       expect(probe.state()).to.deep.include({ failuresInARow: 0, healthy: true })
       expect(results).to.have.length(1)
-      expect(new Set(ownFaults)).to.deep.equal(new Set([code]))
+      expect(new Set(localFaults)).to.deep.equal(new Set([code]))
       // It goes on asking, an interval apart.
       expect(starts.length).to.be.within(7, 9)
       always(REFUSED)

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Evidence, type FallbackGuardrails, insideOf } from '../../../src/fallback/evidence/evidence.js'
 import { parseLease } from '../../../src/fallback/loop/lease-file.js'
-import { holdMs } from '../../../src/fallback/machine/hold.js'
+import { holdMs } from '../../../src/fallback/machine/hold-time.js'
 import { next } from '../../../src/fallback/machine/machine.js'
 import {
   type FallbackInput,

@@ -6,7 +6,7 @@ const OWN = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM'])
 const DNS = /^(?:ENOTFOUND$|EAI_)/
 
 /** The system's code of a fault that says nothing about whoever was to be reached. */
-export function ownFaultOf(error: unknown): string | undefined {
+export function localFaultOf(error: unknown): string | undefined {
   const code = errorCode(error)
   return code !== undefined && OWN.has(code) ? code : undefined
 }
@@ -14,6 +14,6 @@ export function ownFaultOf(error: unknown): string | undefined {
 /** A probe's code where the direct LLM's name is not resolved either. */
 export const OWN_DNS = 'own_dns'
 
-export const isOwnFaultCode = (code: string): boolean => OWN.has(code) || code === OWN_DNS
+export const isLocalFaultCode = (code: string): boolean => OWN.has(code) || code === OWN_DNS
 
 export const isDnsFaultCode = (code: string | undefined): boolean => code !== undefined && DNS.test(code)

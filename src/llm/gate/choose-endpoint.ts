@@ -1,4 +1,4 @@
-import type { Permission } from './rest.js'
+import type { Permission } from './endpoint-rest.js'
 
 /** An endpoint of a route as it is now. */
 export interface EndpointView {

@@ -2,7 +2,7 @@
 const MOST_EDITS = 2
 
 /** The known name that was likely meant: the same but for case, or a slip of the keyboard away. */
-export function nearest(name: string, known: Iterable<string>): string | undefined {
+export function closestName(name: string, known: Iterable<string>): string | undefined {
   let best: { readonly name: string; readonly edits: number } | undefined
   for (const candidate of known) {
     const edits = editsBetween(name.toLowerCase(), candidate.toLowerCase())

@@ -1,6 +1,6 @@
 import type { SessionView } from '../protocol/api.js'
+import { type LocalTurn, turnRecordOf } from './local-turn.js'
 import { sessionView } from './session-view.js'
-import { type LocalTurn, turnRecordOf } from './waiting-turn.js'
 
 /**
  * The session as its owner sees it, with what waits for the database: those it has not got are added, the ends of the others
@@ -8,7 +8,7 @@ import { type LocalTurn, turnRecordOf } from './waiting-turn.js'
  * @param view as the database has it; undefined: it has none, or cannot be read
  * @param waiting turns of this session and owner, oldest first
  */
-export function viewWith(
+export function viewWithWaitingTurns(
   view: SessionView | undefined,
   waiting: readonly LocalTurn[],
 ): SessionView | undefined {

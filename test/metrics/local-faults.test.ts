@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { Outcome } from '../../src/execution/outcome.js'
 import { ownDnsCheck } from '../../src/execution/upstream/own-dns.js'
-import { createOwnFaults } from '../../src/metrics/own-faults.js'
+import { createLocalFaults } from '../../src/metrics/local-faults.js'
 import { manualClock } from '../support/manual-clock.js'
 import { settled } from '../support/turn-runner.js'
 import { sampleOutcome } from './sample-outcome.js'
@@ -16,8 +16,8 @@ describe('faults of our own machine', () => {
 
   it('are no evidence, and are told for a minute, the newest first', () => {
     const clock = manualClock()
-    const faults = createOwnFaults({ clock, dnsIsOurs: async () => false })
-    faults.sift({ ...failed, ownFault: 'EMFILE' }, record)
+    const faults = createLocalFaults({ clock, dnsIsOurs: async () => false })
+    faults.sift({ ...failed, localFault: 'EMFILE' }, record)
     faults.sift(failed, record)
     expect(evidence).to.deep.equal([failed])
     clock.advance(30_000)
@@ -31,7 +31,7 @@ describe('faults of our own machine', () => {
 
   for (const isOurs of [true, false])
     it(`of DNS are those that the direct LLM ${isOurs ? 'has too' : 'has not'}`, async () => {
-      const faults = createOwnFaults({ clock: manualClock(), dnsIsOurs: async () => isOurs })
+      const faults = createLocalFaults({ clock: manualClock(), dnsIsOurs: async () => isOurs })
       const unresolved: Outcome = { ...failed, isDnsFault: true }
       faults.sift(unresolved, record)
       await settled()

@@ -4,7 +4,7 @@ import type { Foreign } from '../parse/foreign.js'
 export const MAX_RESULT = 1_048_576
 
 /** The data of a large frame, its `result` cut to text and marked where it is beyond the bound. */
-export function withCutResult(data: Foreign): Foreign {
+export function withTruncatedResult(data: Foreign): Foreign {
   const { result } = data
   if (result === undefined) return data
   const text = typeof result === 'string' ? result : JSON.stringify(result)

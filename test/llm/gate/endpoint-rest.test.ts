@@ -11,7 +11,7 @@ import {
   probed,
   type Rest,
   WORKING,
-} from '../../../src/llm/gate/rest.js'
+} from '../../../src/llm/gate/endpoint-rest.js'
 
 const fail = (rest: Rest, now: number, retryAfterMs?: number, probe?: number): Rest =>
   afterFailure(rest, { now, probe, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })

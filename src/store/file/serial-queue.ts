@@ -8,7 +8,7 @@ const MAX_WAITING = 64
  * Runs one call at a time, and answers each in time: one that hangs (a dead network file system) keeps its thread until
  * the system gives it up, so those behind it are answered without being begun.
  */
-export class Lane {
+export class SerialQueue {
   #tail: Promise<unknown> = Promise.resolve()
   #waiting = 0
 

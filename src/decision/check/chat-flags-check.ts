@@ -1,7 +1,7 @@
 import { getNodeValue, type JSONPath, type Node } from 'jsonc-parser'
 import { z } from 'zod'
+import { closestName } from '../../core/closest-name.js'
 import { nodeNear, propertiesOf } from '../../core/json/json-tree.js'
-import { nearest } from '../../core/nearest.js'
 import { fallbackPolicySchema } from '../../protocol/fallback.js'
 import { executionModeSchema } from '../../protocol/modes.js'
 import { agentProfileSchema } from '../agent-profile.js'
@@ -27,7 +27,7 @@ const VALUE_SCHEMAS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>
 const OUR_PREFIX = 'chat-'
 
 /** Reports flags of the other file, values of a wrong type or range, and keys that look misspelt. */
-export function checkOwnFlags(root: Node, flags: Node, kind: FlagFileKind, issues: IssueList): void {
+export function checkChatFlags(root: Node, flags: Node, kind: FlagFileKind, issues: IssueList): void {
   const other = kind === 'ops' ? 'override' : 'ops'
   for (const { key, keyNode, value } of propertiesOf(flags)) {
     const at = ['flags', key]
@@ -43,7 +43,7 @@ export function checkOwnFlags(root: Node, flags: Node, kind: FlagFileKind, issue
       issues.warn(
         keyNode.offset,
         at,
-        `"${key}" is no flag of this service${meantBy(nearest(key, VALUE_SCHEMAS.keys()))}`,
+        `"${key}" is no flag of this service${meantBy(closestName(key, VALUE_SCHEMAS.keys()))}`,
       )
   }
   if (kind === 'override' && !propertiesOf(flags).some(({ key }) => key === FLAG_KEYS.override))
@@ -68,7 +68,7 @@ function checkVariants(root: Node, flag: Node, key: string, issues: IssueList): 
     for (const field of unknown) {
       const inside = field.split('.')
       const full = [...at, ...inside]
-      const likely = meantBy(nearest(inside.at(-1) ?? '', siblingsOf(parsed, inside)))
+      const likely = meantBy(closestName(inside.at(-1) ?? '', siblingsOf(parsed, inside)))
       const name = `"${field}" is no field of this flag in this version, and is ignored${likely}`
       issues.warn(nodeNear(root, full).offset, full, name)
     }

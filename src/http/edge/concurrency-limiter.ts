@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../core/clock.js'
 
-/** Bulkhead: a few works run at a time, so many wait for their turn, and what is beyond is refused. */
-export interface Bulkhead {
+/** ConcurrencyLimiter: a few works run at a time, so many wait for their turn, and what is beyond is refused. */
+export interface ConcurrencyLimiter {
   /**
    * What `work` gives, in order of arrival. Rejects as it does, and with what `refusal` makes where too many wait, where its
    * turn does not come in time, or where nobody wants it any more when it comes.
@@ -10,7 +10,7 @@ export interface Bulkhead {
   run<T>(work: () => Promise<T>, isWanted: () => boolean): Promise<T>
 }
 
-export interface BulkheadOptions {
+export interface ConcurrencyLimiterOptions {
   readonly clock: Clock
   readonly running: number
   readonly waiting: number
@@ -26,15 +26,15 @@ interface Waiting {
   readonly timer: Timer
 }
 
-export function createBulkhead(options: BulkheadOptions): Bulkhead {
+export function createConcurrencyLimiter(options: ConcurrencyLimiterOptions): ConcurrencyLimiter {
   return new Semaphore(options)
 }
 
-class Semaphore implements Bulkhead {
+class Semaphore implements ConcurrencyLimiter {
   readonly #waiting: Waiting[] = []
   #running = 0
 
-  constructor(private readonly options: BulkheadOptions) {}
+  constructor(private readonly options: ConcurrencyLimiterOptions) {}
 
   async run<T>(work: () => Promise<T>, isWanted: () => boolean): Promise<T> {
     const { running, waiting, refusal } = this.options

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { createBulkhead } from '../../../src/http/edge/bulkhead.js'
+import { createConcurrencyLimiter } from '../../../src/http/edge/concurrency-limiter.js'
 import { manualClock } from '../../support/manual-clock.js'
 import { rejection } from '../../support/rejection.js'
 import { settled } from '../../support/turn-runner.js'
@@ -8,7 +8,13 @@ describe('a bulkhead', () => {
   const rig = () => {
     const clock = manualClock()
     const refusal = new Error('too many')
-    const bulkhead = createBulkhead({ clock, running: 2, waiting: 2, waitMs: 1_000, refusal: () => refusal })
+    const bulkhead = createConcurrencyLimiter({
+      clock,
+      running: 2,
+      waiting: 2,
+      waitMs: 1_000,
+      refusal: () => refusal,
+    })
     const begun: number[] = []
     const ends = new Map<number, (error?: Error) => void>()
     const run = (id: number, isWanted = () => true): Promise<number> => {

@@ -1,9 +1,9 @@
 import type { Clock } from '../core/clock.js'
-import { OWN_DNS } from '../core/own-fault.js'
+import { OWN_DNS } from '../core/local-fault.js'
 import type { Outcome } from '../execution/outcome.js'
 
 /** Faults of our own machine: kept out of the evidence, and told. */
-export interface OwnFaults {
+export interface LocalFaults {
   /** Hands on to `record` what is evidence; a name that was not resolved after a look at the direct LLM's. */
   sift(outcome: Outcome, record: (outcome: Outcome) => void): void
   /** @param code the system's code, `own_dns`, or `held_up`: this process stood still */
@@ -14,7 +14,7 @@ export interface OwnFaults {
   readonly count: number
 }
 
-export interface OwnFaultsOptions {
+export interface LocalFaultsOptions {
   readonly clock: Clock
   /** Whether the direct LLM's name is not resolved either. Never rejects; bounded. */
   dnsIsOurs(): Promise<boolean>
@@ -23,7 +23,7 @@ export interface OwnFaultsOptions {
 /** ms for which one is told */
 const RECENT_MS = 60_000
 
-export function createOwnFaults({ clock, dnsIsOurs }: OwnFaultsOptions): OwnFaults {
+export function createLocalFaults({ clock, dnsIsOurs }: LocalFaultsOptions): LocalFaults {
   const notedAt = new Map<string, number>()
   let count = 0
   const note = (code: string): void => {
@@ -34,7 +34,7 @@ export function createOwnFaults({ clock, dnsIsOurs }: OwnFaultsOptions): OwnFaul
   return {
     note,
     sift(outcome, record) {
-      if (outcome.ownFault !== undefined) note(outcome.ownFault)
+      if (outcome.localFault !== undefined) note(outcome.localFault)
       else if (outcome.isDnsFault !== true || outcome.mode === 'direct_llm') record(outcome)
       else
         void dnsIsOurs().then((isOurs) => {

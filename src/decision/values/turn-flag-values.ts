@@ -21,7 +21,7 @@ import { type Known, LastKnownGood } from './last-known-good.js'
 import type { OrDefault } from './newest-values.js'
 import { OVERRIDE_OFF, OverrideValues } from './override-values.js'
 import type { RefusedFlags } from './refused-flags.js'
-import type { TurnAnswers, TurnDetails } from './turn-reader.js'
+import type { TurnAnswers, TurnDetails } from './turn-flag-reader.js'
 import { createValueParser, type Parsed } from './value-parser.js'
 
 /** What only the resolver knows about the provider's answers. */
@@ -36,7 +36,7 @@ export interface AnswerContext {
  * Makes a turn's flags from what OpenFeature answered: the value; where it is refused or nobody answered, the last known
  * good one of the session, of its org, of anybody; then the code default.
  */
-export class TurnSettler {
+export class TurnFlagValues {
   readonly #memory = new LastKnownGood()
   readonly #overrides = new OverrideValues()
   readonly #parseGuardrails: (raw: unknown) => Parsed<Guardrails>
@@ -67,7 +67,7 @@ export class TurnSettler {
   }
 
   /** The turn's flags, remembered for its caller. An absent answer is one that did not come in time. */
-  settle(caller: Caller, details: TurnAnswers): TurnFlags {
+  resolve(caller: Caller, details: TurnAnswers): TurnFlags {
     const found = details.override !== undefined && details.override.errorCode === undefined
     if (!found && this.#isNobodyThere(details)) return this.recall(caller)
     const known = this.#memory.of(caller)
@@ -102,8 +102,8 @@ export class TurnSettler {
   }
 
   /** Keeps answers that came too late for their turn, unless the caller has got others since `known`. */
-  settleLate(caller: Caller, details: TurnDetails, known: TurnFlags | undefined): void {
-    if (this.#memory.turn(caller) === known) this.settle(caller, details)
+  resolveLate(caller: Caller, details: TurnDetails, known: TurnFlags | undefined): void {
+    if (this.#memory.turn(caller) === known) this.resolve(caller, details)
   }
 
   #isNobodyThere(details: TurnAnswers): boolean {

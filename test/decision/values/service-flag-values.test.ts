@@ -4,8 +4,8 @@ import { silentLogger } from '../../../src/core/logger.js'
 import { createTurnDefaults } from '../../../src/decision/code-defaults.js'
 import { FlagFaults } from '../../../src/decision/flag-faults.js'
 import { RefusedFlags } from '../../../src/decision/values/refused-flags.js'
-import type { ServiceDetails } from '../../../src/decision/values/service-reader.js'
-import { ServiceSettler } from '../../../src/decision/values/service-settler.js'
+import type { ServiceDetails } from '../../../src/decision/values/service-flag-reader.js'
+import { ServiceFlagValues } from '../../../src/decision/values/service-flag-values.js'
 import { answer, failure, noVariant } from '../../support/flag-details.js'
 import { CODE_DEFAULTS } from '../../support/flag-files.js'
 import { manualClock } from '../../support/manual-clock.js'
@@ -14,12 +14,12 @@ function setUp(whenAbsent: 'away' | 'default' = 'away') {
   const clock = manualClock()
   const faults = new FlagFaults(clock, silentLogger)
   const refused = new RefusedFlags(faults, clock)
-  const settler = new ServiceSettler(
+  const flagValues = new ServiceFlagValues(
     createTurnDefaults(CODE_DEFAULTS),
     { whenAbsent: (found) => (found ? 'default' : whenAbsent) },
     refused,
   )
-  return { settler, faults, refused }
+  return { flagValues, faults, refused }
 }
 
 function details(over: Partial<ServiceDetails> = {}): ServiceDetails {
@@ -39,7 +39,7 @@ const gone = (errorCode: ErrorCode): ServiceDetails => ({
 
 describe("the service's own flags", () => {
   it('are the values as answered, with the metadata of the override', () => {
-    const flags = setUp().settler.settle(details(), true)
+    const flags = setUp().flagValues.resolve(details(), true)
     expect(flags.guardrails).to.include({ gapMs: 7000, totalMs: 300_000 })
     expect(flags).to.deep.include({
       policy: 'observe',
@@ -49,7 +49,7 @@ describe("the service's own flags", () => {
   })
 
   it('are the code defaults before anybody answered', () => {
-    const flags = setUp().settler.settle({}, false)
+    const flags = setUp().flagValues.resolve({}, false)
     expect(flags).to.deep.equal({
       guardrails: createTurnDefaults(CODE_DEFAULTS).guardrails,
       policy: 'auto',
@@ -58,10 +58,10 @@ describe("the service's own flags", () => {
   })
 
   it('are the last known good ones where nobody answers, but never an override that is remembered', () => {
-    const { settler } = setUp()
-    settler.settle(details(), true)
+    const { flagValues } = setUp()
+    flagValues.resolve(details(), true)
     for (const silence of [{}, gone(ErrorCode.FLAG_NOT_FOUND), gone(ErrorCode.PROVIDER_NOT_READY)]) {
-      const flags = settler.settle(silence, false)
+      const flags = flagValues.resolve(silence, false)
       expect(flags.guardrails.gapMs).to.equal(7000)
       expect(flags.policy).to.equal('observe')
       expect(flags).not.to.have.property('override')
@@ -69,83 +69,86 @@ describe("the service's own flags", () => {
   })
 
   it('take each answer that came in time', () => {
-    const { settler } = setUp()
-    settler.settle(details(), true)
-    const flags = settler.settle({ policy: answer('off') }, true)
+    const { flagValues } = setUp()
+    flagValues.resolve(details(), true)
+    const flags = flagValues.resolve({ policy: answer('off') }, true)
     expect(flags.policy).to.equal('off')
     expect(flags.guardrails.gapMs).to.equal(7000)
   })
 
   it('are the code defaults where the flags have no say, also later when nobody answers', () => {
-    const { settler } = setUp()
-    settler.settle(details(), true)
-    settler.settle(details({ guardrails: noVariant({}), policy: failure('auto') }), true)
-    const flags = settler.settle({}, false)
+    const { flagValues } = setUp()
+    flagValues.resolve(details(), true)
+    flagValues.resolve(details({ guardrails: noVariant({}), policy: failure('auto') }), true)
+    const flags = flagValues.resolve({}, false)
     expect(flags.policy).to.equal('auto')
     expect(flags.guardrails.gapMs).to.equal(60_000)
   })
 
   it('refuse a wrong policy: the last good one stays, and it is told until it is mended', () => {
-    const { settler, faults, refused } = setUp()
+    const { flagValues, faults, refused } = setUp()
     for (const policy of [answer('never'), failure('auto', ErrorCode.TYPE_MISMATCH)]) {
-      settler.settle(details(), true)
+      flagValues.resolve(details(), true)
       refused.flagsChanged()
-      expect(settler.settle(details({ policy }), true).policy).to.equal('observe')
+      expect(flagValues.resolve(details({ policy }), true).policy).to.equal('observe')
       expect(faults.list().map(({ where }) => where)).to.deep.equal(['chat-runtime-fallback-policy'])
       refused.flagsChanged()
-      settler.settle(details({ policy: answer('off') }), true)
+      flagValues.resolve(details({ policy: answer('off') }), true)
       expect(faults.list()).to.deep.equal([])
     }
-    settler.settle(details({ policy: answer('never') }), true)
+    flagValues.resolve(details({ policy: answer('never') }), true)
     expect(faults.list()[0]?.message).to.match(/auto, observe, off.*last good value/)
   })
 
   it('refuse wrong guardrails as a whole', () => {
-    const { settler, faults } = setUp()
-    settler.settle(details(), true)
-    const flags = settler.settle(details({ guardrails: answer({ gapMs: -1, tickMs: 500 }) }), true)
+    const { flagValues, faults } = setUp()
+    flagValues.resolve(details(), true)
+    const flags = flagValues.resolve(details({ guardrails: answer({ gapMs: -1, tickMs: 500 }) }), true)
     expect(flags.guardrails).to.include({ gapMs: 7000, tickMs: 1000 })
     expect(faults.list()[0]?.where).to.equal('chat-runtime-guardrails')
   })
 
   it('take guardrails with a field that nobody knows, and tell its name until it is gone', () => {
-    const { settler, faults, refused } = setUp()
-    const flags = settler.settle(details({ guardrails: answer({ gapMs: 8000, gapMS: 9, later: 1 }) }), true)
+    const { flagValues, faults, refused } = setUp()
+    const flags = flagValues.resolve(
+      details({ guardrails: answer({ gapMs: 8000, gapMS: 9, later: 1 }) }),
+      true,
+    )
     expect(flags.guardrails.gapMs).to.equal(8000)
     expect(flags.guardrails).not.to.have.property('later')
     expect(faults.list()).to.have.length(1)
     expect(faults.list()[0]).to.include({ where: 'chat-runtime-guardrails' })
     expect(faults.list()[0]?.message).to.match(/gapMS, later/)
     refused.flagsChanged()
-    settler.settle(details(), true)
+    flagValues.resolve(details(), true)
     expect(faults.list()).to.deep.equal([])
   })
 
   it('are one object as long as the guardrails say the same', () => {
-    const { settler } = setUp()
-    const first = settler.settle(details(), true).guardrails
-    expect(settler.settle(details(), true).guardrails).to.equal(first)
+    const { flagValues } = setUp()
+    const first = flagValues.resolve(details(), true).guardrails
+    expect(flagValues.resolve(details(), true).guardrails).to.equal(first)
   })
 
   it('have an override without a say: the flag is there, off', () => {
     const override = { ...noVariant(false), flagMetadata: { revision: 9 } }
-    expect(setUp().settler.settle(details({ override }), true).override).to.deep.equal({
+    expect(setUp().flagValues.resolve(details({ override }), true).override).to.deep.equal({
       on: false,
       metadata: { revision: 9 },
     })
   })
 
   it('have no override where its value is refused or it is not there', () => {
-    const { settler } = setUp('default')
+    const { flagValues } = setUp('default')
     for (const override of [failure(false), failure(false, ErrorCode.PARSE_ERROR)])
-      expect(settler.settle(details({ override }), true)).not.to.have.property('override')
+      expect(flagValues.resolve(details({ override }), true)).not.to.have.property('override')
   })
 
   it('give the metadata away as a copy, and only what is flat', () => {
     const flagMetadata = JSON.parse(
       '{"revision": 1, "deep": {"a": 1}, "list": [1], "none": null, "yes": true}',
     )
-    const given = setUp().settler.settle(details({ override: { ...answer(true), flagMetadata } }), true)
+    const given = setUp().flagValues.resolve(details({ override: { ...answer(true), flagMetadata } }), true)
     expect(given.override?.metadata).to.deep.equal({ revision: 1, yes: true })
     expect(given.override?.metadata).not.to.equal(flagMetadata)
   })

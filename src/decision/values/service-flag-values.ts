@@ -7,8 +7,8 @@ import { type Guardrails, guardrailsSchema, resolveGuardrails } from '../guardra
 import { parsePolicy, resultOf } from './flag-result.js'
 import type { KeptFlags } from './kept-flags.js'
 import type { RefusedFlags } from './refused-flags.js'
-import { DEFAULT_POLICY, type ServiceAnswers } from './service-reader.js'
-import type { AnswerContext } from './turn-settler.js'
+import { DEFAULT_POLICY, type ServiceAnswers } from './service-flag-reader.js'
+import type { AnswerContext } from './turn-flag-values.js'
 import { createValueParser, type Parsed } from './value-parser.js'
 
 /**
@@ -16,7 +16,7 @@ import { createValueParser, type Parsed } from './value-parser.js'
  * refused or nobody answered, the last known good one; then the code default. The override is never one remembered:
  * whoever asks wants to see what was written come back.
  */
-export class ServiceSettler {
+export class ServiceFlagValues {
   readonly #parseGuardrails: (raw: unknown) => Parsed<Guardrails>
   #guardrails: Guardrails
   #policy: FallbackPolicy = DEFAULT_POLICY
@@ -34,11 +34,11 @@ export class ServiceSettler {
 
   /** What was good in an earlier run, until the flags' source answers. */
   startFrom(kept: Pick<KeptFlags, 'guardrails' | 'policy'>): void {
-    this.settle({ guardrails: kept.guardrails(NOBODY), policy: kept.policy() }, false)
+    this.resolve({ guardrails: kept.guardrails(NOBODY), policy: kept.policy() }, false)
   }
 
   /** An absent answer is one that did not come in time; `ready` is the provider's state when they came. */
-  settle({ guardrails, policy, override }: ServiceAnswers, ready: boolean): ServiceFlags {
+  resolve({ guardrails, policy, override }: ServiceAnswers, ready: boolean): ServiceFlags {
     const given = overrideGiven(override)
     const found = given !== undefined
     this.#guardrails = this.#valueOf(

@@ -2,7 +2,7 @@ import type { Client, EvaluationDetails, JsonValue } from '@openfeature/server-s
 import { evaluationContext, NOBODY } from '../caller.js'
 import type { TurnDefaults } from '../code-defaults.js'
 import { FLAG_KEYS } from '../flags.js'
-import type { TurnDetails } from './turn-reader.js'
+import type { TurnDetails } from './turn-flag-reader.js'
 
 /** The flags the service asks for itself, as OpenFeature answered them. */
 export interface ServiceDetails extends Pick<TurnDetails, 'guardrails' | 'override'> {
