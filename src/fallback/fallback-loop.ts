@@ -190,7 +190,7 @@ class FallbackLoop implements RunningFallback {
     this.#lastCandidateAt = this.#createdAt
     this.#evaluator = createOverrideEvaluator(this.#state.known)
     this.#reader = new FlagStoreReader(deps.store, clock)
-    this.#loss = new RuntimeLoss(deps.logger)
+    this.#loss = new RuntimeLoss(deps.logger, clock)
     this.#probe = deps.probe({
       onResult: () => this.#onProbe(),
       guardrails: () => this.#flags.guardrails,
@@ -200,7 +200,7 @@ class FallbackLoop implements RunningFallback {
       clock,
       intervalMs: () => this.#flags.guardrails.tickMs,
       pauseMs: PAUSE_MS,
-      run: () => this.#round(),
+      run: () => this.#round().finally(() => this.#loss.roundEnded()),
       onError: (thrown) => this.#onError(thrown),
     })
   }

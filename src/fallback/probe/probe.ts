@@ -248,13 +248,12 @@ class Probe implements HealthProbe {
     if (!this.#open.delete(round)) return false
     const { clock } = this.deps
     const now = clock.monotonic()
-    const wasUnhealthy = this.#counts.healthy === false
+    const { goodInARow } = this.#counts
     this.#counts = counted(this.#counts, answer.good, now)
     this.#lastAt = clock.wall()
     this.#resultAt = now
     if (answer.good) {
-      // The first one of a runtime that hung tells how long it hung.
-      if (!wasUnhealthy) this.#usual.record(now - round.startedAt)
+      this.#usual.record(now - round.startedAt, goodInARow)
       this.#endBurst()
     }
     this.#log(answer, now)

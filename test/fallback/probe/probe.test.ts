@@ -79,7 +79,7 @@ function setUp(overrides: Partial<ProbeSettings> = {}) {
       await settled()
     },
     /** From now on each at once. */
-    always(next: HealthAnswer) {
+    always(next: HealthAnswer | undefined | undefined) {
       always = next
     },
     async pass(ms: number) {
@@ -202,32 +202,59 @@ describe('the health probe', () => {
       expect(time.monotonic()).to.be.within(2300, 2400)
     })
 
-    it('takes no probe for late that takes as long as always', async () => {
+    it('begins a burst beside no probe that takes as long as always', async () => {
       const { probe, starts, answer, pass } = setUp({ failures: 6 })
       probe.start()
-      await pass(90)
-      await answer(GOOD)
-      await pass(910)
-      await pass(150)
-      await answer(GOOD)
-      await pass(850)
-      await pass(290)
-      await answer(GOOD)
-      expect(starts).to.deep.equal([0, 1000, 2000])
+      const good = async (tookMs: number): Promise<number> => {
+        const before = starts.length
+        await pass(tookMs)
+        const began = starts.length - before
+        // The oldest one is the regular probe; the others were given up then.
+        for (let n = 0; n <= began; n += 1) await answer(GOOD)
+        await pass(1000 - tookMs)
+        return began
+      }
+      // What the first three took is not usual yet, and the fourth tells it.
+      for (let n = 0; n < 4; n += 1) expect(await good(150)).to.equal(2)
+      for (let n = 0; n < 4; n += 1) expect(await good(299)).to.equal(0)
     })
 
-    it('takes the next probe for late as before where one answer alone was slow', async () => {
+    it('takes the next probe for late as before where some answers were slow', async () => {
       const { probe, starts, answer, pass } = setUp({ failures: 6 })
       probe.start()
-      for (const tookMs of [30, 30, 95]) {
+      for (const tookMs of [95, 95, 95, 30, 30, 30, 95, 95]) {
         await pass(tookMs)
         await answer(GOOD)
         await pass(1000 - tookMs)
       }
       await pass(99)
-      expect(starts).to.deep.equal([0, 1000, 2000, 3000])
+      expect(starts.at(-1)).to.equal(8000)
       await pass(1)
-      expect(starts.at(-1)).to.equal(3100)
+      expect(starts.at(-1)).to.equal(8100)
+    })
+
+    it('knows within 2.5 s of a runtime that hangs under traffic, whenever it does, and after one that hung just before', async () => {
+      for (let phase = 0; phase < 1000; phase += 90) {
+        const { probe, time, answer, always, pass } = setUp({ failures: 6 })
+        probe.start()
+        // After a hang its answers are slow for a while.
+        for (const tookMs of [90, 90, 90]) {
+          await pass(tookMs)
+          await answer(GOOD)
+          await pass(1000 - tookMs)
+        }
+        always(GOOD)
+        await answer(GOOD)
+        await pass(phase)
+        always(undefined)
+        const hungAt = time.monotonic()
+        while (probe.state().healthy !== false && time.monotonic() < hungAt + 5000) {
+          probe.requestSent()
+          await pass(10)
+          await pass(10)
+        }
+        expect(time.monotonic() - hungAt, `hung ${phase} ms after a probe`).to.be.at.most(2500)
+      }
     })
 
     it('does not take how long a runtime hung for what its answers usually take', async () => {
