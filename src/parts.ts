@@ -28,6 +28,7 @@ import type { LlmGate } from './llm/gate/gate.js'
 import { openGate } from './llm/gate/open-gate.js'
 import { RefusedParameters } from './llm/refused-parameters.js'
 import { RequestCounts } from './llm/request-counts.js'
+import { activeTrace } from './metrics/active-trace.js'
 import { createLocalFaults, type LocalFaults } from './metrics/local-faults.js'
 import { createServiceMetrics, type ServiceMetrics } from './metrics/prometheus.js'
 import { createJudgedLog } from './metrics/windows/judged-log.js'
@@ -382,6 +383,7 @@ function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
     parts
   const metrics = createServiceMetrics({
     replica: config.replica,
+    exemplar: activeTrace,
     flagsStatus: () => flags.status(),
     codeDefaults: () => flags.codeDefaults(),
     fallback: () => fallback.snapshot(),

@@ -13,8 +13,10 @@ import type { SigningKeys } from './auth/token-keys.js'
 export interface EdgeMetrics extends TurnMetrics {
   /** one answered request: `POST /api/v1/chat/start` or `unmatched`, and its status */
   recordRequest(route: string, code: number): void
-  /** Prometheus text format */
-  exposition(): Promise<{ readonly contentType: string; readonly body: string }>
+  /** @param format only `openmetrics` has the traces of what was measured */
+  exposition(
+    format: 'prometheus' | 'openmetrics',
+  ): Promise<{ readonly contentType: string; readonly body: string }>
 }
 
 /**

@@ -4,6 +4,10 @@ import { answer } from './edge/answer.js'
 import type { Sentence } from './edge/language.js'
 import { Problem } from './edge/problems.js'
 
+/** as clients ask for them; the first one where any would do */
+const TEXT = 'text/plain; version=0.0.4'
+const OPENMETRICS = 'application/openmetrics-text; version=1.0.0'
+
 /** Open to everyone who reaches the port: liveness, readiness, Prometheus. */
 export function mountHealthRoutes(router: Router, { flags, lifecycle, metrics }: AppDeps): void {
   router.get('/health/live', (ctx) => answer(ctx, { status: 'live' }))
@@ -21,8 +25,11 @@ export function mountHealthRoutes(router: Router, { flags, lifecycle, metrics }:
   })
 
   router.get('/metrics', async (ctx) => {
-    const { contentType, body } = await metrics.exposition()
+    const { contentType, body } = await metrics.exposition(
+      ctx.accepts(TEXT, OPENMETRICS) === OPENMETRICS ? 'openmetrics' : 'prometheus',
+    )
     ctx.set('Cache-Control', 'no-store')
+    ctx.vary('Accept')
     ctx.type = contentType
     ctx.body = body
   })

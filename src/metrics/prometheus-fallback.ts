@@ -1,9 +1,10 @@
-import { Gauge, type Registry } from 'prom-client'
+import { Gauge } from 'prom-client'
 import type { FallbackSnapshot } from '../fallback/fallback.js'
 import { FALLBACK_STATES, MANUAL_SCOPES } from '../protocol/fallback.js'
 import { FALLBACK_SCOPES, scopeName } from '../protocol/fallback-scope.js'
+import type { MetricsRegistry } from './exposition.js'
 
-export function registerFallback(registry: Registry, fallback: () => FallbackSnapshot): void {
+export function registerFallback(registry: MetricsRegistry, fallback: () => FallbackSnapshot): void {
   registerStates(registry, fallback)
   for (const { name, help, value } of FALLBACK_GAUGES)
     new Gauge({
@@ -17,7 +18,7 @@ export function registerFallback(registry: Registry, fallback: () => FallbackSna
 }
 
 /** One series a state, 1 for the present one. */
-function registerStates(registry: Registry, fallback: () => FallbackSnapshot): void {
+function registerStates(registry: MetricsRegistry, fallback: () => FallbackSnapshot): void {
   new Gauge({
     name: 'chat_fallback_state',
     help: 'State of the automatic layer; 1 for the present one',
@@ -51,6 +52,9 @@ function registerStates(registry: Registry, fallback: () => FallbackSnapshot): v
   })
 }
 
+const isEnabled = ({ override }: FallbackSnapshot): number =>
+  Number(override.auto.state !== 'normal' || override.manual.scope !== 'none')
+
 interface FallbackGauge {
   readonly name: string
   readonly help: string
@@ -61,7 +65,12 @@ const FALLBACK_GAUGES: readonly FallbackGauge[] = [
   {
     name: 'chat_fallback_enabled',
     help: '1 while the automatic layer is not normal or a manual one is set',
-    value: ({ override }) => Number(override.auto.state !== 'normal' || override.manual.scope !== 'none'),
+    value: isEnabled,
+  },
+  {
+    name: 'chat_runtime_fallback_enabled',
+    help: "The same under the name of the operators' runbook",
+    value: isEnabled,
   },
   {
     name: 'chat_fallback_trips',

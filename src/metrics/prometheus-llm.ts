@@ -1,4 +1,5 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge } from 'prom-client'
+import type { MetricsRegistry } from './exposition.js'
 
 /** Of the direct LLM, from its gate and its counts. */
 export interface LlmFigures {
@@ -15,7 +16,7 @@ export interface LlmFigures {
   readonly refused: number
 }
 
-export function registerLlm(registry: Registry, figures: () => LlmFigures): void {
+export function registerLlm(registry: MetricsRegistry, figures: () => LlmFigures): void {
   const registers = [registry]
   new Counter({
     name: 'chat_llm_requests_total',

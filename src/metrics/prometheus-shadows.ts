@@ -1,5 +1,6 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge } from 'prom-client'
 import { EXECUTION_MODES, type ExecutionMode } from '../protocol/modes.js'
+import type { MetricsRegistry } from './exposition.js'
 
 /** What the shadows have cost and given since the start; the keys of the records become labels. */
 export interface ShadowFigures {
@@ -12,7 +13,7 @@ export interface ShadowFigures {
 }
 
 /** Apart from `chat_executions_total` and all else that tells of users. */
-export function registerShadows(registry: Registry, shadows: () => ShadowFigures): void {
+export function registerShadows(registry: MetricsRegistry, shadows: () => ShadowFigures): void {
   new Gauge({
     name: 'chat_shadow_running',
     help: 'Shadows under way',

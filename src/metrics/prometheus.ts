@@ -1,22 +1,19 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge } from 'prom-client'
 import type { FlagsStatus } from '../decision/flags.js'
 import type { Outcome } from '../execution/outcome.js'
 import type { FallbackSnapshot } from '../fallback/fallback.js'
 import type { Transition } from '../journal/journal.js'
 import type { Failover } from '../protocol/events.js'
-import { countedAs, isJudged } from '../protocol/execution-results.js'
 import { TRANSITION_KINDS } from '../protocol/fallback.js'
-import { type Decision, EXECUTION_MODES, type ExecutionMode } from '../protocol/modes.js'
+import type { Decision } from '../protocol/modes.js'
+import { childCache } from './child-cache.js'
+import { createRegistry, expositionOf, type MetricsFormat, type MetricsRegistry } from './exposition.js'
+import { outcomeRecorder } from './prometheus-executions.js'
 import { registerFallback } from './prometheus-fallback.js'
 import { type LlmFigures, registerLlm } from './prometheus-llm.js'
 import { registerShadows, type ShadowFigures } from './prometheus-shadows.js'
-import {
-  DURATION_BUCKETS,
-  type EndedTurn,
-  FIRST_CONTENT_BUCKETS,
-  requestRecorder,
-  turnRecorder,
-} from './prometheus-turns.js'
+import { type EndedTurn, requestRecorder, turnRecorder } from './prometheus-turns.js'
+import type { Exemplar } from './times-by-mode.js'
 
 export interface ServiceMetricsOptions {
   /** value of `chat_replica_info`; elsewhere Prometheus' own `instance` tells the replicas apart */
@@ -35,6 +32,8 @@ export interface ServiceMetricsOptions {
   readonly llm?: () => LlmFigures
   /** counts that others keep, by their metric's name; asked at each exposition */
   readonly counts?: () => Readonly<Record<CountName, number>>
+  /** the sampled trace in which something is measured now; default: none is told */
+  readonly exemplar?: () => Exemplar | undefined
   /** CPU, memory, garbage collection and event-loop lag of the process; default true */
   readonly processMetrics?: boolean
 }
@@ -55,14 +54,15 @@ export interface ServiceMetrics {
   recordTransition(transition: Pick<Transition, 'kind'>): void
   streamOpened(): void
   streamClosed(): void
-  /** Prometheus text format */
-  exposition(): Promise<{ readonly contentType: string; readonly body: string }>
+  /** @param format default: Prometheus' text format; only OpenMetrics has room for exemplars */
+  exposition(format?: MetricsFormat): Promise<{ readonly contentType: string; readonly body: string }>
 }
 
 const FLAGS_STATES: readonly FlagsStatus['state'][] = ['starting', 'ready', 'stale', 'unavailable']
 
 export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMetrics {
-  const registry = new Registry()
+  const registry = createRegistry()
+  const exemplar = options.exemplar ?? (() => undefined)
   if (options.processMetrics !== false) collectDefaultMetrics({ register: registry })
   registerReplica(registry, options.replica)
   if (options.flagsStatus !== undefined) registerFlagsState(registry, options.flagsStatus)
@@ -78,19 +78,19 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
     registers: [registry],
   })
   return {
-    recordOutcome: outcomeRecorder(registry),
+    recordOutcome: outcomeRecorder(registry, exemplar),
     recordDecision: decisionRecorder(registry),
     recordFailover: failoverRecorder(registry),
-    recordTurn: turnRecorder(registry),
+    recordTurn: turnRecorder(registry, exemplar),
     recordRequest: requestRecorder(registry),
     recordTransition: transitionRecorder(registry),
     streamOpened: () => openStreams.inc(),
     streamClosed: () => openStreams.dec(),
-    exposition: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    exposition: (format = 'prometheus') => expositionOf(registry, format),
   }
 }
 
-function registerReplica(registry: Registry, replica: string): void {
+function registerReplica(registry: MetricsRegistry, replica: string): void {
   new Gauge({
     name: 'chat_replica_info',
     help: 'The process that is scraped',
@@ -99,7 +99,7 @@ function registerReplica(registry: Registry, replica: string): void {
   }).set({ replica }, 1)
 }
 
-function registerStore(registry: Registry, storeAvailable: () => boolean): void {
+function registerStore(registry: MetricsRegistry, storeAvailable: () => boolean): void {
   new Gauge({
     name: 'chat_store_available',
     help: '1 while the database takes what is written; 0 while turns run without it and wait in memory',
@@ -111,7 +111,7 @@ function registerStore(registry: Registry, storeAvailable: () => boolean): void 
 }
 
 /** One series a state, 1 for the present one: an alert names the state instead of knowing numbers. */
-function registerFlagsState(registry: Registry, flagsStatus: () => FlagsStatus): void {
+function registerFlagsState(registry: MetricsRegistry, flagsStatus: () => FlagsStatus): void {
   new Gauge({
     name: 'chat_flags_state',
     help: 'State of the flags; 1 for the present one',
@@ -124,7 +124,10 @@ function registerFlagsState(registry: Registry, flagsStatus: () => FlagsStatus):
   })
 }
 
-function registerCodeDefaults(registry: Registry, codeDefaults: () => ReadonlyMap<string, number>): void {
+function registerCodeDefaults(
+  registry: MetricsRegistry,
+  codeDefaults: () => ReadonlyMap<string, number>,
+): void {
   new Counter({
     name: 'chat_code_default_decisions_total',
     help: 'Decisions by the code default because nothing was known of the flag',
@@ -137,43 +140,7 @@ function registerCodeDefaults(registry: Registry, codeDefaults: () => ReadonlyMa
   })
 }
 
-function outcomeRecorder(registry: Registry): ServiceMetrics['recordOutcome'] {
-  const executions = new Counter({
-    name: 'chat_executions_total',
-    help: 'Executions by their outcome; a failed-over turn has two',
-    labelNames: ['mode', 'result', 'code'],
-    registers: [registry],
-  })
-  const duration = new Histogram({
-    name: 'chat_execution_duration_seconds',
-    help: 'Duration of executions; aborted, abandoned and rejected ones left out',
-    labelNames: ['mode'],
-    buckets: DURATION_BUCKETS,
-    registers: [registry],
-  })
-  const firstContent = new Histogram({
-    name: 'chat_first_content_seconds',
-    help: 'Time from the start of an execution to its commit point; aborted, abandoned and rejected ones left out',
-    labelNames: ['mode'],
-    buckets: FIRST_CONTENT_BUCKETS,
-    registers: [registry],
-  })
-  const executionsOf = childCache((mode, result, code) => executions.labels(mode, result, code))
-  const durationOf = byMode((mode) => duration.labels(mode))
-  const firstContentOf = byMode((mode) => firstContent.labels(mode))
-  // Known from the first scrape on, so that a rate over them is 0 and not missing.
-  for (const mode of EXECUTION_MODES) executionsOf(mode, 'ok', '').inc(0)
-
-  return (outcome) => {
-    executionsOf(outcome.mode, countedAs(outcome), 'code' in outcome ? outcome.code : '').inc()
-    if (!isJudged(outcome.result)) return
-    durationOf[outcome.mode].observe(outcome.latencyMs / 1000)
-    if (outcome.firstContentMs === undefined) return
-    firstContentOf[outcome.mode].observe(outcome.firstContentMs / 1000)
-  }
-}
-
-function decisionRecorder(registry: Registry): ServiceMetrics['recordDecision'] {
+function decisionRecorder(registry: MetricsRegistry): ServiceMetrics['recordDecision'] {
   const decisions = new Counter({
     name: 'chat_decisions_total',
     help: 'Turns by what the flags decided and why',
@@ -184,7 +151,7 @@ function decisionRecorder(registry: Registry): ServiceMetrics['recordDecision'] 
   return ({ mode, reason, shadow }) => decisionsOf(mode, reason, shadow ? 'true' : 'false').inc()
 }
 
-function failoverRecorder(registry: Registry): ServiceMetrics['recordFailover'] {
+function failoverRecorder(registry: MetricsRegistry): ServiceMetrics['recordFailover'] {
   const failovers = new Counter({
     name: 'chat_failovers_total',
     help: 'Turns that went to the other backend because theirs failed before the commit point; causes of the direct LLM begin with llm_',
@@ -194,7 +161,7 @@ function failoverRecorder(registry: Registry): ServiceMetrics['recordFailover'] 
   return ({ cause, phase }) => failovers.labels(cause, phase).inc()
 }
 
-function transitionRecorder(registry: Registry): ServiceMetrics['recordTransition'] {
+function transitionRecorder(registry: MetricsRegistry): ServiceMetrics['recordTransition'] {
   const transitions = new Counter({
     name: 'chat_fallback_transitions_total',
     help: 'Changes of the override by this replica',
@@ -219,7 +186,7 @@ const COUNTS = {
 } as const
 export type CountName = keyof typeof COUNTS
 
-function registerCounts(registry: Registry, counts: () => Readonly<Record<CountName, number>>): void {
+function registerCounts(registry: MetricsRegistry, counts: () => Readonly<Record<CountName, number>>): void {
   for (const [name, help] of Object.entries(COUNTS))
     new Counter({
       name,
@@ -230,21 +197,4 @@ function registerCounts(registry: Registry, counts: () => Readonly<Record<CountN
         this.inc(new Map(Object.entries(counts())).get(name) ?? 0)
       },
     })
-}
-
-function byMode<T>(make: (mode: ExecutionMode) => T): Readonly<Record<ExecutionMode, T>> {
-  return { direct_llm: make('direct_llm'), runtime_orchestrator: make('runtime_orchestrator') }
-}
-
-/** Children by their label values, made when first seen; the values come from closed lists, so they stay few. */
-function childCache<T>(make: (...values: [string, string, string]) => T) {
-  const children = new Map<string, T>()
-  return (...values: [string, string, string]): T => {
-    const key = values.join()
-    const known = children.get(key)
-    if (known !== undefined) return known
-    const child = make(...values)
-    children.set(key, child)
-    return child
-  }
 }

@@ -36,6 +36,12 @@ const aborted: Outcome = {
   latencyMs: 10,
   firstContentMs: 5,
 }
+const rejected: Outcome = {
+  ...aborted,
+  result: 'rejected',
+  code: 'llm_bad_request',
+  phase: 'headers',
+}
 
 /** Samples by their name and labels, the labels in alphabetical order. */
 async function samples(metrics: ServiceMetrics): Promise<Map<string, number>> {
@@ -83,6 +89,63 @@ describe('the service metrics', () => {
     // the failed one committed nothing
     expect(found.get(`chat_first_content_seconds_count{${mode}}`)).to.equal(2)
     expect(found.get(`chat_first_content_seconds_bucket{le="0.5",${mode}}`)).to.equal(2)
+  })
+
+  it("tell the same under the names of the operators' runbook, where a timeout is an error too", async () => {
+    const metrics = make()
+    for (const outcome of [ok, ok, failed, aborted, rejected]) metrics.recordOutcome(outcome)
+    const found = await samples(metrics)
+    const of = (name: string, mode = 'runtime_orchestrator') => found.get(`${name}{mode="${mode}"}`)
+    expect(of('chat_execution_total')).to.equal(3)
+    expect(of('chat_execution_success_total')).to.equal(2)
+    expect(of('chat_execution_error_total')).to.equal(1)
+    expect(of('chat_execution_latency_ms_count')).to.equal(3)
+    expect(of('chat_execution_latency_ms_sum')).to.equal(63_000)
+    expect(found.get('chat_execution_latency_ms_bucket{le="2500",mode="runtime_orchestrator"}')).to.equal(2)
+    // aborted and rejected ones are nobody's success and nobody's failure
+    expect(of('chat_execution_total', 'direct_llm')).to.equal(0)
+    expect(of('chat_execution_latency_ms_count', 'direct_llm')).to.equal(0)
+  })
+
+  it('tell the trace of a measurement in OpenMetrics alone', async () => {
+    let trace: { trace_id: string; span_id: string } | undefined
+    const metrics = createServiceMetrics({
+      replica: 'host-1',
+      processMetrics: false,
+      exemplar: () => trace,
+      codeDefaults: () => new Map([['chat-execution-mode', 2]]),
+    })
+    metrics.recordOutcome(failed)
+    trace = { trace_id: 'a'.repeat(32), span_id: 'b'.repeat(16) }
+    metrics.recordOutcome(ok)
+    metrics.recordTurn({ mode: 'direct_llm', outcome: 'answered', latencyMs: 4_000, firstContentMs: 300 })
+
+    // asked twice: the first answer leaves nothing behind that changes the next
+    for (const _ of [1, 2]) {
+      const told = await metrics.exposition('openmetrics')
+      expect(told.contentType).to.match(/^application\/openmetrics-text; version=1\.0\.0/)
+      const lines = told.body.split('\n')
+      expect(told.body.endsWith('\n# EOF\n')).to.equal(true)
+      const withTrace = lines.filter((line) => line.includes(` # {trace_id="${'a'.repeat(32)}"`))
+      expect(withTrace.map((line) => line.replace(/ # .*/, ''))).to.have.members([
+        'chat_execution_duration_seconds_bucket{le="2.5",mode="runtime_orchestrator"} 1',
+        'chat_execution_latency_ms_bucket{le="2500",mode="runtime_orchestrator"} 1',
+        'chat_first_content_seconds_bucket{le="0.5",mode="runtime_orchestrator"} 1',
+        'chat_turn_seconds_bucket{le="5",mode="direct_llm"} 1',
+        'chat_turn_first_content_seconds_bucket{le="0.5",mode="direct_llm"} 1',
+      ])
+      expect(lines).to.include('# TYPE chat_code_default_decisions counter')
+      expect(lines).to.include('chat_code_default_decisions_total{flag="chat-execution-mode"} 2')
+
+      const text = await metrics.exposition('prometheus')
+      expect(text.contentType).to.match(/^text\/plain; version=0\.0\.4/)
+      expect(text.body).to.not.include('trace_id').and.not.include('EOF')
+      expect(text.body)
+        .to.include('# HELP chat_execution_total ')
+        .and.include('# TYPE chat_execution_total counter')
+      expect(text.body).to.include('\nchat_turn_seconds_bucket{le="5",mode="direct_llm"} 1\n')
+      expect(text.body).to.include('\n# TYPE chat_turn_seconds histogram\n')
+    }
   })
 
   it('count an aborted execution without timing it', async () => {

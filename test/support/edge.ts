@@ -238,7 +238,13 @@ function recordingMetrics() {
     streamClosed: () => {
       open -= 1
     },
-    exposition: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'up 1\n' }),
+    exposition: async (format) => ({
+      contentType:
+        format === 'openmetrics'
+          ? 'application/openmetrics-text; version=1.0.0; charset=utf-8'
+          : 'text/plain; version=0.0.4; charset=utf-8',
+      body: 'up 1\n',
+    }),
   }
   return { metrics, seen, openStreams: () => open }
 }
