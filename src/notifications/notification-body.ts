@@ -5,7 +5,7 @@ import type { FlagEditNotification, Notification, NotifyFormat } from '../protoc
 import { transitionView } from '../protocol/transition-view.js'
 import { flagEditText } from './flag-edit-text.js'
 import { notificationText } from './notification-text.js'
-import { chatSignature, feishuSign } from './signature.js'
+import { chatSignature, feishuSign, standardWebhookHeaders } from './signature.js'
 
 export interface BodyOptions {
   readonly format: NotifyFormat
@@ -33,7 +33,14 @@ export function notificationBody(
   if (format === 'feishu') return { body: JSON.stringify(feishu(notice, secret, unixSeconds)), headers }
   const body = JSON.stringify(format === 'slack' ? slack(notice) : json(notice, sender))
   if (secret === undefined) return { body, headers }
-  return { body, headers: { ...headers, 'x-chat-signature': chatSignature(body, secret, unixSeconds) } }
+  return {
+    body,
+    headers: {
+      ...headers,
+      'x-chat-signature': chatSignature(body, secret, unixSeconds),
+      ...standardWebhookHeaders(noticeId(notice), body, secret, unixSeconds),
+    },
+  }
 }
 
 function json(notice: Notice, sender: string): Notification | FlagEditNotification {

@@ -1,7 +1,8 @@
 import { expect } from 'chai'
+import { Webhook } from 'standardwebhooks'
 import type { Notice } from '../../src/journal/journal.js'
 import { notificationBody } from '../../src/notifications/notification-body.js'
-import { chatSignature, feishuSign } from '../../src/notifications/signature.js'
+import { chatSignature, feishuSign, standardWebhookHeaders } from '../../src/notifications/signature.js'
 import { flagEditNotificationSchema, notificationSchema } from '../../src/protocol/notification.js'
 import { sampleEdit } from '../support/flag-edits.js'
 import { sampleTransition } from '../support/transitions.js'
@@ -23,6 +24,22 @@ describe('a signature', () => {
     expect(t).to.equal(String(T))
     expect(v1).to.equal((await hmac('secret', `${t}.${body}`)).toString('hex'))
     expect(chatSignature(`${body} `, 'secret', T)).to.not.equal(header)
+  })
+
+  it('of Standard Webhooks is the one its libraries make', () => {
+    // The example of the reference implementations.
+    const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+    const headers = standardWebhookHeaders(
+      'msg_p5jXN8AQM9LWM0D4loKWxJek',
+      '{"test": 2432232314}',
+      secret,
+      1_614_265_330,
+    )
+    expect(headers).to.deep.equal({
+      'webhook-id': 'msg_p5jXN8AQM9LWM0D4loKWxJek',
+      'webhook-timestamp': '1614265330',
+      'webhook-signature': 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
+    })
   })
 
   it('for Feishu has time and secret as its key and signs nothing', async () => {
@@ -66,6 +83,44 @@ describe('the body of a notification', () => {
     expect(id({ evidence: { total: 1 } })).to.equal(id())
     const others = [{ revision: 8 }, { replica: 'b' }, { at: 1 }, { kind: 'reset' }].map(id)
     expect(new Set([id(), ...others]).size).to.equal(5)
+  })
+
+  it('is verified by a library of Standard Webhooks, and refused where anything was changed', () => {
+    const now = Math.floor(Date.now() / 1000)
+    const plain = 'a secret of no special form'
+    const standard = `whsec_${Buffer.from('a key of at least 24 bytes').toString('base64')}`
+    for (const [secret, receiver] of [
+      [plain, `whsec_${Buffer.from(plain).toString('base64')}`],
+      [standard, standard],
+    ] as const)
+      for (const format of ['json', 'slack'] as const) {
+        const { body, headers } = notificationBody(transition, { format, sender: 'b', secret }, now)
+        const webhook = new Webhook(receiver)
+        expect(webhook.verify(body, headers)).to.deep.equal(JSON.parse(body))
+        expect(() => webhook.verify(`${body} `, headers)).to.throw()
+        expect(() => webhook.verify(body, { ...headers, 'webhook-id': 'another' })).to.throw()
+        expect(() => new Webhook(`whsec_${btoa('another key')}`).verify(body, headers)).to.throw()
+      }
+  })
+
+  it('has an id for Standard Webhooks that keeps to one part of what is signed', () => {
+    const sent = sampleTransition({ replica: 'chat.example.org-1' })
+    const options = { format: 'json', sender: 'b', secret: 's' } as const
+    const { body, headers } = notificationBody(sent, options, T)
+    const id = headers['webhook-id'] ?? ''
+    expect(id).to.not.contain('.')
+    expect(decodeURIComponent(id)).to.equal(notificationSchema.parse(JSON.parse(body)).transitionId)
+  })
+
+  it('is unsigned without a secret, and for Feishu has no headers of others', () => {
+    for (const [format, secret] of [
+      ['json', undefined],
+      ['feishu', 's'],
+    ] as const)
+      expect(Object.keys(parsed(format, secret).headers)).to.deep.equal([
+        'content-type',
+        'x-chat-transition-id',
+      ])
   })
 
   it("of an edit of the operators' flags says who changed what, in each format", () => {

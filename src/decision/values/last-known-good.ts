@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { ExecutionMode } from '../../protocol/modes.js'
 import type { AgentProfile } from '../agent-profile.js'
 import { type Caller, NOBODY } from '../caller.js'
@@ -5,7 +6,6 @@ import type { OverrideValue } from '../decide.js'
 import type { TurnFlags } from '../flags.js'
 import type { Guardrails } from '../guardrails.js'
 import type { LlmRoute } from '../llm-route.js'
-import { LruMap } from './lru-map.js'
 import { NewestValues, type OrDefault, type SessionValues } from './newest-values.js'
 
 /** callers, orgs and agents remembered */
@@ -17,10 +17,10 @@ const CAPACITY = 10_000
  * (guardrails and route of the org, the profile of the agent).
  */
 export class LastKnownGood {
-  readonly #turns = new LruMap<string, TurnFlags>(CAPACITY)
-  readonly #guardrailsByOrg = new LruMap<string, Guardrails>(CAPACITY)
-  readonly #profileByAgent = new LruMap<string, AgentProfile>(CAPACITY)
-  readonly #routeByOrg = new LruMap<string, LlmRoute>(CAPACITY)
+  readonly #turns = new LRUCache<string, TurnFlags>({ max: CAPACITY })
+  readonly #guardrailsByOrg = new LRUCache<string, Guardrails>({ max: CAPACITY })
+  readonly #profileByAgent = new LRUCache<string, AgentProfile>({ max: CAPACITY })
+  readonly #routeByOrg = new LRUCache<string, LlmRoute>({ max: CAPACITY })
   readonly newest = new NewestValues()
   #guardrails: Guardrails | undefined
 

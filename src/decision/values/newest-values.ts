@@ -1,9 +1,9 @@
+import { LRUCache } from 'lru-cache'
 import { placeOf } from '../../core/hash.js'
 import type { ExecutionMode } from '../../protocol/modes.js'
 import { type Caller, NOBODY } from '../caller.js'
 import type { OverrideValue } from '../decide.js'
 import { FLAG_KEYS, type FlagKey } from '../flags.js'
-import { LruMap } from './lru-map.js'
 import { ValueShares } from './value-shares.js'
 
 /** orgs remembered; each takes a few hundred bytes */
@@ -33,7 +33,7 @@ class OrgValues {
  * session picks by the shares seen, flag by flag as flagd buckets them.
  */
 export class NewestValues {
-  readonly #orgs = new LruMap<string, OrgValues>(CAPACITY)
+  readonly #orgs = new LRUCache<string, OrgValues>({ max: CAPACITY })
   readonly #versions = { mode: 0, shadow: 0, override: 0 }
   #newest: OrgValues | undefined
 

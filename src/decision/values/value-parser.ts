@@ -1,7 +1,7 @@
+import { LRUCache } from 'lru-cache'
 import type { z } from 'zod'
 import { likelyIntention } from '../check/likely-intention.js'
 import { unknownFields } from '../check/unknown-fields.js'
-import { LruMap } from './lru-map.js'
 
 /** A flag's value, or why it is refused. */
 export type Parsed<T> =
@@ -23,7 +23,7 @@ export function createValueParser<Raw, T extends object>(
   finish: (raw: Raw) => T,
 ): (raw: unknown) => Parsed<T> {
   const byObject = new WeakMap<object, Parsed<T>>()
-  const byText = new LruMap<string, Parsed<T>>(TEXTS_KEPT)
+  const byText = new LRUCache<string, Parsed<T>>({ max: TEXTS_KEPT })
   return (raw) => {
     if (typeof raw !== 'object' || raw === null) return NO_OBJECT
     const seen = byObject.get(raw)
