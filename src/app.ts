@@ -14,6 +14,7 @@ import { refuseUnmatched } from './http/edge/unmatched.js'
 import { createFlagEditFeed } from './http/flags/flag-edit-feed.js'
 import { mountFlagRoutes } from './http/flags/flag-routes.js'
 import { mountHealthRoutes } from './http/health-routes.js'
+import { mountOpenApiRoutes } from './http/openapi/openapi-routes.js'
 import { mountFallbackRoutes } from './http/operator/fallback-routes.js'
 import { mountRuntimeRoutes } from './http/operator/runtime-routes.js'
 import { mountBaselineRoutes } from './http/reports/baseline-routes.js'
@@ -29,6 +30,7 @@ export function createApp(deps: AppDeps): Koa {
   const open = new Router()
   const api = new Router({ prefix: API_PREFIX })
   mountHealthRoutes(open, deps)
+  mountOpenApiRoutes(open)
   mountChatRoutes(api, authenticate, deps)
   mountRuntimeRoutes(api, authenticate, deps)
   mountFlagRoutes(api, authenticate, edits, reports, deps)

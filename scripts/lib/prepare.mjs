@@ -57,6 +57,7 @@ export function build() {
     [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json'],
     'tsc',
   )
+  run(process.execPath, [join(ROOT, 'scripts', 'docs-page.mjs')], 'docs-page')
   const command = join(ROOT, 'dist', 'cli', 'main.js')
   if (existsSync(command)) chmodSync(command, 0o755)
 }

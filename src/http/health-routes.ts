@@ -1,4 +1,5 @@
 import type Router from '@koa/router'
+import type { LiveView, ReadyView } from '../protocol/api.js'
 import type { AppDeps } from './app-deps.js'
 import { answer } from './edge/answer.js'
 import type { Sentence } from './edge/language.js'
@@ -10,14 +11,17 @@ const OPENMETRICS = 'application/openmetrics-text; version=1.0.0'
 
 /** Open to everyone who reaches the port: liveness, readiness, Prometheus. */
 export function mountHealthRoutes(router: Router, { flags, lifecycle, metrics }: AppDeps): void {
-  router.get('/health/live', (ctx) => answer(ctx, { status: 'live' }))
+  router.get('/health/live', (ctx) => answer(ctx, { status: 'live' } satisfies LiveView))
 
   // Bad flags do not make a replica unready: turns go on with the last known good values.
   router.get('/health/ready', (ctx) => {
     const state = lifecycle.state()
     const { resolver, state: flagsState, faults } = flags.status()
     if (state === 'ready')
-      return answer(ctx, { status: 'ready', flags: { resolver, state: flagsState, faults: faults.length } })
+      return answer(ctx, {
+        status: 'ready',
+        flags: { resolver, state: flagsState, faults: faults.length },
+      } satisfies ReadyView)
     throw new Problem(state === 'leaving' ? 'draining' : state, {
       headers: { 'Retry-After': '1' },
       details: [same(`flags: ${flagsState} (${resolver}), faults: ${faults.length}`)],

@@ -54,10 +54,14 @@ export const ROLES = ['member', 'admin', 'owner'] as const
 export const roleSchema = z.enum(ROLES)
 export type Role = z.infer<typeof roleSchema>
 
-const text = z.string().refine((value) => value.trim() !== '', 'must not be empty')
+const isNotBlank = (value: string): boolean => value.trim() !== ''
+const text = z.string().refine(isNotBlank, 'must not be empty')
 
 /** Fields of chat calls that are not known are ignored: older web clients send some (`parentMessageId`). */
-export const startRequestSchema = z.object({ agentId: text.pipe(z.string().max(200)), message: text })
+export const startRequestSchema = z.object({
+  agentId: z.string().max(200).refine(isNotBlank, 'must not be empty'),
+  message: text,
+})
 export type StartRequest = z.infer<typeof startRequestSchema>
 
 export const turnRequestSchema = z.object({ message: text })
@@ -94,6 +98,22 @@ export const sessionSchema = z.strictObject({
 export type SessionView = z.infer<typeof sessionSchema>
 
 export const stopResponseSchema = z.strictObject({ stopped: z.boolean() })
+
+/** `GET /health/live`. */
+export const liveSchema = z.strictObject({ status: z.literal('live') })
+export type LiveView = z.infer<typeof liveSchema>
+
+/** `GET /health/ready`, while the service takes new turns. */
+export const readySchema = z.strictObject({
+  status: z.literal('ready'),
+  flags: z.strictObject({
+    resolver: z.enum(['file', 'in-process', 'rpc']),
+    state: z.enum(['starting', 'ready', 'stale', 'unavailable']),
+    /** how many faults `GET /runtime/flags` lists */
+    faults: z.number().int(),
+  }),
+})
+export type ReadyView = z.infer<typeof readySchema>
 
 /** `GET /runtime/explain`. What is absent is the caller's own org and user, a new session, no agent. */
 export const explainQuerySchema = z.strictObject({

@@ -124,6 +124,8 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'http/auth': ['http/edge'],
   'http/chat': ['http', 'http/auth', 'http/edge', 'http/stream'],
   'http/flags': ['http', 'http/auth', 'http/edge'],
+  'http/openapi': ['http/edge', 'http/operations'],
+  'http/operations': ['http/edge'],
   'http/operator': ['http', 'http/auth', 'http/edge', 'http/flags', 'http/stream'],
   'http/reports': ['http', 'http/auth', 'http/edge'],
   'journal/memory': ['journal', 'journal/sums'],

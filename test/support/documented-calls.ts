@@ -12,7 +12,8 @@ export interface DocumentedCall {
   readonly body?: string | undefined
 }
 
-const METHOD_AND_PATH = /\b(GET|POST|PUT|PATCH|DELETE) +(\/[\w/:-]+)(?:\?([\w&=-]+))?(?: (\{.*\}))?/g
+const METHOD_AND_PATH =
+  /\b(GET|POST|PUT|PATCH|DELETE) +(\/[\w/:-]+(?:\.json)?)(?:\?([\w&=-]+))?(?: (\{.*\}))?/g
 /** A path alone is one to GET, unless it is a group of paths: all of /api/v1/runtime. */
 const BARE_PATH = /^(?!\/api\/v1\/runtime$)\/[a-z][\w/:-]*$/
 /** What the runtime, flagd and the simulators answer to, not we. */

@@ -30,10 +30,3 @@ export function matchesOf(header: string): Matches | undefined {
 
 export const isMatch = (matches: Matches, stored: Stored): boolean =>
   matches === 'any' || matches.has(contentTag(stored))
-
-/** Whether `If-None-Match` has the tag; a weak one serves as well as a strong one. */
-export const isKnownTag = (header: string, tag: string): boolean =>
-  header
-    .split(',')
-    .map((known) => known.trim().replace(/^W\//, ''))
-    .includes(tag)

@@ -1,0 +1,100 @@
+import { hash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+
+/** The build puts Swagger UI there, each file compressed: scripts/docs-page.mjs. */
+const FOLDER = new URL('../../../dist/docs-page/', import.meta.url)
+
+/** Nothing from elsewhere, nothing inline, in nobody's frame. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+export const PAGE_HEADERS = {
+  'Content-Security-Policy': CONTENT_SECURITY_POLICY,
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+} as const
+
+/** Paths are relative, so that a proxy may put a prefix before them. */
+const PAGE = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>chat-cutover API</title>
+<link rel="icon" type="image/png" href="docs/favicon-32x32.png">
+<link rel="stylesheet" href="docs/swagger-ui.css">
+<script src="docs/swagger-ui-bundle.js" defer></script>
+<script src="docs/start.js" defer></script>
+</head>
+<body>
+<main id="api"><noscript>This page needs JavaScript. The document itself is <a href="openapi.json">openapi.json</a>.</noscript></main>
+</body>
+</html>
+`
+
+const START = `window.SwaggerUIBundle({
+  url: 'openapi.json',
+  dom_id: '#api',
+  deepLinking: true,
+  docExpansion: 'list',
+  defaultModelsExpandDepth: 0,
+  displayOperationId: true,
+  validatorUrl: null,
+})
+`
+
+export interface PageFile {
+  readonly type: string
+  readonly body: Buffer
+  readonly etag: string
+  /** `body` is gzip */
+  readonly compressed: boolean
+}
+
+const plain = (type: string, text: string): PageFile => {
+  const body = Buffer.from(text)
+  return { type, body, etag: tagOf(body), compressed: false }
+}
+const tagOf = (body: Buffer): string => `"${hash('sha256', body, 'base64url')}"`
+
+export const DOCS_PAGE = plain('text/html; charset=utf-8', PAGE)
+const START_FILE = plain('text/javascript; charset=utf-8', START)
+
+const BUILT: Readonly<Record<string, string>> = {
+  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+  'swagger-ui.css': 'text/css; charset=utf-8',
+  'favicon-32x32.png': 'image/png',
+}
+
+/** Read once, when somebody first looks; half a MiB in all. */
+const kept = new Map<string, PageFile>()
+
+/** A file of the page; undefined where there is none of that name, or the build has not put it there. */
+export async function pageFile(name: string): Promise<PageFile | undefined> {
+  if (name === 'start.js') return START_FILE
+  const type = Object.hasOwn(BUILT, name) ? BUILT[name] : undefined
+  if (type === undefined) return undefined
+  const before = kept.get(name)
+  if (before !== undefined) return before
+  try {
+    const body = await readFile(new URL(`${name}.gz`, FOLDER))
+    const file = { type, body, etag: tagOf(body), compressed: true }
+    kept.set(name, file)
+    return file
+  } catch {
+    return undefined
+  }
+}
+
+/** For the rare client that takes no gzip. */
+export const unpacked: (body: Buffer) => Promise<Buffer> = promisify(gunzip)

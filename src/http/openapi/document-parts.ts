@@ -1,0 +1,101 @@
+import { z } from 'zod'
+import { errorBodySchema } from '../../protocol/api.js'
+import { PROBLEMS, type ProblemName } from '../edge/problems.js'
+import type { AnswerHeader, RequestHeader } from '../operations/operation.js'
+import type { JsonSchema, JsonSchemas } from './json-schemas.js'
+
+const text = { type: 'string' } as const
+
+/** Under `components/headers`, by name. */
+export const ANSWER_HEADERS: Readonly<Record<AnswerHeader, JsonSchema>> = {
+  'X-Request-ID': {
+    description:
+      'Of the request where it sent one of 1 to 128 visible ASCII characters, else a new one. Name it to an administrator.',
+    schema: text,
+    required: true,
+  },
+  'X-Chat-Stream-Id': {
+    description: 'Id of the stream, and of the message it answers with.',
+    schema: text,
+    required: true,
+  },
+  'X-Chat-Session-Id': { description: 'Id of the session.', schema: text, required: true },
+  'Content-Language': {
+    description: 'Language of the messages.',
+    schema: { type: 'string', enum: ['zh-CN', 'en'] },
+    required: true,
+  },
+  'Retry-After': {
+    description:
+      'Seconds after which another try is worth it. Absent where it goes away by nobody but an operator.',
+    schema: { type: 'integer', minimum: 1 },
+  },
+  'WWW-Authenticate': { description: 'Bearer, with what is wrong.', schema: text },
+  ETag: { description: 'Of the content, for If-Match and If-None-Match.', schema: text, required: true },
+}
+
+/** Under `components/parameters`, by name. */
+export const REQUEST_HEADERS: Readonly<Record<RequestHeader, JsonSchema>> = {
+  'Accept-Language': {
+    description: 'Language of messages and sentences: zh-CN, or en.',
+    schema: { type: 'string', default: 'zh-CN' },
+    example: 'en',
+  },
+  'If-Match': {
+    description:
+      'ETag of `GET /api/v1/runtime/flags`, or `*` for whatever is there. Needed without `dryRun`.',
+    schema: text,
+    example: '*',
+  },
+  'If-None-Match': {
+    description: 'ETag of the answer before: 304 where it is still the same.',
+    schema: text,
+    example: '"none"',
+  },
+}
+
+const ERROR = errorBodySchema.shape.error
+
+export const headerReference = (name: AnswerHeader): JsonSchema => ({ $ref: `#/components/headers/${name}` })
+
+/** The refusals of an operation as answers, one a status; each code with its message as an example. */
+export function refusals(
+  names: readonly ProblemName[],
+  schemas: JsonSchemas,
+): Readonly<Record<string, JsonSchema>> {
+  const byStatus = new Map<number, ProblemName[]>()
+  for (const name of names) {
+    const { status } = PROBLEMS[name]
+    byStatus.set(status, [...(byStatus.get(status) ?? []), name])
+  }
+  return Object.fromEntries([...byStatus].map(([status, same]) => [status, refusal(status, same, schemas)]))
+}
+
+function refusal(status: number, names: readonly ProblemName[], schemas: JsonSchemas): JsonSchema {
+  const codes = [...new Set(names.map((name) => PROBLEMS[name].code))]
+  const schema = schemas.of(
+    errorBodySchema.extend({ error: ERROR.extend({ code: z.enum(codes) }) }),
+    'output',
+  )
+  return {
+    description: names.map((name) => `- ${PROBLEMS[name].en}`).join('\n'),
+    headers: headersOf(status),
+    content: { 'application/json': { schema, examples: Object.fromEntries(names.map(example)) } },
+  }
+}
+
+function headersOf(status: number): JsonSchema {
+  const own: readonly AnswerHeader[] =
+    status === 401 || status === 403
+      ? ['WWW-Authenticate']
+      : status === 429 || status === 503
+        ? ['Retry-After']
+        : []
+  const names: readonly AnswerHeader[] = ['X-Request-ID', 'Content-Language', ...own]
+  return Object.fromEntries(names.map((name) => [name, headerReference(name)]))
+}
+
+const example = (name: ProblemName): [string, JsonSchema] => [
+  name,
+  { value: { success: false, error: { code: PROBLEMS[name].code, message: PROBLEMS[name].en } } },
+]

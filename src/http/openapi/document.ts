@@ -1,0 +1,159 @@
+import type { z } from 'zod'
+import { type Answer, type Operation, problemsOf, TAGS } from '../operations/operation.js'
+import { ANSWER_HEADERS, headerReference, REQUEST_HEADERS, refusals } from './document-parts.js'
+import { createJsonSchemas, type JsonSchema, type JsonSchemas } from './json-schemas.js'
+
+const ABOUT = `Chat turns that are answered by a direct LLM or by an agent runtime, as feature flags say, with an automatic fallback.
+
+JSON answers are \`{"success": true, "data": …}\` or \`{"success": false, "error": {"code", "message", "details"?}}\`; their messages follow \`Accept-Language\` (\`zh-CN\` where it says nothing). Go by \`code\`, never by \`message\`.
+
+Later versions add fields, codes and kinds of events: ignore what you do not know.
+
+Any call may also be answered by 404 \`not_found\` (no such path), 405 \`method_not_allowed\` with \`Allow\`, 408, 431 and 400 \`bad_request\` (not HTTP). A GET is a HEAD too.`
+
+const ROLES = {
+  member: 'Any valid token.',
+  admin: 'The role `admin` or `owner`.',
+  owner: 'The role `owner`.',
+  operator: 'The role that CHAT_OPERATOR_ROLE names (`admin` where it is not set) or one above it.',
+} as const
+
+/** The whole API as OpenAPI 3.1. Pure: the same for the same operations. */
+export function openApiDocument(operations: readonly Operation[], version: string): JsonSchema {
+  const schemas = createJsonSchemas()
+  const paths: Record<string, Record<string, unknown>> = {}
+  for (const operation of operations) {
+    const path = operation.path.replaceAll(/:(\w+)/g, '{$1}')
+    paths[path] = { ...paths[path], [operation.method]: described(operation, schemas) }
+  }
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'chat-cutover',
+      version,
+      description: ABOUT,
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/', description: 'Where this document came from' }],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    paths,
+    components: {
+      securitySchemes: {
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description:
+            'Claims `sub`, `org_id`, `role` (`member`, `admin`, `owner`) and `exp`; HS256, or RS256, ES256 and EdDSA by a key set.',
+        },
+      },
+      headers: ANSWER_HEADERS,
+      parameters: Object.fromEntries(
+        Object.entries(REQUEST_HEADERS).map(([name, header]) => [name, { name, in: 'header', ...header }]),
+      ),
+      schemas: schemas.collected(),
+    },
+  }
+}
+
+function described(operation: Operation, schemas: JsonSchemas): JsonSchema {
+  const { id, tag, summary, description, role, body, answers } = operation
+  const whoMay = role === undefined ? 'Open: no token is needed.' : ROLES[role]
+  const parameters = parametersOf(operation, schemas)
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    description: [description, whoMay].filter((part) => part !== undefined).join('\n\n'),
+    security: role === undefined ? [] : [{ token: [] }],
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(body === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: body.required,
+            content: {
+              'application/json': {
+                schema: schemas.of(body.schema, 'input'),
+                examples: valued(body.examples),
+              },
+            },
+          },
+        }),
+    responses: {
+      ...Object.fromEntries(answers.map((answer) => [answer.status, answered(answer, schemas)])),
+      ...refusals(problemsOf(operation), schemas),
+    },
+  }
+}
+
+function parametersOf(
+  { path, query, parameters = {}, headers = [] }: Operation,
+  schemas: JsonSchemas,
+): unknown[] {
+  const told = (name: string) => {
+    const found = parameters[name]
+    if (found === undefined) throw new Error(`the parameter ${name} of ${path} is not described`)
+    return found
+  }
+  return [
+    ...[...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({
+      name,
+      in: 'path',
+      required: true,
+      schema: { type: 'string' },
+      ...told(name),
+    })),
+    ...Object.entries<z.ZodType>((query?.shape as Readonly<Record<string, z.ZodType>> | undefined) ?? {}).map(
+      ([name, schema]) => ({
+        name,
+        in: 'query',
+        required: !schema.safeParse(undefined).success,
+        schema: schemas.of(schema, 'output'),
+        ...told(name),
+      }),
+    ),
+    ...headers.map((name) => ({ $ref: `#/components/parameters/${name}` })),
+  ]
+}
+
+function answered(answer: Answer, schemas: JsonSchemas): JsonSchema {
+  const headers = ['X-Request-ID' as const, ...(answer.headers ?? [])]
+  return {
+    description: answer.description,
+    headers: Object.fromEntries(headers.map((name) => [name, headerReference(name)])),
+    ...contentOf(answer, schemas),
+  }
+}
+
+function contentOf(answer: Answer, schemas: JsonSchemas): { content?: JsonSchema } {
+  switch (answer.kind) {
+    case 'data': {
+      const examples = { example: answer.example, ...answer.otherExamples }
+      const wrapped = Object.entries(examples).map(([name, data]) => [name, { success: true, data }])
+      const schema = enveloped(schemas.of(answer.data, 'output'))
+      return { content: { 'application/json': { schema, examples: valued(Object.fromEntries(wrapped)) } } }
+    }
+    case 'json': {
+      const schema = schemas.of(answer.schema, 'output')
+      return { content: { 'application/json': { schema, examples: valued({ example: answer.example }) } } }
+    }
+    case 'events': {
+      const schema = schemas.of(answer.event, 'output')
+      return { content: { 'text/event-stream': { schema, examples: valued(answer.examples) } } }
+    }
+    case 'text':
+      return { content: { [answer.type]: { schema: { type: 'string' }, example: answer.example } } }
+    case 'empty':
+      return {}
+  }
+}
+
+const enveloped = (data: JsonSchema): JsonSchema => ({
+  type: 'object',
+  required: ['success', 'data'],
+  properties: { success: { const: true }, data },
+})
+
+const valued = (examples: Readonly<Record<string, unknown>>): JsonSchema =>
+  Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value }]))

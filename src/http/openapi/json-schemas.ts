@@ -1,0 +1,111 @@
+import { z } from 'zod'
+import * as api from '../../protocol/api.js'
+import * as baseline from '../../protocol/baseline.js'
+import * as events from '../../protocol/events.js'
+import * as codes from '../../protocol/execution-codes.js'
+import * as fallback from '../../protocol/fallback.js'
+import * as edits from '../../protocol/flag-edit.js'
+import * as records from '../../protocol/flag-edit-record.js'
+import * as modes from '../../protocol/modes.js'
+import * as shadow from '../../protocol/shadow-report.js'
+import { chatStreamEventSchema, operatorStreamEventSchema } from '../operations/event-schemas.js'
+
+export type JsonSchema = Readonly<Record<string, unknown>>
+
+/** Schemas that the document names once, under `components/schemas`, and refers to elsewhere. */
+const NAMED: Readonly<Record<string, z.ZodType>> = {
+  ChatStreamEvent: chatStreamEventSchema,
+  OperatorStreamEvent: operatorStreamEventSchema,
+  MessageEvent: events.messageEventSchema,
+  DoneEvent: events.doneEventSchema,
+  ErrorEvent: events.errorEventSchema,
+  Usage: events.usageSchema,
+  Failover: events.failoverSchema,
+  FinishReason: events.finishReasonSchema,
+  StreamErrorCode: events.streamErrorCodeSchema,
+  ExecutionErrorCode: codes.executionErrorCodeSchema,
+  ExecutionPhase: codes.executionPhaseSchema,
+  ExecutionMode: modes.executionModeSchema,
+  Decision: modes.decisionSchema,
+  Error: api.errorBodySchema,
+  StartRequest: api.startRequestSchema,
+  TurnRequest: api.turnRequestSchema,
+  Session: api.sessionSchema,
+  Explanation: api.explanationSchema,
+  WindowMetrics: fallback.windowMetricsSchema,
+  Metrics: fallback.metricsSchema,
+  OrgMetrics: fallback.orgMetricsSchema,
+  FallbackStatus: fallback.fallbackStatusSchema,
+  TriggerRequest: fallback.triggerRequestSchema,
+  Transition: fallback.transitionSchema,
+  TransitionEvent: fallback.transitionEventSchema,
+  FlagsEvent: fallback.flagsEventSchema,
+  MetricsEvent: fallback.metricsEventSchema,
+  FlagsView: edits.flagsViewSchema,
+  FlagValues: edits.opsValuesSchema,
+  FlagEdit: edits.flagEditSchema,
+  FlagEditAnswer: edits.flagEditAnswerSchema,
+  FlagEditPreview: edits.flagEditPreviewSchema,
+  FlagEditEvent: records.flagEditEventSchema,
+  FlagEditEntry: records.flagEditEntrySchema,
+  FlagChange: records.flagChangeSchema,
+  Baseline: baseline.baselineSchema,
+  ShadowReport: shadow.shadowReportSchema,
+  ShadowDimension: shadow.shadowDimensionReportSchema,
+  Estimate: shadow.estimateSchema,
+}
+
+const names = z.registry<{ id: string }>()
+for (const [id, schema] of Object.entries(NAMED)) names.add(schema, { id })
+
+/** JSON schemas of zod's, those with a name collected on the way. */
+export interface JsonSchemas {
+  /** What a client sends (`input`) or gets (`output`), by reference where it has a name. */
+  of(schema: z.ZodType, io: 'input' | 'output'): JsonSchema
+  /** The named ones that were met, by name. */
+  collected(): Readonly<Record<string, JsonSchema>>
+}
+
+const DEFINITIONS = /^#\/\$defs\//
+
+export function createJsonSchemas(): JsonSchemas {
+  const met = new Map<string, JsonSchema>()
+  return {
+    of(schema, io) {
+      // Within an object: a schema with a name would stand at the root without it.
+      const { properties, $defs } = z.toJSONSchema(z.object({ it: schema }), {
+        io,
+        metadata: names,
+        override: ({ jsonSchema }) => {
+          // Answers gain fields in later versions; a client that refuses those would break.
+          if (io === 'output' && jsonSchema.additionalProperties === false)
+            delete jsonSchema.additionalProperties
+        },
+      })
+      for (const [name, definition] of Object.entries($defs ?? {})) collect(met, name, relinked(definition))
+      return relinked(properties?.it)
+    },
+    collected: () => Object.fromEntries([...met].sort(([one], [other]) => (one < other ? -1 : 1))),
+  }
+}
+
+/** @throws for a name that stands for two schemas: give what is sent and what is answered a name each */
+function collect(met: Map<string, JsonSchema>, name: string, schema: JsonSchema): void {
+  const before = met.get(name)
+  if (before !== undefined && JSON.stringify(before) !== JSON.stringify(schema))
+    throw new Error(`the schema ${name} differs between requests and answers`)
+  met.set(name, schema)
+}
+
+/** The same with references into `components/schemas`. */
+function relinked(schema: unknown): JsonSchema {
+  const copy: unknown = JSON.parse(JSON.stringify(schema), (key, value: unknown) => {
+    if (key === '$ref' && typeof value === 'string')
+      return value.replace(DEFINITIONS, '#/components/schemas/')
+    return value
+  })
+  return isObject(copy) ? copy : {}
+}
+
+const isObject = (value: unknown): value is JsonSchema =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

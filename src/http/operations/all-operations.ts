@@ -1,0 +1,15 @@
+import { CHAT_OPERATIONS } from './chat-operations.js'
+import { FALLBACK_OPERATIONS } from './fallback-operations.js'
+import { FLAG_OPERATIONS } from './flag-operations.js'
+import type { Operation } from './operation.js'
+import { REPORT_OPERATIONS } from './report-operations.js'
+import { SERVICE_OPERATIONS } from './service-operations.js'
+
+/** Every call of the API, in the order of the document. */
+export const OPERATIONS: readonly Operation[] = [
+  ...CHAT_OPERATIONS,
+  ...FALLBACK_OPERATIONS,
+  ...FLAG_OPERATIONS,
+  ...REPORT_OPERATIONS,
+  ...SERVICE_OPERATIONS,
+]

@@ -1,0 +1,106 @@
+import { baselineQuerySchema, baselineSchema } from '../../protocol/baseline.js'
+import { shadowReportQuerySchema, shadowReportSchema } from '../../protocol/shadow-report.js'
+import { API, AT, EARLIER, EXAMPLE_ORG } from './example-values.js'
+import type { Operation } from './operation.js'
+
+const SPAN = {
+  from: {
+    description: 'Beginning of the span, an instant or a day as ISO 8601; belongs to it.',
+    example: EARLIER,
+  },
+  to: {
+    description:
+      'End of the span, an instant or a day as ISO 8601; does not belong to it. Now where it is absent.',
+    example: AT,
+  },
+  orgId: { description: 'Of one organisation alone.', example: EXAMPLE_ORG },
+}
+const NOBODY = { ok: 0, error: 0, timeout: 0, codes: {} }
+
+export const REPORT_OPERATIONS: readonly Operation[] = [
+  {
+    id: 'getBaseline',
+    method: 'get',
+    path: `${API}/runtime/baseline`,
+    tag: 'reports',
+    role: 'operator',
+    summary: "Both execution modes beside the operators' targets",
+    description: 'Of the last 24 hours where `from` is absent.',
+    query: baselineQuerySchema,
+    parameters: SPAN,
+    headers: ['Accept-Language'],
+    answers: [
+      {
+        status: 200,
+        kind: 'data',
+        description: 'One row a metric. A value is null where there was no execution.',
+        data: baselineSchema,
+        example: {
+          from: EARLIER,
+          to: AT,
+          orgId: null,
+          samples: { direct: 1200, runtime: 0 },
+          rows: [
+            {
+              metric: 'avgLatencyMs',
+              name: 'Mean latency',
+              target: 3000,
+              targetText: '< 3 s',
+              direct: { value: 2140.5, met: true },
+              runtime: { value: null, met: null },
+            },
+          ],
+          sentences: {
+            direct: 'Direct LLM: all targets met (1200 executions)',
+            runtime: 'Runtime: no executions in this span',
+          },
+        },
+      },
+    ],
+    problems: ['reports_overloaded', 'journal_unavailable'],
+  },
+  {
+    id: 'getShadowReport',
+    method: 'get',
+    path: `${API}/runtime/shadow/report`,
+    tag: 'reports',
+    role: 'operator',
+    summary: 'What would change if users were switched to the other backend',
+    description:
+      'Of the last 7 days where `from` is absent, and of the control that was compared more often where `control` is.',
+    query: shadowReportQuerySchema,
+    parameters: {
+      ...SPAN,
+      agentId: { description: 'Of one agent alone.', example: 'assistant' },
+      control: { description: 'The execution mode that users got.', example: 'direct_llm' },
+    },
+    headers: ['Accept-Language'],
+    answers: [
+      {
+        status: 200,
+        kind: 'data',
+        description: 'Verdicts with their intervals; texts in both languages.',
+        data: shadowReportSchema,
+        example: {
+          from: EARLIER,
+          to: AT,
+          orgId: null,
+          agentId: null,
+          control: 'direct_llm',
+          candidate: 'runtime_orchestrator',
+          verdict: 'insufficient_data',
+          sentence: { 'zh-CN': '数据不足', en: 'Not enough data' },
+          trust: { trusted: true, checks: [] },
+          pairs: { ab: 0, aa: 0 },
+          left: { ab: 0, aa: 0 },
+          dimensions: [],
+          outcomes: { control: NOBODY, candidate: NOBODY },
+          fenceViolations: 0,
+          shadows: { failed: 0, dropped: {} },
+          confidence: { interval: 0.99, report: 0.95 },
+        },
+      },
+    ],
+    problems: ['reports_overloaded', 'journal_unavailable'],
+  },
+]

@@ -1,0 +1,48 @@
+import { expect } from 'chai'
+import type { Browser } from 'playwright-core'
+import { launchBrowser } from '../support/browser.js'
+import { type Edge, startEdge } from '../support/edge.js'
+
+describe('the page of the API in a browser', function () {
+  this.timeout(60_000)
+  let browser: Browser | undefined
+  let edge: Edge
+
+  before(async function () {
+    browser = await launchBrowser()
+    // There is no browser: launchBrowser has printed so.
+    if (browser === undefined) return this.skip()
+    edge = await startEdge()
+  })
+  after(async () => {
+    await browser?.close()
+    if (browser !== undefined) await edge.close()
+  })
+
+  it('shows every call, asks nobody but us and breaks no rule of its policy', async () => {
+    const page = await browser?.newPage()
+    if (page === undefined) throw new Error('no browser')
+    const foreign: string[] = []
+    const faults: string[] = []
+    page.on('request', (request) => {
+      if (!request.url().startsWith(edge.url) && !request.url().startsWith('data:'))
+        foreign.push(request.url())
+    })
+    page.on('console', (message) => {
+      if (message.type() === 'error') faults.push(message.text())
+    })
+    page.on('pageerror', (error) => faults.push(error.message))
+    await page.goto(`${edge.url}/docs`)
+    await page.waitForSelector('#operations-chat-startChat')
+    const document = (await (await fetch(`${edge.url}/openapi.json`)).json()) as { paths: object }
+    const count = Object.values(document.paths).flatMap((path: object) => Object.keys(path)).length
+    expect(await page.locator('.opblock').count()).to.equal(count)
+    await page.click('#operations-chat-startChat .opblock-summary-control')
+    await page.waitForSelector('#operations-chat-startChat .responses-table')
+    expect(await page.locator('#operations-chat-startChat .responses-table').first().innerText()).to.include(
+      '429',
+    )
+    expect(foreign).to.deep.equal([])
+    expect(faults).to.deep.equal([])
+  })
+})
