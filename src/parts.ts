@@ -4,7 +4,7 @@ import type { Clock } from './core/clock.js'
 import { guarded } from './core/guarded.js'
 import { isDnsFaultCode, OWN_DNS } from './core/local-fault.js'
 import type { Logger } from './core/logger.js'
-import { openKeptTexts } from './core/sqlite/kept-texts.js'
+import { type KeptTexts, openKeptTexts } from './core/sqlite/kept-texts.js'
 import { defaultGuardrails } from './decision/code-defaults.js'
 import type { Flags } from './decision/flags.js'
 import type { Guardrails } from './decision/guardrails.js'
@@ -15,6 +15,7 @@ import { startLlmSpan } from './execution/llm/llm-spans.js'
 import { openDirectLlm } from './execution/llm/open-direct-llm.js'
 import { type BackendDeps, createRuntimeOrchestrator } from './execution/runtime/runtime-orchestrator.js'
 import { ownDnsCheck } from './execution/upstream/own-dns.js'
+import { createKeptUsual } from './fallback/evidence/kept-usual.js'
 import type { Alert, FallbackSnapshot } from './fallback/fallback.js'
 import { createFallback, type LoopGuardrails, type RunningFallback } from './fallback/fallback-loop.js'
 import { createHealthProbe, type ProbeSettings } from './fallback/probe/probe.js'
@@ -97,7 +98,7 @@ export function createParts(around: Surroundings) {
   const ownDns = ownDnsCheck(config.llm[0].baseUrl, clock)
   const localFaults = createLocalFaults({ clock, dnsIsOurs: ownDns })
   const fallback = openFallback(
-    { flags, guardrails, judged, windows, sessions, journal, notifier, ownDns, localFaults },
+    { flags, guardrails, judged, windows, sessions, journal, kept, notifier, ownDns, localFaults },
     around,
   )
   const fence = config.shadow.requireFence
@@ -237,6 +238,7 @@ interface FallbackParts {
   readonly windows: PublicWindows
   readonly sessions: SessionStore
   readonly journal: Journal
+  readonly kept: KeptTexts
   readonly notifier: Notifier | undefined
   readonly ownDns: () => Promise<boolean>
   readonly localFaults: LocalFaults
@@ -271,6 +273,7 @@ function openFallback(parts: FallbackParts, { config, clock, logger }: Surroundi
         logger,
         onChange,
       }),
+    keptUsual: createKeptUsual(parts.kept, config.runtime.url, clock),
     judged,
     sift: (outcome, record) => localFaults.sift(outcome, record),
     otherAlerts: () => otherAlerts(localFaults, sessions),

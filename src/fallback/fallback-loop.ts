@@ -17,6 +17,7 @@ import { createOverrideEvaluator } from '../store/override/override-evaluator.js
 import { renderOverride } from '../store/override/override-rendering.js'
 import type { Evidence, FallbackGuardrails } from './evidence/evidence.js'
 import { evidenceByScope, LONGEST_MS } from './evidence/evidence-by-scope.js'
+import type { KeptUsual } from './evidence/kept-usual.js'
 import { UsualFailures } from './evidence/usual-failures.js'
 import { breachingRow, recoveryReach, unsettled } from './evidence/verdict.js'
 import type {
@@ -100,6 +101,8 @@ export interface FallbackDeps {
   }) => HealthProbe
   /** absent: nobody looks after the direct LLM while it is not used */
   readonly standby?: (wiring: { onChange(): void }) => StandbyWatch
+  /** what usually fails, from one start to the next; absent: each start knows nothing */
+  readonly keptUsual?: KeptUsual
   readonly judged: {
     readonly runtime: JudgedWindow
     readonly direct: JudgedWindow
@@ -211,12 +214,18 @@ class FallbackLoop implements RunningFallback {
     this.#forgetFlags = this.deps.flags.onChange(() => void this.#loop.nudge())
     this.#probe.start()
     this.#standby?.start()
-    await this.#loop.start()
+    await Promise.all([this.#loop.start(), this.#loadUsual()])
+  }
+
+  async #loadUsual(): Promise<void> {
+    const usual = await this.deps.keptUsual?.load()
+    if (usual !== undefined) this.#usual.seed(usual)
   }
 
   async stop(): Promise<void> {
     this.#forgetFlags?.()
     await Promise.all([this.#loop.stop(), this.#probe.stop(), this.#standby?.stop()])
+    this.#keepUsual('now')
     await this.#releaseLease()
     await this.deps.store.close()
   }
@@ -277,6 +286,12 @@ class FallbackLoop implements RunningFallback {
     runtime.record(outcome)
     log.record(outcome)
     this.#recordUsual(outcome)
+  }
+
+  /** A process that knows nothing has nothing to keep: what is kept may be more. */
+  #keepUsual(now?: 'now'): void {
+    const { known } = this.#usual
+    if (known.total > 0) this.deps.keptUsual?.keep(known, now)
   }
 
   /** While the runtime is in use, and in no breach. */
@@ -391,6 +406,7 @@ class FallbackLoop implements RunningFallback {
       seen = this.#reader.found(found)
     }
     this.#loopFault = undefined
+    this.#keepUsual()
     this.#tellAlerts()
     this.#emit({ kind: 'tick', changed: before !== this.#state })
   }
@@ -440,6 +456,7 @@ class FallbackLoop implements RunningFallback {
       case 'reset_health':
         this.#probe.reset()
         this.#usual.clear()
+        this.deps.keptUsual?.keep(this.#usual.known, 'now')
         windows.clear('runtime_orchestrator')
         return
       case 'report':

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'chai'
+import type { Usual } from '../../src/fallback/evidence/usual-failures.js'
 import type { Command } from '../../src/fallback/fallback.js'
 import { next } from '../../src/fallback/machine/machine.js'
 import { type FallbackInput, type FallbackState, initialState } from '../../src/fallback/machine/state.js'
@@ -648,6 +649,31 @@ describe('the fallback loop', () => {
     await loop.pass(1000)
     expect(state(loop)).to.equal('fallback')
     expect(loop.fallback.snapshot().alerts).to.deep.equal([])
+    await loop.fallback.stop()
+  })
+
+  it('knows at its start what usually fails, keeps it, and forgets it at a reset', async () => {
+    const kept: Usual[] = []
+    const keptUsual = {
+      load: async () => ({ total: 600, errors: 120, timeouts: 0 }),
+      keep: (usual: Usual) => void kept.push(usual),
+    }
+    const loop = setUpLoop({ keptUsual })
+    await loop.start()
+    loop.useRuntime()
+    loop.record('error', 12)
+    await loop.pass(1500)
+    expect(loop.fallback.snapshot().override.auto.state).to.equal('normal')
+    expect(kept.at(-1)?.total).to.equal(600)
+    loop.record('error')
+    await loop.pass(1500)
+    expect(loop.fallback.snapshot().override.auto.state).to.equal('fallback')
+    void loop.fallback.command({ kind: 'reset', userId: 'a' })
+    await loop.pass(1500)
+    expect(kept.at(-1)).to.deep.equal({ total: 0, errors: 0, timeouts: 0 })
+    loop.record('error', 10)
+    await loop.pass(1500)
+    expect(loop.fallback.snapshot().override.auto.state).to.equal('fallback')
     await loop.fallback.stop()
   })
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { GreyRuntime, grey, SHIPPED } from './grey/grey-runtime.js'
-import { calm, coldTrips, executionsOnly, timeToTrip } from './grey/measure.js'
+import { calm, coldTrips, executionsOnly, timeToTrip, timeToTripAtStart } from './grey/measure.js'
 import { TRAFFIC } from './grey/traffic.js'
 
 /** A small share of what `npm run simulate` plays: the same worlds, for fewer hours. */
@@ -36,9 +36,11 @@ describe('a runtime of which a share fails', () => {
       it(`trips when it fails at ${share * 100} % of turns after ${usual * 100} %: ${traffic.name}`, () => {
         const most = new Map(Object.entries(turns)).get(name)
         for (let seed = SEED; seed < SEED + 20; seed += 1) {
-          const trip = timeToTrip(seed, traffic, [executionsOnly(usual), executionsOnly(share)])
-          expect(trip?.cause, `seed ${seed}`).to.equal('error_rate')
-          expect(trip?.turns, `seed ${seed}`).to.be.at.most(most ?? 0)
+          for (const timeOf of [timeToTrip, timeToTripAtStart]) {
+            const trip = timeOf(seed, traffic, [executionsOnly(usual), executionsOnly(share)])
+            expect(trip?.cause, `seed ${seed}`).to.equal('error_rate')
+            expect(trip?.turns, `seed ${seed}`).to.be.at.most(most ?? 0)
+          }
         }
       })
 
@@ -55,8 +57,14 @@ describe('a runtime of which a share fails', () => {
   })
 
   it('is judged by the plain thresholds where nothing is known of it yet: then chance may trip', () => {
-    expect(coldTrips(SEED, TRAFFIC.some, grey(0.05), 100)).to.equal(0)
-    expect(coldTrips(SEED, TRAFFIC.some, grey(0.2, 'timeout'), 20)).to.be.above(5)
+    expect(coldTrips(SEED, TRAFFIC.some, grey(0.05), { count: 100 })).to.equal(0)
+    expect(coldTrips(SEED, TRAFFIC.some, grey(0.2, 'timeout'), { count: 20 })).to.be.above(5)
+  })
+
+  it('trips nothing after a start that reads what an earlier process kept', () => {
+    for (const traffic of [TRAFFIC.light, TRAFFIC.some, TRAFFIC.steady])
+      for (const as of ['error', 'timeout'] as const)
+        expect(coldTrips(SEED, traffic, grey(0.2, as), { count: 20, kept: true }), traffic.name).to.equal(0)
   })
 
   it('is the same for the same seed', () => {

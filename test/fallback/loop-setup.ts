@@ -35,6 +35,7 @@ export function setUpLoop(
     wrap?: (store: FlagStore) => FlagStore
     standby?: FallbackDeps['standby']
     probe?: FallbackDeps['probe']
+    keptUsual?: FallbackDeps['keptUsual']
   } = {},
 ) {
   const clock = manualClock()
@@ -112,6 +113,7 @@ export function setUpLoop(
     },
     windows,
     ...(options.standby === undefined ? {} : { standby: options.standby }),
+    ...(options.keptUsual === undefined ? {} : { keptUsual: options.keptUsual }),
     journal: {
       keepTransition: (transition) => void kept.push(transition),
       keepSample: (sample) => void samples.push(sample),

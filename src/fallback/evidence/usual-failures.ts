@@ -68,6 +68,12 @@ export class UsualFailures {
   /** not known to be usual yet, oldest first; bounded by the executions asked for, and PARTS */
   #recent: Slice[] = []
   #following = 0
+  #isCleared = false
+
+  /** What was usual before this process began; nothing once it was cleared. */
+  seed(usual: Usual): void {
+    if (!this.#isCleared) this.#usual = joined(usual, this.#usual)
+  }
 
   record(now: number, unsettled: Unsettled, error: 0 | 1, timeout: 0 | 1): void {
     this.#settle(now, unsettled)
@@ -95,6 +101,7 @@ export class UsualFailures {
   clear(): void {
     this.restart()
     this.#usual = NOTHING_USUAL
+    this.#isCleared = true
   }
 
   #settle(now: number, { ms, executions }: Unsettled): void {

@@ -2,7 +2,7 @@ import { guardrailsSchema, resolveGuardrails } from '../../../src/decision/guard
 import type { OutcomeResult } from '../../../src/execution/outcome.js'
 import { type Evidence, type FallbackGuardrails, NO_TALLY } from '../../../src/fallback/evidence/evidence.js'
 import { evidenceByScope } from '../../../src/fallback/evidence/evidence-by-scope.js'
-import { UsualFailures } from '../../../src/fallback/evidence/usual-failures.js'
+import { type Usual, UsualFailures } from '../../../src/fallback/evidence/usual-failures.js'
 import { breachingRow, judgeRuntime, unsettled } from '../../../src/fallback/evidence/verdict.js'
 import { next } from '../../../src/fallback/machine/machine.js'
 import { type FallbackState, initialState, type StoreSeen } from '../../../src/fallback/machine/state.js'
@@ -47,6 +47,8 @@ export interface Setting {
   readonly seed: number
   readonly traffic: Traffic
   readonly guardrails?: FallbackGuardrails & { readonly probeIntervalMs: number }
+  /** what an earlier process kept of what is usual */
+  readonly kept?: Usual
 }
 
 export interface Tripped {
@@ -115,7 +117,8 @@ export class GreyRuntime {
   #streak = 0
   readonly #leastFailures: number
 
-  constructor({ seed, traffic, guardrails = SHIPPED }: Setting) {
+  constructor({ seed, traffic, guardrails = SHIPPED, kept }: Setting) {
+    if (kept !== undefined) this.#usual.seed(kept)
     const clock = {
       monotonic: () => this.now,
       wall: () => this.now,
@@ -140,6 +143,10 @@ export class GreyRuntime {
     this.#changedAt = this.now
     this.#turnsAtChange = this.turns
     this.#probeAt = this.now + this.#nextBadProbeMs()
+  }
+
+  get usual(): Usual {
+    return this.#usual.known
   }
 
   /** Goes on until it trips, or until then; after a trip all begins anew. */

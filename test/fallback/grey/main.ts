@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { type Greyness, grey, type Tripped } from './grey-runtime.js'
-import { type Calm, calm, coldTrips, executionsOnly, timeToTrip } from './measure.js'
+import { type Calm, calm, coldTrips, executionsOnly, timeToTrip, timeToTripAtStart } from './measure.js'
 import { TRAFFIC, type Traffic } from './traffic.js'
 import { USAGE } from './usage.js'
 
@@ -44,7 +44,12 @@ function main(argv: readonly string[]): number {
   }
   const part = argv.includes('--quick') ? 0.02 : 1
   const rows = calmRows(part)
-  const tables = [calmTable(rows), coldTable(part), tripTable(part)]
+  const tables = [
+    calmTable(rows),
+    coldTable(part),
+    tripTable(part, timeToTrip, 'bad from now on'),
+    tripTable(part, timeToTripAtStart, 'bad from the start on'),
+  ]
   const text = [`Played ${new Date().toISOString().slice(0, 10)}, seeds from 1.`, ...tables].join('\n\n')
   process.stdout.write(`${text}\n`)
   if (argv.includes('--write')) writeDocument(text)
@@ -94,26 +99,29 @@ function calmTable(rows: readonly CalmRow[]): string {
 }
 
 function coldTable(part: number): string {
-  const starts = Math.ceil(200 * part)
-  const body = HOURS.map(([traffic]) => [
-    traffic.name,
-    ...SHARES.flatMap((share) =>
-      (['error', 'timeout'] as const).map((as) =>
-        percent(coldTrips(1, traffic, grey(share, as), starts) / starts),
+  const count = Math.ceil(200 * part)
+  const body = [false, true].flatMap((kept) =>
+    HOURS.map(([traffic]) => [
+      traffic.name,
+      kept ? 'what an earlier process kept' : 'nothing',
+      ...SHARES.flatMap((share) =>
+        (['error', 'timeout'] as const).map((as) =>
+          percent(coldTrips(1, traffic, grey(share, as), { count, kept }) / count),
+        ),
       ),
-    ),
-  ])
-  say('cold starts played')
+    ]),
+  )
+  say('starts played')
   const head = SHARES.flatMap((share) => [`${percent(share)} errors`, `${percent(share)} timeouts`])
-  return table([`trip in their first 600 turns, of ${starts} starts`, ...head], body)
+  return table([`trip in their first 600 turns, of ${count} starts`, 'known at the start', ...head], body)
 }
 
-function tripTable(part: number): string {
+function tripTable(part: number, timeOf: typeof timeToTrip, head: string): string {
   const seeds = Math.ceil(100 * part)
   const body = HOURS.flatMap(([traffic]) =>
     CHANGES.map(([usual, share]) => {
       const trips = Array.from({ length: seeds }, (_, index) =>
-        timeToTrip(index + 1, traffic, [executionsOnly(usual), executionsOnly(share)]),
+        timeOf(index + 1, traffic, [executionsOnly(usual), executionsOnly(share)]),
       )
       const tripped = trips.filter((trip) => trip !== undefined)
       say(`${traffic.name}, ${percent(usual)} to ${percent(share)}: ${tripped.length} of ${seeds} trip`)
@@ -130,8 +138,8 @@ function tripTable(part: number): string {
       ]
     }),
   )
-  const head = ['traffic', 'usually bad', 'bad from now on', 'trips after, s: median', '99 %']
-  return table([...head, 'turns: median', '99 %', 'not within 6 h'], body)
+  const columns = ['traffic', 'usually bad', head, 'trips after, s: median', '99 %']
+  return table([...columns, 'turns: median', '99 %', 'not within 6 h'], body)
 }
 
 function at(trips: readonly Tripped[], rank: number, of: 'afterMs' | 'turns'): number {

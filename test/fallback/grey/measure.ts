@@ -1,4 +1,4 @@
-import { type Greyness, GreyRuntime, grey, type Tripped } from './grey-runtime.js'
+import { type Greyness, GreyRuntime, grey, type Setting, type Tripped } from './grey-runtime.js'
 import type { Traffic } from './traffic.js'
 
 const HOUR_MS = 3_600_000
@@ -25,11 +25,18 @@ export function calm(seed: number, traffic: Traffic, greyness: Greyness, hours: 
   }
 }
 
-/** Of so many starts that know nothing yet: those that trip while they learn (an hour, or `LEARNED` turns, as they come). */
-export function coldTrips(firstSeed: number, traffic: Traffic, greyness: Greyness, starts: number): number {
+interface Starts {
+  readonly count: number
+  /** each start reads what the process before it kept, which ran for `LEARNED` turns; else it knows nothing */
+  readonly kept?: boolean
+  readonly guardrails?: Setting['guardrails']
+}
+
+/** Of so many starts: those that trip in their first `LEARNED` turns. */
+export function coldTrips(firstSeed: number, traffic: Traffic, greyness: Greyness, starts: Starts): number {
   let count = 0
-  for (let seed = firstSeed; seed < firstSeed + starts; seed += 1) {
-    const runtime = new GreyRuntime({ seed, traffic })
+  for (let seed = firstSeed; seed < firstSeed + starts.count; seed += 1) {
+    const runtime = started(seed, traffic, greyness, starts)
     runtime.greyness = greyness
     while (runtime.turns < LEARNED) {
       if (runtime.run(runtime.now + 60_000) === undefined) continue
@@ -38,6 +45,32 @@ export function coldTrips(firstSeed: number, traffic: Traffic, greyness: Greynes
     }
   }
   return count
+}
+
+function started(
+  seed: number,
+  traffic: Traffic,
+  before: Greyness,
+  { kept = false, guardrails }: Omit<Starts, 'count'>,
+): GreyRuntime {
+  const setting = { seed, traffic, ...(guardrails === undefined ? {} : { guardrails }) }
+  if (!kept) return new GreyRuntime(setting)
+  const earlier = new GreyRuntime({ ...setting, seed: -seed })
+  earlier.greyness = before
+  earlier.learn(LEARNED)
+  return new GreyRuntime({ ...setting, kept: earlier.usual })
+}
+
+/** How long it takes a process that has just started, with what was kept, beside a runtime that has become another meanwhile. */
+export function timeToTripAtStart(
+  seed: number,
+  traffic: Traffic,
+  [before, after]: readonly [Greyness, Greyness],
+  hours = 6,
+): Tripped | undefined {
+  const runtime = started(seed, traffic, before, { kept: true })
+  runtime.greyness = after
+  return runtime.run(runtime.now + hours * HOUR_MS)
 }
 
 /** How long it takes from one instant to the next, at which the runtime becomes another; none within `hours`: undefined. */
