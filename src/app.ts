@@ -1,5 +1,5 @@
 import Router from '@koa/router'
-import Koa from 'koa'
+import Koa, { type Middleware } from 'koa'
 import { errorText } from './core/errors.js'
 import type { AppDeps } from './http/app-deps.js'
 import { createAuthenticate } from './http/auth/auth.js'
@@ -14,6 +14,8 @@ import { refuseUnmatched } from './http/edge/unmatched.js'
 import { createFlagEditFeed } from './http/flags/flag-edit-feed.js'
 import { mountFlagRoutes } from './http/flags/flag-routes.js'
 import { mountHealthRoutes } from './http/health-routes.js'
+import { answerOpenAiProblem } from './http/openai/openai-error.js'
+import { mountOpenAiRoutes } from './http/openai/openai-routes.js'
 import { mountOpenApiRoutes } from './http/openapi/openapi-routes.js'
 import { mountFallbackRoutes } from './http/operator/fallback-routes.js'
 import { mountRuntimeRoutes } from './http/operator/runtime-routes.js'
@@ -21,17 +23,22 @@ import { mountBaselineRoutes } from './http/reports/baseline-routes.js'
 import { createReports } from './http/reports/reports.js'
 import { mountShadowRoutes } from './http/reports/shadow-routes.js'
 import { API_PREFIX } from './protocol/api.js'
+import { OPENAI_PREFIX } from './protocol/openai.js'
+import { createLimits } from './turn/limits.js'
 
 /** The request edge, in the order a request meets it. Owns no timer of its own beside those of open requests. */
 export function createApp(deps: AppDeps): Koa {
   const authenticate = createAuthenticate(createTokenVerifier(deps.config.auth, deps))
   const reports = createReports(deps.clock)
   const edits = createFlagEditFeed((edit) => deps.flagsEdited(edit))
+  const limits = createLimits(deps)
   const open = new Router()
   const api = new Router({ prefix: API_PREFIX })
+  const openAi = new Router({ prefix: OPENAI_PREFIX })
   mountHealthRoutes(open, deps)
   mountOpenApiRoutes(open)
-  mountChatRoutes(api, authenticate, deps)
+  mountChatRoutes(api, authenticate, limits, deps)
+  mountOpenAiRoutes(openAi, authenticate, limits, deps)
   mountRuntimeRoutes(api, authenticate, deps)
   mountFlagRoutes(api, authenticate, edits, reports, deps)
   mountFallbackRoutes(api, authenticate, edits, deps)
@@ -44,11 +51,19 @@ export function createApp(deps: AppDeps): Koa {
   // Outside of the errors: a page must be able to read those too.
   if (deps.config.corsOrigins.length > 0) app.use(allowOrigins(deps.config.corsOrigins))
   app.use(answerErrors(deps.logger))
+  app.use(below(OPENAI_PREFIX, answerErrors(deps.logger, answerOpenAiProblem)))
   app.use(open.routes())
   app.use(api.routes())
+  app.use(openAi.routes())
   app.use(refuseUnmatched)
   app.on('error', (thrown: unknown) => {
     if (!isClientGone(thrown)) edgeFailed(deps.logger, { error: errorText(thrown) })
   })
   return app
+}
+
+/** The middleware for a path and all below it; the others pass by. */
+function below(path: string, middleware: Middleware): Middleware {
+  return (ctx, next) =>
+    ctx.path === path || ctx.path.startsWith(`${path}/`) ? middleware(ctx, next) : next()
 }

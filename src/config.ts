@@ -60,6 +60,11 @@ export interface Config {
   }
   /** The direct LLM: CHAT_LLM_FILE, or one endpoint from LLM_BASE_URL, LLM_API_KEY and LLM_MODEL. */
   readonly llm: LlmEndpoints
+  /** The OpenAI-compatible front. */
+  readonly openai: {
+    /** CHAT_OPENAI_MODELS: the models it offers, and the agent behind each; the default is the first endpoint's model */
+    readonly models: readonly { readonly id: string; readonly agentId: string }[]
+  }
   /** What is run beside the users' turns, unseen. */
   readonly shadow: {
     /** CHAT_SHADOW_AA_PERCENT: of the shadows, how many run the control's own backend once more (0 to 100) */
@@ -156,6 +161,28 @@ function isOrigin(value: string): boolean {
   return /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value
 }
 
+/** `gpt-4o=assistant, support`: a model and its agent, or one name for both. */
+const models = list
+  .transform((values) =>
+    values.map((value) => {
+      const [id = '', agentId = id, ...more] = value.split('=').map((part) => part.trim())
+      return { id, agentId, isWrong: more.length > 0 }
+    }),
+  )
+  .refine(
+    (values) => values.every(({ id, agentId, isWrong }) => isName(id) && isName(agentId) && !isWrong),
+    'must be a comma-separated list of names, each a model or model=agent, of at most 200 characters',
+  )
+  .refine(
+    (values) => new Set(values.map(({ id }) => id)).size === values.length,
+    'must not name a model twice',
+  )
+  .transform((values) => values.map(({ id, agentId }) => ({ id, agentId })))
+
+function isName(value: string): boolean {
+  return value !== '' && value.length <= 200
+}
+
 const MIN_SECRET_BYTES = 32
 
 const secret = z
@@ -178,6 +205,7 @@ const environmentSchema = z.object({
   CHAT_RATE_LIMIT_PER_MINUTE: integer(0, 1_000_000).default(0),
   CHAT_HISTORY_BUDGET: integer(0, 10_000_000).default(32_000),
   CHAT_CORS_ORIGINS: origins.default([]),
+  CHAT_OPENAI_MODELS: models.optional(),
   CHAT_OPERATOR_ROLE: oneOf(['admin', 'owner']).default('admin'),
   CHAT_EXECUTION_MODE: oneOf(EXECUTION_MODES).default('direct_llm'),
   CHAT_RUNTIME_ENABLED_ORGS: list.default([]),
@@ -311,6 +339,7 @@ function toConfig(env: Environment, llm: LlmEndpoints): Config {
     turnsPerMinute: env.CHAT_RATE_LIMIT_PER_MINUTE,
     historyBudget: env.CHAT_HISTORY_BUDGET,
     corsOrigins: env.CHAT_CORS_ORIGINS,
+    openai: { models: env.CHAT_OPENAI_MODELS ?? [{ id: llm[0].model, agentId: llm[0].model }] },
     auth: {
       keys: tokenKeys(env),
       ...(env.JWT_ISSUER === undefined ? {} : { issuer: env.JWT_ISSUER }),

@@ -84,6 +84,17 @@ describe('loadConfig', () => {
       expect(faultsOf(of(wrong))[0], wrong).to.match(/^CHAT_CORS_ORIGINS=.* must be a comma-separated list/)
   })
 
+  it('takes models of the OpenAI-compatible front with the agents behind them', () => {
+    const of = (value: string) => ({ ...least, CHAT_OPENAI_MODELS: value })
+    expect(loadConfig({ ...least, LLM_MODEL: 'm' }).openai.models).to.deep.equal([{ id: 'm', agentId: 'm' }])
+    expect(loadConfig(of('gpt-4o = assistant, support')).openai.models).to.deep.equal([
+      { id: 'gpt-4o', agentId: 'assistant' },
+      { id: 'support', agentId: 'support' },
+    ])
+    for (const wrong of ['a=', '=b', 'a=b=c', 'a,a=b', 'x'.repeat(201)])
+      expect(faultsOf(of(wrong))[0], wrong).to.match(/^CHAT_OPENAI_MODELS=.* must (be a|not name)/)
+  })
+
   it('takes an empty variable as not set', () => {
     expect(loadConfig({ ...least, PORT: '', JWKS_URL: ' ' }).port).to.equal(3001)
   })

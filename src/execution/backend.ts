@@ -21,6 +21,11 @@ export interface Turn {
   /** oldest first, already trimmed to the budget */
   readonly history: readonly HistoryMessage[]
   readonly profile: AgentProfile
+  /**
+   * Fields of the LLM's request that the client asked for, by OpenAI's names (`stop`, `temperature`). The runtime gets those
+   * alone that `profile` has too.
+   */
+  readonly parameters?: Readonly<Record<string, unknown>>
   /** names of the direct LLM's endpoints in the order they are asked (flag `chat-llm-route`); absent or none known: all */
   readonly llmRoute?: readonly string[]
   /** Nobody reads the answer: upstreams are told so (`shadow-fence.ts`), and `sessionId` is none of a user's. */
@@ -31,6 +36,9 @@ export interface Turn {
 export interface Usage {
   readonly tokens: number
   readonly estimated: boolean
+  /** the two parts of `tokens`, where they are known or estimated */
+  readonly promptTokens?: number
+  readonly completionTokens?: number
 }
 
 /** What a backend tells of an answer beside its content; each field as soon as it is known, the latest counts. */

@@ -129,7 +129,10 @@ export class Execution implements BackendSink {
 
   /** The backend's count, or an estimate from the text that passed. */
   get usage(): Usage {
-    return this.#usage ?? { tokens: estimatePrompt(this.turn) + this.#meter.tokens, estimated: true }
+    if (this.#usage !== undefined) return this.#usage
+    const promptTokens = estimatePrompt(this.turn)
+    const completionTokens = this.#meter.tokens
+    return { tokens: promptTokens + completionTokens, estimated: true, promptTokens, completionTokens }
   }
 
   /** What the backend told of its answer; `attempts` counts at least the one request. */

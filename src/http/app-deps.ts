@@ -59,7 +59,7 @@ export const EDGE_TIMING: EdgeTiming = {
 export interface AppDeps extends TurnDeps {
   readonly config: Pick<
     Config,
-    'auth' | 'codeDefaults' | 'corsOrigins' | 'maxStreams' | 'replica' | 'turnsPerMinute'
+    'auth' | 'codeDefaults' | 'corsOrigins' | 'maxStreams' | 'openai' | 'replica' | 'turnsPerMinute'
   > & {
     readonly flags: Pick<Config['flags'], 'opsFile'>
     readonly llm: readonly { readonly name: string }[]

@@ -1,11 +1,33 @@
 import type { Clock } from '../core/clock.js'
+import type { HistoryMessage } from '../execution/backend.js'
 import type { BeginResult, NewTurn, SessionStore } from '../sessions/session-store.js'
 import { TurnRefused } from './turn-refused.js'
 
-/** What a client asked for: the first turn of a new session, or the next of its own. */
+/** What a client asked for: the first turn of a new session, the next of its own, or a turn of no session. */
 export type TurnRequest =
   | { readonly kind: 'start'; readonly agentId: string; readonly message: string }
   | { readonly kind: 'next'; readonly sessionId: string; readonly message: string }
+  | SingleTurn
+
+/** A turn that brings its history with it, and of which no session is kept. */
+export interface SingleTurn {
+  readonly kind: 'single'
+  readonly agentId: string
+  readonly message: string
+  /** oldest first; goes to the backend as it is */
+  readonly history: readonly HistoryMessage[]
+  /**
+   * In place of a session's id: turns of one bucket are decided alike, in flags and fallback. Visible ASCII, at most 200 characters.
+   * Turns of one bucket may run at the same time.
+   */
+  readonly bucket: string
+  /** follows the one of the agent profile */
+  readonly systemPrompt?: string
+  /** fields of the LLM's request, by OpenAI's names; `temperature` and `max_tokens` win over the agent profile */
+  readonly parameters: Readonly<Record<string, unknown>>
+  /** The runtime cannot do what is asked: the turn stays with the direct LLM whatever the flags say. */
+  readonly directOnly: boolean
+}
 
 export type BegunTurn = Extract<BeginResult, { kind: 'begun' }>
 
@@ -27,6 +49,7 @@ export async function beginTurn(
     await deps.sessions.create(turn, request.agentId)
     return { kind: 'begun', agentId: request.agentId, history: [] }
   }
+  if (request.kind === 'single') return { kind: 'begun', agentId: request.agentId, history: [] }
   const giveUpAt = deps.clock.monotonic() + deps.releasingMs
   for (;;) {
     const result = await deps.sessions.begin(turn)

@@ -1,12 +1,13 @@
 import { guarded } from '../core/guarded.js'
 import { wellFormed } from '../core/text.js'
+import type { AgentProfile } from '../decision/agent-profile.js'
 import { decide } from '../decision/decide.js'
 import type { TurnFlags } from '../decision/flags.js'
 import type { Turn } from '../execution/backend.js'
 import { limitsOf } from '../execution/deadlines.js'
 import type { Decision } from '../protocol/modes.js'
 import { historyMessages } from '../sessions/trim-history.js'
-import type { BegunTurn } from './begin-turn.js'
+import type { BegunTurn, SingleTurn, TurnRequest } from './begin-turn.js'
 import type { RunningTurn } from './running-turn.js'
 import type { TurnDeps } from './turn-deps.js'
 import { TurnRefused } from './turn-refused.js'
@@ -19,6 +20,8 @@ export interface DecidedTurn {
   readonly turn: Turn
   readonly decision: Decision
   readonly flags: TurnFlags
+  /** The runtime cannot take it: an agent that it would not know, or a wish that it cannot fulfil. */
+  readonly directOnly: boolean
 }
 
 /**
@@ -27,38 +30,53 @@ export interface DecidedTurn {
  * @throws TurnRefused `llm_overloaded` where the direct LLM has neither a place nor room in its queue
  */
 export async function decideTurn(
-  message: string,
+  request: TurnRequest,
   begun: BegunTurn,
   { who, owner, deps }: RunningTurn,
 ): Promise<DecidedTurn> {
   const caller = { ...owner, agentId: begun.agentId ?? UNKNOWN_AGENT, sessionId: who.sessionId }
   const flags = await deps.flags.forTurn(caller)
   const decided = decide(flags, deps.fallback.overrideFor(caller, flags.override))
-  // The runtime would refuse an agent that it does not know.
-  const decision: Decision =
-    begun.agentId === undefined ? { ...decided, mode: 'direct_llm', shadow: false } : decided
+  const single = request.kind === 'single' ? request : undefined
+  const directOnly = begun.agentId === undefined || single?.directOnly === true
+  const decision: Decision = directOnly ? { ...decided, mode: 'direct_llm', shadow: false } : decided
   const turn: Turn = {
-    sessionId: who.sessionId,
+    // The runtime cancels by it: turns that run side by side must not share one.
+    sessionId: single === undefined ? who.sessionId : who.messageId,
     messageId: who.messageId,
     requestId: who.requestId,
     caller,
     // Half a surrogate pair: some servers refuse the whole body for it.
-    message: wellFormed(message),
-    history: historyMessages(begun.history),
-    profile: flags.profile,
+    message: wellFormed(request.message),
+    history: single?.history ?? historyMessages(begun.history),
+    profile: single === undefined ? flags.profile : profileFor(single, flags.profile),
+    ...(single === undefined ? {} : { parameters: single.parameters }),
     llmRoute: flags.route.endpoints,
   }
   // Before anything is recorded: a refused turn tells against nobody.
   if (decision.mode === 'direct_llm') admit(turn, flags, deps)
   guarded(deps.logger, 'metrics', () => deps.metrics.recordDecision(decision))
-  guarded(deps.logger, 'fallback', () => deps.fallback.turnDecided(decision, flags.mode.value, caller))
-  return { turn, decision, flags }
+  // What the runtime cannot do is no turn that it might have got.
+  const withoutOverride = single?.directOnly === true ? 'direct_llm' : flags.mode.value
+  guarded(deps.logger, 'fallback', () => deps.fallback.turnDecided(decision, withoutOverride, caller))
+  return { turn, decision, flags, directOnly }
 }
 
 /** The flags give this turn the runtime, and only the override keeps it away from there. */
-export function isOnlyOverride({ turn, decision, flags }: DecidedTurn): boolean {
-  const isRuntimes = flags.mode.value === 'runtime_orchestrator' && turn.caller.agentId !== UNKNOWN_AGENT
-  return decision.reason === 'fallback' && isRuntimes
+export function isOnlyOverride({ decision, flags, directOnly }: DecidedTurn): boolean {
+  return decision.reason === 'fallback' && flags.mode.value === 'runtime_orchestrator' && !directOnly
+}
+
+/** The agent's profile with what the client asked for. */
+function profileFor({ systemPrompt, parameters }: SingleTurn, profile: AgentProfile): AgentProfile {
+  const prompts = [profile.systemPrompt, systemPrompt].filter((prompt) => prompt !== undefined)
+  const { temperature, max_tokens: maxTokens } = parameters
+  return {
+    ...profile,
+    ...(prompts.length === 0 ? {} : { systemPrompt: prompts.join('\n\n') }),
+    ...(typeof temperature === 'number' ? { temperature } : {}),
+    ...(typeof maxTokens === 'number' ? { maxTokens } : {}),
+  }
 }
 
 function admit(turn: Turn, flags: TurnFlags, { admission }: Pick<TurnDeps, 'admission'>): void {

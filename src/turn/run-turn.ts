@@ -38,7 +38,7 @@ export async function runTurn(
   place.name(who.messageId)
 
   try {
-    const decided = await decideTurn(request.message, begun, running)
+    const decided = await decideTurn(request, begun, running)
     await answerTurn(decided, begun, openReader, running)
   } catch (thrown) {
     await releaseSession(await keepTurn(NOT_STARTED, running), running)

@@ -1,4 +1,6 @@
+import { unreachable } from '../core/errors.js'
 import type { Outcome } from '../execution/outcome.js'
+import { NO_SESSIONS } from '../sessions/no-sessions.js'
 import type { SessionOwner } from '../sessions/session-store.js'
 import type { TurnRequest } from './begin-turn.js'
 import { createPartialText, type PartialText } from './partial-text.js'
@@ -36,7 +38,7 @@ export function newTurn(
   return {
     who: {
       requestId,
-      sessionId: request.kind === 'start' ? deps.ids.newId() : request.sessionId,
+      sessionId: sessionIdOf(request, deps),
       messageId: deps.ids.newId(),
       orgId,
     },
@@ -47,6 +49,19 @@ export function newTurn(
     outcomes: [],
     after: [],
     timing,
-    deps,
+    deps: request.kind === 'single' ? { ...deps, sessions: NO_SESSIONS } : deps,
+  }
+}
+
+function sessionIdOf(request: TurnRequest, { ids }: Pick<TurnDeps, 'ids'>): string {
+  switch (request.kind) {
+    case 'start':
+      return ids.newId()
+    case 'next':
+      return request.sessionId
+    case 'single':
+      return request.bucket
+    default:
+      return unreachable(request)
   }
 }

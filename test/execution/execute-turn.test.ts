@@ -80,7 +80,7 @@ describe('executeTurn', () => {
     expect(result).to.deep.equal({
       kind: 'answered',
       executionMode: 'runtime_orchestrator',
-      usage: { tokens: 3, estimated: true },
+      usage: { tokens: 3, estimated: true, promptTokens: 2, completionTokens: 1 },
       facts: { attempts: 1 },
     })
     expect(under.outcomes).to.deep.equal([

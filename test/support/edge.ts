@@ -75,6 +75,8 @@ export interface EdgeOptions {
   readonly keepContent?: boolean
   /** CHAT_CORS_ORIGINS */
   readonly corsOrigins?: readonly string[]
+  /** CHAT_OPENAI_MODELS */
+  readonly models?: Config['openai']['models']
   readonly clock?: Clock
   /** the log line at which the logger throws, or `every line` */
   readonly loggerThrowsAt?: string
@@ -123,6 +125,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     config: {
       auth: { keys: { kind: 'secret', secret: EDGE_SECRET }, operatorRole: 'admin', ...options.auth },
       corsOrigins: options.corsOrigins ?? [],
+      openai: { models: options.models ?? [{ id: 'gpt-4o', agentId: 'assistant' }] },
       maxStreams: options.maxStreams ?? 1000,
       turnsPerMinute: options.turnsPerMinute ?? 0,
       shadow: { keepContent: options.keepContent ?? false },

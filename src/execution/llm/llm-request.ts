@@ -38,8 +38,8 @@ function authorization(auth: LlmAuth): Readonly<Record<string, string>> {
 export type LlmBody = Readonly<Record<string, unknown>>
 
 /**
- * The body of `POST /chat/completions`. The profile's model wins over the endpoint's; a field of the endpoint's `body`
- * wins over ours, so that the operator has the last word on each server.
+ * The body of `POST /chat/completions`. The profile's model wins over the endpoint's; what the client asked for is added, and a
+ * field of the endpoint's `body` wins over all of it, so that the operator has the last word on each server.
  */
 export function llmRequestBody(
   turn: Turn,
@@ -49,6 +49,7 @@ export function llmRequestBody(
   const { profile } = turn
   const system = profile.systemPrompt === undefined ? [] : [{ role: 'system', content: profile.systemPrompt }]
   const ours = {
+    ...turn.parameters,
     model: modelOf(turn, endpoint),
     messages: [...system, ...history, { role: 'user', content: turn.message }],
     temperature: profile.temperature,

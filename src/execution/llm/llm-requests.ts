@@ -5,6 +5,9 @@ import { ExecutionError } from '../execution-error.js'
 import { newerHalf, newestFitting } from './fit-history.js'
 import { type LlmBody, llmRequestBody, modelOf, roomForHistory, wireName } from './llm-request.js'
 
+/** Without these the client would get another answer than it can use. Any other wish it goes without: reasoning models refuse many. */
+const KEPT_WISHES: ReadonlySet<string> = new Set(['stop', 'response_format'])
+
 /** Requests of one execution: every parameter we send may be refused once, and the prompt be too long. */
 const MAX_REQUESTS = 6
 
@@ -47,8 +50,12 @@ export class LlmRequests {
     if (this.#count >= MAX_REQUESTS) return false
     const { refusedParameter: parameter } = details
     const tooLong = code === 'llm_context_too_long'
-    // A limit that is too large for this prompt may be right for the next.
-    if (parameter !== undefined && parameter in this.#body()) return this.#leaveOut(parameter, !tooLong)
+    if (parameter !== undefined && parameter in this.#body()) {
+      const asked = this.#askedFor(parameter)
+      if (asked !== undefined && KEPT_WISHES.has(asked)) return false
+      // A limit that is too large for this prompt may be right for the next, and what one client asked for says nothing of others.
+      return this.#leaveOut(parameter, !tooLong && asked === undefined)
+    }
     if (!tooLong || this.#halved || this.#history.length === 0) return false
     this.#halved = true
     this.#history = newerHalf(this.#history)
@@ -64,18 +71,23 @@ export class LlmRequests {
       .map(([parameter]) => parameter)
   }
 
-  /** The failure, with the number of requests where there were several. */
+  /** The failure, with the number of requests where there were several. What refuses a wish of the client is the client's. */
   told(failure: ExecutionError): ExecutionError {
-    if (this.#count <= 1) return failure
     const { code, phase, message, timeout, details } = failure
-    return new ExecutionError(
-      code,
-      phase,
-      message,
-      timeout,
-      { ...details, attempts: this.#count },
-      { cause: failure },
-    )
+    const { refusedParameter: parameter } = details
+    const asked = parameter === undefined ? undefined : this.#askedFor(parameter)
+    const more = {
+      ...(this.#count <= 1 ? {} : { attempts: this.#count }),
+      ...(asked === undefined ? {} : { rejected: true as const, refusedParameter: asked }),
+    }
+    if (Object.keys(more).length === 0) return failure
+    return new ExecutionError(code, phase, message, timeout, { ...details, ...more }, { cause: failure })
+  }
+
+  /** OpenAI's name of a field of the request, where the client asked for it. */
+  #askedFor(parameter: string): string | undefined {
+    const asked = Object.keys(this.turn.parameters ?? {})
+    return asked.find((name) => wireName(this.endpoint, name) === parameter)
   }
 
   #leaveOut(parameter: string, lasting: boolean): true {

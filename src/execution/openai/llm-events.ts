@@ -158,9 +158,12 @@ function isKeepAlive(sign: string): boolean {
 }
 
 function usageOf(usage: Foreign): Usage | undefined {
-  const total = usage.total_tokens
-  if (typeof total === 'number') return { tokens: total, estimated: false }
-  const { prompt_tokens: prompt, completion_tokens: completion } = usage
-  if (typeof prompt !== 'number' || typeof completion !== 'number') return undefined
-  return { tokens: prompt + completion, estimated: false }
+  const { total_tokens: total, prompt_tokens: prompt, completion_tokens: completion } = usage
+  const parts =
+    typeof prompt === 'number' && typeof completion === 'number'
+      ? { promptTokens: prompt, completionTokens: completion }
+      : undefined
+  if (typeof total === 'number') return { tokens: total, estimated: false, ...parts }
+  if (parts === undefined) return undefined
+  return { tokens: parts.promptTokens + parts.completionTokens, estimated: false, ...parts }
 }

@@ -2,7 +2,7 @@ import type Router from '@koa/router'
 import type { Context } from 'koa'
 import { startRequestSchema, turnRequestSchema } from '../../protocol/api.js'
 import type { TurnRequest } from '../../turn/begin-turn.js'
-import { createLimits } from '../../turn/limits.js'
+import type { Limits } from '../../turn/limits.js'
 import { runTurn } from '../../turn/run-turn.js'
 import type { TurnPlace } from '../../turn/turn-registry.js'
 import { type AppDeps, EDGE_TIMING, type EdgeTiming } from '../app-deps.js'
@@ -16,9 +16,13 @@ import { requestIdOf } from '../edge/request-id.js'
 import { openTurnStream } from './turn-stream.js'
 
 /** The conversation: turns, history, stop. */
-export function mountChatRoutes(router: Router, authenticate: Authenticate, deps: AppDeps): void {
+export function mountChatRoutes(
+  router: Router,
+  authenticate: Authenticate,
+  limits: Limits,
+  deps: AppDeps,
+): void {
   const { sessions, turns } = deps
-  const limits = createLimits(deps)
   const timing: EdgeTiming = { ...EDGE_TIMING, ...deps.timing }
   const bodyLimits: BodyLimits = { ...timing, clock: deps.clock }
   const { heartbeatMs, slowReaderMs } = timing

@@ -22,8 +22,14 @@ export function isClientGone(thrown: unknown): boolean {
   return CLIENT_GONE_CODES.has(errorCode(thrown) ?? '')
 }
 
-/** Turns whatever is thrown further in into one answer in the envelope; a stack trace never leaves. */
-export function answerErrors(logger: Logger): Middleware {
+/**
+ * Turns whatever is thrown further in into one answer; a stack trace never leaves.
+ * @param answer writes it; default: in the envelope
+ */
+export function answerErrors(
+  logger: Logger,
+  answer: (ctx: Context, problem: Problem) => void = answerProblem,
+): Middleware {
   return async (ctx, next) => {
     try {
       await next()
@@ -31,7 +37,7 @@ export function answerErrors(logger: Logger): Middleware {
       if (isClientGone(thrown) && !ctx.writable) return
       const problem = toProblem(thrown)
       if (PROBLEMS[problem.problem].status >= 500) logFault(logger, ctx, problem, thrown)
-      if (!ctx.headerSent) answerProblem(ctx, problem)
+      if (!ctx.headerSent) answer(ctx, problem)
     }
   }
 }

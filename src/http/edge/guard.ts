@@ -19,7 +19,7 @@ export function guardSessionId(parameter: string | undefined): string {
 }
 
 /** Names the field and the fault, never the value: it may be content. */
-function describeIssue(issue: z.core.$ZodIssue): Sentence[] {
+export function describeIssue(issue: z.core.$ZodIssue): Sentence[] {
   const field = issue.path.map(String).join('.')
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownField([field, key]))
   return [line(field, faultOf(issue))]

@@ -184,6 +184,18 @@ export const PROBLEMS = {
     'zh-CN': '请求内容有误，请按 details 修正后重试',
     en: 'The request has faults. Mend what details lists',
   },
+  body_unsupported: {
+    status: 400,
+    code: 'bad_request',
+    'zh-CN': '请求中有本服务不支持的内容',
+    en: 'The request asks for something that this service does not support',
+  },
+  model_unknown: {
+    status: 404,
+    code: 'not_found',
+    'zh-CN': '没有该模型，可用的模型见 GET /v1/models',
+    en: 'There is no such model. GET /v1/models lists those there are',
+  },
   body_too_large: {
     status: 413,
     code: 'payload_too_large',
@@ -270,6 +282,8 @@ export class Problem extends Error {
       readonly headers?: Readonly<Record<string, string>>
       /** one line a field */
       readonly details?: readonly Sentence[]
+      /** the place of the request that is at fault, where it is one: `messages[0].content` */
+      readonly param?: string
       readonly cause?: unknown
     } = {},
   ) {

@@ -10,8 +10,10 @@ export interface SseChannelOptions {
   /** beside those of every event stream */
   readonly headers: Readonly<Record<string, string>>
   readonly clock: Clock
-  /** ms between two `heartbeat` events */
+  /** ms between two heartbeats */
   readonly heartbeatMs: number
+  /** what a heartbeat is: an event `heartbeat`, or a comment line for clients that take every event for an answer; default: an event */
+  readonly heartbeat?: 'event' | 'comment'
   /** ms after which a reader that takes nothing is cut off */
   readonly slowReaderMs: number
   /** Called at most once, and never after `end` or `cut`. */
@@ -21,7 +23,8 @@ export interface SseChannelOptions {
 }
 
 export interface ChannelEvent {
-  readonly event: string
+  /** absent: data alone */
+  readonly event?: string
   /** from 1; a heartbeat has none */
   readonly id?: number
   /** JSON */
@@ -41,7 +44,7 @@ export interface SseChannel {
   /** Writes what was added as one piece; false when it now waits for the reader. */
   flush(): boolean
   /** Writes the last event, if any, and nothing ever after. */
-  end(last?: ChannelEvent): void
+  end(last?: ChannelEvent & { readonly event: string }): void
   /** Cuts the connection off. */
   cut(): void
   /** Resolves when everything was handed to the system or the connection is gone. Never rejects. */
@@ -49,6 +52,8 @@ export interface SseChannel {
 }
 
 const HEARTBEAT = { event: 'heartbeat', data: 'null' } as const
+/** No empty line after it: that would be an empty event to some clients. */
+const COMMENT = ': keep-alive\n'
 
 /**
  * Answers `ctx` with an event stream; headers go out at once. The only file that knows koa-sse-stream, of which it
@@ -80,7 +85,9 @@ export function openSseChannel(ctx: Context, options: SseChannelOptions): SseCha
   const beat = (): void => {
     heartbeat = clock.schedule(options.heartbeatMs, beat)
     // A blocked reader would only be sent more it does not take.
-    if (!res.writableNeedDrain) sse.write(HEARTBEAT)
+    if (res.writableNeedDrain) return
+    if (options.heartbeat === 'comment') res.write(COMMENT)
+    else sse.write(HEARTBEAT)
   }
 
   const watch = createReaderWatch(res, options.slowReaderMs, clock, () => close('client_too_slow'))
@@ -159,6 +166,7 @@ export function openSseChannel(ctx: Context, options: SseChannelOptions): SseCha
 
 /** As the library writes it; its transform costs each event a stream's bookkeeping. */
 function textOf({ event, id, data }: ChannelEvent): string {
+  if (event === undefined) return `data: ${data}\n\n`
   return id === undefined
     ? `event: ${event}\ndata: ${data}\n\n`
     : `event: ${event}\nid: ${id}\ndata: ${data}\n\n`

@@ -30,7 +30,8 @@ describe('direct LLM', () => {
     const { events, text, error, call } = await executed(backend)
     expect(error).to.equal(undefined)
     expect(text).to.equal(ANSWER)
-    expect(events.at(-1)).to.deep.equal({ type: 'usage', data: { tokens: 6, estimated: false } })
+    const usage = { tokens: 6, estimated: false, promptTokens: 1, completionTokens: 5 }
+    expect(events.at(-1)).to.deep.equal({ type: 'usage', data: usage })
     expect(call.seen).to.deep.equal(['connected', 'headers'])
     expect(call.tasks).to.have.length(0)
   })

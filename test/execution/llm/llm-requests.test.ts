@@ -115,6 +115,29 @@ describe('the requests of one execution', () => {
       expect(refused.of('default', 'm').size).to.equal(0)
     })
 
+    it('that the client asked for: left out of this turn, and never remembered', async () => {
+      const parameters = { temperature: 0.2, max_tokens: 50, seed: 1 }
+      const turn = sampleTurn({ profile, parameters })
+      const backend = open({ rename: { max_tokens: 'limit' } })
+      const { sent, error } = await ask({ refuseParameters: ['seed', 'limit'] }, backend, turn)
+      expect(error).to.equal(undefined)
+      expect(sent[0]).to.include({ temperature: 0.2, limit: 50, seed: 1 })
+      expect(sent.at(-1)).to.not.have.any.keys('seed', 'limit', 'max_tokens')
+      expect(refused.of('default', 'm').size).to.equal(0)
+      expect(told()).to.deep.equal([])
+    })
+
+    it('that the client cannot do without: refused to the client, by its name', async () => {
+      for (const parameter of ['stop', 'response_format']) {
+        const turn = sampleTurn({ parameters: { [parameter]: 'wrong' } })
+        const { sent, error } = await ask({ refuseParameters: [parameter] }, open(), turn)
+        expect(sent).to.have.length(1)
+        expect(error).to.include({ code: 'llm_bad_request' })
+        expect(error?.details).to.include({ rejected: true, refusedParameter: parameter })
+      }
+      expect(refused.of('default', 'm').size).to.equal(0)
+    })
+
     it('that was not sent: the failure is told', async () => {
       const { error, sent } = await ask({ refuseParameters: ['model'] })
       expect(error).to.include({ code: 'llm_bad_request' })

@@ -35,13 +35,23 @@ describe('chat completion chunks', () => {
       '[DONE]',
     )
     expect(translator).to.include({ settled: true, done: true, counted: true })
-    expect(translator.usage).to.deep.equal({ tokens: 5, estimated: false })
+    expect(translator.usage).to.deep.equal({
+      tokens: 5,
+      estimated: false,
+      promptTokens: 2,
+      completionTokens: 3,
+    })
+    const { translator: sum } = translate(chunk({ choices: [], usage: { total_tokens: 5 } }))
+    expect(sum.usage).to.deep.equal({ tokens: 5, estimated: false })
   })
 
   it('takes usage beside the finish_reason, and knows a running count from the final one', () => {
     const usage = { prompt_tokens: 1, completion_tokens: 1 }
     const running = translate(chunk({ choices: [{ delta: { content: 'a' } }], usage })).translator
-    expect(running).to.deep.include({ counted: false, usage: { tokens: 2, estimated: false } })
+    expect(running).to.deep.include({
+      counted: false,
+      usage: { tokens: 2, estimated: false, promptTokens: 1, completionTokens: 1 },
+    })
     const last = translate(chunk({ choices: [{ delta: {}, finish_reason: 'length' }], usage })).translator
     expect(last.counted).to.equal(true)
   })
