@@ -18,6 +18,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   store: ['core', 'protocol'],
   journal: ['core', 'protocol'],
   fallback: ['core', 'execution', 'journal', 'metrics', 'protocol', 'store'],
+  rollout: ['core', 'execution', 'fallback', 'protocol', 'store'],
   shadow: ['core', 'decision', 'execution', 'journal', 'protocol'],
   notifications: ['core', 'journal', 'protocol'],
   turn: ['core', 'decision', 'execution', 'fallback', 'journal', 'metrics', 'protocol', 'sessions', 'shadow'],
@@ -74,6 +75,7 @@ const TYPES_ONLY: readonly (readonly [from: string, to: string])[] = [
   ['fallback', 'journal'],
   ['fallback', 'metrics'],
   ['notifications', 'journal'],
+  ['rollout', 'execution'],
   ['shadow', 'decision'],
   ['shadow', 'journal'],
   ['turn', 'fallback'],
@@ -134,9 +136,11 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'journal/sums': ['journal'],
   'llm/gate': ['llm'],
   metrics: ['metrics/windows'],
+  'rollout/machine': ['rollout'],
   'shadow/run': ['shadow/compare', 'shadow/report'],
   simulator: ['simulator/flagd'],
   'store/file': ['store'],
+  'store/rollout': ['store/override'],
 }
 
 /** The room within a room, or the file of `WITHIN`. */

@@ -27,7 +27,10 @@ export function judge(tally: Tally, guardrails: FallbackGuardrails, usual?: Usua
  * A breach of either window is one: three thousand good turns must not hide that everything fails now. Where too few turns
  * come for rates, a row of failures is one.
  */
-export function judgeRuntime({ runtime }: Evidence, guardrails: FallbackGuardrails): Verdict {
+export function judgeRuntime(
+  { runtime }: Pick<Evidence, 'runtime'>,
+  guardrails: FallbackGuardrails,
+): Verdict {
   const slow = judge(runtime.slow, guardrails, runtime.usual)
   if (slow.kind === 'breach') return slow
   const fast = judge(runtime.fast, guardrails, runtime.usual)

@@ -2,7 +2,7 @@ import { OVERRIDE_FLAG_KEY } from '../../protocol/fallback.js'
 import { isObject, type Json, type JsonObject } from './override-flag.js'
 import { lineAt, parseStrictJson } from './strict-json.js'
 
-/** The override's flag as it stands in a document, with the types it has to have. */
+/** One of the service's own flags as it stands in a document, with the types it has to have. */
 export interface FlagShape {
   /** all of it */
   readonly flag: JsonObject
@@ -22,29 +22,29 @@ export type ReadShape =
   | { readonly kind: 'fault'; readonly detail: string }
 
 /** Faults are for an operator, with the line. Never throws. */
-export function readFlagShape(text: string): ReadShape {
+export function readFlagShape(text: string, key: string = OVERRIDE_FLAG_KEY): ReadShape {
   const parsed = parseStrictJson(text)
   if (parsed.kind === 'fault') return parsed
-  const found = findFlag(parsed.value)
-  const fault = typeof found === 'string' ? { path: ['flags'], message: found } : shapeFault(found.flag)
+  const found = findFlag(parsed.value, key)
+  const fault = typeof found === 'string' ? { path: ['flags'], message: found } : shapeFault(found.flag, key)
   if (typeof found === 'string' || fault !== undefined)
     return { kind: 'fault', detail: `line ${lineAt(text, fault?.path ?? [])}: ${fault?.message ?? ''}` }
   return { kind: 'shape', shape: shapeOf(found.flag, found.evaluators) }
 }
 
-function findFlag(document: Json): { flag: JsonObject; evaluators: JsonObject } | string {
+function findFlag(document: Json, key: string): { flag: JsonObject; evaluators: JsonObject } | string {
   if (!isObject(document)) return 'the document must be an object with "flags"'
   const flags = own(document, 'flags')
   if (!isObject(flags)) return '"flags" must be an object or a list'
-  const flag = own(flags, OVERRIDE_FLAG_KEY)
-  if (flag === undefined) return `flag "${OVERRIDE_FLAG_KEY}" is missing`
-  if (!isObject(flag)) return `flag "${OVERRIDE_FLAG_KEY}" must be an object`
+  const flag = own(flags, key)
+  if (flag === undefined) return `flag "${key}" is missing`
+  if (!isObject(flag)) return `flag "${key}" must be an object`
   const evaluators = own(document, '$evaluators')
   return { flag, evaluators: isObject(evaluators) ? evaluators : {} }
 }
 
-function shapeFault(flag: JsonObject): { path: string[]; message: string } | undefined {
-  const at = (name: string, message: string) => ({ path: ['flags', OVERRIDE_FLAG_KEY, name], message })
+function shapeFault(flag: JsonObject, key: string): { path: string[]; message: string } | undefined {
+  const at = (name: string, message: string) => ({ path: ['flags', key, name], message })
   const { state, variants, defaultVariant, targeting, metadata } = flag
   if (state !== 'ENABLED' && state !== 'DISABLED')
     return at('state', '"state" must be "ENABLED" or "DISABLED"')

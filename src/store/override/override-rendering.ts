@@ -22,6 +22,13 @@ export function renderOverride(override: Override, base?: string): string {
   return edited === ours || flagdRefusal(edited) === undefined ? edited : ours
 }
 
+/** The document with another flag of the service in it; all else of it stays. */
+export function withFlag(base: string, key: string, flag: JsonObject): string {
+  const present = parsedObject(base)
+  const flags = isObject(present.flags) ? present.flags : {}
+  return documentText({ ...present, flags: { ...flags, [key]: flag } })
+}
+
 function renderFlag(override: Override, description: string): JsonObject {
   const flag = { ...flagRule(override), metadata: { description, ...metadataOf(override) } } as const
   return { ...flag, metadata: { ...flag.metadata, checksum: flagChecksum(flag) } }

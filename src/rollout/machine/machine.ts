@@ -1,0 +1,117 @@
+import { unreachable } from '../../core/errors.js'
+import { observeLease } from '../../fallback/machine/lease.js'
+import { applyCommand } from './command.js'
+import { leaseMove } from './lease.js'
+import { move } from './moves.js'
+import { observeStore, written } from './observe-store.js'
+import type { RolloutInput, RolloutState, RolloutStep } from './state.js'
+import { StateUpdate } from './state-update.js'
+
+type Tick = Extract<RolloutInput, { kind: 'tick' }>
+
+const FIRST_RETRY_MS = 1000
+const MAX_RETRY_MS = 30_000
+/** ms a person's start or resumption waits for the store: whoever asked was told by then that it did not get there */
+const COMMAND_MS = 2000
+
+/** The rollout of one replica: pure. The rules are told in docs/rollout.md. */
+export function next(state: RolloutState, input: RolloutInput): RolloutStep {
+  switch (input.kind) {
+    case 'tick':
+      return tick(state, input)
+    case 'command': {
+      const update = new StateUpdate(state, input)
+      applyCommand(update, input.command, input.opsMode)
+      return update.step
+    }
+    case 'written': {
+      const update = new StateUpdate(state, input)
+      written(update, input)
+      return update.step
+    }
+    case 'write_failed':
+      return writeFailed(state, input)
+    case 'lease_written':
+      return leaseWritten(state, input)
+    default:
+      return unreachable(input)
+  }
+}
+
+function tick(state: RolloutState, input: Tick): RolloutStep {
+  const update = new StateUpdate(state, input, input.evidence)
+  const { refused } = state
+  if (refused !== null && input.now >= refused.untilAt) update.set({ refused: null })
+  observeStore(update, input.store, input.opsMode)
+  forgetProposal(update)
+  observeProvider(update, input)
+  update.set({ lease: observeLease(update.state.lease, input.lease, input.now) })
+  move(update, input)
+  write(update)
+  if (input.store.kind !== 'failed') holdLease(update, input)
+  return update.step
+}
+
+/** Towards the runtime nothing waits: it is in the store by now, or it is judged anew; a person's word waits a little. */
+function forgetProposal(update: StateUpdate): void {
+  const { pending } = update.state
+  if (pending === null || pending.acts === 'now') return
+  if (pending.by === 'loop' || update.at.now - pending.at >= COMMAND_MS) update.set({ pending: null })
+}
+
+function observeProvider(update: StateUpdate, { provided }: Tick): void {
+  if (provided !== update.state.provided) update.set({ provided })
+  if (provided > update.state.highest) update.set({ highest: provided })
+  const { pending, highest } = update.state
+  if (pending !== null && pending.after.revision <= highest) update.renumber()
+}
+
+/** Compare-and-set on the bytes read last. Where the file is away or no document, the fallback writes it first. */
+function write(update: StateUpdate): void {
+  const { pending, file } = update.state
+  if (pending === null || !file.isGood || file.seen === null || file.seen === 'missing') return
+  if (update.at.now < file.retryAt) return
+  const { after, version } = pending
+  update.effects.push({ kind: 'write', rollout: after, version, expected: file.seen })
+}
+
+function holdLease(update: StateUpdate, input: Tick): void {
+  const lease = leaseMove(update.state, input)
+  if (lease === undefined) return
+  update.effects.push({ kind: 'write_lease', lease })
+  update.set({ lease: { ...update.state.lease, askedAt: input.now } })
+}
+
+/** What acts already is tried again with back-off, and told; what does not is dropped. */
+function writeFailed(
+  state: RolloutState,
+  input: Extract<RolloutInput, { kind: 'write_failed' }>,
+): RolloutStep {
+  const update = new StateUpdate(state, input)
+  const attempts = state.file.attempts + 1
+  const pause = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1)) * (0.5 + input.jitter / 2)
+  update.setFile({ attempts, fault: input.fault, retryAt: input.now + pause })
+  const { pending } = update.state
+  if (pending === null) return update.step
+  if (pending.acts === 'when_written') {
+    // Of the loop's own it is seen at the next tick whether it got there all the same.
+    if (pending.by === 'person') update.set({ pending: null })
+    return update.step
+  }
+  for (const { change } of pending.reports) update.effects.push({ kind: 'report', change })
+  update.set({ pending: { ...pending, reports: [] } })
+  return update.step
+}
+
+function leaseWritten(
+  state: RolloutState,
+  { hash, owner, now }: Extract<RolloutInput, { kind: 'lease_written' }>,
+): RolloutStep {
+  const { lease, self } = state
+  const renewedAt = owner === self.owner ? (lease.askedAt ?? now) : null
+  const counter = lease.counter + 1
+  return {
+    state: { ...state, lease: { ...lease, seen: hash, changedAt: now, owner, counter, renewedAt } },
+    effects: [],
+  }
+}
