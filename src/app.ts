@@ -5,6 +5,7 @@ import type { AppDeps } from './http/app-deps.js'
 import { createAuthenticate } from './http/auth/auth.js'
 import { createTokenVerifier } from './http/auth/token-verifier.js'
 import { mountChatRoutes } from './http/chat/chat-routes.js'
+import { mountSessionRoutes } from './http/chat/session-routes.js'
 import { allowOrigins } from './http/edge/cors.js'
 import { countRequests } from './http/edge/count-requests.js'
 import { edgeFailed } from './http/edge/edge-log.js'
@@ -38,6 +39,7 @@ export function createApp(deps: AppDeps): Koa {
   mountHealthRoutes(open, deps)
   mountOpenApiRoutes(open)
   mountChatRoutes(api, authenticate, limits, deps)
+  mountSessionRoutes(api, authenticate, deps)
   mountOpenAiRoutes(openAi, authenticate, limits, deps)
   mountRuntimeRoutes(api, authenticate, deps)
   mountFlagRoutes(api, authenticate, edits, reports, deps)

@@ -16,7 +16,7 @@ import { explainCommand } from './show/explain.js'
 import { historyCommand, resetCommand, triggerCommand } from './show/fallback.js'
 import { flagsHistoryCommand, flagsShowCommand } from './show/flags-show.js'
 import { metricsCommand } from './show/metrics.js'
-import { sessionsShowCommand } from './show/sessions.js'
+import { sessionsDeleteCommand, sessionsListCommand, sessionsShowCommand } from './show/sessions.js'
 import { shadowReportCommand } from './show/shadow-report.js'
 import { statusCommand } from './show/status.js'
 import { watchCommand } from './show/watch.js'
@@ -33,6 +33,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   guardrailsGetCommand,
   flagsShowCommand,
   flagsHistoryCommand,
+  sessionsListCommand,
   sessionsShowCommand,
   shadowReportCommand,
   triggerCommand,
@@ -44,6 +45,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   shadowSetCommand,
   guardrailsSetCommand,
   policySetCommand,
+  sessionsDeleteCommand,
   chatCommand,
   drillCommand,
   ...OWN_COMMANDS,

@@ -21,6 +21,10 @@ export class KnownSessions {
     }
   }
 
+  delete(sessionId: string): void {
+    this.#sessions.delete(sessionId)
+  }
+
   get(sessionId: string): KnownSession | undefined {
     return this.#sessions.get(sessionId)
   }

@@ -62,6 +62,12 @@ export class LateWrites {
     return this.#waiting.ofSession(sessionId)
   }
 
+  /** Nothing of it is to be written any more, for its user wants it erased; `add` takes that back. */
+  forget(local: LocalTurn): void {
+    local.isLost = true
+    this.#waiting.delete(local)
+  }
+
   /** Undefined where the database does not answer, or is known not to. */
   async tried<T>(work: () => Promise<T>): Promise<T | undefined> {
     if (!this.#isAvailable) return undefined
@@ -80,6 +86,7 @@ export class LateWrites {
     this.assertOpen()
     if (this.#waiting.size === 0) this.options.logger.warn('[Sessions] turns wait in memory for the database')
     this.#isAvailable = false
+    local.isLost = false
     this.#waiting.add(local)
     this.#retry()
   }

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.js'
 import { storableText } from '../core/text.js'
 import type { SessionView } from '../protocol/api.js'
 import { ReservationWatch } from './reservation-watch.js'
+import { isBefore, newestFirst, sessionSummary } from './session-list.js'
 import {
   type BeginResult,
   DEFAULT_HISTORY_BUDGET,
@@ -11,8 +12,10 @@ import {
   type Renewal,
   type SessionHolder,
   type SessionOwner,
+  type SessionPlace,
   type SessionStore,
   SessionStoreUnavailable,
+  type SessionSummary,
   type TurnEnd,
 } from './session-store.js'
 import { type SessionRecord, sessionView, type TurnRecord } from './session-view.js'
@@ -167,6 +170,24 @@ class MemorySessionStore implements SessionStore {
     return sessionView(session, session.turns, this.#live(session)?.messageId)
   }
 
+  async list(owner: SessionOwner, limit: number, before?: SessionPlace): Promise<readonly SessionSummary[]> {
+    this.#assertOpen()
+    return [...this.#sessions.values()]
+      .filter((session) => isOwnedBy(session, owner) && isBefore(session, before))
+      .sort(newestFirst)
+      .slice(0, limit)
+      .map((session) => sessionSummary(session, session.turns))
+  }
+
+  async delete(sessionId: string, owner: SessionOwner): Promise<boolean> {
+    const session = this.#owned(sessionId, owner)
+    if (session === undefined) return false
+    this.#free(session)
+    this.#sessions.delete(sessionId)
+    for (const { messageId } of session.turns) this.#turns.delete(messageId)
+    return true
+  }
+
   async close(): Promise<void> {
     this.#closed = true
   }
@@ -189,8 +210,7 @@ class MemorySessionStore implements SessionStore {
   #owned(sessionId: string, owner: SessionOwner): Session | undefined {
     this.#assertOpen()
     const session = this.#sessions.get(sessionId)
-    const own = session?.owner.orgId === owner.orgId && session.owner.userId === owner.userId
-    return own ? session : undefined
+    return session !== undefined && isOwnedBy(session, owner) ? session : undefined
   }
 
   /** The turn and its session; `running` only while this very turn holds the session. */
@@ -222,3 +242,6 @@ class MemorySessionStore implements SessionStore {
     if (this.#closed) throw new SessionStoreUnavailable('the session store is closed')
   }
 }
+
+const isOwnedBy = (session: Session, { orgId, userId }: SessionOwner): boolean =>
+  session.owner.orgId === orgId && session.owner.userId === userId

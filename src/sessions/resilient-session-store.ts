@@ -12,8 +12,10 @@ import {
   type Renewal,
   type SessionHolder,
   type SessionOwner,
+  type SessionPlace,
   type SessionStore,
   SessionStoreUnavailable,
+  type SessionSummary,
   type TurnEnd,
 } from './session-store.js'
 import { newestWithin } from './trim-history.js'
@@ -158,6 +160,34 @@ class ResilientSessionStore implements SessionStore {
       if (!(thrown instanceof SessionStoreUnavailable) || own.length === 0) throw thrown
     }
     return viewWithWaitingTurns(view, own)
+  }
+
+  /** As the database has it: a session that waits for it is not there yet. */
+  async list(owner: SessionOwner, limit: number, before?: SessionPlace): Promise<readonly SessionSummary[]> {
+    this.#late.assertOpen()
+    return this.inner.list(owner, limit, before)
+  }
+
+  /** Needs the database: only it can say whose the session is, and that nothing is left of it. */
+  async delete(sessionId: string, owner: SessionOwner): Promise<boolean> {
+    this.#late.assertOpen()
+    const waiting = this.#ownWaiting(sessionId, owner)
+    // First: what is written while the database erases would bring the session back.
+    for (const local of waiting) this.#late.forget(local)
+    try {
+      const isErased = await this.inner.delete(sessionId, owner)
+      if (!isErased && waiting.length === 0) return false
+    } catch (thrown) {
+      for (const local of waiting) this.#late.add(local)
+      throw thrown
+    }
+    const running = this.#bySession.get(sessionId)
+    if (running !== undefined) {
+      this.#late.forget(running)
+      this.#free(running)
+    }
+    this.#known.delete(sessionId)
+    return true
   }
 
   async close(): Promise<void> {

@@ -46,5 +46,7 @@ export const SESSIONS_SCHEMA: SqliteSchema = {
     CREATE INDEX stop_marks ON running (replica) WHERE stop_requested = 1;
     `,
     'ALTER TABLE turns ADD COLUMN finish TEXT;',
+    // For the list of a user's sessions; written once a session, never by a turn.
+    'CREATE INDEX sessions_of_user ON sessions (org, user, created, id);',
   ],
 }

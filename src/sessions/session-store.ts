@@ -21,6 +21,24 @@ export interface NewTurn {
   readonly message: string
 }
 
+/** One session of a list; times in wall ms. */
+export interface SessionSummary {
+  readonly sessionId: string
+  readonly agentId: string
+  readonly createdAt: number
+  /** the newest turn's end, or its start while it runs */
+  readonly updatedAt: number
+  readonly turns: number
+  /** the first characters of the first message */
+  readonly title: string
+}
+
+/** Where a session stands in the list of its owner. */
+export type SessionPlace = Pick<SessionSummary, 'createdAt' | 'sessionId'>
+
+/** characters of a title */
+export const TITLE_CHARACTERS = 100
+
 /** One past turn, as the history for a backend is made of. */
 export interface PastTurn {
   readonly message: string
@@ -100,6 +118,16 @@ export interface SessionStore {
     owner: SessionOwner,
   ): Promise<{ stopped: boolean; messageId?: string } | undefined>
   read(sessionId: string, owner: SessionOwner): Promise<SessionView | undefined>
+  /**
+   * The owner's sessions, the newest (by their creation) first.
+   * @param before those after this place of the list alone
+   */
+  list(owner: SessionOwner, limit: number, before?: SessionPlace): Promise<readonly SessionSummary[]>
+  /**
+   * Erases the session with all its turns; one that still runs loses its session and is never kept.
+   * @returns false where the owner has no such session
+   */
+  delete(sessionId: string, owner: SessionOwner): Promise<boolean>
   close(): Promise<void>
 }
 

@@ -19,7 +19,9 @@ import {
   type Renewal,
   type SessionHolder,
   type SessionOwner,
+  type SessionPlace,
   SessionStoreUnavailable,
+  type SessionSummary,
   type TurnEnd,
   type UnkeptTurn,
 } from './session-store.js'
@@ -259,6 +261,28 @@ class SqliteSessionStore implements DurableSessionStore {
       // A long conversation is read in pages, so that it holds up nobody else's stream.
       await new Promise((resolve) => setImmediate(resolve))
     }
+  }
+
+  list(owner: SessionOwner, limit: number, before?: SessionPlace): Promise<readonly SessionSummary[]> {
+    return this.#read(() => this.#statements.list(owner, limit, before))
+  }
+
+  async delete(sessionId: string, owner: SessionOwner): Promise<boolean> {
+    for (;;) {
+      const found = await this.#write((): 'none' | 'some' | 'all' => {
+        if (this.#statements.owned(sessionId, owner) === undefined) return 'none'
+        // The session goes with its last turns: one that was erased in part is still there to be erased again.
+        if (this.#statements.deleteTurns(sessionId)) return 'some'
+        this.#statements.deleteSession(sessionId)
+        return 'all'
+      })
+      if (found === 'none') return false
+      if (found === 'all') break
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    for (const [messageId, turn] of this.#own) if (turn.sessionId === sessionId) this.#own.delete(messageId)
+    this.#watch.forget(sessionId)
+    return true
   }
 
   async close(): Promise<void> {

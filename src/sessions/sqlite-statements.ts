@@ -4,7 +4,14 @@ import { turnStatusSchema } from '../protocol/api.js'
 import { finishReasonSchema } from '../protocol/events.js'
 import { executionModeSchema } from '../protocol/modes.js'
 import type { SeenReservation } from './reservation-watch.js'
-import type { PastTurn, SessionOwner, TurnEnd } from './session-store.js'
+import {
+  type PastTurn,
+  type SessionOwner,
+  type SessionPlace,
+  type SessionSummary,
+  TITLE_CHARACTERS,
+  type TurnEnd,
+} from './session-store.js'
 import type { SessionRecord, TurnRecord } from './session-view.js'
 import { MAX_HISTORY_TURNS } from './trim-history.js'
 
@@ -49,6 +56,10 @@ export class SessionStatements {
   readonly #startReleasing: SqlStatement
   readonly #release: SqlStatement
   readonly #turnsAfter: SqlStatement
+  readonly #list: SqlStatement
+  readonly #deleteTurns: SqlStatement
+  readonly #deleteRunning: SqlStatement
+  readonly #deleteSession: SqlStatement
 
   constructor(database: SqliteDatabase) {
     const prepare = (sql: string): SqlStatement => database.prepare(sql)
@@ -81,15 +92,16 @@ export class SessionStatements {
     this.#renew = prepare(`
       UPDATE running SET lease_until = max(lease_until + 1, ?) WHERE session = ? AND message_id = ? AND releasing = 0
       RETURNING lease_until, stop_requested`)
+    // The row of an erased turn may be another turn's by now: so it has to be of this message too.
     this.#keepText = prepare(`
       UPDATE turns SET text = ?1, size = CASE WHEN ?2 = 0 THEN 0 ELSE message_size + ?2 END
-      WHERE seq = ?3 AND status IS NULL`)
+      WHERE seq = ?3 AND message_id = ?4 AND status IS NULL`)
     this.#stopMarks = prepare('SELECT message_id FROM running WHERE stop_requested = 1 AND replica = ?')
     this.#markStop = prepare('UPDATE running SET stop_requested = 1 WHERE session = ? AND message_id = ?')
     this.#end = prepare(`
       UPDATE turns SET text = ?1, size = CASE WHEN ?2 = 0 THEN 0 ELSE message_size + ?2 END,
         status = ?3, mode = ?4, finish = ?5, ended = ?6
-      WHERE seq = ?7 AND status IS NULL`)
+      WHERE seq = ?7 AND message_id = ?8 AND status IS NULL`)
     this.#startReleasing = prepare(`
       UPDATE running SET releasing = 1, lease_until = max(lease_until + 1, ?) WHERE session = ? AND message_id = ?
       RETURNING lease_until, stop_requested`)
@@ -97,6 +109,17 @@ export class SessionStatements {
     this.#turnsAfter = prepare(`
       SELECT seq, message_id, message, text, started, ended, status, mode, finish FROM turns
       WHERE session = ? AND seq > ? ORDER BY seq LIMIT ?`)
+    this.#list = prepare(`
+      SELECT id, agent, created,
+        (SELECT coalesce(ended, started) FROM turns WHERE session = id ORDER BY seq DESC LIMIT 1),
+        (SELECT count(*) FROM turns WHERE session = id),
+        (SELECT substr(message, 1, ${TITLE_CHARACTERS}) FROM turns WHERE session = id ORDER BY seq LIMIT 1)
+      FROM sessions WHERE org = ? AND user = ? AND (created, id) < (?, ?) ORDER BY created DESC, id DESC LIMIT ?`)
+    this.#deleteTurns = prepare(
+      'DELETE FROM turns WHERE seq IN (SELECT seq FROM turns WHERE session = ? LIMIT ?)',
+    )
+    this.#deleteRunning = prepare('DELETE FROM running WHERE session = ?')
+    this.#deleteSession = prepare('DELETE FROM sessions WHERE id = ?')
   }
 
   insertSession(sessionId: string, owner: SessionOwner, agentId: string, now: number): void {
@@ -161,7 +184,7 @@ export class SessionStatements {
   }
 
   keepText(turn: TurnRow, text: string): void {
-    this.#keepText.run(text, visibleSize(text), turn.seq)
+    this.#keepText.run(text, visibleSize(text), turn.seq, turn.messageId)
   }
 
   /** The turns of a replica that somebody wants stopped. */
@@ -176,7 +199,8 @@ export class SessionStatements {
   /** Nothing when the turn had ended before. */
   end(turn: TurnRow, end: TurnEnd, now: number): void {
     const { text, status, executionMode, finishReason } = end
-    this.#end.run(text, visibleSize(text), status, executionMode, finishReason ?? null, now, turn.seq)
+    const { seq, messageId } = turn
+    this.#end.run(text, visibleSize(text), status, executionMode, finishReason ?? null, now, seq, messageId)
   }
 
   startReleasing(turn: TurnRow, reservedUntil: number): SeenReservation | undefined {
@@ -198,7 +222,33 @@ export class SessionStatements {
     const turns = page.map(turnRecord)
     return rows.length > PAGE_TURNS && last !== undefined ? { turns, next: Number(last[0]) } : { turns }
   }
+
+  list({ orgId, userId }: SessionOwner, limit: number, before = NEWEST): SessionSummary[] {
+    const rows = this.#list.all(orgId, userId, before.createdAt, before.sessionId, limit)
+    return rows.map(([sessionId, agentId, createdAt, updatedAt, turns, title]) => ({
+      sessionId: String(sessionId),
+      agentId: String(agentId),
+      createdAt: Number(createdAt),
+      updatedAt: Number(updatedAt ?? createdAt),
+      turns: Number(turns),
+      title: String(title ?? ''),
+    }))
+  }
+
+  /** @returns whether there may be more */
+  deleteTurns(sessionId: string): boolean {
+    return this.#deleteTurns.run(sessionId, PAGE_TURNS) === PAGE_TURNS
+  }
+
+  /** Of a session without turns. */
+  deleteSession(sessionId: string): void {
+    this.#deleteRunning.run(sessionId)
+    this.#deleteSession.run(sessionId)
+  }
 }
+
+/** The place before all sessions there are. */
+const NEWEST: SessionPlace = { createdAt: Number.MAX_SAFE_INTEGER, sessionId: '' }
 
 /** What the answer takes of the history: 0 where nobody can see it, so that its turn is left out. */
 const visibleSize = (text: string): number => (isBlank(text) ? 0 : text.length)

@@ -66,6 +66,18 @@ describe('replicas that share the SQLite file', () => {
     expect(await a.renew('m1', 'so far')).to.equal('stop_requested')
   })
 
+  it('keep nothing of a turn whose session another one erased, though its row is a new turn’s by now', async () => {
+    const [a, b] = [replica('a'), replica('b')]
+    await a.create(newTurn('m1'), 'agent-1')
+    expect(await b.delete('session-1', OWNER)).to.equal(true)
+    await b.create({ sessionId: 'session-2', messageId: 'm2', owner: OWNER, message: 'new' }, 'agent-1')
+    expect(await a.renew('m1', 'of the erased one')).to.equal('lost')
+    await a.finish('m1', answered('of the erased one'), true)
+    expect(await answerOf(b, 'session-2')).to.deep.include({ content: '', status: 'running' })
+    await b.finish('m2', answered('of the new one'), true)
+    expect(await answerOf(a, 'session-2')).to.deep.include({ content: 'of the new one' })
+  })
+
   it('take over a turn whose reservation ran out', async () => {
     const [a, b] = [replica('a'), replica('b')]
     await a.create(newTurn('m1'), 'agent-1')

@@ -106,6 +106,34 @@ describe('the session store without its database', () => {
         expect(await database.holder('session-1')).to.equal('nobody')
       })
 
+      it('erases nothing and loses nothing, and brings nothing back that was erased later', async () => {
+        await store.create(newTurn('m1'), 'agent-1')
+        fault = broken
+        await store.finish('m1', answered('one'), true)
+        await store.begin(newTurn('m2'))
+        expect(await rejection(store.delete('session-1', OWNER))).to.be.instanceOf(SessionStoreUnavailable)
+        expect(await store.renew('m2', 'on')).to.equal('held')
+        // The database is back, and both turns still wait for the next try.
+        fault = 'none'
+        expect(await store.delete('session-1', STRANGER)).to.equal(false)
+        expect(await store.delete('session-1', OWNER)).to.equal(true)
+        expect(await store.renew('m2', 'on and on')).to.equal('lost')
+        await store.finish('m2', answered('two'), true)
+        await back()
+        expect(await database.read('session-1', OWNER)).to.equal(undefined)
+        expect(await store.read('session-1', OWNER)).to.equal(undefined)
+        expect(store.lost).to.equal(0)
+      })
+
+      it('keeps what waited where erasing failed', async () => {
+        await store.create(newTurn('m1'), 'agent-1')
+        fault = broken
+        await store.finish('m1', answered('one'), true)
+        await rejection(store.delete('session-1', OWNER))
+        await back()
+        expect(await told(database)).to.deep.equal(['answered: one'])
+      })
+
       it('holds 409 and stop within this process', async () => {
         await store.create(newTurn('m1'), 'agent-1')
         fault = broken

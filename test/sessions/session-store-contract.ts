@@ -42,6 +42,7 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
     await store.finish(messageId, end)
     await store.release(messageId)
   }
+  const turnTaken = (messageId: string): Promise<unknown> => store.finish(messageId, answered('a'), true)
   const statuses = async (): Promise<string[]> =>
     (await store.read('session-1', OWNER))?.messages.flatMap((message) =>
       message.role === 'assistant' ? [message.status] : [],
@@ -363,6 +364,94 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
     })
   })
 
+  describe('the list of a user', () => {
+    const created = async (sessionId: string, message = 'Hello', owner = OWNER): Promise<void> => {
+      await store.create({ sessionId, messageId: `m-${sessionId}`, owner, message }, 'agent-1')
+      clock.advance(1_000)
+    }
+
+    it('has the own sessions alone, the newest first', async () => {
+      await created('s1', 'What is it?')
+      await created('s2')
+      await created('s3', 'Not yours', { orgId: 'acme', userId: 'user-2' })
+      await created('s4', 'Nor yours', { orgId: 'globex', userId: 'user-1' })
+      await store.finish('m-s1', answered('Forty-two.'), true)
+      const [first, second, ...more] = await store.list(OWNER, 10)
+      expect(more).to.deep.equal([])
+      const start = Date.parse('2026-01-01T00:00:00.000Z')
+      expect(first).to.deep.include({ sessionId: 's2', createdAt: start + 1_000, updatedAt: start + 1_000 })
+      expect(second).to.deep.equal({
+        sessionId: 's1',
+        agentId: 'agent-1',
+        createdAt: start,
+        updatedAt: start + 4_000,
+        turns: 1,
+        title: 'What is it?',
+      })
+    })
+
+    it('is read page by page without a gap or a repetition, also where sessions come meanwhile', async () => {
+      for (const id of ['s1', 's2', 's3', 's4']) await created(id)
+      // two of the same ms
+      await store.create({ sessionId: 's5', messageId: 'm5', owner: OWNER, message: 'a' }, 'agent-1')
+      await store.create({ sessionId: 's6', messageId: 'm6', owner: OWNER, message: 'a' }, 'agent-1')
+      const seen: string[] = []
+      let before: { createdAt: number; sessionId: string } | undefined
+      for (;;) {
+        const page = await store.list(OWNER, 2, before)
+        if (page.length === 0) break
+        seen.push(...page.map(({ sessionId }) => sessionId))
+        before = page.at(-1)
+        clock.advance(1_000)
+        await created(`late-${seen.length}`)
+      }
+      expect(seen).to.deep.equal(['s6', 's5', 's4', 's3', 's2', 's1'])
+    })
+
+    it('shortens a title by whole characters', async () => {
+      await created('s1', '😀'.repeat(150))
+      const [only] = await store.list(OWNER, 1)
+      expect(only?.title).to.equal('😀'.repeat(100))
+    })
+  })
+
+  describe('an erased session', () => {
+    beforeEach(() => store.create(newTurn('m1', 'secret'), 'agent-1'))
+
+    it('is gone, with all its turns, for its owner alone', async () => {
+      await turnTaken('m1')
+      await turnTakenAndEnded('m2', answered('b'))
+      expect(await store.delete('session-1', { orgId: 'acme', userId: 'user-2' })).to.equal(false)
+      expect(await store.delete('session-1', { orgId: 'globex', userId: 'user-1' })).to.equal(false)
+      expect((await store.read('session-1', OWNER))?.messages).to.have.length(4)
+      expect(await store.delete('session-1', OWNER)).to.equal(true)
+      expect(await store.read('session-1', OWNER)).to.equal(undefined)
+      expect(await store.list(OWNER, 10)).to.deep.equal([])
+      expect(await store.begin(newTurn('m3'))).to.deep.equal({ kind: 'not_found' })
+      expect(await store.delete('session-1', OWNER)).to.equal(false)
+    })
+
+    it('takes its running turn with it: that is lost, and its end is kept nowhere', async () => {
+      expect(await store.delete('session-1', OWNER)).to.equal(true)
+      expect(await store.holder('session-1')).to.equal('nobody')
+      expect(await store.renew('m1', 'partial')).to.equal('lost')
+      const other = { sessionId: 'session-2', messageId: 'm9', owner: OWNER, message: 'other' }
+      await store.create(other, 'agent-1')
+      await store.finish('m1', answered('of the erased one'), true)
+      const view = await store.read('session-2', OWNER)
+      expect(view?.messages.map(({ content }) => content)).to.deep.equal(['other', ''])
+      expect(view?.messages[1]).to.include({ status: 'running' })
+      expect(await store.read('session-1', OWNER)).to.equal(undefined)
+    })
+
+    it('may have been long', async () => {
+      await turnTaken('m1')
+      for (let turn = 2; turn <= 450; turn += 1) await turnTakenAndEnded(`m${turn}`, answered('x'))
+      expect(await store.delete('session-1', OWNER)).to.equal(true)
+      expect(await store.read('session-1', OWNER)).to.equal(undefined)
+    })
+  })
+
   it('refuses everything once closed, also when closed twice', async () => {
     await store.create(newTurn('m1'), 'agent-1')
     await store.close()
@@ -376,6 +465,8 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
       store.release('m1'),
       store.requestStop('session-1', OWNER),
       store.read('session-1', OWNER),
+      store.list(OWNER, 10),
+      store.delete('session-1', OWNER),
     ]) {
       expect(await rejection(call)).to.be.instanceOf(SessionStoreUnavailable)
     }

@@ -60,6 +60,18 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     weight: 3,
     arbitrary: fc.tuple(sessionId, owner).map(([id, who]) => call('read', (store) => store.read(id, who))),
   },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(owner, fc.integer({ min: 1, max: 3 }))
+      .map(([who, limit]) => call('list', (store) => store.list(who, limit))),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(sessionId, owner)
+      .map(([id, who]) => call('delete', (store) => store.delete(id, who))),
+  },
   { weight: 2, arbitrary: fc.integer({ min: 1, max: 80 }).map((advanceMs) => ({ advanceMs })) },
 )
 

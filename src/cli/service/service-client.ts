@@ -21,7 +21,7 @@ export interface ClientOptions {
 
 export interface Call {
   /** GET where it is absent */
-  readonly method?: 'GET' | 'POST' | 'PATCH'
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** below the prefix of the API */
   readonly path: string
   /** what is undefined is left out */
@@ -39,6 +39,8 @@ export interface Answer<T> {
 export interface ServiceClient {
   readonly connection: Connection
   ask<T>(call: Call, schema: z.ZodType<T>): Promise<Answer<T>>
+  /** A call that is answered by its status alone. */
+  tell(call: Call): Promise<void>
   /** An event stream whose head has come; it ends when the signal is aborted. */
   open(call: Call, until: AbortSignal): Promise<Response>
 }
@@ -124,6 +126,15 @@ export function createServiceClient(connection: Connection, options: ClientOptio
           ),
           1,
         )
+      } catch (thrown) {
+        throw failure(thrown)
+      }
+    },
+    async tell(call) {
+      try {
+        const response = await send(call, deadline(options))
+        const text = await response.text()
+        if (!response.ok) throw refuse(response, text)
       } catch (thrown) {
         throw failure(thrown)
       }

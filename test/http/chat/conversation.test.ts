@@ -45,6 +45,8 @@ function storeWith(changed: (inner: SessionStore) => Partial<SessionStore>): Ses
     release: inner.release.bind(inner),
     requestStop: inner.requestStop.bind(inner),
     read: inner.read.bind(inner),
+    list: inner.list.bind(inner),
+    delete: inner.delete.bind(inner),
     close: inner.close.bind(inner),
     ...other,
   }

@@ -42,7 +42,11 @@ describe('what is not there', () => {
   it('is 405 for a known path with another method, naming those it takes', async () => {
     const cases: [method: string, path: string, allow: string][] = [
       ['GET', '/api/v1/chat/start', 'POST, OPTIONS'],
-      ['PUT', '/api/v1/chat/sessions/00000000-0000-4000-8000-000000000000', 'POST, HEAD, GET, OPTIONS'],
+      [
+        'PUT',
+        '/api/v1/chat/sessions/00000000-0000-4000-8000-000000000000',
+        'POST, HEAD, GET, DELETE, OPTIONS',
+      ],
       ['DELETE', '/health/live', 'HEAD, GET, OPTIONS'],
       ['POST', '/metrics', 'HEAD, GET, OPTIONS'],
       ['PROPFIND', '/metrics', 'HEAD, GET, OPTIONS'],
