@@ -7,6 +7,7 @@ import * as fallback from '../../protocol/fallback.js'
 import * as edits from '../../protocol/flag-edit.js'
 import * as records from '../../protocol/flag-edit-record.js'
 import * as modes from '../../protocol/modes.js'
+import * as sessions from '../../protocol/session-list.js'
 import * as shadow from '../../protocol/shadow-report.js'
 import { chatStreamEventSchema, operatorStreamEventSchema } from '../operations/event-schemas.js'
 
@@ -31,6 +32,7 @@ const NAMED: Readonly<Record<string, z.ZodType>> = {
   StartRequest: api.startRequestSchema,
   TurnRequest: api.turnRequestSchema,
   Session: api.sessionSchema,
+  SessionList: sessions.sessionListSchema,
   Explanation: api.explanationSchema,
   WindowMetrics: fallback.windowMetricsSchema,
   Metrics: fallback.metricsSchema,

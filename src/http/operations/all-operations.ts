@@ -4,10 +4,12 @@ import { FLAG_OPERATIONS } from './flag-operations.js'
 import type { Operation } from './operation.js'
 import { REPORT_OPERATIONS } from './report-operations.js'
 import { SERVICE_OPERATIONS } from './service-operations.js'
+import { SESSION_OPERATIONS } from './session-operations.js'
 
 /** Every call of the API, in the order of the document. */
 export const OPERATIONS: readonly Operation[] = [
   ...CHAT_OPERATIONS,
+  ...SESSION_OPERATIONS,
   ...FALLBACK_OPERATIONS,
   ...FLAG_OPERATIONS,
   ...REPORT_OPERATIONS,

@@ -49,7 +49,8 @@ export const SERVICE_OPERATIONS: readonly Operation[] = [
       {
         status: 200,
         kind: 'text',
-        description: 'The text format of Prometheus.',
+        description:
+          'The text format of Prometheus; OpenMetrics (`application/openmetrics-text`), with exemplars, where `Accept` prefers it.',
         type: 'text/plain; version=0.0.4; charset=utf-8',
         example: 'chat_store_available 1\n',
       },
