@@ -13,5 +13,7 @@ export const NO_SESSIONS: SessionStore = {
   release: async () => undefined,
   requestStop: async () => undefined,
   read: async () => undefined,
+  list: async () => [],
+  delete: async () => false,
   close: async () => undefined,
 }
