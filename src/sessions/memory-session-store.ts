@@ -2,7 +2,6 @@ import type { Clock } from '../core/clock.js'
 import { storableText } from '../core/text.js'
 import type { SessionView } from '../protocol/api.js'
 import { ReservationWatch } from './reservation-watch.js'
-import { isBefore, newestFirst, sessionSummary } from './session-list.js'
 import {
   type BeginResult,
   DEFAULT_HISTORY_BUDGET,
@@ -18,7 +17,14 @@ import {
   type SessionSummary,
   type TurnEnd,
 } from './session-store.js'
-import { type SessionRecord, sessionView, type TurnRecord } from './session-view.js'
+import {
+  isBefore,
+  newestFirst,
+  type SessionRecord,
+  sessionSummary,
+  sessionView,
+  type TurnRecord,
+} from './session-view.js'
 import { newestWithin } from './trim-history.js'
 
 export interface MemorySessionStoreOptions {
