@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import Router from '@koa/router'
 import { type JWTPayload, SignJWT } from 'jose'
 import { createApp } from '../../src/app.js'
 import type { Config } from '../../src/config.js'
@@ -78,6 +79,8 @@ export interface EdgeOptions {
   /** CHAT_OPENAI_MODELS */
   readonly models?: Config['openai']['models']
   readonly clock?: Clock
+  /** in place of those of `auth.keys` */
+  readonly signingKeys?: AppDeps['signingKeys']
   /** the log line at which the logger throws, or `every line` */
   readonly loggerThrowsAt?: string
   readonly timing?: Partial<EdgeTiming>
@@ -88,6 +91,8 @@ export interface Edge {
   readonly url: string
   readonly port: number
   readonly server: Server
+  /** method and path of each route, as the routers have them: `POST /api/v1/chat/start` */
+  readonly routes: readonly string[]
   readonly sessions: SessionStore
   readonly turns: TurnRegistry
   readonly outcomes: Outcome[]
@@ -153,6 +158,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     logger: throwingAt(logger, options.loggerThrowsAt),
     metrics: { ...recorded.metrics, ...options.metrics },
     lifecycle: { state: () => state.now, draining: draining.signal },
+    ...(options.signingKeys === undefined ? {} : { signingKeys: options.signingKeys }),
     timing: { stopLookMs: 50, ...options.timing },
   })
   const server = createServer(app.callback())
@@ -166,6 +172,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     url: `http://127.0.0.1:${port}`,
     port,
     server,
+    routes: routesOf(app.middleware),
     sessions,
     turns,
     ...recorded.seen,
@@ -189,6 +196,17 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
       await sessions.close()
     },
   }
+}
+
+/** A router hangs itself on the middleware it makes. */
+function routesOf(middleware: readonly object[]): string[] {
+  return middleware
+    .map((one): unknown => Reflect.get(one, 'router'))
+    .filter((router) => router instanceof Router)
+    .flatMap((router) => router.stack)
+    .flatMap(({ methods, path }) =>
+      methods.filter((method) => method !== 'HEAD').map((method) => `${method} ${String(path)}`),
+    )
 }
 
 function throwingAt(logger: Logger, line: string | undefined): Logger {

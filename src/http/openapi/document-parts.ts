@@ -31,7 +31,10 @@ export const ANSWER_HEADERS: Readonly<Record<AnswerHeader, JsonSchema>> = {
     schema: { type: 'integer', minimum: 1 },
   },
   'WWW-Authenticate': { description: 'Bearer, with what is wrong.', schema: text },
-  ETag: { description: 'Of the content, for If-Match and If-None-Match.', schema: text, required: true },
+  ETag: {
+    description: 'Of the content, for If-Match and If-None-Match. An edit tried with `dryRun` has none.',
+    schema: text,
+  },
 }
 
 /** Under `components/parameters`, by name. */

@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs'
+import { FLAG_KEYS } from '../../../src/decision/flags.js'
+import type { Operation } from '../../../src/http/operations/operation.js'
+import { postTurn } from '../../support/chat-client.js'
+import { bearer, type Edge, type EdgeOptions, startEdge } from '../../support/edge.js'
+import { opsFileInMemory } from '../../support/flag-edits.js'
+import { httpText, rawClient } from '../../support/raw-client.js'
+
+/** How the contract test makes a call: from the operation's own examples. */
+
+export const ORG = 'acme'
+export const owner = (): Promise<string> => bearer({ role: 'owner', org_id: ORG })
+
+const SHIPPED = readFileSync('flags/chat.flagd.json', 'utf8')
+
+/** An edge that can do all there is, with a file of flags that decides as soon as it is written. */
+export async function fullEdge(options: EdgeOptions = {}): Promise<Edge> {
+  const inForce = (): void =>
+    edge.flagListeners.forEach((listener) => void listener(Object.values(FLAG_KEYS)))
+  const edge = await startEdge({ opsFile: opsFileInMemory(SHIPPED, inForce), ...options })
+  return edge
+}
+
+/** What a call has beside, or in place of, what its operation says. */
+export interface Extra {
+  readonly headers?: Readonly<Record<string, string | undefined>>
+  readonly query?: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array<ArrayBuffer>
+  readonly params?: Readonly<Record<string, string>>
+}
+
+/** The call of an operation with its first example and, where it names a session, one that there is. */
+export async function makeCall(edge: Edge, operation: Operation, extra: Extra = {}): Promise<Response> {
+  const authorization = operation.role === undefined ? undefined : await owner()
+  const example = Object.values(operation.body?.examples ?? {})[0]
+  const body = extra.body ?? (example === undefined ? undefined : JSON.stringify(example))
+  const headers = {
+    authorization,
+    'accept-language': 'en',
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(operation.headers?.includes('If-Match') ? { 'if-match': '*' } : {}),
+    ...extra.headers,
+  }
+  const given = Object.entries(headers).filter((pair): pair is [string, string] => pair[1] !== undefined)
+  return fetch(`${edge.url}${await pathOf(edge, operation, extra)}`, {
+    method: operation.method.toUpperCase(),
+    headers: given,
+    ...(body === undefined ? {} : { body }),
+  })
+}
+
+async function pathOf(edge: Edge, { path, parameters = {} }: Operation, extra: Extra): Promise<string> {
+  let filled = path
+  for (const [placeholder, name = ''] of path.matchAll(/:(\w+)/g)) {
+    const value =
+      extra.params?.[name] ?? (name === 'sessionId' ? await sessionOf(edge) : parameters[name]?.example)
+    filled = filled.replace(placeholder, String(value))
+  }
+  const search = String(new URLSearchParams(extra.query))
+  return search === '' ? filled : `${filled}?${search}`
+}
+
+const sessions = new WeakMap<Edge, string>()
+
+/** A session of this edge with one answered turn; an unknown one where the edge begins none. */
+export async function sessionOf(edge: Edge): Promise<string> {
+  const before = sessions.get(edge)
+  if (before !== undefined) return before
+  const response = await postTurn(edge.url, await owner(), 'start', { agentId: 'assistant', message: 'Hi' })
+  await response.text()
+  const id = response.headers.get('x-chat-session-id') ?? '6f1d0c52-6f53-4c1e-9d5b-3f0a2f6f7c11'
+  sessions.set(edge, id)
+  return id
+}
+
+/** A call whose body is announced longer than it is, as raw text; answers the response's text. */
+export async function shortBody(edge: Edge, operation: Operation): Promise<Response> {
+  const client = await rawClient(edge.port)
+  const head = httpText(operation.method.toUpperCase(), await pathOf(edge, operation, {}), {
+    Authorization: await owner(),
+    'Content-Type': 'application/json',
+    'Content-Length': '100',
+    'If-Match': '*',
+  })
+  client.socket.write(`${head}{`)
+  const text = await client.waitFor('"success":false')
+  client.socket.destroy()
+  const [first = '', ...lines] = (text.split('\r\n\r\n')[0] ?? '').split('\r\n')
+  const headers = lines.map((line): [string, string] => {
+    const at = line.indexOf(': ')
+    return [line.slice(0, at), line.slice(at + 2)]
+  })
+  return new Response(/\{.*\}/s.exec(text)?.[0] ?? '', { status: Number(first.split(' ')[1]), headers })
+}

@@ -1,0 +1,196 @@
+import { SignJWT } from 'jose'
+import { systemClock } from '../../../src/core/clock.js'
+import { KeysUnavailable } from '../../../src/http/auth/token-keys.js'
+import type { ProblemName } from '../../../src/http/edge/problems.js'
+import type { Operation } from '../../../src/http/operations/operation.js'
+import { JournalUnavailable } from '../../../src/journal/journal.js'
+import { createMemorySessionStore } from '../../../src/sessions/memory-session-store.js'
+import { SessionStoreUnavailable } from '../../../src/sessions/session-store.js'
+import { bearer, EDGE_SECRET, type Edge, type EdgeOptions } from '../../support/edge.js'
+import { fakeJournal } from '../../support/fallback-fakes.js'
+import { hanging } from '../../support/scripted-backend.js'
+import { type Extra, fullEdge, makeCall, sessionOf, shortBody } from './contract-calls.js'
+
+/** Leads an operation into one refusal. Edges that it starts it hands to `keep`. */
+export type Scene = (operation: Operation, keep: (edge: Edge) => Edge) => Promise<Response>
+
+const onEdge =
+  (options: () => EdgeOptions, extra: (operation: Operation) => Extra | Promise<Extra> = () => ({})): Scene =>
+  async (operation, keep) =>
+    makeCall(keep(await fullEdge(options())), operation, await extra(operation))
+
+let usual: Promise<Edge> | undefined
+
+/** On an edge that all of these share: nothing they do changes it. */
+const simply =
+  (extra: (operation: Operation) => Extra | Promise<Extra>): Scene =>
+  async (operation, keep) => {
+    usual ??= fullEdge({ timing: { lingerMs: 50, bodyMs: 100 } }).then(keep)
+    return makeCall(await usual, operation, await extra(operation))
+  }
+
+const withToken = (token: () => Promise<string>): Scene =>
+  simply(async () => ({ headers: { authorization: await token() } }))
+
+/** Every method but `close` fails, as an asynchronous one or at the first page. */
+function failing<T extends object>(target: T, thrown: () => Error): T {
+  const fail = () => {
+    const failure = Promise.reject(thrown())
+    failure.catch(() => undefined)
+    return Object.assign(failure, { [Symbol.asyncIterator]: () => ({ next: () => failure }) })
+  }
+  return new Proxy(target, {
+    get: (real, name) => {
+      const value: unknown = Reflect.get(real, name)
+      if (typeof value !== 'function') return value
+      return name === 'close' ? value.bind(real) : fail
+    },
+  })
+}
+
+const inState =
+  (state: 'starting' | 'draining'): Scene =>
+  async (operation, keep) => {
+    const edge = keep(await fullEdge())
+    edge.state = state
+    return makeCall(edge, operation)
+  }
+
+const now = (): number => Math.floor(Date.now() / 1000)
+
+/** By name of the problem. What a new operation can be refused by gets its scene here. */
+export const SCENES: Readonly<Partial<Record<ProblemName, Scene>>> = {
+  token_missing: simply(() => ({ headers: { authorization: undefined } })),
+  token_expired: withToken(() => bearer({ exp: now() - 600 })),
+  token_not_yet_valid: withToken(() => bearer({ nbf: now() + 600 })),
+  token_claims: withToken(() => bearer({ org_id: undefined })),
+  token_invalid: withToken(
+    async () =>
+      `Bearer ${await new SignJWT({ sub: 'u' }).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(`${EDGE_SECRET}!`))}`,
+  ),
+  auth_unavailable: onEdge(() => ({
+    signingKeys: {
+      verify: async () => {
+        throw new KeysUnavailable('down')
+      },
+    },
+  })),
+  role_too_low: withToken(() => bearer({ role: 'member', org_id: 'acme' })),
+  other_org: onEdge(
+    () => ({ auth: { operatorRole: 'owner' } }),
+    async ({ query }) => ({
+      headers: { authorization: await bearer({ role: 'admin', org_id: 'globex' }) },
+      ...(query === undefined ? {} : { query: { orgId: 'acme' } }),
+    }),
+  ),
+  own_org_only: onEdge(
+    () => ({ auth: { operatorRole: 'owner' } }),
+    async () => ({ headers: { authorization: await bearer({ role: 'admin', org_id: 'globex' }) } }),
+  ),
+  too_many_orgs: simply(() => ({
+    body: JSON.stringify({ orgIds: Array.from({ length: 1000 }, (_, at) => `${at}`.padStart(60, 'x')) }),
+  })),
+  session_unknown: simply(() => ({ params: { sessionId: '00000000-0000-4000-8000-000000000000' } })),
+  async turn_running(operation, keep) {
+    const backends: { direct_llm?: ReturnType<typeof hanging> } = {}
+    const edge = keep(await fullEdge({ backends }))
+    await sessionOf(edge)
+    const busy = keep(
+      await fullEdge({ sessions: edge.sessions, backends: { direct_llm: hanging('direct_llm', 'Well') } }),
+    )
+    const running = await makeCall(busy, operation, { params: { sessionId: await sessionOf(edge) } })
+    const refused = await makeCall(busy, operation, { params: { sessionId: await sessionOf(edge) } })
+    await running.body?.cancel()
+    return refused
+  },
+  body_type: simply(() => ({ headers: { 'content-type': 'text/plain' } })),
+  body_coding: simply(() => ({ headers: { 'content-encoding': 'compress' } })),
+  body_empty: simply(() => ({ body: '' })),
+  body_json: simply(() => ({ body: '{' })),
+  body_encoding: simply(() => ({ body: new Uint8Array([0x22, 0xff, 0x22]) })),
+  body_compression: simply(() => ({ headers: { 'content-encoding': 'gzip' }, body: 'not gzip' })),
+  body_too_large: simply(() => ({ body: 'x'.repeat(1_048_577) })),
+  body_fields: simply(({ body }) => (body === undefined ? { query: { nonsense: '1' } } : { body: '[]' })),
+  async body_late(operation, keep) {
+    const edge = keep(await fullEdge({ timing: { bodyMs: 50, lingerMs: 50 } }))
+    return shortBody(edge, operation)
+  },
+  async rate_limited(operation, keep) {
+    const edge = keep(await fullEdge({ turnsPerMinute: 1 }))
+    await sessionOf(edge)
+    return makeCall(edge, operation)
+  },
+  starting: inState('starting'),
+  draining: inState('draining'),
+  overloaded: onEdge(() => ({ maxStreams: 0 })),
+  async llm_overloaded(operation, keep) {
+    let full = false
+    const edge = keep(
+      await fullEdge({ admission: { admit: () => (full ? 3 : undefined), leave: () => undefined } }),
+    )
+    await sessionOf(edge)
+    full = true
+    return makeCall(edge, operation)
+  },
+  async events_overloaded(operation, keep) {
+    const edge = keep(await fullEdge())
+    const open = await Promise.all(Array.from({ length: 100 }, () => makeCall(edge, operation)))
+    const refused = await makeCall(edge, operation)
+    await Promise.all(open.map((response) => response.body?.cancel()))
+    return refused
+  },
+  async reports_overloaded(operation, keep) {
+    const never = new Promise<never>(() => undefined)
+    const journal = new Proxy(fakeJournal(), {
+      get: (real, name) =>
+        /^(executions|executedFor|comparisonSums|drops)$/.test(String(name))
+          ? () =>
+              Object.assign(Promise.resolve(never), { [Symbol.asyncIterator]: () => ({ next: () => never }) })
+          : Reflect.get(real, name),
+    })
+    const edge = keep(
+      await fullEdge({ realJournal: Object.assign(journal, { close: async () => undefined }) as never }),
+    )
+    const query = operation.id === 'editFlags' ? { dryRun: 'true' } : {}
+    const leave = new AbortController()
+    // Two run, eight wait; they are left open.
+    const calls = Array.from({ length: 11 }, () => makeCall(edge, operation, { query }))
+    const refused = await Promise.race(calls)
+    leave.abort()
+    for (const call of calls) call.catch(() => undefined)
+    return refused
+  },
+  flags_elsewhere: onEdge(() => ({ opsFile: missing, status: { resolver: 'in-process' } })),
+  flags_changed: simply(() => ({ headers: { 'if-match': '"another"' } })),
+  flags_if_match: simply(() => ({ headers: { 'if-match': undefined } })),
+  flags_refused: simply(() => ({ body: JSON.stringify({ guardrails: { errorRate: 7 } }) })),
+  flags_unavailable: onEdge(() => ({ opsFile: missing })),
+  journal_unavailable: onEdge(() => ({
+    realJournal: failing(fakeJournal(), () => new JournalUnavailable('closed')) as never,
+  })),
+  store_unavailable: onEdge(() => ({
+    sessions: failing(
+      createMemorySessionStore({ clock: systemClock }),
+      () => new SessionStoreUnavailable('closed'),
+    ),
+  })),
+  // Of a call that needs a token the token's check breaks, of the others what they show.
+  internal_error: onEdge(() => ({
+    signingKeys: { verify: broken },
+    metrics: { exposition: broken },
+    status: {
+      get faults(): never {
+        return broken()
+      },
+    },
+  })),
+}
+
+function broken(): never {
+  throw new Error('broken')
+}
+
+const missing: EdgeOptions['opsFile'] & object = {
+  read: async () => ({ kind: 'missing' }),
+  write: async () => ({ kind: 'conflict', stored: { kind: 'missing' } }),
+}

@@ -1,0 +1,209 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { expect } from 'chai'
+import { z } from 'zod'
+import { PROBLEMS } from '../../../src/http/edge/problems.js'
+import { openApiDocument } from '../../../src/http/openapi/document.js'
+import { OPERATIONS } from '../../../src/http/operations/all-operations.js'
+import { type Answer, type Operation, problemsOf } from '../../../src/http/operations/operation.js'
+import { PAGE_FILES } from '../../../src/http/operations/service-operations.js'
+import { errorBodySchema } from '../../../src/protocol/api.js'
+import { parseEvents } from '../../support/chat-client.js'
+import type { Edge } from '../../support/edge.js'
+import { fullEdge, makeCall } from './contract-calls.js'
+import { SCENES } from './contract-scenes.js'
+
+/** The document against the running service: every call it names, with every answer it names. */
+
+const responseSchema = z.object({
+  headers: z.record(z.string(), z.object({ $ref: z.string() })),
+  content: z.record(z.string(), z.object({ schema: z.record(z.string(), z.unknown()) })).optional(),
+})
+const documentSchema = z.object({
+  paths: z.record(
+    z.string(),
+    z.record(z.string(), z.object({ responses: z.record(z.string(), responseSchema) })),
+  ),
+  components: z.object({
+    headers: z.record(z.string(), z.object({ required: z.boolean().optional() })),
+    schemas: z.record(z.string(), z.unknown()),
+  }),
+})
+const DOCUMENT = documentSchema.parse(openApiDocument(OPERATIONS, '0.0.0'))
+
+const ajv = new Ajv2020({ strict: false, allErrors: true })
+
+/** Whether a value is what the schema of the document says; the faults as text. */
+function faultsBy(schema: Readonly<Record<string, unknown>>, value: unknown): string {
+  const validate = ajv.compile({ ...schema, components: DOCUMENT.components })
+  return validate(value) ? '' : ajv.errorsText(validate.errors)
+}
+
+const responsesOf = ({ path, method }: Operation) => {
+  const found = DOCUMENT.paths[path.replaceAll(/:(\w+)/g, '{$1}')]?.[method]
+  if (found === undefined) throw new Error(`${method} ${path} is not in the document`)
+  return found.responses
+}
+
+/** An answer as the document has it: status, headers, content type. @returns the schema of its body */
+function documented(operation: Operation, response: Response, what: string) {
+  const told = responsesOf(operation)[response.status]
+  if (told === undefined) throw new Error(`${what}: ${response.status} is not documented`)
+  for (const name of Object.keys(told.headers))
+    if (DOCUMENT.components.headers[name]?.required === true)
+      expect(response.headers.has(name), `${what}: header ${name}`).to.equal(true)
+  const type = response.headers.get('content-type')?.split(';')[0]
+  const types = Object.keys(told.content ?? {}).map((one) => one.split(';')[0])
+  expect(types, `${what}: content type`).to.deep.equal(type === undefined ? [] : [type])
+  return Object.values(told.content ?? {})[0]?.schema ?? {}
+}
+
+async function refusedAs(operation: Operation, response: Response, what: string): Promise<string> {
+  const schema = documented(operation, response, what)
+  const body: unknown = await response.json()
+  expect(faultsBy(schema, body), `${what}: ${JSON.stringify(body)}`).to.equal('')
+  return errorBodySchema.parse(body).error.code
+}
+
+/** The body of an answer that is no refusal, by the document and, strictly, by zod. */
+async function expectBody(operation: Operation, answer: Answer, response: Response): Promise<void> {
+  const what = `${operation.id} ${answer.status}`
+  const schema = documented(operation, response, what)
+  switch (answer.kind) {
+    case 'data': {
+      const body: unknown = await response.json()
+      expect(faultsBy(schema, body), what).to.equal('')
+      z.strictObject({ success: z.literal(true), data: answer.data }).parse(body)
+      return
+    }
+    case 'json': {
+      const body: unknown = await response.json()
+      expect(faultsBy(schema, body), what).to.equal('')
+      answer.schema.parse(body)
+      return
+    }
+    case 'events': {
+      const events = await someEvents(response)
+      expect(events.length, what).to.be.greaterThan(0)
+      for (const event of events) {
+        expect(faultsBy(schema, event), `${what}: ${JSON.stringify(event)}`).to.equal('')
+        answer.event.parse(event)
+      }
+      return
+    }
+    case 'text':
+      expect(await response.text(), what).not.to.equal('')
+      return
+    case 'empty':
+      expect(await response.text(), what).to.equal('')
+  }
+}
+
+/** Of a turn all; of a stream without an end the first. */
+async function someEvents(response: Response) {
+  const reader = response.body?.getReader()
+  const decoder = new TextDecoder()
+  let text = ''
+  for (;;) {
+    const { done, value } = (await reader?.read()) ?? { done: true, value: undefined }
+    if (done) break
+    text += decoder.decode(value, { stream: true })
+    if (text.includes('event: metrics') && text.endsWith('\n\n')) break
+  }
+  await reader?.cancel()
+  return parseEvents(text)
+}
+
+describe('the OpenAPI document and the running service', function () {
+  this.timeout(60_000)
+  const opened: Edge[] = []
+  const keep = (edge: Edge): Edge => {
+    opened.push(edge)
+    return edge
+  }
+  let edge: Edge
+
+  before(async () => {
+    edge = keep(await fullEdge())
+  })
+  after(() => Promise.all(opened.map((one) => one.close())))
+
+  it('have the same calls', () => {
+    const told = OPERATIONS.map(({ method, path }) => `${method.toUpperCase()} ${path}`)
+    const there = edge.routes.filter((route) => !PAGE_FILES.some((path) => route === `GET ${path}`))
+    expect(there.length).to.be.greaterThan(15)
+    expect(
+      there.filter((route) => !told.includes(route)),
+      'routes that no entry of src/http/operations/ describes: see CONTRIBUTING.md',
+    ).to.deep.equal([])
+    expect(
+      told.filter((call) => !there.includes(call)),
+      'calls that no route takes',
+    ).to.deep.equal([])
+  })
+
+  for (const operation of OPERATIONS) {
+    describe(operation.id, () => {
+      for (const answer of operation.answers)
+        it(`answers ${answer.status}`, async () => {
+          if (answer.status !== 304) return expectBody(operation, answer, await makeCall(edge, operation))
+          const etag = (await makeCall(edge, operation)).headers.get('etag') ?? ''
+          await expectBody(
+            operation,
+            answer,
+            await makeCall(edge, operation, { headers: { 'if-none-match': etag } }),
+          )
+        })
+
+      const query = Object.keys(operation.query?.shape ?? {})
+      if (query.length > 0)
+        it('takes each parameter of its query', async () => {
+          const [answer] = operation.answers
+          for (const name of query) {
+            const value = String(operation.parameters?.[name]?.example)
+            const response = await makeCall(edge, operation, { query: { [name]: value } })
+            if (answer !== undefined) await expectBody(operation, answer, response)
+          }
+        })
+
+      for (const body of Object.values(operation.body?.examples ?? {}).slice(1))
+        it(`takes ${JSON.stringify(body)}`, async () => {
+          const [answer] = operation.answers
+          if (answer === undefined) throw new Error('there is no answer')
+          await expectBody(operation, answer, await makeCall(edge, operation, { body: JSON.stringify(body) }))
+        })
+
+      for (const problem of problemsOf(operation))
+        it(`is refused as ${problem}`, async () => {
+          const scene = SCENES[problem]
+          if (scene === undefined) throw new Error(`contract-scenes.ts has no scene for ${problem}`)
+          const response = await scene(operation, keep)
+          const what = `${operation.id} ${problem}`
+          const code = await refusedAs(operation, response, what)
+          expect([response.status, code], what).to.deep.equal([
+            PROBLEMS[problem].status,
+            PROBLEMS[problem].code,
+          ])
+        })
+
+      it('answers as the document tells also where it tells of no refusal', async () => {
+        const told = problemsOf(operation)
+        for (const problem of [
+          'starting',
+          'draining',
+          'rate_limited',
+          'store_unavailable',
+          'body_type',
+          'body_fields',
+          'role_too_low',
+          'token_missing',
+        ] as const) {
+          if (told.includes(problem)) continue
+          const response = await SCENES[problem]?.(operation, keep)
+          if (response === undefined) throw new Error(`no scene for ${problem}`)
+          documented(operation, response, `${operation.id} in the scene ${problem}`)
+          await response.body?.cancel()
+        }
+      })
+    })
+  }
+})
