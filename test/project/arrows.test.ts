@@ -126,7 +126,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'http/auth': ['http/edge'],
   'http/chat': ['http', 'http/auth', 'http/edge', 'http/stream'],
   'http/flags': ['http', 'http/auth', 'http/edge'],
-  'http/openapi': ['http/edge', 'http/operations'],
+  'http/openapi': ['http/edge', 'http/openai', 'http/operations'],
   'http/operations': ['http/edge'],
   'http/openai': ['http', 'http/auth', 'http/chat', 'http/edge', 'http/stream'],
   'http/operator': ['http', 'http/auth', 'http/edge', 'http/flags', 'http/stream'],

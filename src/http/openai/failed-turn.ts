@@ -41,6 +41,10 @@ export function interruptedTurn(code: 'shutting_down' | 'superseded', language: 
   return told(code, 503, language)
 }
 
+/** As a client is told it of which nothing was refused. */
+export const failureByCode = (code: StreamErrorCode, language: Language): FailedTurn =>
+  told(code, statusOf(code), language)
+
 function told(code: StreamErrorCode, status: number, language: Language, param?: string): FailedTurn {
   const seconds = RETRY_AFTER[code]
   const message = param === undefined ? STREAM_FAILURES[code][language] : `${param}: ${REFUSED[language]}`

@@ -17,6 +17,8 @@ const OPENAI_CODES: Partial<Record<ProblemName, string>> = {
   rate_limited: 'rate_limit_exceeded',
 }
 
+export const openAiCode = (problem: ProblemName): string => OPENAI_CODES[problem] ?? PROBLEMS[problem].code
+
 /** Answers a problem in OpenAI's shape, in the client's language. */
 export function answerOpenAiProblem(ctx: Context, problem: Problem): void {
   const kind = PROBLEMS[problem.problem]
@@ -27,7 +29,7 @@ export function answerOpenAiProblem(ctx: Context, problem: Problem): void {
   ctx.status = kind.status
   ctx.set({ 'Cache-Control': 'no-store', 'Content-Language': language, ...headers })
   ctx.vary('Accept-Language')
-  ctx.body = openAiError(kind.status, message, OPENAI_CODES[problem.problem] ?? kind.code, param)
+  ctx.body = openAiError(kind.status, message, openAiCode(problem.problem), param)
 }
 
 export function openAiError(

@@ -1,8 +1,5 @@
-import { z } from 'zod'
-import { errorBodySchema } from '../../protocol/api.js'
-import { PROBLEMS, type ProblemName } from '../edge/problems.js'
 import type { AnswerHeader, RequestHeader } from '../operations/operation.js'
-import type { JsonSchema, JsonSchemas } from './json-schemas.js'
+import type { JsonSchema } from './json-schemas.js'
 
 const text = { type: 'string' } as const
 
@@ -50,6 +47,12 @@ export const REQUEST_HEADERS: Readonly<Record<RequestHeader, JsonSchema>> = {
     schema: text,
     example: '*',
   },
+  'X-Chat-Session-Id': {
+    description:
+      'The conversation this turn belongs to, by which the flags put it on a side. Visible ASCII, at most 200 characters; anything else is hashed.',
+    schema: text,
+    example: 'conversation-42',
+  },
   'If-None-Match': {
     description: 'ETag of the answer before: 304 where it is still the same.',
     schema: text,
@@ -57,37 +60,10 @@ export const REQUEST_HEADERS: Readonly<Record<RequestHeader, JsonSchema>> = {
   },
 }
 
-const ERROR = errorBodySchema.shape.error
-
 export const headerReference = (name: AnswerHeader): JsonSchema => ({ $ref: `#/components/headers/${name}` })
 
-/** The refusals of an operation as answers, one a status; each code with its message as an example. */
-export function refusals(
-  names: readonly ProblemName[],
-  schemas: JsonSchemas,
-): Readonly<Record<string, JsonSchema>> {
-  const byStatus = new Map<number, ProblemName[]>()
-  for (const name of names) {
-    const { status } = PROBLEMS[name]
-    byStatus.set(status, [...(byStatus.get(status) ?? []), name])
-  }
-  return Object.fromEntries([...byStatus].map(([status, same]) => [status, refusal(status, same, schemas)]))
-}
-
-function refusal(status: number, names: readonly ProblemName[], schemas: JsonSchemas): JsonSchema {
-  const codes = [...new Set(names.map((name) => PROBLEMS[name].code))]
-  const schema = schemas.of(
-    errorBodySchema.extend({ error: ERROR.extend({ code: z.enum(codes) }) }),
-    'output',
-  )
-  return {
-    description: names.map((name) => `- ${PROBLEMS[name].en}`).join('\n'),
-    headers: headersOf(status),
-    content: { 'application/json': { schema, examples: Object.fromEntries(names.map(example)) } },
-  }
-}
-
-function headersOf(status: number): JsonSchema {
+/** Of a refusal. */
+export function refusalHeaders(status: number): JsonSchema {
   const own: readonly AnswerHeader[] =
     status === 401 || status === 403
       ? ['WWW-Authenticate']
@@ -97,8 +73,3 @@ function headersOf(status: number): JsonSchema {
   const names: readonly AnswerHeader[] = ['X-Request-ID', 'Content-Language', ...own]
   return Object.fromEntries(names.map((name) => [name, headerReference(name)]))
 }
-
-const example = (name: ProblemName): [string, JsonSchema] => [
-  name,
-  { value: { success: false, error: { code: PROBLEMS[name].code, message: PROBLEMS[name].en } } },
-]

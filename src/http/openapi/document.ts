@@ -1,7 +1,8 @@
 import type { z } from 'zod'
-import { type Answer, type Operation, problemsOf, TAGS } from '../operations/operation.js'
-import { ANSWER_HEADERS, headerReference, REQUEST_HEADERS, refusals } from './document-parts.js'
+import { type Answer, type Operation, TAGS } from '../operations/operation.js'
+import { ANSWER_HEADERS, headerReference, REQUEST_HEADERS } from './document-parts.js'
 import { createJsonSchemas, type JsonSchema, type JsonSchemas } from './json-schemas.js'
+import { refusalAnswers } from './refusals.js'
 
 const ABOUT = `Chat turns that are answered by a direct LLM or by an agent runtime, as feature flags say, with an automatic fallback.
 
@@ -23,7 +24,7 @@ export function openApiDocument(operations: readonly Operation[], version: strin
   const schemas = createJsonSchemas()
   const paths: Record<string, Record<string, unknown>> = {}
   for (const operation of operations) {
-    const path = operation.path.replaceAll(/:(\w+)/g, '{$1}')
+    const path = operation.path.replaceAll(/[:*](\w+)/g, '{$1}')
     paths[path] = { ...paths[path], [operation.method]: described(operation, schemas) }
   }
   return {
@@ -81,8 +82,8 @@ function described(operation: Operation, schemas: JsonSchemas): JsonSchema {
           },
         }),
     responses: {
-      ...Object.fromEntries(answers.map((answer) => [answer.status, answered(answer, schemas)])),
-      ...refusals(problemsOf(operation), schemas),
+      ...answersByStatus(answers, schemas),
+      ...refusalAnswers(operation, schemas),
     },
   }
 }
@@ -97,7 +98,7 @@ function parametersOf(
     return found
   }
   return [
-    ...[...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({
+    ...[...path.matchAll(/[:*](\w+)/g)].map(([, name = '']) => ({
       name,
       in: 'path',
       required: true,
@@ -117,13 +118,28 @@ function parametersOf(
   ]
 }
 
-function answered(answer: Answer, schemas: JsonSchemas): JsonSchema {
-  const headers = ['X-Request-ID' as const, ...(answer.headers ?? [])]
-  return {
-    description: answer.description,
-    headers: Object.fromEntries(headers.map((name) => [name, headerReference(name)])),
-    ...contentOf(answer, schemas),
+/** What has the same status is one answer of several content types. */
+function answersByStatus(
+  answers: readonly Answer[],
+  schemas: JsonSchemas,
+): Readonly<Record<string, JsonSchema>> {
+  const byStatus: Record<string, { description: string; headers: JsonSchema; content?: JsonSchema }> = {}
+  for (const answer of answers) {
+    const before = byStatus[answer.status]
+    const { content } = contentOf(answer, schemas)
+    const names = ['X-Request-ID' as const, ...(answer.headers ?? [])]
+    byStatus[answer.status] = {
+      description: [before?.description, answer.description]
+        .filter((part) => part !== undefined)
+        .join('\n\n'),
+      headers: {
+        ...before?.headers,
+        ...Object.fromEntries(names.map((name) => [name, headerReference(name)])),
+      },
+      ...(content === undefined ? {} : { content: { ...before?.content, ...content } }),
+    }
   }
+  return byStatus
 }
 
 function contentOf(answer: Answer, schemas: JsonSchemas): { content?: JsonSchema } {
@@ -140,6 +156,10 @@ function contentOf(answer: Answer, schemas: JsonSchemas): { content?: JsonSchema
     }
     case 'events': {
       const schema = schemas.of(answer.event, 'output')
+      return { content: { 'text/event-stream': { schema, examples: valued(answer.examples) } } }
+    }
+    case 'chunks': {
+      const schema = schemas.of(answer.chunk, 'output')
       return { content: { 'text/event-stream': { schema, examples: valued(answer.examples) } } }
     }
     case 'text':

@@ -7,6 +7,7 @@ import * as fallback from '../../protocol/fallback.js'
 import * as edits from '../../protocol/flag-edit.js'
 import * as records from '../../protocol/flag-edit-record.js'
 import * as modes from '../../protocol/modes.js'
+import * as openai from '../../protocol/openai.js'
 import * as sessions from '../../protocol/session-list.js'
 import * as shadow from '../../protocol/shadow-report.js'
 import { chatStreamEventSchema, operatorStreamEventSchema } from '../operations/event-schemas.js'
@@ -34,6 +35,13 @@ const NAMED: Readonly<Record<string, z.ZodType>> = {
   Session: api.sessionSchema,
   SessionList: sessions.sessionListSchema,
   Explanation: api.explanationSchema,
+  ChatCompletionRequest: openai.chatCompletionRequestSchema,
+  ChatCompletion: openai.chatCompletionSchema,
+  ChatCompletionChunk: openai.chatCompletionChunkSchema,
+  CompletionUsage: openai.completionUsageSchema,
+  OpenAiError: openai.openAiErrorSchema,
+  Model: openai.modelSchema,
+  ModelList: openai.modelListSchema,
   WindowMetrics: fallback.windowMetricsSchema,
   Metrics: fallback.metricsSchema,
   OrgMetrics: fallback.orgMetricsSchema,

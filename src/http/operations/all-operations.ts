@@ -1,6 +1,7 @@
 import { CHAT_OPERATIONS } from './chat-operations.js'
 import { FALLBACK_OPERATIONS } from './fallback-operations.js'
 import { FLAG_OPERATIONS } from './flag-operations.js'
+import { OPENAI_OPERATIONS } from './openai-operations.js'
 import type { Operation } from './operation.js'
 import { REPORT_OPERATIONS } from './report-operations.js'
 import { SERVICE_OPERATIONS } from './service-operations.js'
@@ -10,6 +11,7 @@ import { SESSION_OPERATIONS } from './session-operations.js'
 export const OPERATIONS: readonly Operation[] = [
   ...CHAT_OPERATIONS,
   ...SESSION_OPERATIONS,
+  ...OPENAI_OPERATIONS,
   ...FALLBACK_OPERATIONS,
   ...FLAG_OPERATIONS,
   ...REPORT_OPERATIONS,

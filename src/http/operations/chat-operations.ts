@@ -12,7 +12,7 @@ import type { Answer, Operation } from './operation.js'
 const SESSION = { sessionId: { description: 'Id of the session, a UUID.', example: EXAMPLE_SESSION_ID } }
 
 /** Why no turn begins; the answer is JSON then, for the stream is not open yet. */
-const REFUSALS = [
+export const BEGIN_REFUSALS = [
   'rate_limited',
   'starting',
   'draining',
@@ -113,7 +113,7 @@ export const CHAT_OPERATIONS: readonly Operation[] = [
       examples: { question: { agentId: 'assistant', message: 'What is the weather in Berlin?' } },
     },
     answers: [STREAM],
-    problems: [...REFUSALS, 'store_unavailable'],
+    problems: [...BEGIN_REFUSALS, 'store_unavailable'],
   },
   {
     id: 'continueChat',
@@ -128,7 +128,7 @@ export const CHAT_OPERATIONS: readonly Operation[] = [
     headers: ['Accept-Language'],
     body: { schema: turnRequestSchema, required: true, examples: { question: { message: 'And tomorrow?' } } },
     answers: [STREAM],
-    problems: [...REFUSALS, 'session_unknown', 'turn_running', 'store_unavailable'],
+    problems: [...BEGIN_REFUSALS, 'session_unknown', 'turn_running', 'store_unavailable'],
   },
   {
     id: 'getSession',

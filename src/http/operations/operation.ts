@@ -1,10 +1,12 @@
 import type { z } from 'zod'
 import type { Role } from '../../protocol/api.js'
+import type { StreamErrorCode } from '../../protocol/events.js'
 import type { ProblemName } from '../edge/problems.js'
 
 /** In the order of the document. */
 export const TAGS = {
   chat: 'Conversations: turns as event streams, history, stop.',
+  openai: "For clients of OpenAI's API: turns of no session, errors in OpenAI's shape.",
   fallback: 'The automatic fallback: what it sees, its history, commands.',
   flags: "The operators' flags: what is in force, edits, the decision for one user.",
   reports: 'Long reads of the journal.',
@@ -21,19 +23,27 @@ export type AnswerHeader =
   | 'Retry-After'
   | 'WWW-Authenticate'
   | 'ETag'
-export type RequestHeader = 'Accept-Language' | 'If-Match' | 'If-None-Match'
+export type RequestHeader = 'Accept-Language' | 'If-Match' | 'If-None-Match' | 'X-Chat-Session-Id'
 
 export interface ParameterText {
   readonly description: string
   readonly example: string | number
 }
 
-/** An answer that is no refusal. Examples are checked against the schema, by the linter and by the tests. */
-export type Answer = {
+interface AnswerHead {
   readonly status: number
   readonly description: string
   readonly headers?: readonly AnswerHeader[]
-} /** `{"success": true, "data": …}` */ & (
+  /** name of the example of the body that leads to it; default: the first */
+  readonly to?: string
+}
+
+/**
+ * What stands in an answer. `data`: `{"success": true, "data": …}`; `json`: a document without the envelope; `events`: an event
+ * stream, `event` is one parsed event `{event, id?, data}`; `chunks`: a stream of events that are data alone, `chunk` is what one of
+ * them says, `[DONE]` as a text.
+ */
+type AnswerBody =
   | {
       readonly kind: 'data'
       readonly data: z.ZodType
@@ -41,17 +51,22 @@ export type Answer = {
       /** where the answer has more than one shape */
       readonly otherExamples?: Readonly<Record<string, unknown>>
     }
-  /** a JSON document of its own, without the envelope */
   | { readonly kind: 'json'; readonly schema: z.ZodType; readonly example: unknown }
-  /** an event stream; `event` is one parsed event: `{event, id?, data}` */
   | {
       readonly kind: 'events'
       readonly event: z.ZodType
       readonly examples: Readonly<Record<string, unknown>>
     }
+  | {
+      readonly kind: 'chunks'
+      readonly chunk: z.ZodType
+      readonly examples: Readonly<Record<string, unknown>>
+    }
   | { readonly kind: 'text'; readonly type: string; readonly example: string }
   | { readonly kind: 'empty' }
-)
+
+/** An answer that is no refusal. Examples are checked against the schema, by the linter and by the tests. */
+export type Answer = AnswerHead & AnswerBody
 
 export interface RequestBody {
   readonly schema: z.ZodType
@@ -81,6 +96,10 @@ export interface Operation {
   readonly headers?: readonly RequestHeader[]
   readonly body?: RequestBody
   readonly answers: readonly Answer[]
+  /** `openai`: refusals in OpenAI's shape; default: in the envelope */
+  readonly errors?: 'openai'
+  /** codes of failed turns that are told by the status of the answer */
+  readonly failures?: readonly StreamErrorCode[]
   /** refusals of its own, beside those that follow from the other fields */
   readonly problems?: readonly ProblemName[]
 }

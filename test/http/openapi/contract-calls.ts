@@ -51,7 +51,7 @@ export async function makeCall(edge: Edge, operation: Operation, extra: Extra = 
 
 async function pathOf(edge: Edge, { path, parameters = {} }: Operation, extra: Extra): Promise<string> {
   let filled = path
-  for (const [placeholder, name = ''] of path.matchAll(/:(\w+)/g)) {
+  for (const [placeholder, name = ''] of path.matchAll(/[:*](\w+)/g)) {
     const value =
       extra.params?.[name] ?? (name === 'sessionId' ? await sessionOf(edge) : parameters[name]?.example)
     filled = filled.replace(placeholder, String(value))
@@ -83,7 +83,7 @@ export async function shortBody(edge: Edge, operation: Operation): Promise<Respo
     'If-Match': '*',
   })
   client.socket.write(`${head}{`)
-  const text = await client.waitFor('"success":false')
+  const text = await client.waitFor('"error":')
   client.socket.destroy()
   const [first = '', ...lines] = (text.split('\r\n\r\n')[0] ?? '').split('\r\n')
   const headers = lines.map((line): [string, string] => {

@@ -1,14 +1,16 @@
 import { SignJWT } from 'jose'
 import { systemClock } from '../../../src/core/clock.js'
+import { ExecutionError } from '../../../src/execution/execution-error.js'
 import { KeysUnavailable } from '../../../src/http/auth/token-keys.js'
 import type { ProblemName } from '../../../src/http/edge/problems.js'
 import type { Operation } from '../../../src/http/operations/operation.js'
 import { JournalUnavailable } from '../../../src/journal/journal.js'
+import type { ExecutionErrorCode } from '../../../src/protocol/execution-codes.js'
 import { createMemorySessionStore } from '../../../src/sessions/memory-session-store.js'
 import { SessionStoreUnavailable } from '../../../src/sessions/session-store.js'
 import { bearer, EDGE_SECRET, type Edge, type EdgeOptions } from '../../support/edge.js'
 import { fakeJournal } from '../../support/fallback-fakes.js'
-import { hanging } from '../../support/scripted-backend.js'
+import { hanging, scripted } from '../../support/scripted-backend.js'
 import { type Extra, fullEdge, makeCall, sessionOf, shortBody } from './contract-calls.js'
 
 /** Leads an operation into one refusal. Edges that it starts it hands to `keep`. */
@@ -111,6 +113,12 @@ export const SCENES: Readonly<Partial<Record<ProblemName, Scene>>> = {
   body_compression: simply(() => ({ headers: { 'content-encoding': 'gzip' }, body: 'not gzip' })),
   body_too_large: simply(() => ({ body: 'x'.repeat(1_048_577) })),
   body_fields: simply(({ body }) => (body === undefined ? { query: { nonsense: '1' } } : { body: '[]' })),
+  body_unsupported: simply(({ body }) => ({ body: JSON.stringify({ ...firstExample(body), n: 2 }) })),
+  model_unknown: simply(({ body }) =>
+    body === undefined
+      ? { params: { model: 'another' } }
+      : { body: JSON.stringify({ ...firstExample(body), model: 'another' }) },
+  ),
   async body_late(operation, keep) {
     const edge = keep(await fullEdge({ timing: { bodyMs: 50, lingerMs: 50 } }))
     return shortBody(edge, operation)
@@ -185,6 +193,21 @@ export const SCENES: Readonly<Partial<Record<ProblemName, Scene>>> = {
     },
   })),
 }
+
+/** A turn that fails with a code before anything of it was shown. */
+export const failedTurn =
+  (code: ExecutionErrorCode): Scene =>
+  async (operation, keep) => {
+    const failing = scripted('direct_llm', async function* (_turn, call) {
+      call.onConnected()
+      yield []
+      throw new ExecutionError(code, 'headers', '')
+    })
+    return makeCall(keep(await fullEdge({ backends: { direct_llm: failing } })), operation)
+  }
+
+const firstExample = (body: Operation['body']): object =>
+  Object.assign({}, Object.values(body?.examples ?? {})[0])
 
 function broken(): never {
   throw new Error('broken')

@@ -1,16 +1,18 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { expect } from 'chai'
 import { z } from 'zod'
-import { PROBLEMS } from '../../../src/http/edge/problems.js'
 import { openApiDocument } from '../../../src/http/openapi/document.js'
+import { refusalsOf } from '../../../src/http/openapi/refusals.js'
 import { OPERATIONS } from '../../../src/http/operations/all-operations.js'
 import { type Answer, type Operation, problemsOf } from '../../../src/http/operations/operation.js'
 import { PAGE_FILES } from '../../../src/http/operations/service-operations.js'
 import { errorBodySchema } from '../../../src/protocol/api.js'
+import { executionErrorCodeSchema } from '../../../src/protocol/execution-codes.js'
+import { openAiErrorSchema } from '../../../src/protocol/openai.js'
 import { parseEvents } from '../../support/chat-client.js'
 import type { Edge } from '../../support/edge.js'
 import { fullEdge, makeCall } from './contract-calls.js'
-import { SCENES } from './contract-scenes.js'
+import { failedTurn, SCENES } from './contract-scenes.js'
 
 /** The document against the running service: every call it names, with every answer it names. */
 
@@ -39,7 +41,7 @@ function faultsBy(schema: Readonly<Record<string, unknown>>, value: unknown): st
 }
 
 const responsesOf = ({ path, method }: Operation) => {
-  const found = DOCUMENT.paths[path.replaceAll(/:(\w+)/g, '{$1}')]?.[method]
+  const found = DOCUMENT.paths[path.replaceAll(/[:*](\w+)/g, '{$1}')]?.[method]
   if (found === undefined) throw new Error(`${method} ${path} is not in the document`)
   return found.responses
 }
@@ -53,14 +55,18 @@ function documented(operation: Operation, response: Response, what: string) {
       expect(response.headers.has(name), `${what}: header ${name}`).to.equal(true)
   const type = response.headers.get('content-type')?.split(';')[0]
   const types = Object.keys(told.content ?? {}).map((one) => one.split(';')[0])
-  expect(types, `${what}: content type`).to.deep.equal(type === undefined ? [] : [type])
-  return Object.values(told.content ?? {})[0]?.schema ?? {}
+  if (type === undefined) expect(types, `${what}: content type`).to.deep.equal([])
+  else expect(types, `${what}: content type`).to.include(type)
+  return Object.entries(told.content ?? {}).find(([one]) => one.split(';')[0] === type)?.[1].schema ?? {}
 }
+
+const exampleOf = ({ body }: Operation, name: string): string => JSON.stringify(body?.examples[name])
 
 async function refusedAs(operation: Operation, response: Response, what: string): Promise<string> {
   const schema = documented(operation, response, what)
   const body: unknown = await response.json()
   expect(faultsBy(schema, body), `${what}: ${JSON.stringify(body)}`).to.equal('')
+  if (operation.errors === 'openai') return openAiErrorSchema.parse(body).error.code
   return errorBodySchema.parse(body).error.code
 }
 
@@ -90,6 +96,15 @@ async function expectBody(operation: Operation, answer: Answer, response: Respon
       }
       return
     }
+    case 'chunks': {
+      const chunks = chunksOf(await response.text())
+      expect(chunks.at(-1), what).to.equal('[DONE]')
+      for (const chunk of chunks) {
+        expect(faultsBy(schema, chunk), `${what}: ${JSON.stringify(chunk)}`).to.equal('')
+        answer.chunk.parse(chunk)
+      }
+      return
+    }
     case 'text':
       expect(await response.text(), what).not.to.equal('')
       return
@@ -97,6 +112,14 @@ async function expectBody(operation: Operation, answer: Answer, response: Respon
       expect(await response.text(), what).to.equal('')
   }
 }
+
+/** What the events of a stream without names say. */
+const chunksOf = (body: string): unknown[] =>
+  body
+    .split('\n\n')
+    .filter((frame) => frame.startsWith('data: '))
+    .map((frame) => frame.slice('data: '.length))
+    .map((data): unknown => (data === '[DONE]' ? data : JSON.parse(data)))
 
 /** Of a turn all; of a stream without an end the first. */
 async function someEvents(response: Response) {
@@ -144,8 +167,10 @@ describe('the OpenAPI document and the running service', function () {
   for (const operation of OPERATIONS) {
     describe(operation.id, () => {
       for (const answer of operation.answers)
-        it(`answers ${answer.status}`, async () => {
-          if (answer.status !== 304) return expectBody(operation, answer, await makeCall(edge, operation))
+        it(`answers ${answer.status}${answer.to === undefined ? '' : ` as ${answer.to}`}`, async () => {
+          const body = answer.to === undefined ? {} : { body: exampleOf(operation, answer.to) }
+          if (answer.status !== 304)
+            return expectBody(operation, answer, await makeCall(edge, operation, body))
           const etag = (await makeCall(edge, operation)).headers.get('etag') ?? ''
           await expectBody(
             operation,
@@ -165,7 +190,9 @@ describe('the OpenAPI document and the running service', function () {
           }
         })
 
-      for (const body of Object.values(operation.body?.examples ?? {}).slice(1))
+      const led = new Set(operation.answers.map(({ to }) => to))
+      const examples = Object.entries(operation.body?.examples ?? {}).filter(([name]) => !led.has(name))
+      for (const [, body] of examples.slice(1))
         it(`takes ${JSON.stringify(body)}`, async () => {
           const [answer] = operation.answers
           if (answer === undefined) throw new Error('there is no answer')
@@ -179,10 +206,18 @@ describe('the OpenAPI document and the running service', function () {
           const response = await scene(operation, keep)
           const what = `${operation.id} ${problem}`
           const code = await refusedAs(operation, response, what)
-          expect([response.status, code], what).to.deep.equal([
-            PROBLEMS[problem].status,
-            PROBLEMS[problem].code,
-          ])
+          const told = refusalsOf(operation).find(({ name }) => name === problem)
+          expect([response.status, code], what).to.deep.equal([told?.status, told?.code])
+        })
+
+      for (const failure of operation.failures ?? [])
+        it(`tells of a turn that failed with ${failure}`, async () => {
+          if (failure === 'llm_overloaded') return
+          const code = executionErrorCodeSchema.parse(failure)
+          const response = await failedTurn(code)(operation, keep)
+          const seen = await refusedAs(operation, response, failure)
+          const told = refusalsOf(operation).find(({ name }) => name === failure)
+          expect([response.status, seen]).to.deep.equal([told?.status, told?.code])
         })
 
       it('answers as the document tells also where it tells of no refusal', async () => {
