@@ -6,7 +6,7 @@ RUN npm ci --no-audit --no-fund
 COPY tsconfig.json ./
 COPY scripts ./scripts
 COPY src ./src
-RUN node node_modules/typescript/bin/tsc -p tsconfig.json && node scripts/docs-page.mjs && npm prune --omit=dev
+RUN node node_modules/typescript/bin/tsc -p tsconfig.json && node scripts/docs-page.mjs && node scripts/console-page.mjs && npm prune --omit=dev
 
 FROM node:24-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3001 CHAT_DATABASE=/app/data/chat.db

@@ -15,4 +15,9 @@ run(
   [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '--noEmit', '-p', 'test'],
   'tsc',
 )
+run(
+  process.execPath,
+  [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', join('src', 'console')],
+  'tsc of the console',
+)
 run(process.execPath, [join(ROOT, 'scripts', 'test.mjs'), ...process.argv.slice(2)], 'npm test')

@@ -20,6 +20,7 @@ import { mountOpenAiRoutes } from './http/openai/openai-routes.js'
 import { mountOpenApiRoutes } from './http/openapi/openapi-routes.js'
 import { mountFallbackRoutes } from './http/operator/fallback-routes.js'
 import { mountRuntimeRoutes } from './http/operator/runtime-routes.js'
+import { mountConsoleRoutes } from './http/pages/console-routes.js'
 import { mountBaselineRoutes } from './http/reports/baseline-routes.js'
 import { createReports } from './http/reports/reports.js'
 import { mountShadowRoutes } from './http/reports/shadow-routes.js'
@@ -38,6 +39,7 @@ export function createApp(deps: AppDeps): Koa {
   const openAi = new Router({ prefix: OPENAI_PREFIX })
   mountHealthRoutes(open, deps)
   mountOpenApiRoutes(open)
+  mountConsoleRoutes(open)
   mountChatRoutes(api, authenticate, limits, deps)
   mountSessionRoutes(api, authenticate, deps)
   mountOpenAiRoutes(openAi, authenticate, limits, deps)

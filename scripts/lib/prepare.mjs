@@ -58,6 +58,7 @@ export function build() {
     'tsc',
   )
   run(process.execPath, [join(ROOT, 'scripts', 'docs-page.mjs')], 'docs-page')
+  run(process.execPath, [join(ROOT, 'scripts', 'console-page.mjs')], 'console-page')
   const command = join(ROOT, 'dist', 'cli', 'main.js')
   if (existsSync(command)) chmodSync(command, 0o755)
 }

@@ -72,7 +72,7 @@ describe('the API in the documents', () => {
       await response.body?.cancel()
       const what = `${call.where} ${call.method} ${call.path}`
       expect(response.status, what).to.be.oneOf(
-        /^\/(health|metrics|openapi|docs)/.test(call.path) ? [200, 503] : [401],
+        /^\/(health|metrics|openapi|docs|console)/.test(call.path) ? [200, 503] : [401],
       )
     }
   })

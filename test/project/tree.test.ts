@@ -25,6 +25,11 @@ describe('the tree', function () {
     expect(status, text).to.equal(0)
   })
 
+  it('has sound types in the console', () => {
+    const { status, text } = output(['node_modules/typescript/bin/tsc', '-p', 'src/console'])
+    expect(status, text).to.equal(0)
+  })
+
   it('pins every package exactly', () => {
     const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
     const versions = Object.entries<string>({ ...manifest.dependencies, ...manifest.devDependencies })

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
 
 /** One import between files of `src/`, both as paths below it. */
@@ -11,7 +11,7 @@ export interface Import {
 /** The TypeScript files of `src/`, as paths below it, sorted. */
 export function sourceFiles(): string[] {
   const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
-  return files.filter((file) => file.endsWith('.ts')).sort()
+  return files.filter((file) => /\.tsx?$/.test(file)).sort()
 }
 
 /** Every import between files of `src/`, dynamic ones and re-exports among them. */
@@ -24,9 +24,15 @@ function importsOf(file: string): Import[] {
   const imports = source.matchAll(
     /(?:^|\n)\s*(import|export)(\s+type)?\s+(?:[^'";]*?\sfrom\s+)?'(\.[^']+)'|import\('(\.[^']+)'\)/g,
   )
-  return [...imports].map(([, , type, statically, dynamically]) => {
+  const modules = [...imports].filter((found) => !(found[3] ?? '').endsWith('.css'))
+  return modules.map(([, , type, statically, dynamically]) => {
     const target = posix.normalize(posix.join(dirname(file), statically ?? dynamically ?? ''))
-    return { from: file, to: target.replace(/\.js$/, '.ts'), typeOnly: type !== undefined }
+    const to = target.replace(/\.js$/, '.ts')
+    return {
+      from: file,
+      to: existsSync(join('src', to)) ? to : to.replace(/\.ts$/, '.tsx'),
+      typeOnly: type !== undefined,
+    }
   })
 }
 

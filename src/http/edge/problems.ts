@@ -75,6 +75,12 @@ export const PROBLEMS = {
     'zh-CN': '路径不存在，请检查请求地址',
     en: 'There is nothing at this path. Check the address',
   },
+  console_unbuilt: {
+    status: 404,
+    code: 'not_found',
+    'zh-CN': '控制台尚未构建：请执行 npm run build，然后重启服务',
+    en: 'The console has not been built. Run npm run build, then start the service again',
+  },
   session_unknown: {
     status: 404,
     code: 'not_found',

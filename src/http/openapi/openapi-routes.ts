@@ -1,12 +1,11 @@
 import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type Router from '@koa/router'
-import type { Context } from 'koa'
 import { z } from 'zod'
-import { isKnownTag } from '../edge/known-tag.js'
 import { Problem } from '../edge/problems.js'
 import { OPERATIONS } from '../operations/all-operations.js'
-import { DOCS_PAGE, PAGE_HEADERS, type PageFile, pageFile, unpacked } from './docs-page.js'
+import { DOCS_HEADERS, DOCS_PAGE, pageFile } from '../pages/docs-page.js'
+import { respond, servePage } from '../pages/page-file.js'
 import { openApiDocument } from './document.js'
 
 interface Served {
@@ -40,29 +39,11 @@ export function mountOpenApiRoutes(router: Router): void {
     respond(ctx, text, etag)
   })
 
-  router.get('/docs', (ctx) => serve(ctx, DOCS_PAGE))
+  router.get('/docs', (ctx) => servePage(ctx, DOCS_PAGE, DOCS_HEADERS))
 
   router.get('/docs/:file', async (ctx) => {
     const file = await pageFile(ctx.params.file ?? '')
     if (file === undefined) throw new Problem('path_unknown')
-    await serve(ctx, file)
+    await servePage(ctx, file, DOCS_HEADERS)
   })
-}
-
-async function serve(ctx: Context, { type, body, etag, compressed }: PageFile): Promise<void> {
-  ctx.set(PAGE_HEADERS)
-  ctx.type = type
-  if (!compressed) return respond(ctx, body, etag)
-  ctx.vary('Accept-Encoding')
-  const asItIs = ctx.acceptsEncodings('gzip', 'identity') === 'gzip'
-  if (asItIs) ctx.set('Content-Encoding', 'gzip')
-  respond(ctx, asItIs ? body : await unpacked(body), etag)
-  // Weak: the same for both encodings.
-  ctx.set('ETag', `W/${etag}`)
-}
-
-function respond(ctx: Context, body: string | Buffer, etag: string): void {
-  ctx.set({ ETag: etag, 'Cache-Control': 'no-cache' })
-  ctx.body = body
-  if (isKnownTag(ctx.get('If-None-Match'), etag)) ctx.status = 304
 }

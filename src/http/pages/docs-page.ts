@@ -1,28 +1,9 @@
-import { hash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
+import { compressedFile, type PageFile, pageHeaders, textFile } from './page-file.js'
 
 /** The build puts Swagger UI there, each file compressed: scripts/docs-page.mjs. */
 const FOLDER = new URL('../../../dist/docs-page/', import.meta.url)
 
-/** Nothing from elsewhere, nothing inline, in nobody's frame. */
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
-
-export const PAGE_HEADERS = {
-  'Content-Security-Policy': CONTENT_SECURITY_POLICY,
-  'X-Content-Type-Options': 'nosniff',
-  'Referrer-Policy': 'no-referrer',
-} as const
+export const DOCS_HEADERS = pageHeaders()
 
 /** Paths are relative, so that a proxy may put a prefix before them. */
 const PAGE = `<!doctype html>
@@ -53,22 +34,8 @@ const START = `window.SwaggerUIBundle({
 })
 `
 
-export interface PageFile {
-  readonly type: string
-  readonly body: Buffer
-  readonly etag: string
-  /** `body` is gzip */
-  readonly compressed: boolean
-}
-
-const plain = (type: string, text: string): PageFile => {
-  const body = Buffer.from(text)
-  return { type, body, etag: tagOf(body), compressed: false }
-}
-const tagOf = (body: Buffer): string => `"${hash('sha256', body, 'base64url')}"`
-
-export const DOCS_PAGE = plain('text/html; charset=utf-8', PAGE)
-const START_FILE = plain('text/javascript; charset=utf-8', START)
+export const DOCS_PAGE = textFile('text/html; charset=utf-8', PAGE)
+const START_FILE = textFile('text/javascript; charset=utf-8', START)
 
 const BUILT: Readonly<Record<string, string>> = {
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
@@ -86,15 +53,7 @@ export async function pageFile(name: string): Promise<PageFile | undefined> {
   if (type === undefined) return undefined
   const before = kept.get(name)
   if (before !== undefined) return before
-  try {
-    const body = await readFile(new URL(`${name}.gz`, FOLDER))
-    const file = { type, body, etag: tagOf(body), compressed: true }
-    kept.set(name, file)
-    return file
-  } catch {
-    return undefined
-  }
+  const file = await compressedFile(new URL(`${name}.gz`, FOLDER), type)
+  if (file !== undefined) kept.set(name, file)
+  return file
 }
-
-/** For the rare client that takes no gzip. */
-export const unpacked: (body: Buffer) => Promise<Buffer> = promisify(gunzip)

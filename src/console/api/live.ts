@@ -1,0 +1,157 @@
+import { batch, signal } from '@preact/signals'
+import { createParser, type EventSourceMessage } from 'eventsource-parser'
+import type {
+  FallbackStatus,
+  FlagsEvent,
+  MetricsEvent,
+  TransitionEvent,
+  WindowMetrics,
+} from '../../protocol/fallback.js'
+import { RequestError, stream } from './request.js'
+
+/** What the service tells of itself while the page is open: `GET /runtime/events`, with a new stream when one ends. */
+
+export type Connection =
+  | { readonly state: 'off' }
+  | { readonly state: 'connecting' }
+  | { readonly state: 'live' }
+  | { readonly state: 'waiting'; readonly since: number; readonly nextAt: number; readonly why: string }
+  /** the token may not look */
+  | { readonly state: 'forbidden'; readonly why: string }
+
+/** Both windows at one moment. */
+export interface Sample {
+  /** ms since 1970 */
+  readonly at: number
+  readonly direct: WindowMetrics
+  readonly runtime: WindowMetrics
+}
+
+/** samples kept: half an hour at one a second */
+const MAX_SAMPLES = 1800
+const MAX_TRANSITIONS = 100
+/** ms without an event, after which the stream counts as dead: three heartbeats */
+const SILENCE_MS = 46_000
+const FIRST_WAIT_MS = 1_000
+const LONGEST_WAIT_MS = 15_000
+
+export const connection = signal<Connection>({ state: 'off' })
+export const status = signal<FallbackStatus | undefined>(undefined)
+export const samples = signal<readonly Sample[]>([])
+/** newest first, since the page was opened */
+export const transitions = signal<readonly TransitionEvent[]>([])
+/** the newest change of the flags; whoever shows flags asks again when it changes */
+export const flagsChange = signal<FlagsEvent | undefined>(undefined)
+
+let running: AbortController | undefined
+
+/** Starts to listen; once for the page. */
+export function startLive(): void {
+  if (running !== undefined) return
+  running = new AbortController()
+  void listen(running.signal)
+}
+
+/** Ends it, and forgets what the last reader saw. */
+export function stopLive(): void {
+  running?.abort()
+  running = undefined
+  batch(() => {
+    connection.value = { state: 'off' }
+    status.value = undefined
+    samples.value = []
+    transitions.value = []
+    flagsChange.value = undefined
+  })
+}
+
+async function listen(signal: AbortSignal): Promise<void> {
+  let failures = 0
+  while (!signal.aborted) {
+    if (connection.value.state !== 'waiting') connection.value = { state: 'connecting' }
+    try {
+      await readOne(signal, () => {
+        failures = 0
+        connection.value = { state: 'live' }
+      })
+      if (signal.aborted) return
+      await wait(failures++, 'the stream ended', signal)
+    } catch (thrown) {
+      if (signal.aborted) return
+      if (thrown instanceof RequestError && thrown.status === 401) return
+      if (thrown instanceof RequestError && thrown.status === 403) {
+        connection.value = { state: 'forbidden', why: thrown.message }
+        return
+      }
+      await wait(failures++, thrown instanceof Error ? thrown.message : String(thrown), signal)
+    }
+  }
+}
+
+/** Waits longer from failure to failure, and each page a little differently. */
+async function wait(failures: number, why: string, signal: AbortSignal): Promise<void> {
+  const ms = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures) * (0.75 + Math.random() / 2)
+  const last = connection.value
+  const since = last.state === 'waiting' ? last.since : Date.now()
+  connection.value = { state: 'waiting', since, nextAt: Date.now() + ms, why }
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer)
+        resolve()
+      },
+      { once: true },
+    )
+  })
+}
+
+async function readOne(page: AbortSignal, onOpen: () => void): Promise<void> {
+  const silence = new AbortController()
+  const signal = AbortSignal.any([page, silence.signal])
+  let timer = setTimeout(() => silence.abort(), SILENCE_MS)
+  try {
+    const body = await stream('/runtime/events', { signal })
+    const parser = createParser({ onEvent: take })
+    const reader = body.getReader()
+    const decoder = new TextDecoder()
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      clearTimeout(timer)
+      timer = setTimeout(() => silence.abort(), SILENCE_MS)
+      parser.feed(decoder.decode(value, { stream: true }))
+      onOpen()
+    }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function take({ event, data }: EventSourceMessage): void {
+  switch (event) {
+    case 'metrics':
+      takeMetrics(JSON.parse(data) as MetricsEvent)
+      return
+    case 'transition':
+      transitions.value = [JSON.parse(data) as TransitionEvent, ...transitions.value].slice(
+        0,
+        MAX_TRANSITIONS,
+      )
+      return
+    case 'flags':
+      flagsChange.value = JSON.parse(data) as FlagsEvent
+      return
+    default:
+      return
+  }
+}
+
+function takeMetrics({ at, direct, runtime, status: now }: MetricsEvent): void {
+  const sample: Sample = { at: Date.parse(at), direct, runtime }
+  batch(() => {
+    status.value = now
+    samples.value = [...samples.value.slice(1 - MAX_SAMPLES), sample]
+  })
+}

@@ -1,0 +1,19 @@
+import { signal } from '@preact/signals'
+
+/** `GET /console/config.json`: what the page must know before anybody signed in. */
+export interface PageConfig {
+  /** sign-in by the organisation's own pages, where it is configured */
+  readonly oidc: { readonly issuer: string; readonly clientId: string; readonly scope: string } | null
+}
+
+export const pageConfig = signal<PageConfig>({ oidc: null })
+
+/** Without an answer the page has the sign-in by token alone. */
+export async function readPageConfig(): Promise<void> {
+  try {
+    const response = await fetch('/console/config.json', { signal: AbortSignal.timeout(10_000) })
+    if (response.ok) pageConfig.value = (await response.json()) as PageConfig
+  } catch {
+    // A token can still be pasted.
+  }
+}

@@ -1,0 +1,43 @@
+import { useEffect } from 'preact/hooks'
+import { LocationProvider, Route, Router } from 'preact-iso'
+import { startLive, stopLive } from './api/live.js'
+import { claims, isOperator, token } from './api/session.js'
+import { Overview } from './overview/overview.js'
+import { Shell } from './parts/shell.js'
+import { SignIn } from './sign-in.js'
+import { t } from './text/language.js'
+import { SHELL } from './text/shell.js'
+
+/** The page: sign-in, else the shell with one view by its address. */
+export function App() {
+  const operator = isOperator.value
+  useEffect(() => {
+    if (!operator) return
+    startLive()
+    return stopLive
+  }, [operator, token.value])
+  if (claims.value === undefined) return <SignIn />
+  return (
+    <LocationProvider scope="/console">
+      <Shell>
+        {operator && (
+          <Router>
+            <Route path="/console" component={Overview} />
+            <Route default component={NotFound} />
+          </Router>
+        )}
+      </Shell>
+    </LocationProvider>
+  )
+}
+
+function NotFound() {
+  return (
+    <section class="card">
+      <h1>{t(SHELL.notFound)}</h1>
+      <p>
+        <a href="/console">{t(SHELL.overview)}</a>
+      </p>
+    </section>
+  )
+}

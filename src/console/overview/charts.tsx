@@ -1,0 +1,91 @@
+import type { TransitionEvent, WindowMetrics } from '../../protocol/fallback.js'
+import type { Sample } from '../api/live.js'
+import { Chart, type Level, type Line } from '../parts/chart.js'
+import { count, duration, share } from '../text/format.js'
+import { t } from '../text/language.js'
+import { OVERVIEW } from '../text/overview.js'
+
+/** minutes of a public window */
+const WINDOW_MINUTES = 5
+
+interface Props {
+  readonly samples: readonly Sample[]
+  readonly transitions: readonly TransitionEvent[]
+  readonly guardrails: Readonly<Record<string, unknown>> | null | undefined
+}
+
+/** Both backends side by side, with the thresholds and what happened. */
+export function Charts({ samples, transitions, guardrails }: Props) {
+  const times = samples.map(({ at }) => at)
+  const marks = transitions.map(({ at, kind }) => ({ at: Date.parse(at), name: kind }))
+  const both = (read: (window: WindowMetrics) => number): readonly Line[] => [
+    {
+      name: t(OVERVIEW.direct),
+      color: '--direct',
+      values: samples.map(({ direct }) => measured(direct, read)),
+    },
+    {
+      name: t(OVERVIEW.runtime),
+      color: '--runtime',
+      values: samples.map(({ runtime }) => measured(runtime, read)),
+    },
+  ]
+  const level = (value: unknown): readonly Level[] =>
+    typeof value === 'number' ? [{ name: t(OVERVIEW.threshold), value }] : []
+  const p50 = both(({ p50LatencyMs }) => p50LatencyMs)
+  const p95 = both(({ p95LatencyMs }) => p95LatencyMs)
+  return (
+    <section aria-label={t(OVERVIEW.latency)}>
+      <div class="charts">
+        <Chart
+          title={t(OVERVIEW.rate)}
+          times={times}
+          lines={both(({ total }) => total / WINDOW_MINUTES)}
+          marks={marks}
+          format={(value) => count(Math.round(value * 10) / 10)}
+        />
+        <Chart
+          title={t(OVERVIEW.errorRate)}
+          times={times}
+          lines={both(({ errorRate }) => errorRate)}
+          levels={level(guardrails?.errorRate)}
+          marks={marks}
+          format={share}
+          top={0.1}
+        />
+        <Chart
+          title={t(OVERVIEW.timeoutRate)}
+          times={times}
+          lines={both(({ timeoutRate }) => timeoutRate)}
+          levels={level(guardrails?.timeoutRate)}
+          marks={marks}
+          format={share}
+          top={0.1}
+        />
+        <Chart
+          title={t(OVERVIEW.latency)}
+          times={times}
+          lines={[
+            ...p50.map((line) => ({ ...line, name: `${line.name} p50` })),
+            ...p95.map((line) => ({ ...line, name: `${line.name} p95`, dashed: true })),
+          ]}
+          marks={marks}
+          format={duration}
+        />
+        <Chart
+          title={t(OVERVIEW.firstContent)}
+          times={times}
+          lines={both(({ p95FirstContentMs }) => p95FirstContentMs)}
+          levels={level(guardrails?.firstContentP95Ms)}
+          marks={marks}
+          format={duration}
+        />
+      </div>
+      <p class="quiet">{t(OVERVIEW.window)}</p>
+    </section>
+  )
+}
+
+/** A window without executions has no rate, and no rate is not a rate of 0. */
+const measured = (window: WindowMetrics, read: (window: WindowMetrics) => number): number | null =>
+  window.total === 0 ? null : read(window)

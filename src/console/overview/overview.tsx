@@ -1,0 +1,64 @@
+import { useMemo } from 'preact/hooks'
+import type { FallbackStatus } from '../../protocol/fallback.js'
+import type { FlagsView } from '../../protocol/flag-edit.js'
+import { flagsChange, samples, status, transitions } from '../api/live.js'
+import { useResource } from '../api/resource.js'
+import { t } from '../text/language.js'
+import { OVERVIEW } from '../text/overview.js'
+import { SHELL } from '../text/shell.js'
+import { Charts } from './charts.js'
+import { Health } from './health.js'
+import { nowSentence } from './sentence.js'
+
+/** What is true now, how both backends do, and what needs a person. */
+export function Overview() {
+  const flags = useResource<FlagsView>('/runtime/flags', [flagsChange.value])
+  const now = status.value
+  const view = flags.state === 'ready' ? flags.answer.data : undefined
+  const charts = useMemo(
+    () => (
+      <Charts
+        samples={samples.value}
+        transitions={transitions.value}
+        guardrails={view?.ops.values?.guardrails}
+      />
+    ),
+    [samples.value, transitions.value, view],
+  )
+  if (now === undefined)
+    return (
+      <p class="quiet" role="status">
+        {t(SHELL.loading)}
+      </p>
+    )
+  return (
+    <>
+      <h1 class="hidden">{t(OVERVIEW.title)}</h1>
+      <section class={`now ${now.fallbackEnabled ? 'bad' : 'good'}`} aria-live="polite">
+        <p>{nowSentence(view?.ops.values ?? null, now)}</p>
+        {now.fallbackReason !== '' && <p class="why">{now.fallbackReason}</p>}
+        {now.wouldTrip !== '' && <p class="why">{t(OVERVIEW.wouldTrip, { reason: now.wouldTrip })}</p>}
+      </section>
+      <Alerts status={now} />
+      {charts}
+      <Health status={now} flags={view} />
+    </>
+  )
+}
+
+function Alerts({ status: { alerts } }: { readonly status: FallbackStatus }) {
+  return (
+    <section class="card">
+      <h2>{t(OVERVIEW.alerts)}</h2>
+      {alerts.length === 0 ? (
+        <p class="quiet">{t(OVERVIEW.noAlerts)}</p>
+      ) : (
+        <ul class="alerts" role="alert">
+          {alerts.map((alert) => (
+            <li key={alert}>{alert}</li>
+          ))}
+        </ul>
+      )}
+    </section>
+  )
+}

@@ -1,0 +1,87 @@
+import type { FallbackStatus } from '../../protocol/fallback.js'
+import type { OpsValues } from '../../protocol/flag-edit.js'
+import { clockTime, names } from '../text/format.js'
+import { type Sentence, t } from '../text/language.js'
+
+/** What is true now, in one sentence: who is where, and whether there is a fallback. */
+
+const TEXT = {
+  unknown: {
+    en: 'The operators’ flag file cannot be read here',
+    'zh-CN': '此处无法读取运维标志文件',
+  },
+  environment: {
+    en: 'The environment decides who gets the runtime',
+    'zh-CN': '由环境变量决定哪些会话使用 Runtime',
+  },
+  allRuntime: { en: 'Everybody is on the runtime', 'zh-CN': '全部会话使用 Runtime' },
+  allDirect: { en: 'Everybody is on the direct LLM', 'zh-CN': '全部会话使用直连 LLM' },
+  orgs: {
+    en: '{orgs} {verb} on the runtime, everybody else on the direct LLM',
+    'zh-CN': '{orgs} 使用 Runtime，其余使用直连 LLM',
+  },
+  orgsAndCanary: {
+    en: '{orgs} {verb} on the runtime, and so are {percent} % of all other sessions',
+    'zh-CN': '{orgs} 使用 Runtime，其余会话的 {percent}% 也使用 Runtime',
+  },
+  canary: {
+    en: '{percent} % of all sessions are on the runtime, all others on the direct LLM',
+    'zh-CN': '{percent}% 的会话使用 Runtime，其余使用直连 LLM',
+  },
+  byHand: {
+    en: 'Rules written by hand decide who gets the runtime',
+    'zh-CN': '由手写的定向规则决定哪些会话使用 Runtime',
+  },
+  noFallback: { en: 'no fallback', 'zh-CN': '无回退' },
+  fallback: {
+    en: 'but a fallback sends {whom} to the direct LLM since {since}',
+    'zh-CN': '但自 {since} 起回退使{whom}改用直连 LLM',
+  },
+  recovering: {
+    en: 'and the runtime is recovering: {percent} % of its sessions are back',
+    'zh-CN': 'Runtime 正在恢复：已有 {percent}% 的会话切回',
+  },
+  manual: {
+    en: 'but an operator keeps {whom} on the direct LLM',
+    'zh-CN': '但运维人员让{whom}使用直连 LLM',
+  },
+  everybody: { en: 'everybody', 'zh-CN': '所有会话' },
+} as const satisfies Record<string, Sentence>
+
+export function nowSentence(values: OpsValues | null, status: FallbackStatus): string {
+  return t({ en: `${who(values)}; ${fallback(status)}.`, 'zh-CN': `${who(values)}；${fallback(status)}。` })
+}
+
+function who(values: OpsValues | null): string {
+  if (values === null) return t(TEXT.unknown)
+  const { value, enabledOrgs, canaryPercent } = values.mode
+  if (value === 'runtime_orchestrator') return t(TEXT.allRuntime)
+  if (enabledOrgs === null || canaryPercent === null) return t(TEXT.byHand)
+  const orgs = names(enabledOrgs)
+  const verb = enabledOrgs.length === 1 ? 'is' : 'are'
+  if (enabledOrgs.length > 0)
+    return canaryPercent > 0
+      ? t(TEXT.orgsAndCanary, { orgs, verb, percent: canaryPercent })
+      : t(TEXT.orgs, { orgs, verb })
+  if (canaryPercent > 0) return t(TEXT.canary, { percent: canaryPercent })
+  return t(value === null ? TEXT.environment : TEXT.allDirect)
+}
+
+function fallback({ fallback: auto, manual }: FallbackStatus): string {
+  if (manual.scope !== 'none')
+    return t(TEXT.manual, { whom: whom(manual.scope === 'all' ? [] : manual.orgIds) })
+  switch (auto.state) {
+    case 'normal':
+      return t(TEXT.noFallback)
+    case 'recovering':
+      return t(TEXT.recovering, { percent: auto.recoveringPercent ?? 0 })
+    case 'fallback':
+      return t(TEXT.fallback, {
+        whom: whom(auto.scopeIds),
+        since: auto.since === null ? '' : clockTime(auto.since),
+      })
+  }
+}
+
+const whom = (ids: readonly string[]): string =>
+  ids.length === 0 ? t(TEXT.everybody) : ` ${names(ids)} `.trim()

@@ -1,0 +1,43 @@
+import type { ComponentChildren } from 'preact'
+import type { Resource } from '../api/resource.js'
+import { dateTime, utc } from '../text/format.js'
+import { t } from '../text/language.js'
+import { SHELL } from '../text/shell.js'
+
+/** Shows a resource: loading, failed with a way on, or what it holds. */
+export function Loaded<T>({
+  resource,
+  children,
+}: {
+  readonly resource: Resource<T>
+  readonly children: (data: T, etag: string | null) => ComponentChildren
+}) {
+  switch (resource.state) {
+    case 'loading':
+      return (
+        <p class="quiet" role="status">
+          {t(SHELL.loading)}
+        </p>
+      )
+    case 'failed':
+      return (
+        <div class="notice bad" role="alert">
+          <p>{t(SHELL.failed, { message: resource.error.message })}</p>
+          <button type="button" onClick={resource.retry}>
+            {t(SHELL.retry)}
+          </button>
+        </div>
+      )
+    case 'ready':
+      return <div aria-busy={resource.refreshing}>{children(resource.answer.data, resource.answer.etag)}</div>
+  }
+}
+
+/** An instant in the reader's time zone; UTC while the pointer is on it. */
+export function Time({ at, text }: { readonly at: string | number; readonly text?: string }) {
+  return (
+    <time dateTime={new Date(at).toISOString()} title={utc(at)} class="figure">
+      {text ?? dateTime(at)}
+    </time>
+  )
+}

@@ -1,0 +1,28 @@
+import type { Sentence } from './language.js'
+
+export const OVERVIEW = {
+  title: { en: 'Overview', 'zh-CN': '总览' },
+  rate: { en: 'Turns a minute', 'zh-CN': '每分钟轮次' },
+  errorRate: { en: 'Error rate', 'zh-CN': '错误率' },
+  timeoutRate: { en: 'Timeout rate', 'zh-CN': '超时率' },
+  latency: { en: 'Latency', 'zh-CN': '延迟' },
+  firstContent: { en: 'First content, p95', 'zh-CN': '首个内容 P95' },
+  direct: { en: 'direct LLM', 'zh-CN': '直连 LLM' },
+  runtime: { en: 'runtime', 'zh-CN': 'Runtime' },
+  threshold: { en: 'threshold', 'zh-CN': '阈值' },
+  window: { en: 'Each figure is over the last 5 minutes.', 'zh-CN': '每个数值统计最近 5 分钟。' },
+  health: { en: 'Health', 'zh-CN': '健康状态' },
+  healthy: { en: 'healthy', 'zh-CN': '健康' },
+  unhealthy: { en: '{failures} failed probes in a row', 'zh-CN': '连续 {failures} 次探测失败' },
+  unprobed: { en: 'not probed yet', 'zh-CN': '尚未探测' },
+  lastProbe: { en: 'last probe', 'zh-CN': '最近一次探测' },
+  replica: { en: 'This replica', 'zh-CN': '本副本' },
+  leader: { en: 'Leads the recovery', 'zh-CN': '负责恢复的副本' },
+  nobody: { en: 'nobody', 'zh-CN': '无' },
+  policy: { en: 'Fallback policy', 'zh-CN': '回退策略' },
+  flags: { en: 'Flags', 'zh-CN': '标志' },
+  alerts: { en: 'Alerts', 'zh-CN': '告警' },
+  noAlerts: { en: 'Nothing needs your attention.', 'zh-CN': '没有需要处理的事项。' },
+  runbook: { en: 'What to do', 'zh-CN': '处理方法' },
+  wouldTrip: { en: 'Would trip (policy observe): {reason}', 'zh-CN': '将会触发（observe 策略）：{reason}' },
+} as const satisfies Record<string, Sentence>
