@@ -66,7 +66,13 @@ export class TimeSummer {
   sums(): TimeSums {
     const byKey = [...this.#pairs].sort(([a], [b]) => a - b)
     return {
-      pairs: byKey.map(([, { ms, ln, ...bin }]) => ({ ...bin, ms: { ...ms }, ln: { ...ln } })),
+      pairs: byKey.map(([, { bin, isCensored, n, ms, ln }]) => ({
+        bin,
+        isCensored,
+        n,
+        ms: { ...ms },
+        ln: { ...ln },
+      })),
       candidate: [...this.#candidate.values()].sort((a, b) => a.bin - b.bin).map((bin) => ({ ...bin })),
     }
   }

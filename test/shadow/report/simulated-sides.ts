@@ -7,7 +7,7 @@ import type {
   Similarity,
   Sums,
 } from '../../../src/journal/comparison.js'
-import { TimeSummer } from '../../../src/journal/time-sums.js'
+import { type TimePoint, TimeSummer } from '../../../src/journal/time-sums.js'
 
 /** What two sides are like. Rates 0 to 1. */
 export interface SimulatedSides {
@@ -74,15 +74,13 @@ function kind(pairs: number, sides: Kind, random: () => number): KindSums {
   for (let pair = 0; pair < pairs; pair += 1) {
     // Half of what fails fails because of the turn, on both sides alike.
     const hard = random()
-    const failed = [0, 1].map((side) => {
-      const rate = side === 0 ? errorRate : secondErrorRate
-      return hard < rate / 2 || random() < rate / 2
-    })
-    const late = failed.map((isFailed) => isFailed && random() < 0.3)
-    count(sums.failed, failed)
-    count(sums.timedOut, late)
+    const isFailed = hard < errorRate / 2 || random() < errorRate / 2
+    const isSecondFailed = hard < secondErrorRate / 2 || random() < secondErrorRate / 2
+    count(sums.failed, isFailed, isSecondFailed)
+    const isLate = isFailed && random() < 0.3
+    count(sums.timedOut, isLate, isSecondFailed && random() < 0.3)
     sums.pairs += 1
-    if (!failed[0] && !failed[1]) {
+    if (!isFailed && !isSecondFailed) {
       const turn = normal()
       const lnFirst = 6.5 + shared * turn
       const first = [lnFirst + own * normal(), lnFirst + own * normal() + slower] as const
@@ -102,15 +100,10 @@ function kind(pairs: number, sides: Kind, random: () => number): KindSums {
       addTimes(sums.paired.firstContent, sums.paired.lnFirstContent, first)
       addTimes(sums.paired.latency, sums.paired.lnLatency, all)
       const size = normal()
-      const length = [0, 1].map(
-        (side) => (side === 0 ? 1 : longer) * Math.exp(6 + 0.6 * size + 0.4 * normal()),
-      )
-      addPair(sums.paired.characters, Math.round(length[0] ?? 0), Math.round(length[1] ?? 0))
-      addPair(
-        sums.paired.tokens,
-        200 + Math.round((length[0] ?? 0) / 4),
-        200 + Math.round((length[1] ?? 0) / 4),
-      )
+      const length = Math.exp(6 + 0.6 * size + 0.4 * normal())
+      const secondLength = longer * Math.exp(6 + 0.6 * size + 0.4 * normal())
+      addPair(sums.paired.characters, Math.round(length), Math.round(secondLength))
+      addPair(sums.paired.tokens, 200 + Math.round(length / 4), 200 + Math.round(secondLength / 4))
       const alike = 0.35 + 0.2 * normal() - (isCandidate ? (sides.unlike ?? 0) : 0)
       add(sums.similar.text, Math.min(Math.max(alike, 0), 1))
     }
@@ -162,7 +155,7 @@ function emptyKind() {
   }
 }
 
-function count(counts: Writable<PairCounts>, [control, candidate]: readonly boolean[]): void {
+function count(counts: Writable<PairCounts>, control: boolean, candidate: boolean): void {
   if (control) counts[candidate ? 'both' : 'controlOnly'] += 1
   else counts[candidate ? 'candidateOnly' : 'neither'] += 1
 }
@@ -186,8 +179,11 @@ function addTimes(
 
 function addBins(times: TimeSummer, [control, candidate]: readonly [number, number], leavesAt: number): void {
   const seen = Math.min(control, leavesAt)
-  const point = (ln: number) => ({ ms: Math.exp(ln), ln })
-  times.add(point(seen), point(candidate), control > leavesAt)
+  times.add(pointOf(seen), pointOf(candidate), control > leavesAt)
+}
+
+function pointOf(ln: number): TimePoint {
+  return { ms: Math.exp(ln), ln }
 }
 
 function add(sums: Writable<Sums>, value: number): void {
