@@ -12,7 +12,7 @@ export interface Clock {
   wall(): number
   /** Runs `callback` once after `delayMs`. A pending timer never keeps the process alive. */
   schedule(delayMs: number, callback: () => void): Timer
-  /** ms in all for which this process stood still (stalls.ts); absent where nobody watches */
+  /** ms in all for which this process stood still (stalls.ts); absent if nobody watches */
   stalledMs?(): number
 }
 

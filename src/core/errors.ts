@@ -4,7 +4,7 @@ export function errorText(thrown: unknown): string {
   return String(thrown)
 }
 
-/** The system or library code of an error (`ECONNREFUSED`, `ERR_JWT_EXPIRED`), where it has one. */
+/** The system or library code of an error (`ECONNREFUSED`, `ERR_JWT_EXPIRED`), if it has one. */
 export function errorCode(thrown: unknown): string | undefined {
   if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return undefined
   return typeof thrown.code === 'string' ? thrown.code : undefined

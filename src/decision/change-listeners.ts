@@ -18,7 +18,7 @@ export class ChangeListeners {
     }
   }
 
-  /** `keys` are the flags that changed; empty where that is not known. */
+  /** `keys` are the flags that changed; empty if that is not known. */
   tell(keys: readonly string[]): void {
     for (const { call } of [...this.#listeners])
       try {

@@ -9,7 +9,7 @@ export type FaultFound = Omit<FlagFault, 'since'>
 const MAX_FAULTS_PER_SOURCE = 20
 
 /**
- * The faults in force, by the source that found them. Each is logged once when it appears and once when it is mended;
+ * The faults in effect, by the source that found them. Each is logged once when it appears and once when it is fixed;
  * finding the same fault again says nothing.
  */
 export class FlagFaults {
@@ -20,7 +20,7 @@ export class FlagFaults {
     private readonly logger: Logger,
   ) {}
 
-  /** All that `source` finds now; faults it found before and not any more are mended. */
+  /** All that `source` finds now; faults it found before and not any more are fixed. */
   replace(source: string, found: readonly FaultFound[]): void {
     const before = this.#bySource.get(source) ?? []
     const since = new Date(this.clock.wall()).toISOString()

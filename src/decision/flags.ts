@@ -59,7 +59,7 @@ export interface TurnFlags extends FlagValues {
 export interface ServiceFlags {
   readonly guardrails: Guardrails
   readonly policy: FallbackPolicy
-  /** the override as the provider gives it now; absent where it has none, or did not answer in time */
+  /** the override as the provider gives it now; absent if it has none, or did not answer in time */
   readonly override?: {
     readonly on: boolean
     /** flat, as it stands in the flag */
@@ -69,13 +69,13 @@ export interface ServiceFlags {
   readonly ready: boolean
 }
 
-/** One fault of the flags, told once in the log and kept in the status until it is mended. */
+/** One fault of the flags, told once in the log and kept in the status until it is fixed. */
 export interface FlagFault {
   /** file path, flag key or flagd's address */
   readonly where: string
   /** 1-based, in a file */
   readonly line?: number
-  /** what is wrong and what is in force instead */
+  /** what is wrong and what is in effect instead */
   readonly message: string
   /** ISO 8601 UTC */
   readonly since: string
@@ -98,13 +98,13 @@ export interface Flags {
   /** For the fallback loop: bounded like a turn, last known good values where nobody answers. */
   forService(): Promise<ServiceFlags>
   /**
-   * Calls the listener whenever flags may have changed, once the new ones are in force, with their keys; without any when
+   * Calls the listener whenever flags may have changed, once the new ones are in effect, with their keys; without any when
    * flagd is back and nobody knows what changed meanwhile. What it throws is logged. Returns how to stop it; ends at close.
    */
   onChange(listener: (keys: readonly string[]) => void): () => void
   status(): FlagsStatus
   /**
-   * Where the operators' flags in force come from: their own `source`; what was `kept` in the database; `nothing`, for neither
+   * Where the operators' flags in effect come from: their own `source`; what was `kept` in the database; `nothing`, for neither
    * has any; `unread`: not the source, and the database has not answered yet.
    */
   origin(): FlagsOrigin

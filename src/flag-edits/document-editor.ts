@@ -44,7 +44,7 @@ export class DocumentEditor {
 
   /**
    * A list of texts, whose order says nothing, in place of another one: items that stay are not touched, unless so many
-   * change that the list is written anew.
+   * change that the list is written again.
    */
   setList(path: JSONPath, wanted: readonly string[]): void {
     const before = this.document.at(path)
@@ -102,7 +102,7 @@ export class DocumentEditor {
     this.document = parsed(this.text)
   }
 
-  /** Undefined where the list has to be broken into lines. */
+  /** Undefined if the list has to be broken into lines. */
   #contentOfItem({ before, start, end }: ListEnd, item: string): string | undefined {
     const json = JSON.stringify(item)
     const isOneLine = !this.text.slice(start, end).includes('\n')

@@ -24,7 +24,7 @@ export interface EditRefusal {
 }
 
 export type EditResult =
-  /** `changes` is empty where all was so already; `text` is the same then */
+  /** `changes` is empty if all was so already; `text` is the same then */
   | { readonly kind: 'edited'; readonly text: string; readonly changes: readonly FlagChange[] }
   | { readonly kind: 'refused'; readonly refusals: readonly EditRefusal[] }
 
@@ -124,14 +124,14 @@ function editedOrgs(
   return [...wanted]
 }
 
-/** Not where the rule is as wanted, or where there is none and nobody to be named by one. */
+/** Not where the rule is as wanted, or if there is none and nobody to be named by one. */
 function needsTargeting(editor: DocumentEditor, wanted: number): boolean {
   const targeting = editor.document.part(FLAG_KEYS.mode, 'targeting')
   if (isRule(targeting)) return canaryPercentOf(targeting) !== wanted
   return wanted > 0 || (orgList(editor)?.orgs.length ?? 0) > 0
 }
 
-/** The list, made anew where there is none at all. */
+/** The list, made again if there is none at all. */
 function orgList(
   editor: DocumentEditor,
 ): { readonly path: JSONPath; readonly orgs: readonly string[] } | undefined {
@@ -213,7 +213,7 @@ function editRoute(editor: DocumentEditor, { llmRoute }: FlagEdit): void {
   editor.set([...flag, 'defaultVariant'], name)
 }
 
-/** The flag with the variants that an edit needs, made where it is missing. @throws EditRefused where they are others */
+/** The flag with the variants that an edit needs, made where it is missing. @throws EditRefused if they are others */
 function ensureFlag(editor: DocumentEditor, key: string, variants: Readonly<Record<string, unknown>>): void {
   const flag = editor.document.pathOf(key)
   if (!editor.document.has(key)) {

@@ -16,7 +16,7 @@ export class OpsDocument {
     return ['flags', index === -1 ? entries.length : index]
   }
 
-  /** A path as people read it: flags by their keys, also where they are in a list. */
+  /** A path as people read it: flags by their keys, also if they are in a list. */
   nameOf(path: JSONPath): string {
     const [first, index, ...rest] = path
     if (first !== 'flags' || typeof index !== 'number') return path.join('.')
@@ -33,7 +33,7 @@ export class OpsDocument {
     return findNodeAtLocation(this.root, ['flags'])?.type === 'array'
   }
 
-  /** The value of a part of a flag; undefined where there is none. */
+  /** The value of a part of a flag; undefined if there is none. */
   part(flag: string, ...within: JSONPath): unknown {
     return this.at([...this.pathOf(flag), ...within])
   }

@@ -15,7 +15,7 @@ function canary(percent: number): object | null {
   return { fractional: share<ExecutionMode>('runtime_orchestrator', 'direct_llm', percent) }
 }
 
-/** The canary's share in percent: 0 where there is no rule but the orgs', undefined where the rule was made by hand. */
+/** The canary's share in percent: 0 if there is no rule but the orgs', undefined if the rule was made by hand. */
 export function canaryPercentOf(targeting: unknown): number | undefined {
   if (targeting === undefined || targeting === null || isEqual(targeting, {})) return 0
   if (!isRecord(targeting) || !Array.isArray(targeting.if)) return undefined
@@ -31,7 +31,7 @@ export function shadowTargeting(percent: number): object {
   return { fractional: share('on', 'off', percent) }
 }
 
-/** Undefined where there is no rule, or one made by hand. */
+/** Undefined if there is no rule, or one made by hand. */
 export function shadowPercentOf(targeting: unknown): number | undefined {
   return shareOf(targeting, 'on', 'off')
 }

@@ -22,7 +22,7 @@ export class AgeReference {
   }
 
   /**
-   * Wall ms, or undefined where nothing may be deleted by age.
+   * Wall ms, or undefined if nothing may be deleted by age.
    * @param newest `at` of the newest entry now
    */
   now(newest: number | undefined): number | undefined {

@@ -28,16 +28,16 @@ export interface Comparison {
   readonly aaPercent?: number
   readonly control: ComparedSide
   readonly candidate: ComparedSide
-  /** 0 to 1; absent where either side has no text */
+  /** 0 to 1; absent if either side has no text */
   readonly textSimilarity?: number
-  /** 0 to 1, of the plans' titles; absent where neither side planned */
+  /** 0 to 1, of the plans' titles; absent if neither side planned */
   readonly planSimilarity?: number
-  /** 0 to 1, as sets and in order; absent where neither side called anything */
+  /** 0 to 1, as sets and in order; absent if neither side called anything */
   readonly callSetSimilarity?: number
   readonly callOrderSimilarity?: number
   /** mutating calls of a runtime that was told it ran as a shadow */
   readonly fenceViolations: number
-  /** only where content is kept: redacted */
+  /** only if content is kept: redacted */
   readonly content?: { readonly control: string; readonly candidate: string }
 }
 
@@ -134,7 +134,7 @@ export type PairedDimension =
   | 'tokens'
   | 'characters'
 
-/** Measured also where the user left: then it is known that the control's time would have been longer. */
+/** Measured also if the user left: then it is known that the control's time would have been longer. */
 export type TimeDimension = 'latency' | 'firstContent'
 
 /** 0 to 1, of pairs that have it, however they ended. */

@@ -55,7 +55,7 @@ export interface EditEntry extends Omit<FlagEditRecord, 'changes'> {
   readonly changes: string
 }
 
-/** Undefined where it is no JSON, or the instant is none. Where all the values are too much, the paths alone are kept. */
+/** Undefined if it is no JSON, or the instant is none. Where all the values are too much, the paths alone are kept. */
 export function editEntry(edit: FlagEditRecord): EditEntry | undefined {
   const at = Math.round(edit.at)
   const paths = edit.changes.map(({ path }) => ({ path, long: true }))
@@ -91,7 +91,7 @@ export function transitionEntry(transition: Transition): TransitionEntry {
   }
 }
 
-/** Undefined where the input is no JSON, or too much of it: without its input a sample says nothing. */
+/** Undefined if the input is no JSON, or too much of it: without its input a sample says nothing. */
 export function sampleEntry(sample: EvidenceSample): SampleEntry | undefined {
   const input = jsonText(sample.input, MAX_SAMPLE_JSON)
   if (input === undefined) return undefined
@@ -104,7 +104,7 @@ export function sampleEntry(sample: EvidenceSample): SampleEntry | undefined {
   }
 }
 
-/** Undefined where a number is none. */
+/** Undefined if a number is none. */
 export function comparisonEntry(comparison: Comparison): ComparisonEntry | undefined {
   const facts = comparisonFacts(comparison)
   const at = Math.round(comparison.at)
@@ -135,7 +135,7 @@ export function comparisonEntry(comparison: Comparison): ComparisonEntry | undef
   }
 }
 
-/** Undefined where a number is none. */
+/** Undefined if a number is none. */
 export function executionEntry(execution: KeptExecution): ExecutionEntry | undefined {
   const facts = executionFacts(execution)
   const at = Math.round(execution.at)
@@ -143,7 +143,7 @@ export function executionEntry(execution: KeptExecution): ExecutionEntry | undef
   return { at, orgId: text(execution.orgId), facts }
 }
 
-/** One turn, under the beginning of its minute. Undefined where the instant is none. */
+/** One turn, under the beginning of its minute. Undefined if the instant is none. */
 export function dropEntry(drop: DroppedShadow, minuteMs: number): DropEntry | undefined {
   const at = Math.floor(drop.at / minuteMs) * minuteMs
   if (!Number.isSafeInteger(at)) return undefined
@@ -159,7 +159,7 @@ export function dropEntry(drop: DroppedShadow, minuteMs: number): DropEntry | un
   }
 }
 
-/** `{ [name]: value }`, or nothing where there is none. */
+/** `{ [name]: value }`, or nothing if there is none. */
 export function given<K extends string, V>(name: K, value: V | null | undefined): { [name in K]?: V } {
   const property: { [name in K]?: V } = {}
   if (value !== null && value !== undefined) property[name] = value
@@ -177,7 +177,7 @@ function jsonText(value: unknown, most = MAX_JSON): string | undefined {
   }
 }
 
-/** The value of a kept JSON text; undefined where somebody else changed it to something that is none. */
+/** The value of a kept JSON text; undefined if somebody else changed it to something that is none. */
 export function jsonValue(json: string): unknown {
   try {
     return JSON.parse(json)

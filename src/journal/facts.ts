@@ -43,7 +43,7 @@ export const SIDE_PLACE = {
   code: 5,
 } as const
 
-/** Undefined where a number is none. */
+/** Undefined if a number is none. */
 export function comparisonFacts(comparison: Comparison): Facts | undefined {
   const { control, candidate } = comparison
   const facts = [
@@ -73,7 +73,7 @@ const sideFacts = (side: ComparedSide): Facts => [
   side.code?.slice(0, 100) ?? null,
 ]
 
-/** Undefined where a number is none. */
+/** Undefined if a number is none. */
 export function executionFacts({
   mode,
   result,

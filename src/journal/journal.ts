@@ -61,7 +61,7 @@ export interface KeptTransition extends Transition {
 export interface EvidenceSample {
   readonly at: number
   readonly replica: string
-  /** one start of one process: replay begins anew with each */
+  /** one start of one process: replay starts again with each */
   readonly run: string
   /** counts up within a run from 0 */
   readonly seq: number

@@ -134,7 +134,7 @@ class Reader {
     return { kind, key: this.#key(apiKeyEnv, apiKeyFile, at) }
   }
 
-  /** Empty where it is missing, which is a fault. */
+  /** Empty if it is missing, which is a fault. */
   #key(variable: string | undefined, file: string | undefined, at: Path): string {
     if (variable !== undefined) {
       const key = this.keys.variable(variable)?.trim() ?? ''

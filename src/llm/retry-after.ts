@@ -1,5 +1,5 @@
 /**
- * What a `Retry-After` header says, in ms: seconds or an HTTP date. Undefined where it is missing or says nothing.
+ * What a `Retry-After` header says, in ms: seconds or an HTTP date. Undefined if it is missing or says nothing.
  * @param wallMs now, since the epoch
  */
 export function retryAfterMs(header: string | undefined, wallMs: number): number | undefined {

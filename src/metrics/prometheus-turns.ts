@@ -13,7 +13,7 @@ export interface EndedTurn {
   readonly outcome: TurnOutcome
   /** ms from the request to the end of the answer */
   readonly latencyMs: number
-  /** ms from the request to the first event that commits; absent where nothing was committed */
+  /** ms from the request to the first event that commits; absent if nothing was committed */
   readonly firstContentMs?: number
 }
 

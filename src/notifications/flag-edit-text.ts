@@ -36,7 +36,7 @@ function changeText({ path, before, after, added, removed, long }: KeptChange, z
   return `${name}: ${oneLine(names.slice(0, MAX_NAMES).join(' '))}${more}`
 }
 
-/** Absent where there is nothing. */
+/** Absent if there is nothing. */
 function valueText(value: unknown): string {
   if (value === undefined) return '∅'
   const text = oneLine(JSON.stringify(value))

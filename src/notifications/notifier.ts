@@ -225,7 +225,7 @@ class WebhookNotifier implements Notifier {
     }
   }
 
-  /** Undefined where the evidence is no JSON. */
+  /** Undefined if the evidence is no JSON. */
   #request(notice: Notice): SignedBody | undefined {
     const { clock, format, replica, secret } = this.#options
     const options = { format, sender: replica, ...(secret === undefined ? {} : { secret }) }

@@ -30,14 +30,14 @@ export function attemptResult(receipt: Receipt, format: NotifyFormat, wallMs: nu
   return code === 0 ? { kind: 'delivered' } : { kind: 'refused', why: `code ${code}` }
 }
 
-/** `Retry-After` in ms: seconds or an HTTP date; 0 where it says nothing. */
+/** `Retry-After` in ms: seconds or an HTTP date; 0 if it says nothing. */
 function retryAfter(value: string | undefined, wallMs: number): number {
   if (value === undefined) return 0
   const ms = /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - wallMs
   return Number.isNaN(ms) ? 0 : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS)
 }
 
-/** 0 where there is none. */
+/** 0 if there is none. */
 function feishuCode(body: string): number {
   try {
     const answer: unknown = JSON.parse(body)

@@ -5,7 +5,7 @@ import { createHmac } from 'node:crypto'
  *
  * To verify: take `t` and `v1` from the header; compute the HMAC over `t`, a dot and the raw bytes of the body as they
  * came (before any parsing); compare in constant time (`crypto.timingSafeEqual`); refuse a `t` more than five minutes
- * from the own clock, so that an old notification cannot be sent again. Each attempt is signed anew.
+ * from the own clock, so that an old notification cannot be sent again. Each attempt has a signature of its own.
  */
 export function chatSignature(body: string, secret: string, unixSeconds: number): string {
   const mac = createHmac('sha256', secret).update(`${unixSeconds}.${body}`).digest('hex')

@@ -18,7 +18,7 @@ export const BASELINE_TARGETS: Readonly<Record<BaselineMetric, number>> = {
 const count = z.number().int().min(0)
 const instant = z.string()
 
-/** null where there was no execution; `p95LatencyMs` is at most 1 % off */
+/** null if there was no execution; `p95LatencyMs` is at most 1 % off */
 const cellSchema = z.strictObject({ value: z.number().nullable(), met: z.boolean().nullable() })
 export type BaselineCell = z.infer<typeof cellSchema>
 

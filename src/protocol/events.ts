@@ -140,7 +140,7 @@ export const usageSchema = z.strictObject({
   tokens: z.number().int(),
   /** ms from the turn's start to its end */
   latencyMs: z.number(),
-  /** true where the backend gave no count and ours is a guess from the text */
+  /** true if the backend gave no count and ours is a guess from the text */
   estimated: z.boolean().optional(),
 })
 
@@ -167,7 +167,7 @@ export const doneEventSchema = z.strictObject({
   decision: decisionSchema,
   failover: failoverSchema.optional(),
   stopped: z.boolean().optional(),
-  /** absent where the backend told none */
+  /** absent if the backend told none */
   finishReason: finishReasonSchema.optional(),
   /** requests sent to backends for this turn: 1 without retry and failover */
   attempts: z.number().int().optional(),

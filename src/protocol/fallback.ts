@@ -31,7 +31,7 @@ export type Actor = z.infer<typeof actorSchema>
 const instant = z.string()
 const count = z.number().int().min(0)
 
-/** One mode's window. Times in ms, rates 0 to 1, all 0 where nothing was measured. A timeout is also an error. */
+/** One mode's window. Times in ms, rates 0 to 1, all 0 if nothing was measured. A timeout is also an error. */
 export const windowMetricsSchema = z.strictObject({
   total: count,
   success: count,
@@ -71,10 +71,10 @@ export const orgMetricsSchema = z.strictObject({
 })
 export type OrgMetricsView = z.infer<typeof orgMetricsSchema>
 
-/** For whom the automatic fallback is; null where there is none. */
+/** For whom the automatic fallback is; null if there is none. */
 const scopeFields = {
   scope: fallbackScopeSchema.nullable(),
-  /** of the orgs or agents; empty where it is for everybody */
+  /** of the orgs or agents; empty if it is for everybody */
   scopeIds: z.array(z.string()),
 }
 
@@ -223,8 +223,8 @@ export type RuntimeEventName = (typeof RUNTIME_EVENTS)[number]
 export const transitionEventSchema = transitionSchema.omit({ id: true })
 export type TransitionEvent = z.infer<typeof transitionEventSchema>
 /**
- * Data of `flags`: keys that changed; empty where the source does not tell which. With `edit`: an edit through this replica
- * was written, by whom and what; the same keys come once more, without it, when they are in force.
+ * Data of `flags`: keys that changed; empty if the source does not tell which. With `edit`: an edit through this replica
+ * was written, by whom and what; the same keys come once more, without it, when they are in effect.
  */
 export const flagsEventSchema = z.strictObject({
   at: instant,

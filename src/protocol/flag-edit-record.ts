@@ -3,7 +3,7 @@ import { instant } from './instant.js'
 
 /** An edit of the operators' file as it is kept and told: who, what, before → after. */
 
-/** One value that an edit changes. `before` and `after` are absent where there is nothing. */
+/** One value that an edit changes. `before` and `after` are absent if there is nothing. */
 export const flagChangeSchema = z.strictObject({
   /** of the document, as `flags.chat-execution-mode.defaultVariant` */
   path: z.string(),

@@ -31,7 +31,7 @@ export const flagEditSchema = z
     canaryPercent: percent.optional(),
     /** null: CHAT_RUNTIME_SHADOW_PERCENT decides again */
     shadowPercent: percent.nullable().optional(),
-    /** fields of the guardrails in force; all others stay */
+    /** fields of the guardrails in effect; all others stay */
     guardrails: z.record(z.string(), z.unknown()).optional(),
     fallbackPolicy: fallbackPolicySchema.optional(),
     /** null: all endpoints in their order */
@@ -69,9 +69,9 @@ export type OpsValues = z.infer<typeof opsValuesSchema>
 export const opsFileViewSchema = z.strictObject({
   /** CHAT_FLAGS_FILE */
   file: z.string(),
-  /** null where the file cannot be read as flags */
+  /** null if the file cannot be read as flags */
   values: opsValuesSchema.nullable(),
-  /** why, with the line where it has one; else null */
+  /** why, with the line if it has one; else null */
   fault: z.string().nullable(),
 })
 export type OpsFileView = z.infer<typeof opsFileViewSchema>
@@ -124,9 +124,9 @@ export const flagEditPreviewSchema = z.strictObject({
   changes: z.array(flagChangeSchema),
   /** of the file as it is: with it as `If-Match` the edit that was shown is the one that is made, or there is a 412 */
   etag: z.string(),
-  /** unified; empty where nothing changes, null where more than 1,000 lines do */
+  /** unified; empty if nothing changes, null if more than 1,000 lines do */
   diff: z.string().nullable(),
-  /** null where the journal cannot be read */
+  /** null if the journal cannot be read */
   effect: flagEditEffectSchema.nullable(),
   values: opsValuesSchema,
 })
@@ -134,7 +134,7 @@ export type FlagEditPreview = z.infer<typeof flagEditPreviewSchema>
 
 /** Answer of `PATCH /runtime/flags`. */
 export const flagEditAnswerSchema = z.strictObject({
-  /** empty where all was so already: then nothing was written */
+  /** empty if all was so already: then nothing was written */
   changes: z.array(flagChangeSchema),
   /** of the file as it is now, for the next `If-Match` */
   etag: z.string(),

@@ -127,7 +127,7 @@ export const chatCompletionChunkSchema = z.strictObject({
 })
 export type ChatCompletionChunk = z.infer<typeof chatCompletionChunkSchema>
 
-/** `code` is OpenAI's where it has one for the case, else one of ours: an execution's, or an API error's. */
+/** `code` is OpenAI's if it has one for the case, else one of ours: an execution's, or an API error's. */
 export const openAiErrorSchema = z.strictObject({
   error: z.strictObject({
     message: z.string(),

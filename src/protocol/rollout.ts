@@ -113,7 +113,7 @@ export const stageEvidenceSchema = z.strictObject({
   total: count,
   errors: count,
   timeouts: count,
-  /** ms; 0 where there is none */
+  /** ms; 0 if there is none */
   avgLatencyMs: z.number(),
 })
 export type StageEvidence = z.infer<typeof stageEvidenceSchema>
@@ -123,7 +123,7 @@ export const rolloutViewSchema = z.strictObject({
   state: rolloutStateSchema,
   /** share of the sessions that the rollout puts on the runtime now, of those it is for */
   percent: z.number().int(),
-  /** the present stage, counted from 1; null where there is none */
+  /** the present stage, counted from 1; null if there is none */
   stage: z.number().int().nullable(),
   /** null while there never was a rollout */
   plan: z.strictObject(planFields).nullable(),
@@ -136,12 +136,12 @@ export const rolloutViewSchema = z.strictObject({
   ...breachFields,
   /** a person's words */
   reason: z.string(),
-  /** of the present stage, on this replica; null where nothing is judged */
+  /** of the present stage, on this replica; null if nothing is judged */
   verdict: stageVerdictSchema.nullable(),
   evidence: stageEvidenceSchema,
   /** why it does not go on now; null: it does, or it is not running */
   waitsFor: rolloutWaitSchema.nullable(),
-  /** s until the stage's least time is over on this replica; null where none runs */
+  /** s until the stage's least time is over on this replica; null if none runs */
   secondsLeft: z.number().nullable(),
   /** one sentence: what it does, and what a person can do */
   summary: z.string(),

@@ -59,7 +59,7 @@ export const shadowDimensionReportSchema = z.strictObject({
   pairs: z.strictObject({ ab: count, aa: count }),
   /** of them those whose user left: the control's time is only known to be longer (estimated by Kaplan and Meier) */
   censored: z.strictObject({ ab: count, aa: count }),
-  /** candidate − control; null where it has no interval yet */
+  /** candidate − control; null if it has no interval yet */
   difference: estimateSchema.nullable(),
   /** of latencies: by how much the candidate takes longer, 0.2 = 20 %, from the mean of the log ratios */
   relative: estimateSchema.nullable(),
@@ -68,7 +68,7 @@ export const shadowDimensionReportSchema = z.strictObject({
   floorRelative: estimateSchema.nullable(),
   /** the difference less the floor's, which the verdict is about; relative for latencies, else in `unit` */
   net: estimateSchema.nullable(),
-  /** `same` means: `net` lies within ± this; null where nothing was measured */
+  /** `same` means: `net` lies within ± this; null if nothing was measured */
   margin: z.number().nullable(),
   verdict: shadowVerdictSchema,
   sentence: bilingualSchema,
@@ -140,7 +140,7 @@ export const shadowReportSchema = z.strictObject({
   }),
   /** of one interval, and of all verdicts of the report together */
   confidence: z.strictObject({ interval: z.number(), report: z.number() }),
-  /** newest first; only where the service keeps content */
+  /** newest first; only if the service keeps content */
   samples: z.array(shadowSampleSchema).optional(),
 })
 export type ShadowReport = z.infer<typeof shadowReportSchema>

@@ -68,7 +68,7 @@ export class LateWrites {
     this.#waiting.delete(local)
   }
 
-  /** Undefined where the database does not answer, or is known not to. */
+  /** Undefined if the database does not answer, or is known not to. */
   async tried<T>(work: () => Promise<T>): Promise<T | undefined> {
     if (!this.#isAvailable) return undefined
     try {

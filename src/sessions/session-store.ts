@@ -107,7 +107,7 @@ export interface SessionStore {
    * most; with `release` it is free at once.
    */
   finish(messageId: string, end: TurnEnd, release?: boolean): Promise<Keeping>
-  /** The session may take its next turn; of this one nothing more is kept, also where it cannot be told. */
+  /** The session may take its next turn; of this one nothing more is kept, also if it cannot be told. */
   release(messageId: string): Promise<void>
   /**
    * Marks the running turn for its replica to stop; frees the session of one whose replica is gone. `undefined` when the
@@ -125,7 +125,7 @@ export interface SessionStore {
   list(owner: SessionOwner, limit: number, before?: SessionPlace): Promise<readonly SessionSummary[]>
   /**
    * Erases the session with all its turns; one that still runs loses its session and is never kept.
-   * @returns false where the owner has no such session
+   * @returns false if the owner has no such session
    */
   delete(sessionId: string, owner: SessionOwner): Promise<boolean>
   close(): Promise<void>

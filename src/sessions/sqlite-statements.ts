@@ -250,7 +250,7 @@ export class SessionStatements {
 /** The place before all sessions there are. */
 const NEWEST: SessionPlace = { createdAt: Number.MAX_SAFE_INTEGER, sessionId: '' }
 
-/** What the answer takes of the history: 0 where nobody can see it, so that its turn is left out. */
+/** What the answer takes of the history: 0 if nobody can see it, so that its turn is left out. */
 const visibleSize = (text: string): number => (isBlank(text) ? 0 : text.length)
 
 function seen({ sessionId, messageId }: TurnRow, row: SqlRow | undefined): SeenReservation | undefined {

@@ -39,7 +39,7 @@ export function choicesOf(delta: object, finish: string | null, { contentForm }:
   return [{ index: 1, delta: { content: 'another' }, finish_reason: 'length' }, choice]
 }
 
-/** An error as one whole frame; undefined where it is the usual one. */
+/** An error as one whole frame; undefined if it is the usual one. */
 export function errorWire(form: Faults['errorForm'], code: string, message: string): string | undefined {
   const error = { message, type: 'server_error', code }
   switch (form) {

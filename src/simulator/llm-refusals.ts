@@ -12,7 +12,7 @@ interface Asked {
   readonly messages: readonly { readonly content: string }[]
 }
 
-/** Why a server with these faults does not answer the request; undefined where it does. */
+/** Why a server with these faults does not answer the request; undefined if it does. */
 export function refusalOf(request: ReceivedRequest, body: Asked, faults: Faults): Refusal | undefined {
   const { requireApiKey, requireQuery, refuseParameters = [], contextCharacters } = faults
   if (requireApiKey !== undefined && request.headers['api-key'] !== requireApiKey)

@@ -112,7 +112,7 @@ function faultsFor({ body }: ReceivedRequest, all: Faults): Faults {
   return rest
 }
 
-/** Sends the head; undefined where the answer is an error and there will be no stream. */
+/** Sends the head; undefined if the answer is an error and there will be no stream. */
 function begin(request: ReceivedRequest, response: ServerResponse, faults: Faults): ExecuteBody | undefined {
   const parsed = parseExecute(request.body)
   if (faults.status !== undefined) sendFault(response, faults.status)

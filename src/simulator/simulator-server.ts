@@ -32,7 +32,7 @@ export interface Simulator {
   close(): Promise<void>
 }
 
-/** What answers a request; faults are those in force when it came. */
+/** What answers a request; faults are those in effect when it came. */
 export type Handler = (
   request: ReceivedRequest,
   response: ServerResponse,

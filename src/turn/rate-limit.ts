@@ -25,7 +25,7 @@ export function createRateLimiter(perMinute: number, clock: Clock): RateLimiter 
       const bucket = buckets.get(user) ?? { tokens: perMinute, at: now }
       bucket.tokens = Math.min(perMinute, bucket.tokens + (now - bucket.at) * perMs)
       bucket.at = now
-      // Set anew: the map's order is then that of the last use, and the first key the one to forget.
+      // Set again: the map's order is then that of the last use, and the first key the one to forget.
       buckets.delete(user)
       buckets.set(user, bucket)
       const oldest = buckets.size > MAX_USERS ? buckets.keys().next().value : undefined

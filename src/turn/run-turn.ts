@@ -75,7 +75,7 @@ async function answerTurn(
     turnBroke(logger, { ...who, error: errorText(thrown) })
     const broken = { ...NOT_STARTED, executionMode: decision.mode, phase: 'streaming' } as const
     const kept = await keepTurn(broken, running)
-    // Nothing where the turn had its end already.
+    // Nothing if the turn had its end already.
     reader.end(broken, kept, facts())
     await releaseSession('unknown', running)
   } finally {

@@ -15,11 +15,11 @@ class SqliteGone extends Error {
 
 /**
  * The connection to a file that may be moved away, replaced, or lost for a while. SQLite itself would go on writing to the
- * file that nobody finds any more. One that is missing is never created anew here: it may come back with what is in it.
+ * file that nobody finds any more. One that is missing is never created again here: it may come back with what is in it.
  */
 export class LastingConnection {
   #connection: Connection
-  /** another for each connection: statements are prepared anew */
+  /** another for each connection: statements are prepared again */
   #epoch = 0
   #identity: string | undefined
   #lookedAt = performance.now()

@@ -28,7 +28,7 @@ export interface SqliteDatabase {
   /** Reads of one instant, whatever others write meanwhile; takes no lock. */
   snapshot<T>(work: () => T): T
   /**
-   * Empties the write-ahead log where nobody reads or writes (for a moment of quiet); does nothing where somebody does, or
+   * Empties the write-ahead log where nobody reads or writes (for a moment of quiet); does nothing if somebody does, or
    * where it is empty already. Waits at most as long as any call.
    */
   truncateLog(): void
@@ -145,7 +145,7 @@ function migrate(database: SqliteDatabase, path: string, { room, migrations }: S
       )
     }
     for (const script of migrations.slice(version)) database.exec(script)
-    // Also where nothing is new: a file that cannot be written shows at the start, not at the first turn.
+    // Also if nothing is new: a file that cannot be written shows at the start, not at the first turn.
     database.prepare('INSERT OR REPLACE INTO schema_versions VALUES (?, ?)').run(room, migrations.length)
   })
 }

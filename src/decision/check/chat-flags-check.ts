@@ -79,7 +79,7 @@ interface ValueFindings {
   readonly faults: readonly { readonly path: JSONPath; readonly message: string }[]
   /** fields that are ignored, as dotted paths */
   readonly unknown: readonly string[]
-  /** what the schema made of it, or of its fields that are not wrong; absent where nothing could be made of it */
+  /** what the schema made of it, or of its fields that are not wrong; absent if nothing could be made of it */
   readonly parsed?: unknown
 }
 

@@ -12,7 +12,7 @@ export interface FlagIssue {
   readonly message: string
   /** an `error` is refused by a daemon, a provider or this service, or means something else than what is written; a `warning` is only odd */
   readonly severity: 'error' | 'warning'
-  /** what an error keeps from being taken over: the whole file, one flag of it, or nothing: it is in force as written */
+  /** what an error keeps from being taken over: the whole file, one flag of it, or nothing: it is in effect as written */
   readonly refuses: 'file' | 'flag' | 'nothing'
 }
 

@@ -10,7 +10,7 @@ type Compiled = ReadonlyMap<string, FeatureFlag>
 
 /** What became of one content of a flag file. */
 export type Loaded =
-  /** In force. `refusedFlags` are those whose new text is wrong: their last good one stays (or none, where there was none). */
+  /** In effect. `refusedFlags` are those whose new text is wrong: their last good one stays (or none, if there was none). */
   | {
       readonly kind: 'loaded'
       readonly flags: Compiled
@@ -20,7 +20,7 @@ export type Loaded =
   /** Nothing of it is taken over. */
   | { readonly kind: 'refused'; readonly issues: readonly FlagIssue[] }
 
-/** Validates strictly and compiles; `last` are the flags in force. Pure. */
+/** Validates strictly and compiles; `last` are the flags in effect. Pure. */
 export function loadFlags(content: FlagFileContent, kind: FlagFileKind, last: Compiled): Loaded {
   if (content.kind !== 'text') return { kind: 'refused', issues: [unreadable(content)] }
   const issues = checkFlagDocument(content.text, kind).filter(({ severity }) => severity === 'error')

@@ -37,7 +37,7 @@ const SETTINGS = {
 /**
  * Resolvers `in-process` (evaluates here what flagd's sync stream sends) and `rpc` (asks flagd each time).
  * What is missing in the provider is reached by name in its (pinned) inside; a test holds each. `onConfiguration` hears of
- * each configuration that came `in-process`, and because of what it was refused (`undefined`: it is in force).
+ * each configuration that came `in-process`, and because of what it was refused (`undefined`: it is in effect).
  */
 export function connectFlagd(
   resolverType: 'in-process' | 'rpc',

@@ -1,6 +1,6 @@
 /** answers missed, without a quiet time between them, before it is told */
 const TOLD_AT = 5
-/** ms without a missed answer that begin the count anew */
+/** ms without a missed answer that begin the count again */
 const QUIET_MS = 10_000
 /** ms without a missed answer until it counts as over */
 const OVER_MS = 60_000

@@ -18,7 +18,7 @@ import { silentSdkLogger } from '../sdk-logger.js'
 import { FlagFile, type Reception } from './flag-file.js'
 import { troubleFaults } from './flag-file-trouble.js'
 
-/** One of the two files, with the flags of it that are in force. */
+/** One of the two files, with the flags of it that are in effect. */
 interface Source {
   readonly kind: FlagFileKind
   readonly file: FlagFile
@@ -38,15 +38,15 @@ export interface FileProviderOptions {
   readonly faults: FlagFaults
   /** default: from the disk */
   readonly readFlagFile?: (path: string) => Promise<FlagFileContent>
-  /** Told of each content of the operators' file that is in force; `isWhole`: no flag of it is refused. */
+  /** Told of each content of the operators' file that is in effect; `isWhole`: no flag of it is refused. */
   onOpsLoaded(text: string, isWhole: boolean): void
-  /** Told after the new flags are in force. */
+  /** Told after the new flags are in effect. */
   onChange(file: string, keys: readonly string[]): void
 }
 
 /**
  * Resolver `file`: both flag files, evaluated here by flagd-core and watched. A content that is refused leaves that
- * file's last good flags in force; a file that never was good has none, so its flags take their code defaults.
+ * file's last good flags in effect; a file that never was good has none, so its flags take their code defaults.
  */
 export class FileProvider implements Provider {
   readonly metadata = { name: 'chat-cutover-file' } as const
@@ -93,7 +93,7 @@ export class FileProvider implements Provider {
     return this.#sources.some((source) => source.kind === kind && source.known)
   }
 
-  /** Whether what is in force for this flag is older than its file. */
+  /** Whether what is in effect for this flag is older than its file. */
   isStale(key: string): boolean {
     return this.#stale.has(key)
   }
@@ -150,7 +150,7 @@ export class FileProvider implements Provider {
     return source
   }
 
-  /** Good content is in force at once; a refusal is told only when the content stays (an editor may be in mid-save). */
+  /** Good content is in effect at once; a refusal is told only when the content stays (an editor may be in mid-save). */
   #take(source: Source, content: FlagFileContent, settled: boolean): Reception {
     const loaded = loadFlags(content, source.kind, source.flags)
     if (loaded.kind === 'refused' && !settled) return 'doubtful'

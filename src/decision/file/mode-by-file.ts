@@ -8,7 +8,7 @@ import { silentSdkLogger } from '../sdk-logger.js'
 import { parseMode } from '../values/flag-result.js'
 
 /**
- * Which mode the operators' file gives a caller, with the environment's say where it has none: as a turn is decided while
+ * Which mode the operators' file gives a caller, with the environment's say if it has none: as a turn is decided while
  * no override is on. Pure.
  */
 export function modeByFile(

@@ -18,7 +18,7 @@ const MAX_CHARACTERS = 1_000_000
 const RETRY_MS = 250
 
 /**
- * The operators' flags as they were good last, from the database: in force where a start finds their source broken or away.
+ * The operators' flags as they were good last, from the database: in effect where a start finds their source broken or away.
  * A session's, an org's and anybody's values of this process go before them.
  */
 export class KeptFlags {
@@ -52,14 +52,14 @@ export class KeptFlags {
       }
   }
 
-  /** Where the flags in force come from; `isSourceKnown`: their own source was read. */
+  /** Where the flags in effect come from; `isSourceKnown`: their own source was read. */
   origin(isSourceKnown: boolean): FlagsOrigin {
     if (isSourceKnown) return 'source'
     if (!this.#isRead) return 'unread'
     return this.#core === undefined ? 'nothing' : 'kept'
   }
 
-  /** While they are in force: a fault for whoever looks at the status. */
+  /** While they are in effect: a fault for whoever looks at the status. */
   fault(where: string, isSourceKnown: boolean): FaultFound[] {
     if (this.origin(isSourceKnown) !== 'kept' || this.#at === undefined) return []
     const at = new Date(this.#at).toISOString()
@@ -136,7 +136,7 @@ export class KeptFlags {
   }
 }
 
-/** One flag of it that is refused would be missing at the next start, though its last good value is in force now. */
+/** One flag of it that is refused would be missing at the next start, though its last good value is in effect now. */
 function isGood(text: string): boolean {
   return !checkFlagDocument(text, 'ops').some(isRefusing)
 }

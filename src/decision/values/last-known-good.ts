@@ -12,7 +12,7 @@ import { NewestValues, type OrDefault, type SessionValues } from './newest-value
 const CAPACITY = 10_000
 
 /**
- * What was last in force, for the time when the flags are away: by org and targeting key (the session), for targeting may
+ * What was last in effect, for the time when the flags are away: by org and targeting key (the session), for targeting may
  * give each its own. A session never answered takes what is newest of its org, then of anybody. So does a refused object
  * (guardrails and route of the org, the profile of the agent).
  */

@@ -4,14 +4,14 @@ import type { FlagFaults } from '../flag-faults.js'
 import { guardrailsSchema } from '../guardrails.js'
 import { llmRouteSchema } from '../llm-route.js'
 
-/** ms without a finding after which a flag counts as mended even though no change of the flags was announced */
+/** ms without a finding after which a flag counts as fixed even though no change of the flags was announced */
 const QUIET_MS = 10_000
 /** unknown fields named in one message */
 const NAMED = 10
 
 /**
  * Flags whose value was refused for some turn, or had fields that nobody knows. One org's bad variant must not be told and
- * mended by turns, so a fault is mended by a good value only after the flags changed, or when nothing was found for a while.
+ * fixed by turns, so a fault is fixed by a good value only after the flags changed, or when nothing was found for a while.
  */
 export class RefusedFlags {
   /** by the source of the fault */
@@ -23,7 +23,7 @@ export class RefusedFlags {
     private readonly clock: Clock,
   ) {}
 
-  /** The flags changed: the next good value mends. */
+  /** The flags changed: the next good value ends its fault. */
   flagsChanged(): void {
     this.#generation += 1
   }

@@ -217,7 +217,7 @@ export class TurnFlagValues {
     return kept === 'code_default' ? this.defaults.profile : kept
   }
 
-  /** What was good in an earlier run; nothing where that was not kept, or is not good any more. */
+  /** What was good in an earlier run; nothing if that was not kept, or is not good any more. */
   #keptOf<T>(
     details: EvaluationDetails<FlagValue> | undefined,
     parse: (raw: unknown) => Parsed<T>,

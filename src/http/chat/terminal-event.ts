@@ -11,7 +11,7 @@ export interface TerminalFacts extends TurnFacts {
 }
 
 /**
- * The one event that ends the stream; undefined where no reader is left to get it.
+ * The one event that ends the stream; undefined if no reader is left to get it.
  * A `done` promises that the answer is in the history, or says `history: unavailable`.
  */
 export function terminalEvent(

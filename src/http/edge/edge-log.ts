@@ -18,7 +18,7 @@ export function edgeFailed(logger: Logger, event: { error: string }): void {
   guarded(logger, 'log', () => logger.error(event, 'request edge failed'))
 }
 
-/** Keys are fetched again in the background; the old ones stay in force. */
+/** Keys are fetched again in the background; the old ones stay in effect. */
 export function keysNotRefreshed(logger: Logger, event: { error: string }): void {
   guarded(logger, 'log', () => logger.warn(event, 'token keys not refreshed'))
 }

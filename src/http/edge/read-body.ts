@@ -31,7 +31,7 @@ export async function readJson(ctx: Context, limits: BodyLimits): Promise<unknow
 }
 
 /**
- * The body as JSON, or undefined where there is none or an empty one; that needs no content type.
+ * The body as JSON, or undefined if there is none or an empty one; that needs no content type.
  * @throws Problem 400, 413 or 415
  */
 export async function readOptionalJson(ctx: Context, limits: BodyLimits): Promise<unknown> {

@@ -29,7 +29,7 @@ interface Editing extends Pick<AppDeps, 'opsFile' | 'flags' | 'clock'> {
   readonly config: Pick<AppDeps['config'], 'codeDefaults' | 'llm'>
 }
 
-/** `If-Match: *` begins anew where an editor was faster; so often at most */
+/** `If-Match: *` starts again where an editor was faster; so often at most */
 const TRIES = 5
 
 /** What the edit would make of the file as it is now. @throws Problem 409, 412, 422 or 503 */

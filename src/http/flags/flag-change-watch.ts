@@ -7,7 +7,7 @@ const IN_FORCE_MS = 2_000
 
 /** Sees which flags their source tells of, from its making until `stop`. */
 export interface ChangeWatch {
-  /** True once all of them were told; false where they were not within two seconds. */
+  /** True once all of them were told; false if they were not within two seconds. */
   saw(keys: readonly string[]): Promise<boolean>
   stop(): void
 }

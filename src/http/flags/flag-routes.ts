@@ -105,7 +105,7 @@ export function mountFlagRoutes(
   })
 }
 
-/** An edit can be judged without: null where the journal cannot be read. */
+/** An edit can be judged without: null if the journal cannot be read. */
 async function effectOf(
   plan: PlannedEdit,
   deps: AppDeps,

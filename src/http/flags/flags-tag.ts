@@ -18,7 +18,7 @@ export function contentTag(stored: Stored): string {
 }
 
 /**
- * The contents that `If-Match` names; undefined where there is no such header. Weak tags count: proxies that compress make
+ * The contents that `If-Match` names; undefined if there is no such header. Weak tags count: proxies that compress make
  * them so, and the first part compares the bytes of the file.
  */
 export function matchesOf(header: string): Matches | undefined {

@@ -20,7 +20,7 @@ export class MemoryEntries<T extends { readonly at: number }> {
     return this.#entries.some(test)
   }
 
-  /** Puts another in the place of the newest that passes the test; false where none does. */
+  /** Puts another in the place of the newest that passes the test; false if none does. */
   replace(test: (entry: T) => boolean, other: (entry: T) => T): boolean {
     const at = this.#entries.findLastIndex(test)
     const found = this.#entries[at]

@@ -166,7 +166,7 @@ export class JournalStatements {
     return this.#contents.all(controlMode, from, to, ...picked, limit)
   }
 
-  /** Wall ms of the newest entry, of whatever kind; undefined where there is none. */
+  /** Wall ms of the newest entry, of whatever kind; undefined if there is none. */
   newestAt(): number | undefined {
     const at = this.#newestAt.get()?.[0]
     return typeof at === 'number' ? at : undefined

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../core/clock.js'
 
 export interface PruningOptions {
   readonly clock: Clock
-  /** One table each: deletes a small step of what is beyond its bounds; true where there is more. Never throws. */
+  /** One table each: deletes a small step of what is beyond its bounds; true if there is more. Never throws. */
   readonly steps: readonly (() => boolean)[]
   /** Called at the end of each round that left nothing to delete. Must not throw. */
   onQuiet?(): void

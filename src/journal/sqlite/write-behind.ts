@@ -110,7 +110,7 @@ export class WriteBehind<T> {
     return true
   }
 
-  /** The newest of the lowest rank below; -1 where there is none. */
+  /** The newest of the lowest rank below; -1 if there is none. */
   #cheapest(rank: number): number {
     let victim = -1
     let lowest = rank
@@ -123,7 +123,7 @@ export class WriteBehind<T> {
     return victim
   }
 
-  /** One transaction. False where it is better to wait before the next. */
+  /** One transaction. False if it is better to wait before the next. */
   #round(): boolean {
     const batch = this.#waiting.slice(0, this.#singly > 0 ? 1 : this.#batchSize())
     try {

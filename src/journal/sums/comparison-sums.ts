@@ -69,7 +69,7 @@ class KindSummer {
   readonly #codes = { control: new Map<string, number>(), candidate: new Map<string, number>() }
   #fenceViolations = 0
 
-  /** False where this version does not understand it. */
+  /** False if this version does not understand it. */
   add(facts: readonly unknown[]): boolean {
     const control = facts[PLACE.control + SIDE_PLACE.result]
     const candidate = facts[PLACE.candidate + SIDE_PLACE.result]

@@ -27,7 +27,7 @@ export class DropMinutes {
     private readonly onEnd: () => void,
   ) {}
 
-  /** False where it could not be counted. */
+  /** False if it could not be counted. */
   add(drop: DroppedShadow): boolean {
     const entry = dropEntry(drop, MINUTE_MS)
     if (entry === undefined) return false

@@ -28,7 +28,7 @@ export type Rest =
 export const WORKING: Rest = { kind: 'working', failures: 0 }
 
 /**
- * What a turn may do: `free` ask; `probe` ask, as the only one; `early` as `probe`, but only where no other endpoint is left,
+ * What a turn may do: `free` ask; `probe` ask, as the only one; `early` as `probe`, but only if no other endpoint is left,
  * since the rest is not over; `no` leave it alone.
  */
 export type Permission = 'free' | 'probe' | 'early' | 'no'

@@ -85,7 +85,7 @@ export class LlmGate {
     return this.#hold.secondsFor(this.#waiting.count(route, 'place'), this.#places.most(route))
   }
 
-  /** Takes one retry out of the endpoint's budget, where it has one left and does not rest after failures. */
+  /** Takes one retry out of the endpoint's budget, if it has one left and does not rest after failures. */
   takeRetry(endpoint: string): boolean {
     const rest = this.#rest(endpoint)
     return (rest.kind === 'working' || rest.asked) && this.#takeOfBudget(endpoint)

@@ -58,7 +58,7 @@ function mayGoAway({ code, httpStatus, rejected }: FailedRequest): boolean {
   return httpStatus !== undefined && (httpStatus === 408 || httpStatus === 429 || httpStatus >= 500)
 }
 
-/** ms until the retry; none where the server wants to be left alone for longer, or does not say how long. */
+/** ms until the retry; none if the server wants to be left alone for longer, or does not say how long. */
 function delayOf({ httpStatus, retryAfterMs }: FailedRequest, random: number): number | undefined {
   const jitterMs = (MOST_DELAY_MS - LEAST_DELAY_MS) * random
   if (httpStatus !== 429) return LEAST_DELAY_MS + jitterMs

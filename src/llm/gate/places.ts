@@ -31,7 +31,7 @@ export class Places {
     return most === undefined || this.taken(name) < Math.min(most - 1, Math.floor(most * SHADOWS_SHARE))
   }
 
-  /** Only where it is free. */
+  /** Only if it is free. */
   take(name: string): void {
     this.#taken.set(name, this.taken(name) + 1)
   }

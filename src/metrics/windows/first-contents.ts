@@ -3,7 +3,7 @@ import { nearestRank } from './latency-sketch.js'
 /** The time to the first content of some executions: those that got any. */
 export interface FirstContent {
   readonly samples: number
-  /** ms, by nearest rank; 0 where there are none */
+  /** ms, by nearest rank; 0 if there are none */
   readonly p95Ms: number
 }
 

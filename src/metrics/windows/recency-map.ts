@@ -23,7 +23,7 @@ export class RecencyMap<V> {
     return this.#nodes.get(key)?.value
   }
 
-  /** Counts as a use; makes the value where there is none. */
+  /** Counts as a use; makes the value if there is none. */
   use(key: string, make: () => V): V {
     const known = this.#nodes.get(key)
     if (known !== undefined && known === this.#newest) return known.value

@@ -58,7 +58,7 @@ export class WindowCounts {
 
 const micros = (ms: number): number => Math.round(boundedMs(ms) * 1000)
 
-/** ms by rank (0 to 1); 0 where there is nothing */
+/** ms by rank (0 to 1); 0 if there is nothing */
 export type Quantile = (p: number) => number
 
 /** The window as the API shows it: rates unrounded, times by `roundMs`, all zero for an empty one. */

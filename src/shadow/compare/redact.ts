@@ -104,7 +104,7 @@ function numberAt(pieces: readonly string[], from: number): { kind: string; last
   let last = from
   let digits = pieces[from]?.length ?? 0
   for (; last + 2 <= most && digits <= MOST_DIGITS; last += 2) digits += pieces[last + 2]?.length ?? 0
-  // Joined only where it may be a number at all.
+  // Joined only if it may be a number at all.
   for (; last >= from && digits >= least; last -= 2) {
     const kind = kindOf(pieces.slice(from, last + 1).join(''))
     if (kind !== undefined) return { kind, last }

@@ -26,7 +26,7 @@ interface Curve {
   readonly steps: readonly Step[]
   readonly bins: readonly TimeBin[]
   readonly n: number
-  /** share that outlasted all that was seen; 0 where the longest time seen is a whole one */
+  /** share that outlasted all that was seen; 0 if the longest time seen is a whole one */
   readonly tail: number
   /** the longest time seen */
   readonly longest: number
@@ -156,14 +156,14 @@ function areasBehind(steps: readonly Step[], end: number): number[] {
   return areas.reverse()
 }
 
-/** ms that the share `p` (0 to 1) of the controls did not outlast; undefined where so many users left that nobody knows. */
+/** ms that the share `p` (0 to 1) of the controls did not outlast; undefined if so many users left that nobody knows. */
 export function controlQuantile({ pairs }: TimeSums, p: number): number | undefined {
   const { steps } = curveOf(pairs, 'ln')
   const step = steps.find(({ after }) => after <= 1 - p + ROUNDING)
   return step && Math.exp(step.value)
 }
 
-/** ms that the share `p` of the candidates did not outlast; undefined where there are none. */
+/** ms that the share `p` of the candidates did not outlast; undefined if there are none. */
 export function candidateQuantile({ candidate }: TimeSums, p: number): number | undefined {
   let left = candidate.reduce((sum, { n }) => sum + n, 0) * p - ROUNDING
   const found = candidate.find((bin: CandidateBin) => {
@@ -173,7 +173,7 @@ export function candidateQuantile({ candidate }: TimeSums, p: number): number | 
   return found && Math.exp(found.ln / found.n)
 }
 
-/** ln ms of the slowest candidates; undefined where there are none */
+/** ln ms of the slowest candidates; undefined if there are none */
 export function longestCandidate({ candidate }: TimeSums): number | undefined {
   const last = candidate.at(-1)
   return last && last.ln / last.n

@@ -34,7 +34,7 @@ function doubtOf({ check, chiSquare, critical, shares }: RatioCheck): Bilingual 
   }
 }
 
-/** How many turns are known in part alone; nothing where no user left. */
+/** How many turns are known in part alone; nothing if no user left. */
 export function leftText({
   pairs,
   left,
@@ -54,7 +54,7 @@ export function leftText({
   }
 }
 
-/** Said only where more turns were dropped than compared: then the pairs are a choice, and by what they were chosen. */
+/** Said only if more turns were dropped than compared: then the pairs are a choice, and by what they were chosen. */
 export function droppedText({
   pairs,
   left,

@@ -12,7 +12,7 @@ import { meansOf, pairedNumbers } from './paired-numbers.js'
 import { INTERVAL_CONFIDENCE } from './report-rules.js'
 import { type Estimate, LEAST_SAMPLE, type Mean, meanEstimate, welchEstimate } from './statistics.js'
 
-/** One time of both kinds of pairs; undefined where there are too few. */
+/** One time of both kinds of pairs; undefined if there are too few. */
 export interface MeasuredTimes {
   readonly means: { readonly control: number | null; readonly candidate: number | null }
   readonly pairs: { readonly ab: number; readonly aa: number }
@@ -68,7 +68,7 @@ export function censoredTimes(ab: TimeSums, aa: TimeSums): MeasuredTimes {
   }
 }
 
-/** Undefined where too few controls ended by themselves. */
+/** Undefined if too few controls ended by themselves. */
 function censoredMean(times: TimeSums, horizon: number): Mean | undefined {
   return endedIn(times) < LEAST_SAMPLE ? undefined : censoredDifference(times, 'ln', horizon)?.difference
 }

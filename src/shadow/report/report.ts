@@ -24,7 +24,7 @@ export interface ReportSubject {
   readonly control: ExecutionMode
   /** selected turns without a comparison; a reason that is absent is none */
   readonly dropped: DropSums
-  /** only where content is kept */
+  /** only if content is kept */
   readonly contents?: readonly ComparisonContent[]
 }
 

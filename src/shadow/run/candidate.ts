@@ -21,7 +21,7 @@ export interface Candidate {
 export interface CandidateEnd {
   readonly outcome: Outcome
   readonly observer: Observer
-  /** spent: prompt and answer, estimated where the backend does not count; 0 where nothing came back */
+  /** spent: prompt and answer, estimated where the backend does not count; 0 if nothing came back */
   readonly tokens: number
   /** of a runtime alone; an LLM calls nothing */
   readonly fenceViolations: number

@@ -12,7 +12,7 @@ export interface ControlHealthDeps {
   /** the automatic layer is `normal`, and this replica is not isolated */
   fallbackNormal(): boolean
   tallies(mode: ExecutionMode): readonly ControlTally[]
-  /** guardrails in force; `errorRate` 0 to 1 */
+  /** guardrails in effect; `errorRate` 0 to 1 */
   guardrails(): { readonly errorRate: number; readonly minSamples: number }
 }
 

@@ -36,7 +36,7 @@ export interface ShadowHandle {
 export interface ShadowRunner {
   /**
    * To be called before the turn's own request is made. The candidate starts in a later round of the event loop than the one
-   * in which that was told to be on its way, or to have failed. Undefined where the turn is not selected, or is dropped at
+   * in which that was told to be on its way, or to have failed. Undefined if the turn is not selected, or is dropped at
    * once. Never throws.
    * @param limits of the turn; they bind its candidate too
    */
@@ -345,7 +345,7 @@ class Runner implements ShadowRunner {
     this.#countDrop(pair.turn, pair.control, pair.at, reason, pair.kind)
   }
 
-  /** @param known what the turn was taken for; absent where it was not taken */
+  /** @param known what the turn was taken for; absent if it was not taken */
   #countDrop(
     turn: Turn,
     controlMode: ExecutionMode,

@@ -60,7 +60,7 @@ export class DirectoryWatch {
     this.#onEvent = onEvent
   }
 
-  /** Watches exactly these from now on. A directory made anew under its old name is watched anew. */
+  /** Watches exactly these from now on. A directory made again under its old name is watched again. */
   cover(directories: ReadonlySet<string>): void {
     for (const [directory, { inode }] of this.#watched) {
       if (!directories.has(directory) || inodeOf(directory) !== inode) this.#drop(directory)

@@ -65,7 +65,7 @@ export class PingPolicy {
     if (frames.some(({ type }) => type === TYPE.data || type === TYPE.headers)) this.#answered = true
   }
 
-  /** Frames of the client; true where it pinged too often. */
+  /** Frames of the client; true if it pinged too often. */
   isTooMany(frames: readonly FrameHead[], now: number): boolean {
     for (const frame of frames) if (isPing(frame)) this.#ping(now)
     return this.#strikes > MAX_STRIKES

@@ -99,7 +99,7 @@ export class FlagdService {
     else streams.open(call, first)
   }
 
-  /** Answers when it is due, under the faults in force by then. */
+  /** Answers when it is due, under the faults in effect by then. */
   #answer<T>(answer: sendUnaryData<T>, produce: () => Result<T>): void {
     const send = () => {
       const result = this.#faults.unavailable ? { ok: false as const, ...UNAVAILABLE } : produce()

@@ -10,7 +10,7 @@ interface StoredFlag extends SourceFlag {
 
 /**
  * All flags of all sources. As in flagd one key is held once: of two sources the later one wins, and what it
- * takes away again stays missing until the earlier source is read anew.
+ * takes away again stays missing until the earlier source is read again.
  */
 export class FlagdStore {
   readonly #sources: readonly string[]

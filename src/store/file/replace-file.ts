@@ -72,7 +72,7 @@ async function writeTemporary({ path, text, temporary, gate }: Replacement): Pro
   }
 }
 
-/** False where a file is there by now that was missing. */
+/** False if a file is there by now that was missing. */
 async function takePlace({ path, expected, temporary, aside, gate }: Replacement): Promise<boolean> {
   if (aside !== undefined && expected !== 'missing') {
     await gate('keep_aside', aside)
@@ -94,7 +94,7 @@ async function copyAside(path: string, aside: string): Promise<void> {
   if ((await hardLink(path, aside)) !== 'linked') await copyFile(path, aside, constants.COPYFILE_EXCL)
 }
 
-/** False where something is there by now. */
+/** False if something is there by now. */
 async function putNew(temporary: string, path: string): Promise<boolean> {
   const result = await hardLink(temporary, path)
   if (result === 'unsupported') await rename(temporary, path)

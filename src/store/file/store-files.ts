@@ -28,7 +28,7 @@ export async function storeFiles(path: string): Promise<StoreFiles> {
   return { directory, override, lease, lock: join(directory, `${stem}.lock`), stem }
 }
 
-/** As `realpath`, also where the last link leads to a file that is not there yet. */
+/** As `realpath`, also if the last link leads to a file that is not there yet. */
 async function realFile(path: string): Promise<string> {
   try {
     return await realpath(path)

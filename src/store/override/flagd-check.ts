@@ -11,7 +11,7 @@ const silent: SdkLogger = { error: nothing, warn: nothing, info: nothing, debug:
 /** As ajv describes what does not match; flagd-core puts them as JSON into its message. */
 const schemaErrorsSchema = z.array(z.object({ instancePath: z.string(), message: z.string() })).nonempty()
 
-/** Why flagd would refuse the document, with the JSON pointer of the place; nothing where it takes it. */
+/** Why flagd would refuse the document, with the JSON pointer of the place; nothing if it takes it. */
 export function flagdRefusal(
   text: string,
 ): { readonly pointer: string; readonly message: string } | undefined {

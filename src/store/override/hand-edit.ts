@@ -53,7 +53,7 @@ function targetOf(
   return others === 'off' || (known !== undefined && leavesToAuto(others, known)) ? target : whole
 }
 
-/** Whether all others are left to the automatic layer. A plain `on` says so only where we wrote it ourselves. */
+/** Whether all others are left to the automatic layer. A plain `on` says so only if we wrote it ourselves. */
 function leavesToAuto(others: Json, { auto, manual }: Layers): boolean {
   const isAutoPart = canonicalJson(others) === canonicalJson(autoPart(auto))
   return isAutoPart && (others !== 'on' || manual.scope === 'orgs')

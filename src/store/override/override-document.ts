@@ -59,7 +59,7 @@ function tellsTheRule(told: Override, checksum: string): boolean {
   return sameRule(flagChecksum({ ...flagRule(told) }), checksum)
 }
 
-/** Nobody has written it yet: nothing is in force, and nobody signed it. */
+/** Nobody has written it yet: nothing is in effect, and nobody signed it. */
 function isTemplate({ auto, manual, trips, revision }: Override, checksum: Json | undefined): boolean {
   return (
     checksum === undefined &&

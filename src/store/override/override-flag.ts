@@ -44,7 +44,7 @@ function targetingOf(auto: AutoLayer, manual: ManualLayer): JsonObject | undefin
   }
 }
 
-/** Nothing where the default variant says it all. */
+/** Nothing if the default variant says it all. */
 function autoTargeting(auto: AutoLayer): JsonObject | undefined {
   const part = autoPart(auto)
   return isObject(part) ? part : undefined

@@ -154,7 +154,7 @@ export function readManualWords(metadata: unknown): { readonly reason: string; r
   return parsed.success ? manualWords(parsed.data) : { reason: '' }
 }
 
-/** `undefined` where there is no whole number from 0 on. */
+/** `undefined` if there is no whole number from 0 on. */
 export function readRevision(metadata: unknown): number | undefined {
   const parsed = z.object({ revision: countSchema }).safeParse(metadata)
   return parsed.success ? parsed.data.revision : undefined

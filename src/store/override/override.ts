@@ -49,7 +49,7 @@ export type ManualLayer =
       readonly until?: number
     }
 
-/** All that the flag `chat-runtime-fallback` says. The flag in force is the union of both layers. */
+/** All that the flag `chat-runtime-fallback` says. The flag in effect is the union of both layers. */
 export interface Override {
   readonly auto: AutoLayer
   readonly manual: ManualLayer

@@ -45,7 +45,7 @@ function share(percent: number): JsonObject {
   }
 }
 
-/** The share that a targeting gives to those the plan is for; undefined where it has another form. */
+/** The share that a targeting gives to those the plan is for; undefined if it has another form. */
 export function percentIn(plan: RolloutPlan, targeting: JsonObject): number | undefined {
   const written = canonicalJson(targeting)
   for (let percent = 0; percent <= 100; percent += 1)

@@ -74,7 +74,7 @@ const metadataSchema = z.object({
 })
 type Metadata = z.infer<typeof metadataSchema>
 
-/** The rollout that metadata tells of; undefined where anything that the state needs is missing or wrong. */
+/** The rollout that metadata tells of; undefined if anything that the state needs is missing or wrong. */
 export function readRolloutMetadata(metadata: unknown): Rollout | undefined {
   const parsed = metadataSchema.safeParse(metadata)
   if (!parsed.success) return undefined
@@ -131,7 +131,7 @@ function breachIn({ cause, value, threshold }: Metadata): Breach | undefined {
   return { cause, value, threshold }
 }
 
-/** `undefined` where there is no whole number from 0 on. */
+/** `undefined` if there is no whole number from 0 on. */
 export function readRolloutRevision(metadata: unknown): number | undefined {
   const parsed = metadataSchema.pick({ revision: true }).safeParse(metadata)
   return parsed.success ? parsed.data.revision : undefined
