@@ -24,6 +24,7 @@ import { mountConsoleRoutes } from './http/pages/console-routes.js'
 import { mountBaselineRoutes } from './http/reports/baseline-routes.js'
 import { createReports } from './http/reports/reports.js'
 import { mountShadowRoutes } from './http/reports/shadow-routes.js'
+import { traceRequests } from './http/trace-requests.js'
 import { API_PREFIX } from './protocol/api.js'
 import { OPENAI_PREFIX } from './protocol/openai.js'
 import { createLimits } from './turn/limits.js'
@@ -51,6 +52,7 @@ export function createApp(deps: AppDeps): Koa {
 
   const app = new Koa()
   app.use(requestId(deps.ids))
+  app.use(traceRequests(deps))
   app.use(countRequests(deps))
   // Outside of the errors: a page must be able to read those too.
   if (deps.config.corsOrigins.length > 0) app.use(allowOrigins(deps.config.corsOrigins))

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { z } from 'zod'
 import { LOG_LEVELS, type LogLevel } from './core/logger.js'
+import { readTracingSettings, type TracingSettings } from './core/tracing/tracing-settings.js'
 import { type LlmEndpoint, type LlmEndpoints, llmEndpoint } from './llm/endpoint.js'
 import { loadEndpoints } from './llm/load-endpoints.js'
 import { EXECUTION_MODES, type ExecutionMode } from './protocol/modes.js'
@@ -86,6 +87,8 @@ export interface Config {
     /** CHAT_NOTIFY_SECRET: signs each notification */
     readonly secret?: string
   }
+  /** OTEL_EXPORTER_OTLP_ENDPOINT and the like: where spans go; absent: nowhere */
+  readonly tracing?: TracingSettings
 }
 
 /** The environment's say where the flags have none. */
@@ -257,13 +260,16 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   )
   const parsed = environmentSchema.safeParse(given)
   const llm = directLlm(given)
+  const tracing = readTracingSettings(given)
   const faults = [
     ...(parsed.success ? [] : parsed.error.issues.map((issue) => describeIssue(issue, given))),
     ...llm.faults,
     ...keyFaults(given),
+    ...tracing.faults,
   ]
   if (!parsed.success || llm.endpoints === undefined || faults.length > 0) throw new ConfigError(faults)
-  return toConfig(parsed.data, llm.endpoints)
+  const config = toConfig(parsed.data, llm.endpoints)
+  return tracing.settings === undefined ? config : { ...config, tracing: tracing.settings }
 }
 
 const SECRET_VARIABLES = new Set(['JWT_SECRET', 'LLM_API_KEY', 'CHAT_NOTIFY_URL', 'CHAT_NOTIFY_SECRET'])

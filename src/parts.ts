@@ -5,13 +5,14 @@ import { guarded } from './core/guarded.js'
 import { isDnsFaultCode, OWN_DNS } from './core/local-fault.js'
 import type { Logger } from './core/logger.js'
 import { type KeptTexts, openKeptTexts } from './core/sqlite/kept-texts.js'
+import { openTracing } from './core/tracing/open-tracing.js'
 import { defaultGuardrails } from './decision/code-defaults.js'
 import type { Flags } from './decision/flags.js'
 import type { Guardrails } from './decision/guardrails.js'
 import { createFlags } from './decision/open-feature-flags.js'
 import { createModelsRequest } from './execution/llm/llm-models.js'
 import { modelOf } from './execution/llm/llm-request.js'
-import { startLlmSpan } from './execution/llm/llm-spans.js'
+import { endLlmSpan, startLlmSpan } from './execution/llm/llm-spans.js'
 import { openDirectLlm } from './execution/llm/open-direct-llm.js'
 import { type BackendDeps, createRuntimeOrchestrator } from './execution/runtime/runtime-orchestrator.js'
 import { ownDnsCheck } from './execution/upstream/own-dns.js'
@@ -72,6 +73,7 @@ const loggedEdit = ({ userId, changes, toContent }: FlagEditRecord): object => (
 /** @throws when the database cannot be opened */
 export function createParts(around: Surroundings) {
   const { config, clock, logger } = around
+  const tracing = openTracing(config.tracing, { clock, logger, replica: config.replica })
   const guardrails = defaultGuardrails(config.codeDefaults)
   const sessions = openSessions(around)
   const journal = openJournal(around)
@@ -135,6 +137,7 @@ export function createParts(around: Surroundings) {
     around,
   )
   return {
+    tracing,
     sessions,
     journal,
     notifier,
@@ -208,13 +211,22 @@ function openBackends(
       random: Math.random,
       gate: llm.gate,
       refused: llm.refused,
-      onRequest(name, turn) {
+      onRequest(name, turn, { span: within, watch }) {
         const endpoint = config.llm.find((one) => one.name === name)
-        const endSpan =
-          endpoint && guarded(logger, 'traces', () => startLlmSpan(endpoint, modelOf(turn, endpoint)))
-        return (cause) => {
-          llm.requests.add(name, cause)
-          guarded(logger, 'traces', () => endSpan?.(cause))
+        const span =
+          within &&
+          endpoint &&
+          guarded(logger, 'traces', () => startLlmSpan(endpoint, modelOf(turn, endpoint), within))
+        const told = watch?.request(name)
+        return {
+          ...(span === undefined ? {} : { span }),
+          end(cause) {
+            llm.requests.add(name, cause)
+            guarded(logger, 'traces', () => {
+              told?.(cause)
+              if (span !== undefined) endLlmSpan(span, cause)
+            })
+          },
         }
       },
       onRefused: () => {

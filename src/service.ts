@@ -31,6 +31,9 @@ const KEEP_ALIVE_MS = 65_000
 const TURNS_MS = 1_200
 const EDGES_MS = 1_500
 const DATABASE_MS = 1_800
+/** ms the last spans may take at most, and how long before the end of the stop they are given up */
+const SPANS_MS = 1_000
+const SPANS_MARGIN_MS = 100
 /** ms this process may stand still before it is told */
 const STALL_MS = 1000
 /** ms more for the exit itself */
@@ -69,6 +72,8 @@ export function createService(
 
   async function start(): Promise<{ readonly url: string }> {
     assertWanted()
+    await parts.tracing.start()
+    assertWanted()
     const url = await listen(server, config)
     assertWanted()
     stalls.start()
@@ -96,6 +101,7 @@ export function createService(
   async function stop(): Promise<void> {
     if (state === 'ready') await lameDuck()
     state = 'draining'
+    const endsAt = clock.monotonic() + config.drainMs + DATABASE_MS
     draining.abort()
     const { drainMs } = config
     await stopInStages(
@@ -129,6 +135,7 @@ export function createService(
             ...Object.entries(parts.shadowBackends).map(([name, backend]) =>
               closing(`shadow ${name}`, backend),
             ),
+            { name: 'traces', run: () => parts.tracing.stop(spansMs(endsAt - clock.monotonic())) },
             { name: 'journal', run: () => parts.journal.close() },
             { name: 'sessions', run: () => parts.sessions.close() },
             { name: 'kept texts', run: () => parts.kept.close() },
@@ -153,6 +160,9 @@ export function createService(
     },
   }
 }
+
+/** ms for the last spans: most of what is left of the stop, so that a collector that hangs fails no stop */
+const spansMs = (leftMs: number): number => Math.max(0, Math.min(SPANS_MS, leftMs - SPANS_MARGIN_MS))
 
 const closing = (name: string, part: { close(): void }): StopStep => ({ name, run: () => part.close() })
 

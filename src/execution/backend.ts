@@ -1,7 +1,9 @@
+import type { TraceSpan } from '../core/tracing/trace-span.js'
 import type { AgentProfile } from '../decision/agent-profile.js'
 import type { Caller } from '../decision/caller.js'
 import type { FinishReason, MessageBody } from '../protocol/events.js'
 import type { ExecutionMode } from '../protocol/modes.js'
+import type { ExecutionWatch } from './execution-watch.js'
 
 /** One message of the conversation so far, as backends get it. */
 export interface HistoryMessage {
@@ -30,6 +32,8 @@ export interface Turn {
   readonly llmRoute?: readonly string[]
   /** Nobody reads the answer: upstreams are told so (`shadow-fence.ts`), and `sessionId` is none of a user's. */
   readonly shadow?: true
+  /** the span of the turn, by which log lines are found; absent: it is in no trace */
+  readonly span?: TraceSpan
 }
 
 /** Tokens of an execution. `estimated` where the backend gave no count. */
@@ -40,6 +44,14 @@ export interface Usage {
   readonly promptTokens?: number
   readonly completionTokens?: number
 }
+
+/** By what log lines of the turn are found. */
+export const logIds = ({ requestId, sessionId, messageId, span }: Turn) => ({
+  requestId,
+  sessionId,
+  streamId: messageId,
+  ...span?.ids,
+})
 
 /** What a backend tells of an answer beside its content; each field as soon as it is known, the latest counts. */
 export interface AnswerFacts {
@@ -68,6 +80,10 @@ export interface ExecutionCall {
   readonly headersMs: number
   /** prefixes of an answer that is a failure in disguise (guardrail `softFailures`; the runtime alone) */
   readonly softFailures: readonly string[]
+  /** what requests to upstreams carry on; absent: they are in no trace */
+  readonly span?: TraceSpan
+  /** looks on; absent: nobody does */
+  readonly watch?: ExecutionWatch
   /** A connection stands: the execution is in phase `headers` now. */
   onConnected(): void
   /** A good response head came: the execution is in phase `first_content` now. */

@@ -2,7 +2,7 @@ import { guarded } from '../core/guarded.js'
 import type { Failover, MessageBody } from '../protocol/events.js'
 import type { AbortCode } from '../protocol/execution-codes.js'
 import type { ExecutionMode } from '../protocol/modes.js'
-import type { ChatBackend, Turn } from './backend.js'
+import { type ChatBackend, logIds, type Turn } from './backend.js'
 import { leftAllowance, limitsOf, runtimeAllowance } from './deadlines.js'
 import { Execution, type ExecutionDeps, type ExecutionLimits } from './execution.js'
 import type { ExecutionEnd } from './execution-end.js'
@@ -234,24 +234,18 @@ function abortCode(signal: AbortSignal): AbortCode {
   return signal.reason instanceof TurnAborted ? signal.reason.code : 'client_gone'
 }
 
-function logFailure(
-  { requestId, sessionId }: Turn,
-  { mode }: Execution,
-  error: ExecutionError,
-  deps: ExecuteTurnDeps,
-): void {
+function logFailure(turn: Turn, { mode }: Execution, error: ExecutionError, deps: ExecuteTurnDeps): void {
   const { code, phase, details, message: detail } = error
   guarded(deps.logger, 'log', () =>
-    deps.logger.warn({ requestId, sessionId, mode, code, phase, ...details, detail }, 'an execution failed'),
+    deps.logger.warn({ ...logIds(turn), mode, code, phase, ...details, detail }, 'an execution failed'),
   )
 }
 
 function logFailover(turn: Turn, { failover, error }: FailedOver, deps: ExecuteTurnDeps): void {
   const { cause, phase, afterMs } = failover
-  const { requestId, sessionId } = turn
   guarded(deps.logger, 'log', () =>
     deps.logger.warn(
-      { requestId, sessionId, cause, phase, afterMs, detail: error.message },
+      { ...logIds(turn), cause, phase, afterMs, detail: error.message },
       failover.from === 'direct_llm'
         ? '[Chat] direct 失败，改由 Runtime 回答'
         : '[Chat] 自动回退到 direct 模式',

@@ -6,15 +6,16 @@ import type { MessageBody } from '../protocol/events.js'
 import type { AbortCode, ExecutionErrorCode } from '../protocol/execution-codes.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import { ActiveTime } from './active-time.js'
-import type {
-  AnswerFacts,
-  BackendEvent,
-  BackendSink,
-  ChatBackend,
-  ExecutionCall,
-  RunningExecution,
-  Turn,
-  Usage,
+import {
+  type AnswerFacts,
+  type BackendEvent,
+  type BackendSink,
+  type ChatBackend,
+  type ExecutionCall,
+  logIds,
+  type RunningExecution,
+  type Turn,
+  type Usage,
 } from './backend.js'
 import { commits } from './commit-point.js'
 import { DeadlineTimer } from './deadline-timer.js'
@@ -30,6 +31,7 @@ import {
 import { estimatePrompt, TokenMeter } from './estimate-tokens.js'
 import { type ExecutionEnd, inPhaseSeen, localFault, outcomeResult } from './execution-end.js'
 import { ExecutionError } from './execution-error.js'
+import type { ExecutionWatch } from './execution-watch.js'
 import { OpenSteps } from './open-steps.js'
 import type { Outcome } from './outcome.js'
 
@@ -52,6 +54,8 @@ export interface ExecutionLimits extends Deadlines {
 export interface ExecutionDeps {
   readonly clock: Clock
   readonly logger: Logger
+  /** Asked as the execution begins; what it returns looks on. */
+  watch?(mode: ExecutionMode): ExecutionWatch
   /** Its connection stands, and the request goes out on it. */
   onConnected?(): void
   /** Called exactly once, when the execution ended. */
@@ -221,7 +225,10 @@ export class Execution implements BackendSink {
   }
 
   #call(): ExecutionCall {
+    const watch = guarded(this.deps.logger, 'watch', () => this.deps.watch?.(this.mode))
     return {
+      ...(watch === undefined ? {} : { watch }),
+      ...(watch?.span === undefined ? {} : { span: watch.span }),
       signal: this.#controller.signal,
       connectMs: this.limits.connectMs,
       headersMs: this.limits.headersMs,
@@ -229,8 +236,12 @@ export class Execution implements BackendSink {
       onConnected: () => {
         this.#progress.connected = true
         guarded(this.deps.logger, 'connected', () => this.deps.onConnected?.())
+        guarded(this.deps.logger, 'watch', () => watch?.connected())
       },
-      onHeaders: () => this.#headersCame(),
+      onHeaders: () => {
+        guarded(this.deps.logger, 'watch', () => watch?.headers())
+        this.#headersCame()
+      },
       onRetry: () => this.#startOver(),
       onComplete: () => {
         this.#complete = true
@@ -346,7 +357,7 @@ export class Execution implements BackendSink {
     const at = thrown instanceof Error ? thrown.stack?.split('\n').slice(-6) : undefined
     const { logger } = this.deps
     guarded(logger, 'log', () =>
-      logger.error({ requestId: this.turn.requestId, name, at }, 'a backend threw a stray error'),
+      logger.error({ ...logIds(this.turn), name, at }, 'a backend threw a stray error'),
     )
     return new ExecutionError('internal_error', phaseOf(this.#progress), `stray ${name}`)
   }

@@ -1,4 +1,5 @@
 import type { Config } from '../config.js'
+import type { Tracing } from '../core/tracing/tracing.js'
 import type { Flags } from '../decision/flags.js'
 import type { Fallback } from '../fallback/fallback.js'
 import type { Journal } from '../journal/journal.js'
@@ -78,6 +79,7 @@ export interface AppDeps extends TurnDeps {
   readonly turns: TurnRegistry
   readonly metrics: EdgeMetrics
   readonly lifecycle: Lifecycle
+  readonly tracing: Tracing
   /** default: made from `config.auth.keys`, fetched with the first token */
   readonly signingKeys?: Pick<SigningKeys, 'verify'>
   readonly timing?: Partial<EdgeTiming>

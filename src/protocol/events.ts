@@ -130,6 +130,9 @@ export const errorEventSchema = z.strictObject({
       traceId: z.string().optional(),
       /** the runtime's failure, when it failed first and the direct LLM failed too */
       runtime: z.strictObject({ code: executionErrorCodeSchema, phase: executionPhaseSchema }).optional(),
+      /** of the plan step, and `id` of the `message` event of the call, that failed or was at work */
+      stepId: z.string().optional(),
+      callId: z.string().optional(),
     })
     .optional(),
 })

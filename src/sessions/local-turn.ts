@@ -55,7 +55,7 @@ export function needed({ isLost, isKept, end, isEndKept, released, isReleaseKept
 
 /** UTF-16 code units it takes of the memory. */
 export const sizeOf = ({ turn, text, end }: LocalTurn): number =>
-  turn.message.length + Math.max(text.length, end?.text.length ?? 0)
+  turn.message.length + Math.max(text.length, end?.text.length ?? 0) + (end?.trace?.length ?? 0)
 
 export const isOwners = (of: { readonly owner: SessionOwner }, owner: SessionOwner): boolean =>
   of.owner.orgId === owner.orgId && of.owner.userId === owner.userId
@@ -74,5 +74,6 @@ export function turnRecordOf({ turn, text, end, startedAt, endedAt }: LocalTurn)
     ...(endedAt === undefined ? {} : { endedAt }),
     ...(end === undefined ? {} : { status: end.status, executionMode: end.executionMode }),
     ...(end?.finishReason === undefined ? {} : { finishReason: end.finishReason }),
+    ...(end?.trace === undefined ? {} : { trace: end.trace }),
   }
 }

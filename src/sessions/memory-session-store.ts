@@ -6,6 +6,7 @@ import {
   type BeginResult,
   DEFAULT_HISTORY_BUDGET,
   DEFAULT_RESERVATION_MS,
+  type FoundTrace,
   type Keeping,
   type NewTurn,
   type Renewal,
@@ -15,10 +16,12 @@ import {
   type SessionStore,
   SessionStoreUnavailable,
   type SessionSummary,
+  type TraceReader,
   type TurnEnd,
 } from './session-store.js'
 import {
   isBefore,
+  maySee,
   newestFirst,
   type SessionRecord,
   sessionSummary,
@@ -139,6 +142,7 @@ class MemorySessionStore implements SessionStore {
       turn.text = storableText(end.text)
       turn.executionMode = end.executionMode
       if (end.finishReason !== undefined) turn.finishReason = end.finishReason
+      if (end.trace !== undefined) turn.trace = end.trace
       turn.endedAt = now
     }
     if (running === undefined) return 'kept'
@@ -192,6 +196,18 @@ class MemorySessionStore implements SessionStore {
     this.#sessions.delete(sessionId)
     for (const { messageId } of session.turns) this.#turns.delete(messageId)
     return true
+  }
+
+  async readTrace(
+    sessionId: string,
+    messageId: string,
+    reader: TraceReader,
+  ): Promise<FoundTrace | undefined> {
+    this.#assertOpen()
+    const session = this.#sessions.get(sessionId)
+    if (session === undefined || !maySee(reader, session.owner)) return undefined
+    const json = session.turns.find((turn) => turn.messageId === messageId)?.trace
+    return json === undefined ? { kind: 'none' } : { kind: 'trace', json }
   }
 
   async close(): Promise<void> {

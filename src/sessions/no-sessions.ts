@@ -15,5 +15,6 @@ export const NO_SESSIONS: SessionStore = {
   read: async () => undefined,
   list: async () => [],
   delete: async () => false,
+  readTrace: async () => undefined,
   close: async () => undefined,
 }

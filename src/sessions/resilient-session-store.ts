@@ -6,6 +6,7 @@ import {
   type BeginResult,
   DEFAULT_HISTORY_BUDGET,
   type DurableSessionStore,
+  type FoundTrace,
   type Keeping,
   type NewTurn,
   type PastTurn,
@@ -16,8 +17,10 @@ import {
   type SessionStore,
   SessionStoreUnavailable,
   type SessionSummary,
+  type TraceReader,
   type TurnEnd,
 } from './session-store.js'
+import { maySee } from './session-view.js'
 import { newestWithin } from './trim-history.js'
 import { viewWithWaitingTurns } from './view-with-waiting-turns.js'
 
@@ -188,6 +191,19 @@ class ResilientSessionStore implements SessionStore {
     }
     this.#known.delete(sessionId)
     return true
+  }
+
+  async readTrace(
+    sessionId: string,
+    messageId: string,
+    reader: TraceReader,
+  ): Promise<FoundTrace | undefined> {
+    this.#late.assertOpen()
+    const waiting = this.#late.ofSession(sessionId).find(({ turn }) => turn.messageId === messageId)
+    if (waiting?.end === undefined || !maySee(reader, waiting.turn.owner))
+      return this.inner.readTrace(sessionId, messageId, reader)
+    const { trace } = waiting.end
+    return trace === undefined ? { kind: 'none' } : { kind: 'trace', json: trace }
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,7 @@ import type { SqliteSchema } from '../core/sqlite/sqlite.js'
  * Times are wall ms. `turns.seq` orders all turns. A turn's `status`, `mode`, `finish` and `ended` are NULL until its own replica
  * tells the end: before that it is running while `running` has its unexpired reservation, aborted otherwise.
  * `turns.size` is what the turn takes of the history budget (trim-history.ts), 0 without text to see; it stands before the
- * texts, so that choosing the history reads no text that is not sent.
+ * texts, so that choosing the history reads no text that is not sent. `trace` is JSON (protocol/turn-trace.ts), NULL until the end.
  * Each index costs a page a write, and each page of a turn its share of the relay: a turn is found by its `seq`, which
  * its own process remembers, so `message_id` (a new UUID) needs none.
  * `lease_until` is the end of the turn's reservation by the writer's wall clock. Readers only watch it change (reservation-watch.ts);
@@ -48,5 +48,6 @@ export const SESSIONS_SCHEMA: SqliteSchema = {
     'ALTER TABLE turns ADD COLUMN finish TEXT;',
     // For the list of a user's sessions; written once a session, never by a turn.
     'CREATE INDEX sessions_of_user ON sessions (org, user, created, id);',
+    'ALTER TABLE turns ADD COLUMN trace TEXT;',
   ],
 }

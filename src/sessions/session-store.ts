@@ -71,7 +71,18 @@ export interface TurnEnd {
   readonly text: string
   readonly executionMode: ExecutionMode
   readonly finishReason?: FinishReason
+  /** what happened in the turn, as JSON text of bounded size (protocol/turn-trace.ts) */
+  readonly trace?: string
 }
+
+/** Who may see a trace: the owner of the session; without a user, an admin of its org. */
+export interface TraceReader {
+  readonly orgId: string
+  readonly userId?: string
+}
+
+/** `none`: no such turn, one that runs, or one that was kept without a trace. */
+export type FoundTrace = { readonly kind: 'trace'; readonly json: string } | { readonly kind: 'none' }
 
 /** What a reservation renewal finds: go on, somebody pressed stop, or another replica took the session over. */
 export type Renewal = 'held' | 'stop_requested' | 'lost'
@@ -128,6 +139,8 @@ export interface SessionStore {
    * @returns false if the owner has no such session
    */
   delete(sessionId: string, owner: SessionOwner): Promise<boolean>
+  /** The trace of one turn; undefined where the reader may not see its session, or there is none. */
+  readTrace(sessionId: string, messageId: string, reader: TraceReader): Promise<FoundTrace | undefined>
   close(): Promise<void>
 }
 

@@ -1,7 +1,13 @@
 import type { SessionView, TurnStatus } from '../protocol/api.js'
 import type { FinishReason } from '../protocol/events.js'
 import type { ExecutionMode } from '../protocol/modes.js'
-import { type SessionPlace, type SessionSummary, TITLE_CHARACTERS } from './session-store.js'
+import {
+  type SessionOwner,
+  type SessionPlace,
+  type SessionSummary,
+  TITLE_CHARACTERS,
+  type TraceReader,
+} from './session-store.js'
 
 /** A session as it is kept; times in wall ms. */
 export interface SessionRecord {
@@ -20,9 +26,14 @@ export interface TurnRecord {
   readonly status?: Exclude<TurnStatus, 'running'>
   readonly executionMode?: ExecutionMode
   readonly finishReason?: FinishReason
+  readonly trace?: string
   readonly startedAt: number
   readonly endedAt?: number
 }
+
+/** Whether a reader may see the traces of its session. */
+export const maySee = ({ orgId, userId }: TraceReader, owner: SessionOwner): boolean =>
+  orgId === owner.orgId && (userId === undefined || userId === owner.userId)
 
 /**
  * What the owner of a session gets to see.

@@ -13,6 +13,7 @@ import {
   DEFAULT_HISTORY_BUDGET,
   DEFAULT_RESERVATION_MS,
   type DurableSessionStore,
+  type FoundTrace,
   type Keeping,
   type NewTurn,
   type PeekResult,
@@ -22,10 +23,11 @@ import {
   type SessionPlace,
   SessionStoreUnavailable,
   type SessionSummary,
+  type TraceReader,
   type TurnEnd,
   type UnkeptTurn,
 } from './session-store.js'
-import { sessionView, type TurnRecord } from './session-view.js'
+import { maySee, sessionView, type TurnRecord } from './session-view.js'
 import { type Reservation, SessionStatements, type TurnRow } from './sqlite-statements.js'
 
 export interface SqliteSessionStoreOptions {
@@ -283,6 +285,15 @@ class SqliteSessionStore implements DurableSessionStore {
     for (const [messageId, turn] of this.#own) if (turn.sessionId === sessionId) this.#own.delete(messageId)
     this.#watch.forget(sessionId)
     return true
+  }
+
+  readTrace(sessionId: string, messageId: string, reader: TraceReader): Promise<FoundTrace | undefined> {
+    return this.#read(() => {
+      const owner = this.#statements.ownerOf(sessionId)
+      if (owner === undefined || !maySee(reader, owner)) return undefined
+      const json = this.#statements.trace(sessionId, messageId)
+      return json === undefined ? { kind: 'none' } : { kind: 'trace', json }
+    })
   }
 
   async close(): Promise<void> {

@@ -60,6 +60,8 @@ export class SessionStatements {
   readonly #deleteTurns: SqlStatement
   readonly #deleteRunning: SqlStatement
   readonly #deleteSession: SqlStatement
+  readonly #owner: SqlStatement
+  readonly #trace: SqlStatement
 
   constructor(database: SqliteDatabase) {
     const prepare = (sql: string): SqlStatement => database.prepare(sql)
@@ -100,8 +102,8 @@ export class SessionStatements {
     this.#markStop = prepare('UPDATE running SET stop_requested = 1 WHERE session = ? AND message_id = ?')
     this.#end = prepare(`
       UPDATE turns SET text = ?1, size = CASE WHEN ?2 = 0 THEN 0 ELSE message_size + ?2 END,
-        status = ?3, mode = ?4, finish = ?5, ended = ?6
-      WHERE seq = ?7 AND message_id = ?8 AND status IS NULL`)
+        status = ?3, mode = ?4, finish = ?5, ended = ?6, trace = ?7
+      WHERE seq = ?8 AND message_id = ?9 AND status IS NULL`)
     this.#startReleasing = prepare(`
       UPDATE running SET releasing = 1, lease_until = max(lease_until + 1, ?) WHERE session = ? AND message_id = ?
       RETURNING lease_until, stop_requested`)
@@ -120,6 +122,9 @@ export class SessionStatements {
     )
     this.#deleteRunning = prepare('DELETE FROM running WHERE session = ?')
     this.#deleteSession = prepare('DELETE FROM sessions WHERE id = ?')
+    this.#owner = prepare('SELECT org, user FROM sessions WHERE id = ?')
+    // The session's turns are few; its own index finds them, and what is before the texts tells which.
+    this.#trace = prepare('SELECT trace FROM turns WHERE session = ? AND message_id = ?')
   }
 
   insertSession(sessionId: string, owner: SessionOwner, agentId: string, now: number): void {
@@ -198,9 +203,10 @@ export class SessionStatements {
 
   /** Nothing when the turn had ended before. */
   end(turn: TurnRow, end: TurnEnd, now: number): void {
-    const { text, status, executionMode, finishReason } = end
+    const { text, status, executionMode, finishReason = null, trace = null } = end
     const { seq, messageId } = turn
-    this.#end.run(text, visibleSize(text), status, executionMode, finishReason ?? null, now, seq, messageId)
+    const size = visibleSize(text)
+    this.#end.run(text, size, status, executionMode, finishReason, now, trace, seq, messageId)
   }
 
   startReleasing(turn: TurnRow, reservedUntil: number): SeenReservation | undefined {
@@ -209,6 +215,17 @@ export class SessionStatements {
 
   release({ sessionId, messageId }: Pick<TurnRow, 'sessionId' | 'messageId'>): void {
     this.#release.run(sessionId, messageId)
+  }
+
+  ownerOf(sessionId: string): SessionOwner | undefined {
+    const row = this.#owner.get(sessionId)
+    return row && { orgId: String(row[0]), userId: String(row[1]) }
+  }
+
+  /** JSON text, where the turn has one. */
+  trace(sessionId: string, messageId: string): string | undefined {
+    const trace = this.#trace.get(sessionId, messageId)?.[0]
+    return typeof trace === 'string' ? trace : undefined
   }
 
   /**

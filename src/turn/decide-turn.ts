@@ -9,6 +9,7 @@ import type { Decision } from '../protocol/modes.js'
 import { historyMessages } from '../sessions/trim-history.js'
 import type { BegunTurn, SingleTurn, TurnRequest } from './begin-turn.js'
 import type { RunningTurn } from './running-turn.js'
+import { endDeciding, startDeciding } from './trace/turn-spans.js'
 import type { TurnDeps } from './turn-deps.js'
 import { TurnRefused } from './turn-refused.js'
 
@@ -32,11 +33,14 @@ export interface DecidedTurn {
 export async function decideTurn(
   request: TurnRequest,
   begun: BegunTurn,
-  { who, owner, deps }: RunningTurn,
+  { who, owner, recorder, deps }: RunningTurn,
 ): Promise<DecidedTurn> {
+  const { span } = recorder
+  const deciding = span && guarded(deps.logger, 'traces', () => startDeciding(span, begun.agentId))
   const caller = { ...owner, agentId: begun.agentId ?? UNKNOWN_AGENT, sessionId: who.sessionId }
   const flags = await deps.flags.forTurn(caller)
-  const decided = decide(flags, deps.fallback.overrideFor(caller, flags.override))
+  const override = deps.fallback.overrideFor(caller, flags.override)
+  const decided = decide(flags, override)
   const single = request.kind === 'single' ? request : undefined
   const directOnly = begun.agentId === undefined || single?.directOnly === true
   const decision: Decision = directOnly ? { ...decided, mode: 'direct_llm', shadow: false } : decided
@@ -52,7 +56,12 @@ export async function decideTurn(
     profile: single === undefined ? flags.profile : profileFor(single, flags.profile),
     ...(single === undefined ? {} : { parameters: single.parameters }),
     llmRoute: flags.route.endpoints,
+    ...(span === undefined ? {} : { span }),
   }
+  guarded(deps.logger, 'traces', () => {
+    recorder.decided(decision, flags, override.on)
+    if (deciding !== undefined) endDeciding(deciding, decision, flags, override.on, who.sessionId)
+  })
   // Before anything is recorded: a refused turn tells against nobody.
   if (decision.mode === 'direct_llm') admit(turn, flags, deps)
   guarded(deps.logger, 'metrics', () => deps.metrics.recordDecision(decision))

@@ -5,6 +5,7 @@ import type { TurnResult } from '../execution/turn-result.js'
 import type { TurnStatus } from '../protocol/api.js'
 import type { Decision } from '../protocol/modes.js'
 import type { RunningTurn } from './running-turn.js'
+import type { RecordedEnd } from './trace/turn-spans.js'
 import { sessionNotReleased, turnEnded, turnNotKept } from './turn-log.js'
 import type { TurnKept } from './turn-reader.js'
 
@@ -20,22 +21,29 @@ export const NOT_STARTED = {
   details: {},
 } as const satisfies TurnResult
 
+/** The same for one for which the direct LLM had no place; the client gets a 503. */
+export const NOT_ADMITTED = { ...NOT_STARTED, code: 'llm_overloaded' } as const satisfies TurnResult
+
 /**
  * Keeps how the turn ended. With nothing left to wait for, the session is released in the same write: a transaction saved
  * for nearly every turn.
  */
 export async function keepTurn(
   result: TurnResult,
-  { who, text, after, timing, deps }: RunningTurn,
+  { who, text, after, recorder, timing, deps }: RunningTurn,
+  event: RecordedEnd['event'] = eventOf(result),
 ): Promise<TurnKept> {
   const { executionMode } = result
   const release = after.length === 0
   const finishReason = result.kind === 'failed' ? undefined : result.facts?.finishReason
+  const status = statusOf(result)
+  const trace = guarded(deps.logger, 'traces', () => recorder.end({ result, status, event }))
   const end = {
-    status: statusOf(result),
+    status,
     text: text.value,
     executionMode,
     ...(finishReason === undefined ? {} : { finishReason }),
+    ...(trace === undefined ? {} : { trace }),
   }
   try {
     const done = await bounded(deps.sessions.finish(who.messageId, end, release), timing.finishMs, deps.clock)
@@ -93,6 +101,21 @@ export async function releaseSession(
     if (done === 'late') throw new Error(`the session store did not answer within ${timing.finishMs} ms`)
   } catch (thrown) {
     sessionNotReleased(deps.logger, { ...who, error: errorText(thrown) })
+  }
+}
+
+/** The terminal event; an abort leaves a reader only where a stop or the service itself was its cause. */
+function eventOf(result: TurnResult): RecordedEnd['event'] {
+  if (result.kind !== 'aborted') return result.kind === 'answered' ? 'done' : 'error'
+  switch (result.code) {
+    case 'stopped':
+      return 'done'
+    case 'shutting_down':
+    case 'superseded':
+      return 'error'
+    case 'client_gone':
+    case 'client_too_slow':
+      return 'none'
   }
 }
 

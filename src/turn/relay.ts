@@ -27,7 +27,7 @@ export function relay(
   shadow?: ShadowHandle,
 ): Promise<TurnResult> {
   const { turn, decision, flags } = decided
-  const { who, text, deps } = running
+  const { who, text, recorder, deps } = running
   const { logger } = deps
   return new Promise((resolve) => {
     let execution: TurnExecution | undefined
@@ -44,6 +44,7 @@ export function relay(
       batch(events) {
         try {
           text.add(events)
+          recorder.saw(events)
           if (shadow !== undefined) guarded(logger, 'shadow', () => shadow.saw(events))
           return reader.write(events)
         } catch (thrown) {
@@ -74,7 +75,7 @@ export function relay(
 /** What the execution needs, and whom it tells. */
 function depsOf(
   decided: DecidedTurn,
-  { place, outcomes, after, deps }: RunningTurn,
+  { place, outcomes, after, recorder, deps }: RunningTurn,
   shadow: ShadowHandle | undefined,
 ): ExecuteTurnDeps {
   const { clock, logger, metrics, fallback, windows, journal } = deps
@@ -82,11 +83,13 @@ function depsOf(
     clock,
     logger,
     signal: place.signal,
+    watch: (mode) => recorder.watch(mode),
     onConnected: () => shadow?.underWay(),
     onRuntimeLost: (listener) => fallback.onRuntimeLost(listener),
     ...(isOnlyOverride(decided) ? { mayReturn: () => fallback.mayReturn(decided.turn.caller) } : {}),
     record(outcome) {
       outcomes.push(outcome)
+      guarded(logger, 'traces', () => recorder.ended(outcome))
       guarded(logger, 'metrics', () => metrics.recordOutcome(outcome))
       guarded(logger, 'fallback', () => fallback.record(outcome))
       // What our own machine lacks is in no rate.

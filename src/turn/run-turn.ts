@@ -3,12 +3,13 @@ import { guarded } from '../core/guarded.js'
 import type { TurnResult } from '../execution/turn-result.js'
 import { type BegunTurn, beginTurn, type TurnRequest } from './begin-turn.js'
 import { type DecidedTurn, decideTurn, isOnlyOverride } from './decide-turn.js'
-import { keepTurn, NOT_STARTED, releaseSession, tellTurnEnded } from './end-turn.js'
+import { keepTurn, NOT_ADMITTED, NOT_STARTED, releaseSession, tellTurnEnded } from './end-turn.js'
 import { relay } from './relay.js'
 import { type Asker, newTurn, type RunningTurn } from './running-turn.js'
 import type { TurnDeps, TurnTiming } from './turn-deps.js'
 import { reservationNotRenewed, turnBroke } from './turn-log.js'
 import type { ReaderOptions, TurnFacts, TurnReader } from './turn-reader.js'
+import { TurnRefused } from './turn-refused.js'
 import type { TurnPlace } from './turn-registry.js'
 import { holdReservation } from './turn-reservation.js'
 
@@ -34,17 +35,24 @@ export async function runTurn(
     request,
     { sessionId: who.sessionId, messageId: who.messageId, owner: running.owner, message: request.message },
     { sessions: deps.sessions, clock: deps.clock, releasingMs: timing.releasingMs },
-  )
+  ).catch((thrown: unknown) => {
+    guarded(deps.logger, 'traces', () => running.recorder.notBegun(whyNot(thrown)))
+    throw thrown
+  })
   place.name(who.messageId)
 
   try {
     const decided = await decideTurn(request, begun, running)
     await answerTurn(decided, begun, openReader, running)
   } catch (thrown) {
-    await releaseSession(await keepTurn(NOT_STARTED, running), running)
+    const failed = thrown instanceof TurnRefused ? NOT_ADMITTED : NOT_STARTED
+    await releaseSession(await keepTurn(failed, running, 'none'), running)
     throw thrown
   }
 }
+
+const whyNot = (thrown: unknown): string =>
+  thrown instanceof TurnRefused ? thrown.refusal : NOT_STARTED.code
 
 /** Nothing throws once the reader is open: from there on every end is told to it. */
 async function answerTurn(
@@ -67,7 +75,8 @@ async function answerTurn(
   const facts = (): TurnFacts => {
     const latencyMs = deps.clock.monotonic() - running.startedAt
     const history = begun.historyUnavailable === true ? ({ history: 'unavailable' } as const) : {}
-    return { ...who, decision, latencyMs, ...history }
+    const { failedAt } = running.recorder
+    return { ...who, decision, latencyMs, ...history, ...(failedAt === undefined ? {} : { failedAt }) }
   }
   try {
     await streamTurn(decided, facts, reader, running)

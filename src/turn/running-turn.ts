@@ -1,9 +1,13 @@
 import { unreachable } from '../core/errors.js'
+import { guarded } from '../core/guarded.js'
+import type { TraceSpan } from '../core/tracing/trace-span.js'
 import type { Outcome } from '../execution/outcome.js'
 import { NO_SESSIONS } from '../sessions/no-sessions.js'
 import type { SessionOwner } from '../sessions/session-store.js'
 import type { TurnRequest } from './begin-turn.js'
 import { createPartialText, type PartialText } from './partial-text.js'
+import { TurnRecorder } from './trace/turn-recorder.js'
+import { startTurnSpan } from './trace/turn-spans.js'
 import type { TurnDeps, TurnTiming } from './turn-deps.js'
 import type { TurnIdentity } from './turn-log.js'
 import type { TurnPlace } from './turn-registry.js'
@@ -11,6 +15,8 @@ import type { TurnPlace } from './turn-registry.js'
 /** Who asks, and by which request. */
 export interface Asker extends SessionOwner {
   readonly requestId: string
+  /** of the request; absent: it is in no trace */
+  readonly span?: TraceSpan
 }
 
 /** One turn on its way; gathered step by step, so that the end finds everything in one place. */
@@ -21,6 +27,7 @@ export interface RunningTurn {
   /** monotonic ms */
   readonly startedAt: number
   readonly text: PartialText
+  readonly recorder: TurnRecorder
   readonly outcomes: Outcome[]
   /** work the session's release waits for */
   readonly after: Promise<void>[]
@@ -30,22 +37,21 @@ export interface RunningTurn {
 
 export function newTurn(
   request: TurnRequest,
-  { requestId, orgId, userId }: Asker,
+  { requestId, orgId, userId, span: requestSpan }: Asker,
   place: TurnPlace,
   deps: TurnDeps,
   timing: TurnTiming,
 ): RunningTurn {
+  const ids = { requestId, sessionId: sessionIdOf(request, deps), messageId: deps.ids.newId(), orgId }
+  const span = requestSpan && guarded(deps.logger, 'traces', () => startTurnSpan(requestSpan, ids))
+  const who: TurnIdentity = { ...ids, streamId: ids.messageId, ...span?.ids }
   return {
-    who: {
-      requestId,
-      sessionId: sessionIdOf(request, deps),
-      messageId: deps.ids.newId(),
-      orgId,
-    },
+    who,
     owner: { orgId, userId },
     place,
     startedAt: deps.clock.monotonic(),
     text: createPartialText(),
+    recorder: new TurnRecorder(who, deps.clock, span),
     outcomes: [],
     after: [],
     timing,

@@ -1,5 +1,6 @@
 import { guarded } from '../core/guarded.js'
 import type { Logger } from '../core/logger.js'
+import type { TraceIds } from '../core/tracing/trace-span.js'
 import type { Failover } from '../protocol/events.js'
 import type { Decision } from '../protocol/modes.js'
 
@@ -9,11 +10,13 @@ import type { Decision } from '../protocol/modes.js'
  */
 
 /** What finds a turn again; the user is not named in the log. */
-export interface TurnIdentity {
+export interface TurnIdentity extends Partial<TraceIds> {
   readonly requestId: string
   readonly orgId: string
   readonly sessionId: string
   readonly messageId: string
+  /** `X-Chat-Stream-Id` */
+  readonly streamId: string
 }
 
 export interface TurnEnded extends TurnIdentity {

@@ -1,6 +1,7 @@
 import type { TurnResult } from '../execution/turn-result.js'
 import type { MessageBody } from '../protocol/events.js'
 import type { Decision } from '../protocol/modes.js'
+import type { FailedAt } from '../protocol/turn-trace.js'
 import type { Keeping } from '../sessions/session-store.js'
 
 /** `waiting`: in memory, to be written; `unknown`: the store failed, or did not answer within its time. */
@@ -15,6 +16,8 @@ export interface TurnFacts {
   readonly latencyMs: number
   /** the backend had none of it, for it could not be read */
   readonly history?: 'unavailable'
+  /** the plan step or call at which the latest execution failed */
+  readonly failedAt?: FailedAt
 }
 
 /** Who reads a turn as it runs. */

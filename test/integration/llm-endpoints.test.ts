@@ -41,6 +41,7 @@ describe('a direct LLM of two endpoints behind the running service', function ()
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line).attributes)
+      .filter((attributes) => 'chat.llm.endpoint' in attributes)
       .map((attributes) => `${attributes['chat.llm.endpoint']} ${attributes['chat.llm.cause']}`)
   const asked = async (simulator: RunningProcess): Promise<number> =>
     ((await (await fetch(`${simulator.url}/_requests`)).json()) as unknown[]).length

@@ -106,6 +106,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'console/overview': ['console/api', 'console/parts', 'console/text'],
   'console/parts': ['console/api', 'console/text'],
   'core/sqlite': ['core'],
+  'core/tracing': ['core'],
   'decision/check': ['decision'],
   'decision/daemon': ['decision', 'decision/file', 'decision/values'],
   'decision/file': ['decision', 'decision/check', 'decision/values'],
@@ -147,6 +148,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   simulator: ['simulator/flagd'],
   'store/file': ['store'],
   'store/rollout': ['store/override'],
+  turn: ['turn/trace'],
 }
 
 /** The room within a room, or the file of `WITHIN`. */

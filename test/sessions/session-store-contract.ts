@@ -52,6 +52,44 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
     return begun.kind === 'begun' ? begun.history : begun
   }
 
+  describe('the trace of a turn', () => {
+    const TRACED: TurnEnd = { ...answered('a'), trace: '{"attempts":[]}' }
+
+    it('is there for its user and for the admins of the org once the turn has ended, and for nobody else', async () => {
+      await store.create(newTurn('m1'), 'agent-1')
+      expect(await store.readTrace('session-1', 'm1', OWNER)).to.deep.equal({ kind: 'none' })
+      await store.finish('m1', TRACED, true)
+      const told = { kind: 'trace', json: '{"attempts":[]}' }
+      expect(await store.readTrace('session-1', 'm1', OWNER)).to.deep.equal(told)
+      expect(await store.readTrace('session-1', 'm1', { orgId: 'acme' })).to.deep.equal(told)
+      const strangers = [
+        { orgId: 'acme', userId: 'user-2' },
+        { orgId: 'other' },
+        { ...OWNER, orgId: 'other' },
+      ]
+      for (const reader of strangers)
+        expect(await store.readTrace('session-1', 'm1', reader), JSON.stringify(reader)).to.equal(undefined)
+    })
+
+    it('is that of the turn asked for, and none of a turn that nobody knows or that has none', async () => {
+      await store.create(newTurn('m1'), 'agent-1')
+      await store.finish('m1', TRACED, true)
+      await turnTakenAndEnded('m2', answered('b'))
+      await turnTakenAndEnded('m3', { ...TRACED, trace: '{"attempts":[3]}' })
+      expect(await store.readTrace('session-1', 'm3', OWNER)).to.include({ json: '{"attempts":[3]}' })
+      for (const unknown of ['m2', 'm4'])
+        expect(await store.readTrace('session-1', unknown, OWNER)).to.deep.equal({ kind: 'none' })
+      expect(await store.readTrace('session-2', 'm1', OWNER)).to.equal(undefined)
+    })
+
+    it('is the first end that was told', async () => {
+      await store.create(newTurn('m1'), 'agent-1')
+      await store.finish('m1', TRACED)
+      await store.finish('m1', { ...TRACED, trace: '{}' })
+      expect(await store.readTrace('session-1', 'm1', OWNER)).to.include({ json: TRACED.trace })
+    })
+  })
+
   describe('a conversation', () => {
     it('is read as its owner had it', async () => {
       await store.create(newTurn('m1', 'What is it?'), 'agent-1')

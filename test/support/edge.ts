@@ -8,6 +8,7 @@ import { createApp } from '../../src/app.js'
 import type { Config } from '../../src/config.js'
 import { type Clock, systemClock } from '../../src/core/clock.js'
 import type { Logger } from '../../src/core/logger.js'
+import { NO_TRACING, type Tracing } from '../../src/core/tracing/tracing.js'
 import type { Flags, FlagsStatus, TurnFlags } from '../../src/decision/flags.js'
 import { guardrailsSchema, resolveGuardrails } from '../../src/decision/guardrails.js'
 import type { ChatBackend } from '../../src/execution/backend.js'
@@ -81,6 +82,8 @@ export interface EdgeOptions {
   readonly clock?: Clock
   /** in place of those of `auth.keys` */
   readonly signingKeys?: AppDeps['signingKeys']
+  /** default: nobody traces */
+  readonly tracing?: Tracing
   /** the log line at which the logger throws, or `every line` */
   readonly loggerThrowsAt?: string
   readonly timing?: Partial<EdgeTiming>
@@ -157,6 +160,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     ids: { newId: randomUUID },
     logger: throwingAt(logger, options.loggerThrowsAt),
     metrics: { ...recorded.metrics, ...options.metrics },
+    tracing: options.tracing ?? NO_TRACING,
     lifecycle: { state: () => state.now, draining: draining.signal },
     ...(options.signingKeys === undefined ? {} : { signingKeys: options.signingKeys }),
     timing: { stopLookMs: 50, ...options.timing },

@@ -99,6 +99,7 @@ export class DirectExecution implements RunningExecution, BackendSink {
         ...headers,
         accept: 'text/event-stream',
         'x-request-id': turn.requestId,
+        ...call.span?.headers,
         ...fenceHeaders(turn),
       },
       body: JSON.stringify(body),

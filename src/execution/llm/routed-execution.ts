@@ -1,19 +1,29 @@
 import type { Clock, Timer } from '../../core/clock.js'
 import type { Logger } from '../../core/logger.js'
+import type { TraceSpan } from '../../core/tracing/trace-span.js'
 import type { LlmGate } from '../../llm/gate/gate.js'
 import { type FailedRequest, nextStep } from '../../llm/gate/next-step.js'
 import type { Entry, Refusal, Seat } from '../../llm/gate/seat.js'
 import { DEADLINE_CODES } from '../../protocol/execution-codes.js'
-import type {
-  BackendEvent,
-  BackendSink,
-  ChatBackend,
-  ExecutionCall,
-  RunningExecution,
-  Turn,
+import {
+  type BackendEvent,
+  type BackendSink,
+  type ChatBackend,
+  type ExecutionCall,
+  logIds,
+  type RunningExecution,
+  type Turn,
 } from '../backend.js'
 import { commits } from '../commit-point.js'
 import { ExecutionError } from '../execution-error.js'
+
+/** A request under way. */
+export interface OpenRequest {
+  /** what it carries on; absent: it is in no trace */
+  readonly span?: TraceSpan
+  /** @param cause `ok`, `aborted`, or the code of its failure */
+  end(cause: string): void
+}
 
 export interface RoutedLlmDeps {
   readonly clock: Clock
@@ -22,8 +32,8 @@ export interface RoutedLlmDeps {
   readonly random: () => number
   /** one for the whole process: limits and rests hold for users and shadows together */
   readonly gate: LlmGate
-  /** A request begins. Returns what is called at its end, with `ok`, `aborted`, or the code of its failure. */
-  onRequest(endpoint: string, turn: Turn): (cause: string) => void
+  /** A request begins. */
+  onRequest(endpoint: string, turn: Turn, call: ExecutionCall): OpenRequest
   /** A turn was not admitted. */
   onRefused?(): void
 }
@@ -41,7 +51,7 @@ export class RoutedExecution implements RunningExecution, BackendSink {
   readonly #retried = new Set<string>()
   #entry: Entry
   #seat: Seat | undefined
-  #tellEnd: ((cause: string) => void) | undefined
+  #open: OpenRequest | undefined
   /** the request under way, which feeds us */
   #answer: RunningExecution | undefined
   #isAnswering = false
@@ -119,7 +129,7 @@ export class RoutedExecution implements RunningExecution, BackendSink {
       return
     }
     this.#seat = seat
-    this.#tellEnd = this.deps.onRequest(seat.endpoint, this.turn)
+    this.#open = this.deps.onRequest(seat.endpoint, this.turn, this.call)
     const backend = this.backends.get(seat.endpoint)
     if (backend === undefined) {
       this.#settle('internal_error')
@@ -140,6 +150,7 @@ export class RoutedExecution implements RunningExecution, BackendSink {
       ...this.call,
       connectMs: Math.min(connectMs, leftMs),
       headersMs: Math.min(headersMs, leftMs),
+      ...(this.#open?.span === undefined ? {} : { span: this.#open.span }),
     }
     this.#sent += 1
     const sent = this.#sent
@@ -242,7 +253,7 @@ export class RoutedExecution implements RunningExecution, BackendSink {
     const seat = this.#seat
     this.#seat = undefined
     if (seat === undefined) return
-    this.#tellEnd?.(cause)
+    this.#open?.end(cause)
     seat.leave()
   }
 
@@ -261,9 +272,8 @@ export class RoutedExecution implements RunningExecution, BackendSink {
   }
 
   #tell(endpoint: string, { code, details: { httpStatus } }: ExecutionError, what: object): void {
-    const { requestId, sessionId } = this.turn
     this.deps.logger.warn(
-      { requestId, sessionId, endpoint, code, httpStatus, ...what },
+      { ...logIds(this.turn), endpoint, code, httpStatus, ...what },
       '[LLM] a request failed before anything was shown; another one follows',
     )
   }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.js'
 import { localFaultOf } from '../../core/local-fault.js'
 import type { Logger } from '../../core/logger.js'
+import type { TraceSpan } from '../../core/tracing/trace-span.js'
 import type { Turn } from '../backend.js'
 import { TransportError } from '../transport-error.js'
 import type { HttpClient } from '../upstream/http-client.js'
@@ -29,14 +30,18 @@ export function isTrouble(thrown: unknown): boolean {
 }
 
 /** Tells the runtime that nobody listens any more. Never rejects; whether it worked changes nothing here. */
-export async function tellToCancel(context: RuntimeContext, turn: Turn): Promise<void> {
+export async function tellToCancel(
+  context: RuntimeContext,
+  turn: Turn,
+  span: TraceSpan | undefined,
+): Promise<void> {
   const { url, client, clock, logger, onTrouble } = context
   const controller = new AbortController()
   const timer = clock.schedule(CANCEL_MS, () => controller.abort())
   try {
     const response = await client.post({
       url: `${url}/api/v1/execute/cancel`,
-      headers: { 'x-request-id': turn.requestId, ...fenceHeaders(turn) },
+      headers: { 'x-request-id': turn.requestId, ...span?.headers, ...fenceHeaders(turn) },
       body: JSON.stringify({ session_id: turn.sessionId }),
       signal: controller.signal,
       connectMs: CANCEL_MS,

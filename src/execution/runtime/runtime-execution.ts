@@ -97,7 +97,12 @@ export class RuntimeExecution implements RunningExecution, ByteSink {
     const { context, turn, call } = this
     const response = await context.client.post({
       url: `${context.url}/api/v1/execute/stream`,
-      headers: { accept: 'text/event-stream', 'x-request-id': turn.requestId, ...fenceHeaders(turn) },
+      headers: {
+        accept: 'text/event-stream',
+        'x-request-id': turn.requestId,
+        ...call.span?.headers,
+        ...fenceHeaders(turn),
+      },
       body: runtimeRequestBody(turn),
       signal: call.signal,
       connectMs: call.connectMs,
@@ -147,7 +152,8 @@ export class RuntimeExecution implements RunningExecution, ByteSink {
     if (batch !== undefined) this.sink.batch(batch)
     if (this.#isRunning) this.#response?.destroy()
     else this.#response?.release()
-    if (this.#isRunning && this.#isConnected) this.call.after(tellToCancel(this.context, this.turn))
+    if (this.#isRunning && this.#isConnected)
+      this.call.after(tellToCancel(this.context, this.turn, this.call.span))
     this.sink.end(failure === undefined ? undefined : transportFailure('runtime', failure))
   }
 }

@@ -1,5 +1,6 @@
 import type Router from '@koa/router'
 import type { Context } from 'koa'
+import { spanOf } from '../../core/tracing/request-span.js'
 import { startRequestSchema, turnRequestSchema } from '../../protocol/api.js'
 import type { TurnRequest } from '../../turn/begin-turn.js'
 import type { Limits } from '../../turn/limits.js'
@@ -7,7 +8,7 @@ import { runTurn } from '../../turn/run-turn.js'
 import type { TurnPlace } from '../../turn/turn-registry.js'
 import { type AppDeps, EDGE_TIMING, type EdgeTiming } from '../app-deps.js'
 import type { Authenticate } from '../auth/auth.js'
-import type { Identity } from '../auth/claims.js'
+import { hasRole, type Identity } from '../auth/claims.js'
 import { answer } from '../edge/answer.js'
 import { guard, guardSessionId } from '../edge/guard.js'
 import { Problem } from '../edge/problems.js'
@@ -30,7 +31,7 @@ export function mountChatRoutes(
   const run = (ctx: Context, request: TurnRequest, identity: Identity, place: TurnPlace): Promise<void> =>
     runTurn(
       request,
-      { ...identity, requestId: requestIdOf(ctx) },
+      { ...identity, requestId: requestIdOf(ctx), ...spanOf(ctx) },
       place,
       (options) => openTurnStream(ctx, { ...options, clock: deps.clock, heartbeatMs, slowReaderMs }),
       deps,
@@ -65,6 +66,17 @@ export function mountChatRoutes(
     const session = await sessions.read(guardSessionId(ctx.params.sessionId), identity)
     if (session === undefined) throw new Problem('session_unknown')
     answer(ctx, session)
+  })
+
+  router.get('/chat/sessions/:sessionId/turns/:messageId/trace', async (ctx) => {
+    const identity = await authenticate(ctx)
+    const { orgId, userId } = identity
+    const reader = hasRole(identity, 'admin') ? { orgId } : { orgId, userId }
+    const sessionId = guardSessionId(ctx.params.sessionId)
+    const found = await sessions.readTrace(sessionId, (ctx.params.messageId ?? '').toLowerCase(), reader)
+    if (found === undefined) throw new Problem('session_unknown')
+    if (found.kind === 'none') throw new Problem('trace_unknown')
+    answer(ctx, JSON.parse(found.json))
   })
 
   router.post('/chat/sessions/:sessionId/stop', async (ctx) => {

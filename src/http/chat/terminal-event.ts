@@ -23,7 +23,7 @@ export function terminalEvent(
     case 'answered':
       return done(result, kept, facts)
     case 'failed':
-      return failed(result.code, result, facts, failureDetails(result))
+      return failed(result.code, result, facts, failureDetails(result, facts))
     case 'aborted':
       return abortedTerminal(result, kept, facts)
     default:
@@ -82,7 +82,10 @@ function failed(
 }
 
 /** Field by field: the details are the public contract, whatever else a backend may hang on them. */
-function failureDetails(result: Extract<TurnResult, { kind: 'failed' }>): ErrorEvent['details'] {
+function failureDetails(
+  result: Extract<TurnResult, { kind: 'failed' }>,
+  { failedAt }: TerminalFacts,
+): ErrorEvent['details'] {
   const { httpStatus, upstreamCode, traceId } = result.details
   return {
     phase: result.phase,
@@ -90,5 +93,6 @@ function failureDetails(result: Extract<TurnResult, { kind: 'failed' }>): ErrorE
     ...(upstreamCode === undefined ? {} : { upstreamCode }),
     ...(traceId === undefined ? {} : { traceId }),
     ...(result.runtime === undefined ? {} : { runtime: result.runtime }),
+    ...failedAt,
   }
 }

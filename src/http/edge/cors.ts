@@ -22,6 +22,8 @@ export function allowOrigins(origins: readonly string[]): Middleware {
       'If-None-Match',
       'Last-Event-ID',
       'X-Request-ID',
+      'traceparent',
+      'tracestate',
     ],
     exposeHeaders: ['ETag', 'X-Chat-Stream-Id', 'X-Chat-Session-Id', 'X-Request-ID', 'Retry-After'],
     maxAge: PREFLIGHT_SECONDS,

@@ -1,5 +1,6 @@
 import { guarded } from '../../core/guarded.js'
 import type { Logger } from '../../core/logger.js'
+import type { TraceIds } from '../../core/tracing/trace-span.js'
 
 /**
  * One function for each business event of the request edge in the log, beside those of turns. No message content, no secret,
@@ -8,7 +9,7 @@ import type { Logger } from '../../core/logger.js'
 
 export function requestFailed(
   logger: Logger,
-  event: { requestId: string; method: string; code: string; error: string },
+  event: { requestId: string; method: string; code: string; error: string } & Partial<TraceIds>,
 ): void {
   guarded(logger, 'log', () => logger.error(event, 'request failed'))
 }

@@ -1,6 +1,7 @@
 import type { Context, Middleware } from 'koa'
 import { errorCode, errorText } from '../../core/errors.js'
 import type { Logger } from '../../core/logger.js'
+import { spanOf } from '../../core/tracing/request-span.js'
 import { SessionStoreUnavailable } from '../../sessions/session-store.js'
 import { TurnRefused } from '../../turn/turn-refused.js'
 import { answerProblem } from './answer.js'
@@ -67,6 +68,7 @@ function logFault(logger: Logger, ctx: Context, problem: Problem, thrown: unknow
   const cause = thrown instanceof Problem ? thrown.options.cause : thrown
   requestFailed(logger, {
     requestId: requestIdOf(ctx),
+    ...spanOf(ctx).span?.ids,
     method: ctx.method,
     code: PROBLEMS[problem.problem].code,
     error: errorText(cause),

@@ -87,6 +87,12 @@ export const PROBLEMS = {
     'zh-CN': '会话不存在，请检查会话编号或开始新的会话',
     en: 'There is no such session. Check its id or start a new one',
   },
+  trace_unknown: {
+    status: 404,
+    code: 'not_found',
+    'zh-CN': '没有该轮对话的记录：编号有误、该轮仍在进行，或由旧版本保存',
+    en: 'There is no trace of such a turn: check its id, wait for its end, or it was kept by an earlier version',
+  },
   method_not_allowed: {
     status: 405,
     code: 'method_not_allowed',

@@ -1,5 +1,6 @@
 import type Router from '@koa/router'
 import type { Context } from 'koa'
+import { spanOf } from '../../core/tracing/request-span.js'
 import type { ChatCompletionRequest, OpenAiEvents } from '../../protocol/openai.js'
 import type { SingleTurn } from '../../turn/begin-turn.js'
 import type { Limits } from '../../turn/limits.js'
@@ -36,7 +37,7 @@ export function mountOpenAiRoutes(
       const turn = singleTurn(ctx, request, identity)
       await runTurn(
         turn,
-        { ...identity, requestId: requestIdOf(ctx) },
+        { ...identity, requestId: requestIdOf(ctx), ...spanOf(ctx) },
         place,
         (options) => openReader(ctx, request, events, options),
         deps,

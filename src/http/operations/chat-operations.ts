@@ -4,6 +4,7 @@ import {
   stopResponseSchema,
   turnRequestSchema,
 } from '../../protocol/api.js'
+import { turnTraceSchema } from '../../protocol/turn-trace.js'
 import type { ProblemName } from '../edge/problems.js'
 import { chatStreamEventSchema } from './event-schemas.js'
 import { API, AT, EXAMPLE_MESSAGE_ID, EXAMPLE_SESSION_ID } from './example-values.js'
@@ -26,6 +27,45 @@ const message = (n: number, type: string, data: unknown) => ({
   data: { id: `${EXAMPLE_MESSAGE_ID.slice(0, 8)}-${n}`, type, data, timestamp: AT },
 })
 const decision = { mode: 'runtime_orchestrator', reason: 'targeting_match', shadow: false }
+
+const EXAMPLE_TRACE = {
+  sessionId: EXAMPLE_SESSION_ID,
+  messageId: EXAMPLE_MESSAGE_ID,
+  requestId: 'b1c0f6de-9a3f-4a55-8a3c-3c1f0a2b7d10',
+  traceId: '0af7651916cd43dd8448eb211c80319c',
+  startedAt: AT,
+  decision,
+  flags: {
+    mode: { value: 'runtime_orchestrator', reason: 'targeting_match' },
+    shadow: false,
+    override: false,
+  },
+  attempts: [
+    {
+      mode: 'runtime_orchestrator',
+      at: 3,
+      connectedAt: 4,
+      headersAt: 18,
+      firstContentAt: 240,
+      durationMs: 2137,
+      result: 'ok',
+    },
+  ],
+  steps: [{ stepId: 's1', status: 'completed', tool: 'web_search', at: 230, durationMs: 430 }],
+  calls: [
+    {
+      callId: `${EXAMPLE_MESSAGE_ID.slice(0, 8)}-5`,
+      kind: 'tool',
+      name: 'web_search',
+      stepId: 's1',
+      status: 'success',
+      at: 240,
+      durationMs: 420,
+    },
+  ],
+  dropped: 0,
+  end: { event: 'done', status: 'answered', at: 2140, executionMode: 'runtime_orchestrator', tokens: 153 },
+}
 
 const STREAM: Answer = {
   status: 200,
@@ -173,6 +213,34 @@ export const CHAT_OPERATIONS: readonly Operation[] = [
       },
     ],
     problems: ['session_unknown', 'store_unavailable'],
+  },
+  {
+    id: 'getTurnTrace',
+    method: 'get',
+    path: `${API}/chat/sessions/:sessionId/turns/:messageId/trace`,
+    tag: 'chat',
+    role: 'member',
+    summary: 'What happened in a turn, without its content',
+    description:
+      'For the user of the session and for the admins of its org. Decision, executions with their phases, plan steps, calls and the end; no message, title, argument, result or error text. It is kept with the turn, from its end on. Every `at` is in ms from `startedAt`.',
+    parameters: {
+      ...SESSION,
+      messageId: {
+        description: 'Id of the answer: `messageId` of `done`, `X-Chat-Stream-Id` of the stream.',
+        example: EXAMPLE_MESSAGE_ID,
+      },
+    },
+    headers: ['Accept-Language'],
+    answers: [
+      {
+        status: 200,
+        kind: 'data',
+        description: 'The trace of the turn.',
+        data: turnTraceSchema,
+        example: EXAMPLE_TRACE,
+      },
+    ],
+    problems: ['session_unknown', 'trace_unknown', 'store_unavailable'],
   },
   {
     id: 'stopChat',

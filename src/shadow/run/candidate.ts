@@ -1,14 +1,17 @@
 import type { Clock } from '../../core/clock.js'
+import { guarded } from '../../core/guarded.js'
 import type { Logger } from '../../core/logger.js'
 import type { Turnstile } from '../../core/turnstile.js'
 import type { ChatBackend, Turn } from '../../execution/backend.js'
 import { leftAllowance, limitsOf, runtimeAllowance } from '../../execution/deadlines.js'
 import { Execution, type ExecutionLimits } from '../../execution/execution.js'
+import { endExecutionSpan, spanWatch } from '../../execution/execution-watch.js'
 import type { Outcome } from '../../execution/outcome.js'
 import type { AbortCode } from '../../protocol/execution-codes.js'
 import { Observer } from '../compare/observer.js'
 import { fenceViolations } from './fence-violations.js'
 import { readToEnd } from './read-to-end.js'
+import { startShadowSpan } from './shadow-turn.js'
 
 /** The silent side of a shadow run: an execution of its own, watched, its events thrown away. */
 export interface Candidate {
@@ -53,17 +56,21 @@ export function runCandidate(
   const after: Promise<void>[] = []
   const isRuntime = backend.mode === 'runtime_orchestrator'
   const allowance = isRuntime ? runtimeAllowance(limits) : leftAllowance(limits, 0)
+  const span = guarded(deps.logger, 'traces', () => startShadowSpan('shadow', turn, backend.mode))
   let flooded = false
   const execution: Execution = new Execution(backend, turn, limitsOf(backend.mode, limits), allowance, {
     clock: deps.clock,
     logger: deps.logger,
-    record: (outcome) =>
+    ...(span === undefined ? {} : { watch: () => spanWatch(span) }),
+    record(outcome) {
+      if (span !== undefined) guarded(deps.logger, 'traces', () => endExecutionSpan(span, outcome))
       deps.onEnd({
         outcome,
         observer,
         tokens: outcome.result === 'ok' || observer.events > 0 ? execution.usage.tokens : 0,
         fenceViolations: isRuntime ? fenceViolations(observer.calls, observer.files) : 0,
-      }),
+      })
+    },
     after: (task) => void after.push(task),
   })
   const gone = readToEnd(execution, after, deps.turnstile, (batch) => {

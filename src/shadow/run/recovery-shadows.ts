@@ -1,16 +1,18 @@
 import { bounded } from '../../core/bounded.js'
 import type { Clock } from '../../core/clock.js'
 import { errorText } from '../../core/errors.js'
+import { guarded } from '../../core/guarded.js'
 import type { Logger } from '../../core/logger.js'
 import { Turnstile } from '../../core/turnstile.js'
 import type { Caller } from '../../decision/caller.js'
 import type { ChatBackend, Turn } from '../../execution/backend.js'
 import { runtimeAllowance } from '../../execution/deadlines.js'
 import { Execution, type ExecutionLimits } from '../../execution/execution.js'
+import { endExecutionSpan, spanWatch } from '../../execution/execution-watch.js'
 import type { Outcome } from '../../execution/outcome.js'
 import type { FenceGate } from './fence-gate.js'
 import { readToEnd } from './read-to-end.js'
-import { shadowTurn } from './shadow-turn.js'
+import { shadowTurn, startShadowSpan } from './shadow-turn.js'
 
 /** Executions that no user sees, by which a runtime that nobody is sent to can show that it is well again. */
 export interface RecoveryShadows {
@@ -128,10 +130,15 @@ class Shadows implements RecoveryShadows {
   #start(turn: Turn, limits: ExecutionLimits): void {
     const { runtime, clock, logger } = this.deps
     const after: Promise<void>[] = []
+    const span = guarded(logger, 'traces', () => startShadowSpan('recovery shadow', turn, runtime.mode))
     const execution = new Execution(runtime, turn, limits, runtimeAllowance(limits), {
       clock,
       logger,
-      record: (outcome) => this.#record(outcome, turn),
+      ...(span === undefined ? {} : { watch: () => spanWatch(span) }),
+      record: (outcome) => {
+        if (span !== undefined) guarded(logger, 'traces', () => endExecutionSpan(span, outcome))
+        this.#record(outcome, turn)
+      },
       after: (task) => void after.push(task),
     })
     this.#lastStartedAt = clock.monotonic()

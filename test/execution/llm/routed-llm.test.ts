@@ -60,7 +60,7 @@ function setUp(scripts: Readonly<Record<string, Script>>, maxConcurrent?: number
     logger,
     random: () => 0,
     gate,
-    onRequest: (endpoint) => (cause) => void causes.push(`${endpoint} ${cause}`),
+    onRequest: (endpoint) => ({ end: (cause) => void causes.push(`${endpoint} ${cause}`) }),
   })
   return { clock, gate, lines, sent, calls, causes, routed, start: starter(routed, clock, logger) }
 }

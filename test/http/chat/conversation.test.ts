@@ -47,6 +47,7 @@ function storeWith(changed: (inner: SessionStore) => Partial<SessionStore>): Ses
     read: inner.read.bind(inner),
     list: inner.list.bind(inner),
     delete: inner.delete.bind(inner),
+    readTrace: inner.readTrace.bind(inner),
     close: inner.close.bind(inner),
     ...other,
   }

@@ -30,7 +30,7 @@ async function edgeWithOnePlace(options: EdgeOptions = {}) {
     logger: silentLogger,
     random: () => 0,
     gate,
-    onRequest: () => () => undefined,
+    onRequest: () => ({ end: () => undefined }),
   })
   const edge = await startEdge({
     ...options,

@@ -217,13 +217,14 @@ const ofAnySession = (outcome: Outcome) => ({ ...outcome, sessionId: undefined }
 
 /** The same, and `shadow` of the decision is the one thing that is told. */
 function withoutIds(data: Record<string, unknown>): Record<string, unknown> {
-  const { decision } = data
+  const { decision, details } = data
   return {
     ...data,
     id: undefined,
     sessionId: undefined,
     messageId: undefined,
     ...(typeof decision === 'object' ? { decision: { ...decision, shadow: undefined } } : {}),
+    ...(typeof details === 'object' ? { details: { ...details, callId: undefined } } : {}),
   }
 }
 
