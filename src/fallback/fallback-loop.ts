@@ -18,6 +18,7 @@ import { renderOverride } from '../store/override/override-rendering.js'
 import type { Evidence, FallbackGuardrails } from './evidence/evidence.js'
 import { evidenceByScope, LONGEST_MS } from './evidence/evidence-by-scope.js'
 import type { KeptUsual } from './evidence/kept-usual.js'
+import { judgedExecution, RateChange } from './evidence/rate-change.js'
 import { UsualFailures } from './evidence/usual-failures.js'
 import { breachingRow, recoveryReach, unsettled } from './evidence/verdict.js'
 import type {
@@ -167,6 +168,7 @@ class FallbackLoop implements RunningFallback {
   #lastCandidateAt: number
   readonly #scoped = new ScopeIdleTime()
   readonly #usual = new UsualFailures()
+  readonly #change = new RateChange()
   #evaluator: ReturnType<typeof createOverrideEvaluator>
   #loopFault: string | undefined
   /** by the probes, when they told last */
@@ -294,16 +296,21 @@ class FallbackLoop implements RunningFallback {
     if (known.total > 0) this.deps.keptUsual?.keep(known, now)
   }
 
-  /** While the runtime is in use, and in no breach. */
-  #recordUsual({ result }: Outcome): void {
-    const { known, isolated, wouldTrip, bothSick } = this.#state
+  /** What is usual, while the runtime is in use and in no breach; and whether that changes, while nobody is sent away. */
+  #recordUsual({ result, sessionId = '' }: Outcome): void {
     if (!isJudged(result)) return
-    if (known.auto.state === 'fallback' || isolated || wouldTrip !== null || bothSick) {
-      this.#usual.restart()
-      return
-    }
-    const [error, timeout] = [result === 'ok' ? 0 : 1, result === 'timeout' ? 1 : 0] as const
-    this.#usual.record(this.deps.clock.monotonic(), unsettled(this.#flags.guardrails), error, timeout)
+    const { guardrails } = this.#flags
+    const now = this.deps.clock.monotonic()
+    const execution = judgedExecution(result, sessionId)
+    if (this.#isInUse) this.#change.record(now, execution, this.#usual.known, guardrails)
+    else this.#change.restart()
+    const { known, isolated, wouldTrip, bothSick } = this.#state
+    if (known.auto.state === 'fallback' || isolated || wouldTrip !== null || bothSick) this.#usual.restart()
+    else this.#usual.record(now, unsettled(guardrails), execution.error, execution.timeout)
+  }
+
+  get #isInUse(): boolean {
+    return this.#state.known.auto.state === 'normal' && !this.#state.isolated
   }
 
   maySpareShadow(subject: Subject): boolean {
@@ -452,10 +459,12 @@ class FallbackLoop implements RunningFallback {
         judged.runtime.restart(clock.monotonic())
         judged.log.restart(clock.monotonic(), effect.scope)
         this.#usual.restart()
+        this.#change.restart()
         return
       case 'reset_health':
         this.#probe.reset()
         this.#usual.clear()
+        this.#change.restart()
         this.deps.keptUsual?.keep(this.#usual.known, 'now')
         windows.clear('runtime_orchestrator')
         return
@@ -540,6 +549,7 @@ class FallbackLoop implements RunningFallback {
     const fastMs = guardrails.fastWindowSeconds * 1000
     const probe = this.#probe.state()
     const { known: usual } = this.#usual
+    const changed = this.#isInUse ? this.#change.found : undefined
     const isOld = isOutdated(probe.agoMs, guardrails.probeIntervalMs, guardrails.probeTimeoutMs)
     const runtime = {
       slow: judged.runtime.tally(windowMs),
@@ -547,6 +557,7 @@ class FallbackLoop implements RunningFallback {
       recent: judged.runtime.newest(fastMs, recoveryReach(guardrails), LONGEST_MS),
       streak: judged.runtime.streak(breachingRow(guardrails, usual)),
       ...(usual.total === 0 ? {} : { usual }),
+      ...(changed === undefined ? {} : { changed }),
       ...this.#firstContent(guardrails),
     }
     const scope = judgedScope(this.#state)

@@ -677,6 +677,31 @@ describe('the fallback loop', () => {
     await loop.fallback.stop()
   })
 
+  it('trips under light traffic when it fails much more often than usual', async () => {
+    const loop = setUpLoop({
+      keptUsual: { load: async () => ({ total: 600, errors: 120, timeouts: 0 }), keep: () => undefined },
+    })
+    const { guardrails } = loop.knobs
+    loop.knobs.guardrails = { ...guardrails, tickMs: 10_000, probeIntervalMs: 10_000 }
+    await loop.start()
+    const isNormal = () => loop.fallback.snapshot().override.auto.state === 'normal'
+    let turns = 0
+    while (isNormal() && turns < 100) {
+      loop.useRuntime()
+      loop.record(turns % 5 === 4 ? 'ok' : 'error')
+      turns += 1
+      for (let step = 0; step < 6; step += 1) {
+        loop.clock.advance(10_000)
+        await settled()
+      }
+    }
+    expect(turns).to.be.within(20, 40)
+    const { auto } = loop.fallback.snapshot().override
+    expect(auto).to.deep.include({ state: 'fallback' })
+    expect(auto.state === 'fallback' && auto.trip).to.deep.include({ cause: 'error_rate', threshold: 0.5 })
+    await loop.fallback.stop()
+  })
+
   it('acts on changed guardrails at the next tick and keeps the window', async () => {
     const loop = setUpLoop()
     await loop.start()

@@ -18,6 +18,8 @@ const HOURS = [
 const BOUNDS = [
   { usual: 0.01, share: 1, turns: { light: 12, some: 14, bursty: 40, steady: 24, busy: 100 } },
   { usual: 0.01, share: 0.8, turns: { light: 60, some: 40, bursty: 60, steady: 40, busy: 130 } },
+  { usual: 0.2, share: 0.8, turns: { light: 80, some: 80, bursty: 80, steady: 80, busy: 100 } },
+  { usual: 0.2, share: 0.6, turns: { light: 600, some: 600, bursty: 600, steady: 600, busy: 600 } },
   { usual: 0.2, share: 1, turns: { light: 24, some: 26, bursty: 60, steady: 30, busy: 90 } },
 ] as const
 
@@ -37,7 +39,7 @@ describe('a runtime of which a share fails', () => {
         const most = new Map(Object.entries(turns)).get(name)
         for (let seed = SEED; seed < SEED + 20; seed += 1) {
           for (const timeOf of [timeToTrip, timeToTripAtStart]) {
-            const trip = timeOf(seed, traffic, [executionsOnly(usual), executionsOnly(share)])
+            const trip = timeOf(seed, traffic, [executionsOnly(usual), executionsOnly(share)], 24)
             expect(trip?.cause, `seed ${seed}`).to.equal('error_rate')
             expect(trip?.turns, `seed ${seed}`).to.be.at.most(most ?? 0)
           }

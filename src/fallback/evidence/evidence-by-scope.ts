@@ -47,17 +47,22 @@ function suspectsOf(
   log: JudgedLog,
   dimensions: readonly Suspects['dimension'][],
   who: Who,
-  { slow, fast, usual }: Pick<RuntimeWindows, 'slow' | 'fast' | 'usual'>,
+  { slow, fast, changed, usual }: Pick<RuntimeWindows, 'slow' | 'fast' | 'changed' | 'usual'>,
   guardrails: FallbackGuardrails,
 ): Pick<Told, 'suspects'> {
   if (!guardrails.scoped) return {}
-  const [window, reach] =
-    judge(slow, guardrails, usual).kind === 'breach'
-      ? ([slow, slowReach(guardrails)] as const)
-      : ([fast, fastReach(guardrails)] as const)
-  const verdict = judge(window, guardrails, usual)
-  if (verdict.kind !== 'breach' || !isRateCause(verdict.trip.cause)) return {}
-  const { cause } = verdict.trip
+  const windows: readonly (readonly [Tally, LogReach])[] = [
+    [slow, slowReach(guardrails)],
+    [fast, fastReach(guardrails)],
+    ...(changed === undefined ? [] : [[changed, newestOf(changed.total)] as const]),
+  ]
+  const breach = windows
+    .map(([window, reach]) => ({ reach, verdict: judge(window, guardrails, usual) }))
+    .find(({ verdict }) => verdict.kind === 'breach')
+  if (breach?.verdict.kind !== 'breach') return {}
+  const { reach } = breach
+  const { cause } = breach.verdict.trip
+  if (!isRateCause(cause)) return {}
   const suspects = dimensions.map((dimension): Suspects => {
     const byId = log.byId(dimension, who, reach)
     const ids = failingIds(byId, cause, guardrails)
@@ -135,6 +140,8 @@ const fastReach = ({ fastWindowSeconds, windowSeconds, minSamples }: FallbackGua
   atLeast: 2 * minSamples,
   windowMs: windowSeconds * 1000,
 })
+
+const newestOf = (executions: number): LogReach => ({ fastMs: 0, atLeast: executions, windowMs: LONGEST_MS })
 
 const newestReach = (guardrails: FallbackGuardrails): LogReach => ({
   fastMs: 0,

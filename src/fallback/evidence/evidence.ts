@@ -47,6 +47,8 @@ export interface RuntimeWindows {
   readonly streak?: Streak
   /** what failed before them, while all was as usual */
   readonly usual?: Usual
+  /** the executions since they fail more often than usual, where that is certain (rate-change) */
+  readonly changed?: Tally
   /** ... and how long the first content took, in the same three reaches; gathered where `firstContentP95Ms` is set */
   readonly firstContent?: Readonly<Record<'slow' | 'fast' | 'recent', FirstContent>>
 }

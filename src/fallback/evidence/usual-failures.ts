@@ -12,7 +12,7 @@ const LEAST = 100
 /** where there are as many the older half is forgotten: what is usual changes */
 const MOST = 1000
 /** of the natural logarithm of the chance (1e-9) that what is usual looks like this: then it is none */
-const UNUSUAL = Math.log(1e-9)
+export const UNUSUAL = Math.log(1e-9)
 
 /** Both together, the first one being the older. */
 export function joined(a: Usual, b: Usual): Usual {

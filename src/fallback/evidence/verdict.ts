@@ -1,7 +1,7 @@
 import { normalQuantile } from '../../core/normal-quantile.js'
 import type { Tally } from '../../metrics/windows/windows.js'
 import type { Trip } from '../../store/override/override.js'
-import type { Evidence, FallbackGuardrails, RuntimeWindows } from './evidence.js'
+import { type Evidence, type FallbackGuardrails, NO_TALLY, type RuntimeWindows } from './evidence.js'
 import { isUnusual, type Unsettled, type Usual, unusualRow, usualShare } from './usual-failures.js'
 
 /** What the executions say. Only `breach` trips, only `healthy` recovers. */
@@ -35,6 +35,8 @@ export function judgeRuntime(
   if (slow.kind === 'breach') return slow
   const fast = judge(runtime.fast, guardrails, runtime.usual)
   if (fast.kind === 'breach') return fast
+  const changed = judge(runtime.changed ?? NO_TALLY, guardrails, runtime.usual)
+  if (changed.kind === 'breach') return changed
   const late = firstContentBreach(runtime, guardrails)
   if (late !== undefined) return { kind: 'breach', trip: late }
   return slow.kind === 'insufficient_data' ? judgeStreak(runtime, guardrails) : slow

@@ -2,6 +2,7 @@ import { guardrailsSchema, resolveGuardrails } from '../../../src/decision/guard
 import type { OutcomeResult } from '../../../src/execution/outcome.js'
 import { type Evidence, type FallbackGuardrails, NO_TALLY } from '../../../src/fallback/evidence/evidence.js'
 import { evidenceByScope } from '../../../src/fallback/evidence/evidence-by-scope.js'
+import { RateChange } from '../../../src/fallback/evidence/rate-change.js'
 import { type Usual, UsualFailures } from '../../../src/fallback/evidence/usual-failures.js'
 import { breachingRow, judgeRuntime, unsettled } from '../../../src/fallback/evidence/verdict.js'
 import { next } from '../../../src/fallback/machine/machine.js'
@@ -103,6 +104,7 @@ export class GreyRuntime {
   readonly #runtime
   readonly #log
   readonly #usual = new UsualFailures()
+  readonly #change = new RateChange()
   #state: FallbackState
   #counts: ProbeCounts = NO_COUNTS
   #greyness: Greyness = grey(0)
@@ -196,6 +198,9 @@ export class GreyRuntime {
     this.#runtime.record(outcome)
     this.#log.record(outcome)
     const isTimeout = isBad && this.#greyness.as === 'timeout'
+    const [error, timeout] = [isBad ? 1 : 0, isTimeout ? 1 : 0] as const
+    const { sessionId } = outcome
+    this.#change.record(now, { error, timeout, sessionId }, this.#usual.known, this.#guardrails)
     this.#usual.record(now, unsettled(this.#guardrails), isBad ? 1 : 0, isTimeout ? 1 : 0)
     if (!isBad) {
       this.#streak = 0
@@ -219,7 +224,7 @@ export class GreyRuntime {
     const edge = this.now - windowSeconds * 1000 * BEYOND
     if (this.#failures.length > 2 * this.#leastFailures && (this.#failures[0] ?? 0) < edge)
       this.#failures = this.#failures.filter((at) => at >= edge)
-    if (this.#streak >= consecutiveFailures) return true
+    if (this.#streak >= consecutiveFailures || this.#change.found !== undefined) return true
     const oldest = this.#failures.at(-this.#leastFailures)
     return oldest !== undefined && oldest >= edge
   }
@@ -266,7 +271,8 @@ export class GreyRuntime {
     const { known: usual } = this.#usual
     const streak = this.#runtime.streak(breachingRow(this.#guardrails, usual))
     // What a recovery would be judged by: there is none here.
-    return { slow, fast, recent: NO_TALLY, streak, usual }
+    const { found: changed } = this.#change
+    return { slow, fast, recent: NO_TALLY, streak, usual, ...(changed === undefined ? {} : { changed }) }
   }
 
   #known(): Omit<Evidence, 'runtime'> {
@@ -332,6 +338,7 @@ export class GreyRuntime {
     this.#runtime.restart(this.now)
     this.#log.restart(this.now)
     this.#usual.restart()
+    this.#change.restart()
     this.#failures = []
     this.#streak = 0
     this.#state = initialState({ replica: 'r1', owner: 'r1#1' }, this.now)

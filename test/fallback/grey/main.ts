@@ -25,6 +25,7 @@ const CHANGES: readonly (readonly [usual: number, share: number])[] = [
   [0.1, 0.8],
   [0.2, 1],
   [0.2, 0.8],
+  [0.2, 0.6],
 ]
 const say = (text: string): void => void process.stderr.write(`\u2022 ${text}\n`)
 const percent = (share: number): string => `${Math.round(share * 100)} %`
