@@ -77,7 +77,8 @@ describe('a process whose own machine is in trouble', function () {
       ),
     )
     process.kill(service.pid, 'SIGSTOP')
-    await new Promise((resolve) => setTimeout(resolve, 4_000))
+    // Twice `gapMs`, in real time: a process that is stopped tells nothing by which its end could be awaited.
+    await new Promise((resolve) => setTimeout(resolve, 2_000))
     process.kill(service.pid, 'SIGCONT')
     const seen = await Promise.all(turns.map(readTurn))
     expect(seen.map(({ terminal }) => terminal?.event)).to.deep.equal(seen.map(() => 'done'))

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 
 const MESSAGE_DEADLINE_MS = 20_000
 
-/** A TypeScript file run as a process of its own, talking by IPC messages. */
+/** A TypeScript (or plain `.mjs`) file run as a process of its own, talking by IPC messages. */
 export interface Forked {
   send(message: string): void
   /** the next message the process sends; rejects when it ends or stays silent */
@@ -19,7 +19,8 @@ const children = new Set<ChildProcess>()
  * @param limits shell commands before it, like `ulimit -f 4096`
  */
 export function forked(file: string, args: readonly string[], limits = ':'): Forked {
-  const command = [process.execPath, '--import', 'tsx', file, ...args]
+  const loader = file.endsWith('.mjs') ? [] : ['--import', 'tsx']
+  const command = [process.execPath, ...loader, file, ...args]
   const child = spawn('sh', ['-c', `${limits}; exec "$@"`, 'sh', ...command], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })

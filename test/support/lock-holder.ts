@@ -10,7 +10,7 @@ export interface LockHolder {
 
 /** Resolves once the process is ready, the lock not yet taken. `killForked` ends it too. */
 export async function lockHolder(database: string): Promise<LockHolder> {
-  const holder = forked('test/sessions/lock-process.ts', [database])
+  const holder = forked('test/sessions/lock-process.mjs', [database])
   const order = (command: 'lock' | 'unlock') => async (): Promise<void> => {
     holder.send(command)
     expect(await holder.message()).to.equal(`${command}ed`)

@@ -1,8 +1,8 @@
-import { openSqlite } from '../../src/core/sqlite/sqlite.js'
+// Holds the write lock of the database from `lock` to `unlock`. Plain JavaScript: it starts in a tenth of the time.
+import Database from 'libsql'
 
-/** Holds the write lock of the database from `lock` to `unlock`. */
 const [path = ''] = process.argv.slice(2)
-const database = openSqlite(path, { room: 'lock-process', migrations: [] })
+const database = new Database(path)
 
 process.on('message', (message) => {
   database.exec(message === 'lock' ? 'BEGIN IMMEDIATE' : 'COMMIT')
