@@ -105,12 +105,15 @@ describe('the SQLite session store in trouble', () => {
     }).timeout(20_000)
 
     it('keeps nothing of a turn whose release failed, once it is told to forget it', async () => {
-      const sessions = open()
+      const clock = manualClock()
+      const sessions = open(clock)
       await sessions.create(newTurn('m0'), 'agent-1')
       await sessions.requestStop('session-1', OWNER)
       expect(await sessions.stopRequested('m0')).to.equal(true)
       await holder.lock()
-      expect(await rejection(sessions.release('m0'))).to.be.instanceOf(SessionStoreUnavailable)
+      const release = rejection(sessions.release('m0'))
+      clock.advance(2_000)
+      expect(await release).to.be.instanceOf(SessionStoreUnavailable)
       await holder.unlock()
       sessions.forget('m0')
       // The stop mark is still there; who asks is no turn of this process any more.
