@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Faults } from '../src/simulator/faults.js'
 import { startLlmSimulator } from '../src/simulator/llm.js'
@@ -25,7 +26,7 @@ type Ours = MeasuredProcess & { readonly bearer: string }
 type Report = (text: string) => void
 
 /** The direct LLM over its endpoints: what users see when endpoints fail or are full, and what reaches the endpoints. */
-export async function benchEndpoints(_upstream: string, report: Report): Promise<Row[]> {
+export async function benchEndpoints(report: Report): Promise<Row[]> {
   return [
     ...(await deadPrimary(report)),
     ...(await allDead(report)),
@@ -170,7 +171,7 @@ async function withService<T>(
   env: Record<string, string>,
   use: (ours: Ours) => Promise<T>,
 ): Promise<T> {
-  const folder = mkdtempSync(join('data', 'bench-llm-'))
+  const folder = mkdtempSync(join(tmpdir(), 'bench-llm-'))
   const file = join(folder, 'llm.json')
   const limit = llms.length === 1 && env.RUNTIME_SERVICE_URL !== undefined ? { maxConcurrent: PLACES } : {}
   const endpoints = llms.map(({ url }, at) => ({

@@ -21,7 +21,7 @@ const BENCHES = {
   shadow: benchShadow,
   window: (_upstream: string, report: (text: string) => void) => benchWindow(report),
   report: benchReport,
-  endpoints: benchEndpoints,
+  endpoints: (_upstream: string, report: (text: string) => void) => benchEndpoints(report),
   similarity: benchSimilarity,
 } satisfies Record<BenchName, unknown>
 

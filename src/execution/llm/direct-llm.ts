@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../../core/clock.js'
+import { guarded } from '../../core/guarded.js'
 import { type Logger, silentLogger } from '../../core/logger.js'
 import type { LlmEndpoint } from '../../llm/endpoint.js'
 import { RefusedParameters } from '../../llm/refused-parameters.js'
@@ -38,9 +39,11 @@ export function createDirectLlm(
   /** The server answers: what was learnt is kept, and the answer says what it took. With its first batch, never before. */
   function told(requests: LlmRequests): readonly BackendEvent[] {
     for (const parameter of requests.accepted())
-      logger.warn(
-        { endpoint: endpoint.name, model: requests.model, parameter },
-        '[LLM] the server refuses a parameter; it is left out from now on',
+      guarded(logger, 'log', () =>
+        logger.warn(
+          { endpoint: endpoint.name, model: requests.model, parameter },
+          '[LLM] the server refuses a parameter; it is left out from now on',
+        ),
       )
     const { facts } = requests
     return facts === undefined ? [] : [{ type: 'facts', data: facts }]

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../core/clock.js'
+import { guarded } from '../../core/guarded.js'
 import type { Logger } from '../../core/logger.js'
 import type { TraceSpan } from '../../core/tracing/trace-span.js'
 import type { LlmGate } from '../../llm/gate/gate.js'
@@ -272,9 +273,12 @@ export class RoutedExecution implements RunningExecution, BackendSink {
   }
 
   #tell(endpoint: string, { code, details: { httpStatus } }: ExecutionError, what: object): void {
-    this.deps.logger.warn(
-      { ...logIds(this.turn), endpoint, code, httpStatus, ...what },
-      '[LLM] a request failed before anything was shown; another one follows',
+    const { logger } = this.deps
+    guarded(logger, 'log', () =>
+      logger.warn(
+        { ...logIds(this.turn), endpoint, code, httpStatus, ...what },
+        '[LLM] a request failed before anything was shown; another one follows',
+      ),
     )
   }
 }

@@ -12,7 +12,7 @@ import { AnswerHead } from './answer-head.js'
 import { LlmTranslator, type LlmTranslatorOptions } from './llm-events.js'
 
 /** Characters one chunk of an answer may have: some servers send a whole answer in one. */
-export const MAX_LLM_FRAME = 16_777_216
+const MAX_LLM_FRAME = 16_777_216
 
 /** ms without anything more after a `finish_reason`; then the answer is over, whatever the server forgot. */
 const LINGER_MS = 1000

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.js'
+import { guarded } from '../../core/guarded.js'
 import { localFaultOf } from '../../core/local-fault.js'
 import type { Logger } from '../../core/logger.js'
 import type { TraceSpan } from '../../core/tracing/trace-span.js'
@@ -50,7 +51,9 @@ export async function tellToCancel(
     response.release()
   } catch (thrown) {
     if (isTrouble(thrown)) onTrouble()
-    logger.debug({ requestId: turn.requestId }, 'the runtime could not be told to cancel')
+    guarded(logger, 'log', () =>
+      logger.debug({ requestId: turn.requestId }, 'the runtime could not be told to cancel'),
+    )
   } finally {
     timer.cancel()
   }

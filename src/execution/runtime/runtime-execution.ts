@@ -1,3 +1,4 @@
+import { guarded } from '../../core/guarded.js'
 import type { BackendEvent, BackendSink, ExecutionCall, RunningExecution, Turn } from '../backend.js'
 import { ExecutionError, type ExecutionErrorDetails } from '../execution-error.js'
 import { isForeign, token } from '../parse/foreign.js'
@@ -133,8 +134,11 @@ export class RuntimeExecution implements RunningExecution, ByteSink {
   #complete(batch: readonly BackendEvent[] | undefined): void {
     const { end, unknown } = this.#translator
     this.#isRunning = end?.kind === 'failed' && end.givenUp
+    const { logger } = this.context
     if (unknown > 0)
-      this.context.logger.debug({ requestId: this.turn.requestId, unknown }, 'unknown runtime events')
+      guarded(logger, 'log', () =>
+        logger.debug({ requestId: this.turn.requestId, unknown }, 'unknown runtime events'),
+      )
     this.#end(batch, end?.kind === 'failed' ? end.error : undefined)
   }
 
@@ -149,12 +153,22 @@ export class RuntimeExecution implements RunningExecution, ByteSink {
     this.#over = true
     this.#parser.close()
     if (isTrouble(failure)) this.context.onTrouble()
-    if (batch !== undefined) this.sink.batch(batch)
+    const fault = this.#tellLast(batch) ?? failure
     if (this.#isRunning) this.#response?.destroy()
     else this.#response?.release()
     if (this.#isRunning && this.#isConnected)
       this.call.after(tellToCancel(this.context, this.turn, this.call.span))
-    this.sink.end(failure === undefined ? undefined : transportFailure('runtime', failure))
+    this.sink.end(fault === undefined ? undefined : transportFailure('runtime', fault))
+  }
+
+  /** What the sink threw: the execution ends also then, and in that. */
+  #tellLast(batch: readonly BackendEvent[] | undefined): unknown {
+    try {
+      if (batch !== undefined) this.sink.batch(batch)
+      return undefined
+    } catch (thrown) {
+      return thrown ?? new Error('the sink threw nothing')
+    }
   }
 }
 

@@ -154,6 +154,8 @@ class Attempt {
   }
 
   readonly #onSocket = (socket: Socket): void => {
+    // The agent's is for connections nobody uses; in use it would be set anew with each read. It comes back with the next idleness.
+    socket.setTimeout(0)
     if (!socket.connecting) this.#onConnected()
     else socket.once(this.options.url.startsWith('https:') ? 'secureConnect' : 'connect', this.#onConnected)
   }

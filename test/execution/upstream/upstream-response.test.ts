@@ -99,6 +99,55 @@ describe('a response that is given up while a read waits for its microtask', () 
   })
 })
 
+describe('the HTTP chunks of one network read', () => {
+  /** One read of so many chunks, each with its line end, in a buffer of its own as Node gives it. */
+  function chunksOf(...texts: string[]): Buffer[] {
+    const read = Buffer.from(new Uint8Array(Buffer.from(texts.map((text) => `${text}\r\n`).join(''))).buffer)
+    let at = 0
+    return texts.map((text) => {
+      const chunk = read.subarray(at, at + text.length)
+      at += text.length + 2
+      return chunk
+    })
+  }
+  function opened() {
+    const incoming = Object.assign(new PassThrough(), { statusCode: 200, headers: {} })
+    const response = new UpstreamResponse(incoming as unknown as IncomingMessage, manualClock(), () => {})
+    const seen: string[] = []
+    response.listen({ data: (chunk) => void seen.push(chunk.toString()), end: () => undefined })
+    return { incoming, response, seen }
+  }
+
+  it('go on at once where it has one alone', () => {
+    const { incoming, seen } = opened()
+    for (const text of ['one', 'two']) for (const chunk of chunksOf(text)) incoming.emit('data', chunk)
+    expect(seen).to.deep.equal(['one', 'two'])
+  })
+
+  it('go on joined, with the last of them', () => {
+    const { incoming, seen } = opened()
+    for (const chunk of chunksOf('one', 'two', 'three')) incoming.emit('data', chunk)
+    expect(seen).to.deep.equal(['onetwothree'])
+  })
+
+  it('go on after it where the last of them is cut off', async () => {
+    const { incoming, seen } = opened()
+    for (const chunk of chunksOf('one', 'two', 'thr').slice(0, 2)) incoming.emit('data', chunk)
+    expect(seen).to.deep.equal([])
+    await Promise.resolve()
+    expect(seen).to.deep.equal(['onetwo'])
+  })
+
+  it('wait in order while the reader pauses', () => {
+    const { incoming, response, seen } = opened()
+    response.pause()
+    for (const chunk of [...chunksOf('one'), ...chunksOf('two', 'three')]) incoming.emit('data', chunk)
+    expect(seen).to.deep.equal([])
+    response.resume()
+    expect(seen).to.deep.equal(['onetwothree'])
+  })
+})
+
 describe('a compressed body whose reader pauses', () => {
   /** Pauses at each piece. */
   function pausing() {
