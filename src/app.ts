@@ -22,6 +22,7 @@ import { mountFallbackRoutes } from './http/operator/fallback-routes.js'
 import { mountRuntimeRoutes } from './http/operator/runtime-routes.js'
 import { mountConsoleRoutes } from './http/pages/console-routes.js'
 import { mountBaselineRoutes } from './http/reports/baseline-routes.js'
+import { mountReplayRoutes } from './http/reports/replay-routes.js'
 import { createReports } from './http/reports/reports.js'
 import { mountShadowRoutes } from './http/reports/shadow-routes.js'
 import { traceRequests } from './http/trace-requests.js'
@@ -49,6 +50,7 @@ export function createApp(deps: AppDeps): Koa {
   mountFallbackRoutes(api, authenticate, edits, deps)
   mountBaselineRoutes(api, authenticate, reports, deps)
   mountShadowRoutes(api, authenticate, reports, deps)
+  mountReplayRoutes(api, authenticate, reports, deps)
 
   const app = new Koa()
   app.use(requestId(deps.ids))

@@ -39,6 +39,7 @@ import { createPublicWindows } from './metrics/windows/public-windows.js'
 import type { JudgedLog, JudgedWindow, PublicWindows, Tally } from './metrics/windows/windows.js'
 import { createNotifier, type Notifier } from './notifications/notifier.js'
 import type { FlagEditRecord } from './protocol/flag-edit-record.js'
+import { type ReplayRequest, replay } from './replay/replay.js'
 import { createMemorySessionStore } from './sessions/memory-session-store.js'
 import { createResilientSessionStore } from './sessions/resilient-session-store.js'
 import type { SessionStore } from './sessions/session-store.js'
@@ -119,7 +120,7 @@ export function createParts(around: Surroundings) {
   const backends = openBackends(around, llm, { ...signs, onConnectionTrouble: () => fallback.trouble() })
   // Connections of their own: a shadow takes none of a user's, and trouble on them wakes no probe.
   const shadowBackends = openBackends(around, llm, signs)
-  const recoveryShadows = openRecoveryShadows(backends, fallback, fence, around)
+  const recoveryShadows = openRecoveryShadows({ backends, fallback, fence, journal }, around)
   const shadows = openShadows({ backends: shadowBackends, judged, fallback, fence, journal }, around)
   const metrics = openMetrics(
     {
@@ -153,6 +154,7 @@ export function createParts(around: Surroundings) {
     shadowBackends,
     recoveryShadows,
     shadows,
+    replay: (request: ReplayRequest) => replay(request, { journal, clock }),
     metrics,
     ids,
   }
@@ -320,10 +322,15 @@ const probeSettings = (guardrails: LoopGuardrails): ProbeSettings => ({
   failures: guardrails.probeFailures,
 })
 
+interface RecoveryParts {
+  readonly backends: Backends
+  readonly fallback: RunningFallback
+  readonly fence: FenceGate | undefined
+  readonly journal: Journal
+}
+
 function openRecoveryShadows(
-  backends: Backends,
-  fallback: RunningFallback,
-  fence: FenceGate | undefined,
+  { backends, fallback, fence, journal }: RecoveryParts,
   { deadlines: clock, logger }: Surroundings,
 ): RecoveryShadows {
   return createRecoveryShadows({
@@ -334,7 +341,23 @@ function openRecoveryShadows(
     random: Math.random,
     settings: () => ({ percent: fallback.guardrails.recoveryShadowPercent }),
     allowed: (subject) => fallback.maySpareShadow(subject),
-    record: (outcome) => fallback.recordShadow(outcome),
+    record: (outcome) => {
+      fallback.recordShadow(outcome)
+      const { result, localFault } = outcome
+      if (result === 'aborted' || localFault !== undefined) return
+      const { mode, orgId, agentId, sessionId, latencyMs, firstContentMs } = outcome
+      journal.keepExecution({
+        at: clock.wall(),
+        mode,
+        orgId,
+        agentId,
+        ...(sessionId === undefined ? {} : { sessionId }),
+        result,
+        shadow: true,
+        latencyMs,
+        ...(firstContentMs === undefined ? {} : { firstContentMs }),
+      })
+    },
     ...(fence === undefined ? {} : { fence }),
   })
 }

@@ -16,6 +16,7 @@ import { explainCommand } from './show/explain.js'
 import { historyCommand, resetCommand, triggerCommand } from './show/fallback.js'
 import { flagsHistoryCommand, flagsShowCommand } from './show/flags-show.js'
 import { metricsCommand } from './show/metrics.js'
+import { replayCommand } from './show/replay.js'
 import { sessionsDeleteCommand, sessionsListCommand, sessionsShowCommand } from './show/sessions.js'
 import { shadowReportCommand } from './show/shadow-report.js'
 import { statusCommand } from './show/status.js'
@@ -48,6 +49,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   sessionsDeleteCommand,
   chatCommand,
   drillCommand,
+  replayCommand,
   ...OWN_COMMANDS,
   doctorCommand,
   runtimeCheckCommand,

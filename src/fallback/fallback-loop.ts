@@ -594,6 +594,7 @@ class FallbackLoop implements RunningFallback {
   /** The failure that completes a burst ticks at once. */
   #onProbe(): void {
     const isUnhealthy = this.#probe.state().healthy === false
+    if (isUnhealthy !== this.#wasUnhealthy) this.#keepSample({ kind: 'probe', healthy: !isUnhealthy })
     if (isUnhealthy && !this.#wasUnhealthy) void this.#loop.nudge()
     this.#wasUnhealthy = isUnhealthy
   }

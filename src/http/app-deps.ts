@@ -5,6 +5,7 @@ import type { Fallback } from '../fallback/fallback.js'
 import type { Journal } from '../journal/journal.js'
 import type { PublicWindows } from '../metrics/windows/windows.js'
 import type { FlagEditRecord } from '../protocol/flag-edit-record.js'
+import type { ReplayAnswer, ReplayRequest } from '../replay/replay.js'
 import type { OpsFile } from '../store/flag-store.js'
 import type { TurnDeps, TurnMetrics, TurnTiming } from '../turn/turn-deps.js'
 import type { TurnRegistry } from '../turn/turn-registry.js'
@@ -76,6 +77,8 @@ export interface AppDeps extends TurnDeps {
     Journal,
     'notifications' | 'keepFlagEdit' | 'keepTransition' | 'keepSample' | 'samples' | 'close'
   >
+  /** Kept evidence through the fallback with other guardrails; bounded. @throws JournalUnavailable */
+  replay(request: ReplayRequest): Promise<ReplayAnswer>
   readonly turns: TurnRegistry
   readonly metrics: EdgeMetrics
   readonly lifecycle: Lifecycle

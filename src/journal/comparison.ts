@@ -55,7 +55,10 @@ export interface DroppedShadow {
   readonly kind?: Comparison['kind']
 }
 
-/** One execution of a user's turn, for the baseline and for what an edit of the flags would do. Aborted ones are not kept. */
+/**
+ * One execution, for the baseline, for what an edit of the flags would do and for a replay. Those of a user's turn; recovery
+ * shadows and abandoned ones for the replay alone. Others that were aborted are not kept.
+ */
 export interface KeptExecution {
   readonly at: number
   readonly mode: ExecutionMode
@@ -64,7 +67,9 @@ export interface KeptExecution {
   readonly sessionId?: string
   readonly agentId?: string
   /** a rejected one is counted and measured in nothing */
-  readonly result: 'ok' | 'error' | 'timeout' | 'rejected'
+  readonly result: 'ok' | 'error' | 'timeout' | 'rejected' | 'abandoned'
+  /** a recovery shadow */
+  readonly shadow?: true
   readonly latencyMs: number
   readonly firstContentMs?: number
 }
@@ -196,4 +201,25 @@ export interface ComparisonContent {
   readonly control: string
   readonly candidate: string
   readonly textSimilarity?: number
+}
+
+/** One kept execution as the fallback judged it: what was abandoned as a timeout. Wall-clock ms of its end. */
+export interface JudgedExecution {
+  readonly at: number
+  readonly mode: ExecutionMode
+  readonly orgId: string
+  readonly agentId: string
+  readonly sessionId?: string
+  readonly result: 'ok' | 'error' | 'timeout'
+  readonly shadow: boolean
+  readonly latencyMs: number
+  readonly firstContentMs?: number
+}
+
+/** What else the fallback saw: what its probes came to, what a person asked for. Wall-clock ms. */
+export interface Observation {
+  readonly at: number
+  readonly runtimeHealthy?: boolean
+  /** JSON value: a command of the fallback */
+  readonly command?: unknown
 }

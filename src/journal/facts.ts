@@ -1,6 +1,14 @@
+import { z } from 'zod'
 import { storableText } from '../core/text.js'
 import { EXECUTION_MODES } from '../protocol/modes.js'
-import type { ComparedSide, Comparison, ExecutedFor, KeptExecution } from './comparison.js'
+import type {
+  ComparedSide,
+  Comparison,
+  ExecutedFor,
+  JudgedExecution,
+  KeptExecution,
+  Observation,
+} from './comparison.js'
 import type { ExecutionFacts } from './journal.js'
 
 /**
@@ -15,8 +23,16 @@ export const KINDS = ['ab', 'aa'] as const
 export const RESULTS = ['ok', 'error', 'timeout'] as const
 /** Of the sides of a comparison; a version that does not know the last one skips it. */
 export const SIDE_RESULTS = [...RESULTS, 'aborted'] as const
-/** Of kept executions; the same. */
-const EXECUTION_RESULTS = [...RESULTS, 'rejected'] as const
+/** Of kept executions; the same. Those of users that count in public come first. */
+const PUBLIC_RESULTS = [...RESULTS, 'rejected'] as const
+const EXECUTION_RESULTS = [
+  ...PUBLIC_RESULTS,
+  'abandoned',
+  'shadow_ok',
+  'shadow_error',
+  'shadow_timeout',
+  'shadow_rejected',
+] as const
 
 export const TENTHS = 10
 export const TEN_THOUSANDTHS = 10_000
@@ -77,14 +93,16 @@ const sideFacts = (side: ComparedSide): Facts => [
 export function executionFacts({
   mode,
   result,
+  shadow,
   latencyMs,
   firstContentMs,
   sessionId,
   agentId,
 }: KeptExecution): Facts | undefined {
+  const word = shadow === true && result !== 'abandoned' ? (`shadow_${result}` as const) : result
   const facts = [
     EXECUTION_MODES.indexOf(mode),
-    EXECUTION_RESULTS.indexOf(result),
+    EXECUTION_RESULTS.indexOf(word),
     scaled(latencyMs, TENTHS, LONGEST_MS),
     scaled(firstContentMs, TENTHS, LONGEST_MS),
     ...(sessionId === undefined ? [] : [name(sessionId), name(agentId ?? '')]),
@@ -93,13 +111,14 @@ export function executionFacts({
 }
 
 /** Of the facts of an execution: where its session and its agent are. */
-export const FOR_PLACE = { sessionId: 4, agentId: 5 } as const
+export const FOR_PLACE = { result: 1, sessionId: 4, agentId: 5 } as const
 
-/** Of `[org, session, agent]`; undefined for what this version does not understand. */
+/** Of `[org, session, agent, result]`; undefined for what is no user's, and what this version does not understand. */
 export function executedForOf(list: unknown): ExecutedFor | undefined {
   if (!Array.isArray(list)) return undefined
-  const [orgId, sessionId, agentId]: readonly unknown[] = list
-  if (typeof orgId !== 'string') return undefined
+  const [orgId, sessionId, agentId, result]: readonly unknown[] = list
+  if (typeof orgId !== 'string' || typeof result !== 'number' || PUBLIC_RESULTS[result] === undefined)
+    return undefined
   return {
     orgId,
     agentId: typeof agentId === 'string' ? agentId : '',
@@ -111,18 +130,70 @@ export function executedForOf(list: unknown): ExecutedFor | undefined {
 const MAX_ID = 200
 const name = (id: string): string => storableText(id.slice(0, MAX_ID))
 
-/** Undefined for what this version does not understand. */
+/** Undefined for what does not count in public, and what this version does not understand. */
 export function executionOf(facts: unknown): ExecutionFacts | undefined {
   if (!Array.isArray(facts)) return undefined
   const [modePlace, resultPlace, latency, firstContent]: readonly unknown[] = facts
   if (typeof modePlace !== 'number' || typeof resultPlace !== 'number' || typeof latency !== 'number')
     return undefined
   const mode = EXECUTION_MODES[modePlace]
-  const result = EXECUTION_RESULTS[resultPlace]
+  const result = PUBLIC_RESULTS[resultPlace]
   if (mode === undefined || result === undefined) return undefined
   const known = { mode, result, latencyMs: latency / TENTHS }
   return typeof firstContent === 'number' ? { ...known, firstContentMs: firstContent / TENTHS } : known
 }
+
+/** Of `[at, org, facts]`; undefined for what is not judged, and what this version does not understand. */
+export function judgedOf(list: unknown): JudgedExecution | undefined {
+  if (!Array.isArray(list)) return undefined
+  const [at, orgId, facts]: readonly unknown[] = list
+  if (typeof at !== 'number' || typeof orgId !== 'string' || !Array.isArray(facts)) return undefined
+  const [modePlace, resultPlace, latency, firstContent, sessionId, agentId]: readonly unknown[] = facts
+  if (typeof modePlace !== 'number' || typeof resultPlace !== 'number' || typeof latency !== 'number')
+    return undefined
+  const mode = EXECUTION_MODES[modePlace]
+  const word = EXECUTION_RESULTS[resultPlace]
+  if (mode === undefined || word === undefined) return undefined
+  const result = word === 'abandoned' ? 'timeout' : RESULTS.find((one) => word.endsWith(one))
+  if (result === undefined) return undefined
+  return {
+    at,
+    mode,
+    orgId,
+    agentId: typeof agentId === 'string' ? agentId : '',
+    ...(typeof sessionId === 'string' ? { sessionId } : {}),
+    result,
+    shadow: word.startsWith('shadow_'),
+    latencyMs: latency / TENTHS,
+    ...(typeof firstContent === 'number' ? { firstContentMs: firstContent / TENTHS } : {}),
+  }
+}
+
+/** What a sample tells beside the machine's own inputs; undefined where it tells nothing of that. */
+export function observationOf(at: number, input: unknown): Observation | undefined {
+  const parsed = observedSchema.safeParse(input)
+  if (!parsed.success) return undefined
+  switch (parsed.data.kind) {
+    case 'probe':
+      return { at, runtimeHealthy: parsed.data.healthy }
+    case 'command':
+      return { at, command: parsed.data.command }
+    case 'tick': {
+      const { evidence, guardrails } = parsed.data
+      return { at, runtimeHealthy: evidence.probe.failures < guardrails.probeFailures }
+    }
+  }
+}
+
+const observedSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('probe'), healthy: z.boolean() }),
+  z.object({ kind: z.literal('command'), command: z.unknown() }),
+  z.object({
+    kind: z.literal('tick'),
+    evidence: z.object({ probe: z.object({ failures: z.number() }) }),
+    guardrails: z.object({ probeFailures: z.number() }),
+  }),
+])
 
 function scaled(value: number | undefined, scale: number, most: number): number | null {
   return value === undefined ? null : Math.round(Math.min(Math.max(value, 0), most) * scale)

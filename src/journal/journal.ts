@@ -15,7 +15,9 @@ import type {
   DroppedShadow,
   DropSums,
   ExecutedFor,
+  JudgedExecution,
   KeptExecution,
+  Observation,
   Span,
 } from './comparison.js'
 
@@ -134,6 +136,10 @@ export interface Journal {
   executions(span: Span): AsyncIterable<readonly ExecutionFacts[]>
   /** Of the same entries: whose turns they were. The iteration throws JournalUnavailable. */
   executedFor(span: Span): AsyncIterable<readonly ExecutedFor[]>
+  /** Of the same entries those that were judged, with recovery shadows and what was abandoned; by their instants. The iteration throws JournalUnavailable. */
+  judged(span: Span): AsyncIterable<readonly JudgedExecution[]>
+  /** What samples tell of probes and commands, by their instants. The iteration throws JournalUnavailable. */
+  observations(span: Pick<Span, 'from' | 'to'>): AsyncIterable<readonly Observation[]>
   /** Everything kept so far is on the disk, or its time is over. */
   close(): Promise<void>
   /** entries dropped since the start */

@@ -9,6 +9,7 @@ import {
 import type { Outcome } from '../execution/outcome.js'
 import type { TurnResult } from '../execution/turn-result.js'
 import type { KeptExecution } from '../journal/comparison.js'
+import { countedAs } from '../protocol/execution-results.js'
 import type { ShadowHandle } from '../shadow/run/shadow-runner.js'
 import { type DecidedTurn, isOnlyOverride } from './decide-turn.js'
 import { NOT_STARTED } from './end-turn.js'
@@ -106,10 +107,11 @@ function depsOf(
 
 /**
  * An execution of a user's turn as it is kept; undefined for an aborted one: its user ended it, whatever the
- * backend would have done. @param at wall-clock ms of its end
+ * backend would have done. Who waited for long before leaving is kept for a replay: the fallback judges that. @param at wall-clock ms of its end
  */
 function keptExecution(outcome: Outcome, at: number): KeptExecution | undefined {
-  const { mode, orgId, agentId, sessionId, result, latencyMs, firstContentMs } = outcome
+  const { mode, orgId, agentId, sessionId, latencyMs, firstContentMs } = outcome
+  const result = countedAs(outcome)
   if (result === 'aborted') return undefined
   return {
     at,

@@ -4,6 +4,7 @@ import type {
   ComparisonQuery,
   ComparisonSums,
   ExecutedFor,
+  JudgedExecution,
   KindSums,
   Span,
 } from '../../src/journal/comparison.js'
@@ -207,6 +208,30 @@ export function comparisonsContract(open: Open): void {
         { mode: 'runtime_orchestrator', result: 'timeout', latencyMs: 0 },
         { mode: facts.mode, result: 'rejected', latencyMs: 7 },
       ])
+    })
+
+    it('with recovery shadows and what was abandoned for a replay alone', async () => {
+      const one = { mode: 'runtime_orchestrator', orgId: 'org-1', agentId: 'a', sessionId: 's' } as const
+      rig.journal.keepExecution(
+        sampleExecution({ ...one, at: AT, result: 'ok', latencyMs: 10, firstContentMs: 2 }),
+      )
+      rig.journal.keepExecution(sampleExecution({ ...one, at: AT + 3, result: 'abandoned', latencyMs: 20 }))
+      rig.journal.keepExecution(
+        sampleExecution({ ...one, at: AT + 2, result: 'error', latencyMs: 30, shadow: true }),
+      )
+      rig.journal.keepExecution(sampleExecution({ ...one, at: AT + 4, result: 'rejected' }))
+      rig.journal.keepExecution(sampleExecution({ ...one, at: AT + 5, result: 'rejected', shadow: true }))
+      const judged: JudgedExecution[] = []
+      for await (const page of rig.journal.judged({ from: AT, to: AT + 10 })) judged.push(...page)
+      expect(judged).to.deep.equal([
+        { ...one, at: AT, result: 'ok', shadow: false, latencyMs: 10, firstContentMs: 2 },
+        { ...one, at: AT + 2, result: 'error', shadow: true, latencyMs: 30 },
+        { ...one, at: AT + 3, result: 'timeout', shadow: false, latencyMs: 20 },
+      ])
+      expect((await executions(ALL)).map(({ result }) => result)).to.deep.equal(['ok', 'rejected'])
+      const turns: ExecutedFor[] = []
+      for await (const page of rig.journal.executedFor({ from: AT, to: AT + 10 })) turns.push(...page)
+      expect(turns).to.have.length(2)
     })
 
     it('of a span and an org', async () => {

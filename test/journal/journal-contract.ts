@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import type { Observation } from '../../src/journal/comparison.js'
 import { type EvidenceSample, JournalUnavailable, type Transition } from '../../src/journal/journal.js'
 import { rejection } from '../support/rejection.js'
 import { journalRig, type Open } from './journal-rig.js'
@@ -96,6 +97,36 @@ export function journalContract(open: Open): void {
       sample(0, { run: 'run-2', replica: 'b', input: [1, null, 'x'] }),
     ])
     expect(await rig.journal.samples('run-3')).to.deep.equal([])
+  })
+
+  it('tells what the samples of a span say of probes and commands, whatever run they are of', async () => {
+    const tick = (failures: number) => ({
+      kind: 'tick',
+      evidence: { probe: { failures, healthy: failures === 0 }, runtime: 'x'.repeat(3000) },
+      guardrails: { probeFailures: 6 },
+    })
+    const command = { kind: 'reset', userId: 'ann' }
+    const inputs = [
+      { kind: 'start', self: {}, now: 0 },
+      tick(0),
+      { kind: 'command', command, now: 1 },
+      { kind: 'probe', healthy: false },
+      tick(6),
+      { kind: 'checkpoint', state: { a: 1 } },
+      [1, null],
+      { kind: 'probe', healthy: true },
+    ]
+    for (const [seq, input] of inputs.entries())
+      rig.journal.keepSample(sample(seq, { input, run: `run-${seq % 2}` }))
+    const from = sample(1).at
+    const observed: Observation[] = []
+    for await (const page of rig.journal.observations({ from, to: from + 6 })) observed.push(...page)
+    expect(observed).to.deep.equal([
+      { at: from, runtimeHealthy: true },
+      { at: from + 1, command },
+      { at: from + 2, runtimeHealthy: false },
+      { at: from + 3, runtimeHealthy: false },
+    ])
   })
 
   it('keeps a sample with the override twice in it, for as many orgs as a person may name', async () => {

@@ -18,6 +18,7 @@ import type { Journal } from '../../src/journal/journal.js'
 import type { PublicWindows } from '../../src/metrics/windows/windows.js'
 import type { Failover } from '../../src/protocol/events.js'
 import type { Decision, ExecutionMode } from '../../src/protocol/modes.js'
+import { replay } from '../../src/replay/replay.js'
 import { createMemorySessionStore } from '../../src/sessions/memory-session-store.js'
 import type { SessionStore } from '../../src/sessions/session-store.js'
 import { createTurnRegistry, type TurnRegistry } from '../../src/turn/turn-registry.js'
@@ -144,6 +145,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     },
     flags: options.realFlags ?? fixedFlags(options, flagListeners),
     opsFile: options.opsFile ?? NO_OPS_FILE,
+    replay: (request) => replay(request, { journal: options.realJournal ?? around.journal, clock }),
     flagsEdited: (edit) => (options.realJournal ?? around.journal).keepFlagEdit(edit),
     ...around,
     windows: options.realWindows ?? around.windows,

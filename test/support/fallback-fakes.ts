@@ -176,6 +176,14 @@ export function fakeJournal(): FakeJournal {
         .slice(0, limit)
     },
     keepFlagEdit: (edit) => memory.keepFlagEdit(edit),
+    judged(span) {
+      check()
+      return memory.judged(span)
+    },
+    observations(span) {
+      check()
+      return memory.observations(span)
+    },
     async flagEdits(limit, beforeId) {
       check()
       return memory.flagEdits(limit, beforeId)

@@ -8,6 +8,7 @@ import * as edits from '../../protocol/flag-edit.js'
 import * as records from '../../protocol/flag-edit-record.js'
 import * as modes from '../../protocol/modes.js'
 import * as openai from '../../protocol/openai.js'
+import * as replays from '../../protocol/replay.js'
 import * as sessions from '../../protocol/session-list.js'
 import * as shadow from '../../protocol/shadow-report.js'
 import { chatStreamEventSchema, operatorStreamEventSchema } from '../operations/event-schemas.js'
@@ -60,6 +61,8 @@ const NAMED: Readonly<Record<string, z.ZodType>> = {
   FlagEditEntry: records.flagEditEntrySchema,
   FlagChange: records.flagChangeSchema,
   Baseline: baseline.baselineSchema,
+  ReplayRequest: replays.replayRequestSchema,
+  Replay: replays.replaySchema,
   ShadowReport: shadow.shadowReportSchema,
   ShadowDimension: shadow.shadowDimensionReportSchema,
   Estimate: shadow.estimateSchema,

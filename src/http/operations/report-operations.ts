@@ -1,4 +1,5 @@
 import { baselineQuerySchema, baselineSchema } from '../../protocol/baseline.js'
+import { replayRequestSchema, replaySchema } from '../../protocol/replay.js'
 import { shadowReportQuerySchema, shadowReportSchema } from '../../protocol/shadow-report.js'
 import { API, AT, EARLIER, EXAMPLE_ORG } from './example-values.js'
 import type { Operation } from './operation.js'
@@ -18,6 +19,45 @@ const SPAN = {
 const NOBODY = { ok: 0, error: 0, timeout: 0, codes: {} }
 
 export const REPORT_OPERATIONS: readonly Operation[] = [
+  {
+    id: 'replayFallback',
+    method: 'post',
+    path: `${API}/runtime/replay`,
+    tag: 'reports',
+    role: 'operator',
+    summary: 'What the fallback would have done with other guardrails',
+    description:
+      'Plays the evidence of the journal through the fallback: which transitions it would have made, beside those that happened. At most 7 days; of the last 24 hours where `from` is absent. Ends after 20 s, 500,000 executions or 500 transitions, and then says so in `partial`. Changes nothing.',
+    headers: ['Accept-Language'],
+    body: {
+      schema: replayRequestSchema,
+      required: true,
+      examples: { stricter: { from: EARLIER, to: AT, guardrails: { errorRate: 0.2 } } },
+    },
+    answers: [
+      {
+        status: 200,
+        kind: 'data',
+        description: 'Both sides, oldest first.',
+        data: replaySchema,
+        example: {
+          from: EARLIER,
+          to: AT,
+          until: AT,
+          partial: null,
+          changed: [{ name: 'errorRate', inForce: 0.5, replayed: 0.2 }],
+          ignored: [],
+          replayed: { stateAtStart: 'normal', trips: 0, fallbackMs: 0, recoveringMs: 0, transitions: [] },
+          happened: { stateAtStart: 'normal', trips: 0, fallbackMs: 0, recoveringMs: 0, transitions: [] },
+          evidence: { executions: 1200, shadows: 0, probeVerdicts: 1, commands: 0, since: EARLIER },
+          limits: [
+            'Executions and probes count as they ended: other deadlines and probe settings change none of them',
+          ],
+        },
+      },
+    ],
+    problems: ['reports_overloaded', 'journal_unavailable'],
+  },
   {
     id: 'getBaseline',
     method: 'get',

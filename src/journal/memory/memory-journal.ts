@@ -11,7 +11,9 @@ import type {
   DroppedShadow,
   DropSums,
   ExecutedFor,
+  JudgedExecution,
   KeptExecution,
+  Observation,
   Span,
 } from '../comparison.js'
 import {
@@ -29,7 +31,7 @@ import {
   type TransitionEntry,
   transitionEntry,
 } from '../entries.js'
-import { executedForOf, executionOf, FOR_PLACE } from '../facts.js'
+import { executedForOf, executionOf, FOR_PLACE, judgedOf, observationOf } from '../facts.js'
 import {
   type EvidenceSample,
   type ExecutionFacts,
@@ -210,8 +212,29 @@ class MemoryJournal implements Journal {
         .filter((execution) => isWithin(span, execution))
         .flatMap(
           ({ orgId, facts }) =>
-            executedForOf([orgId, facts[FOR_PLACE.sessionId], facts[FOR_PLACE.agentId]]) ?? [],
+            executedForOf([
+              orgId,
+              facts[FOR_PLACE.sessionId],
+              facts[FOR_PLACE.agentId],
+              facts[FOR_PLACE.result],
+            ]) ?? [],
         )
+  }
+
+  async *judged(span: Span): AsyncGenerator<readonly JudgedExecution[]> {
+    const sorted = this.#executions.all().sort((a, b) => a.at - b.at)
+    for await (const page of this.#paged(sorted))
+      yield page
+        .filter((execution) => isWithin(span, execution))
+        .flatMap(({ at, orgId, facts }) => judgedOf([at, orgId, facts]) ?? [])
+  }
+
+  async *observations(span: Pick<Span, 'from' | 'to'>): AsyncGenerator<readonly Observation[]> {
+    const sorted = this.#samples.all().sort((a, b) => a.at - b.at)
+    for await (const page of this.#paged(sorted))
+      yield page
+        .filter(({ at }) => at >= span.from && at < span.to)
+        .flatMap(({ at, input }) => observationOf(at, jsonValue(input)) ?? [])
   }
 
   async close(): Promise<void> {
@@ -243,8 +266,11 @@ class MemoryJournal implements Journal {
     entries: MemoryEntries<T>,
     more: readonly T[] = [],
   ): AsyncGenerator<readonly T[]> {
+    yield* this.#paged([...entries.all(), ...more])
+  }
+
+  async *#paged<T>(all: readonly T[]): AsyncGenerator<readonly T[]> {
     this.#checkOpen()
-    const all = [...entries.all(), ...more]
     for (let at = 0; at < all.length; at += PAGE) {
       yield all.slice(at, at + PAGE)
       await new Promise((resolve) => setImmediate(resolve))

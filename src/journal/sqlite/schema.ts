@@ -119,5 +119,7 @@ export const JOURNAL_SCHEMA: SqliteSchema = {
       to_content TEXT NOT NULL
     ) STRICT;
     `,
+    // For a replay, which reads a span of all runs.
+    'CREATE INDEX samples_of_span ON samples (at);',
   ],
 }

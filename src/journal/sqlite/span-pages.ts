@@ -17,12 +17,14 @@ export interface SpanFilter {
 }
 
 export interface SpanTable {
-  readonly table: 'comparisons' | 'executions' | 'drops'
+  readonly table: 'comparisons' | 'executions' | 'drops' | 'samples'
   /** columns of its index on spans before `at` */
   readonly fixed: readonly string[]
   readonly picked: readonly string[]
   /** SQL of an entry's facts as JSON, where they are no column */
   readonly facts?: string
+  /** entries of one page, where they are long; default 1,000 */
+  readonly size?: number
 }
 
 /** entries of one page: about a millisecond of the event loop's time */
@@ -36,12 +38,12 @@ export class SpanPages {
   readonly #end: SqlStatement
   readonly #facts: SqlStatement
 
-  constructor(database: SqliteDatabase, { table, fixed, picked, facts = 'facts' }: SpanTable) {
+  constructor(database: SqliteDatabase, { table, fixed, picked, facts = 'facts', size = PAGE }: SpanTable) {
     const within = fixed.map((column) => `${column} = ? AND `).join('')
     const among = picked.map((column) => ` AND (? IS NULL OR ${column} = ?)`).join('')
     this.#end = database.prepare(
       `SELECT at, id FROM ${table} WHERE ${within} at >= ? AND at < ? AND (at, id) > (?, ?)
-        ORDER BY at, id LIMIT 1 OFFSET ${PAGE - 1}`,
+        ORDER BY at, id LIMIT 1 OFFSET ${size - 1}`,
     )
     this.#facts = database.prepare(
       `SELECT '[' || group_concat(${facts}) || ']' FROM ${table}

@@ -15,11 +15,13 @@ import type {
   DroppedShadow,
   DropSums,
   ExecutedFor,
+  JudgedExecution,
   KeptExecution,
+  Observation,
   Span,
 } from '../comparison.js'
 import { comparisonEntry, editEntry, executionEntry, sampleEntry, transitionEntry } from '../entries.js'
-import { executedForOf, executionOf, FOR_PLACE } from '../facts.js'
+import { executedForOf, executionOf, FOR_PLACE, judgedOf, observationOf } from '../facts.js'
 import type {
   EvidenceSample,
   ExecutionFacts,
@@ -65,6 +67,14 @@ const PRUNE_STEPS: Readonly<Record<Table, number>> = {
   edits: 200,
 }
 
+/** Of the inputs of the machine what `observationOf` reads: a whole one is some kB. */
+const OBSERVED = `CASE WHEN NOT json_valid(input) THEN NULL ELSE json_object(
+  'kind', input ->> 'kind', 'healthy', json(input -> 'healthy'), 'command', json(input -> 'command'),
+  'evidence', json_object('probe', json_object('failures', input ->> '$.evidence.probe.failures')),
+  'guardrails', json_object('probeFailures', input ->> '$.guardrails.probeFailures')) END`
+/** entries of one page: some ms, for each is parsed */
+const OBSERVED_PAGE = 100
+
 /**
  * The journal in a SQLite file, which may be the one of the conversations; shared by all replicas of the machine.
  * @param path file, created with its directory, or `:memory:`
@@ -100,6 +110,8 @@ class SqliteJournal implements Journal {
   readonly #comparisons: SpanPages
   readonly #executions: SpanPages
   readonly #executedFor: SpanPages
+  readonly #judged: SpanPages
+  readonly #observations: SpanPages
   readonly #drops: SpanPages
   readonly #minute: DropMinutes
   #closed = false
@@ -119,12 +131,25 @@ class SqliteJournal implements Journal {
       picked: ['org_id', 'agent_id'],
     })
     this.#executions = new SpanPages(database, { table: 'executions', fixed: [], picked: ['org_id'] })
-    const { sessionId, agentId } = FOR_PLACE
+    const { result, sessionId, agentId } = FOR_PLACE
     this.#executedFor = new SpanPages(database, {
       table: 'executions',
       fixed: [],
       picked: ['org_id'],
-      facts: `json_array(org_id, json_extract(facts, '$[${sessionId}]'), json_extract(facts, '$[${agentId}]'))`,
+      facts: `json_array(org_id, json_extract(facts, '$[${sessionId}]'), json_extract(facts, '$[${agentId}]'), json_extract(facts, '$[${result}]'))`,
+    })
+    this.#judged = new SpanPages(database, {
+      table: 'executions',
+      fixed: [],
+      picked: ['org_id'],
+      facts: 'json_array(at, org_id, json(facts))',
+    })
+    this.#observations = new SpanPages(database, {
+      table: 'samples',
+      fixed: [],
+      picked: [],
+      facts: `json_array(at, ${OBSERVED})`,
+      size: OBSERVED_PAGE,
     })
     this.#drops = new SpanPages(database, {
       table: 'drops',
@@ -261,6 +286,20 @@ class SqliteJournal implements Journal {
     const filter = { from, to, fixed: [], picked: [orgId] }
     for await (const page of this.#facts(this.#executedFor, filter))
       yield page.flatMap((list) => executedForOf(list) ?? [])
+  }
+
+  async *judged({ from, to, orgId }: Span): AsyncGenerator<readonly JudgedExecution[]> {
+    const filter = { from, to, fixed: [], picked: [orgId] }
+    for await (const page of this.#facts(this.#judged, filter))
+      yield page.flatMap((list) => judgedOf(list) ?? [])
+  }
+
+  async *observations({ from, to }: Pick<Span, 'from' | 'to'>): AsyncGenerator<readonly Observation[]> {
+    const filter = { from, to, fixed: [], picked: [] }
+    for await (const page of this.#facts(this.#observations, filter))
+      yield page.flatMap((list) =>
+        Array.isArray(list) && typeof list[0] === 'number' ? (observationOf(list[0], list[1]) ?? []) : [],
+      )
   }
 
   close(): Promise<void> {
