@@ -1,6 +1,7 @@
 import { bounded } from '../core/bounded.js'
 import { errorText } from '../core/errors.js'
 import { guarded } from '../core/guarded.js'
+import { measuringIn } from '../core/tracing/measured-span.js'
 import type { TurnResult } from '../execution/turn-result.js'
 import type { TurnStatus } from '../protocol/api.js'
 import type { Decision } from '../protocol/modes.js'
@@ -60,7 +61,7 @@ export function tellTurnEnded(
   result: TurnResult,
   decision: Decision,
   latencyMs: number,
-  { who, startedAt, outcomes, deps }: RunningTurn,
+  { who, startedAt, outcomes, recorder, deps }: RunningTurn,
 ): void {
   const last = outcomes.at(-1)
   const firstContentMs =
@@ -68,12 +69,14 @@ export function tellTurnEnded(
   const { failover } = result
   if (failover !== undefined) guarded(deps.logger, 'metrics', () => deps.metrics.recordFailover(failover))
   guarded(deps.logger, 'metrics', () =>
-    deps.metrics.recordTurn({
-      mode: result.executionMode,
-      outcome: statusOf(result),
-      latencyMs,
-      ...(firstContentMs === undefined ? {} : { firstContentMs }),
-    }),
+    measuringIn(recorder.span, () =>
+      deps.metrics.recordTurn({
+        mode: result.executionMode,
+        outcome: statusOf(result),
+        latencyMs,
+        ...(firstContentMs === undefined ? {} : { firstContentMs }),
+      }),
+    ),
   )
   turnEnded(deps.logger, {
     ...who,

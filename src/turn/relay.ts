@@ -1,5 +1,6 @@
 import { errorText } from '../core/errors.js'
 import { guarded } from '../core/guarded.js'
+import { measuringIn } from '../core/tracing/measured-span.js'
 import {
   type ExecuteTurnDeps,
   executeTurn,
@@ -91,7 +92,7 @@ function depsOf(
     record(outcome) {
       outcomes.push(outcome)
       guarded(logger, 'traces', () => recorder.ended(outcome))
-      guarded(logger, 'metrics', () => metrics.recordOutcome(outcome))
+      guarded(logger, 'metrics', () => measuringIn(recorder.span, () => metrics.recordOutcome(outcome)))
       guarded(logger, 'fallback', () => fallback.record(outcome))
       // What our own machine lacks is in no rate.
       if (outcome.localFault === undefined) guarded(logger, 'windows', () => windows.record(outcome))

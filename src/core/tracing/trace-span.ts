@@ -6,6 +6,7 @@ import {
   type Span,
   type SpanOptions,
   SpanStatusCode,
+  TraceFlags,
   type Tracer,
   trace,
 } from '@opentelemetry/api'
@@ -41,6 +42,12 @@ export class TraceSpan {
     const context = this.#span.spanContext()
     this.#headers ??= isSpanContextValid(context) ? traceHeaders(context) : {}
     return this.#headers
+  }
+
+  /** The trace is kept, as far as is known here. */
+  get isSampled(): boolean {
+    const context = this.#span.spanContext()
+    return isSpanContextValid(context) && (context.traceFlags & TraceFlags.SAMPLED) !== 0
   }
 
   child(name: string, options: SpanOptions = {}): TraceSpan {
