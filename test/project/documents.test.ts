@@ -180,6 +180,13 @@ describe('the environment in the documents', () => {
     const keys = PAGES.flatMap((one) =>
       [...one.text.matchAll(/"apiKeyEnv": "(\w+)"/g)].map(([, name = '']) => name),
     )
+    // Of clients that are pointed at the service.
+    const clients = [
+      'OPENAI_API_BASE_URL',
+      'ENABLE_FORWARD_USER_INFO_HEADERS',
+      'FORWARD_SESSION_INFO_HEADER_CHAT_ID',
+      'LIBRECHAT_BODY_CONVERSATIONID',
+    ]
     const others = new Set([
       'CHAT_URL',
       'CHAT_TOKEN',
@@ -187,6 +194,7 @@ describe('the environment in the documents', () => {
       'FLAGD_BIN',
       'MEMBER_TOKEN',
       ...proxies,
+      ...clients,
       ...keys,
     ])
     const wrong = PAGES.flatMap((one) =>
