@@ -20,12 +20,20 @@ export function allowOrigins(origins: readonly string[]): Middleware {
       'Accept-Language',
       'If-Match',
       'If-None-Match',
+      'Idempotency-Key',
       'Last-Event-ID',
       'X-Request-ID',
       'traceparent',
       'tracestate',
     ],
-    exposeHeaders: ['ETag', 'X-Chat-Stream-Id', 'X-Chat-Session-Id', 'X-Request-ID', 'Retry-After'],
+    exposeHeaders: [
+      'ETag',
+      'X-Chat-Stream-Id',
+      'X-Chat-Stream-Token',
+      'X-Chat-Session-Id',
+      'X-Request-ID',
+      'Retry-After',
+    ],
     maxAge: PREFLIGHT_SECONDS,
   })
 }
