@@ -97,5 +97,11 @@ export const SERVICE_OPERATIONS: readonly Operation[] = [
   },
 ]
 
-/** Paths of the router that are no calls of the API: what a page of ours loads. */
-export const PAGE_FILES: readonly string[] = ['/docs/:file']
+/** Paths of the router that are no calls of the API: pages of ours, and what they load. */
+export const PAGE_PATHS: readonly string[] = [
+  '/docs/:file',
+  '/console',
+  '/console/:view{/:id}',
+  '/console/config.json',
+  '/console/assets/:name',
+]

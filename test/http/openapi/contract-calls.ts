@@ -49,29 +49,50 @@ export async function makeCall(edge: Edge, operation: Operation, extra: Extra = 
   })
 }
 
-async function pathOf(edge: Edge, { path, parameters = {} }: Operation, extra: Extra): Promise<string> {
+async function pathOf(edge: Edge, operation: Operation, extra: Extra): Promise<string> {
+  const { path, parameters = {}, method } = operation
   let filled = path
   for (const [placeholder, name = ''] of path.matchAll(/[:*](\w+)/g)) {
-    const value =
-      extra.params?.[name] ?? (name === 'sessionId' ? await sessionOf(edge) : parameters[name]?.example)
+    const value = extra.params?.[name] ?? (await idFor(edge, name, method)) ?? parameters[name]?.example
     filled = filled.replace(placeholder, String(value))
   }
   const search = String(new URLSearchParams(extra.query))
   return search === '' ? filled : `${filled}?${search}`
 }
 
-const sessions = new WeakMap<Edge, string>()
+async function idFor(edge: Edge, name: string, method: Operation['method']): Promise<string | undefined> {
+  if (name === 'messageId') return (await turnOf(edge)).messageId
+  if (name !== 'sessionId') return undefined
+  // What erases a session gets one that nobody else asks for.
+  return method === 'delete' ? (await newTurn(edge)).sessionId : sessionOf(edge)
+}
 
-/** A session of this edge with one answered turn; an unknown one where the edge begins none. */
-export async function sessionOf(edge: Edge): Promise<string> {
-  const before = sessions.get(edge)
-  if (before !== undefined) return before
+interface TurnIds {
+  readonly sessionId: string
+  readonly messageId: string
+}
+
+const turns = new WeakMap<Edge, TurnIds>()
+
+/** An answered turn of this edge; an unknown one where the edge begins none. */
+async function turnOf(edge: Edge): Promise<TurnIds> {
+  const ids = turns.get(edge) ?? (await newTurn(edge))
+  turns.set(edge, ids)
+  return ids
+}
+
+export const sessionOf = async (edge: Edge): Promise<string> => (await turnOf(edge)).sessionId
+
+async function newTurn(edge: Edge): Promise<TurnIds> {
   const response = await postTurn(edge.url, await owner(), 'start', { agentId: 'assistant', message: 'Hi' })
   await response.text()
-  const id = response.headers.get('x-chat-session-id') ?? '6f1d0c52-6f53-4c1e-9d5b-3f0a2f6f7c11'
-  sessions.set(edge, id)
-  return id
+  return {
+    sessionId: response.headers.get('x-chat-session-id') ?? UNKNOWN_ID,
+    messageId: response.headers.get('x-chat-stream-id') ?? UNKNOWN_ID,
+  }
 }
+
+export const UNKNOWN_ID = '00000000-0000-4000-8000-000000000000'
 
 /** A call whose body is announced longer than it is, as raw text; answers the response's text. */
 export async function shortBody(edge: Edge, operation: Operation): Promise<Response> {

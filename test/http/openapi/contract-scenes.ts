@@ -11,7 +11,7 @@ import { SessionStoreUnavailable } from '../../../src/sessions/session-store.js'
 import { bearer, EDGE_SECRET, type Edge, type EdgeOptions } from '../../support/edge.js'
 import { fakeJournal } from '../../support/fallback-fakes.js'
 import { hanging, scripted } from '../../support/scripted-backend.js'
-import { type Extra, fullEdge, makeCall, sessionOf, shortBody } from './contract-calls.js'
+import { type Extra, fullEdge, makeCall, sessionOf, shortBody, UNKNOWN_ID } from './contract-calls.js'
 
 /** Leads an operation into one refusal. Edges that it starts it hands to `keep`. */
 export type Scene = (operation: Operation, keep: (edge: Edge) => Edge) => Promise<Response>
@@ -92,7 +92,7 @@ export const SCENES: Readonly<Partial<Record<ProblemName, Scene>>> = {
   too_many_orgs: simply(() => ({
     body: JSON.stringify({ orgIds: Array.from({ length: 1000 }, (_, at) => `${at}`.padStart(60, 'x')) }),
   })),
-  session_unknown: simply(() => ({ params: { sessionId: '00000000-0000-4000-8000-000000000000' } })),
+  session_unknown: simply(() => ({ params: { sessionId: UNKNOWN_ID } })),
   async turn_running(operation, keep) {
     const backends: { direct_llm?: ReturnType<typeof hanging> } = {}
     const edge = keep(await fullEdge({ backends }))
@@ -105,6 +105,7 @@ export const SCENES: Readonly<Partial<Record<ProblemName, Scene>>> = {
     await running.body?.cancel()
     return refused
   },
+  trace_unknown: simply(() => ({ params: { messageId: UNKNOWN_ID } })),
   body_type: simply(() => ({ headers: { 'content-type': 'text/plain' } })),
   body_coding: simply(() => ({ headers: { 'content-encoding': 'compress' } })),
   body_empty: simply(() => ({ body: '' })),

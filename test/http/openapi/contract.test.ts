@@ -5,7 +5,7 @@ import { openApiDocument } from '../../../src/http/openapi/document.js'
 import { refusalsOf } from '../../../src/http/openapi/refusals.js'
 import { OPERATIONS } from '../../../src/http/operations/all-operations.js'
 import { type Answer, type Operation, problemsOf } from '../../../src/http/operations/operation.js'
-import { PAGE_FILES } from '../../../src/http/operations/service-operations.js'
+import { PAGE_PATHS } from '../../../src/http/operations/service-operations.js'
 import { errorBodySchema } from '../../../src/protocol/api.js'
 import { executionErrorCodeSchema } from '../../../src/protocol/execution-codes.js'
 import { openAiErrorSchema } from '../../../src/protocol/openai.js'
@@ -152,7 +152,7 @@ describe('the OpenAPI document and the running service', function () {
 
   it('have the same calls', () => {
     const told = OPERATIONS.map(({ method, path }) => `${method.toUpperCase()} ${path}`)
-    const there = edge.routes.filter((route) => !PAGE_FILES.some((path) => route === `GET ${path}`))
+    const there = edge.routes.filter((route) => !PAGE_PATHS.some((path) => route === `GET ${path}`))
     expect(there.length).to.be.greaterThan(15)
     expect(
       there.filter((route) => !told.includes(route)),
