@@ -57,6 +57,8 @@ export interface Surroundings {
   readonly clock: Clock
   /** the same with coarse timers, for whatever waits for a backend */
   readonly deadlines: Clock
+  /** what the edge has to tell an operator of */
+  alerts?(): readonly Alert[]
 }
 
 /** Everything below the request edge; nothing runs yet. */
@@ -258,7 +260,8 @@ interface FallbackParts {
   readonly localFaults: LocalFaults
 }
 
-function openFallback(parts: FallbackParts, { config, clock, logger }: Surroundings): RunningFallback {
+function openFallback(parts: FallbackParts, around: Surroundings): RunningFallback {
+  const { config, clock, logger } = around
   const { flags, judged, windows, sessions, journal, notifier, ownDns, localFaults } = parts
   const nonce = randomUUID()
   return createFallback({
@@ -290,7 +293,7 @@ function openFallback(parts: FallbackParts, { config, clock, logger }: Surroundi
     keptUsual: createKeptUsual(parts.kept, config.runtime.url, clock),
     judged,
     sift: (outcome, record) => localFaults.sift(outcome, record),
-    otherAlerts: () => otherAlerts(localFaults, sessions),
+    otherAlerts: () => [...otherAlerts(localFaults, sessions), ...(around.alerts?.() ?? [])],
     windows,
     journal,
     notify: (transition) => notifier?.notify(transition),

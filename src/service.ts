@@ -10,7 +10,7 @@ import { createSigningKeys } from './http/auth/token-keys.js'
 import { answerClientError } from './http/edge/client-error.js'
 import { untilReady } from './http/readiness.js'
 import { closeServer, listen } from './listening.js'
-import { createParts } from './parts.js'
+import { createParts, type Surroundings } from './parts.js'
 import { type StopStep, stopInStages } from './shutdown-steps.js'
 import { createTurnRegistry } from './turn/turn-registry.js'
 
@@ -58,7 +58,9 @@ export function createService(
   })
   const watched: Clock = { ...clock, stalledMs: () => stalls.totalMs() }
   const deadlines = createTimerWheel(watched)
-  const parts = make({ config, logger, clock: watched, deadlines })
+  const alerts: Surroundings['alerts'] = () =>
+    signingKeys.isUnreachable() ? [{ kind: 'keys_unreachable' }] : []
+  const parts = make({ config, logger, clock: watched, deadlines, alerts })
   const { flags, fallback, recoveryShadows, shadows } = parts
   const turns = createTurnRegistry(clock)
   const lifecycle = { state: () => state, draining: draining.signal }

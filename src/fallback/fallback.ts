@@ -61,6 +61,8 @@ export type Alert =
   | { readonly kind: 'local_trouble'; readonly codes: readonly string[] }
   /** the database takes nothing: turns run without it, and wait in memory */
   | { readonly kind: 'store_unavailable' }
+  /** the key server does not answer: tokens are verified by the keys that are known */
+  | { readonly kind: 'keys_unreachable' }
   /** a fallback would help nobody: the direct LLM is in breach, or (`why`) cannot be used at all */
   | { readonly kind: 'standby_sick'; readonly why?: string }
   /** recovering at this step for more than a quarter of an hour: too few turns come, or too few good ones */

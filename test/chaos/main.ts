@@ -6,6 +6,7 @@ import { type Row, type RowResult, runRow } from './row.js'
 import { CLOCK_ROWS } from './rows-clock.js'
 import { FILE_ROWS } from './rows-files.js'
 import { FLAGD_ROWS } from './rows-flagd.js'
+import { KEY_ROWS } from './rows-keys.js'
 import { KILL_ROWS } from './rows-kill.js'
 import { MACHINE_ROWS } from './rows-machine.js'
 import { RACE_ROWS } from './rows-race.js'
@@ -29,6 +30,7 @@ const ROWS = [
   ...FLAGD_ROWS,
   ...FILE_ROWS,
   ...RACE_ROWS,
+  ...KEY_ROWS,
   ...KILL_ROWS,
   ...REPLICA_ROWS,
   ...MACHINE_ROWS,

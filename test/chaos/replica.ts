@@ -1,4 +1,4 @@
-import { type RunningProcess, startProcess, TEST_SECRET } from '../support/processes.js'
+import { type RunningProcess, startProcess } from '../support/processes.js'
 import { Operator } from './operator.js'
 
 /** One process of the service, as `npm start` runs it; it can be killed and started again. */
@@ -26,6 +26,11 @@ export class Replica {
     return this.#operator
   }
 
+  /** ms from its start until it was ready */
+  get startedInMs(): number {
+    return this.#running.startedInMs
+  }
+
   get pid(): number {
     return this.#running.pid
   }
@@ -44,7 +49,6 @@ export class Replica {
   async start(nodeOptions: readonly string[] = [], extra: Record<string, string> = {}): Promise<void> {
     this.#process = await startProcess([...nodeOptions, 'dist/main.js'], {
       PORT: '0',
-      JWT_SECRET: TEST_SECRET,
       LLM_MODEL: 'simulated',
       ...this.environment,
       ...extra,

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { errorText } from '../../src/core/errors.js'
 import type { Override } from '../../src/store/override/override.js'
-import { bearer } from '../support/processes.js'
+import { bearer, TEST_SECRET } from '../support/processes.js'
 import { FlagDaemon, SimulatedService } from './actors.js'
 import { PACE } from './guardrails.js'
 import { Human } from './human.js'
+import { KeyServer } from './key-server.js'
 import { OverrideWatch, type Sight } from './override-watch.js'
 import { Replica } from './replica.js'
 import { TcpProxy } from './tcp-proxy.js'
@@ -32,6 +33,8 @@ export interface StageOptions {
   readonly proxied?: boolean
   /** ms between two looks at the override's file */
   readonly lookEveryMs?: number
+  /** tokens are signed by a key that the replicas fetch; else by a shared secret */
+  readonly keyServer?: true
 }
 
 interface Parts {
@@ -44,6 +47,7 @@ interface Parts {
   readonly runtime: SimulatedService
   readonly proxy: TcpProxy | undefined
   readonly flagd: FlagDaemon | undefined
+  readonly keyServer: KeyServer | undefined
   readonly admin: string
 }
 
@@ -60,7 +64,7 @@ export class Stage {
   readonly human: Human
 
   private constructor(readonly parts: Parts) {
-    this.traffic = new Traffic(parts.options)
+    this.traffic = new Traffic({ ...parts.options, bearer: parts.keyServer?.bearer ?? bearer })
     this.watch = new OverrideWatch(parts.overrideFile)
     this.human = new Human(parts.opsFile)
   }
@@ -75,16 +79,18 @@ export class Stage {
     copyFileSync('flags/chat.flagd.json', opsFile)
     copyFileSync('flags/auto-fallback.flagd.json', overrideFile)
     new Human(opsFile).prepare(options.guardrails)
+    const keyServer = options.keyServer === true ? await KeyServer.start() : undefined
     const [llm, runtime, admin] = await Promise.all([
       SimulatedService.start('llm', PACE),
       SimulatedService.start('runtime', PACE),
-      bearer({ role: 'admin', user: 'operator' }),
+      (keyServer?.bearer ?? bearer)({ role: 'admin', user: 'operator' }),
     ])
     const proxy = options.proxied === true ? await TcpProxy.start(runtime.url) : undefined
     const isFile = (options.resolver ?? 'file') === 'file'
     const flagd = isFile ? undefined : await FlagDaemon.start([opsFile, overrideFile])
     const database = join(options.databaseFolder ?? folder, 'chat.db')
-    const parts = { options, folder, opsFile, overrideFile, database, llm, runtime, proxy, flagd, admin }
+    const processes = { llm, runtime, proxy, flagd, keyServer }
+    const parts = { options, folder, opsFile, overrideFile, database, ...processes, admin }
     const stage = new Stage(parts)
     try {
       await stage.#begin()
@@ -107,6 +113,11 @@ export class Stage {
   get flagd(): FlagDaemon {
     if (this.parts.flagd === undefined) throw new Error('this stage has no flagd')
     return this.parts.flagd
+  }
+
+  get keyServer(): KeyServer {
+    if (this.parts.keyServer === undefined) throw new Error('this stage has no key server')
+    return this.parts.keyServer
   }
 
   get llm(): SimulatedService {
@@ -178,8 +189,9 @@ export class Stage {
     await this.traffic.stop()
     this.watch.stop()
     await Promise.all(this.replicas.map((replica) => replica.kill()))
-    const { llm, runtime, proxy, flagd, folder } = this.parts
-    await Promise.all([llm.close(), runtime.close(), proxy?.close(), flagd?.close()])
+    const { llm, runtime, proxy, flagd, keyServer, folder } = this.parts
+    const around = [llm, runtime, proxy, flagd, keyServer]
+    await Promise.all(around.map((part) => part?.close()))
     rmSync(folder, { recursive: true, force: true })
   }
 
@@ -200,7 +212,7 @@ export class Stage {
   }
 
   #environment(name: string, isFirst: boolean): Record<string, string> {
-    const { options, opsFile, overrideFile, database, llm, runtime, proxy, flagd } = this.parts
+    const { options, opsFile, overrideFile, database, llm, runtime, proxy, flagd, keyServer } = this.parts
     return {
       CHAT_REPLICA: name,
       LLM_BASE_URL: `${llm.url}/v1`,
@@ -210,6 +222,7 @@ export class Stage {
       CHAT_FALLBACK_FLAGS_FILE: overrideFile,
       CHAT_DATABASE: database,
       CHAT_LAMEDUCK_MS: '0',
+      ...(keyServer === undefined ? { JWT_SECRET: TEST_SECRET } : { JWKS_URL: keyServer.url }),
       ...(flagd === undefined
         ? {}
         : {

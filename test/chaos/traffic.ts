@@ -1,5 +1,5 @@
 import { Agent } from 'node:http'
-import { bearer } from '../support/processes.js'
+import type { bearer } from '../support/processes.js'
 import { runTurn, type TurnEnd } from './turn-client.js'
 
 export interface Target {
@@ -37,13 +37,14 @@ export class Traffic {
       readonly mainOrgShare?: number
       /** ms a user waits for the first of the answer; absent: to the end */
       readonly leaveAfterMs?: number
+      readonly bearer: typeof bearer
     },
   ) {}
 
   async start(targets: readonly Target[]): Promise<void> {
     this.#targets = targets
     this.#tokens = await Promise.all(
-      Array.from({ length: ORGS }, (_, n) => bearer({ org: `org-${n}`, user: `user-${n}` })),
+      Array.from({ length: ORGS }, (_, n) => this.options.bearer({ org: `org-${n}`, user: `user-${n}` })),
     )
     this.#startedAt = performance.now()
     this.#timer = setInterval(() => this.#send(), STEP_MS)

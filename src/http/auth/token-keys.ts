@@ -31,6 +31,8 @@ const FETCH_AGAIN_MS = 1_000
 const TRIES_TOLD = 10
 /** ms until keys are fetched again in the background; a key taken back is refused from then on */
 const REFRESH_MS = 600_000
+/** ... and after a failed fetch */
+const REFRESH_AGAIN_MS = 60_000
 /** ms between two fetches because of an unknown key id, so that made-up ids cannot flood the key server */
 const UNKNOWN_KEY_MS = 5_000
 
@@ -41,6 +43,8 @@ export interface SigningKeys {
   start(): void
   /** `source` known; `kept`: those of an earlier run, from the database, are used; `nothing`: no token can be verified */
   origin(): 'source' | 'kept' | 'nothing'
+  /** the last fetch failed: a key that is newer, or was taken back since, is not known */
+  isUnreachable(): boolean
   close(): void
 }
 
@@ -59,6 +63,7 @@ export function createSigningKeys(keys: TokenKeys, deps: SigningKeysDeps): Signi
     verify: (token, options) => jwtVerify(token, secret, { ...options, algorithms: ['HS256'] }),
     start: () => undefined,
     origin: () => 'source',
+    isUnreachable: () => false,
     close: () => undefined,
   }
 }
@@ -72,11 +77,24 @@ function remoteKeys(url: URL, { clock, logger, kept }: SigningKeysDeps): Signing
     cooldownDuration: Number.POSITIVE_INFINITY,
     cacheMaxAge: Number.POSITIVE_INFINITY,
   })
+  let isUnreachable = false
+  const fetchKeys = async (): Promise<void> => {
+    try {
+      await keySet.reload()
+      isUnreachable = false
+    } catch (thrown) {
+      isUnreachable = true
+      throw thrown
+    }
+  }
   let refreshAt = clock.monotonic() + REFRESH_MS
   const refreshInBackground = (): void => {
     if (clock.monotonic() < refreshAt || keySet.jwks() === undefined) return
     refreshAt = clock.monotonic() + REFRESH_MS
-    keySet.reload().catch((thrown) => keysNotRefreshed(logger, { error: errorText(thrown) }))
+    fetchKeys().catch((thrown) => {
+      refreshAt = clock.monotonic() + REFRESH_AGAIN_MS
+      keysNotRefreshed(logger, { error: errorText(thrown) })
+    })
   }
   let unknownKeyAt = Number.NEGATIVE_INFINITY
   let fetching: Promise<void> | undefined
@@ -87,7 +105,7 @@ function remoteKeys(url: URL, { clock, logger, kept }: SigningKeysDeps): Signing
     if (now - unknownKeyAt < UNKNOWN_KEY_MS)
       throw new KeysUnavailable('the key id is unknown, and the keys were fetched a moment ago')
     unknownKeyAt = now
-    fetching = keySet.reload().finally(() => {
+    fetching = fetchKeys().finally(() => {
       fetching = undefined
     })
     return fetching
@@ -120,7 +138,7 @@ function remoteKeys(url: URL, { clock, logger, kept }: SigningKeysDeps): Signing
   let nextFetch: Timer | undefined
   const fetchUntilKnown = async (failures = 0): Promise<void> => {
     try {
-      await keySet.reload()
+      await fetchKeys()
       keptKeys.keep(keySet.jwks())
     } catch (thrown) {
       if (failures % TRIES_TOLD === 0) keysNotRefreshed(logger, { error: errorText(thrown) })
@@ -146,6 +164,7 @@ function remoteKeys(url: URL, { clock, logger, kept }: SigningKeysDeps): Signing
       if (keySet.jwks() !== undefined) return 'source'
       return keptKeys.keys === undefined ? 'nothing' : 'kept'
     },
+    isUnreachable: () => isUnreachable,
     close() {
       isClosed = true
       nextFetch?.cancel()

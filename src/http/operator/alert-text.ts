@@ -59,6 +59,12 @@ export function alertText(alert: Alert): Sentence {
           '数据库 (CHAT_DATABASE) 无法写入：对话在没有历史记录的情况下继续，未写入的内容暂存于内存。请检查磁盘空间、文件是否存在以及是否被其他进程锁定；恢复前请勿重启本副本',
         en: 'The database (CHAT_DATABASE) takes no writes: turns run without their history, and what could not be written waits in memory. Check disk space, that the file exists, and whether another process locks it; do not restart this replica before',
       }
+    case 'keys_unreachable':
+      return {
+        'zh-CN':
+          '无法获取签名公钥 (JWKS_URL)：继续使用已知的公钥验证令牌，用新密钥签发的令牌会得到 503。请检查密钥服务器及其网络；恢复前请勿增加副本',
+        en: 'The signing keys (JWKS_URL) cannot be fetched: tokens are verified by the keys that are known, and one signed by a newer key gets 503. Check the key server and the way to it; add no replicas before',
+      }
     case 'standby_sick':
       return alert.why === undefined
         ? {

@@ -8,6 +8,7 @@ import { type KeptTexts, openKeptTexts } from '../../../src/core/sqlite/kept-tex
 import { createSigningKeys, KeysUnavailable, type SigningKeys } from '../../../src/http/auth/token-keys.js'
 import { manualClock } from '../../support/manual-clock.js'
 import { rejection } from '../../support/rejection.js'
+import { settled } from '../../support/turn-runner.js'
 import { until } from '../../support/until.js'
 
 const DAY_MS = 86_400_000
@@ -68,6 +69,28 @@ describe('signing keys, kept for the next start', () => {
     clock.advance(1000)
     await until('the keys', () => keys.origin() === 'source')
     expect(clock.pending()).to.equal(0)
+  })
+
+  it('are told as unreachable from a failed fetch to the next good one: at a start, and a minute after a failed refresh', async () => {
+    answer.status = 500
+    const keys = start()
+    await until('the first failure', () => keys.isUnreachable())
+    answer.status = 200
+    clock.advance(1000)
+    await until('the keys', () => keys.origin() === 'source')
+    expect(keys.isUnreachable()).to.equal(false)
+    answer.status = 500
+    clock.advance(600_000)
+    await keys.verify(await token(), {})
+    await until('the failed refresh', () => keys.isUnreachable())
+    answer.status = 200
+    clock.advance(59_999)
+    await keys.verify(await token(), {})
+    await settled()
+    expect(keys.isUnreachable()).to.equal(true)
+    clock.advance(1)
+    await keys.verify(await token(), {})
+    await until('the refresh', () => !keys.isUnreachable())
   })
 
   it('of the last run verify where the key server is away, until it answers', async () => {
