@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { expect } from 'chai'
+import { bundled } from '../support/bundled.js'
 import { opsDocument, overrideDocument, saveByRename } from '../support/flag-files.js'
 import { startTestFlagd } from '../support/flagd.js'
 import { freePort } from '../support/free-port.js'
@@ -11,7 +12,7 @@ const EXIT_MS = 3000
 
 /** Ms the process takes to end by itself after it closed its flags; rejects when it does not. */
 async function msToExit(args: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'test/support/flags-process.ts', ...args], {
+  const child = spawn(process.execPath, [bundled('test/support/flags-process.ts'), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = once(child, 'exit')

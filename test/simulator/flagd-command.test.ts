@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect } from 'chai'
 import { parseFlagdArguments } from '../../src/simulator/flagd-command.js'
+import { bundled } from '../support/bundled.js'
 import { stringFlags, useFlagd, within } from '../support/flagd-fixture.js'
 
 const faultOf = (...argv: string[]) => {
@@ -70,7 +71,7 @@ describe('flagd simulator, process', () => {
   const flagd = useFlagd()
 
   function run(...argv: string[]) {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'src/simulator/main.ts', 'flagd', ...argv], {
+    const child = spawn(process.execPath, [bundled('src/simulator/main.ts'), 'flagd', ...argv], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const errors: string[] = []

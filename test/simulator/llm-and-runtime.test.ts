@@ -4,6 +4,7 @@ import { expect } from 'chai'
 import { startLlmSimulator } from '../../src/simulator/llm.js'
 import { startRuntimeSimulator } from '../../src/simulator/runtime.js'
 import type { Simulator } from '../../src/simulator/simulator-server.js'
+import { bundled } from '../support/bundled.js'
 import { until } from '../support/until.js'
 
 const EXECUTE = '/api/v1/execute/stream'
@@ -196,7 +197,7 @@ describe('simulated LLM', () => {
 
 describe('simulators as processes', () => {
   function run(...args: string[]): { child: ChildProcess; output(): string } {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'src/simulator/main.ts', ...args])
+    const child = spawn(process.execPath, [bundled('src/simulator/main.ts'), ...args])
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { bundled } from './bundled.js'
 
 const MESSAGE_DEADLINE_MS = 20_000
 
@@ -19,8 +20,7 @@ const children = new Set<ChildProcess>()
  * @param limits shell commands before it, like `ulimit -f 4096`
  */
 export function forked(file: string, args: readonly string[], limits = ':'): Forked {
-  const loader = file.endsWith('.mjs') ? [] : ['--import', 'tsx']
-  const command = [process.execPath, ...loader, file, ...args]
+  const command = [process.execPath, file.endsWith('.mjs') ? file : bundled(file), ...args]
   const child = spawn('sh', ['-c', `${limits}; exec "$@"`, 'sh', ...command], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { runBaseline } from '../../../src/cli/show/baseline.js'
 import { baselineSchema } from '../../../src/protocol/baseline.js'
+import { bundled } from '../../support/bundled.js'
 import { sampleExecution } from '../../support/comparisons.js'
 import { bearer, type Edge, startEdge } from '../../support/edge.js'
 
@@ -87,7 +88,7 @@ describe('chat-cutover baseline', () => {
   })
 
   it('is a command of its own process, which ends by itself', async () => {
-    const args = ['--import', 'tsx', 'src/cli/main.ts', 'baseline', '--org', 'org-2']
+    const args = [bundled('src/cli/main.ts'), 'baseline', '--org', 'org-2']
     const child = spawn(process.execPath, args, { env: { PATH: process.env.PATH, ...(await env()) } })
     let out = ''
     child.stdout.on('data', (chunk: Buffer) => {

@@ -12,6 +12,7 @@ import {
   type ProbeSettings,
 } from '../../../src/fallback/probe/probe.js'
 import { startRuntimeSimulator } from '../../../src/simulator/runtime.js'
+import { bundled } from '../../support/bundled.js'
 import { freePort } from '../../support/free-port.js'
 import { until } from '../../support/until.js'
 
@@ -255,7 +256,7 @@ describe('the health probe on loopback', () => {
     })
 
     it('that stands still: the kernel takes the connection, and nobody answers', async () => {
-      child = spawn(process.execPath, ['--import', 'tsx', 'src/simulator/main.ts', 'runtime', '--port', '0'])
+      child = spawn(process.execPath, [bundled('src/simulator/main.ts'), 'runtime', '--port', '0'])
       const [line] = await once(child.stdout ?? child, 'data')
       const { url } = JSON.parse(String(line)) as { url: string }
       const running = watch(url, { intervalMs: 100, timeoutMs: 300 })
