@@ -56,7 +56,7 @@ export function createService(
     logger.warn({ ms: Math.round(ms) }, 'this process stood still')
     parts.localFaults?.note('held_up')
   })
-  const watched: Clock = { ...clock, stalledMs: () => stalls.totalMs() }
+  const watched: Clock = { ...clock, stalledMs: (now) => stalls.totalMs(now) }
   const deadlines = createTimerWheel(watched)
   const alerts: Surroundings['alerts'] = () =>
     signingKeys.isUnreachable() ? [{ kind: 'keys_unreachable' }] : []

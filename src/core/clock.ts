@@ -12,8 +12,11 @@ export interface Clock {
   wall(): number
   /** Runs `callback` once after `delayMs`. A pending timer never keeps the process alive. */
   schedule(delayMs: number, callback: () => void): Timer
-  /** ms in all for which this process stood still (stalls.ts); absent if nobody watches */
-  stalledMs?(): number
+  /**
+   * ms in all for which this process stood still (stalls.ts); absent if nobody watches.
+   * @param now of `monotonic`, where the caller has it at hand
+   */
+  stalledMs?(now?: number): number
 }
 
 // setTimeout treats anything above 2^31-1 as 1 ms.

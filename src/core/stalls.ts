@@ -3,7 +3,7 @@ import type { Clock, Timer } from './clock.js'
 /** How long this process has stood still: stopped, swapped out, or its event loop held by one long piece of work. */
 export interface Stalls {
   /** ms in all since the start */
-  totalMs(): number
+  totalMs(now?: number): number
   start(): void
   stop(): void
 }
@@ -18,8 +18,8 @@ export function watchStalls(clock: Clock, onStall: (ms: number) => void = () => 
   let total = 0
   let dueAt = Number.POSITIVE_INFINITY
   let timer: Timer | undefined
-  const lateMs = (): number => {
-    const late = clock.monotonic() - dueAt
+  const lateMs = (now = clock.monotonic()): number => {
+    const late = now - dueAt
     return late > LATE_MS ? late : 0
   }
   const arm = (): void => {
@@ -33,7 +33,7 @@ export function watchStalls(clock: Clock, onStall: (ms: number) => void = () => 
   }
   return {
     // Whoever asks first after a stall may come before our own look.
-    totalMs: () => total + lateMs(),
+    totalMs: (now) => total + lateMs(now),
     start() {
       if (timer === undefined) arm()
     },

@@ -32,6 +32,7 @@ export class ActiveTime {
 
   /** ms on the monotonic clock, without those in which this process stood still. */
   #running(): number {
-    return this.clock.monotonic() - (this.clock.stalledMs?.() ?? 0)
+    const now = this.clock.monotonic()
+    return now - (this.clock.stalledMs?.(now) ?? 0)
   }
 }

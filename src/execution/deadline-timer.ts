@@ -19,6 +19,11 @@ export class DeadlineTimer {
     private readonly onMissed: () => void,
   ) {}
 
+  /** Pending: a deadline that moves away needs no other. */
+  get isArmed(): boolean {
+    return this.#timer !== undefined
+  }
+
   arm(): void {
     const due = this.dueAt()
     if (this.#timer !== undefined) {

@@ -41,6 +41,24 @@ export interface Progress {
   committed: boolean
 }
 
+/** How far one execution is, as the deadlines see it. The instant of the latest event is written with each event. */
+export class ExecutionProgress implements Progress {
+  connected = false
+  headersAt: number | undefined
+  thinkingAt: number | undefined
+  committed = false
+  /** NaN: none yet. A plain number is written in place, where one that may be undefined is a new object each time. */
+  #lastEventAt = Number.NaN
+
+  get lastEventAt(): number | undefined {
+    return Number.isNaN(this.#lastEventAt) ? undefined : this.#lastEventAt
+  }
+
+  set lastEventAt(at: number | undefined) {
+    this.#lastEventAt = at ?? Number.NaN
+  }
+}
+
 /** A missed deadline and where it was missed. */
 export interface Missed {
   readonly code: ExecutionErrorCode

@@ -23,9 +23,9 @@ import {
   type Allowance,
   type Deadlines,
   dueAt,
+  ExecutionProgress,
   type LlmDeadlines,
   missed,
-  type Progress,
   phaseOf,
 } from './deadlines.js'
 import { estimatePrompt, TokenMeter } from './estimate-tokens.js'
@@ -86,13 +86,7 @@ export class Execution implements BackendSink {
   /** the backend has ended and freed everything */
   #isFreed = false
   #onFreed: () => void = nothing
-  readonly #progress: Progress = {
-    connected: false,
-    headersAt: undefined,
-    thinkingAt: undefined,
-    lastEventAt: undefined,
-    committed: false,
-  }
+  readonly #progress = new ExecutionProgress()
   readonly #startedAt: number
   readonly #time: ActiveTime
   readonly #deadlines: DeadlineTimer
@@ -197,6 +191,8 @@ export class Execution implements BackendSink {
     if (this.#end !== undefined) return false
     const active = this.#time.ms
     const progress = this.#progress
+    // From the second event on an armed timer stays: no deadline gets nearer by an event.
+    const isArmed = progress.lastEventAt !== undefined && this.#deadlines.isArmed
     progress.headersAt ??= active
     progress.lastEventAt = active
     for (const event of events) {
@@ -205,7 +201,7 @@ export class Execution implements BackendSink {
     }
     const messages = events.every(isMessage) ? events : events.filter(isMessage)
     if (messages.length === 0 || this.#sink?.batch(messages) !== false) {
-      this.#arm()
+      if (!isArmed) this.#arm()
       return true
     }
     if (this.#end === undefined) {

@@ -2,6 +2,7 @@ import { type Clock, scheduleAwaited, type Timer } from '../core/clock.js'
 import { errorCode, errorText } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
 import { BusyQueue, BusyQueueError } from '../core/sqlite/busy-queue.js'
+import { gathered } from '../core/sqlite/gathered.js'
 import { openSqlite, type SqliteDatabase } from '../core/sqlite/sqlite.js'
 import { isBusy, isStorageFault } from '../core/sqlite/sqlite-errors.js'
 import { storableText } from '../core/text.js'
@@ -49,6 +50,14 @@ const STOP_MARKS_MS = 250
 const LOOKS = 15
 /** calls that may wait for the lock at once */
 const MAX_WAITING = 10_000
+/** in one transaction, which holds the event loop and the lock of the others for about 2 ms */
+const MAX_RENEWALS = 32
+
+/** What is asked for with one renewal. */
+interface AskedRenewal {
+  readonly messageId: string
+  readonly partialText: string
+}
 
 /**
  * Conversations in one SQLite file, shared by all replicas of the machine. Every call is one short transaction.
@@ -99,6 +108,11 @@ class SqliteSessionStore implements DurableSessionStore {
     this.#look = this.#lookAround()
   }
 
+  /** Turns look for their renewal at common instants: one commit serves all of one. */
+  readonly #renewWithOthers = gathered(MAX_RENEWALS, (asked: readonly AskedRenewal[]) =>
+    this.#write(() => asked.map((one) => this.#renew(one))),
+  )
+
   get isAvailable(): boolean {
     return this.#available
   }
@@ -138,14 +152,8 @@ class SqliteSessionStore implements DurableSessionStore {
     })
   }
 
-  renew(messageId: string, partialText: string): Promise<Renewal> {
-    return this.#writeTurn(messageId, 'lost', (turn): Renewal => {
-      const held = this.#statements.renew(turn, this.#clock.wall() + this.#reservationMs)
-      if (held === undefined) return 'lost'
-      this.#watch.see(held, this.#clock.monotonic())
-      this.#statements.keepText(turn, storableText(partialText))
-      return held.stopRequested ? 'stop_requested' : 'held'
-    })
+  async renew(messageId: string, partialText: string): Promise<Renewal> {
+    return (await this.#renewWithOthers({ messageId, partialText })) ?? 'lost'
   }
 
   async stopRequested(messageId: string): Promise<boolean> {
@@ -302,6 +310,16 @@ class SqliteSessionStore implements DurableSessionStore {
     this.#look.cancel()
     this.#queue.close()
     this.#database.close()
+  }
+
+  #renew({ messageId, partialText }: AskedRenewal): Renewal {
+    const turn = this.#own.get(messageId)
+    if (turn === undefined) return 'lost'
+    const held = this.#statements.renew(turn, this.#clock.wall() + this.#reservationMs)
+    if (held === undefined) return 'lost'
+    this.#watch.see(held, this.#clock.monotonic())
+    this.#statements.keepText(turn, storableText(partialText))
+    return held.stopRequested ? 'stop_requested' : 'held'
   }
 
   #start(turn: NewTurn, now: number): TurnRow {

@@ -40,6 +40,8 @@ export class SseParser implements FrameParser {
   readonly #bareErrors: BareErrors | undefined
   #events: string[] = []
   #started = false
+  /** the last read ended a frame, so that the parser holds nothing */
+  #isClean = false
   /** characters since the last frame was whole */
   #unfinished = 0
   /** of them those taken from the share */
@@ -66,9 +68,13 @@ export class SseParser implements FrameParser {
 
   take(bytes: Buffer): readonly string[] {
     if (this.fault !== undefined) return []
+    const text = this.#decoder.write(bytes)
+    const alone = this.#isClean ? loneData(text) : undefined
+    if (alone !== undefined) return [alone]
     this.#events = []
-    this.#feed(this.#decoder.write(bytes))
+    this.#feed(text)
     if (this.#share !== undefined) this.#weigh(bytes.length, this.#share)
+    this.#isClean = text.endsWith('\n\n') || text.endsWith('\r\n\r\n')
     return this.#events
   }
 
@@ -109,6 +115,18 @@ export class SseParser implements FrameParser {
     const plain = first ? text.slice(1) : text
     this.#parser.feed(this.#bareErrors === undefined ? plain : this.#bareErrors.take(plain))
   }
+}
+
+/**
+ * The data of a read that is one frame of one line and nothing else, as nearly all are; undefined for any other, which the parser
+ * reads. Both read it alike.
+ */
+function loneData(text: string): string | undefined {
+  if (!text.startsWith('data: ')) return undefined
+  const lineEnd = text.indexOf('\n')
+  const cr = text.indexOf('\r')
+  if (cr < 0) return lineEnd === text.length - 2 && text.endsWith('\n\n') ? text.slice(6, lineEnd) : undefined
+  return cr === text.length - 4 && text.endsWith('\r\n\r\n') && lineEnd > cr ? text.slice(6, cr) : undefined
 }
 
 /** An error whatever its data: as it is where that has an `error`, as the value of one where not. */

@@ -6,9 +6,7 @@
 /** What may be sent of a `text_chunk` now; undefined when the answer is a failure in disguise. */
 export type Screened = string | undefined
 
-/** Text is remembered for comparing it with `final_response`, whose frame is bounded to as many characters. */
-const MAX_REMEMBERED = 1_048_576
-/** Enough to see how the text before a chunk ends. */
+/** Characters that are remembered: enough to see how the text before a chunk ends. */
 const TAIL = 256
 
 const CLOSING = new Set('"\'”’」』）)]*_`')
@@ -18,7 +16,7 @@ const ENDS = new Set('.!?。！？…\n\r')
 export class SoftFailureScreen {
   readonly #prefixes: readonly string[]
   readonly #shortest: number
-  /** all text so far, held text included; its tail only, once it is too long to compare */
+  /** all text so far while the answer opens, held text included; afterwards its end alone */
   #text = ''
   /** characters of `#text` that were let pass, while the text is still opening */
   #passed = 0
@@ -76,9 +74,8 @@ export class SoftFailureScreen {
     return this.#text === ''
   }
 
-  /** Whether `final_response` is a failure; it is compared where it differs from the text sent. */
+  /** Whether `final_response` is a failure. It is another text than what was sent then: that would have failed before. */
   failsFinally(finalResponse: string): boolean {
-    if (finalResponse === this.#text) return false
     return this.#prefixes.some((prefix) => finalResponse.startsWith(prefix))
   }
 
@@ -97,17 +94,26 @@ export class SoftFailureScreen {
   }
 
   #remember(chunk: string): void {
-    this.#text += chunk
-    if (this.#text.length > MAX_REMEMBERED) this.#text = this.#text.slice(-TAIL)
+    // Nearly always the chunk itself tells how the text ends; a copy of the whole answer would live as long as the stream.
+    this.#text = isTrailing(chunk) ? (this.#text + chunk).slice(-TAIL) : chunk
   }
 }
 
 /** Whether the text is empty or its last sentence or line has ended; trailing spaces and closing quotes do not matter. */
 export function endsSentence(text: string): boolean {
+  const at = lastOf(text)
+  return at < 0 || ENDS.has(text.charAt(at))
+}
+
+/** Whether nothing but what may stand behind a sentence is in the text. */
+const isTrailing = (text: string): boolean => lastOf(text) < 0
+
+/** Where the last character is that tells whether a sentence has ended. */
+function lastOf(text: string): number {
   let at = text.length - 1
   while (at >= 0 && isSpace(text.charAt(at))) at -= 1
   while (at >= 0 && CLOSING.has(text.charAt(at))) at -= 1
-  return at < 0 || ENDS.has(text.charAt(at))
+  return at
 }
 
 function isSpace(character: string): boolean {

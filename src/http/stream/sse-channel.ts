@@ -43,6 +43,8 @@ export interface SseChannel {
   add(event: ChannelEvent): void
   /** Writes what was added as one piece; false when it now waits for the reader. */
   flush(): boolean
+  /** Writes whole events as `eventText` has them, where nothing waits for `flush`; false when they now wait for the reader. */
+  write(text: string): boolean
   /** Writes the last event, if any, and nothing ever after. */
   end(last?: ChannelEvent & { readonly event: string }): void
   /** Cuts the connection off. */
@@ -142,13 +144,14 @@ export function openSseChannel(ctx: Context, options: SseChannelOptions): SseCha
       return res.writableLength
     },
     add(event) {
-      collected += textOf(event)
+      collected += eventText(event)
     },
     flush() {
       const text = collected
       collected = ''
       return text === '' || res.write(text)
     },
+    write: (text) => res.write(text),
     end(last) {
       if (state !== 'open') return
       state = 'ended'
@@ -165,7 +168,7 @@ export function openSseChannel(ctx: Context, options: SseChannelOptions): SseCha
 }
 
 /** As the library writes it; its transform costs each event a stream's bookkeeping. */
-function textOf({ event, id, data }: ChannelEvent): string {
+export function eventText({ event, id, data }: ChannelEvent): string {
   if (event === undefined) return `data: ${data}\n\n`
   return id === undefined
     ? `event: ${event}\ndata: ${data}\n\n`

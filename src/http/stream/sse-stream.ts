@@ -2,7 +2,7 @@ import type { Context } from 'koa'
 import type { Clock } from '../../core/clock.js'
 import type { MessageBody, TerminalEvent } from '../../protocol/events.js'
 import { createIsoTime, messageJson, oneLine } from './message-json.js'
-import { openSseChannel, type ReaderLost } from './sse-channel.js'
+import { eventText, openSseChannel, type ReaderLost } from './sse-channel.js'
 
 export interface SseStreamOptions {
   /** id of the stream, also the beginning of the ids in the data */
@@ -64,12 +64,14 @@ export function openSseStream(ctx: Context, options: SseStreamOptions): SseStrea
     write(batch) {
       if (!channel.open || batch.length === 0) return true
       const timestamp = isoTime(clock.wall())
+      // A local string: one kept beside the stream would cost each event a write into old memory.
+      let text = ''
       for (const body of batch) {
         lastId += 1
         const data = messageJson(body, `${idPrefix}-${lastId}`, timestamp)
-        channel.add({ event: 'message', id: lastId, data })
+        text += eventText({ event: 'message', id: lastId, data })
       }
-      return channel.flush()
+      return channel.write(text)
     },
     end(terminal) {
       if (terminal === undefined) return channel.cut()
