@@ -50,6 +50,7 @@ export function mountOpenAiRoutes(
 
   router.get('/models', async (ctx) => {
     await authenticate(ctx)
+    ctx.set('Cache-Control', 'no-store')
     ctx.body = { object: 'list', data: models.map(modelView) }
   })
 
@@ -58,6 +59,7 @@ export function mountOpenAiRoutes(
     await authenticate(ctx)
     const id = ctx.params.model ?? ''
     agentOf(id, models)
+    ctx.set('Cache-Control', 'no-store')
     ctx.body = modelView({ id })
   })
 

@@ -1,7 +1,9 @@
 import { expect } from 'chai'
+import { systemClock } from '../../../src/core/clock.js'
 import type { BackendEvent } from '../../../src/execution/backend.js'
 import { ExecutionError } from '../../../src/execution/execution-error.js'
 import { modelListSchema } from '../../../src/protocol/openai.js'
+import { createMemorySessionStore } from '../../../src/sessions/memory-session-store.js'
 import { bearer, type Edge, type EdgeOptions, startEdge } from '../../support/edge.js'
 import { chunksOf, completionOf, openAiErrorOf, postCompletion, readChunks } from '../../support/openai.js'
 import { aborted, answering, hanging, scripted, text } from '../../support/scripted-backend.js'
@@ -57,6 +59,21 @@ describe('the OpenAI-compatible front', () => {
     const session = response.headers.get('x-chat-session-id') ?? ''
     expect(await edge.sessions.read(session, { orgId: 'org-1', userId: 'user-1' })).to.equal(undefined)
     expect(edge.requests).to.deep.equal(['200 POST /v1/chat/completions'])
+  })
+
+  it('never touches the session store', async () => {
+    const touched: string[] = []
+    const sessions = new Proxy(createMemorySessionStore({ clock: systemClock }), {
+      get(store, name) {
+        if (name !== 'close') touched.push(String(name))
+        const value: unknown = Reflect.get(store, name)
+        return typeof value === 'function' ? value.bind(store) : value
+      },
+    })
+    const { url, endedTurns } = await start({ sessions, timing: { stopLookMs: 1, renewMs: 1 } })
+    for (const stream of [true, false]) await (await postCompletion(url, await bearer(), { stream })).text()
+    await until('both ends', () => endedTurns.length === 2 && edge.turns.count === 0)
+    expect(touched).to.deep.equal([])
   })
 
   it('streams chunks that begin with the role and end with a reason, the usage and [DONE]', async () => {
