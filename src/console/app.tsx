@@ -2,8 +2,11 @@ import { useEffect } from 'preact/hooks'
 import { LocationProvider, Route, Router } from 'preact-iso'
 import { startLive, stopLive } from './api/live.js'
 import { claims, isOperator, token } from './api/session.js'
+import { Explain } from './explain/explain.js'
+import { Fallback } from './fallback/fallback.js'
 import { Overview } from './overview/overview.js'
 import { Shell } from './parts/shell.js'
+import { Shadow } from './shadow/shadow.js'
 import { SignIn } from './sign-in.js'
 import { t } from './text/language.js'
 import { SHELL } from './text/shell.js'
@@ -23,6 +26,9 @@ export function App() {
         {operator && (
           <Router>
             <Route path="/console" component={Overview} />
+            <Route path="/console/fallback" component={Fallback} />
+            <Route path="/console/shadow" component={Shadow} />
+            <Route path="/console/explain" component={Explain} />
             <Route default component={NotFound} />
           </Router>
         )}

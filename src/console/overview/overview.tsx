@@ -3,9 +3,9 @@ import type { FallbackStatus } from '../../protocol/fallback.js'
 import type { FlagsView } from '../../protocol/flag-edit.js'
 import { flagsChange, samples, status, transitions } from '../api/live.js'
 import { useResource } from '../api/resource.js'
+import { Loading } from '../parts/states.js'
 import { t } from '../text/language.js'
 import { OVERVIEW } from '../text/overview.js'
-import { SHELL } from '../text/shell.js'
 import { Charts } from './charts.js'
 import { Health } from './health.js'
 import { nowSentence } from './sentence.js'
@@ -25,12 +25,7 @@ export function Overview() {
     ),
     [samples.value, transitions.value, view],
   )
-  if (now === undefined)
-    return (
-      <p class="quiet" role="status">
-        {t(SHELL.loading)}
-      </p>
-    )
+  if (now === undefined) return <Loading />
   return (
     <>
       <h1 class="hidden">{t(OVERVIEW.title)}</h1>

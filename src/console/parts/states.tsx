@@ -14,11 +14,7 @@ export function Loaded<T>({
 }) {
   switch (resource.state) {
     case 'loading':
-      return (
-        <p class="quiet" role="status">
-          {t(SHELL.loading)}
-        </p>
-      )
+      return <Loading />
     case 'failed':
       return (
         <div class="notice bad" role="alert">
@@ -31,6 +27,14 @@ export function Loaded<T>({
     case 'ready':
       return <div aria-busy={resource.refreshing}>{children(resource.answer.data, resource.answer.etag)}</div>
   }
+}
+
+export function Loading() {
+  return (
+    <p class="quiet" role="status">
+      {t(SHELL.loading)}
+    </p>
+  )
 }
 
 /** An instant in the reader's time zone; UTC while the pointer is on it. */

@@ -1,0 +1,21 @@
+import { status } from '../api/live.js'
+import { Loading } from '../parts/states.js'
+import { FALLBACK } from '../text/fallback.js'
+import { t } from '../text/language.js'
+import { Controls } from './controls.js'
+import { History } from './history.js'
+import { State } from './state.js'
+
+/** The fallback: where it stands and why, what it waits for, what people may do, what happened. */
+export function Fallback() {
+  const now = status.value
+  if (now === undefined) return <Loading />
+  return (
+    <>
+      <h1>{t(FALLBACK.title)}</h1>
+      <State status={now} />
+      <Controls status={now} />
+      <History />
+    </>
+  )
+}

@@ -1,0 +1,105 @@
+import { useEffect, useState } from 'preact/hooks'
+import type { TransitionKind, TransitionView } from '../../protocol/fallback.js'
+import { transitions } from '../api/live.js'
+import { request } from '../api/request.js'
+import { useResource } from '../api/resource.js'
+import { Values } from '../parts/json.js'
+import { Loaded, Time } from '../parts/states.js'
+import { FALLBACK, TRANSITION_NAMES } from '../text/fallback.js'
+import { t } from '../text/language.js'
+import { PARTS } from '../text/parts.js'
+import { measured, scopeText } from './state.js'
+
+const PAGE = 30
+
+const COLOURS: Readonly<Record<TransitionKind, 'bad' | 'good' | 'warn'>> = {
+  trip: 'bad',
+  relapse: 'bad',
+  widened: 'bad',
+  triggered: 'bad',
+  recovery_begun: 'warn',
+  ramp_step: 'warn',
+  hand_edit: 'warn',
+  hand_edit_refused: 'warn',
+  adopted: 'warn',
+  policy_off: 'warn',
+  recovered: 'good',
+  reset: 'good',
+  manual_expired: 'good',
+}
+
+/** What happened, newest first; read again when something happens. */
+export function History() {
+  const newest = useResource<TransitionView[]>(`/runtime/fallback/history?limit=${PAGE}`, [transitions.value])
+  const [older, setOlder] = useState<readonly TransitionView[]>([])
+  const [ended, setEnded] = useState(false)
+  useEffect(() => setOlder([]), [transitions.value])
+  return (
+    <section class="card" aria-labelledby="history">
+      <h2 id="history">{t(FALLBACK.history)}</h2>
+      <Loaded resource={newest}>
+        {(page) => {
+          const known = [...page, ...older]
+          const more = async (): Promise<void> => {
+            const before = known.at(-1)?.id
+            const next = await request<TransitionView[]>(
+              `/runtime/fallback/history?limit=${PAGE}&before=${before}`,
+            )
+            setEnded(next.data.length < PAGE)
+            setOlder([...older, ...next.data])
+          }
+          if (known.length === 0) return <p class="quiet">{t(FALLBACK.historyEmpty)}</p>
+          return (
+            <>
+              <ol class="timeline">
+                {known.map((entry) => (
+                  <Entry key={entry.id} entry={entry} />
+                ))}
+              </ol>
+              {!ended && page.length === PAGE && (
+                <button type="button" onClick={() => void more().catch(() => newest.refresh())}>
+                  {t(PARTS.more)}
+                </button>
+              )}
+            </>
+          )
+        }}
+      </Loaded>
+    </section>
+  )
+}
+
+function Entry({ entry }: { readonly entry: TransitionView }) {
+  const { at, kind, reason, cause, value, threshold } = entry
+  return (
+    <li class={COLOURS[kind]}>
+      <details>
+        <summary>
+          <Time at={at} /> <strong>{t(TRANSITION_NAMES[kind])}</strong> <span>{reason}</span>
+        </summary>
+        <p class="quiet">{by(entry)}</p>
+        <p>
+          {t(FALLBACK.scope)}: {scopeText(entry)}
+          {cause !== null &&
+            value !== null &&
+            threshold !== null &&
+            cause !== 'health' &&
+            cause !== 'manual' && (
+              <>
+                {' · '}
+                {t(FALLBACK.measured)}: {measured(cause, value)} · {t(FALLBACK.threshold)}:{' '}
+                {measured(cause, threshold)}
+              </>
+            )}
+        </p>
+        {entry.evidence !== null && <Values name={t(FALLBACK.evidence)} value={entry.evidence} />}
+        {entry.guardrails !== null && <Values name={t(FALLBACK.guardrails)} value={entry.guardrails} />}
+      </details>
+    </li>
+  )
+}
+
+function by({ actor, userId, replica }: TransitionView): string {
+  if (actor === 'auto') return t(FALLBACK.byLoop, { replica })
+  return t(FALLBACK.byPerson, { user: userId ?? t(FALLBACK.somebody), replica })
+}

@@ -1,0 +1,122 @@
+import { useEffect, useState } from 'preact/hooks'
+import type { FallbackData, FallbackStatus } from '../../protocol/fallback.js'
+import { Time } from '../parts/states.js'
+import { CAUSE_NAMES, FALLBACK } from '../text/fallback.js'
+import { duration, share } from '../text/format.js'
+import { t } from '../text/language.js'
+
+/** The steps of a recovery as they ship; one that was changed shows as a step of its own. */
+const RAMP = [5, 25, 100]
+
+interface Step {
+  readonly name: string
+  readonly here: boolean
+  readonly kind: 'normal' | 'fallback' | 'recovering'
+}
+
+/** The automatic layer as a picture, then as facts. */
+export function State({ status: { fallback, fallbackReason } }: { readonly status: FallbackStatus }) {
+  return (
+    <section class="card" aria-labelledby="state">
+      <h2 id="state">{t(FALLBACK.state)}</h2>
+      <ol class="steps">
+        {stepsOf(fallback).map((step) => (
+          <li key={step.name} class={step.kind} aria-current={step.here ? 'step' : undefined}>
+            {step.name}
+          </li>
+        ))}
+      </ol>
+      {fallback.state === 'normal' ? (
+        <p class="quiet">{t(FALLBACK.normalNote)}</p>
+      ) : (
+        <>
+          <p>{fallbackReason}</p>
+          <Waiting fallback={fallback} />
+          <Facts fallback={fallback} />
+        </>
+      )}
+    </section>
+  )
+}
+
+function stepsOf({ state, recoveringPercent }: FallbackData): readonly Step[] {
+  const percents =
+    recoveringPercent === null || RAMP.includes(recoveringPercent)
+      ? RAMP
+      : [...RAMP, recoveringPercent].sort((a, b) => a - b)
+  return [
+    { name: t(FALLBACK.normal), here: state === 'normal', kind: 'normal' },
+    { name: t(FALLBACK.fallback), here: state === 'fallback', kind: 'fallback' },
+    ...percents.map(
+      (percent): Step => ({
+        name: t(FALLBACK.recovering, { percent }),
+        here: state === 'recovering' && percent === recoveringPercent,
+        kind: 'recovering',
+      }),
+    ),
+  ]
+}
+
+function Waiting({ fallback: { state, holdUntil, recoveringPercent } }: { readonly fallback: FallbackData }) {
+  const [now, setNow] = useState(Date.now())
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1000)
+    return () => clearInterval(timer)
+  }, [])
+  if (state === 'recovering') return <p>{t(FALLBACK.rampNext, { percent: recoveringPercent ?? 0 })}</p>
+  const left = holdUntil === null ? 0 : Date.parse(holdUntil) - now
+  return (
+    <p role="timer">
+      {left > 0
+        ? t(FALLBACK.holdLeft, { left: duration(Math.ceil(left / 1000) * 1000) })
+        : t(FALLBACK.holdOver)}
+    </p>
+  )
+}
+
+function Facts({ fallback }: { readonly fallback: FallbackData }) {
+  const { cause, value, threshold, since, trips, revision, persisted, propagated, propagationMs } = fallback
+  return (
+    <dl class="facts">
+      {cause !== null && <Fact name={t(FALLBACK.cause)}>{t(CAUSE_NAMES[cause])}</Fact>}
+      {cause !== null && value !== null && threshold !== null && cause !== 'health' && (
+        <>
+          <Fact name={t(FALLBACK.measured)}>{measured(cause, value)}</Fact>
+          <Fact name={t(FALLBACK.threshold)}>{measured(cause, threshold)}</Fact>
+        </>
+      )}
+      <Fact name={t(FALLBACK.scope)}>{scopeText(fallback)}</Fact>
+      {since !== null && (
+        <Fact name={t(FALLBACK.since)}>
+          <Time at={since} />
+        </Fact>
+      )}
+      <Fact name={t(FALLBACK.trips)}>{trips}</Fact>
+      <Fact name={t(FALLBACK.revision)}>{revision}</Fact>
+      <Fact name={t(FALLBACK.written)}>{t(persisted ? FALLBACK.yes : FALLBACK.no)}</Fact>
+      <Fact name={t(FALLBACK.seen)}>
+        {t(propagated ? FALLBACK.yes : FALLBACK.no)}
+        {propagationMs !== null && `, ${t(FALLBACK.afterMs, { ms: duration(propagationMs) })}`}
+      </Fact>
+    </dl>
+  )
+}
+
+function Fact({ name, children }: { readonly name: string; readonly children: preact.ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd class="figure">{children}</dd>
+    </div>
+  )
+}
+
+/** A rate as a share, a time in its unit. */
+export function measured(cause: NonNullable<FallbackData['cause']>, value: number): string {
+  return cause === 'latency' || cause === 'first_content' ? duration(value) : share(value)
+}
+
+export function scopeText({ scope, scopeIds }: Pick<FallbackData, 'scope' | 'scopeIds'>): string {
+  if (scopeIds.length === 0) return t(FALLBACK.everybody)
+  return t(scope === 'agents' ? FALLBACK.agents : FALLBACK.orgs, { ids: scopeIds.join(', ') })
+}

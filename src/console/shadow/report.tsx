@@ -1,0 +1,140 @@
+import type { ShadowReport } from '../../protocol/shadow-report.js'
+import { Time } from '../parts/states.js'
+import { MODES } from '../text/explain.js'
+import { count } from '../text/format.js'
+import { language, t } from '../text/language.js'
+import { SHADOW } from '../text/shadow.js'
+import { COLOURS, Forest } from './forest.js'
+
+/** The verdict in a sentence, whether to trust it, each dimension, and what is behind them. */
+export function Report({ report }: { readonly report: ShadowReport }) {
+  return (
+    <>
+      <section class={`now ${COLOURS[report.verdict]}`}>
+        <p>
+          <span class={`badge ${COLOURS[report.verdict]}`}>{t(SHADOW[report.verdict])}</span>{' '}
+          {report.sentence[language.value]}
+        </p>
+        <p class="why">
+          {t(SHADOW.control)}: {t(MODES[report.control])} · {t(SHADOW.candidate)}:{' '}
+          {t(MODES[report.candidate])} · <Time at={report.from} /> – <Time at={report.to} />
+        </p>
+      </section>
+      {!report.trust.trusted && (
+        <p class="notice bad" role="alert">
+          {t(SHADOW.untrusted)}
+        </p>
+      )}
+      <Forest report={report} />
+      <Behind report={report} />
+      <Samples report={report} />
+    </>
+  )
+}
+
+function Behind({
+  report: { pairs, left, shadows, fenceViolations, outcomes },
+}: {
+  readonly report: ShadowReport
+}) {
+  const codes = [
+    ...new Set([...Object.keys(outcomes.control.codes), ...Object.keys(outcomes.candidate.codes)]),
+  ]
+  const dropped = Object.entries(shadows.dropped)
+  return (
+    <section class="card" aria-labelledby="outcomes">
+      <h2 id="outcomes">{t(SHADOW.outcomes)}</h2>
+      <dl class="facts">
+        <div>
+          <dt>{t(SHADOW.pairs)}</dt>
+          <dd class="figure">{count(pairs.ab)}</dd>
+        </div>
+        <div>
+          <dt>{t(SHADOW.floorPairs)}</dt>
+          <dd class="figure">{count(pairs.aa)}</dd>
+        </div>
+        <div>
+          <dt>{t(SHADOW.left)}</dt>
+          <dd class="figure">{count(left.ab + left.aa)}</dd>
+        </div>
+        <div>
+          <dt>{t(SHADOW.failed)}</dt>
+          <dd class="figure">{count(shadows.failed)}</dd>
+        </div>
+        <div>
+          <dt>{t(SHADOW.fence)}</dt>
+          <dd class="figure">
+            <span class={fenceViolations > 0 ? 'badge bad' : ''}>{count(fenceViolations)}</span>
+          </dd>
+        </div>
+        <div>
+          <dt>{t(SHADOW.dropped)}</dt>
+          <dd class="figure">
+            {dropped.length === 0
+              ? '0'
+              : dropped.map(([reason, many]) => `${reason} ${count(many)}`).join(', ')}
+          </dd>
+        </div>
+      </dl>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col" />
+            <th scope="col" class="number">
+              {t(SHADOW.control)}
+            </th>
+            <th scope="col" class="number">
+              {t(SHADOW.candidate)}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {(['ok', 'error', 'timeout'] as const).map((kind) => (
+            <tr key={kind}>
+              <th scope="row">{kind}</th>
+              <td class="number">{count(outcomes.control[kind])}</td>
+              <td class="number">{count(outcomes.candidate[kind])}</td>
+            </tr>
+          ))}
+          {codes.map((code) => (
+            <tr key={code}>
+              <th scope="row">
+                <code>{code}</code>
+              </th>
+              <td class="number">{count(outcomes.control.codes[code] ?? 0)}</td>
+              <td class="number">{count(outcomes.candidate.codes[code] ?? 0)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  )
+}
+
+function Samples({ report: { samples = [] } }: { readonly report: ShadowReport }) {
+  if (samples.length === 0) return null
+  return (
+    <section class="card" aria-labelledby="samples">
+      <h2 id="samples">{t(SHADOW.samples)}</h2>
+      {samples.map((sample) => (
+        <details key={`${sample.at}${sample.control}`}>
+          <summary>
+            <Time at={sample.at} /> {sample.orgId} · {sample.agentId}
+            {sample.textSimilarity !== null &&
+              ` · ${t(SHADOW.similarity)} ${sample.textSimilarity.toFixed(2)}`}
+          </summary>
+          <div class="pair">
+            <div>
+              <h3>{t(SHADOW.control)}</h3>
+              <p class="answer-text">{sample.control}</p>
+            </div>
+            <div>
+              <h3>{t(SHADOW.candidate)}</h3>
+              <p class="answer-text">{sample.candidate}</p>
+            </div>
+          </div>
+        </details>
+      ))}
+    </section>
+  )
+}

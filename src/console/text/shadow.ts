@@ -1,0 +1,60 @@
+import type { ShadowDimension } from '../../protocol/shadow-report.js'
+import type { Sentence } from './language.js'
+
+export const SHADOW = {
+  title: { en: 'Shadow report', 'zh-CN': '影子对比' },
+  lead: {
+    en: 'What would change if the users of the control were moved to the candidate.',
+    'zh-CN': '如果把对照方的用户切换到候选方，会有什么变化。',
+  },
+  span: { en: 'Span', 'zh-CN': '时间范围' },
+  day: { en: 'last day', 'zh-CN': '最近一天' },
+  week: { en: 'last 7 days', 'zh-CN': '最近 7 天' },
+  month: { en: 'last 30 days', 'zh-CN': '最近 30 天' },
+  orgId: { en: 'Organisation', 'zh-CN': '组织' },
+  agentId: { en: 'Agent', 'zh-CN': '智能体' },
+  control: { en: 'Control', 'zh-CN': '对照' },
+  candidate: { en: 'Candidate', 'zh-CN': '候选' },
+  show: { en: 'Show', 'zh-CN': '显示' },
+  better: { en: 'better', 'zh-CN': '更好' },
+  same: { en: 'same', 'zh-CN': '相同' },
+  worse: { en: 'worse', 'zh-CN': '更差' },
+  insufficient_data: { en: 'not enough data', 'zh-CN': '数据不足' },
+  untrusted: {
+    en: 'Do not trust this report: the pairs are no longer the sample that was drawn.',
+    'zh-CN': '请勿采信此报告：样本已不再是抽取时的样本。',
+  },
+  pairs: { en: 'Pairs of both backends', 'zh-CN': '两个后端的配对' },
+  floorPairs: { en: 'Pairs of the control with itself', 'zh-CN': '对照与自身的配对' },
+  left: { en: 'User left early', 'zh-CN': '用户提前离开' },
+  failed: { en: 'Candidates that failed', 'zh-CN': '候选失败' },
+  fence: { en: 'Side effects in a shadow', 'zh-CN': '影子执行中的副作用' },
+  dropped: { en: 'Dropped, by reason', 'zh-CN': '被丢弃（按原因）' },
+  dimensions: { en: 'Dimensions', 'zh-CN': '维度' },
+  dimension: { en: 'Dimension', 'zh-CN': '维度' },
+  net: { en: 'Change, with its interval', 'zh-CN': '变化及其区间' },
+  verdict: { en: 'Verdict', 'zh-CN': '结论' },
+  forest: {
+    en: 'The dot is the change, the line its interval, the grey band the margin within which nothing changed, the thin line the noise of the control.',
+    'zh-CN': '圆点为变化值，粗线为其区间，灰色带为视为相同的范围，细线为对照自身的噪声。',
+  },
+  noInterval: { en: 'no interval yet', 'zh-CN': '尚无区间' },
+  outcomes: { en: 'Outcomes', 'zh-CN': '结果' },
+  codes: { en: 'Error codes', 'zh-CN': '错误码' },
+  samples: { en: 'Pairs, newest first', 'zh-CN': '配对（最新在前）' },
+  similarity: { en: 'similarity', 'zh-CN': '相似度' },
+} as const satisfies Record<string, Sentence>
+
+export const DIMENSIONS: Readonly<Record<ShadowDimension, Sentence>> = {
+  success_rate: { en: 'success rate', 'zh-CN': '成功率' },
+  error_rate: { en: 'error rate', 'zh-CN': '错误率' },
+  timeout_rate: { en: 'timeout rate', 'zh-CN': '超时率' },
+  latency: { en: 'latency', 'zh-CN': '延迟' },
+  first_content: { en: 'first content', 'zh-CN': '首个内容' },
+  length: { en: 'length', 'zh-CN': '长度' },
+  tokens: { en: 'tokens', 'zh-CN': 'Token 数' },
+  text_similarity: { en: 'text', 'zh-CN': '文本相似度' },
+  plan_similarity: { en: 'plan', 'zh-CN': '计划相似度' },
+  call_set_similarity: { en: 'calls', 'zh-CN': '调用集合相似度' },
+  call_order_similarity: { en: 'order of calls', 'zh-CN': '调用顺序相似度' },
+}
