@@ -6,6 +6,7 @@ import { Explain } from './explain/explain.js'
 import { Fallback } from './fallback/fallback.js'
 import { Overview } from './overview/overview.js'
 import { Shell } from './parts/shell.js'
+import { Rollout } from './rollout/rollout.js'
 import { Shadow } from './shadow/shadow.js'
 import { SignIn } from './sign-in.js'
 import { t } from './text/language.js'
@@ -27,6 +28,7 @@ export function App() {
           <Router>
             <Route path="/console" component={Overview} />
             <Route path="/console/fallback" component={Fallback} />
+            <Route path="/console/rollout" component={Rollout} />
             <Route path="/console/shadow" component={Shadow} />
             <Route path="/console/explain" component={Explain} />
             <Route default component={NotFound} />

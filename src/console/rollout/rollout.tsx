@@ -1,0 +1,35 @@
+import type { FlagsView } from '../../protocol/flag-edit.js'
+import { flagsChange } from '../api/live.js'
+import { useResource } from '../api/resource.js'
+import { Values } from '../parts/json.js'
+import { Loaded } from '../parts/states.js'
+import { t } from '../text/language.js'
+import { ROLLOUT } from '../text/rollout.js'
+import { Edits } from './edits.js'
+import { FlagForm } from './flag-form.js'
+
+/** Who gets the runtime: the operators' flags as forms. */
+export function Rollout() {
+  const flags = useResource<FlagsView>('/runtime/flags', [flagsChange.value])
+  return (
+    <>
+      <h1>{t(ROLLOUT.title)}</h1>
+      <p class="quiet">{t(ROLLOUT.lead)}</p>
+      <Loaded resource={flags}>
+        {({ ops }, etag) =>
+          ops.values === null || etag === null ? (
+            <p class="notice bad">{t(ROLLOUT.unreadable, { file: ops.file, fault: ops.fault ?? '' })}</p>
+          ) : (
+            <>
+              <FlagForm values={ops.values} etag={etag} refresh={flags.refresh} />
+              <section class="card">
+                <Values name={`${t(ROLLOUT.raw)}: ${ops.file}`} value={ops.values} />
+              </section>
+            </>
+          )
+        }
+      </Loaded>
+      <Edits />
+    </>
+  )
+}
