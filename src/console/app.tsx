@@ -11,6 +11,7 @@ import { Shadow } from './shadow/shadow.js'
 import { SignIn } from './sign-in.js'
 import { t } from './text/language.js'
 import { SHELL } from './text/shell.js'
+import { TryIt } from './try-it/try-it.js'
 
 /** The page: sign-in, else the shell with one view by its address. */
 export function App() {
@@ -24,8 +25,10 @@ export function App() {
   return (
     <LocationProvider scope="/console">
       <Shell>
+        {!operator && <TryIt />}
         {operator && (
           <Router>
+            <Route path="/console/try" component={TryIt} />
             <Route path="/console" component={Overview} />
             <Route path="/console/fallback" component={Fallback} />
             <Route path="/console/rollout" component={Rollout} />

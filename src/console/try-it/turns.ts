@@ -1,0 +1,147 @@
+import { signal } from '@preact/signals'
+import { type ChatEvent, type ChatMessage, type ChatTurn, createChatClient } from '../../client/index.js'
+import type { DoneEvent } from '../../protocol/events.js'
+import { token } from '../api/session.js'
+import { MODES } from '../text/explain.js'
+import { duration } from '../text/format.js'
+import { language, t } from '../text/language.js'
+import { TRY_IT } from '../text/try-it.js'
+
+/** The turns of this page: what was said, and what happened meanwhile. */
+
+/** One line beside the chat. */
+export interface Happened {
+  /** ms from the start of the turn */
+  readonly at: number
+  readonly text: string
+  readonly kind: 'plain' | 'good' | 'bad' | 'warn'
+}
+
+export interface Turn {
+  readonly message: string
+  readonly answer: string
+  readonly happened: readonly Happened[]
+  readonly state: 'running' | 'done' | 'failed'
+  readonly done?: DoneEvent
+}
+
+const MAX_TURNS = 50
+const MAX_HAPPENED = 300
+
+export const turns = signal<readonly Turn[]>([])
+export const sessionId = signal<string | undefined>(undefined)
+export const running = signal<ChatTurn | undefined>(undefined)
+
+const client = () => createChatClient({ token: () => token.value ?? '', language: language.value })
+
+/** Runs one turn to its end. Never rejects. */
+export async function runTurn(agentId: string, message: string): Promise<void> {
+  const chat = client()
+  const turn =
+    sessionId.value === undefined ? chat.start({ agentId, message }) : chat.send(sessionId.value, message)
+  running.value = turn
+  const begun = performance.now()
+  turns.value = [...turns.value.slice(1 - MAX_TURNS), { message, answer: '', happened: [], state: 'running' }]
+  for await (const event of turn) take(event, Math.round(performance.now() - begun))
+  running.value = undefined
+}
+
+/** The service ends the turn, as for any client; the stream tells so. */
+export async function stopTurn(): Promise<void> {
+  if (sessionId.value !== undefined) await client().stop(sessionId.value)
+  else running.value?.abort()
+}
+
+export function newSession(): void {
+  running.value?.abort()
+  sessionId.value = undefined
+  turns.value = []
+}
+
+function change(by: (turn: Turn) => Turn): void {
+  turns.value = turns.value.map((turn, at) => (at === turns.value.length - 1 ? by(turn) : turn))
+}
+
+type Told = Pick<Happened, 'text' | 'kind'> | undefined
+
+const told = (text: string, kind: Happened['kind'] = 'plain'): Told => ({ text, kind })
+
+/** Takes over what the event brings, and keeps the line that tells of it. */
+function take(event: ChatEvent, at: number): void {
+  const line = lineOf(event)
+  if (event.type === 'open') sessionId.value = event.sessionId
+  change((turn) => ({
+    ...turn,
+    ...(event.type === 'message' && event.message.type === 'text'
+      ? { answer: turn.answer + event.message.data.content }
+      : {}),
+    ...(event.type === 'done' ? { state: 'done', done: event.done } : {}),
+    ...(event.type === 'failed' ? { state: 'failed' } : {}),
+    ...(line === undefined ? {} : { happened: [...turn.happened, { at, ...line }].slice(-MAX_HAPPENED) }),
+  }))
+}
+
+function lineOf(event: ChatEvent): Told {
+  switch (event.type) {
+    case 'open':
+      return told(t(TRY_IT.opened))
+    case 'retry':
+      return told(t(TRY_IT.retry, { why: event.error.message, after: duration(event.afterMs) }), 'warn')
+    case 'message':
+      return messageLine(event.message)
+    case 'done':
+      return doneLine(event.done)
+    case 'failed':
+      return told(t(TRY_IT.failed, { message: event.error.message }), 'bad')
+  }
+}
+
+function messageLine(message: ChatMessage): Told {
+  switch (message.type) {
+    case 'text':
+      return turns.value.at(-1)?.answer === '' ? told(t(TRY_IT.firstText), 'good') : undefined
+    case 'thinking':
+      return told(`${t(TRY_IT.thinking)}: ${message.data.content}`)
+    case 'plan':
+      return told(t(TRY_IT.plan, { steps: message.data.steps.map(({ title }) => title).join(' → ') }))
+    case 'plan_step': {
+      const { title, status } = message.data
+      return told(t(TRY_IT.step, { title, status }), status === 'failed' ? 'bad' : 'plain')
+    }
+    case 'tool_call':
+    case 'mcp_call':
+      return told(t(TRY_IT.call, { name: message.data.toolName }))
+    case 'skill_call':
+      return told(t(TRY_IT.call, { name: message.data.skillName }))
+    case 'tool_result':
+    case 'mcp_result':
+      return resultLine(message.data.toolName, message.data.success)
+    case 'skill_result':
+      return resultLine(message.data.skillName, message.data.success)
+    case 'file':
+      return told(t(TRY_IT.file, { name: message.data.filename }))
+  }
+}
+
+const resultLine = (name: string, success: boolean): Told =>
+  told(
+    t(TRY_IT.result, { name, status: t(success ? TRY_IT.success : TRY_IT.error) }),
+    success ? 'good' : 'bad',
+  )
+
+function doneLine({ failover, usage, executionMode, decision, stopped }: DoneEvent): Told {
+  const parts = [
+    t(TRY_IT.done, {
+      mode: t(MODES[executionMode]),
+      tokens: usage.tokens,
+      latency: duration(usage.latencyMs),
+      reason: decision.reason,
+    }),
+  ]
+  if (failover !== undefined) {
+    const { from, cause, phase, afterMs } = failover
+    parts.unshift(t(TRY_IT.failover, { from: t(MODES[from]), cause, phase, after: duration(afterMs) }))
+  }
+  if (stopped === true) parts.push(t(TRY_IT.stopped))
+  return told(parts.join(' · '), failover === undefined ? 'good' : 'warn')
+}
