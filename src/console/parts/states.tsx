@@ -25,7 +25,11 @@ export function Loaded<T>({
         </div>
       )
     case 'ready':
-      return <div aria-busy={resource.refreshing}>{children(resource.answer.data, resource.answer.etag)}</div>
+      return (
+        <div class="loaded" aria-busy={resource.refreshing}>
+          {children(resource.answer.data, resource.answer.etag)}
+        </div>
+      )
   }
 }
 

@@ -65,7 +65,7 @@ export function FlagForm({
       >
         <Fields values={values} form={form} set={set} />
         {phase.kind === 'editing' && phase.message !== undefined && (
-          <p class="notice" role="status">
+          <p class="notice" role="status" aria-live="polite">
             {phase.message}
           </p>
         )}
@@ -193,8 +193,8 @@ function Fields({ values: { mode, shadow }, form, set }: FieldsProps) {
           onInput={({ currentTarget }) => set({ route: currentTarget.value })}
         />
       </label>
-      <fieldset>
-        <legend>{t(ROLLOUT.guardrails)}</legend>
+      <details class="fields">
+        <summary>{t(ROLLOUT.guardrails)}</summary>
         <p class="quiet">{t(ROLLOUT.guardrailsHint)}</p>
         <div class="grid">
           {Object.entries(form.guardrails).map(([name, text]) => (
@@ -211,7 +211,7 @@ function Fields({ values: { mode, shadow }, form, set }: FieldsProps) {
             </label>
           ))}
         </div>
-      </fieldset>
+      </details>
     </>
   )
 }

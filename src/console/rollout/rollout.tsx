@@ -22,9 +22,10 @@ export function Rollout() {
           ) : (
             <>
               <FlagForm values={ops.values} etag={etag} refresh={flags.refresh} />
-              <section class="card">
-                <Values name={`${t(ROLLOUT.raw)}: ${ops.file}`} value={ops.values} />
-              </section>
+              <details class="card">
+                <summary>{t(ROLLOUT.raw)}</summary>
+                <Values name={ops.file} value={ops.values} />
+              </details>
             </>
           )
         }
