@@ -5,6 +5,7 @@ import { t } from '../text/language.js'
 import { Controls } from './controls.js'
 import { History } from './history.js'
 import { State } from './state.js'
+import { WhatIf } from './what-if.js'
 
 /** The fallback: where it stands and why, what it waits for, what people may do, what happened. */
 export function Fallback() {
@@ -16,6 +17,7 @@ export function Fallback() {
       <State status={now} />
       <Controls status={now} />
       <History />
+      <WhatIf />
     </>
   )
 }
