@@ -33,7 +33,7 @@ export function WhatIf() {
   const [hours, setHours] = useState<number>(12)
   const [run, setRun] = useState<Run>({ state: 'none' })
   const inForce = flags.state === 'ready' ? flags.answer.data.ops.values?.guardrails : undefined
-  const valueOf = (name: SliderName, shipped: number): number => {
+  const shown = (name: SliderName, shipped: number): number => {
     const stored = inForce?.[name]
     return chosen[name] ?? (typeof stored === 'number' ? stored : shipped)
   }
@@ -73,7 +73,7 @@ export function WhatIf() {
         {SLIDERS.map(({ name, shipped }) => (
           <label key={name}>
             <span>
-              {t(WHAT_IF[name])} <b class="figure">{share(valueOf(name, shipped))}</b>
+              {t(WHAT_IF[name])} <b class="figure">{share(shown(name, shipped))}</b>
             </span>
             <input
               type="range"
@@ -81,7 +81,7 @@ export function WhatIf() {
               min={0.05}
               max={1}
               step={0.05}
-              value={valueOf(name, shipped)}
+              value={shown(name, shipped)}
               onInput={({ currentTarget }) => setChosen({ ...chosen, [name]: Number(currentTarget.value) })}
             />
           </label>

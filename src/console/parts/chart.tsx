@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import uPlot from 'uplot'
 import { clockTime } from '../text/format.js'
 import { language, t } from '../text/language.js'
+import { Scroll } from './scroll.js'
 import { dark } from './theme.js'
 
 /** A small chart over time that can also be read as a table. */
@@ -93,12 +94,11 @@ function colour(node: HTMLElement | null, name: string): void {
 
 const ROWS = 60
 
-function Table({ times, lines, format }: Props) {
+function Table({ title, times, lines, format }: Props) {
   const step = Math.max(1, Math.ceil(times.length / ROWS))
   const rows = times.map((_, at) => at).filter((at) => (times.length - 1 - at) % step === 0)
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: who has no pointer scrolls it by the keyboard
-    <div class="scroll" tabIndex={0}>
+    <Scroll name={title} kind="scroll">
       <table>
         <thead>
           <tr>
@@ -126,7 +126,7 @@ function Table({ times, lines, format }: Props) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   )
 }
 

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { RequestError } from '../api/request.js'
 import { t } from '../text/language.js'
 import { PARTS } from '../text/parts.js'
@@ -9,6 +9,7 @@ export function Confirm({
   title,
   yes,
   danger = false,
+  ready = true,
   children,
   act,
   close,
@@ -17,6 +18,8 @@ export function Confirm({
   /** what the button says: the deed, never "OK" */
   readonly yes: string
   readonly danger?: boolean
+  /** whether enough is shown to agree to */
+  readonly ready?: boolean
   readonly children: ComponentChildren
   /** a rejection is shown, and the question stays */
   readonly act: () => Promise<void>
@@ -25,7 +28,11 @@ export function Confirm({
   const dialog = useRef<HTMLDialogElement>(null)
   const [state, setState] = useState<'asking' | 'acting'>('asking')
   const [fault, setFault] = useState<RequestError | undefined>(undefined)
-  useEffect(() => dialog.current?.showModal(), [])
+  useLayoutEffect(() => {
+    const node = dialog.current
+    node?.showModal()
+    return () => node?.close()
+  }, [])
   const agree = (): void => {
     setState('acting')
     setFault(undefined)
@@ -43,7 +50,7 @@ export function Confirm({
         <button
           type="button"
           class={danger ? 'danger' : 'primary'}
-          disabled={state === 'acting'}
+          disabled={state === 'acting' || !ready}
           onClick={agree}
         >
           {yes}

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { t } from '../text/language.js'
 import { PARTS } from '../text/parts.js'
+import { Scroll } from './scroll.js'
 
 /** Values by their names, deep ones indented: for people first, as JSON for whoever wants that. */
 export function Values({ value, name }: { readonly value: unknown; readonly name: string }) {
@@ -13,7 +14,13 @@ export function Values({ value, name }: { readonly value: unknown; readonly name
           {t(raw ? PARTS.asList : PARTS.asJson)}
         </button>
       </h3>
-      {raw ? <pre class="scroll">{JSON.stringify(value, null, 2)}</pre> : <Tree value={value} />}
+      {raw ? (
+        <Scroll name={name} kind="scroll">
+          <pre>{JSON.stringify(value, null, 2)}</pre>
+        </Scroll>
+      ) : (
+        <Tree value={value} />
+      )}
     </div>
   )
 }

@@ -61,7 +61,7 @@ function LiveMark() {
   if (state === 'off') return null
   const text = state === 'live' ? t(SHELL.live) : t(SHELL.connecting)
   return (
-    <span class={`live ${state}`} role="status">
+    <span class="connection" data-state={state} role="status">
       {text}
     </span>
   )

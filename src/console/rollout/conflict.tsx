@@ -1,3 +1,4 @@
+import { Scroll } from '../parts/scroll.js'
 import { t } from '../text/language.js'
 import { ROLLOUT } from '../text/rollout.js'
 import { compare, type FormValues, onTop } from './form-values.js'
@@ -18,7 +19,7 @@ export function Conflict({
     <div class="notice conflict" role="alert">
       <h2>{t(ROLLOUT.conflict)}</h2>
       <p>{t(ROLLOUT.conflictLead)}</p>
-      <div class="wide">
+      <Scroll name={t(ROLLOUT.conflict)}>
         <table>
           <thead>
             <tr>
@@ -42,7 +43,7 @@ export function Conflict({
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       <div class="actions">
         <button type="button" class="primary" onClick={() => done(onTop(before, theirs, mine))}>
           {t(ROLLOUT.keepMine)}

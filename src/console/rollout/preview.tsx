@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { FlagEdit, FlagEditAnswer, FlagEditPreview } from '../../protocol/flag-edit.js'
 import { RequestError, request } from '../api/request.js'
 import { Confirm, Fault } from '../parts/confirm.js'
+import { Scroll } from '../parts/scroll.js'
 import { Loading } from '../parts/states.js'
 import { t } from '../text/language.js'
 import { ROLLOUT } from '../text/rollout.js'
@@ -47,8 +48,9 @@ export function Preview({
       stale()
     }
   }
+  const ready = preview !== undefined && !(preview instanceof RequestError) && preview.changes.length > 0
   return (
-    <Confirm title={t(ROLLOUT.previewTitle)} yes={t(ROLLOUT.save)} act={save} close={close}>
+    <Confirm title={t(ROLLOUT.previewTitle)} yes={t(ROLLOUT.save)} ready={ready} act={save} close={close}>
       {preview === undefined && <Loading />}
       {preview instanceof RequestError && <Fault error={preview} />}
       {preview !== undefined && !(preview instanceof RequestError) && <Shown preview={preview} />}
@@ -80,12 +82,14 @@ const text = (value: unknown): string => (value === undefined ? '–' : JSON.str
 
 function Diff({ text }: { readonly text: string }) {
   return (
-    <pre class="scroll diff">
-      {text.split('\n').map((line, at) => (
-        <span key={at} class={line.startsWith('+') ? 'added' : line.startsWith('-') ? 'removed' : ''}>
-          {`${line}\n`}
-        </span>
-      ))}
-    </pre>
+    <Scroll name={t(ROLLOUT.diff)} kind="scroll">
+      <pre class="diff">
+        {text.split('\n').map((line, at) => (
+          <span key={at} class={line.startsWith('+') ? 'added' : line.startsWith('-') ? 'removed' : ''}>
+            {`${line}\n`}
+          </span>
+        ))}
+      </pre>
+    </Scroll>
   )
 }

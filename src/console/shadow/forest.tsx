@@ -1,4 +1,5 @@
 import type { ShadowDimensionReport, ShadowReport, ShadowVerdict } from '../../protocol/shadow-report.js'
+import { Scroll } from '../parts/scroll.js'
 import { count, duration, share } from '../text/format.js'
 import { language, t } from '../text/language.js'
 import { DIMENSIONS, SHADOW } from '../text/shadow.js'
@@ -16,7 +17,7 @@ export function Forest({ report: { dimensions } }: { readonly report: ShadowRepo
     <section class="card" aria-labelledby="dimensions">
       <h2 id="dimensions">{t(SHADOW.dimensions)}</h2>
       <p class="quiet">{t(SHADOW.forest)}</p>
-      <div class="wide">
+      <Scroll name={t(SHADOW.dimensions)}>
         <table class="forest">
           <thead>
             <tr>
@@ -48,7 +49,7 @@ export function Forest({ report: { dimensions } }: { readonly report: ShadowRepo
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </section>
   )
 }

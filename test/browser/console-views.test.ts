@@ -1,0 +1,186 @@
+import { expect } from 'chai'
+import type { Page } from 'playwright-core'
+import { fallbackStatusSchema } from '../../src/protocol/fallback.js'
+import { flagsViewSchema } from '../../src/protocol/flag-edit.js'
+import { dataOf } from '../support/answers.js'
+import { type ConsoleRig, seriousFindings, startConsole } from '../support/console-page.js'
+import { until } from '../support/until.js'
+
+/** What operators do in the console, and what comes of it in the service. */
+describe('the views of the console', function () {
+  this.timeout(60_000)
+  let rig: ConsoleRig
+  let page: Page | undefined
+
+  before(async function () {
+    const started = await startConsole()
+    // There is no browser: startConsole has printed so.
+    if (started === undefined) return this.skip()
+    rig = started
+  })
+  after(async () => rig?.close())
+  afterEach(async () => {
+    await page?.context().close()
+    page = undefined
+    rig?.expectNoFaults()
+  })
+
+  it('start a manual fallback only after saying what will happen, and reset it', async () => {
+    page = await rig.open('/fallback')
+    await page.fill('textarea[name=orgs]', 'acme\nglobex')
+    await page.fill('input[name=reason]', 'the new release')
+    await page.click('text=Start a manual fallback…')
+    const question = await page.innerText('dialog[open]')
+    expect(question).to.include('acme and globex: every new turn goes to the direct LLM')
+    expect(question).to.include('ends by itself after 15 min')
+    expect(await seriousFindings(page)).to.deep.equal([])
+    await page.click('dialog >> text=Cancel')
+    const untouched = fallbackStatusSchema.parse(
+      await dataOf(await rig.call('GET', '/runtime/fallback/status')),
+    )
+    expect(untouched.manual.scope).to.equal('none')
+    await page.click('text=Start a manual fallback…')
+    await page.click('dialog >> text=Start the fallback')
+    await page.waitForSelector('text=keeps these organisations on the direct LLM: acme and globex')
+    await page.waitForSelector('.timeline >> text=Manual fallback')
+    await page.click('text=Reset…')
+    expect(await page.innerText('dialog[open]')).to.include('Both layers end')
+    await page.keyboard.press('Escape')
+    await page.waitForSelector('dialog', { state: 'detached' })
+    await page.click('text=Reset…')
+    await page.click('dialog >> button.danger')
+    await page.waitForSelector('text=No manual fallback.')
+    const reset = fallbackStatusSchema.parse(await dataOf(await rig.call('GET', '/runtime/fallback/status')))
+    expect(reset.manual.scope).to.equal('none')
+  })
+
+  it('edit the flags after showing the change and whom it moves', async () => {
+    page = await rig.open('/rollout')
+    await page.fill('textarea[name=orgs]', 'acme')
+    await page.fill('input[name=canary]', '5')
+    await page.click('text=Review the change')
+    await page.waitForSelector('dialog .changes')
+    expect(await page.innerText('dialog[open]')).to.match(/of the last 24 hours|journal cannot be read/)
+    expect(await page.innerText('dialog .changes')).to.include('"acme"')
+    await page.click('dialog >> button.primary')
+    await page.waitForSelector('text=Saved and in effect.')
+    const { ops } = flagsViewSchema.parse(await dataOf(await rig.call('GET', '/runtime/flags')))
+    expect(ops.values?.mode).to.deep.include({ enabledOrgs: ['acme'], canaryPercent: 5 })
+    await page.waitForSelector('.timeline >> text=+acme')
+    expect(await seriousFindings(page)).to.deep.equal([])
+  })
+
+  it('show a conflict as three columns, lose nothing, and save on top of the other edit', async () => {
+    page = await rig.open('/rollout')
+    await page.fill('input[name=canary]', '20')
+    const theirs = await rig.call('PATCH', '/runtime/flags', { shadowPercent: 7 }, { 'if-match': '*' })
+    expect(theirs.status).to.equal(200)
+    await page.click('text=Review the change')
+    await page.waitForSelector('.conflict')
+    // Chromium tells of every refused request in the log of the page.
+    expect(rig.faults().join()).to.include('412')
+    const cells = await page.locator('.conflict tbody tr').allInnerTexts()
+    expect(cells.map((row) => row.split(/\t|\n/).map((cell) => cell.trim()))).to.deep.include.members([
+      ['canary', '5', '5', '20'],
+      ['shadow', '–', '7', '–'],
+    ])
+    expect(await seriousFindings(page)).to.deep.equal([])
+    await page.click('text=Put mine on top of theirs')
+    expect(await page.inputValue('input[name=shadow]')).to.equal('7')
+    await page.click('text=Review the change')
+    await page.click('dialog >> button.primary')
+    await page.waitForSelector('text=Saved and in effect.')
+    const { ops } = flagsViewSchema.parse(await dataOf(await rig.call('GET', '/runtime/flags')))
+    expect(ops.values?.mode.canaryPercent).to.equal(20)
+    expect(ops.values?.shadow.percent).to.equal(7)
+  })
+
+  it('say what is wrong in a value, and what the service refuses', async () => {
+    page = await rig.open('/rollout')
+    await page.click('summary >> text=Guardrails')
+    await page.fill('input[name="guardrails.timeoutRate"]', '0,3')
+    await page.click('text=Review the change')
+    expect(await page.innerText('form [role=status]')).to.include('timeoutRate: this is not JSON')
+    await page.fill('input[name="guardrails.timeoutRate"]', '3')
+    await page.click('text=Review the change')
+    await page.waitForSelector('dialog .notice.bad')
+    expect(await page.innerText('dialog .notice.bad')).to.include('timeoutRate')
+    expect(rig.faults().join()).to.include('422')
+  })
+
+  it('explain a decision by an address that can be sent to somebody', async () => {
+    page = await rig.open('/explain')
+    await page.fill('input[name=orgId]', 'acme')
+    await page.click('form >> button[type=submit]')
+    await page.waitForSelector('.answer >> text=runtime')
+    expect(new URL(page.url()).search).to.equal('?orgId=acme')
+    expect(await page.innerText('.decides')).to.include('chat-execution-mode')
+    await page.reload()
+    await page.waitForSelector('.answer >> text=runtime')
+    expect(await seriousFindings(page)).to.deep.equal([])
+  })
+
+  it('run a turn beside its trace', async () => {
+    page = await rig.open('/try', 'member')
+    await page.fill('textarea[name=message]', 'hello')
+    await page.keyboard.press('Enter')
+    await page.waitForSelector('.happened >> text=Done by the')
+    expect(await page.innerText('.said')).to.match(/Answer \d+ to: hello/)
+    expect(await page.innerText('.happened')).to.include('First text')
+    await page.waitForSelector('text=The kept trace')
+    expect(await seriousFindings(page)).to.deep.equal([])
+  })
+
+  it('show a report without data, and a replay of a quiet hour', async () => {
+    page = await rig.open('/shadow')
+    await page.waitForSelector('.forest')
+    expect(await page.innerText('.now')).to.include('not enough data')
+    expect(await seriousFindings(page)).to.deep.equal([])
+    await page.click('nav >> text=Fallback')
+    await page.click('text=Replay')
+    await page.waitForSelector('text=executions were judged')
+    expect(await page.innerText('section[aria-labelledby=what-if]')).to.include('What happened')
+  })
+
+  it('fit a small screen, and have no serious finding in the dark', async () => {
+    page = await rig.open('', 'owner', { colorScheme: 'dark', viewport: { width: 360, height: 740 } })
+    await page.waitForSelector('.now')
+    for (const view of ['fallback', 'rollout', 'shadow', 'explain', 'try']) {
+      await page.click(`nav a[href="/console/${view}"]`)
+      await page.waitForSelector('main h1')
+      await page.waitForSelector('main .quiet[role=status]', { state: 'detached' })
+      expect(await seriousFindings(page), view).to.deep.equal([])
+      expect(await page.evaluate('document.documentElement.scrollWidth'), view).to.be.at.most(360)
+    }
+  })
+
+  it('tell when the service is away, keep what was last known, and come back by themselves', async () => {
+    page = await rig.open('')
+    await page.waitForSelector('.connection[data-state=live]')
+    const view = page
+    await rig.restart(async () => {
+      await view.waitForSelector('.banner.bad')
+      expect(await view.innerText('.banner.bad')).to.include('Connection lost since')
+      expect(await view.innerText('.now')).to.include('no fallback')
+    })
+    await page.waitForSelector('.connection[data-state=live]')
+    expect(await page.locator('.banner').count()).to.equal(0)
+    const told = rig
+      .faults()
+      .filter((fault) => !/ERR_CONNECTION|Failed to load resource|ERR_INCOMPLETE/.test(fault))
+    expect(told).to.deep.equal([])
+  })
+
+  it('read an edit of the file by hand', async () => {
+    page = await rig.open('/rollout')
+    await page.waitForSelector('form')
+    const changed = rig.flags
+      .read()
+      .replace(/"(runtime_orchestrator|direct_llm)",\s*\d+/g, (_, side) =>
+        side === 'direct_llm' ? '"direct_llm", 67' : '"runtime_orchestrator", 33',
+      )
+    rig.flags.write(changed)
+    const input = page.locator('input[name=canary]')
+    await until('the canary in the form', async () => (await input.inputValue()) === '33')
+  })
+})

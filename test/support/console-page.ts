@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { launchBrowser } from './browser.js'
+import {
+  bearer,
+  type RunningProcess,
+  startServiceProcess,
+  startSimulator,
+  type TemporaryFlags,
+  temporaryFlags,
+} from './processes.js'
+
+const AXE = readFileSync('node_modules/axe-core/axe.min.js', 'utf8')
+
+export type Role = 'nobody' | 'member' | 'admin' | 'owner'
+
+/** The built console, served by the built service before its simulators, in a real browser. */
+export interface ConsoleRig {
+  readonly url: string
+  readonly flags: TemporaryFlags
+  /** A signed-in tab. What it must not do is kept: faults, refusals of its policy, requests to anybody but the service. */
+  open(path: string, role?: Role, options?: BrowserContextOptions): Promise<Page>
+  /** A call of the API by an operator. */
+  call(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<Response>
+  /** Nothing that a page must not do has happened since the last call. */
+  expectNoFaults(): void
+  /** Ends the service, lets `meanwhile` look at the page, and starts it again at the same address. */
+  restart(meanwhile: () => Promise<void>): Promise<void>
+  /** What happened since the last look that a page must not do. */
+  faults(): string[]
+  close(): Promise<void>
+}
+
+/** Undefined where there is no browser: the reason is printed. */
+export async function startConsole(env: Record<string, string> = {}): Promise<ConsoleRig | undefined> {
+  const browser = await launchBrowser()
+  if (browser === undefined) return undefined
+  const flags = temporaryFlags()
+  const [llm, runtime] = await Promise.all([startSimulator('llm'), startSimulator('runtime')])
+  const start = (more: Record<string, string> = {}): Promise<RunningProcess> =>
+    startServiceProcess({
+      llmUrl: llm.url,
+      runtimeUrl: runtime.url,
+      flags,
+      env: { CHAT_DATABASE: join(flags.folder, 'chat.db'), CHAT_LAMEDUCK_MS: '0', ...env, ...more },
+    })
+  let service = await start()
+  const { url } = service
+  const faults: string[] = []
+  return {
+    url,
+    flags,
+    open: (path, role = 'owner', options = {}) => openPage(browser, url, path, role, options, faults),
+    call: async (method, path, body, headers = {}) =>
+      fetch(`${url}/api/v1${path}`, {
+        method,
+        headers: {
+          authorization: await bearer({ role: 'owner', user: 'operator-1' }),
+          'accept-language': 'en',
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }),
+    restart: async (meanwhile) => {
+      await service.end()
+      try {
+        await meanwhile()
+      } finally {
+        service = await start({ PORT: new URL(url).port })
+      }
+    },
+    faults: () => faults.splice(0),
+    expectNoFaults: () => expect(faults.splice(0)).to.deep.equal([]),
+    close: async () => {
+      await browser.close()
+      await Promise.all([service.end(), llm.end(), runtime.end()])
+      flags.remove()
+    },
+  }
+}
+
+async function openPage(
+  browser: Browser,
+  url: string,
+  path: string,
+  role: Role,
+  options: BrowserContextOptions,
+  faults: string[],
+): Promise<Page> {
+  const context = await browser.newContext({ locale: 'en-US', ...options })
+  const page = await context.newPage()
+  page.on('request', (request) => {
+    if (!request.url().startsWith(url)) faults.push(`asked ${request.url()}`)
+  })
+  page.on('console', (message) => {
+    if (message.type() === 'error') faults.push(message.text())
+  })
+  page.on('pageerror', (error) => faults.push(error.message))
+  const signIn = role === 'nobody' ? '' : `#token=${await tokenOf(role)}`
+  await page.goto(`${url}/console${path}${signIn}`)
+  return page
+}
+
+export const tokenOf = async (role: Role): Promise<string> =>
+  (await bearer({ role, user: 'operator-1' })).replace('Bearer ', '')
+
+/** What a well-known checker of accessibility calls serious or critical. */
+export async function seriousFindings(page: Page): Promise<string[]> {
+  // In the page's own world, past its policy: the checker is ours, not the page's.
+  await page.evaluate(AXE)
+  return page.evaluate(async () => {
+    const axe = Reflect.get(globalThis, 'axe')
+    const { violations } = await axe.run()
+    return violations
+      .filter(({ impact }: { impact: string }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }: { id: string; nodes: { html: string }[] }) => `${id}: ${nodes[0]?.html}`)
+  })
+}
