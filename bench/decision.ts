@@ -36,7 +36,7 @@ export async function benchDecision(report: (text: string) => void): Promise<Row
       const floorMicros = await micros((at) => bare(caller(at)))
       const oursMicros = await micros(async (at) => {
         const values = await flags.forTurn(caller(at))
-        decide(values, values.override)
+        decide(values, values.override, values.rollout)
       })
       if (run === 0) continue // warm-up
       floor.push(floorMicros)

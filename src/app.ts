@@ -19,6 +19,7 @@ import { answerOpenAiProblem } from './http/openai/openai-error.js'
 import { mountOpenAiRoutes } from './http/openai/openai-routes.js'
 import { mountOpenApiRoutes } from './http/openapi/openapi-routes.js'
 import { mountFallbackRoutes } from './http/operator/fallback-routes.js'
+import { mountRolloutRoutes } from './http/operator/rollout-routes.js'
 import { mountRuntimeRoutes } from './http/operator/runtime-routes.js'
 import { mountConsoleRoutes } from './http/pages/console-routes.js'
 import { mountBaselineRoutes } from './http/reports/baseline-routes.js'
@@ -48,6 +49,7 @@ export function createApp(deps: AppDeps): Koa {
   mountRuntimeRoutes(api, authenticate, deps)
   mountFlagRoutes(api, authenticate, edits, reports, deps)
   mountFallbackRoutes(api, authenticate, edits, deps)
+  mountRolloutRoutes(api, authenticate, deps)
   mountBaselineRoutes(api, authenticate, reports, deps)
   mountShadowRoutes(api, authenticate, reports, deps)
   mountReplayRoutes(api, authenticate, reports, deps)

@@ -40,6 +40,7 @@ import type { JudgedLog, JudgedWindow, PublicWindows, Tally } from './metrics/wi
 import { createNotifier, type Notifier } from './notifications/notifier.js'
 import type { FlagEditRecord } from './protocol/flag-edit-record.js'
 import { type ReplayRequest, replay } from './replay/replay.js'
+import { createRollout, type RunningRollout } from './rollout/rollout-loop.js'
 import { createMemorySessionStore } from './sessions/memory-session-store.js'
 import { createResilientSessionStore } from './sessions/resilient-session-store.js'
 import type { SessionStore } from './sessions/session-store.js'
@@ -106,6 +107,7 @@ export function createParts(around: Surroundings) {
     { flags, guardrails, judged, windows, sessions, journal, kept, notifier, ownDns, localFaults },
     around,
   )
+  const rollout = openRollout({ flags, fallback, journal, notifier, localFaults }, around)
   const fence = config.shadow.requireFence
     ? createFenceGate({ runtime: () => shadowBackends.runtime_orchestrator, clock, logger, ids })
     : undefined
@@ -130,6 +132,7 @@ export function createParts(around: Surroundings) {
       localFaults,
       flags,
       fallback,
+      rollout,
       shadows,
       windows,
       journal,
@@ -151,6 +154,7 @@ export function createParts(around: Surroundings) {
     windows,
     localFaults,
     fallback,
+    rollout,
     backends,
     admission: backends.direct_llm,
     shadowBackends,
@@ -300,6 +304,35 @@ function openFallback(parts: FallbackParts, around: Surroundings): RunningFallba
   })
 }
 
+interface RolloutParts {
+  readonly flags: Flags
+  readonly fallback: RunningFallback
+  readonly journal: Journal
+  readonly notifier: Notifier | undefined
+  readonly localFaults: LocalFaults
+}
+
+function openRollout(
+  { flags, fallback, journal, notifier, localFaults }: RolloutParts,
+  { config, clock, logger }: Surroundings,
+): RunningRollout {
+  const nonce = randomUUID()
+  return createRollout({
+    clock,
+    logger,
+    replica: config.replica,
+    nonce,
+    random: Math.random,
+    flags,
+    store: createFileFlagStore(config.flags.overrideFile, { clock, nonce, lease: 'rollout' }),
+    fallback,
+    judged: createJudgedWindow(clock),
+    sift: (outcome, record) => localFaults.sift(outcome, record),
+    keep: (change) => journal.keepRolloutChange(change),
+    notify: (change) => notifier?.notify(change),
+  })
+}
+
 /** A name that is not resolved says nothing of the runtime where the direct LLM's is not either. */
 async function askHealth(
   url: string,
@@ -411,6 +444,7 @@ interface Counted {
   readonly localFaults: LocalFaults
   readonly flags: Flags
   readonly fallback: RunningFallback
+  readonly rollout: RunningRollout
   readonly shadows: ReturnType<typeof openShadows>
   readonly windows: PublicWindows
   readonly journal: Journal
@@ -428,6 +462,7 @@ function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
     flagsStatus: () => flags.status(),
     codeDefaults: () => flags.codeDefaults(),
     fallback: () => fallback.snapshot(),
+    rollout: () => parts.rollout.snapshot(),
     shadows: () => shadows.counts(),
     storeAvailable: () => sessions.isAvailable,
     llm: () => ({
@@ -448,6 +483,9 @@ function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
   })
   fallback.subscribe((event) => {
     if (event.kind === 'transition') metrics.recordTransition(event.transition)
+  })
+  parts.rollout.subscribe((event) => {
+    if (event.kind === 'change') metrics.recordRolloutChange(event.change.kind)
   })
   return metrics
 }

@@ -61,7 +61,7 @@ export function createService(
   const alerts: Surroundings['alerts'] = () =>
     signingKeys.isUnreachable() ? [{ kind: 'keys_unreachable' }] : []
   const parts = make({ config, logger, clock: watched, deadlines, alerts })
-  const { flags, fallback, recoveryShadows, shadows } = parts
+  const { flags, fallback, rollout, recoveryShadows, shadows } = parts
   const turns = createTurnRegistry(clock)
   const lifecycle = { state: () => state, draining: draining.signal }
   const signingKeys = createSigningKeys(config.auth.keys, { clock, logger, kept: parts.kept })
@@ -85,6 +85,8 @@ export function createService(
     await flags.start()
     assertWanted()
     await fallback.start()
+    assertWanted()
+    await rollout.start()
     assertWanted()
     const known = () => ({ flags: flags.origin(), keys: signingKeys.origin() })
     await untilReady(known, config.readyWaitMs, { clock, logger, isOver: () => stopping !== undefined })
@@ -114,6 +116,7 @@ export function createService(
             { name: 'start', run: () => starting.catch(() => undefined) },
             // A replica that goes away may lose its own way to the runtime first: it trips nobody, and lets the lease go.
             { name: 'fallback', run: () => fallback.stop() },
+            { name: 'rollout', run: () => rollout.stop() },
             { name: 'stalls', run: () => stalls.stop() },
             { name: 'turns', run: () => turns.drain(drainMs) },
             { name: 'recovery shadows', run: () => recoveryShadows.stop() },

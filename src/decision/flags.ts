@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/logger.js'
 import type { KeptTexts } from '../core/sqlite/kept-texts.js'
 import { type FallbackPolicy, OVERRIDE_FLAG_KEY } from '../protocol/fallback.js'
+import { ROLLOUT_FLAG_KEY } from '../protocol/rollout.js'
 import type { AgentProfile } from './agent-profile.js'
 import type { Caller } from './caller.js'
 import type { FlagValues, OverrideValue } from './decide.js'
@@ -18,12 +19,14 @@ export const FLAG_KEYS = {
   route: 'chat-llm-route',
   policy: 'chat-runtime-fallback-policy',
   override: OVERRIDE_FLAG_KEY,
+  rollout: ROLLOUT_FLAG_KEY,
 } as const
 /** Those asked for each turn. */
 export const TURN_FLAG_KEYS = [
   FLAG_KEYS.mode,
   FLAG_KEYS.shadow,
   FLAG_KEYS.override,
+  FLAG_KEYS.rollout,
   FLAG_KEYS.guardrails,
   FLAG_KEYS.profile,
   FLAG_KEYS.route,
@@ -44,12 +47,13 @@ export const FLAGS_OF_FILE: Readonly<Record<FlagFileKind, ReadonlySet<string>>> 
     FLAG_KEYS.route,
     FLAG_KEYS.policy,
   ]),
-  override: new Set([FLAG_KEYS.override]),
+  override: new Set([FLAG_KEYS.override, FLAG_KEYS.rollout]),
 }
 
 /** Everything the flags say about one turn. */
 export interface TurnFlags extends FlagValues {
   readonly override: OverrideValue
+  readonly rollout: OverrideValue
   readonly guardrails: Guardrails
   readonly profile: AgentProfile
   readonly route: LlmRoute
@@ -65,6 +69,13 @@ export interface ServiceFlags {
     /** flat, as it stands in the flag */
     readonly metadata: Readonly<Record<string, string | number | boolean>>
   }
+  /** revision of the rollout's flag as the provider gives it now; absent where it has none */
+  readonly rolloutRevision?: number
+  /**
+   * What `chat-execution-mode` says to everybody whom it does not name. `targeting`: a rule of it decides for all;
+   * `unknown`: nobody answered in time, or the value was refused.
+   */
+  readonly modeForAll: 'direct' | 'runtime' | 'targeting' | 'unknown'
   /** the provider is READY (and, by rpc, flagd answers: a silent one stays READY for many seconds); file: started */
   readonly ready: boolean
 }

@@ -6,6 +6,7 @@ import type { Journal } from '../journal/journal.js'
 import type { PublicWindows } from '../metrics/windows/windows.js'
 import type { FlagEditRecord } from '../protocol/flag-edit-record.js'
 import type { ReplayAnswer, ReplayRequest } from '../replay/replay.js'
+import type { GuardedRollout } from '../rollout/rollout.js'
 import type { OpsFile } from '../store/flag-store.js'
 import type { TurnDeps, TurnMetrics, TurnTiming } from '../turn/turn-deps.js'
 import type { TurnRegistry } from '../turn/turn-registry.js'
@@ -72,10 +73,17 @@ export interface AppDeps extends TurnDeps {
   /** Keeps an edit of that file, and tells people of it. Never throws, never waits. */
   flagsEdited(edit: FlagEditRecord): void
   readonly fallback: Fallback
+  readonly rollout: GuardedRollout
   readonly windows: PublicWindows
   readonly journal: Omit<
     Journal,
-    'notifications' | 'keepFlagEdit' | 'keepTransition' | 'keepSample' | 'samples' | 'close'
+    | 'notifications'
+    | 'keepFlagEdit'
+    | 'keepRolloutChange'
+    | 'keepTransition'
+    | 'keepSample'
+    | 'samples'
+    | 'close'
   >
   /** Kept evidence through the fallback with other guardrails; bounded. @throws JournalUnavailable */
   replay(request: ReplayRequest): Promise<ReplayAnswer>

@@ -1,6 +1,7 @@
 import { storableText } from '../core/text.js'
 import type { FlagEditRecord } from '../protocol/flag-edit-record.js'
 import type { ExecutionMode } from '../protocol/modes.js'
+import type { RolloutChangeRecord } from '../protocol/rollout.js'
 import type { Comparison, ComparisonContent, DroppedShadow, KeptExecution } from './comparison.js'
 import { comparisonFacts, executionFacts, type Facts } from './facts.js'
 import type { EvidenceSample, Transition } from './journal.js'
@@ -53,6 +54,25 @@ export interface ExecutionEntry {
 /** An edit of the operators' file ready to be kept, its changes as JSON text. */
 export interface EditEntry extends Omit<FlagEditRecord, 'changes'> {
   readonly changes: string
+}
+
+/** A change of the rollout ready to be kept: all of it as JSON text. */
+export interface RolloutEntry {
+  readonly at: number
+  readonly record: string
+}
+
+/** orgs and agents named where all of them are too much */
+const NAMED_IDS = 50
+
+/** Undefined where the instant is none. */
+export function rolloutEntry(change: RolloutChangeRecord): RolloutEntry | undefined {
+  const at = Math.round(change.at)
+  const kept = { ...change, at, reason: text(change.reason), userId: change.userId && text(change.userId) }
+  const named = (ids: readonly string[] | null) => (ids === null ? null : ids.slice(0, NAMED_IDS))
+  const record =
+    jsonText(kept) ?? jsonText({ ...kept, orgIds: named(kept.orgIds), agentIds: named(kept.agentIds) })
+  return record === undefined || !Number.isSafeInteger(at) ? undefined : { at, record: storableText(record) }
 }
 
 /** Undefined if it is no JSON, or the instant is none. Where all the values are too much, the paths alone are kept. */

@@ -7,6 +7,7 @@ import type {
 } from '../protocol/fallback.js'
 import type { Scope } from '../protocol/fallback-scope.js'
 import type { FlagEditRecord } from '../protocol/flag-edit-record.js'
+import type { RolloutChangeRecord } from '../protocol/rollout.js'
 import type {
   Comparison,
   ComparisonContent,
@@ -77,8 +78,14 @@ export interface KeptFlagEdit extends FlagEditRecord {
   readonly id: number
 }
 
+/** A change of the guarded rollout, as kept. */
+export interface KeptRolloutChange extends RolloutChangeRecord {
+  /** rises with time, across replicas and restarts */
+  readonly id: number
+}
+
 /** What people are told of. */
-export type Notice = Transition | FlagEditRecord
+export type Notice = Transition | FlagEditRecord | RolloutChangeRecord
 
 /** A notification that its receiver has not acknowledged. */
 export interface PendingNotification {
@@ -109,6 +116,7 @@ export interface Journal {
   keepTransition(transition: Transition): void
   readonly notifications: PendingNotifications
   keepFlagEdit(edit: FlagEditRecord): void
+  keepRolloutChange(change: RolloutChangeRecord): void
   keepSample(sample: EvidenceSample): void
   keepComparison(comparison: Comparison): void
   keepExecution(execution: KeptExecution): void
@@ -121,6 +129,8 @@ export interface Journal {
   transitions(limit: number, beforeId?: number): Promise<readonly KeptTransition[]>
   /** Newest first. @throws JournalUnavailable */
   flagEdits(limit: number, beforeId?: number): Promise<readonly KeptFlagEdit[]>
+  /** Newest first. @throws JournalUnavailable */
+  rolloutChanges(limit: number, beforeId?: number): Promise<readonly KeptRolloutChange[]>
   /** The samples of one run, in order. @throws JournalUnavailable */
   samples(run: string): Promise<readonly EvidenceSample[]>
   /** Times to 0.1 ms, similarities to 0.0001. @throws JournalUnavailable */

@@ -15,6 +15,8 @@ export interface Retention {
   readonly drops: Bound
   /** of the operators' file by the API: at most 64 kB each, a few hundred bytes as a rule */
   readonly edits: Bound
+  /** changes of the rollout: about 1 kB each, 64 kB where it is for very many orgs */
+  readonly rollout_changes: Bound
 }
 
 const DAY_MS = 86_400_000
@@ -34,6 +36,7 @@ export function retentionFor(contentDays = CONTENT_DAYS): Retention {
     executions: { count: 500_000, maxAgeMs: 30 * DAY_MS },
     drops: { count: 500_000, maxAgeMs: 90 * DAY_MS },
     edits: { count: 5_000, maxAgeMs: 365 * DAY_MS },
+    rollout_changes: { count: 5_000, maxAgeMs: 365 * DAY_MS },
   }
 }
 
@@ -48,5 +51,6 @@ export function retentionInMemory(contentDays = CONTENT_DAYS): Retention {
     executions: { ...all.executions, count: 50_000 },
     drops: { ...all.drops, count: 20_000 },
     edits: { ...all.edits, count: 500 },
+    rollout_changes: { ...all.rollout_changes, count: 500 },
   }
 }

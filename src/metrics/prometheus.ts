@@ -6,11 +6,14 @@ import type { Transition } from '../journal/journal.js'
 import type { Failover } from '../protocol/events.js'
 import { TRANSITION_KINDS } from '../protocol/fallback.js'
 import type { Decision } from '../protocol/modes.js'
+import { ROLLOUT_CHANGE_KINDS, type RolloutChangeKind } from '../protocol/rollout.js'
+import type { RolloutSnapshot } from '../rollout/rollout.js'
 import { childCache } from './child-cache.js'
 import { createRegistry, expositionOf, type MetricsFormat, type MetricsRegistry } from './exposition.js'
 import { outcomeRecorder } from './prometheus-executions.js'
 import { registerFallback } from './prometheus-fallback.js'
 import { type LlmFigures, registerLlm } from './prometheus-llm.js'
+import { registerRollout } from './prometheus-rollout.js'
 import { registerShadows, type ShadowFigures } from './prometheus-shadows.js'
 import { type EndedTurn, requestRecorder, turnRecorder } from './prometheus-turns.js'
 import type { Exemplar } from './times-by-mode.js'
@@ -24,6 +27,8 @@ export interface ServiceMetricsOptions {
   readonly codeDefaults?: () => ReadonlyMap<string, number>
   /** asked at each exposition; absent: no `chat_fallback_*` and `chat_override_*` */
   readonly fallback?: () => FallbackSnapshot
+  /** asked at each exposition; absent: no `chat_rollout_*` */
+  readonly rollout?: () => RolloutSnapshot
   /** asked at each exposition; absent: no `chat_shadow_*` */
   readonly shadows?: () => ShadowFigures
   /** whether the database takes what is written; asked at each exposition; absent: no `chat_store_available` */
@@ -52,6 +57,7 @@ export interface ServiceMetrics {
   /** one answered HTTP request */
   recordRequest(route: string, code: number): void
   recordTransition(transition: Pick<Transition, 'kind'>): void
+  recordRolloutChange(kind: RolloutChangeKind): void
   streamOpened(): void
   streamClosed(): void
   /** @param format default: Prometheus' text format; only OpenMetrics has room for exemplars */
@@ -68,6 +74,7 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
   if (options.flagsStatus !== undefined) registerFlagsState(registry, options.flagsStatus)
   if (options.codeDefaults !== undefined) registerCodeDefaults(registry, options.codeDefaults)
   if (options.fallback !== undefined) registerFallback(registry, options.fallback)
+  if (options.rollout !== undefined) registerRollout(registry, options.rollout)
   if (options.shadows !== undefined) registerShadows(registry, options.shadows)
   if (options.storeAvailable !== undefined) registerStore(registry, options.storeAvailable)
   if (options.llm !== undefined) registerLlm(registry, options.llm)
@@ -84,6 +91,7 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
     recordTurn: turnRecorder(registry, exemplar),
     recordRequest: requestRecorder(registry),
     recordTransition: transitionRecorder(registry),
+    recordRolloutChange: rolloutChangeRecorder(registry),
     streamOpened: () => openStreams.inc(),
     streamClosed: () => openStreams.dec(),
     exposition: (format = 'prometheus') => expositionOf(registry, format),
@@ -197,4 +205,15 @@ function registerCounts(registry: MetricsRegistry, counts: () => Readonly<Record
         this.inc(new Map(Object.entries(counts())).get(name) ?? 0)
       },
     })
+}
+
+function rolloutChangeRecorder(registry: MetricsRegistry): ServiceMetrics['recordRolloutChange'] {
+  const changes = new Counter({
+    name: 'chat_rollout_changes_total',
+    help: 'Changes of the guarded rollout that this replica made or took over',
+    labelNames: ['kind'],
+    registers: [registry],
+  })
+  for (const kind of ROLLOUT_CHANGE_KINDS) changes.inc({ kind }, 0)
+  return (kind) => changes.inc({ kind })
 }

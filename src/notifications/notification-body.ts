@@ -1,10 +1,18 @@
 import type { Notice } from '../journal/journal.js'
 import { flagEditEvent, isFlagEdit } from '../protocol/flag-edit-record.js'
 import { noticeId } from '../protocol/notice-id.js'
-import type { FlagEditNotification, Notification, NotifyFormat } from '../protocol/notification.js'
+import type {
+  FlagEditNotification,
+  Notification,
+  NotifyFormat,
+  RolloutNotification,
+} from '../protocol/notification.js'
+import { isRolloutChange } from '../protocol/rollout.js'
+import { rolloutChangeView } from '../protocol/rollout-text.js'
 import { transitionView } from '../protocol/transition-view.js'
 import { flagEditText } from './flag-edit-text.js'
 import { notificationText } from './notification-text.js'
+import { rolloutText } from './rollout-text.js'
 import { chatSignature, feishuSign, standardWebhookHeaders } from './signature.js'
 
 export interface BodyOptions {
@@ -20,7 +28,7 @@ export interface SignedBody {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** The request that tells of a transition or an edit, signed for the attempt at this second. */
+/** The request that tells of a transition, an edit or a change of the rollout, signed for the attempt at this second. */
 export function notificationBody(
   notice: Notice,
   { format, secret, sender }: BodyOptions,
@@ -43,16 +51,20 @@ export function notificationBody(
   }
 }
 
-function json(notice: Notice, sender: string): Notification | FlagEditNotification {
+function json(notice: Notice, sender: string): Notification | FlagEditNotification | RolloutNotification {
   const envelope = { service: 'chat-cutover', transitionId: noticeId(notice), sender } as const
   const text = { 'zh-CN': noticeText(notice, 'zh-CN'), en: noticeText(notice, 'en') }
+  if (isRolloutChange(notice))
+    return { ...envelope, kind: 'rollout_changed', rollout: rolloutChangeView(notice, 'zh-CN'), text }
   return isFlagEdit(notice)
     ? { ...envelope, kind: 'flags_edited', ...flagEditEvent(notice), text }
     : { ...envelope, ...transitionView(notice, 'zh-CN'), text }
 }
 
-const noticeText = (notice: Notice, language: 'zh-CN' | 'en'): string =>
-  isFlagEdit(notice) ? flagEditText(notice, language) : notificationText(notice, language)
+function noticeText(notice: Notice, language: 'zh-CN' | 'en'): string {
+  if (isRolloutChange(notice)) return rolloutText(notice, language)
+  return isFlagEdit(notice) ? flagEditText(notice, language) : notificationText(notice, language)
+}
 
 /** Slack's three control characters are escaped: nobody's words become a mention of everybody. */
 function slack(notice: Notice): { text: string } {

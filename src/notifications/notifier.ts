@@ -6,6 +6,7 @@ import type { Notice, PendingNotification, PendingNotifications } from '../journ
 import { isFlagEdit } from '../protocol/flag-edit-record.js'
 import { noticeId } from '../protocol/notice-id.js'
 import type { NotifyFormat } from '../protocol/notification.js'
+import { isRolloutChange } from '../protocol/rollout.js'
 import { notificationBody, type SignedBody } from './notification-body.js'
 import { type AttemptResult, attemptResult, pauseAfter } from './receipt.js'
 import { type Send, send } from './sender.js'
@@ -276,6 +277,7 @@ class WebhookNotifier implements Notifier {
 /** What the log says of a notice: enough to find it in the history. */
 function logged(notice: Notice): object {
   if (isFlagEdit(notice)) return { edit: noticeId(notice) }
+  if (isRolloutChange(notice)) return { rollout: noticeId(notice) }
   const { revision, to, manualTo } = notice
   return { revision, to, manualTo }
 }

@@ -17,6 +17,8 @@ export const API_ERROR_CODES = [
   'not_found',
   'method_not_allowed',
   'turn_running',
+  /** the rollout is in a state, or the operators' flags say something, that this call does not go with */
+  'rollout_conflict',
   /** the operators' flags are served by flagd from a file that is not here */
   'flags_elsewhere',
   /** `If-Match` names another content than there is now */

@@ -217,7 +217,7 @@ export const historyQuerySchema = z.strictObject({
  * Events of `GET /runtime/events`, each with an id (1, 2, 3 … within the stream); `heartbeat` as in a chat: null, no id.
  * The first is `metrics`. A reader that lags gets the newest `metrics` alone, and every other event.
  */
-export const RUNTIME_EVENTS = ['transition', 'flags', 'metrics', 'heartbeat'] as const
+export const RUNTIME_EVENTS = ['transition', 'rollout', 'flags', 'metrics', 'heartbeat'] as const
 export type RuntimeEventName = (typeof RUNTIME_EVENTS)[number]
 /** Data of `transition`: an entry of the history but its id, which it gets only when it is kept. */
 export const transitionEventSchema = transitionSchema.omit({ id: true })

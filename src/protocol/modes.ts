@@ -5,8 +5,18 @@ export const EXECUTION_MODES = ['direct_llm', 'runtime_orchestrator'] as const
 export const executionModeSchema = z.enum(EXECUTION_MODES)
 export type ExecutionMode = z.infer<typeof executionModeSchema>
 
-/** Why a turn got its execution mode; travels to the log, the metrics and the `done` event. */
-export const DECISION_REASONS = ['fallback', 'targeting_match', 'default', 'code_default', 'stale'] as const
+/**
+ * Why a turn got its execution mode; travels to the log, the metrics and the `done` event. `rollout`: a guarded rollout put its
+ * session on the runtime.
+ */
+export const DECISION_REASONS = [
+  'fallback',
+  'targeting_match',
+  'default',
+  'code_default',
+  'stale',
+  'rollout',
+] as const
 export const decisionReasonSchema = z.enum(DECISION_REASONS)
 export type DecisionReason = z.infer<typeof decisionReasonSchema>
 

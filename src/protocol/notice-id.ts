@@ -1,6 +1,11 @@
 import { type FlagEditRecord, flagEditId, isFlagEdit } from './flag-edit-record.js'
+import { isRolloutChange, type RolloutChangeRecord, rolloutChangeId } from './rollout.js'
 import { transitionId } from './transition-id.js'
 
 /** By this a notification that comes twice is known. */
-export const noticeId = (notice: Parameters<typeof transitionId>[0] | FlagEditRecord): string =>
-  isFlagEdit(notice) ? flagEditId(notice) : transitionId(notice)
+export function noticeId(
+  notice: Parameters<typeof transitionId>[0] | FlagEditRecord | RolloutChangeRecord,
+): string {
+  if (isFlagEdit(notice)) return flagEditId(notice)
+  return isRolloutChange(notice) ? rolloutChangeId(notice) : transitionId(notice)
+}

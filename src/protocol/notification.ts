@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { transitionSchema } from './fallback.js'
 import { flagEditEventSchema } from './flag-edit-record.js'
+import { rolloutChangeSchema } from './rollout.js'
 
 /** Shapes of a notification's body: all there is as JSON, or a text as Slack's and Feishu's webhooks take it. */
 export const NOTIFY_FORMATS = ['json', 'slack', 'feishu'] as const
@@ -30,3 +31,14 @@ export const flagEditNotificationSchema = flagEditEventSchema.extend({
   text: z.strictObject({ 'zh-CN': z.string(), en: z.string() }),
 })
 export type FlagEditNotification = z.infer<typeof flagEditNotificationSchema>
+
+/** The same for a change of the guarded rollout: the entry of `GET /runtime/rollout/history`, `reason` in zh-CN. */
+export const rolloutNotificationSchema = z.strictObject({
+  service: z.literal('chat-cutover'),
+  transitionId: z.string(),
+  kind: z.literal('rollout_changed'),
+  sender: z.string(),
+  rollout: rolloutChangeSchema,
+  text: z.strictObject({ 'zh-CN': z.string(), en: z.string() }),
+})
+export type RolloutNotification = z.infer<typeof rolloutNotificationSchema>

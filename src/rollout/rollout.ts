@@ -37,6 +37,8 @@ export type RolloutAlert =
 /** The rollout as this replica has it now; texts are made from it in the caller's language. */
 export interface RolloutSnapshot {
   readonly rollout: Rollout
+  /** share of sessions on the runtime */
+  readonly percent: number
   readonly persisted: boolean
   readonly propagated: boolean
   readonly opsMode: OpsMode

@@ -1,11 +1,11 @@
 import { guarded } from '../core/guarded.js'
 import { wellFormed } from '../core/text.js'
 import type { AgentProfile } from '../decision/agent-profile.js'
-import { decide } from '../decision/decide.js'
+import { decide, withoutOverride } from '../decision/decide.js'
 import type { TurnFlags } from '../decision/flags.js'
 import type { Turn } from '../execution/backend.js'
 import { limitsOf } from '../execution/deadlines.js'
-import type { Decision } from '../protocol/modes.js'
+import type { Decision, ExecutionMode } from '../protocol/modes.js'
 import { historyMessages } from '../sessions/trim-history.js'
 import type { BegunTurn, SingleTurn, TurnRequest } from './begin-turn.js'
 import type { RunningTurn } from './running-turn.js'
@@ -20,6 +20,8 @@ const UNKNOWN_AGENT = ''
 export interface DecidedTurn {
   readonly turn: Turn
   readonly decision: Decision
+  /** where it would go without the override, by the flags and the rollout */
+  readonly intended: ExecutionMode
   readonly flags: TurnFlags
   /** The runtime cannot take it: an agent that it would not know, or a wish that it cannot fulfil. */
   readonly directOnly: boolean
@@ -40,9 +42,10 @@ export async function decideTurn(
   const caller = { ...owner, agentId: begun.agentId ?? UNKNOWN_AGENT, sessionId: who.sessionId }
   const flags = await deps.flags.forTurn(caller)
   const override = deps.fallback.overrideFor(caller, flags.override)
-  const decided = decide(flags, override)
   const single = request.kind === 'single' ? request : undefined
   const directOnly = begun.agentId === undefined || single?.directOnly === true
+  const rollout = directOnly ? { on: false } : deps.rollout.shareFor(caller, flags.rollout)
+  const decided = decide(flags, override, rollout)
   const decision: Decision = directOnly ? { ...decided, mode: 'direct_llm', shadow: false } : decided
   const turn: Turn = {
     // The runtime cancels by it: turns that run side by side must not share one.
@@ -66,14 +69,14 @@ export async function decideTurn(
   if (decision.mode === 'direct_llm') admit(turn, flags, deps)
   guarded(deps.logger, 'metrics', () => deps.metrics.recordDecision(decision))
   // What the runtime cannot do is no turn that it might have got.
-  const withoutOverride = single?.directOnly === true ? 'direct_llm' : flags.mode.value
-  guarded(deps.logger, 'fallback', () => deps.fallback.turnDecided(decision, withoutOverride, caller))
-  return { turn, decision, flags, directOnly }
+  const intended = single?.directOnly === true ? 'direct_llm' : withoutOverride(flags, rollout).mode
+  guarded(deps.logger, 'fallback', () => deps.fallback.turnDecided(decision, intended, caller))
+  return { turn, decision, intended, flags, directOnly }
 }
 
 /** The flags give this turn the runtime, and only the override keeps it away from there. */
-export function isOnlyOverride({ decision, flags, directOnly }: DecidedTurn): boolean {
-  return decision.reason === 'fallback' && flags.mode.value === 'runtime_orchestrator' && !directOnly
+export function isOnlyOverride({ decision, intended, directOnly }: DecidedTurn): boolean {
+  return decision.reason === 'fallback' && intended === 'runtime_orchestrator' && !directOnly
 }
 
 /** The agent's profile with what the client asked for. */

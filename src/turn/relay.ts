@@ -80,7 +80,7 @@ function depsOf(
   { place, outcomes, after, recorder, deps }: RunningTurn,
   shadow: ShadowHandle | undefined,
 ): ExecuteTurnDeps {
-  const { clock, logger, metrics, fallback, windows, journal } = deps
+  const { clock, logger, metrics, fallback, rollout, windows, journal } = deps
   return {
     clock,
     logger,
@@ -94,6 +94,7 @@ function depsOf(
       guarded(logger, 'traces', () => recorder.ended(outcome))
       guarded(logger, 'metrics', () => measuringIn(recorder.span, () => metrics.recordOutcome(outcome)))
       guarded(logger, 'fallback', () => fallback.record(outcome))
+      if (decided.decision.reason === 'rollout') guarded(logger, 'rollout', () => rollout.record(outcome))
       // What our own machine lacks is in no rate.
       if (outcome.localFault === undefined) guarded(logger, 'windows', () => windows.record(outcome))
       guarded(logger, 'shadow', () => shadow?.ended(outcome))

@@ -11,6 +11,7 @@ import type { PublicWindows } from '../metrics/windows/windows.js'
 import type { TurnStatus } from '../protocol/api.js'
 import type { Failover } from '../protocol/events.js'
 import type { Decision, ExecutionMode } from '../protocol/modes.js'
+import type { GuardedRollout } from '../rollout/rollout.js'
 import type { SessionStore } from '../sessions/session-store.js'
 import type { ShadowRunner } from '../shadow/run/shadow-runner.js'
 
@@ -51,6 +52,7 @@ export interface RecoveryShadowing {
 export interface TurnDeps {
   readonly flags: Pick<Flags, 'forTurn'>
   readonly fallback: Pick<Fallback, 'overrideFor' | 'turnDecided' | 'record' | 'mayReturn' | 'onRuntimeLost'>
+  readonly rollout: Pick<GuardedRollout, 'shareFor' | 'record'>
   readonly recoveryShadows: RecoveryShadowing
   readonly shadows: Pick<ShadowRunner, 'consider'>
   readonly windows: Pick<PublicWindows, 'record'>

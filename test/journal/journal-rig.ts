@@ -10,6 +10,7 @@ export const RETENTION: Retention = {
   executions: { count: 600, maxAgeMs: 30 * 86_400_000 },
   drops: { count: 300, maxAgeMs: 90 * 86_400_000 },
   edits: { count: 100, maxAgeMs: 365 * 86_400_000 },
+  rollout_changes: { count: 100, maxAgeMs: 365 * 86_400_000 },
 }
 
 /** Gives a fresh journal. */

@@ -32,6 +32,7 @@ import {
   fakeWindows,
 } from './fallback-fakes.js'
 import { CODE_DEFAULTS } from './flag-files.js'
+import { type FakeRollout, fakeRollout } from './rollout-fakes.js'
 import { answering } from './scripted-backend.js'
 
 export const EDGE_SECRET = 'edge-secret-edge-secret-edge-secret'
@@ -40,6 +41,7 @@ export const DEFAULT_FLAGS: TurnFlags = {
   mode: { value: 'direct_llm', reason: 'code_default' },
   shadow: false,
   override: { on: false },
+  rollout: { on: false },
   guardrails: resolveGuardrails(guardrailsSchema.parse({}), { errorRate: 0.5, totalMs: 300_000 }),
   profile: {},
   route: { endpoints: [] },
@@ -106,6 +108,7 @@ export interface Edge {
   readonly decisions: Decision[]
   readonly failovers: Failover[]
   readonly fallback: FakeFallback
+  readonly rollout: FakeRollout
   readonly windows: FakeWindows
   readonly journal: FakeJournal
   /** who listens to changes of the flags */
@@ -126,7 +129,12 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
   const recorded = recordingMetrics()
   const state = { now: 'ready' as Edge['state'] }
   const draining = new AbortController()
-  const around = { fallback: fakeFallback(), windows: fakeWindows(), journal: fakeJournal() }
+  const around = {
+    fallback: fakeFallback(),
+    rollout: fakeRollout(),
+    windows: fakeWindows(),
+    journal: fakeJournal(),
+  }
   const flagListeners: Edge['flagListeners'] = new Set()
   const app = createApp({
     recoveryShadows: options.recoveryShadows ?? { consider: () => undefined },
@@ -232,7 +240,12 @@ function fixedFlags(options: EdgeOptions, listeners: Edge['flagListeners']): Fla
   return {
     start: async () => undefined,
     forTurn: options.flagsFor ?? (async () => ({ ...DEFAULT_FLAGS, ...options.flags })),
-    forService: async () => ({ guardrails: DEFAULT_FLAGS.guardrails, policy: 'auto', ready: true }),
+    forService: async () => ({
+      guardrails: DEFAULT_FLAGS.guardrails,
+      policy: 'auto',
+      modeForAll: 'direct',
+      ready: true,
+    }),
     onChange(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

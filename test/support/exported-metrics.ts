@@ -6,6 +6,7 @@ import { EXECUTION_MODES } from '../../src/protocol/modes.js'
 import { countsOf, newTally } from '../../src/shadow/report/shadow-counts.js'
 import { sampleOutcome } from '../metrics/sample-outcome.js'
 import { QUIET } from './fallback-fakes.js'
+import { NO_SNAPSHOT } from './rollout-fakes.js'
 
 /** What the service exports, once everything that is counted has been counted. */
 
@@ -19,6 +20,7 @@ export async function exportedMetrics(): Promise<Exported> {
     flagsStatus: () => ({ resolver: 'file', state: 'ready', faults: [] }),
     codeDefaults: () => new Map(TURN_FLAG_KEYS.map((key) => [key, 0])),
     fallback: () => QUIET,
+    rollout: () => NO_SNAPSHOT,
     shadows: () => countsOf(newTally(), 0),
     storeAvailable: () => true,
     llm: () => ({

@@ -176,6 +176,11 @@ export function fakeJournal(): FakeJournal {
         .slice(0, limit)
     },
     keepFlagEdit: (edit) => memory.keepFlagEdit(edit),
+    keepRolloutChange: (change) => memory.keepRolloutChange(change),
+    async rolloutChanges(limit, beforeId) {
+      check()
+      return memory.rolloutChanges(limit, beforeId)
+    },
     judged(span) {
       check()
       return memory.judged(span)

@@ -11,4 +11,5 @@ export const UNBOUNDED_RETENTION: Retention = {
   executions: all,
   drops: all,
   edits: all,
+  rollout_changes: all,
 }

@@ -21,6 +21,7 @@ const VALUE_SCHEMAS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>
   [FLAG_KEYS.route, llmRouteSchema],
   [FLAG_KEYS.policy, fallbackPolicySchema],
   [FLAG_KEYS.override, z.boolean()],
+  [FLAG_KEYS.rollout, z.boolean()],
 ])
 
 /** Keys that begin so and are none of ours are most likely misspelt. */

@@ -3,7 +3,11 @@ import { bounded } from '../../core/bounded.js'
 import type { Clock, Timer } from '../../core/clock.js'
 import { type Caller, NOBODY } from '../caller.js'
 import type { TurnFlags } from '../flags.js'
-import type { ServiceAnswers, ServiceEvaluations } from '../values/service-flag-reader.js'
+import {
+  type ServiceAnswers,
+  type ServiceEvaluations,
+  serviceDetails,
+} from '../values/service-flag-reader.js'
 import {
   allDetails,
   type TurnAnswers,
@@ -81,16 +85,16 @@ export class RpcTurns {
     if (this.#away || this.#closed) return {}
     const evaluations = evaluate()
     const budget = startBudget(this.deps.clock)
-    const [guardrails, policy, override] = await Promise.all([
+    const [guardrails, policy, override, rollout, mode] = await Promise.all([
       budget.inTime(evaluations.guardrails),
       budget.inTime(evaluations.policy),
       budget.inTime(evaluations.override),
+      budget.inTime(evaluations.rollout),
+      budget.inTime(evaluations.mode),
     ])
     budget.end()
-    this.#note([guardrails, policy, override], () =>
-      Promise.all([evaluations.guardrails, evaluations.policy, evaluations.override]),
-    )
-    return { guardrails, policy, override }
+    this.#note([guardrails, policy, override, rollout, mode], () => serviceDetails(evaluations))
+    return { guardrails, policy, override, rollout, mode }
   }
 
   /** flagd is known to be away: no turn waits for it from now on. */
@@ -175,16 +179,17 @@ export class RpcTurns {
   /** What has answered when the budget is over. */
   async #inTime(evaluations: TurnEvaluations): Promise<TurnAnswers> {
     const budget = startBudget(this.deps.clock)
-    const [mode, shadow, override, guardrails, profile, route] = await Promise.all([
+    const [mode, shadow, override, rollout, guardrails, profile, route] = await Promise.all([
       budget.inTime(evaluations.mode),
       budget.inTime(evaluations.shadow),
       budget.inTime(evaluations.override),
+      budget.inTime(evaluations.rollout),
       budget.inTime(evaluations.guardrails),
       budget.inTime(evaluations.profile),
       budget.inTime(evaluations.route),
     ])
     budget.end()
-    return { mode, shadow, override, guardrails, profile, route }
+    return { mode, shadow, override, rollout, guardrails, profile, route }
   }
 
   #coming(answers: readonly Answer[]): Coming {

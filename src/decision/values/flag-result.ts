@@ -71,7 +71,7 @@ export function parsePolicy(raw: unknown): Parsed<FallbackPolicy> {
 const DIRECT = { kind: 'value', value: 'direct_llm' } as const
 const RUNTIME = { kind: 'value', value: 'runtime_orchestrator' } as const
 
-type ModeReason = Exclude<DecisionReason, 'fallback'>
+type ModeReason = Exclude<DecisionReason, 'fallback' | 'rollout'>
 
 /** Why a variant was chosen, in the words of a decision. */
 export function reasonOf(details: EvaluationDetails<FlagValue>): 'targeting_match' | 'default' {
@@ -83,12 +83,22 @@ export function evaluatedMode(mode: ExecutionMode, reason: ModeReason): Evaluate
   return EVALUATED[mode][reason]
 }
 
+/** A last known good mode. */
+export function staleMode(mode: ExecutionMode, isTargeted: boolean): Evaluated<ExecutionMode> {
+  return (isTargeted ? STALE_TARGETED : EVALUATED)[mode].stale
+}
+
 const withReasons = (value: ExecutionMode): Readonly<Record<ModeReason, Evaluated<ExecutionMode>>> => ({
   targeting_match: { value, reason: 'targeting_match' },
   default: { value, reason: 'default' },
   code_default: { value, reason: 'code_default' },
   stale: { value, reason: 'stale' },
 })
+
+const STALE_TARGETED = {
+  direct_llm: { stale: { value: 'direct_llm', reason: 'stale', targeted: true } },
+  runtime_orchestrator: { stale: { value: 'runtime_orchestrator', reason: 'stale', targeted: true } },
+} as const
 
 const EVALUATED = {
   direct_llm: withReasons('direct_llm'),

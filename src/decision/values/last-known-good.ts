@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { ExecutionMode } from '../../protocol/modes.js'
 import type { AgentProfile } from '../agent-profile.js'
 import { type Caller, NOBODY } from '../caller.js'
-import type { OverrideValue } from '../decide.js'
+import type { Evaluated, OverrideValue } from '../decide.js'
 import type { TurnFlags } from '../flags.js'
 import type { Guardrails } from '../guardrails.js'
 import type { LlmRoute } from '../llm-route.js'
@@ -79,10 +79,10 @@ export class Known {
     this.last = memory.turn(caller)
   }
 
-  get mode(): OrDefault<ExecutionMode> | undefined {
+  get mode(): OrDefault<Evaluated<ExecutionMode>> | undefined {
     if (this.last === undefined) return this.#others.mode
-    const { value, reason } = this.last.mode
-    return reason === 'code_default' ? 'code_default' : value
+    const { mode } = this.last
+    return mode.reason === 'code_default' ? 'code_default' : mode
   }
 
   get shadow(): OrDefault<boolean> | undefined {
@@ -91,10 +91,11 @@ export class Known {
 
   /** A newer write that others of the org have seen goes before what the session saw last. */
   get override(): OverrideValue | undefined {
-    const mine = this.last?.override
-    const { override } = this.#others
-    if (mine === undefined || override === undefined) return mine ?? override
-    return (override.revision ?? -1) > (mine.revision ?? -1) ? override : mine
+    return newer(this.last?.override, this.#others.override)
+  }
+
+  get rollout(): OverrideValue | undefined {
+    return newer(this.last?.rollout, this.#others.rollout)
   }
 
   get guardrails(): Guardrails | undefined {
@@ -127,6 +128,14 @@ export class Known {
   }
 }
 
+function newer(
+  mine: OverrideValue | undefined,
+  others: OverrideValue | undefined,
+): OverrideValue | undefined {
+  if (mine === undefined || others === undefined) return mine ?? others
+  return (others.revision ?? -1) > (mine.revision ?? -1) ? others : mine
+}
+
 /** Neither an org's id nor ours of a session holds a line break. */
 function keyOf(caller: Caller): string {
   return `${caller.orgId}\n${caller.sessionId}`
@@ -138,6 +147,7 @@ function isSame(a: TurnFlags, b: TurnFlags): boolean {
     a.mode === b.mode &&
     a.shadow === b.shadow &&
     a.override === b.override &&
+    a.rollout === b.rollout &&
     a.guardrails === b.guardrails &&
     a.profile === b.profile &&
     a.route === b.route

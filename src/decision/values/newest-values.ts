@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { placeOf } from '../../core/hash.js'
 import type { ExecutionMode } from '../../protocol/modes.js'
 import { type Caller, NOBODY } from '../caller.js'
-import type { OverrideValue } from '../decide.js'
+import { type Evaluated, isTargeted, type OverrideValue } from '../decide.js'
 import { FLAG_KEYS, type FlagKey } from '../flags.js'
 import { ValueShares } from './value-shares.js'
 
@@ -14,18 +14,37 @@ export type OrDefault<T> = T | 'code_default'
 
 /** Flags that may differ among the sessions of an org, as answered; absent: not answered. */
 export interface SessionValues {
-  readonly mode?: OrDefault<ExecutionMode> | undefined
+  readonly mode?: OrDefault<Evaluated<ExecutionMode>> | undefined
   readonly shadow?: OrDefault<boolean> | undefined
   readonly override?: OverrideValue | undefined
+  readonly rollout?: OverrideValue | undefined
+}
+
+/** One of the service's own flags. Each write is a version of its own; an answer that is older than what is known says nothing. */
+class NewestWrite {
+  readonly shares = new ValueShares<OverrideValue>(({ on }) => String(on))
+  /** of the newest write seen, and the version of its flag by then */
+  #revision = Number.NEGATIVE_INFINITY
+  #version = -1
+
+  note(value: OverrideValue, version: number): void {
+    const { revision = Number.NEGATIVE_INFINITY } = value
+    if (this.#version === version && revision < this.#revision) return
+    this.#version = version
+    this.#revision = revision
+    this.shares.note(value, `${version} ${revision}`)
+  }
 }
 
 class OrgValues {
-  readonly mode = new ValueShares<OrDefault<ExecutionMode>>(String)
+  readonly mode = new ValueShares<OrDefault<Evaluated<ExecutionMode>>>(nameOfMode)
   readonly shadow = new ValueShares<OrDefault<boolean>>(String)
-  readonly override = new ValueShares<OverrideValue>(({ on }) => String(on))
-  /** of the newest override seen, and the version of its flag by then */
-  revision = Number.NEGATIVE_INFINITY
-  overrideVersion = -1
+  readonly override = new NewestWrite()
+  readonly rollout = new NewestWrite()
+}
+
+function nameOfMode(mode: OrDefault<Evaluated<ExecutionMode>>): string {
+  return mode === 'code_default' ? mode : `${mode.value}${isTargeted(mode) ? ' targeted' : ''}`
 }
 
 /**
@@ -34,23 +53,24 @@ class OrgValues {
  */
 export class NewestValues {
   readonly #orgs = new LRUCache<string, OrgValues>({ max: CAPACITY })
-  readonly #versions = { mode: 0, shadow: 0, override: 0 }
+  readonly #versions = { mode: 0, shadow: 0, override: 0, rollout: 0 }
   #newest: OrgValues | undefined
 
   /** What is seen from now on replaces what was seen before; without keys: of all flags. */
   flagsChanged(keys: readonly string[]): void {
-    for (const flag of ['mode', 'shadow', 'override'] as const)
+    for (const flag of ['mode', 'shadow', 'override', 'rollout'] as const)
       if (keys.length === 0 || keys.includes(FLAG_KEYS[flag])) this.#versions[flag] += 1
   }
 
-  note({ orgId }: Caller, { mode, shadow, override }: SessionValues): void {
+  note({ orgId }: Caller, { mode, shadow, override, rollout }: SessionValues): void {
     const known = this.#orgs.get(orgId)
     const org = known ?? new OrgValues()
     if (known === undefined) this.#orgs.set(orgId, org)
     this.#newest = org
     if (mode !== undefined) org.mode.note(mode, this.#versions.mode)
     if (shadow !== undefined) org.shadow.note(shadow, this.#versions.shadow)
-    if (override !== undefined) this.#noteOverride(org, override)
+    if (override !== undefined) org.override.note(override, this.#versions.override)
+    if (rollout !== undefined) org.rollout.note(rollout, this.#versions.rollout)
   }
 
   /**
@@ -62,17 +82,9 @@ export class NewestValues {
     return {
       mode: firstAt(caller, FLAG_KEYS.mode, orgs, ({ mode }) => mode),
       shadow: firstAt(caller, FLAG_KEYS.shadow, orgs, ({ shadow }) => shadow),
-      override: firstAt(caller, FLAG_KEYS.override, orgs, ({ override }) => override),
+      override: firstAt(caller, FLAG_KEYS.override, orgs, ({ override }) => override.shares),
+      rollout: firstAt(caller, FLAG_KEYS.rollout, orgs, ({ rollout }) => rollout.shares),
     }
-  }
-
-  /** Each write of the override is a version of its own; an answer that is older than what is known says nothing. */
-  #noteOverride(org: OrgValues, override: OverrideValue): void {
-    const { revision = Number.NEGATIVE_INFINITY } = override
-    if (org.overrideVersion === this.#versions.override && revision < org.revision) return
-    org.overrideVersion = this.#versions.override
-    org.revision = revision
-    org.override.note(override, `${this.#versions.override} ${revision}`)
   }
 }
 

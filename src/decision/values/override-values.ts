@@ -36,7 +36,7 @@ export class OverrideValues {
 }
 
 /** Of the flag's metadata, where there is the flag. Numbers arrive as such by each resolver; people write anything. */
-function revisionOf({ errorCode, flagMetadata }: EvaluationDetails<boolean>): number | undefined {
+export function revisionOf({ errorCode, flagMetadata }: EvaluationDetails<boolean>): number | undefined {
   if (errorCode !== undefined) return undefined
   const { revision } = flagMetadata
   return typeof revision === 'number' && Number.isSafeInteger(revision) ? revision : undefined

@@ -5,7 +5,7 @@ import { FLAG_KEYS } from '../flags.js'
 import type { TurnDetails } from './turn-flag-reader.js'
 
 /** The flags the service asks for itself, as OpenFeature answered them. */
-export interface ServiceDetails extends Pick<TurnDetails, 'guardrails' | 'override'> {
+export interface ServiceDetails extends Pick<TurnDetails, 'guardrails' | 'override' | 'rollout' | 'mode'> {
   readonly policy: EvaluationDetails<string>
 }
 
@@ -25,15 +25,19 @@ export function evaluateService(client: Client, defaults: TurnDefaults): Service
     guardrails: client.getObjectDetails<JsonValue>(FLAG_KEYS.guardrails, defaults.guardrailsValue, context),
     policy: client.getStringDetails(FLAG_KEYS.policy, DEFAULT_POLICY, context),
     override: client.getBooleanDetails(FLAG_KEYS.override, false, context),
+    rollout: client.getBooleanDetails(FLAG_KEYS.rollout, false, context),
+    mode: client.getStringDetails(FLAG_KEYS.mode, defaults.mode(NOBODY.orgId), context),
   }
 }
 
 /** Waits for all of them, however long that takes: for resolvers that evaluate in this process. */
 export async function serviceDetails(evaluations: ServiceEvaluations): Promise<ServiceDetails> {
-  const [guardrails, policy, override] = await Promise.all([
+  const [guardrails, policy, override, rollout, mode] = await Promise.all([
     evaluations.guardrails,
     evaluations.policy,
     evaluations.override,
+    evaluations.rollout,
+    evaluations.mode,
   ])
-  return { guardrails, policy, override }
+  return { guardrails, policy, override, rollout, mode }
 }

@@ -4,8 +4,9 @@ import { NOBODY } from '../caller.js'
 import type { TurnDefaults } from '../code-defaults.js'
 import { FLAG_KEYS, type FlagKey, type ServiceFlags } from '../flags.js'
 import { type Guardrails, guardrailsSchema, resolveGuardrails } from '../guardrails.js'
-import { parsePolicy, resultOf } from './flag-result.js'
+import { parseMode, parsePolicy, reasonOf, resultOf } from './flag-result.js'
 import type { KeptFlags } from './kept-flags.js'
+import { revisionOf } from './override-values.js'
 import type { RefusedFlags } from './refused-flags.js'
 import { DEFAULT_POLICY, type ServiceAnswers } from './service-flag-reader.js'
 import type { AnswerContext } from './turn-flag-values.js'
@@ -38,7 +39,7 @@ export class ServiceFlagValues {
   }
 
   /** An absent answer is one that did not come in time; `ready` is the provider's state when they came. */
-  resolve({ guardrails, policy, override }: ServiceAnswers, ready: boolean): ServiceFlags {
+  resolve({ guardrails, policy, override, rollout, mode }: ServiceAnswers, ready: boolean): ServiceFlags {
     const given = overrideGiven(override)
     const found = given !== undefined
     this.#guardrails = this.#valueOf(
@@ -50,8 +51,32 @@ export class ServiceFlagValues {
       this.defaults.guardrails,
     )
     this.#policy = this.#valueOf(FLAG_KEYS.policy, policy, parsePolicy, found, this.#policy, DEFAULT_POLICY)
-    const known = { guardrails: this.#guardrails, policy: this.#policy, ready }
-    return given === undefined ? known : { ...known, override: given }
+    const rolloutRevision = rollout === undefined ? undefined : revisionOf(rollout)
+    return {
+      guardrails: this.#guardrails,
+      policy: this.#policy,
+      ready,
+      modeForAll: this.#modeForAll(mode, found),
+      ...(given === undefined ? {} : { override: given }),
+      ...(rolloutRevision === undefined ? {} : { rolloutRevision }),
+    }
+  }
+
+  #modeForAll(
+    details: EvaluationDetails<string> | undefined,
+    overrideFound: boolean,
+  ): ServiceFlags['modeForAll'] {
+    const result = resultOf(details, parseMode, () => this.answers.whenAbsent(overrideFound, FLAG_KEYS.mode))
+    switch (result.kind) {
+      case 'value':
+        if (details !== undefined && reasonOf(details) === 'targeting_match') return 'targeting'
+        return result.value === 'direct_llm' ? 'direct' : 'runtime'
+      case 'default':
+        return this.defaults.mode(NOBODY.orgId) === 'direct_llm' ? 'direct' : 'runtime'
+      case 'refused':
+      case 'away':
+        return 'unknown'
+    }
   }
 
   #valueOf<T>(

@@ -2,11 +2,12 @@ import type { Client, EvaluationContext, EvaluationDetails, JsonValue } from '@o
 import type { TurnDefaults } from '../code-defaults.js'
 import { FLAG_KEYS } from '../flags.js'
 
-/** The six flags of a turn as OpenFeature answered them. */
+/** The flags of a turn as OpenFeature answered them. */
 export interface TurnDetails {
   readonly mode: EvaluationDetails<string>
   readonly shadow: EvaluationDetails<boolean>
   readonly override: EvaluationDetails<boolean>
+  readonly rollout: EvaluationDetails<boolean>
   readonly guardrails: EvaluationDetails<JsonValue>
   readonly profile: EvaluationDetails<JsonValue>
   readonly route: EvaluationDetails<JsonValue>
@@ -29,6 +30,7 @@ export function evaluateTurn(
     mode: client.getStringDetails(FLAG_KEYS.mode, defaults.mode(orgId), context),
     shadow: client.getBooleanDetails(FLAG_KEYS.shadow, defaults.shadow(context), context),
     override: client.getBooleanDetails(FLAG_KEYS.override, false, context),
+    rollout: client.getBooleanDetails(FLAG_KEYS.rollout, false, context),
     guardrails: client.getObjectDetails<JsonValue>(FLAG_KEYS.guardrails, defaults.guardrailsValue, context),
     profile: client.getObjectDetails<JsonValue>(FLAG_KEYS.profile, defaults.profileValue, context),
     route: client.getObjectDetails<JsonValue>(FLAG_KEYS.route, defaults.routeValue, context),
@@ -37,13 +39,14 @@ export function evaluateTurn(
 
 /** Waits for all of them, however long that takes: for resolvers that evaluate in this process. */
 export async function allDetails(evaluations: TurnEvaluations): Promise<TurnDetails> {
-  const [mode, shadow, override, guardrails, profile, route] = await Promise.all([
+  const [mode, shadow, override, rollout, guardrails, profile, route] = await Promise.all([
     evaluations.mode,
     evaluations.shadow,
     evaluations.override,
+    evaluations.rollout,
     evaluations.guardrails,
     evaluations.profile,
     evaluations.route,
   ])
-  return { mode, shadow, override, guardrails, profile, route }
+  return { mode, shadow, override, rollout, guardrails, profile, route }
 }

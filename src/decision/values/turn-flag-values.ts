@@ -3,7 +3,7 @@ import type { ExecutionMode } from '../../protocol/modes.js'
 import { type AgentProfile, agentProfileSchema } from '../agent-profile.js'
 import { type Caller, evaluationContext, NOBODY } from '../caller.js'
 import type { TurnDefaults } from '../code-defaults.js'
-import type { Evaluated, OverrideValue } from '../decide.js'
+import { type Evaluated, isTargeted, type OverrideValue } from '../decide.js'
 import { FLAG_KEYS, type FlagKey, TURN_FLAG_KEYS, type TurnFlags } from '../flags.js'
 import { type Guardrails, guardrailsSchema, resolveGuardrails } from '../guardrails.js'
 import { type LlmRoute, llmRouteSchema, routeFault } from '../llm-route.js'
@@ -15,6 +15,7 @@ import {
   parseMode,
   reasonOf,
   resultOf,
+  staleMode,
 } from './flag-result.js'
 import type { KeptFlags } from './kept-flags.js'
 import { type Known, LastKnownGood } from './last-known-good.js'
@@ -39,6 +40,7 @@ export interface AnswerContext {
 export class TurnFlagValues {
   readonly #memory = new LastKnownGood()
   readonly #overrides = new OverrideValues()
+  readonly #rollouts = new OverrideValues()
   readonly #parseGuardrails: (raw: unknown) => Parsed<Guardrails>
   readonly #codeDefaults = new Map<FlagKey, number>(TURN_FLAG_KEYS.map((key) => [key, 0]))
   readonly #parseProfile = createValueParser<AgentProfile, AgentProfile>(agentProfileSchema, (value) => value)
@@ -75,6 +77,7 @@ export class TurnFlagValues {
       mode: this.#mode(known, details.mode, found),
       shadow: this.#shadow(known, details.shadow, found),
       override: this.#override(known, details.override, found),
+      rollout: this.#rollout(known, details.rollout, found),
       guardrails: this.#guardrails(known, details.guardrails, found),
       profile: this.#profile(known, details.profile, found),
       route: this.#route(known, details.route, found),
@@ -90,6 +93,7 @@ export class TurnFlagValues {
       mode: this.#lastMode(known),
       shadow: this.#lastShadow(known),
       override: this.#lastOverride(known),
+      rollout: this.#lastRollout(known),
       guardrails: known.guardrails ?? this.#keptGuardrails(known),
       profile: known.profile ?? this.#keptProfile(known),
       route: known.route ?? this.#keptRoute(known),
@@ -119,8 +123,12 @@ export class TurnFlagValues {
   ): Evaluated<ExecutionMode> {
     const result = this.#resultOf(FLAG_KEYS.mode, details, parseMode, found)
     if (result.kind === 'value' && details !== undefined) {
-      this.#memory.newest.note(known.caller, { mode: result.value })
-      return evaluatedMode(result.value, this.answers.isStale(FLAG_KEYS.mode) ? 'stale' : reasonOf(details))
+      const reason = reasonOf(details)
+      const mode = this.answers.isStale(FLAG_KEYS.mode)
+        ? staleMode(result.value, reason === 'targeting_match')
+        : evaluatedMode(result.value, reason)
+      this.#memory.newest.note(known.caller, { mode })
+      return mode
     }
     if (result.kind !== 'default') return this.#lastMode(known)
     this.#memory.newest.note(known.caller, { mode: 'code_default' })
@@ -128,10 +136,17 @@ export class TurnFlagValues {
   }
 
   #lastMode(known: Known): Evaluated<ExecutionMode> {
-    const mode = known.mode ?? this.#keptOf(this.kept.mode(known.caller), parseMode)
-    if (mode !== undefined && mode !== 'code_default') return evaluatedMode(mode, 'stale')
+    const mode = known.mode ?? this.#keptMode(known)
+    if (mode !== undefined && mode !== 'code_default') return staleMode(mode.value, isTargeted(mode))
     const byDefault = evaluatedMode(this.defaults.mode(known.caller.orgId), 'code_default')
     return mode === undefined ? this.#codeDefault(known, FLAG_KEYS.mode, byDefault) : byDefault
+  }
+
+  #keptMode({ caller }: Known): OrDefault<Evaluated<ExecutionMode>> | undefined {
+    const details = this.kept.mode(caller)
+    const mode = this.#keptOf(details, parseMode)
+    if (mode === undefined || mode === 'code_default' || details === undefined) return mode && 'code_default'
+    return evaluatedMode(mode, reasonOf(details))
   }
 
   #shadow(known: Known, details: EvaluationDetails<boolean> | undefined, found: boolean): boolean {
@@ -162,6 +177,21 @@ export class TurnFlagValues {
     const { override } = known
     if (override === undefined) return this.#codeDefault(known, FLAG_KEYS.override, OVERRIDE_OFF)
     return override === known.last?.override ? override : this.#overrides.guess(override)
+  }
+
+  #rollout(known: Known, details: EvaluationDetails<boolean> | undefined, found: boolean): OverrideValue {
+    const result = this.#resultOf(FLAG_KEYS.rollout, details, parseBoolean, found)
+    if (details === undefined || result.kind === 'away' || result.kind === 'refused')
+      return this.#lastRollout(known)
+    const rollout = this.#rollouts.of(result.kind === 'value' && result.value, details)
+    this.#memory.newest.note(known.caller, { rollout })
+    return rollout
+  }
+
+  #lastRollout(known: Known): OverrideValue {
+    const { rollout } = known
+    if (rollout === undefined) return this.#codeDefault(known, FLAG_KEYS.rollout, OVERRIDE_OFF)
+    return rollout === known.last?.rollout ? rollout : this.#rollouts.guess(rollout)
   }
 
   #guardrails(known: Known, details: EvaluationDetails<JsonValue> | undefined, found: boolean): Guardrails {

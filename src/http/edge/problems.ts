@@ -105,6 +105,43 @@ export const PROBLEMS = {
     'zh-CN': '该会话正在生成回答，请等待完成或先停止生成',
     en: 'An answer is being written in this session. Wait for it or stop it first',
   },
+  rollout_running: {
+    status: 409,
+    code: 'rollout_conflict',
+    'zh-CN': '已有灰度放量，请先中止它，或在其完成后使其永久生效',
+    en: 'There is a rollout already. Abort it first, or make it permanent where it is finished',
+  },
+  rollout_default_runtime: {
+    status: 409,
+    code: 'rollout_conflict',
+    'zh-CN': '执行模式标志默认已是新后端，无需灰度放量；如需重新开始，请先将 mode 设为 direct',
+    en: 'The execution mode flag gives everybody the new backend by default, so a rollout would do nothing. Set the mode to direct first to begin again',
+  },
+  rollout_targeting: {
+    status: 409,
+    code: 'rollout_conflict',
+    'zh-CN':
+      '执行模式标志的定向规则（例如 canary）决定所有会话，灰度放量不会生效；请先将 canaryPercent 设为 0 或移除该规则',
+    en: 'A targeting of the execution mode flag (a canary, say) decides for everybody, so a rollout would do nothing. Set canaryPercent to 0, or take the rule out, first',
+  },
+  rollout_not_running: {
+    status: 409,
+    code: 'rollout_conflict',
+    'zh-CN': '没有正在进行的灰度放量可以暂停，请先查看其状态',
+    en: 'No rollout is running that could be paused. Look at its state',
+  },
+  rollout_not_paused: {
+    status: 409,
+    code: 'rollout_conflict',
+    'zh-CN': '灰度放量没有暂停，无法继续，请先查看其状态',
+    en: 'The rollout is not paused, so it cannot be resumed. Look at its state',
+  },
+  rollout_none: {
+    status: 409,
+    code: 'rollout_conflict',
+    'zh-CN': '没有可以中止的灰度放量',
+    en: 'There is no rollout to abort',
+  },
   flags_elsewhere: {
     status: 409,
     code: 'flags_elsewhere',
@@ -255,6 +292,12 @@ export const PROBLEMS = {
     code: 'overloaded',
     'zh-CN': '正在生成的报告过多，请稍后重试',
     en: 'Too many reports are being made. Try again in a moment',
+  },
+  rollout_not_written: {
+    status: 503,
+    code: 'flags_unavailable',
+    'zh-CN': '无法写入灰度放量标志所在的文件，未做任何更改，请稍后重试；原因见 details',
+    en: "The file with the rollout's flag cannot be written, and nothing was changed. Try again; the reason is in details",
   },
   flags_unavailable: {
     status: 503,

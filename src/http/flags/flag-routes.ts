@@ -6,6 +6,7 @@ import { OpsDocument } from '../../flag-edits/ops-document.js'
 import { opsValues } from '../../flag-edits/ops-values.js'
 import { historyQuerySchema } from '../../protocol/fallback.js'
 import {
+  type FlagEdit,
   type FlagEditAnswer,
   type FlagEditEffect,
   type FlagEditPreview,
@@ -78,17 +79,27 @@ export function mountFlagRoutes(
     }
     if (matches === undefined) throw new Problem('flags_if_match')
     if (deps.lifecycle.state() === 'draining') throw retryLater('draining', 1)
+    const { userId } = identity
+    const { state } = deps.rollout.snapshot().rollout.progress
+    const isUnderWay = state !== 'none' && state !== 'ended'
+    let noted: Promise<unknown> | undefined
     const made = await makeEdit(edit, matches, {
       ...deps,
-      onWritten: (plan, flags) => edits.tell(recordOf(plan, identity, deps), flags),
+      onWritten: (plan, flags) => {
+        // Before it is in force: whatever it does to the rollout is this person's.
+        noted = deps.rollout.command({ kind: 'flags_edited', userId })
+        edits.tell(recordOf(plan, identity, deps), flags)
+      },
     })
+    await noted
+    const ended = await endedRollout(isUnderWay, edit, userId, deps)
     const { changes, after, inForce } = made
     const etag = tagOf(after, deps)
     answer(ctx, {
       changes: [...changes],
       etag,
       inForce,
-      note: inForce ? '' : NOT_YET[languageOf(ctx)],
+      note: noteOf(inForce, ended, languageOf(ctx)),
       values: valuesOf(after.text),
     } satisfies FlagEditAnswer)
     tell(ctx, etag)
@@ -151,6 +162,28 @@ const recordOf = (
 const NOT_YET: Sentence = {
   'zh-CN': '已写入，但两秒内未在本副本生效，请查看 GET /api/v1/runtime/flags 的 state 与 faults',
   en: 'It is written, but was not in force in this replica within two seconds. Look at state and faults of GET /api/v1/runtime/flags',
+}
+
+const ROLLOUT_ENDED: Sentence = {
+  'zh-CN': '灰度放量随之结束',
+  en: 'The guarded rollout ended with it',
+}
+
+function noteOf(inForce: boolean, ended: boolean, language: Language): string {
+  if (!inForce) return NOT_YET[language]
+  return ended ? ROLLOUT_ENDED[language] : ''
+}
+
+/** Once the edit is in force: whether it ended the rollout that was under way. */
+async function endedRollout(
+  isUnderWay: boolean,
+  { mode, canaryPercent }: FlagEdit,
+  userId: string,
+  { rollout }: AppDeps,
+): Promise<boolean> {
+  if (!isUnderWay || (mode === undefined && canaryPercent === undefined)) return false
+  const { progress } = (await rollout.command({ kind: 'flags_edited', userId })).rollout
+  return progress.state === 'ended' && (progress.how === 'permanent' || progress.how === 'superseded')
 }
 
 const tell = (ctx: Context, etag: string): void => ctx.set({ ETag: etag, 'Cache-Control': 'no-cache' })

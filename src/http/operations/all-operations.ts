@@ -4,6 +4,7 @@ import { FLAG_OPERATIONS } from './flag-operations.js'
 import { OPENAI_OPERATIONS } from './openai-operations.js'
 import type { Operation } from './operation.js'
 import { REPORT_OPERATIONS } from './report-operations.js'
+import { ROLLOUT_OPERATIONS } from './rollout-operations.js'
 import { SERVICE_OPERATIONS } from './service-operations.js'
 import { SESSION_OPERATIONS } from './session-operations.js'
 
@@ -13,6 +14,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...SESSION_OPERATIONS,
   ...OPENAI_OPERATIONS,
   ...FALLBACK_OPERATIONS,
+  ...ROLLOUT_OPERATIONS,
   ...FLAG_OPERATIONS,
   ...REPORT_OPERATIONS,
   ...SERVICE_OPERATIONS,

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { doneEventSchema, errorEventSchema, messageEventSchema } from '../../protocol/events.js'
 import { flagsEventSchema, metricsEventSchema, transitionEventSchema } from '../../protocol/fallback.js'
+import { rolloutChangeSchema } from '../../protocol/rollout.js'
 
 /** One event of a stream once it is parsed: `data` is what its JSON says, `id` its number. */
 
@@ -19,6 +20,7 @@ export const chatStreamEventSchema = z.discriminatedUnion('event', [
 /** Of `GET /runtime/events`. */
 export const operatorStreamEventSchema = z.discriminatedUnion('event', [
   z.strictObject({ event: z.literal('transition'), id, data: transitionEventSchema }),
+  z.strictObject({ event: z.literal('rollout'), id, data: rolloutChangeSchema }),
   z.strictObject({ event: z.literal('flags'), id, data: flagsEventSchema }),
   z.strictObject({ event: z.literal('metrics'), id, data: metricsEventSchema }),
   heartbeat,

@@ -103,3 +103,51 @@ export const EXAMPLE_FLAG_VALUES = {
   fallbackPolicy: 'auto',
   llmRoute: null,
 }
+
+const EXAMPLE_PLAN = { stages: [1, 5, 25, 100], everyMinutes: 30, orgIds: null, agentIds: null }
+
+export const EXAMPLE_ROLLOUT = {
+  state: 'running',
+  percent: 5,
+  stage: 2,
+  plan: EXAMPLE_PLAN,
+  since: AT,
+  end: null,
+  failedPercent: null,
+  cause: null,
+  value: null,
+  threshold: null,
+  reason: '',
+  verdict: 'healthy',
+  evidence: { total: 64, errors: 1, timeouts: 0, avgLatencyMs: 2140 },
+  waitsFor: 'time',
+  secondsLeft: 540,
+  summary: "stage 2 of 4, 5%; waits: the stage's time is not over",
+  next: null,
+  persisted: true,
+  propagated: true,
+  revision: 3,
+  lease: { holder: EXAMPLE_REPLICA, mine: true },
+  alerts: [],
+  replica: EXAMPLE_REPLICA,
+}
+
+/** As in the operators' events; the history adds the id. */
+export const EXAMPLE_ROLLOUT_CHANGE = {
+  at: AT,
+  kind: 'raised',
+  from: 'running',
+  to: 'running',
+  fromPercent: 1,
+  toPercent: 5,
+  ...EXAMPLE_PLAN,
+  actor: 'auto',
+  replica: EXAMPLE_REPLICA,
+  userId: null,
+  cause: null,
+  value: null,
+  threshold: null,
+  evidence: { total: 41, errors: 0, timeouts: 0, avgLatencyMs: 2015 },
+  revision: 3,
+  reason: 'Rollout raised from 1% to 5%: the stage was healthy',
+}

@@ -8,6 +8,7 @@ export const TAGS = {
   chat: 'Conversations: turns as event streams, history, stop.',
   openai: "For clients of OpenAI's API: turns of no session, errors in OpenAI's shape.",
   fallback: 'The automatic fallback: what it sees, its history, commands.',
+  rollout: 'The guarded rollout: the share of sessions on the runtime, raised by the service itself.',
   flags: "The operators' flags: what is in force, edits, the decision for one user.",
   reports: 'Long reads of the journal.',
   service: 'Open to everybody who reaches the port.',

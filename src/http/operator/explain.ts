@@ -4,11 +4,13 @@ import { FLAG_KEYS, type TurnFlags } from '../../decision/flags.js'
 import type { Fallback } from '../../fallback/fallback.js'
 import type { Explanation } from '../../protocol/api.js'
 import type { DecisionReason } from '../../protocol/modes.js'
+import type { GuardedRollout } from '../../rollout/rollout.js'
 import type { Language, Sentence } from '../edge/language.js'
 import { overrideWhy } from './override-step.js'
+import { rolloutWhy } from './rollout-step.js'
 
 /** Where a flag's value came from, for a person. */
-const SOURCES: Readonly<Record<Exclude<DecisionReason, 'fallback'>, Sentence>> = {
+const SOURCES: Readonly<Record<Exclude<DecisionReason, 'fallback' | 'rollout'>, Sentence>> = {
   targeting_match: { 'zh-CN': '命中定向规则', en: 'a targeting rule matched' },
   default: { 'zh-CN': '标志的默认取值', en: "the flag's default variant" },
   code_default: {
@@ -41,10 +43,13 @@ export function explainDecision(
   caller: Caller,
   flags: TurnFlags,
   fallback: Pick<Fallback, 'overrideFor'>,
+  guarded: Pick<GuardedRollout, 'shareFor' | 'snapshot'>,
   language: Language,
 ): Explanation {
   const override = fallback.overrideFor(caller, flags.override)
-  const decision = decide(flags, override)
+  const rollout = guarded.shareFor(caller, flags.rollout)
+  const decision = decide(flags, override, rollout)
+  const byRollout = decision.reason === 'rollout'
   return {
     context: caller,
     decision,
@@ -59,8 +64,14 @@ export function explainDecision(
         flag: FLAG_KEYS.mode,
         value: flags.mode.value,
         reason: flags.mode.reason,
-        decides: !override.on,
+        decides: !override.on && !byRollout,
         why: SOURCES[flags.mode.reason][language],
+      },
+      {
+        flag: FLAG_KEYS.rollout,
+        value: rollout.on,
+        decides: byRollout,
+        why: rolloutWhy(caller, rollout, byRollout, guarded.snapshot(), language),
       },
       { flag: FLAG_KEYS.shadow, value: flags.shadow, decides: decision.shadow, why: SHADOW[language] },
       ...routeStep(flags.route.endpoints, decision.mode === 'direct_llm', language),

@@ -4,7 +4,9 @@ import type { FallbackEvent } from '../../fallback/fallback.js'
 import type { FlagsEvent, MetricsEvent, TransitionEvent } from '../../protocol/fallback.js'
 import { type FlagEditRecord, flagEditEvent } from '../../protocol/flag-edit-record.js'
 import { instant } from '../../protocol/instant.js'
+import { rolloutChangeView } from '../../protocol/rollout-text.js'
 import { transitionView } from '../../protocol/transition-view.js'
+import type { RolloutEvent } from '../../rollout/rollout.js'
 import { type AppDeps, EDGE_TIMING } from '../app-deps.js'
 import type { Identity } from '../auth/claims.js'
 import type { Language } from '../edge/language.js'
@@ -28,11 +30,14 @@ export interface OperatorEvents {
   serve(ctx: Context, identity: Identity): Promise<void>
 }
 
-type Source = Pick<AppDeps, 'fallback' | 'flags' | 'windows' | 'clock' | 'ids' | 'lifecycle' | 'timing'>
+type Source = Pick<
+  AppDeps,
+  'fallback' | 'rollout' | 'flags' | 'windows' | 'clock' | 'ids' | 'lifecycle' | 'timing'
+>
 
 /** Listens to fallback and flags while anybody reads, once for all readers, and owns one timer then. */
 export function createOperatorEvents(deps: Source, edits: FlagEditFeed): OperatorEvents {
-  const { clock, fallback, flags, lifecycle } = deps
+  const { clock, fallback, rollout, flags, lifecycle } = deps
   const { metricsMs, heartbeatMs, slowReaderMs } = { ...EDGE_TIMING, ...deps.timing }
   const readers = new Set<OperatorStream>()
   let stopListening: (() => void) | undefined
@@ -69,6 +74,11 @@ export function createOperatorEvents(deps: Source, edits: FlagEditFeed): Operato
       )
   }
 
+  const onRollout = (event: RolloutEvent): void => {
+    if (event.kind === 'change')
+      broadcast(readers, 'rollout', (language) => rolloutChangeView(event.change, language))
+  }
+
   const onFlags = (keys: readonly string[]): void => {
     const event: FlagsEvent = { at: instant(clock.wall()), flags: [...keys] }
     broadcast(readers, 'flags', () => event)
@@ -84,7 +94,12 @@ export function createOperatorEvents(deps: Source, edits: FlagEditFeed): Operato
   }
 
   const listen = (): (() => void) => {
-    const stops = [fallback.subscribe(onFallback), flags.onChange(onFlags), edits.subscribe(onEdit)]
+    const stops = [
+      fallback.subscribe(onFallback),
+      rollout.subscribe(onRollout),
+      flags.onChange(onFlags),
+      edits.subscribe(onEdit),
+    ]
     nextMetrics = clock.schedule(metricsMs, sendMetrics)
     lifecycle.draining.addEventListener('abort', endAll)
     return () => {

@@ -24,6 +24,6 @@ export function mountRuntimeRoutes(router: Router, authenticate: Authenticate, d
     }
     if (caller.orgId !== identity.orgId && !hasRole(identity, operatorRole)) throw new Problem('other_org')
     const flags = await deps.flags.forTurn(caller)
-    answer(ctx, explainDecision(caller, flags, deps.fallback, languageOf(ctx)))
+    answer(ctx, explainDecision(caller, flags, deps.fallback, deps.rollout, languageOf(ctx)))
   })
 }

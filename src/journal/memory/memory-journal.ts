@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.js'
 import type { FlagEditRecord } from '../../protocol/flag-edit-record.js'
 import { keptChangeSchema } from '../../protocol/flag-edit-record.js'
 import { noticeId } from '../../protocol/notice-id.js'
+import { type RolloutChangeRecord, rolloutChangeRecordSchema } from '../../protocol/rollout.js'
 import { AgeReference } from '../age-reference.js'
 import type {
   Comparison,
@@ -26,6 +27,8 @@ import {
   executionEntry,
   given,
   jsonValue,
+  type RolloutEntry,
+  rolloutEntry,
   type SampleEntry,
   sampleEntry,
   type TransitionEntry,
@@ -38,6 +41,7 @@ import {
   type Journal,
   JournalUnavailable,
   type KeptFlagEdit,
+  type KeptRolloutChange,
   type KeptTransition,
   type PendingNotifications,
   type Transition,
@@ -55,6 +59,7 @@ export interface MemoryJournalOptions {
 
 type TransitionWithId = TransitionEntry & { readonly id: number }
 type EditWithId = EditEntry & { readonly id: number }
+type RolloutWithId = RolloutEntry & { readonly id: number }
 type ContentEntry = ComparisonContent & Pick<ComparisonEntry, 'controlMode'>
 
 /** entries looked at before the event loop has its turn */
@@ -74,11 +79,13 @@ class MemoryJournal implements Journal {
   readonly #executions: MemoryEntries<ExecutionEntry>
   readonly #drops: MemoryEntries<DropEntry>
   readonly #edits: MemoryEntries<EditWithId>
+  readonly #rolloutChanges: MemoryEntries<RolloutWithId>
   readonly #minute: DropMinutes
   /** `at` of the newest entry, of whatever kind */
   #newestAt: number | undefined
   #lastId = 0
   #lastEditId = 0
+  #lastRolloutId = 0
   #dropped = 0
   #closed = false
 
@@ -92,6 +99,7 @@ class MemoryJournal implements Journal {
     this.#executions = new MemoryEntries(now, retention.executions)
     this.#drops = new MemoryEntries(now, retention.drops)
     this.#edits = new MemoryEntries(now, retention.edits)
+    this.#rolloutChanges = new MemoryEntries(now, retention.rollout_changes)
     this.#minute = new DropMinutes(clock, () => {
       for (const drops of this.#minute.take()) this.#keep(this.#drops, drops)
     })
@@ -124,6 +132,12 @@ class MemoryJournal implements Journal {
     const entry = editEntry(edit)
     this.#lastEditId += 1
     this.#keep(this.#edits, entry && { ...entry, id: this.#lastEditId })
+  }
+
+  keepRolloutChange(change: RolloutChangeRecord): void {
+    const entry = rolloutEntry(change)
+    this.#lastRolloutId += 1
+    this.#keep(this.#rolloutChanges, entry && { ...entry, id: this.#lastRolloutId })
   }
 
   keepSample(sample: EvidenceSample): void {
@@ -161,6 +175,18 @@ class MemoryJournal implements Journal {
       .slice(Math.max(before.length - limit, 0))
       .reverse()
       .map((edit) => ({ ...edit, changes: keptChangeSchema.array().parse(jsonValue(edit.changes)) }))
+  }
+
+  async rolloutChanges(
+    limit: number,
+    beforeId = Number.POSITIVE_INFINITY,
+  ): Promise<readonly KeptRolloutChange[]> {
+    this.#checkOpen()
+    const before = this.#rolloutChanges.all().filter(({ id }) => id < beforeId)
+    return before
+      .slice(Math.max(before.length - limit, 0))
+      .reverse()
+      .map(({ id, record }) => ({ id, ...rolloutChangeRecordSchema.parse(jsonValue(record)) }))
   }
 
   async samples(run: string): Promise<readonly EvidenceSample[]> {

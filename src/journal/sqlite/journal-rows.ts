@@ -9,10 +9,11 @@ import {
 } from '../../protocol/fallback.js'
 import { SCOPE_DIMENSIONS } from '../../protocol/fallback-scope.js'
 import { keptChangeSchema } from '../../protocol/flag-edit-record.js'
+import { rolloutChangeRecordSchema } from '../../protocol/rollout.js'
 import type { ComparisonContent } from '../comparison.js'
 import { type EditEntry, given, jsonValue, type SampleEntry, type TransitionEntry } from '../entries.js'
 import { KINDS } from '../facts.js'
-import type { EvidenceSample, KeptFlagEdit, KeptTransition } from '../journal.js'
+import type { EvidenceSample, KeptFlagEdit, KeptRolloutChange, KeptTransition } from '../journal.js'
 
 /** Columns of the tables, in the order of the values below; `id` stands before them where rows are read. */
 export const TRANSITION_COLUMNS = [
@@ -195,6 +196,16 @@ export function rowEdit(row: SqlRow): KeptFlagEdit | undefined {
   if (!parsed.success) return undefined
   const [id, at, replica, userId, orgId, changes, fromContent, toContent] = parsed.data
   return { id, at, replica, userId, orgId, changes, fromContent, toContent }
+}
+
+const rolloutRow = z.tuple([z.number(), z.number(), json.pipe(rolloutChangeRecordSchema)])
+
+/** Undefined for a row that this version does not understand: a newer one wrote it. */
+export function rowRolloutChange(row: SqlRow): KeptRolloutChange | undefined {
+  const parsed = rolloutRow.safeParse(row)
+  if (!parsed.success) return undefined
+  const [id, , record] = parsed.data
+  return { id, ...record }
 }
 
 const sampleRow = z.tuple([z.number(), z.number(), z.string(), z.string(), z.number(), json])

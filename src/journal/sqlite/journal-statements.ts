@@ -5,6 +5,7 @@ import type {
   DropEntry,
   EditEntry,
   ExecutionEntry,
+  RolloutEntry,
   SampleEntry,
   TransitionEntry,
 } from '../entries.js'
@@ -29,6 +30,7 @@ export const TABLES = [
   'executions',
   'drops',
   'edits',
+  'rollout_changes',
 ] as const satisfies Table[]
 
 /** a change, whoever tells of it */
@@ -42,6 +44,8 @@ export class JournalStatements {
   readonly #insertSample: SqlStatement
   readonly #insertEdit: SqlStatement
   readonly #editsBefore: SqlStatement
+  readonly #insertRolloutChange: SqlStatement
+  readonly #rolloutChangesBefore: SqlStatement
   readonly #insertComparison: SqlStatement
   readonly #insertContent: SqlStatement
   readonly #insertExecution: SqlStatement
@@ -68,6 +72,10 @@ export class JournalStatements {
     this.#insertEdit = database.prepare(insert('edits', EDIT_COLUMNS))
     this.#editsBefore = database.prepare(
       `SELECT id, ${EDIT_COLUMNS} FROM edits WHERE id < ? ORDER BY id DESC LIMIT ?`,
+    )
+    this.#insertRolloutChange = database.prepare(insert('rollout_changes', ['at', 'record']))
+    this.#rolloutChangesBefore = database.prepare(
+      'SELECT id, at, record FROM rollout_changes WHERE id < ? ORDER BY id DESC LIMIT ?',
     )
     this.#insertComparison = database.prepare(
       insert('comparisons', ['at', 'control_mode', 'org_id', 'agent_id', 'replica', 'facts']),
@@ -102,6 +110,7 @@ export class JournalStatements {
       executions: database.prepare(sql('executions')),
       drops: database.prepare(sql('drops')),
       edits: database.prepare(sql('edits')),
+      rollout_changes: database.prepare(sql('rollout_changes')),
     })
     const newest = TABLES.map((table) => `SELECT * FROM (SELECT at FROM ${table} ORDER BY id DESC LIMIT 1)`)
     this.#newestAt = database.prepare(`SELECT max(at) FROM (${newest.join(' UNION ALL ')})`)
@@ -123,6 +132,10 @@ export class JournalStatements {
 
   insertEdit(entry: EditEntry): void {
     this.#insertEdit.run(...editValues(entry))
+  }
+
+  insertRolloutChange({ at, record }: RolloutEntry): void {
+    this.#insertRolloutChange.run(at, record)
   }
 
   insertSample(entry: SampleEntry): void {
@@ -153,6 +166,11 @@ export class JournalStatements {
   /** Newest first; each row begins with its id. */
   editsBefore(id: number, limit: number): SqlRow[] {
     return this.#editsBefore.all(id, limit)
+  }
+
+  /** Newest first; each row begins with its id. */
+  rolloutChangesBefore(id: number, limit: number): SqlRow[] {
+    return this.#rolloutChangesBefore.all(id, limit)
   }
 
   /** In order of `seq`. */

@@ -1,7 +1,8 @@
 import type { Clock } from '../../core/clock.js'
 import type { SqliteDatabase, SqlStatement } from '../../core/sqlite/sqlite.js'
 import { flagEditRecordSchema, isFlagEdit } from '../../protocol/flag-edit-record.js'
-import { editEntry, jsonValue, transitionEntry } from '../entries.js'
+import { isRolloutChange, rolloutChangeRecordSchema } from '../../protocol/rollout.js'
+import { editEntry, jsonValue, rolloutEntry, transitionEntry } from '../entries.js'
 import type { KeptTransition, Notice, PendingNotification } from '../journal.js'
 import { rowTransition, transitionValues } from './journal-rows.js'
 
@@ -110,8 +111,9 @@ export class NotificationOutbox {
   }
 }
 
-/** A transition as a list of the values of its row, an edit as an object. */
+/** A transition as a list of the values of its row, an edit and a change of the rollout as objects. */
 function valuesOf(notice: Notice): string | undefined {
+  if (isRolloutChange(notice)) return rolloutEntry(notice)?.record
   if (!isFlagEdit(notice)) return JSON.stringify(transitionValues(transitionEntry(notice)))
   const entry = editEntry(notice)
   return entry && JSON.stringify({ ...entry, changes: jsonValue(entry.changes) })
@@ -119,7 +121,8 @@ function valuesOf(notice: Notice): string | undefined {
 
 function noticeOf(values: unknown): Notice | undefined {
   const parsed = typeof values === 'string' ? jsonValue(values) : undefined
-  if (!Array.isArray(parsed)) return flagEditRecordSchema.safeParse(parsed).data
+  if (!Array.isArray(parsed))
+    return flagEditRecordSchema.safeParse(parsed).data ?? rolloutChangeRecordSchema.safeParse(parsed).data
   const kept: KeptTransition | undefined = rowTransition([0, ...parsed])
   if (kept === undefined) return undefined
   const { id: _, ...transition } = kept

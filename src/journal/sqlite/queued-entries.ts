@@ -3,6 +3,7 @@ import type {
   DropEntry,
   EditEntry,
   ExecutionEntry,
+  RolloutEntry,
   SampleEntry,
   TransitionEntry,
 } from '../entries.js'
@@ -18,6 +19,7 @@ export type QueuedEntry =
   | { readonly kind: 'execution'; readonly entry: ExecutionEntry }
   | { readonly kind: 'drops'; readonly entry: DropEntry }
   | { readonly kind: 'edit'; readonly entry: EditEntry }
+  | { readonly kind: 'rollout'; readonly entry: RolloutEntry }
   | { readonly kind: 'notification'; readonly entry: PendingNotification }
   | { readonly kind: 'acknowledged'; readonly entry: { readonly id: string } }
 
@@ -27,6 +29,7 @@ const RANK = {
   notification: 2,
   acknowledged: 2,
   edit: 2,
+  rollout: 2,
   sample: 1,
   comparison: 0,
   execution: 0,
@@ -70,6 +73,9 @@ export function writeEntry(
       return
     case 'edit':
       statements.insertEdit(entry)
+      return
+    case 'rollout':
+      statements.insertRolloutChange(entry)
       return
     case 'notification':
       outbox.keep(entry.id, entry.notice)

@@ -2,7 +2,7 @@ import type { SqliteSchema } from '../../core/sqlite/sqlite.js'
 
 /**
  * Instants are wall ms. Ids rise with time over all replicas and are never given twice (AUTOINCREMENT), and without
- * gaps, so that the newest n are those above `max(id) - n`. JSON texts: `evidence`, `guardrails`, `input`, `changes`.
+ * gaps, so that the newest n are those above `max(id) - n`. JSON texts: `evidence`, `guardrails`, `input`, `changes`, `record`.
  */
 export const JOURNAL_SCHEMA: SqliteSchema = {
   room: 'journal',
@@ -121,5 +121,13 @@ export const JOURNAL_SCHEMA: SqliteSchema = {
     `,
     // For a replay, which reads a span of all runs.
     'CREATE INDEX samples_of_span ON samples (at);',
+    // Changes of the guarded rollout; `record` is a JSON text.
+    `
+    CREATE TABLE rollout_changes (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      at INTEGER NOT NULL,
+      record TEXT NOT NULL
+    ) STRICT;
+    `,
   ],
 }

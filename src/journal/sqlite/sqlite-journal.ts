@@ -6,6 +6,7 @@ import { openSqlite, type SqliteDatabase } from '../../core/sqlite/sqlite.js'
 import { isBusy, isStorageFault } from '../../core/sqlite/sqlite-errors.js'
 import type { FlagEditRecord } from '../../protocol/flag-edit-record.js'
 import { noticeId } from '../../protocol/notice-id.js'
+import type { RolloutChangeRecord } from '../../protocol/rollout.js'
 import { AgeReference } from '../age-reference.js'
 import type {
   Comparison,
@@ -20,13 +21,21 @@ import type {
   Observation,
   Span,
 } from '../comparison.js'
-import { comparisonEntry, editEntry, executionEntry, sampleEntry, transitionEntry } from '../entries.js'
+import {
+  comparisonEntry,
+  editEntry,
+  executionEntry,
+  rolloutEntry,
+  sampleEntry,
+  transitionEntry,
+} from '../entries.js'
 import { executedForOf, executionOf, FOR_PLACE, judgedOf, observationOf } from '../facts.js'
 import type {
   EvidenceSample,
   ExecutionFacts,
   Journal,
   KeptFlagEdit,
+  KeptRolloutChange,
   KeptTransition,
   PendingNotification,
   PendingNotifications,
@@ -36,7 +45,7 @@ import { type Retention, retentionFor } from '../retention.js'
 import { ComparisonSummer } from '../sums/comparison-sums.js'
 import { beginOfMinute, DropMinutes } from '../sums/drop-minutes.js'
 import { DropSummer } from '../sums/drop-sums.js'
-import { rowContent, rowEdit, rowSample, rowTransition } from './journal-rows.js'
+import { rowContent, rowEdit, rowRolloutChange, rowSample, rowTransition } from './journal-rows.js'
 import { JournalStatements, TABLES, type Table } from './journal-statements.js'
 import { NotificationOutbox } from './notification-outbox.js'
 import { PAGE_ROWS, PagedReads } from './paged-reads.js'
@@ -65,6 +74,7 @@ const PRUNE_STEPS: Readonly<Record<Table, number>> = {
   executions: 200,
   drops: 200,
   edits: 200,
+  rollout_changes: 200,
 }
 
 /** Of the inputs of the machine what `observationOf` reads: a whole one is some kB. */
@@ -198,6 +208,11 @@ class SqliteJournal implements Journal {
     this.#keep(entry && { kind: 'edit', entry })
   }
 
+  keepRolloutChange(change: RolloutChangeRecord): void {
+    const entry = rolloutEntry(change)
+    this.#keep(entry && { kind: 'rollout', entry })
+  }
+
   keepSample(sample: EvidenceSample): void {
     const entry = sampleEntry(sample)
     this.#keep(entry && { kind: 'sample', entry })
@@ -236,6 +251,20 @@ class SqliteJournal implements Journal {
       page: (before, size) => this.#statements.editsBefore(before, size),
       cursor: (row) => Number(row[0]),
       parse: rowEdit,
+    })
+  }
+
+  async rolloutChanges(
+    limit: number,
+    beforeId = Number.MAX_SAFE_INTEGER,
+  ): Promise<readonly KeptRolloutChange[]> {
+    await this.#catchUp()
+    return this.#reads.rows({
+      start: beforeId,
+      limit,
+      page: (before, size) => this.#statements.rolloutChangesBefore(before, size),
+      cursor: (row) => Number(row[0]),
+      parse: rowRolloutChange,
     })
   }
 

@@ -37,6 +37,7 @@ export function applyCommand(update: StateUpdate, command: RolloutCommand, opsMo
     case 'start': {
       if (isMoot(opsMode)) return
       const { plan, reason } = command
+      update.set({ editor: null })
       update.decide(
         { state: 'running', plan, stage: 0, since },
         { kind: 'started', ...byPerson(command), reason, acts: 'when_written', newEvidence: true },

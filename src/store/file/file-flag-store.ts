@@ -16,7 +16,7 @@ import { hashOf, MAX_WRITTEN_BYTES, readStored } from './read-file.js'
 import { isExpected, replaceFile } from './replace-file.js'
 import { SerialQueue } from './serial-queue.js'
 import { type Gate, GivenUp, type StepFaults, type StoreStep } from './steps.js'
-import { type StoreFiles, storeFiles } from './store-files.js'
+import { type LeaseName, type StoreFiles, storeFiles } from './store-files.js'
 
 export interface FileFlagStoreOptions {
   readonly clock: Clock
@@ -24,6 +24,8 @@ export interface FileFlagStoreOptions {
   readonly nonce: string
   /** default: those of the override */
   readonly names?: StoreNames
+  /** whose lease is read and written; default: the override's */
+  readonly lease?: LeaseName
   /** 0 to 1, for the pauses while others hold the lock */
   readonly random?: () => number
   /** for tests */
@@ -101,7 +103,7 @@ class FileFlagStore implements FlagStore {
         const gate = this.#gate(isLate)
         try {
           await gate('resolve', this.path)
-          const files = await storeFiles(this.path)
+          const files = await storeFiles(this.path, this.options.lease)
           await gate('read', files[which])
           return await readStored(files[which], this.#names)
         } catch (thrown) {
@@ -124,7 +126,7 @@ class FileFlagStore implements FlagStore {
         try {
           const gate = this.#gate(isLate)
           await gate('resolve', this.path)
-          const files = await storeFiles(this.path)
+          const files = await storeFiles(this.path, this.options.lease)
           return await this.#locked(files, gate, (lock) =>
             this.#replace({ files, path: files[which], text, expected, keepAside, gate, lock }),
           )

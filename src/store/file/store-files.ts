@@ -13,6 +13,9 @@ export interface StoreFiles {
   readonly stem: string
 }
 
+/** Of what file the lease is: `override` has `<stem>.lease.json`, any other `<stem>.<name>.lease.json`. */
+export type LeaseName = 'override' | 'rollout'
+
 /**
  * Follows symbolic links to the file itself: replicas that reach it by different paths share one lock, and a write
  * replaces the file and leaves the link. The override `auto-fallback.flagd.json` has its lease in
@@ -20,11 +23,14 @@ export interface StoreFiles {
  *
  * @throws the system's error where the directory is missing or may not be entered
  */
-export async function storeFiles(path: string): Promise<StoreFiles> {
+export async function storeFiles(path: string, leaseName: LeaseName = 'override'): Promise<StoreFiles> {
   const override = await realFile(resolve(path))
   const directory = dirname(override)
   const stem = basename(override).replace(/(\.flagd)?(\.json)?$/, '') || basename(override)
-  const lease = join(directory, `${stem}.lease.json`)
+  const lease = join(
+    directory,
+    leaseName === 'override' ? `${stem}.lease.json` : `${stem}.${leaseName}.lease.json`,
+  )
   return { directory, override, lease, lock: join(directory, `${stem}.lock`), stem }
 }
 

@@ -219,7 +219,13 @@ describe('turns by resolver rpc', () => {
     let questions = 0
     const service = () => {
       questions += 1
-      return { guardrails: silence(), policy: silence(), override: Promise.resolve(answer(true)) }
+      return {
+        guardrails: silence(),
+        policy: silence(),
+        override: Promise.resolve(answer(true)),
+        rollout: silence(),
+        mode: silence(),
+      }
     }
     expect(await turns.forService(service), 'before flagd was there').to.deep.equal({})
     await turns.probe()
@@ -229,7 +235,13 @@ describe('turns by resolver rpc', () => {
     await settled()
     expect(turns.away).to.equal(false)
     clock.advance(1)
-    expect(await asking).to.deep.equal({ guardrails: undefined, policy: undefined, override: answer(true) })
+    expect(await asking).to.deep.equal({
+      guardrails: undefined,
+      policy: undefined,
+      override: answer(true),
+      rollout: undefined,
+      mode: undefined,
+    })
     expect(turns.away).to.equal(false)
     clock.advance(500)
     expect(turns.away).to.equal(true)

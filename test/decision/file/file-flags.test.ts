@@ -319,6 +319,7 @@ describe('flags by resolver file', () => {
     expect((await turn(flags, 99, 'org-7')).mode).to.deep.equal({
       value: 'runtime_orchestrator',
       reason: 'stale',
+      targeted: true,
     })
     expect(flags.status().faults).to.have.length(1)
   })

@@ -27,6 +27,8 @@ function details(over: Partial<ServiceDetails> = {}): ServiceDetails {
     guardrails: answer({ gapMs: 7000 }),
     policy: answer('observe'),
     override: { ...answer(true), flagMetadata: { revision: 4, state: 'fallback', value: 0.55 } },
+    rollout: { ...answer(false), flagMetadata: { revision: 2 } },
+    mode: answer('direct_llm'),
     ...over,
   }
 }
@@ -35,6 +37,8 @@ const gone = (errorCode: ErrorCode): ServiceDetails => ({
   guardrails: failure({}, errorCode),
   policy: failure('auto', errorCode),
   override: failure(false, errorCode),
+  rollout: failure(false, errorCode),
+  mode: failure('direct_llm', errorCode),
 })
 
 describe("the service's own flags", () => {
@@ -53,6 +57,7 @@ describe("the service's own flags", () => {
     expect(flags).to.deep.equal({
       guardrails: createTurnDefaults(CODE_DEFAULTS).guardrails,
       policy: 'auto',
+      modeForAll: 'unknown',
       ready: false,
     })
   })

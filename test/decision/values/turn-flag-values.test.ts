@@ -195,7 +195,7 @@ describe('the flags of a session that was never answered', () => {
       })
       expect(flags.guardrails.gapMs).to.equal(7000)
     }
-    expect([...flagValues.codeDefaults.values()]).to.deep.equal([0, 0, 0, 0, 0, 0])
+    expect([...flagValues.codeDefaults.values()]).to.deep.equal([0, 0, 0, 0, 0, 0, 0])
   })
 
   it('differ by the share that was seen, always alike for a session', () => {
@@ -250,7 +250,7 @@ describe('the flags of a session that was never answered', () => {
       mode: { value: 'direct_llm', reason: 'stale' },
       shadow: false,
     })
-    expect([...flagValues.codeDefaults.values()]).to.deep.equal([0, 0, 0, 0, 0, 0])
+    expect([...flagValues.codeDefaults.values()]).to.deep.equal([0, 0, 0, 0, 0, 0, 0])
   })
 
   it("are the code defaults where the flag's owner chose so for the org, which is no fault", () => {
@@ -260,7 +260,7 @@ describe('the flags of a session that was never answered', () => {
       mode: { value: 'direct_llm', reason: 'code_default' },
       shadow: false,
     })
-    expect([...flagValues.codeDefaults.values()]).to.deep.equal([0, 0, 0, 0, 0, 0])
+    expect([...flagValues.codeDefaults.values()]).to.deep.equal([0, 0, 0, 0, 0, 0, 0])
   })
 
   it('are the code defaults where nothing is known of anybody, which is counted for each flag', () => {
@@ -272,6 +272,7 @@ describe('the flags of a session that was never answered', () => {
       'chat-execution-mode': 2,
       'chat-runtime-shadow': 2,
       'chat-runtime-fallback': 1,
+      'chat-runtime-rollout': 2,
       'chat-runtime-guardrails': 2,
       'chat-agent-profile': 2,
       'chat-llm-route': 2,

@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { FLAG_KEYS } from '../../../src/decision/flags.js'
 import type { Operation } from '../../../src/http/operations/operation.js'
+import type { RolloutSnapshot } from '../../../src/rollout/rollout.js'
+import { NO_ROLLOUT, type RolloutProgress } from '../../../src/store/rollout/rollout.js'
 import { postTurn } from '../../support/chat-client.js'
 import { bearer, type Edge, type EdgeOptions, startEdge } from '../../support/edge.js'
 import { opsFileInMemory } from '../../support/flag-edits.js'
 import { httpText, rawClient } from '../../support/raw-client.js'
+import { NO_SNAPSHOT } from '../../support/rollout-fakes.js'
 
 /** How the contract test makes a call: from the operation's own examples. */
 
@@ -27,11 +30,27 @@ export interface Extra {
   readonly query?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array<ArrayBuffer>
   readonly params?: Readonly<Record<string, string>>
+  /** what the rollout is before the call; default: what the call goes with */
+  readonly rollout?: RolloutSnapshot
+}
+
+const AT_STAGE = { plan: { stages: [1, 100], everyMinutes: 5 }, stage: 0, since: 0 }
+const rolloutAt = (progress: RolloutProgress): RolloutSnapshot => ({
+  ...NO_SNAPSHOT,
+  rollout: { ...NO_ROLLOUT, progress },
+})
+export const RUNNING_ROLLOUT = rolloutAt({ ...AT_STAGE, state: 'running' })
+const ROLLOUT_BEFORE: Readonly<Record<string, RolloutSnapshot>> = {
+  getRollout: RUNNING_ROLLOUT,
+  pauseRollout: RUNNING_ROLLOUT,
+  resumeRollout: rolloutAt({ ...AT_STAGE, state: 'paused', reason: 'wait' }),
+  abortRollout: RUNNING_ROLLOUT,
 }
 
 /** The call of an operation with its first example and, where it names a session, one that there is. */
 export async function makeCall(edge: Edge, operation: Operation, extra: Extra = {}): Promise<Response> {
   const authorization = operation.role === undefined ? undefined : await owner()
+  edge.rollout.now = extra.rollout ?? ROLLOUT_BEFORE[operation.id] ?? NO_SNAPSHOT
   const example = Object.values(operation.body?.examples ?? {})[0]
   const body = extra.body ?? (example === undefined ? undefined : JSON.stringify(example))
   const headers = {

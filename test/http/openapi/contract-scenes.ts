@@ -10,8 +10,17 @@ import { createMemorySessionStore } from '../../../src/sessions/memory-session-s
 import { SessionStoreUnavailable } from '../../../src/sessions/session-store.js'
 import { bearer, EDGE_SECRET, type Edge, type EdgeOptions } from '../../support/edge.js'
 import { fakeJournal } from '../../support/fallback-fakes.js'
+import { NO_SNAPSHOT } from '../../support/rollout-fakes.js'
 import { hanging, scripted } from '../../support/scripted-backend.js'
-import { type Extra, fullEdge, makeCall, sessionOf, shortBody, UNKNOWN_ID } from './contract-calls.js'
+import {
+  type Extra,
+  fullEdge,
+  makeCall,
+  RUNNING_ROLLOUT,
+  sessionOf,
+  shortBody,
+  UNKNOWN_ID,
+} from './contract-calls.js'
 
 /** Leads an operation into one refusal. Edges that it starts it hands to `keep`. */
 export type Scene = (operation: Operation, keep: (edge: Edge) => Edge) => Promise<Response>
@@ -168,6 +177,17 @@ export const SCENES: Readonly<Partial<Record<ProblemName, Scene>>> = {
     leave.abort()
     for (const call of calls) call.catch(() => undefined)
     return refused
+  },
+  rollout_running: simply(() => ({ rollout: RUNNING_ROLLOUT })),
+  rollout_default_runtime: simply(() => ({ rollout: { ...NO_SNAPSHOT, opsMode: 'runtime' } })),
+  rollout_targeting: simply(() => ({ rollout: { ...NO_SNAPSHOT, opsMode: 'targeting' } })),
+  rollout_not_running: simply(() => ({ rollout: NO_SNAPSHOT })),
+  rollout_not_paused: simply(() => ({ rollout: RUNNING_ROLLOUT })),
+  rollout_none: simply(() => ({ rollout: NO_SNAPSHOT })),
+  async rollout_not_written(operation, keep) {
+    const edge = keep(await fullEdge())
+    edge.rollout.isStuck = true
+    return makeCall(edge, operation)
   },
   flags_elsewhere: onEdge(() => ({ opsFile: missing, status: { resolver: 'in-process' } })),
   flags_changed: simply(() => ({ headers: { 'if-match': '"another"' } })),

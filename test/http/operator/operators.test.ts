@@ -64,6 +64,7 @@ describe('GET /runtime/explain', () => {
     expect(runtime.steps.map(({ flag, value, decides }) => [flag, value, decides])).to.deep.equal([
       ['chat-runtime-fallback', false, false],
       ['chat-execution-mode', 'runtime_orchestrator', true],
+      ['chat-runtime-rollout', false, false],
       ['chat-runtime-shadow', false, false],
     ])
 

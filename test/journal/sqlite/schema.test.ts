@@ -15,6 +15,8 @@ describe("the journal's migrations", () => {
       '4ed2926cb3f362ec',
       'c5414b21226bb0f5',
       'f223002857799872',
+      '6978137c4174a45e',
+      'c458f17160afa3c2',
     ])
   })
 })
