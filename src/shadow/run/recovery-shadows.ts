@@ -54,13 +54,15 @@ export interface RecoveryShadowsDeps {
   readonly fence?: FenceGate
   /** Called once a shadow, unless it was given up for the fence; for the judged window alone. */
   record(outcome: Outcome): void
-  /** at a time; what is chosen beyond is dropped, never queued */
+  /** at a time while the runtime answers; what is chosen beyond is dropped, never queued */
   readonly maxConcurrent?: number
 }
 
 /** Whatever the percentage, the first turn in so many ms is taken: a quiet installation must come back too. */
 const AT_LEAST_EVERY_MS = 10_000
 const MAX_CONCURRENT = 4
+/** further ones within one `firstContentMs` while all wait for their first content: the runtime may answer new ones again */
+const FURTHER = 12
 /** ms for what runs to be given up, the cancel included */
 const STOP_MS = 900
 
@@ -69,6 +71,9 @@ export function createRecoveryShadows(deps: RecoveryShadowsDeps): RecoveryShadow
 }
 
 interface Running {
+  readonly startedAt: number
+  /** ms its turn would have waited for the first content */
+  readonly firstContentMs: number
   readonly execution: Execution
   readonly ended: Promise<void>
 }
@@ -78,6 +83,8 @@ class Shadows implements RecoveryShadows {
   readonly #turnstile = new Turnstile()
   readonly #maxConcurrent: number
   #lastStartedAt = Number.NEGATIVE_INFINITY
+  /** one that started then was answered: those before it that still wait hang, and hold no place */
+  #answeredAt = Number.NEGATIVE_INFINITY
   #stopped = false
   #started = 0
   #dropped = 0
@@ -97,8 +104,7 @@ class Shadows implements RecoveryShadows {
     if (this.#stopped || turn.shadow === true) return
     try {
       if (!this.#chosen() || !this.deps.allowed(turn.caller)) return
-      const isFull = this.#running.size >= this.#maxConcurrent
-      if (isFull || this.deps.fence?.mayPass(turn, limits) === false) this.#dropped += 1
+      if (this.#isFull() || this.deps.fence?.mayPass(turn, limits) === false) this.#dropped += 1
       else this.#start(shadowTurn(turn, this.deps.ids), limits)
     } catch (thrown) {
       this.#broke(thrown)
@@ -127,8 +133,26 @@ class Shadows implements RecoveryShadows {
     return random() * 100 < settings().percent
   }
 
+  /**
+   * A runtime that hung keeps what it was sent until the deadline, also when it answers again. So one more may start now and then while
+   * all wait, each with its full time, and once one is answered the hanging ones count no more.
+   */
+  #isFull(): boolean {
+    if (this.#running.size >= 2 * this.#maxConcurrent + FURTHER) return true
+    const holding = [...this.#running].filter(
+      ({ execution, startedAt }) => execution.committed || startedAt >= this.#answeredAt,
+    )
+    if (holding.length < this.#maxConcurrent) return false
+    const now = this.deps.clock.monotonic()
+    return holding.some(
+      ({ execution, firstContentMs }) =>
+        execution.committed || now - this.#lastStartedAt < firstContentMs / FURTHER,
+    )
+  }
+
   #start(turn: Turn, limits: ExecutionLimits): void {
     const { runtime, clock, logger } = this.deps
+    const startedAt = clock.monotonic()
     const after: Promise<void>[] = []
     const span = guarded(logger, 'traces', () => startShadowSpan('recovery shadow', turn, runtime.mode))
     const execution = new Execution(runtime, turn, limits, runtimeAllowance(limits), {
@@ -137,16 +161,17 @@ class Shadows implements RecoveryShadows {
       ...(span === undefined ? {} : { watch: () => spanWatch(span) }),
       record: (outcome) => {
         if (span !== undefined) guarded(logger, 'traces', () => endExecutionSpan(span, outcome))
+        if (outcome.result === 'ok') this.#answeredAt = Math.max(this.#answeredAt, startedAt)
         this.#record(outcome, turn)
       },
       after: (task) => void after.push(task),
     })
-    this.#lastStartedAt = clock.monotonic()
+    this.#lastStartedAt = startedAt
     this.#started += 1
     const ended = readToEnd(execution, after, this.#turnstile).then(() => {
       this.#running.delete(running)
     })
-    const running = { execution, ended }
+    const running = { startedAt, firstContentMs: limits.firstContentMs, execution, ended }
     this.#running.add(running)
   }
 
