@@ -95,7 +95,7 @@ export function createService(
     return { url }
   }
 
-  /** No longer ready, and otherwise as before, until whoever sends requests has noticed. */
+  /** No longer ready, and otherwise as before, until load balancers have noticed. */
   async function lameDuck(): Promise<void> {
     state = 'leaving'
     if (config.lameduckMs > 0)

@@ -1,11 +1,11 @@
 import { errorCode } from './errors.js'
 
-/** No file descriptor, port or memory left: this machine's lack, whoever was to be reached. */
+/** No file descriptor, port or memory left: this machine's fault, whatever server was called. */
 const OWN = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM'])
 /** A name that is not resolved: perhaps unknown, perhaps the resolver is away. */
 const DNS = /^(?:ENOTFOUND$|EAI_)/
 
-/** The system's code of a fault that says nothing about whoever was to be reached. */
+/** The system's code of a fault that says nothing about the server that was called. */
 export function localFaultOf(error: unknown): string | undefined {
   const code = errorCode(error)
   return code !== undefined && OWN.has(code) ? code : undefined

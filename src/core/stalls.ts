@@ -32,7 +32,7 @@ export function watchStalls(clock: Clock, onStall: (ms: number) => void = () => 
     })
   }
   return {
-    // Whoever asks first after a stall may come before our own look.
+    // The first question after a stall may come before our own check.
     totalMs: (now) => total + lateMs(now),
     start() {
       if (timer === undefined) arm()

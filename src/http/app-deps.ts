@@ -23,7 +23,7 @@ export interface EdgeMetrics extends TurnMetrics {
 }
 
 /**
- * Where the process is in its life; `ready` and `leaving` take new turns. `leaving`: told to stop, and whoever sends it
+ * Where the process is in its life; `ready` and `leaving` take new turns. `leaving`: told to stop, and the load balancer that sends it
  * requests has not noticed yet that it is no longer ready.
  */
 export interface Lifecycle {

@@ -89,7 +89,7 @@ export type Notice = Transition | FlagEditRecord | RolloutChangeRecord
 
 /** A notification that its receiver has not acknowledged. */
 export interface PendingNotification {
-  /** the same for the same notice, whoever sends it */
+  /** the same for the same notice, from whichever replica it is sent */
   readonly id: string
   readonly notice: Notice
 }

@@ -14,7 +14,7 @@ export type AttemptResult =
   | { readonly kind: 'again'; readonly why: string; readonly retryAfterMs: number }
   | { readonly kind: 'refused'; readonly why: string }
 
-/** ms; whoever asks for more patience is asked again anyway */
+/** ms; a receiver that asks for a longer pause is asked again after this anyway */
 const MAX_RETRY_AFTER_MS = 60_000
 /** Feishu's code of a bot that is told too much at once; it comes with status 200 or 400 */
 const FEISHU_TOO_FREQUENT = 11_232

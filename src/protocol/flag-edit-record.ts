@@ -59,7 +59,7 @@ export const flagEditEvent = (record: FlagEditRecord): FlagEditEvent => ({
 export const isFlagEdit = <T extends object>(notice: T | FlagEditRecord): notice is FlagEditRecord =>
   'changes' in notice
 
-/** The same for the same edit, whoever tells of it and whenever. */
+/** The same for the same edit, from each replica at any time. */
 export const flagEditId = ({ replica, at, toContent }: FlagEditRecord): string =>
   [replica, 'flags', at, toContent.slice(0, 12)].join('/')
 

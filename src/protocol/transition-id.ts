@@ -1,5 +1,5 @@
 /**
- * One change of the override, whoever tells of it and whenever: replica, revision, instant (wall ms) and kind. By this a
+ * One change of the override, the same from each replica at any time: replica, revision, instant (wall ms) and kind. By this a
  * notification that comes twice is known.
  */
 export const transitionId = (transition: {

@@ -51,7 +51,7 @@ export function transitionKind(facts: TransitionFacts): TransitionKind {
   }
 }
 
-/** Whoever acts by hand may say why; what ends by itself has nobody's words. */
+/** An operator may give a reason; what ends automatically has none. */
 function ownWords(facts: TransitionFacts): string | undefined {
   const kind = transitionKind(facts)
   const byHand = kind === 'triggered' || kind === 'hand_edit' || kind === 'reset'

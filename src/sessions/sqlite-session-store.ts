@@ -346,7 +346,7 @@ class SqliteSessionStore implements DurableSessionStore {
       try {
         this.#watch.seeAll(this.#statements.allRunning(), this.#clock.monotonic())
       } catch {
-        // Told by whoever needs the store; what was seen before still counts.
+        // The next caller that needs the store reports it; what was seen before still counts.
       }
       this.#look = this.#lookAround()
     })

@@ -20,7 +20,7 @@ export interface Reservation extends SeenReservation {
   readonly releasing: boolean
 }
 
-/** A session and whoever holds it. */
+/** A session and the turn that holds it. */
 export interface OwnedSession extends SessionRecord {
   readonly running: Reservation | undefined
 }
@@ -131,7 +131,7 @@ export class SessionStatements {
     this.#insertSession.run(sessionId, owner.orgId, owner.userId, agentId, now)
   }
 
-  /** Whoever owns it. */
+  /** Its owner. */
   hasSession(sessionId: string): boolean {
     return this.#session.get(sessionId) !== undefined
   }
@@ -147,7 +147,7 @@ export class SessionStatements {
     return { messageId, sessionId, seq: Number(row?.[0]) }
   }
 
-  /** The turn holds its session from now on, whoever held it before. */
+  /** The turn holds its session from now on, even if another turn held it before. */
   reserve(sessionId: string, messageId: string, replica: string, reservedUntil: number): void {
     this.#reserve.run(sessionId, messageId, replica, reservedUntil)
   }
@@ -165,13 +165,13 @@ export class SessionStatements {
     }
   }
 
-  /** Whoever holds the session, be the reservation over or not. */
+  /** The turn that holds the session, even if its reservation has expired. */
   running(sessionId: string): Reservation | undefined {
     const row = this.#running.get(sessionId)
     return row && reservationOf(...row)
   }
 
-  /** Whoever holds any session. */
+  /** The turns that hold a session. */
   allRunning(): Reservation[] {
     return this.#allRunning.all().map((row) => reservationOf(...row))
   }

@@ -89,7 +89,7 @@ export function noAnswer(action: StoreAction, path: string, deadlineMs: number):
   return { code: 'ETIMEDOUT', message }
 }
 
-/** `holder` is what is known of who has the lock. */
+/** `holder` is what is known about the lock's owner. */
 export function lockTimeout(path: string, holder: string, waitedMs: number): FlagStoreFault {
   const message = `cannot write: ${path} was held by ${holder} for ${waitedMs} ms; it is broken by itself when that process is gone or nothing changes in it for 10 s (lock_timeout)`
   return { code: 'lock_timeout', message }

@@ -28,9 +28,9 @@ export interface DecidedTurn {
 }
 
 /**
- * Asks the flags and the fallback where the turn goes, and the direct LLM for a place where it goes there. Whoever calls it gives
+ * Asks the flags and the fallback where the turn goes and, if it goes to the direct LLM, takes a place there. The caller gives
  * the place back.
- * @throws TurnRefused `llm_overloaded` where the direct LLM has neither a place nor room in its queue
+ * @throws TurnRefused `llm_overloaded` if the direct LLM has neither a place nor room in its queue
  */
 export async function decideTurn(
   request: TurnRequest,

@@ -24,7 +24,7 @@ function sqliteCode(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
-/** The fault of an opening in words for whoever starts the service. */
+/** The fault of an opening in words for the operator who starts the service. */
 export function openError(path: string, error: unknown, waitedMs: number): SqliteOpenError {
   if (error instanceof SqliteOpenError) return error
   const code = sqliteCode(error)

@@ -47,7 +47,7 @@ const OPEN_PAUSE_MS = 10
 
 /**
  * ms a call may block the event loop for a lock held elsewhere. Others hold it for one short transaction (below 0.1 ms,
- * a few ms where it copies the log back); whoever is unlucky is tried again asynchronously (busy-queue.ts).
+ * a few ms where it copies the log back); work that meets a lock is tried again asynchronously (busy-queue.ts).
  */
 const BUSY_TIMEOUT_MS = 5
 

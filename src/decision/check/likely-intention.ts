@@ -45,7 +45,7 @@ function wholeNumber(value: unknown, expected: string): string | undefined {
   return expected === 'int' && typeof value === 'number' ? String(Math.round(value)) : undefined
 }
 
-/** Rates are shares of 1: whoever writes more thinks of percents. */
+/** Rates are shares of 1: a larger number is probably meant as a percentage. */
 function shareOf(value: unknown): string | undefined {
   return typeof value === 'number' && value <= 100 ? `${value / 100} for ${value} %` : undefined
 }

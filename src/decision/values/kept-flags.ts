@@ -59,7 +59,7 @@ export class KeptFlags {
     return this.#core === undefined ? 'nothing' : 'kept'
   }
 
-  /** While they are in effect: a fault for whoever looks at the status. */
+  /** While they are in effect: a fault that the status shows. */
   fault(where: string, isSourceKnown: boolean): FaultFound[] {
     if (this.origin(isSourceKnown) !== 'kept' || this.#at === undefined) return []
     const at = new Date(this.#at).toISOString()

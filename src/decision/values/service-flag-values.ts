@@ -13,9 +13,9 @@ import type { AnswerContext } from './turn-flag-values.js'
 import { createValueParser, type Parsed } from './value-parser.js'
 
 /**
- * Makes the service's own flags from what OpenFeature answered. Guardrails and policy as a turn's: the value; where it is
- * refused or nobody answered, the last known good one; then the code default. The override is never one remembered:
- * whoever asks wants to see what was written come back.
+ * Makes the service's own flags from OpenFeature's answers. Guardrails and policy work like a turn's flags: the value; if it is
+ * refused or there is no answer, the last known good value; then the code default. The override is never a remembered one,
+ * because its reader wants to see that a write came back.
  */
 export class ServiceFlagValues {
   readonly #parseGuardrails: (raw: unknown) => Parsed<Guardrails>

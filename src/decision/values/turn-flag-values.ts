@@ -34,8 +34,8 @@ export interface AnswerContext {
 }
 
 /**
- * Makes a turn's flags from what OpenFeature answered: the value; where it is refused or nobody answered, the last known
- * good one of the session, of its org, of anybody; then the code default.
+ * Makes a turn's flags from OpenFeature's answers: the value; if it is refused or there is no answer, the last known good
+ * value of the session, of its org, of any session; then the code default.
  */
 export class TurnFlagValues {
   readonly #memory = new LastKnownGood()

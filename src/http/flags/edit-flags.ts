@@ -55,7 +55,7 @@ export async function planEdit(edit: FlagEdit, matches: Matches, deps: Editing):
 }
 
 interface Making extends Editing {
-  /** Called as soon as it is in the file, whoever still waits. */
+  /** Called as soon as the edit is in the file, even if the client no longer waits. */
   onWritten(plan: PlannedEdit, flags: readonly string[]): void
 }
 

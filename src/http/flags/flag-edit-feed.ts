@@ -2,7 +2,7 @@ import type { FlagEditRecord } from '../../protocol/flag-edit-record.js'
 
 type Listener = (edit: FlagEditRecord, flags: readonly string[]) => void
 
-/** Edits of the operators' file that were made through this replica, on their way to whoever looks. */
+/** Edits of the operators' file that were made through this replica, for all who watch. */
 export interface FlagEditFeed {
   /** @param flags keys that have another value by it */
   tell(edit: FlagEditRecord, flags: readonly string[]): void

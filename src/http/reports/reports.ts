@@ -5,7 +5,7 @@ import { retryLater } from '../edge/problems.js'
 /** long reads of the journal at a time, and those that wait for one: each takes from 0.1 s up to some seconds */
 const RUNNING = 2
 const WAITING = 8
-/** ms: whoever waits longer had better ask again */
+/** ms; a client that waits longer should ask again */
 const WAIT_MS = 10_000
 /** s */
 const RETRY_AFTER = 1

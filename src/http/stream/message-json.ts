@@ -4,7 +4,7 @@ import type { MessageBody } from '../../protocol/events.js'
 const LINE_ENDS = /[\u0085\u2028\u2029]/
 const EACH_LINE_END = /[\u0085\u2028\u2029]/g
 
-/** JSON text for one line of an event stream, whoever reads the lines. */
+/** JSON text for one line of an event stream, the same for every reader. */
 export function oneLine(json: string): string {
   return LINE_ENDS.test(json) ? json.replace(EACH_LINE_END, escaped) : json
 }

@@ -50,7 +50,7 @@ export function openSseStream(ctx: Context, options: SseStreamOptions): SseStrea
     heartbeatMs,
     slowReaderMs,
     onReaderLost: (why) => options.onReaderLost(why),
-    // Whoever lost its reader is given up in a moment.
+    // A turn that lost its reader is aborted in a moment.
     onRelief: () => {
       if (channel.open) onRelief()
     },

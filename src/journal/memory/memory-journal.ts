@@ -109,7 +109,7 @@ class MemoryJournal implements Journal {
     return this.#dropped
   }
 
-  /** Nothing outlives this process, and whoever sends them has them. */
+  /** Nothing outlives this process, and the sender still has them. */
   readonly notifications: PendingNotifications = {
     keep: noticeId,
     acknowledge: () => undefined,

@@ -33,7 +33,7 @@ export const TABLES = [
   'rollout_changes',
 ] as const satisfies Table[]
 
-/** a change, whoever tells of it */
+/** one change, from whichever replica reports it */
 const SAME_CHANGE = 'revision = ? AND replica = ? AND at = ?'
 
 /** The SQL of the journal, but that of the spans (span-pages.ts). */

@@ -361,7 +361,7 @@ class SqliteJournal implements Journal {
     return this.#reads.once(claim)
   }
 
-  /** Whoever comes next takes them over at once. */
+  /** The next process takes them over immediately. */
   #freeNotifications(): void {
     try {
       this.#database.transaction(() => this.#outbox.free())
@@ -392,7 +392,7 @@ class SqliteJournal implements Journal {
     yield* this.#reads.lists((after: Position | undefined) => pages.page(filter, after))
   }
 
-  /** Whoever asks sees what this process did before. */
+  /** The caller sees everything this process did before. */
   async #catchUp(): Promise<void> {
     if (!this.#closed) await this.#writer.flush()
   }

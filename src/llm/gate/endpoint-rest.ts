@@ -67,7 +67,7 @@ export function afterFailure(rest: Rest, { now, probe, retryAfterMs = 0 }: Faile
   return resting(now, rest.asked ? FIRST_REST_MS : Math.min(rest.lengthMs * 2, LONGEST_REST_MS))
 }
 
-/** First content came: whoever rested is back. A row of failures ends only with a whole answer. */
+/** First content came: an endpoint that rested is back. A row of failures ends only with a whole answer. */
 export function afterContent(rest: Rest): Rest {
   return rest.kind === 'working' ? rest : WORKING
 }

@@ -39,7 +39,7 @@ export function newOwner(nonce: string, token: string): LockOwner {
 export const markHeld = (owner: LockOwner): void => void heldHere.add(owner.token)
 export const markFree = (owner: LockOwner): void => void heldHere.delete(owner.token)
 
-/** a lock in which nothing changed for so long is nobody's any more, whoever it names (ms) */
+/** ms; a lock that did not change for so long is abandoned, even if it names a living owner */
 const UNCHANGED_MS = 10_000
 /**
  * Another container of this host's name has a process of our own number: most likely what this container left before its
