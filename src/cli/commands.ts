@@ -48,8 +48,7 @@ async function run(
   around: Surroundings,
   language: Language,
 ): Promise<number> {
-  // Scripts go by the texts of these: a locale alone does not change them.
-  if ('runWords' in command) return command.runWords(withoutLanguage(words), around, languageOf(words, {}))
+  if ('runWords' in command) return command.runWords(withoutLanguage(words), around, language)
   return runSpec(command, words, around, language)
 }
 
@@ -70,7 +69,7 @@ function notACommand(argv: readonly string[], { output }: Surroundings, language
     return 2
   }
   if (verb === '-h' || verb === '--help') {
-    output.out(group === 'llm' && language === 'en' ? LLM_HELP : groupHelp(group, language))
+    output.out(group === 'llm' ? LLM_HELP[language] : groupHelp(group, language))
     return 0
   }
   const all = under.map(({ words }) => `chat-cutover ${words.join(' ')}`).join(', ')

@@ -1,18 +1,16 @@
+import type { Language } from './text/language.js'
+
 export interface DemoFacts {
   readonly url: string
   readonly tokens: { readonly member: string; readonly admin: string }
   readonly org: string
-  readonly sessionId: string
-  /** the events of the demo's own first turn, as sent */
-  readonly events: string
   /** of flags, conversations and the shell file, as seen from where the demo runs */
   readonly folder: string
   readonly llmUrl: string
   readonly runtimeUrl: string
-  readonly runtimePid: number
 }
 
-/** What another terminal needs, as a file it reads by `.`; the guide, docs/runbook.md and docs/shadow.md go by its names. */
+/** What another terminal needs, as a file it reads by `.`; the command line, docs/runbook.md and docs/shadow.md go by its names. */
 export function demoShell({ url, tokens, folder, llmUrl, runtimeUrl }: DemoFacts): string {
   return `# Made by the demo at each start, for bash and zsh: . ${shellFile(folder)}
 export CHAT_URL=${url} RUNTIME=${runtimeUrl} LLM=${llmUrl} FLAGS=${quoted(folder)}
@@ -25,83 +23,33 @@ JSON='Content-Type: application/json'
 `
 }
 
-/** What the demo prints: each line under a heading can be pasted into another terminal as it is, once that read the shell file. */
-export function demoGuide(facts: DemoFacts): string {
-  const { url, llmUrl, runtimeUrl, folder } = facts
-  const flagsFile = inFolder(folder, 'chat.flagd.json')
-  const start = `curl -sN $CHAT_URL/api/v1/chat/start -H "$MEMBER" -H "$JSON" -d '{"agentId":"assistant","message":"Hello"}'`
-  const session = `$CHAT_URL/api/v1/chat/sessions/${facts.sessionId}`
-  const ask = (path: string, options = ''): string =>
-    `curl -sw '\\n' ${options}"$CHAT_URL/api/v1/runtime/${path}" -H "$ADMIN" -H 'Accept-Language: en'`
-  const faults = `curl -sw '\\n' -X PUT $RUNTIME/_faults -H "$JSON" -d`
-  return `
-The service listens on ${url} (runtime ${runtimeUrl}, LLM ${llmUrl}).
-Org "${facts.org}" is on the runtime, every other one on the direct LLM. A first turn, as a client sees it:
-
-${lastEvents(facts.events)}
-In another terminal (bash or zsh, in this folder) read addresses and tokens first; all lines below go by them:
-  . ${shellFile(folder)}
-
-A turn in a new session, the next one in the session above, its history:
-  ${start}
-  curl -sN ${session} -H "$MEMBER" -H "$JSON" -d '{"message":"And use a tool"}'
-  curl -sw '\\n' ${session} -H "$MEMBER"
-
-What an admin sees: faults of the flags, which mode a caller gets and why; then Prometheus:
-  ${ask('flags')}
-  ${ask(`explain?orgId=${facts.org}&agentId=assistant`)}
-  curl -s $CHAT_URL/metrics
-
-See the mode flip without a restart: run this loop, then edit ${flagsFile}
-and set "defaultVariant": "direct_llm", later "runtime_orchestrator", in chat-execution-mode (null leaves it to the environment):
-  while sleep 1; do ${start} | grep -o '"executionMode":"[a-z_]*"'; done
-
-Take the runtime out by hand for a minute, see a turn go to the direct LLM ("reason":"fallback"), and let it back:
-  ${ask('fallback/trigger', `-d '{"reason":"a drill","ttlSeconds":60}' -H "$JSON" `)}
-  ${start}
-  ${ask('fallback/status')}
-  ${ask('fallback/reset', '-X POST ')}
-  ${ask('fallback/history')}
-
-Make the runtime fail and see the direct LLM answer in the same stream ("failover" in the done event); then repair it:
-  ${faults} '{"status":503}'
-  ${start}
-  ${faults} '{"dropAfterEvents":1}'
-  ${start}
-  ${faults} '{"softFailure":"I encountered an error: Planning failed."}'
-  ${start}
-  ${faults} '{}'
-
-How both did so far, as counted in the last five minutes and as kept:
-  ${ask('metrics')}
-  npx chat-cutover baseline
-
-Or kill it: within a second all turns are the direct LLM's, and ${inFolder(folder, 'auto-fallback.flagd.json')} says why:
-  kill ${facts.runtimePid}
-Started again, and with the loop from above running, it gets its sessions back by itself, all of them after some two minutes:
-  node dist/simulator/main.js runtime --port ${new URL(runtimeUrl).port}
-
-More to paste: a share of the sessions on both backends and the report on them in docs/shadow.md, every fault and alert in docs/runbook.md.
-Ctrl-C ends the demo; flags and conversations stay in ${folder} for the next run (npm run demo -- --fresh begins anew).
-`
+/** What the demo prints: where it is, how another terminal finds it, and one thing to try. */
+export function demoGuide({ url, org, folder }: DemoFacts, language: Language): string {
+  const shell = `. ${shellFile(folder)}`
+  const turn = 'npx chat-cutover chat "Use a tool"'
+  const lines: Readonly<Record<Language, readonly string[]>> = {
+    en: [
+      `The service listens on ${url}, with a simulated LLM and runtime; org "${org}" is on the runtime.`,
+      `In another terminal (bash or zsh, in this folder), first: ${shell}`,
+      `Then a turn: ${turn}`,
+      'See what happens, live: npx chat-cutover watch',
+      'More to try: README.md; every fault and alert: docs/runbook.md; both backends compared: docs/shadow.md',
+      `Ctrl-C ends the demo; flags and conversations stay in ${folder} (npm run demo -- --fresh begins anew).`,
+    ],
+    'zh-CN': [
+      `服务地址 ${url}，LLM 与 runtime 为模拟器；组织 "${org}" 使用 runtime。`,
+      `在另一个终端（bash 或 zsh，同一目录）先执行：${shell}`,
+      `然后发送一轮对话：${turn}`,
+      '实时查看运行情况：npx chat-cutover watch',
+      '更多用法见 README.md；各类故障与告警见 docs/runbook.md；两个后端的对比见 docs/shadow.md',
+      `按 Ctrl-C 结束演示；flag 与对话保留在 ${folder}（npm run demo -- --fresh 重新开始）。`,
+    ],
+  }
+  return `\n${lines[language].join('\n')}\n`
 }
-
-const inFolder = (folder: string, file: string): string => (folder === '.' ? file : `${folder}/${file}`)
 
 /** With a slash in it: `.` looks for a bare name in the PATH. */
 const shellFile = (folder: string): string => quoted(`${folder}/env`)
 
 const quoted = (text: string): string =>
   /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
-
-const SHOWN_EVENTS = 4
-
-/** The end of a stream is what matters: the last few events, the terminal one among them. */
-function lastEvents(stream: string): string {
-  const events = stream.split('\n\n').filter((event) => event.startsWith('event:'))
-  const cut = events.length > SHOWN_EVENTS ? '  ...\n' : ''
-  return `${cut}${events
-    .slice(-SHOWN_EVENTS)
-    .map((event) => `  ${event.replaceAll('\n', '\n  ')}\n`)
-    .join('\n')}`
-}

@@ -19,9 +19,11 @@ import { bounded } from '../core/bounded.js'
 import { systemClock } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
 import { type DemoFacts, demoGuide, demoShell } from './demo-guide.js'
+import { type Language, sayIn, type Text } from './text/language.js'
 import { type Output, processOutput } from './text/output.js'
 
-const HELP = `chat-cutover demo: the whole service on this machine, with simulated LLM and runtime. No key, no daemon, no Docker.
+const HELP: Text = {
+  en: `chat-cutover demo: the whole service on this machine, with simulated LLM and runtime. No key, no daemon, no Docker.
 
 Usage: chat-cutover demo [options]
 
@@ -31,10 +33,25 @@ Options:
   --port P       the service's port (default 3001, or a free one when that is taken); 0 takes a free one
   -h, --help     this text
 
-Prints lines to paste into another terminal, where \`. DIR/env\` sets what they need. Ctrl-C ends everything.
+In another terminal \`. DIR/env\` sets addresses and tokens for every command. Ctrl-C ends everything.
 
 Exit code: 0 ended, 1 could not start, 2 wrong usage.
-`
+`,
+  'zh-CN': `chat-cutover demo：在本机运行整套服务，LLM 与 runtime 为模拟器。不需要密钥、守护进程或 Docker。
+
+用法：chat-cutover demo [选项]
+
+选项：
+  --data DIR     flag 文件、对话、密钥与 DIR/env 所在目录（默认 data/demo），重启后保留
+  --fresh        先清除上次演示留在 DIR 中的内容
+  --port P       服务端口（默认 3001，被占用时取空闲端口）；0 表示取空闲端口
+  -h, --help     本说明
+
+在另一个终端执行 \`. DIR/env\`，即为所有命令设置地址与令牌。按 Ctrl-C 结束全部进程。
+
+退出码（Exit code: 0 / 1 / 2）：0 已结束，1 无法启动，2 用法错误。
+`,
+}
 
 const DIST = fileURLToPath(new URL('..', import.meta.url))
 const SHIPPED_FLAGS = fileURLToPath(new URL('../../flags', import.meta.url))
@@ -53,13 +70,23 @@ interface Child {
 }
 
 /** Starts simulators and service as processes of their own and prints what to paste. Resolves when all have ended. */
-export async function runDemo(argv: readonly string[], output: Output = processOutput): Promise<number> {
-  const options = demoOptions(argv, output)
+export async function runDemo(
+  argv: readonly string[],
+  output: Output = processOutput,
+  language: Language = 'en',
+): Promise<number> {
+  const t = sayIn(language)
+  const options = demoOptions(argv, output, language)
   if (typeof options === 'number') return options
   const { data } = options
   const running = await runningDemo(data)
   if (running !== undefined) {
-    output.err(`A demo runs on ${data} already, at ${running}: end that one first, or give another --data\n`)
+    output.err(
+      t(
+        `A demo runs on ${data} already, at ${running}: end that one first, or give another --data\n`,
+        `${data} 上已有演示在运行（${running}）：请先结束它，或用 --data 指定其他目录\n`,
+      ),
+    )
     return 1
   }
   if (options.fresh) emptyData(data)
@@ -79,23 +106,20 @@ export async function runDemo(argv: readonly string[], output: Output = processO
     const service = await startService(options, secret, llm.url, runtime.url)
     children.push(service)
     const tokens = { member: await token(secret, 'member'), admin: await token(secret, 'admin') }
-    const first = await firstTurn(service.url, tokens.member)
+    await firstTurn(service.url, tokens.member)
     const facts: DemoFacts = {
       url: service.url,
       tokens,
       org: DEMO_ORG,
-      sessionId: first.sessionId,
-      events: first.events,
       folder: relative(process.cwd(), data) || '.',
       llmUrl: llm.url,
       runtimeUrl: runtime.url,
-      runtimePid: runtime.process.pid ?? 0,
     }
     writeFileSync(join(data, SHELL_FILE), demoShell(facts), { mode: 0o600 })
-    output.out(demoGuide(facts))
+    output.out(demoGuide(facts, language))
     await ended(service.process)
   } catch (error) {
-    output.err(`The demo could not start: ${errorText(error)}\n`)
+    output.err(t(`The demo could not start: ${errorText(error)}\n`, `演示无法启动：${errorText(error)}\n`))
     return 1
   } finally {
     stop()
@@ -111,7 +135,8 @@ interface DemoOptions {
 }
 
 /** The options, or the exit code where there is nothing to start. */
-function demoOptions(argv: readonly string[], output: Output): DemoOptions | number {
+function demoOptions(argv: readonly string[], output: Output, language: Language): DemoOptions | number {
+  const t = sayIn(language)
   try {
     const { values } = parseArgs({
       args: [...argv],
@@ -123,14 +148,20 @@ function demoOptions(argv: readonly string[], output: Output): DemoOptions | num
       },
     })
     if (values.help) {
-      output.out(HELP)
+      output.out(HELP[language])
       return 0
     }
     if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > 65_535)
-      throw new Error(`--port must be a number from 0 to 65535, not ${values.port}`)
+      throw new Error(
+        t(
+          `--port must be a number from 0 to 65535, not ${values.port}`,
+          `--port 必须是 0 到 65535 的数字，而不是 ${values.port}`,
+        ),
+      )
     return { data: values.data, fresh: values.fresh, port: Number(values.port) }
   } catch (error) {
-    output.err(`${errorText(error)}\nTry: chat-cutover demo --help\n`)
+    const fault = errorText(error)
+    output.err(`${t(fault, `用法错误：${fault}`)}\n${t('Try: ', '请参阅：')}chat-cutover demo --help\n`)
     return 2
   }
 }
@@ -259,8 +290,8 @@ function ended(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => child.once('exit', () => resolve()))
 }
 
-/** One real turn, so that the guide shows what a client sees and names a session that exists. */
-async function firstTurn(url: string, bearer: string): Promise<{ sessionId: string; events: string }> {
+/** One real turn: what the guide says to try works, and there is a conversation to show. */
+async function firstTurn(url: string, bearer: string): Promise<void> {
   const response = await fetch(`${url}/api/v1/chat/start`, {
     method: 'POST',
     headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
@@ -268,8 +299,5 @@ async function firstTurn(url: string, bearer: string): Promise<{ sessionId: stri
     signal: AbortSignal.timeout(START_TIMEOUT_MS),
   })
   const events = await response.text()
-  const sessionId = response.headers.get('x-chat-session-id')
-  if (!response.ok || sessionId === null)
-    throw new Error(`the first turn failed with ${response.status}: ${events}`)
-  return { sessionId, events }
+  if (!response.ok) throw new Error(`the first turn failed with ${response.status}: ${events}`)
 }

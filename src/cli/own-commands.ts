@@ -23,9 +23,9 @@ export const OWN_COMMANDS: readonly OwnCommand[] = [
       'zh-CN': '在本机运行整套服务，LLM 与 runtime 为模拟器',
     },
     options: ['--data', '--fresh', '--port', '--help'],
-    async runWords(words, { output }) {
+    async runWords(words, { output }, language) {
       const { runDemo } = await import('./demo.js')
-      return runDemo(words, output)
+      return runDemo(words, output, language)
     },
   },
   {
@@ -36,9 +36,9 @@ export const OWN_COMMANDS: readonly OwnCommand[] = [
       'zh-CN': 'flag 文件中守护进程或提供方会拒绝的内容',
     },
     options: ['--override', '--json', '--help'],
-    async runWords(words, { env, output }) {
+    async runWords(words, { env, output }, language) {
       const { runFlagsValidate } = await import('./setup/flags-validate.js')
-      return runFlagsValidate(words, env, output)
+      return runFlagsValidate(words, env, output, language)
     },
   },
   {
@@ -49,9 +49,9 @@ export const OWN_COMMANDS: readonly OwnCommand[] = [
       'zh-CN': 'LLM 端点文件中服务会拒绝的内容',
     },
     options: ['--keys', '--json', '--help'],
-    async runWords(words, { env, output }) {
+    async runWords(words, { env, output }, language) {
       const { runLlmValidate } = await import('./setup/llm-validate.js')
-      return runLlmValidate(words, env, output)
+      return runLlmValidate(words, env, output, language)
     },
   },
   {
@@ -59,9 +59,9 @@ export const OWN_COMMANDS: readonly OwnCommand[] = [
     section: 'check',
     summary: { en: 'the JSON schema of such a file', 'zh-CN': '该文件的 JSON schema' },
     options: ['--help'],
-    async runWords(words, { output }) {
+    async runWords(words, { output }, language) {
       const { runLlmSchema } = await import('./setup/llm-schema.js')
-      return runLlmSchema(words, output)
+      return runLlmSchema(words, output, language)
     },
   },
 ]

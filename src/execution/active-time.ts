@@ -10,9 +10,9 @@ export class ActiveTime {
     this.#origin = this.#running()
   }
 
-  /** ms so far */
+  /** ms so far; never negative, also where a stall of before its beginning is noticed after it */
   get ms(): number {
-    return this.#heldAt ?? this.#running() - this.#origin
+    return this.#heldAt ?? Math.max(0, this.#running() - this.#origin)
   }
 
   get isHeld(): boolean {

@@ -3,20 +3,16 @@ import { askedOf as askedOfBench } from '../../bench/usage.js'
 import { runCommand } from '../../src/cli/commands.js'
 import { askedOf as askedOfChaos } from '../chaos/usage.js'
 
-async function run(argv: readonly string[]) {
+async function run(argv: readonly string[], env: Record<string, string> = {}) {
   const said = { out: '', err: '' }
-  const code = await runCommand(
-    argv,
-    {},
-    {
-      out: (text) => {
-        said.out += text
-      },
-      err: (text) => {
-        said.err += text
-      },
+  const code = await runCommand(argv, env, {
+    out: (text) => {
+      said.out += text
     },
-  )
+    err: (text) => {
+      said.err += text
+    },
+  })
   return { code, ...said }
 }
 
@@ -66,6 +62,29 @@ describe('chat-cutover', () => {
       expect([code, out]).to.deep.equal([2, ''])
       expect(err).to.contain(said)
     })
+
+  for (const words of [['demo'], ['flags', 'validate'], ['llm', 'validate'], ['llm', 'schema']])
+    it(`speaks Chinese where it is asked to, as every other command does: ${words.join(' ')}`, async () => {
+      const asked = await run([...words, '--help', '--lang', 'zh-CN'])
+      const byLocale = await run([...words, '--help'], { LANG: 'zh_CN.UTF-8' })
+      expect(asked).to.deep.equal(byLocale)
+      expect(asked.code).to.equal(0)
+      expect(asked.out).to.contain('用法：chat-cutover ').and.contain('退出码（Exit code: 0')
+      // Options and files are those of the English text.
+      const names = (text: string) => new Set(text.match(/--[a-z]+|CHAT_[A-Z_]+/g))
+      expect(names(asked.out)).to.deep.equal(names((await run([...words, '--help'])).out))
+      const wrong = await run([...words, '--nothing', '--lang', 'zh-CN'])
+      expect([wrong.code, wrong.out]).to.deep.equal([2, ''])
+      expect(wrong.err).to.match(/[\u4e00-\u9fff][\s\S]*\n请参阅：chat-cutover /)
+    })
+
+  it('tells what is wrong in a file in the same form in every language', async () => {
+    const zh = await run(['flags', 'validate', 'package.json', '--lang', 'zh-CN'])
+    expect(zh).to.deep.equal(await run(['flags', 'validate', 'package.json']))
+    expect(zh.out).to.match(/^package\.json:\d+:\d+: error: /)
+    const good = await run(['flags', 'validate', '--lang', 'zh-CN'])
+    expect([good.code, good.out.split('\n')[0]]).to.deep.equal([0, 'flags/chat.flagd.json：没有错误'])
+  })
 
   it('tells its version', async () => {
     expect((await run(['--version'])).out).to.match(/^\d+\.\d+\.\d+\n$/)

@@ -1,4 +1,5 @@
 import { errorText } from '../../core/errors.js'
+import { type Language, sayIn, type Text } from '../text/language.js'
 import type { Output } from '../text/output.js'
 
 /** One thing wrong in a file. */
@@ -28,37 +29,40 @@ export const VALIDATE_OPTIONS = {
 interface Validation<Options> {
   /** as it is typed behind chat-cutover */
   readonly name: string
-  readonly help: string
+  readonly help: Text
   /** @throws where the words are wrong */
   parse(): Options
   /** The files in their order, or what is wrong with the call. */
-  check(options: Options): readonly FileReport[] | string
+  check(options: Options): readonly FileReport[] | Text
 }
 
 /** Checks files and tells what is wrong. @returns the exit code: 0 no errors, 1 errors, 2 wrong usage or an unreadable file */
 export function validate<Options extends { readonly help: boolean; readonly json: boolean }>(
   { name, help, parse, check }: Validation<Options>,
   output: Output,
+  language: Language,
 ): number {
+  const t = sayIn(language)
   const refuse = (fault: string): number => {
-    output.err(`${fault}\nTry: chat-cutover ${name} --help\n`)
+    output.err(`${fault}\n${t('Try: ', '请参阅：')}chat-cutover ${name} --help\n`)
     return 2
   }
   let options: Options
   try {
     options = parse()
   } catch (thrown) {
-    return refuse(errorText(thrown))
+    const fault = errorText(thrown)
+    return refuse(t(fault, `用法错误：${fault}`))
   }
   if (options.help) {
-    output.out(help)
+    output.out(help[language])
     return 0
   }
   const files = check(options)
-  if (typeof files === 'string') return refuse(files)
+  if (!isList(files)) return refuse(files[language])
   const valid = files.every(isValid)
   if (options.json) output.out(`${JSON.stringify({ valid, files }, null, 2)}\n`)
-  else for (const report of files) print(report, output)
+  else for (const report of files) print(report, output, language)
   if (files.some(({ unreadable }) => unreadable !== undefined)) return 2
   return valid ? 0 : 1
 }
@@ -67,13 +71,18 @@ function isValid({ issues, unreadable }: FileReport): boolean {
   return unreadable === undefined && issues.every(({ severity }) => severity !== 'error')
 }
 
-function print(report: FileReport, { out, err }: Output): void {
+const isList = (checked: readonly FileReport[] | Text): checked is readonly FileReport[] =>
+  Array.isArray(checked)
+
+/** `file:line:column: error` is what editors and scripts read: it is the same in every language. */
+function print(report: FileReport, { out, err }: Output, language: Language): void {
+  const t = sayIn(language)
   const { file, issues, unreadable } = report
   if (unreadable !== undefined) {
-    err(`${file}: cannot be read: ${unreadable}\n`)
+    err(t(`${file}: cannot be read: ${unreadable}\n`, `${file}：无法读取：${unreadable}\n`))
     return
   }
   for (const { line, column, path, message, severity } of issues)
     out(`${file}:${line}:${column}: ${severity}: ${path === '' ? '' : `${path}: `}${message}\n`)
-  if (isValid(report)) out(`${file}: good\n`)
+  if (isValid(report)) out(t(`${file}: good\n`, `${file}：没有错误\n`))
 }

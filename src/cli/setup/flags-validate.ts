@@ -4,10 +4,12 @@ import { parseArgs } from 'node:util'
 import { errorCode, errorText } from '../../core/errors.js'
 import { checkFlagDocument } from '../../decision/check/ops-file-check.js'
 import type { FlagFileKind } from '../../decision/flags.js'
+import type { Language, Text } from '../text/language.js'
 import { type Output, processOutput } from '../text/output.js'
 import { type FileReport, VALIDATE_OPTIONS, validate } from './file-reports.js'
 
-const HELP = `Finds what a flagd, its provider or this service would refuse in the flag files, and what they would
+const HELP: Text = {
+  en: `Finds what a flagd, its provider or this service would refuse in the flag files, and what they would
 take otherwise than it is meant.
 
 Usage: chat-cutover flags validate [options] [file...]
@@ -22,7 +24,24 @@ Options:
   -h, --help           this text
 
 Exit code: 0 no errors, 1 errors found, 2 wrong usage or a file that cannot be read.
-`
+`,
+  'zh-CN': `检查 flag 文件：flagd、其提供方或本服务会拒绝的内容，以及它们的理解与本意不同之处。
+
+用法：chat-cutover flags validate [选项] [文件...]
+
+未给出文件时检查 CHAT_FLAGS_FILE（flags/chat.flagd.json）与 CHAT_FALLBACK_FLAGS_FILE
+（flags/auto-fallback.flagd.json）。给出的文件视为运维文件，除非它是已配置的覆盖文件，
+或以 --override 给出。
+
+选项：
+  --override <文件>    由服务写入的文件（回退覆盖）
+  --json               输出一个 JSON 对象，而不是逐行文本
+  -h, --help           本说明
+
+逐行文本中的具体错误为英文。
+退出码（Exit code: 0 / 1 / 2）：0 没有错误，1 有错误，2 用法错误或文件无法读取。
+`,
+}
 
 interface Report extends FileReport {
   readonly kind: FlagFileKind
@@ -33,6 +52,7 @@ export const runFlagsValidate = (
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>> = process.env,
   output: Output = processOutput,
+  language: Language = 'en',
 ): number =>
   validate(
     {
@@ -42,6 +62,7 @@ export const runFlagsValidate = (
       check: (options) => filesToCheck(options, env).map(({ file, kind }) => checkFile(file, kind)),
     },
     output,
+    language,
   )
 
 interface Options {
