@@ -7,6 +7,7 @@ import { t } from '../text/language.js'
 import { ROLLOUT } from '../text/rollout.js'
 import { Edits } from './edits.js'
 import { FlagForm } from './flag-form.js'
+import { Guarded } from './guarded.js'
 
 /** Who gets the runtime: the operators' flags as forms. */
 export function Rollout() {
@@ -30,6 +31,7 @@ export function Rollout() {
           )
         }
       </Loaded>
+      <Guarded />
       <Edits />
     </>
   )

@@ -1,0 +1,238 @@
+import { useEffect, useState } from 'preact/hooks'
+import type { RolloutEntry, RolloutRequest, RolloutView } from '../../protocol/rollout.js'
+import { flagsChange, status } from '../api/live.js'
+import { request } from '../api/request.js'
+import { useResource } from '../api/resource.js'
+import { Confirm } from '../parts/confirm.js'
+import { Loaded, Time } from '../parts/states.js'
+import { FALLBACK } from '../text/fallback.js'
+import { count, duration, names } from '../text/format.js'
+import { GUARDED, ROLLOUT_CHANGE_NAMES, ROLLOUT_STATE_NAMES, WAIT_NAMES } from '../text/guarded.js'
+import { t } from '../text/language.js'
+import { lines } from './form-values.js'
+
+/** ms between two looks while one runs */
+const LOOK_MS = 2000
+
+/** The rollout that the service makes by itself: its stages, where it is, and what people may do. */
+export function Guarded() {
+  const [round, setRound] = useState(0)
+  const rollout = useResource<RolloutView>('/runtime/rollout', [round, flagsChange.value])
+  const history = useResource<RolloutEntry[]>('/runtime/rollout/history?limit=20', [flagsChange.value, round])
+  const isActive = rollout.state === 'ready' && rollout.answer.data.state === 'running'
+  useEffect(() => {
+    if (!isActive) return
+    const timer = setInterval(() => setRound((before) => before + 1), LOOK_MS)
+    return () => clearInterval(timer)
+  }, [isActive, status.value === undefined])
+  return (
+    <section class="card" aria-labelledby="guarded">
+      <h2 id="guarded">{t(GUARDED.title)}</h2>
+      <p class="quiet">{t(GUARDED.lead)}</p>
+      <Loaded resource={rollout}>
+        {(view) => (
+          <>
+            <Now view={view} />
+            <Actions view={view} done={rollout.refresh} />
+          </>
+        )}
+      </Loaded>
+      <details>
+        <summary>{t(GUARDED.history)}</summary>
+        <Loaded resource={history}>{(entries) => <Changes entries={entries} />}</Loaded>
+      </details>
+    </section>
+  )
+}
+
+function Now({ view }: { readonly view: RolloutView }) {
+  const { state, plan, percent, summary, next, verdict, evidence, waitsFor, secondsLeft } = view
+  return (
+    <>
+      {plan !== null && (
+        <ol class="steps">
+          {[0, ...plan.stages].map((stage) => (
+            <li key={stage} class="recovering" aria-current={stage === percent ? 'step' : undefined}>
+              {stage} %
+            </li>
+          ))}
+        </ol>
+      )}
+      <p>
+        <span class={`badge ${state === 'running' ? 'warn' : state === 'finished' ? 'good' : ''}`}>
+          {t(ROLLOUT_STATE_NAMES[state])}
+        </span>{' '}
+        {summary}
+      </p>
+      {next !== null && (
+        <p>
+          {t(GUARDED.finishedNext, { command: '' })} <code>{next}</code>
+        </p>
+      )}
+      {state === 'running' && (
+        <dl class="facts">
+          <div>
+            <dt>{t(GUARDED.verdict)}</dt>
+            <dd>{verdict ?? '–'}</dd>
+          </div>
+          <div>
+            <dt>{t(GUARDED.executions)}</dt>
+            <dd class="figure">{count(evidence.total)}</dd>
+          </div>
+          <div>
+            <dt>{t(GUARDED.errors)}</dt>
+            <dd class="figure">{count(evidence.errors)}</dd>
+          </div>
+          {waitsFor !== null && (
+            <div>
+              <dt>{t(GUARDED.waits)}</dt>
+              <dd>{t(WAIT_NAMES[waitsFor])}</dd>
+            </div>
+          )}
+          {secondsLeft !== null && (
+            <div>
+              <dt>{t(GUARDED.left)}</dt>
+              <dd class="figure">{duration(secondsLeft * 1000)}</dd>
+            </div>
+          )}
+        </dl>
+      )}
+      {view.alerts.map((alert) => (
+        <p class="notice bad" key={alert}>
+          {alert}
+        </p>
+      ))}
+    </>
+  )
+}
+
+type Asked = RolloutRequest | 'abort' | undefined
+
+function Actions({ view, done }: { readonly view: RolloutView; readonly done: () => void }) {
+  const [asked, setAsked] = useState<Asked>(undefined)
+  const { state, percent } = view
+  const post = async (path: string, body: object = {}): Promise<void> => {
+    await request<RolloutView>(`/runtime/rollout${path}`, { method: 'POST', body })
+    done()
+  }
+  const quietly = (path: string): void => void post(path).catch(done)
+  return (
+    <>
+      <div class="actions">
+        {state === 'running' && (
+          <button type="button" onClick={() => quietly('/pause')}>
+            {t(GUARDED.pause)}
+          </button>
+        )}
+        {state === 'paused' && (
+          <button type="button" onClick={() => quietly('/resume')}>
+            {t(GUARDED.resume)}
+          </button>
+        )}
+        {(state === 'running' || state === 'paused' || state === 'finished') && (
+          <button type="button" class="danger" onClick={() => setAsked('abort')}>
+            {t(GUARDED.abort)}
+          </button>
+        )}
+      </div>
+      {(state === 'none' || state === 'ended') && <StartForm ask={setAsked} />}
+      {asked === 'abort' && (
+        <Confirm
+          title={t(GUARDED.abortTitle)}
+          yes={t(GUARDED.abortYes)}
+          danger
+          act={() => post('/abort')}
+          close={() => setAsked(undefined)}
+        >
+          <p>{t(GUARDED.abortEffect, { percent })}</p>
+        </Confirm>
+      )}
+      {typeof asked === 'object' && (
+        <Confirm
+          title={t(GUARDED.startTitle)}
+          yes={t(GUARDED.startYes)}
+          act={() => post('', asked)}
+          close={() => setAsked(undefined)}
+        >
+          <p>{effectOf(asked)}</p>
+        </Confirm>
+      )}
+    </>
+  )
+}
+
+function effectOf({ stages, everyMinutes, orgIds, agentIds }: RolloutRequest): string {
+  const [percent = 0, ...rest] = stages
+  const whom = [...(orgIds ?? []), ...(agentIds ?? [])]
+  return t(GUARDED.startEffect, {
+    whom: whom.length === 0 ? t(FALLBACK.everybody) : names(whom, 20),
+    percent,
+    rest: rest.length === 0 ? t(GUARDED.onlyStage) : rest.map((stage) => `${stage} %`).join(' → '),
+    minutes: everyMinutes,
+  })
+}
+
+function StartForm({ ask }: { readonly ask: (asked: RolloutRequest) => void }) {
+  return (
+    <form
+      class="inline"
+      onSubmit={(event) => {
+        event.preventDefault()
+        ask(requestOf(new FormData(event.currentTarget)))
+      }}
+    >
+      <label>
+        {t(GUARDED.stages)}
+        <input name="stages" required pattern="\s*\d+(\s*,\s*\d+)*\s*" defaultValue="1, 5, 25, 100" />
+      </label>
+      <label>
+        {t(GUARDED.minutes)}
+        <input name="minutes" type="number" min={1} max={10_080} required defaultValue="30" />
+      </label>
+      <label>
+        {t(GUARDED.orgs)}
+        <input name="orgs" spellcheck={false} />
+      </label>
+      <label>
+        {t(GUARDED.agents)}
+        <input name="agents" spellcheck={false} />
+      </label>
+      <label>
+        {t(GUARDED.reason)}
+        <input name="reason" maxLength={500} />
+      </label>
+      <button type="submit">{t(GUARDED.start)}</button>
+    </form>
+  )
+}
+
+function requestOf(form: FormData): RolloutRequest {
+  const text = (name: string): string => String(form.get(name) ?? '').trim()
+  const orgIds = lines(text('orgs'))
+  const agentIds = lines(text('agents'))
+  return {
+    stages: lines(text('stages')).map(Number),
+    everyMinutes: Number(text('minutes')),
+    ...(orgIds.length === 0 ? {} : { orgIds }),
+    ...(agentIds.length === 0 ? {} : { agentIds }),
+    ...(text('reason') === '' ? {} : { reason: text('reason') }),
+  }
+}
+
+function Changes({ entries }: { readonly entries: readonly RolloutEntry[] }) {
+  if (entries.length === 0) return <p class="quiet">{t(GUARDED.historyEmpty)}</p>
+  return (
+    <ol class="timeline">
+      {entries.map(({ id, at, kind, fromPercent, toPercent, reason, userId }) => (
+        <li
+          key={id}
+          class={kind === 'lowered' || kind === 'stopped' ? 'bad' : kind === 'raised' ? 'good' : ''}
+        >
+          <Time at={at} /> <strong>{t(ROLLOUT_CHANGE_NAMES[kind])}</strong> {fromPercent} % → {toPercent} %{' '}
+          {reason}
+          {userId !== null && ` (${userId})`}
+        </li>
+      ))}
+    </ol>
+  )
+}
