@@ -95,6 +95,32 @@ describe('the views of the console', function () {
     expect(ops.values?.shadow.percent).to.equal(7)
   })
 
+  it('start a guarded rollout, pause it, go on and abort it, each after saying what it does', async () => {
+    await rig.call('PATCH', '/runtime/flags', { canaryPercent: 0, mode: null }, { 'if-match': '*' })
+    page = await rig.open('/rollout')
+    await page.fill('input[name=stages]', '5, 50')
+    await page.fill('input[name=minutes]', '10')
+    await page.click('text=Start a rollout…')
+    await page.waitForSelector('dialog[open]')
+    expect(await page.innerText('dialog')).to.include(
+      'the first 5 % of the sessions go to the runtime now, then 50 %',
+    )
+    await page.click('dialog >> button.primary')
+    const guarded = page.locator('section[aria-labelledby=guarded]')
+    await guarded.locator('.badge >> text=running').waitFor()
+    expect(await guarded.locator('[aria-current=step]').innerText()).to.equal('5 %')
+    expect(await seriousFindings(page)).to.deep.equal([])
+    await guarded.locator('text=Pause').click()
+    await guarded.locator('.badge >> text=paused').waitFor()
+    await guarded.locator('button >> text=Resume').click()
+    await guarded.locator('.badge >> text=running').waitFor()
+    await guarded.locator('text=Abort…').click()
+    await page.click('dialog[open] >> button.danger')
+    await guarded.locator('.badge >> text=ended').waitFor()
+    await guarded.locator('summary >> text=Earlier changes').click()
+    await guarded.locator('.timeline >> text=Aborted').waitFor()
+  })
+
   it('say what is wrong in a value, and what the service refuses', async () => {
     page = await rig.open('/rollout')
     await page.click('summary >> text=Guardrails')

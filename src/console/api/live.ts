@@ -7,6 +7,7 @@ import type {
   TransitionEvent,
   WindowMetrics,
 } from '../../protocol/fallback.js'
+import type { RolloutChangeView } from '../../protocol/rollout.js'
 import { RequestError, stream } from './request.js'
 
 /** What the service tells of itself while the page is open: `GET /runtime/events`, with a new stream when one ends. */
@@ -40,6 +41,8 @@ export const status = signal<FallbackStatus | undefined>(undefined)
 export const samples = signal<readonly Sample[]>([])
 /** newest first, since the page was opened */
 export const transitions = signal<readonly TransitionEvent[]>([])
+/** the newest change of the guarded rollout */
+export const rolloutChange = signal<RolloutChangeView | undefined>(undefined)
 /** the newest change of the flags; whoever shows flags asks again when it changes */
 export const flagsChange = signal<FlagsEvent | undefined>(undefined)
 
@@ -62,6 +65,7 @@ export function stopLive(): void {
     samples.value = []
     transitions.value = []
     flagsChange.value = undefined
+    rolloutChange.value = undefined
   })
 }
 
@@ -139,6 +143,9 @@ function take({ event, data }: EventSourceMessage): void {
         0,
         MAX_TRANSITIONS,
       )
+      return
+    case 'rollout':
+      rolloutChange.value = JSON.parse(data) as RolloutChangeView
       return
     case 'flags':
       flagsChange.value = JSON.parse(data) as FlagsEvent

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { RolloutEntry, RolloutRequest, RolloutView } from '../../protocol/rollout.js'
-import { flagsChange, status } from '../api/live.js'
+import { flagsChange, rolloutChange } from '../api/live.js'
 import { request } from '../api/request.js'
 import { useResource } from '../api/resource.js'
 import { Confirm } from '../parts/confirm.js'
@@ -17,14 +17,18 @@ const LOOK_MS = 2000
 /** The rollout that the service makes by itself: its stages, where it is, and what people may do. */
 export function Guarded() {
   const [round, setRound] = useState(0)
-  const rollout = useResource<RolloutView>('/runtime/rollout', [round, flagsChange.value])
-  const history = useResource<RolloutEntry[]>('/runtime/rollout/history?limit=20', [flagsChange.value, round])
+  const rollout = useResource<RolloutView>('/runtime/rollout', [
+    round,
+    rolloutChange.value,
+    flagsChange.value,
+  ])
+  const history = useResource<RolloutEntry[]>('/runtime/rollout/history?limit=20', [rolloutChange.value])
   const isActive = rollout.state === 'ready' && rollout.answer.data.state === 'running'
   useEffect(() => {
     if (!isActive) return
     const timer = setInterval(() => setRound((before) => before + 1), LOOK_MS)
     return () => clearInterval(timer)
-  }, [isActive, status.value === undefined])
+  }, [isActive])
   return (
     <section class="card" aria-labelledby="guarded">
       <h2 id="guarded">{t(GUARDED.title)}</h2>
