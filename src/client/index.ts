@@ -5,6 +5,15 @@ export type { DoneEvent, MessageBody } from '../protocol/events.js'
 export type { SessionListView } from '../protocol/session-list.js'
 export { type ChatClient, type ChatTurn, createChatClient, type TurnOptions } from './chat-client.js'
 export type { ChatClientOptions, Fetch } from './connection.js'
+export {
+  type AnswerEntry,
+  type Conversation,
+  type ConversationAction,
+  type ConversationEntry,
+  EMPTY_CONVERSATION,
+  type PlanStep,
+  reduceConversation,
+} from './conversation.js'
 export { type ChatError, isRecoverable, type Known, type Result } from './errors.js'
 export type { Answer, ChatEvent, ChatMessage, StreamPlace } from './events.js'
 export { type ReadOptions, readEvents, StreamSilent } from './read-events.js'

@@ -76,6 +76,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   service: ['app', 'config', 'core', 'http', 'listening', 'parts', 'shutdown-steps', 'turn'],
   main: ['config', 'core', 'process-exit', 'service'],
   client: ['protocol'],
+  react: ['client', 'protocol'],
   cli: ['core', 'decision', 'llm', 'protocol'],
   console: ['client', 'protocol'],
   simulator: ['core', 'protocol'],

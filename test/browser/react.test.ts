@@ -1,0 +1,148 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect } from 'chai'
+import type { Browser, Page } from 'playwright-core'
+import { launchBrowser } from '../support/browser.js'
+import { bundled } from '../support/client-bundle.js'
+import { bearer, type Edge, startEdge } from '../support/edge.js'
+import { aborted, scripted, text } from '../support/scripted-backend.js'
+import { until } from '../support/until.js'
+
+/** A page that shows all there is of a conversation; its address has the session to go on with. */
+const PAGE_CODE = `
+import { createElement as h, StrictMode, useMemo, useState } from 'react'
+import { createRoot } from 'react-dom/client'
+import { createChatClient } from './src/client/index.ts'
+import { useChatCutover } from './src/react/index.ts'
+
+const given = new URLSearchParams(location.hash.slice(1))
+function Chat() {
+  const client = useMemo(
+    () => createChatClient({ baseUrl: given.get('url'), token: given.get('token'), language: 'en' }),
+    [],
+  )
+  const [loadError, setLoadError] = useState('')
+  const chat = useChatCutover({
+    client,
+    agentId: 'assistant',
+    sessionId: given.get('session') ?? undefined,
+    onLoadFailed: (error) => setLoadError(error.kind),
+  })
+  const lines = chat.entries.map((entry) =>
+    entry.role === 'user' ? 'user: ' + entry.content : entry.status + ': ' + entry.content,
+  )
+  return h('main', null,
+    h('pre', { id: 'lines' }, lines.join('\\n')),
+    h('i', { id: 'session' }, chat.sessionId ?? ''),
+    h('b', { id: 'busy' }, String(chat.busy)),
+    h('u', { id: 'error' }, loadError),
+    h('button', { id: 'hi', onClick: () => chat.send('Hi') }),
+    h('button', { id: 'ever', onClick: () => chat.send('for ever') }),
+    h('button', { id: 'stop', onClick: chat.stop }),
+    h('button', { id: 'clear', onClick: chat.clear }),
+  )
+}
+function App() {
+  const [shown, setShown] = useState(true)
+  return h('div', null, shown ? h(Chat) : null, h('button', { id: 'leave', onClick: () => setShown(false) }))
+}
+createRoot(document.getElementById('app')).render(h(StrictMode, null, h(App)))
+`
+
+describe('the React hook in a browser', function () {
+  this.timeout(60_000)
+  let code = ''
+  const pages = createServer(({ url }, response) => {
+    response.setHeader('content-type', url === '/page.js' ? 'text/javascript' : 'text/html')
+    response.end(
+      url === '/page.js'
+        ? code
+        : '<!doctype html><title>a page</title><div id="app"></div><script type="module" src="/page.js"></script>',
+    )
+  })
+  let origin = ''
+  let browser: Browser | undefined
+  let page: Page
+  let edge: Edge
+
+  before(async function () {
+    browser = await launchBrowser()
+    // There is no browser: launchBrowser has printed so.
+    if (browser === undefined) return this.skip()
+    code = await bundled(PAGE_CODE)
+    pages.listen(0, '127.0.0.1')
+    await once(pages, 'listening')
+    origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`
+    const slow = scripted('direct_llm', async function* (turn, call) {
+      call.onConnected()
+      yield [text('Hello ')]
+      yield [text('there')]
+      if (turn.message === 'for ever') await aborted(call.signal)
+    })
+    edge = await startEdge({ corsOrigins: [origin], backends: { direct_llm: slow } })
+  })
+  after(async () => {
+    await browser?.close()
+    if (browser === undefined) return
+    pages.close()
+    await edge.close()
+  })
+
+  async function show(session?: string): Promise<void> {
+    const token = (await bearer()).replace('Bearer ', '')
+    const given = new URLSearchParams({ url: edge.url, token, ...(session === undefined ? {} : { session }) })
+    page = (await browser?.newPage()) ?? page
+    await page.goto(`${origin}/#${given}`)
+    await page.waitForSelector('#lines', { state: 'attached' })
+  }
+  const shown = async (id: string): Promise<string> => (await page.locator(`#${id}`).textContent()) ?? ''
+  const waitFor = (lines: string): Promise<void> =>
+    until(`the page to show ${lines}`, async () => (await shown('lines')) === lines)
+
+  it('shows a conversation turn by turn, and goes on with its session', async () => {
+    await show()
+    await page.click('#hi')
+    await waitFor('user: Hi\nanswered: Hello there')
+    const session = await shown('session')
+    await page.click('#hi')
+    await waitFor('user: Hi\nanswered: Hello there\nuser: Hi\nanswered: Hello there')
+    expect(await shown('session')).to.equal(session)
+    expect(await shown('busy')).to.equal('false')
+    await page.click('#clear')
+    await waitFor('')
+  })
+
+  it('sends one message at a time, and stops it', async () => {
+    await show()
+    await page.click('#ever')
+    await waitFor('user: for ever\nanswering: Hello there')
+    await page.click('#hi')
+    expect(await shown('lines')).to.equal('user: for ever\nanswering: Hello there')
+    await page.click('#stop')
+    await waitFor('user: for ever\nstopped: Hello there')
+  })
+
+  it('gives a turn up when the component goes', async () => {
+    await show()
+    await page.click('#ever')
+    await waitFor('user: for ever\nanswering: Hello there')
+    expect(edge.turns.count).to.equal(1)
+    await page.click('#leave')
+    await until('the turn to be given up', () => edge.turns.count === 0)
+  })
+
+  it('reads the history of the session it is given, or tells why not', async () => {
+    await show()
+    await page.click('#hi')
+    await waitFor('user: Hi\nanswered: Hello there')
+    const session = await shown('session')
+    await show(session)
+    await waitFor('user: Hi\nanswered: Hello there')
+    await page.click('#hi')
+    await waitFor('user: Hi\nanswered: Hello there\nuser: Hi\nanswered: Hello there')
+    expect(await shown('session')).to.equal(session)
+    await show('00000000-0000-4000-8000-000000000000')
+    await until('the refusal', async () => (await shown('error')) === 'refused')
+  })
+})
