@@ -65,7 +65,8 @@ async function once(
 ): Promise<Reached> {
   const head = new AbortController()
   const abort = (): void => head.abort()
-  const timer = setTimeout(abort, options.headMs ?? 30_000)
+  const isLate = (): void => head.abort(new DOMException('no answer in time', 'TimeoutError'))
+  const timer = setTimeout(isLate, options.headMs ?? 30_000)
   // Stays for the body: an abort of the caller closes the connection at once.
   signal.addEventListener('abort', abort, { once: true })
   if (signal.aborted) abort()
@@ -78,8 +79,9 @@ async function once(
     const isPutOff = error.kind === 'refused' && (error.status === 429 || error.status === 503)
     return { ok: false, error, unsent: isPutOff }
   } catch (cause) {
-    const message = head.signal.aborted ? 'no answer in time' : messageOf(cause)
-    const error: ChatError = signal.aborted ? ABORTED : { kind: 'unreachable', message, cause }
+    const error: ChatError = signal.aborted
+      ? ABORTED
+      : { kind: 'unreachable', message: messageOf(cause), cause }
     return { ok: false, error, unsent: neverConnected(cause) }
   } finally {
     clearTimeout(timer)
@@ -113,7 +115,7 @@ async function tokenOf(
   signal: AbortSignal,
 ): Promise<Result<string>> {
   const aborted = new Promise<never>((_, reject) => {
-    const abort = (): void => reject(new Error('no token in time'))
+    const abort = (): void => reject(signal.reason)
     signal.addEventListener('abort', abort)
     if (signal.aborted) abort()
   })

@@ -4,11 +4,14 @@ import type { ErrorEvent, StreamErrorCode } from '../protocol/events.js'
 /** A code that this version knows, or one of a newer service. */
 export type Known<T extends string> = T | (string & {})
 
+export type InterruptionReason = 'broke' | 'ended' | 'silent'
+
 /**
  * Why a call or a turn has no answer, told apart by `kind`.
  * - `turn`: the turn began and failed; `code` says how, `recoverable` whether the same message may work.
  * - `refused`: the service refused the call, and nothing of it was done.
- * - `interrupted`: the stream broke, or nothing came for too long (`silent`). The answer may be in the history all the same.
+ * - `interrupted`: the stream `broke`, `ended` before its last event, or was `silent` for too long. The answer may be in the history all
+ *   the same.
  * - `unreachable`: no answer at all. Whether the service got the call is not known.
  * - `unexpected`: what answered is not this service: a proxy, or a wrong address.
  * - `no_token`: the function that gives the token failed; `cause` is what it threw.
@@ -28,7 +31,7 @@ export type ChatError =
       /** to name to an administrator */
       readonly requestId?: string
     }
-  | { readonly kind: 'interrupted'; readonly message: string; readonly silent: boolean }
+  | { readonly kind: 'interrupted'; readonly message: string; readonly reason: InterruptionReason }
   | { readonly kind: 'unreachable'; readonly message: string; readonly cause: unknown }
   | { readonly kind: 'unexpected'; readonly message: string; readonly status: number }
   | { readonly kind: 'no_token'; readonly message: string; readonly cause: unknown }

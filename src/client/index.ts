@@ -14,7 +14,7 @@ export {
   type PlanStep,
   reduceConversation,
 } from './conversation.js'
-export { type ChatError, isRecoverable, type Known, type Result } from './errors.js'
+export { type ChatError, type InterruptionReason, isRecoverable, type Known, type Result } from './errors.js'
 export type { Answer, ChatEvent, ChatMessage, StreamPlace } from './events.js'
 export { type ReadOptions, readEvents, StreamSilent } from './read-events.js'
 export { MAX_EVENT, type ServerEvent, SseParser } from './sse-parser.js'

@@ -1,6 +1,6 @@
 import type { DoneEvent, ErrorEvent } from '../protocol/events.js'
 import { type Call, type ChatClientOptions, reach } from './connection.js'
-import { ABORTED, type ChatError, isObject, jsonOf, messageOf } from './errors.js'
+import { ABORTED, type ChatError, type InterruptionReason, isObject, jsonOf, messageOf } from './errors.js'
 import type { ChatEvent, ChatMessage, StreamPlace } from './events.js'
 import { readEvents, StreamSilent } from './read-events.js'
 import type { ServerEvent } from './sse-parser.js'
@@ -140,9 +140,9 @@ class RunningTurn {
         yield told
         if (told.type !== 'message') return undefined
       }
-      return this.#interrupted('the stream ended early', false)
+      return this.#interrupted('the stream ended early', 'ended')
     } catch (thrown) {
-      return this.#interrupted(messageOf(thrown), thrown instanceof StreamSilent)
+      return this.#interrupted(messageOf(thrown), thrown instanceof StreamSilent ? 'silent' : 'broke')
     }
   }
 
@@ -151,8 +151,8 @@ class RunningTurn {
     return id === '' || Number(id) > this.#place.lastEventId
   }
 
-  #interrupted(message: string, silent: boolean): Lost {
-    this.#broken = { kind: 'interrupted', message, silent }
+  #interrupted(message: string, reason: InterruptionReason): Lost {
+    this.#broken = { kind: 'interrupted', message, reason }
     return { error: this.#broken, safe: this.#place.resumable }
   }
 

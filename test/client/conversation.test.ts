@@ -76,7 +76,7 @@ describe('a conversation by its events', () => {
   it('tells stopped and failed apart, and takes the next message after either', () => {
     const stopped = reduced(SENT, told({ type: 'done', done: { ...DONE, stopped: true } }))
     expect(answerOf(stopped).status).to.equal('stopped')
-    const error = { kind: 'interrupted', message: 'broke', silent: false } as const
+    const error = { kind: 'interrupted', message: 'broke', reason: 'broke' } as const
     const failed = reduced(SENT, OPEN, told({ type: 'failed', error }))
     expect(answerOf(failed)).to.deep.include({ status: 'failed', error })
     expect(failed.busy).to.equal(false)

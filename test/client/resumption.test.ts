@@ -58,7 +58,7 @@ describe('a stream that breaks', () => {
     })
     const { kinds, last } = await told(chat.start(start))
     expect(kinds).to.deep.equal(['open', 'message', 'failed'])
-    expect(last?.type === 'failed' && last.error).to.include({ kind: 'interrupted', silent: false })
+    expect(last?.type === 'failed' && last.error).to.include({ kind: 'interrupted', reason: 'broke' })
     expect(server.calls).to.have.length(1)
   })
 

@@ -77,7 +77,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   main: ['config', 'core', 'process-exit', 'service'],
   client: ['protocol'],
   react: ['client', 'protocol'],
-  cli: ['core', 'decision', 'llm', 'protocol'],
+  cli: ['client', 'core', 'decision', 'llm', 'protocol'],
   console: ['client', 'protocol'],
   simulator: ['core', 'protocol'],
 }

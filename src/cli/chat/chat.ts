@@ -1,9 +1,7 @@
 import { createInterface } from 'node:readline'
-import { errorText } from '../../core/errors.js'
-import { stopResponseSchema } from '../../protocol/api.js'
+import type { ChatTurn } from '../../client/index.js'
 import { type DoneEvent, doneEventSchema, type ErrorEvent, errorEventSchema } from '../../protocol/events.js'
 import type { CommandSpec, Invocation } from '../command/invocation.js'
-import { eventsOf, type StreamEvent, StreamSilent } from '../service/event-stream.js'
 import { parseKnown } from '../service/loose-parse.js'
 import { CommandError, type ExitCode, Interrupted } from '../text/command-error.js'
 import { duration, modeName } from '../text/format.js'
@@ -103,79 +101,87 @@ async function turnOfMany(
 }
 
 async function turn(message: string, sessionId: string | undefined, invocation: Invocation): Promise<Turn> {
-  const { given, t } = invocation
-  const client = invocation.client()
-  const interrupted = invocation.interrupted()
-  const call =
+  const { chat } = invocation.client()
+  const running =
     sessionId === undefined
-      ? { path: '/chat/start', body: { agentId: given.text('agent') ?? 'assistant', message } }
-      : { path: `/chat/sessions/${encodeURIComponent(sessionId)}`, body: { message } }
-  const over = new AbortController()
-  const leave = (): void => over.abort()
-  interrupted.addEventListener('abort', leave)
-  const response = await client.open({ method: 'POST', ...call }, over.signal)
-  interrupted.removeEventListener('abort', leave)
-  const session = response.headers.get('X-Chat-Session-Id') ?? sessionId
-  const stop = (): void => {
-    // Whatever becomes of the stop: the turn ends at its end, or is left then.
-    const timer = setTimeout(leave, STOP_MS)
-    over.signal.addEventListener('abort', () => clearTimeout(timer))
-    void stopTurn(session, invocation)
-  }
-  if (interrupted.aborted) stop()
-  else interrupted.addEventListener('abort', stop)
+      ? chat.start({ agentId: invocation.given.text('agent') ?? 'assistant', message })
+      : chat.send(sessionId, message)
+  const interruption = stopOnInterrupt(running, invocation)
   try {
-    return { exitCode: await show(response, invocation), sessionId: session }
-  } catch (thrown) {
-    if (interrupted.aborted) throw new Interrupted()
-    const why =
-      thrown instanceof StreamSilent
-        ? t('nothing came for too long', '长时间没有收到数据')
-        : errorText(thrown)
-    throw new CommandError(t(`\nThe stream broke: ${why}`, `\n事件流中断：${why}`), 1)
+    return await show(running, sessionId, interruption.opened, invocation)
   } finally {
-    interrupted.removeEventListener('abort', stop)
-    over.abort()
+    interruption.close()
   }
 }
 
-async function stopTurn(sessionId: string | undefined, invocation: Invocation): Promise<void> {
-  if (sessionId === undefined) return
-  const path = `/chat/sessions/${encodeURIComponent(sessionId)}/stop`
-  try {
-    await invocation.client({ afterInterrupt: true }).ask({ method: 'POST', path }, stopResponseSchema)
-  } catch {
-    // The connection is closed next, which ends the turn too.
-  }
-}
-
-/** Prints the events as they come. @returns the exit code by the terminal event */
-async function show(response: Response, invocation: Invocation): Promise<ExitCode> {
-  const { t, output } = invocation
-  const write = messageText(invocation)
-  for await (const event of eventsOf(response)) {
-    if (invocation.json) invocation.print(`${JSON.stringify(event)}\n`)
-    else if (event.event === 'message') write(event.data)
-    const ended = endOf(event)
-    if (ended === undefined) continue
-    if (ended.kind === 'error') {
-      if (!invocation.json) output.err(`\n${errorLine(ended.data, invocation)}\n`)
-      return 1
+/** Ctrl-C leaves a turn that has not begun, and stops one that has: it may end then, for a while. */
+function stopOnInterrupt(running: ChatTurn, invocation: Invocation) {
+  const interrupted = invocation.interrupted()
+  let session: string | undefined
+  let timer: NodeJS.Timeout | undefined
+  const end = (): void => {
+    if (session === undefined) {
+      running.abort()
+      return
     }
-    if (!invocation.json) invocation.print(`\n${invocation.style.dim(doneLine(ended.data, invocation))}\n`)
-    return invocation.interrupted().aborted ? 130 : 0
+    // Whatever becomes of the stop: the turn ends at its end, or is left then.
+    timer = setTimeout(() => running.abort(), STOP_MS)
+    // Never rejects. Where it fails the connection is closed next, which ends the turn too.
+    void invocation.client({ afterInterrupt: true }).chat.stop(session)
   }
-  throw new Error(t('it ended without an answer', '未返回回答即结束'))
+  if (interrupted.aborted) end()
+  else interrupted.addEventListener('abort', end)
+  return {
+    opened(sessionId: string): void {
+      session = sessionId
+    },
+    close(): void {
+      interrupted.removeEventListener('abort', end)
+      clearTimeout(timer)
+    },
+  }
 }
 
-type End =
-  | { readonly kind: 'done'; readonly data: DoneEvent | undefined }
-  | { readonly kind: 'error'; readonly data: ErrorEvent | undefined }
-
-function endOf({ event, data }: StreamEvent): End | undefined {
-  if (event === 'done') return { kind: 'done', data: parseKnown(doneEventSchema, data) }
-  if (event === 'error') return { kind: 'error', data: parseKnown(errorEventSchema, data) }
-  return undefined
+/** Prints the events as they come. @throws CommandError for a turn that did not begin, or broke */
+async function show(
+  running: ChatTurn,
+  given: string | undefined,
+  opened: (sessionId: string) => void,
+  invocation: Invocation,
+): Promise<Turn> {
+  const { output } = invocation
+  const write = messageText(invocation)
+  const printJson = (event: string, data: unknown): void =>
+    invocation.print(`${JSON.stringify({ event, data })}\n`)
+  let sessionId = given
+  for await (const event of running)
+    switch (event.type) {
+      case 'open':
+        sessionId = event.sessionId === '' ? given : event.sessionId
+        if (sessionId !== undefined) opened(sessionId)
+        break
+      case 'message':
+        if (invocation.json) printJson('message', event.message)
+        else write(event.message)
+        break
+      case 'retry':
+        break
+      case 'done': {
+        const line = doneLine(parseKnown(doneEventSchema, event.done), invocation)
+        if (invocation.json) printJson('done', event.done)
+        else invocation.print(`\n${invocation.style.dim(line)}\n`)
+        return { exitCode: invocation.interrupted().aborted ? 130 : 0, sessionId }
+      }
+      case 'failed': {
+        if (event.error.kind !== 'turn') throw invocation.client().chatFailure(event.error)
+        const { kind: _, ...error } = event.error
+        if (invocation.json) printJson('error', error)
+        else output.err(`\n${errorLine(parseKnown(errorEventSchema, error), invocation)}\n`)
+        return { exitCode: 1, sessionId }
+      }
+    }
+  // The events always end with one of those.
+  throw new Interrupted()
 }
 
 function doneLine(done: DoneEvent | undefined, { t }: Invocation): string {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type ChatClient, type ChatError, createChatClient } from '../../client/index.js'
 import { errorCode, errorText } from '../../core/errors.js'
 import { API_PREFIX } from '../../protocol/api.js'
 import { CommandError, Interrupted, Unreachable } from '../text/command-error.js'
@@ -43,6 +44,9 @@ export interface ServiceClient {
   tell(call: Call): Promise<void>
   /** An event stream whose head has come; it ends when the signal is aborted. */
   open(call: Call, until: AbortSignal): Promise<Response>
+  /** Turns. They throw nothing: `chatFailure` makes an error of how they ended. */
+  readonly chat: ChatClient
+  chatFailure(error: Exclude<ChatError, { kind: 'turn' }>): CommandError
 }
 
 /** As in the protocol, but with codes that only a newer service knows. */
@@ -100,17 +104,55 @@ export function createServiceClient(connection: Connection, options: ClientOptio
         connection,
         t,
       )
-    return new CommandError(
+    return foreign(response.status)
+  }
+
+  const foreign = (status: number): CommandError =>
+    new CommandError(
       t(
-        `What answers at ${url} (status ${response.status}) is not chat-cutover.`,
-        `${url} 的应答者不是 chat-cutover（状态码 ${response.status}）。`,
+        `What answers at ${url} (status ${status}) is not chat-cutover.`,
+        `${url} 的应答者不是 chat-cutover（状态码 ${status}）。`,
       ),
       1,
     )
+
+  const chatFailure: ServiceClient['chatFailure'] = (error) => {
+    switch (error.kind) {
+      case 'refused': {
+        const { retryAfterMs } = error
+        const retryAfter = retryAfterMs === undefined ? null : String(retryAfterMs / 1000)
+        return refusalOf({ ...error, retryAfter }, connection, t)
+      }
+      case 'unexpected':
+        return foreign(error.status)
+      case 'unreachable':
+      case 'no_token':
+        return failure(error.cause)
+      case 'interrupted': {
+        const reasons = {
+          ended: t('it ended without an answer', '未返回回答即结束'),
+          silent: t('nothing came for too long', '长时间没有收到数据'),
+          broke: error.message,
+        }
+        const why = reasons[error.reason]
+        return new CommandError(t(`\nThe stream broke: ${why}`, `\n事件流中断：${why}`), 1)
+      }
+      case 'aborted':
+        return new Interrupted()
+    }
   }
 
   return {
     connection,
+    // Whoever typed the command decides about another try.
+    chat: createChatClient({
+      baseUrl: url,
+      token: connection.token,
+      language: options.language,
+      headMs: options.deadlineMs,
+      retries: 0,
+    }),
+    chatFailure,
     async ask(call, schema) {
       try {
         const response = await send(call, deadline(options))
