@@ -19,6 +19,8 @@ export interface WriteBehindOptions<T> {
   onOver(): void
   /** An entry that can never be written was dropped. */
   onImpossible(error: unknown): void
+  /** Waits so many ms at the end; must keep the process alive meanwhile. Default: a timer of the process. */
+  pause?(ms: number): Promise<void>
 }
 
 interface Waiting<T> {
@@ -85,8 +87,9 @@ export class WriteBehind<T> {
     if (this.#closed) return
     this.#closed = true
     this.#timer?.cancel()
+    const pause = this.#options.pause ?? processPause
     for (const pauseMs of LAST_PAUSES_MS) {
-      await new Promise((resolve) => setTimeout(resolve, pauseMs))
+      await pause(pauseMs)
       while (this.#waiting.length > 0 && this.#round()) await breath()
       if (this.#waiting.length === 0) return
     }
@@ -196,3 +199,5 @@ export class WriteBehind<T> {
 
 /** The event loop's turn between two transactions. */
 const breath = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+const processPause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

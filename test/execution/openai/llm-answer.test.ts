@@ -6,6 +6,7 @@ import { createDirectLlm } from '../../../src/execution/llm/direct-llm.js'
 import { MemoryShare } from '../../../src/execution/parse/memory-share.js'
 import { llmEndpoint } from '../../../src/llm/endpoint.js'
 import { executed } from '../../support/executed.js'
+import { type ManualClock, manualClock } from '../../support/manual-clock.js'
 import { pulledAnswer } from '../../support/pulled.js'
 import { sampleCall, sampleTurn } from '../../support/sample-turn.js'
 import { MAX_FRAME, SseReader } from '../../support/sse-reader.js'
@@ -13,6 +14,22 @@ import { MAX_FRAME, SseReader } from '../../support/sse-reader.js'
 const SSE = { 'content-type': 'text/event-stream' }
 const chunk = (content: string, finish: string | null): string =>
   `data: {"choices":[{"index":0,"delta":{"content":"${content}"},"finish_reason":${JSON.stringify(finish)}}]}\n\n`
+
+/** A second of the clock in each round of the event loop, until stopped. */
+function secondsPass(clock: ManualClock): { stop(): void } {
+  let isOver = false
+  const pass = (): void => {
+    if (isOver) return
+    clock.advance(1_000)
+    setImmediate(pass)
+  }
+  setImmediate(pass)
+  return {
+    stop() {
+      isOver = true
+    },
+  }
+}
 
 describe('an answer of a server that never ends its response', () => {
   let server: Server
@@ -52,14 +69,19 @@ describe('an answer of a server that never ends its response', () => {
       setTimeout(() => response.write(chunk('b', 'stop')), 50)
     })
     const seen: string[] = []
-    const backend = createDirectLlm(llmEndpoint({ baseUrl: url, model: 'm' }))
+    const clock = manualClock()
+    const backend = createDirectLlm(llmEndpoint({ baseUrl: url, model: 'm' }), { clock })
+    let passing: { stop(): void } | undefined
     const call = sampleCall({ onComplete: () => void seen.push('complete') })
     for await (const batch of pulledAnswer(backend, sampleTurn(), call)) {
       seen.push(
         ...batch.map((event: BackendEvent) => (event.type === 'text' ? event.data.content : event.type)),
       )
-      if (seen.at(-1) === 'b') expect(seen).to.deep.equal(['a', 'complete', 'b'])
+      if (seen.at(-1) !== 'b') continue
+      expect(seen).to.deep.equal(['a', 'complete', 'b'])
+      passing = secondsPass(clock)
     }
+    passing?.stop()
     expect(seen).to.deep.equal(['a', 'complete', 'b', 'complete', 'facts'])
     backend.close()
   })
@@ -73,12 +95,17 @@ describe('an answer of a server that never ends its response', () => {
       go = () => response.write(line('b', 'stop'))
     })
     const seen: string[] = []
-    const backend = createDirectLlm(llmEndpoint({ baseUrl: url, model: 'm' }))
+    const clock = manualClock()
+    let passing: { stop(): void } | undefined
+    const backend = createDirectLlm(llmEndpoint({ baseUrl: url, model: 'm' }), { clock })
     for await (const batch of pulledAnswer(backend, sampleTurn(), sampleCall())) {
       seen.push(...batch.map((event) => (event.type === 'text' ? event.data.content : event.type)))
       // Were it read at its end alone, this would never come.
       if (seen.length === 1) go()
+      // It is over a second after its last text.
+      if (seen.length === 2) passing = secondsPass(clock)
     }
+    passing?.stop()
     expect(seen).to.deep.equal(['a', 'b', 'facts'])
     backend.close()
   })

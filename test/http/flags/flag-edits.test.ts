@@ -32,11 +32,19 @@ import {
   overrideDocument,
   saveByRename,
 } from '../../support/flag-files.js'
+import { type ManualClock, manualClock } from '../../support/manual-clock.js'
 import { temporaryDirectory } from '../../support/temporary-directory.js'
 import { until } from '../../support/until.js'
 
 const SHIPPED = readFileSync('flags/chat.flagd.json', 'utf8')
 const TORN = '{\n  "flags": {\n    "chat-execution-mode": {'
+
+/** Nobody tells the edge of the edit, which waits two seconds for that. */
+async function twoSecondsAfter(clock: ManualClock, what: string, holds: () => boolean): Promise<void> {
+  await until(what, holds)
+  await until('the answer to wait', () => clock.pending() > 0)
+  clock.advance(2_000)
+}
 
 describe('PATCH /runtime/flags', () => {
   const directory = temporaryDirectory()
@@ -372,9 +380,12 @@ describe('PATCH /runtime/flags', () => {
 
   it('says so where the change is not in force here in time', async () => {
     writeFileSync(file(), SHIPPED)
-    const edge = await startEdge({ opsFile: opsFile() })
+    const clock = manualClock(Date.now())
+    const edge = await startEdge({ opsFile: opsFile(), clock })
     opened.push(() => edge.close())
-    const answer = await answerOf(await patch(edge, { mode: 'direct_llm' }, '*'))
+    const patched = patch(edge, { mode: 'direct_llm' }, '*')
+    await twoSecondsAfter(clock, 'the edit to be in the file', () => text() !== SHIPPED)
+    const answer = await answerOf(await patched)
     expect(answer.inForce).to.equal(false)
     expect(answer.note).to.include('It is written')
   })
@@ -433,13 +444,16 @@ describe('PATCH /runtime/flags', () => {
       saved = true
       saveByRename(file(), byHand)
     }
-    const edge = await startEdge({ opsFile: opsFile(file(), { faults: { before } }) })
+    const clock = manualClock(Date.now())
+    const edge = await startEdge({ opsFile: opsFile(file(), { faults: { before } }), clock })
     opened.push(() => edge.close())
     const { etag } = await read(edge)
     expect((await patch(edge, { mode: 'direct_llm' }, etag)).status).to.equal(412)
     expect(text()).to.equal(byHand)
     saved = false
-    expect((await patch(edge, { mode: 'direct_llm' }, '*')).status).to.equal(200)
+    const patched = patch(edge, { mode: 'direct_llm' }, '*')
+    await twoSecondsAfter(clock, 'the edit to be in the file', () => text().includes('"direct_llm"'))
+    expect((await patched).status).to.equal(200)
     expect(text()).to.equal(byHand.replace('"defaultVariant": null', '"defaultVariant": "direct_llm"'))
   })
 })

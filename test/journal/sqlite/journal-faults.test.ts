@@ -295,14 +295,13 @@ describe('the SQLite journal', () => {
       expect(await kept.samples('run-1')).to.have.length(995)
     }).timeout(20_000)
 
-    it('ends within about a second and says what it lost', async () => {
+    // For how long it tries: test/journal/sqlite/write-behind.test.ts.
+    it('ends although it cannot write, and says what it lost', async () => {
       const kept = open()
       await holder.lock()
       kept.keepTransition(trip(1))
       kept.keepSample(sample(1))
-      const startedAt = performance.now()
       await kept.close()
-      expect(performance.now() - startedAt).to.be.within(800, 3_000)
       expect(kept.dropped).to.equal(2)
       expect(lines.at(-1)).to.include({ dropped: 2 })
       await holder.unlock()
