@@ -56,14 +56,28 @@ export function readStream(
   })
 }
 
+/** A stream that is left open. */
+export interface OpenedStream {
+  /** it ended, or broke, before anybody closed it */
+  readonly closed: boolean
+  close(): void
+}
+
 /** Opens a stream and leaves it open; resolves with the first content. */
 export function openStream(
   url: string,
   headers: Record<string, string>,
   body: object,
-): Promise<{ close(): void }> {
+): Promise<OpenedStream> {
   const payload = Buffer.from(JSON.stringify(body))
   return new Promise((resolve, reject) => {
+    let closed = false
+    const opened: OpenedStream = {
+      get closed() {
+        return closed
+      },
+      close: () => call.destroy(),
+    }
     const call = request(
       url,
       {
@@ -72,10 +86,14 @@ export function openStream(
         headers: { 'content-type': 'application/json', 'content-length': payload.length, ...headers },
       },
       (response) => {
+        if (response.statusCode !== 200) reject(new Error(`${url} answered ${response.statusCode}`))
         response.on('data', (chunk: Buffer) => {
-          if (chunk.includes(CONTENT)) resolve({ close: () => call.destroy() })
+          if (chunk.includes(CONTENT) || chunk.includes(UPSTREAM_CONTENT)) resolve(opened)
         })
         response.on('error', () => {})
+        response.on('close', () => {
+          closed = true
+        })
       },
     )
     call.on('error', reject)

@@ -55,7 +55,7 @@ export async function benchDecision(report: (text: string) => void): Promise<Row
       'µs',
       median(floor),
       median(ours),
-      1.2,
+      1.1,
     ),
   ]
 }

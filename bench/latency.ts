@@ -1,9 +1,9 @@
 import { createConnections, readStream } from './client.js'
 import { startBare } from './measured-process.js'
 import { startOurs } from './ours.js'
-import { quantile, type Row } from './statistics.js'
+import { quantile, type Row, row } from './statistics.js'
 
-/** Added time to first content at 100 turns a second, over a direct call to the upstream, beside a bare Koa + got relay. */
+/** Added time to first content at 100 turns a second, over a direct call to the upstream, beside the bare Koa + got push relay. */
 const TURNS_PER_SECOND = 100
 const SECONDS = 6
 const ROUNDS = 3
@@ -18,7 +18,7 @@ interface Target {
 
 export async function benchLatency(upstream: string, report: (text: string) => void): Promise<Row[]> {
   const ours = await startOurs(upstream)
-  const relay = await startBare('koa-got.ts', upstream)
+  const relay = await startBare('koa-push.ts', upstream)
   const message = JSON.stringify({ events: 5, everyMs: 10, firstAfterMs: FIRST_AFTER_MS })
   const targets: Target[] = [
     {
@@ -55,36 +55,11 @@ export async function benchLatency(upstream: string, report: (text: string) => v
 function rows(seen: { direct: number[]; relay: number[]; ours: number[] }): Row[] {
   const at = (name: keyof typeof seen, p: number): number => quantile(seen[name], p)
   const added = (name: 'relay' | 'ours', p: number): number => at(name, p) - at('direct', p)
-  const p50 = added('ours', 0.5)
-  const p99Ratio = added('ours', 0.99) / added('relay', 0.99)
+  const beside = 'floor: bare Koa + got, pushed'
   return [
-    {
-      what: 'added to first content, p50 (floor: Koa + got relay)',
-      unit: 'ms',
-      floor: added('relay', 0.5),
-      ours: p50,
-      ratio: p50 / added('relay', 0.5),
-      target: '≤ 2 ms',
-      met: p50 <= 2,
-    },
-    {
-      what: 'added to first content, p99 (floor: Koa + got relay)',
-      unit: 'ms',
-      floor: added('relay', 0.99),
-      ours: added('ours', 0.99),
-      ratio: p99Ratio,
-      target: '≤ 1.5 ×',
-      met: p99Ratio <= 1.5,
-    },
-    {
-      what: 'time to first content, p99 (floor: Koa + got relay)',
-      unit: 'ms',
-      floor: at('relay', 0.99),
-      ours: at('ours', 0.99),
-      ratio: at('ours', 0.99) / at('relay', 0.99),
-      target: '',
-      met: true,
-    },
+    row(`added to first content, p50 (${beside})`, 'ms', added('relay', 0.5), added('ours', 0.5), 1.3),
+    row(`added to first content, p99 (${beside})`, 'ms', added('relay', 0.99), added('ours', 0.99), 1.3),
+    row(`time to first content, p99 (${beside})`, 'ms', at('relay', 0.99), at('ours', 0.99)),
   ]
 }
 

@@ -12,6 +12,7 @@ import type { Row } from './statistics.js'
 import { benchStreams } from './streams.js'
 import { askedOf, type BenchName, USAGE } from './usage.js'
 import { benchWindow } from './window.js'
+import { benchWorkers } from './workers.js'
 
 const BENCHES = {
   relay: benchRelay,
@@ -23,6 +24,7 @@ const BENCHES = {
   report: benchReport,
   endpoints: (_upstream: string, report: (text: string) => void) => benchEndpoints(report),
   similarity: benchSimilarity,
+  workers: benchWorkers,
 } satisfies Record<BenchName, unknown>
 
 /** Nothing to measure where help was asked for, or the wrong thing. */

@@ -11,6 +11,7 @@ export interface Usage {
 /** A process under measurement: it answers its own CPU time and memory over IPC. */
 export interface MeasuredProcess {
   readonly url: string
+  readonly pid: number
   usage(): Promise<Usage>
   /** collects garbage first */
   settled(): Promise<Usage>
@@ -40,6 +41,7 @@ async function start(args: string[], env: NodeJS.ProcessEnv): Promise<MeasuredPr
   }
   return {
     url,
+    pid: child.pid ?? 0,
     usage: () => ask('usage'),
     settled: () => ask('gc'),
     stop: async () => {

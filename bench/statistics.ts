@@ -17,7 +17,9 @@ export interface Row {
   readonly met: boolean
 }
 
-export function row(what: string, unit: string, floor: number, ours: number, most: number): Row {
+/** @param most times the floor; absent: told without a target */
+export function row(what: string, unit: string, floor: number, ours: number, most?: number): Row {
   const ratio = ours / floor
+  if (most === undefined) return { what, unit, floor, ours, ratio, target: '', met: true }
   return { what, unit, floor, ours, ratio, target: `≤ ${most} ×`, met: ratio <= most }
 }

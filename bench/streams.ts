@@ -1,54 +1,90 @@
 import { openStream } from './client.js'
 import { type MeasuredProcess, startBare } from './measured-process.js'
 import { startOurs } from './ours.js'
-import type { Row } from './statistics.js'
+import { type Row, row } from './statistics.js'
 
-/** Memory of 2,000 open streams, KiB each, after a collection. */
+/** Memory of 2,000 open streams, KiB each, after a collection; and 10,000 open at once in one process. */
 const STREAMS = 2000
+const MANY = 10_000
 const BATCH = 100
+const MIB = 1024 * 1024
 
 export async function benchStreams(upstream: string, report: (text: string) => void): Promise<Row[]> {
-  const ours = await startOurs(upstream)
+  const ours = await startOurs(upstream, { CHAT_MAX_STREAMS: String(2 * MANY) })
   const loop = await startBare('floor.ts', 'loop', upstream)
+  const pipe = await startBare('floor.ts', 'pipe', upstream)
+  const headers = { authorization: ours.bearer }
   try {
-    const floorKiB = await kibEach(loop, '/', {})
-    report(`streams: loop ${floorKiB.toFixed(1)} KiB each`)
-    const oursKiB = await kibEach(ours, '/api/v1/chat/start', { authorization: ours.bearer })
-    report(`streams: ours ${oursKiB.toFixed(1)} KiB each`)
+    const kib = async (name: string, process: MeasuredProcess, path: string, sent = {}): Promise<number> => {
+      const each = await kibEach(process, path, sent)
+      report(`streams: ${name} ${each.toFixed(1)} KiB each`)
+      return each
+    }
+    const pipeKiB = await kib('pipe', pipe, '/')
+    const loopKiB = await kib('loop', loop, '/')
+    const oursKiB = await kib('ours', ours, '/api/v1/chat/start', headers)
+    const what = `${STREAMS} open streams: ours /`
     return [
-      {
-        what: `${STREAMS} open streams (floor: parse+map+write loop)`,
-        unit: 'KiB each',
-        floor: floorKiB,
-        ours: oursKiB,
-        ratio: oursKiB / floorKiB,
-        target: '',
-        met: true,
-      },
+      row(`${what} byte pipe`, 'KiB each', pipeKiB, oursKiB, 1.5),
+      row(`${what} parse+map+write loop`, 'KiB each', loopKiB, oursKiB),
+      ...(await manyOpen(ours, pipe, headers, report)),
     ]
   } finally {
-    await Promise.all([ours.stop(), loop.stop()])
+    await Promise.all([ours.stop(), loop.stop(), pipe.stop()])
   }
 }
 
-async function kibEach(
-  process: MeasuredProcess,
-  path: string,
-  headers: Record<string, string>,
-): Promise<number> {
+interface OpenStreams {
+  readonly seen: readonly { closed: boolean; close(): void }[]
+}
+
+/** Opens so many, a batch at a time; each has had its first content. */
+async function open(url: string, headers: Record<string, string>, count: number): Promise<OpenStreams> {
   const body = { agentId: 'assistant', message: JSON.stringify({ events: 1, everyMs: 2000, hold: true }) }
-  const open: { close(): void }[] = []
-  const openMore = async (count: number): Promise<void> => {
-    open.push(
-      ...(await Promise.all(
-        Array.from({ length: count }, () => openStream(`${process.url}${path}`, headers, body)),
-      )),
-    )
-  }
-  await openMore(BATCH)
+  const seen: Awaited<ReturnType<typeof openStream>>[] = []
+  while (seen.length < count)
+    seen.push(...(await Promise.all(Array.from({ length: BATCH }, () => openStream(url, headers, body)))))
+  return { seen }
+}
+
+async function kibEach(process: MeasuredProcess, path: string, headers: Record<string, string>) {
+  const url = `${process.url}${path}`
+  const first = await open(url, headers, BATCH)
   const before = await process.settled()
-  while (open.length < STREAMS + BATCH) await openMore(BATCH)
+  const rest = await open(url, headers, STREAMS)
   const after = await process.settled()
-  for (const stream of open) stream.close()
+  for (const stream of [...first.seen, ...rest.seen]) stream.close()
   return (after.rssBytes - before.rssBytes) / 1024 / STREAMS
+}
+
+/** What is still open once all are, and the memory of the whole process then. */
+async function manyOpen(
+  ours: MeasuredProcess,
+  pipe: MeasuredProcess,
+  headers: Record<string, string>,
+  report: (text: string) => void,
+): Promise<Row[]> {
+  const measure = async (name: string, process: MeasuredProcess, path: string, sent = {}) => {
+    const { seen } = await open(`${process.url}${path}`, sent, MANY)
+    const { rssBytes } = await process.settled()
+    const left = seen.filter((stream) => !stream.closed).length
+    report(`streams: ${name} ${left} of ${MANY} open, ${(rssBytes / MIB).toFixed(0)} MiB in all`)
+    for (const stream of seen) stream.close()
+    return { left, mib: rssBytes / MIB }
+  }
+  const floor = await measure('pipe', pipe, '/')
+  const own = await measure('ours', ours, '/api/v1/chat/start', headers)
+  return [
+    {
+      ...row(
+        `${MANY} streams in one process, still open (floor: byte pipe)`,
+        'streams',
+        floor.left,
+        own.left,
+      ),
+      target: `${MANY}`,
+      met: own.left === MANY,
+    },
+    row(`${MANY} open streams, the whole process (floor: byte pipe)`, 'MiB', floor.mib, own.mib),
+  ]
 }

@@ -22,6 +22,10 @@ export interface Config {
   readonly logLevel: LogLevel
   /** CHAT_REPLICA */
   readonly replica: string
+  /** CHAT_WORKERS: processes behind the port, each a replica of its own */
+  readonly workers: number
+  /** number of this process among them, from 1; not of the environment, and absent where it is the only one */
+  readonly worker?: number
   /** CHAT_READY_WAIT_MS: how long a start waits for flags, signing keys and database before it goes by what was kept of them */
   readonly readyWaitMs: number
   /** CHAT_LAMEDUCK_MS: how long the replica, no longer ready, goes on as before after SIGTERM */
@@ -200,6 +204,7 @@ const environmentSchema = z.object({
   HOST: z.string().default('127.0.0.1'),
   LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
   CHAT_REPLICA: z.string().optional(),
+  CHAT_WORKERS: integer(1, 64).default(1),
   CHAT_READY_WAIT_MS: integer(0, 600_000).default(5_000),
   CHAT_LAMEDUCK_MS: integer(0, 600_000).default(5_000),
   CHAT_DRAIN_MS: integer(0, 3_600_000).default(30_000),
@@ -265,6 +270,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     ...(parsed.success ? [] : parsed.error.issues.map((issue) => describeIssue(issue, given))),
     ...llm.faults,
     ...keyFaults(given),
+    ...(parsed.success ? workerFaults(parsed.data) : []),
     ...tracing.faults,
   ]
   if (!parsed.success || llm.endpoints === undefined || faults.length > 0) throw new ConfigError(faults)
@@ -281,6 +287,12 @@ function describeIssue(issue: z.core.$ZodIssue, given: Record<string, string | u
   if (SECRET_VARIABLES.has(name)) return `${name} ${issue.message}`
   // An address may carry a password: it is for nobody's log.
   return `${name}=${value.replace(/\/\/[^/?#]*@/, '//…@')} ${issue.message}`
+}
+
+/** Workers share conversations and the journal through the file. */
+function workerFaults({ CHAT_WORKERS: workers, CHAT_DATABASE: database }: Environment): string[] {
+  if (workers === 1 || database !== ':memory:') return []
+  return [`CHAT_WORKERS=${workers} needs a file as CHAT_DATABASE: memory is not shared between processes`]
 }
 
 function keyFaults(given: Record<string, string | undefined>): string[] {
@@ -337,6 +349,7 @@ function toConfig(env: Environment, llm: LlmEndpoints): Config {
     host: env.HOST,
     logLevel: env.LOG_LEVEL,
     replica: env.CHAT_REPLICA ?? `${hostname()}-${process.pid}`,
+    workers: env.CHAT_WORKERS,
     readyWaitMs: env.CHAT_READY_WAIT_MS,
     lameduckMs: env.CHAT_LAMEDUCK_MS,
     drainMs: env.CHAT_DRAIN_MS,

@@ -1,9 +1,13 @@
 import { existsSync } from 'node:fs'
 import { ConfigError, loadConfig } from './config.js'
+import { systemClock } from './core/clock.js'
 import { errorText } from './core/errors.js'
 import { createLogger } from './core/logger.js'
 import { killAfter, leave } from './process-exit.js'
 import { createService } from './service.js'
+import { channelToPrimary, workerNumber } from './workers/cluster.js'
+import { runPrimary } from './workers/run-primary.js'
+import { joinSiblings } from './workers/siblings.js'
 
 /** Process edge: environment, signals, exit code. 0 after a clean stop, 1 for a fault, 2 for a wrong environment; `--check` looks at that alone. */
 async function main(): Promise<void> {
@@ -11,8 +15,18 @@ async function main(): Promise<void> {
   const config = loadConfig(process.env)
   // Only whether it could start: nothing is opened.
   if (process.argv.includes('--check')) return
+  const worker = workerNumber()
+  if (config.workers > 1 && worker === undefined) {
+    runPrimary(config)
+    return
+  }
   const logger = createLogger(config.logLevel, { replica: config.replica })
-  const service = createService(config, logger)
+  const siblings =
+    worker === undefined
+      ? undefined
+      : joinSiblings(channelToPrimary(), systemClock, () => stopOnce('primary'))
+  const own = worker === undefined ? config : { ...config, worker }
+  const service = createService(own, logger, systemClock, undefined, siblings)
   let isEnding = false
 
   const end = (code: 0 | 1): void => {
@@ -26,10 +40,17 @@ async function main(): Promise<void> {
       },
     )
   }
-  const stop = (signal: NodeJS.Signals): void => {
+  const stop = (signal: NodeJS.Signals | 'primary'): void => {
     for (const again of ['SIGTERM', 'SIGINT'] as const) process.once(again, () => leave(1, logger)) // a second one does not wait
     logger.info({ signal, lameduckMs: config.lameduckMs, drainMs: config.drainMs }, 'stopping')
     end(0)
+  }
+  /** A signal to the whole group reaches a worker before the primary's word does. */
+  const stopOnce = (signal: 'primary'): void => {
+    if (isEnding) return
+    process.removeListener('SIGTERM', stop)
+    process.removeListener('SIGINT', stop)
+    stop(signal)
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)

@@ -458,6 +458,7 @@ function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
     parts
   const metrics = createServiceMetrics({
     replica: config.replica,
+    ...(config.worker === undefined ? {} : { worker: config.worker }),
     exemplar: activeTrace,
     flagsStatus: () => flags.status(),
     codeDefaults: () => flags.codeDefaults(),

@@ -13,6 +13,7 @@ import { closeServer, listen } from './listening.js'
 import { createParts, type Surroundings } from './parts.js'
 import { type StopStep, stopInStages } from './shutdown-steps.js'
 import { createTurnRegistry } from './turn/turn-registry.js'
+import type { Siblings } from './workers/siblings.js'
 
 /** A running service; `stop` drains as the protocol says and may be called at any time, also more than once. */
 export interface Service {
@@ -39,12 +40,13 @@ const STALL_MS = 1000
 /** ms more for the exit itself */
 const EXIT_MS = 100
 
-/** Starts and stops every part in order; `make` is for tests of parts that fail. */
+/** Starts and stops every part in order; `make` is for tests of parts that fail, `siblings` the other workers behind the port. */
 export function createService(
   config: Config,
   logger: Logger,
   clock: Clock = systemClock,
   make: typeof createParts = createParts,
+  siblings?: Siblings,
 ): Service {
   let state: ReturnType<Lifecycle['state']> = 'starting'
   let starting: Promise<unknown> = Promise.resolve()
@@ -65,7 +67,20 @@ export function createService(
   const turns = createTurnRegistry(clock)
   const lifecycle = { state: () => state, draining: draining.signal }
   const signingKeys = createSigningKeys(config.auth.keys, { clock, logger, kept: parts.kept })
-  const app = createApp({ ...parts, config, turns, clock: deadlines, logger, lifecycle, signingKeys })
+  const metrics =
+    siblings === undefined
+      ? parts.metrics
+      : { ...parts.metrics, exposition: siblings.exposition(parts.metrics.exposition) }
+  const app = createApp({
+    ...parts,
+    metrics,
+    config,
+    turns,
+    clock: deadlines,
+    logger,
+    lifecycle,
+    signingKeys,
+  })
   const server = serve(app.callback())
 
   const assertWanted = (): void => {
@@ -76,7 +91,8 @@ export function createService(
     assertWanted()
     await parts.tracing.start()
     assertWanted()
-    const url = await listen(server, config)
+    // Of several workers one that is not ready yet would be sent its share of the connections.
+    const early = config.worker === undefined ? await listen(server, config) : undefined
     assertWanted()
     stalls.start()
     shadows.start()
@@ -90,6 +106,8 @@ export function createService(
     assertWanted()
     const known = () => ({ flags: flags.origin(), keys: signingKeys.origin() })
     await untilReady(known, config.readyWaitMs, { clock, logger, isOver: () => stopping !== undefined })
+    assertWanted()
+    const url = early ?? (await listen(server, config))
     assertWanted()
     state = 'ready'
     return { url }

@@ -21,6 +21,8 @@ import type { Exemplar } from './times-by-mode.js'
 export interface ServiceMetricsOptions {
   /** value of `chat_replica_info`; elsewhere Prometheus' own `instance` tells the replicas apart */
   readonly replica: string
+  /** label `worker` of every sample, where several workers are scraped as one; absent: no such label */
+  readonly worker?: number
   /** asked at each exposition; absent: no `chat_flags_state` */
   readonly flagsStatus?: () => FlagsStatus
   /** decisions by the code default, by flag, also those with none; asked at each exposition; absent: no `chat_code_default_decisions_total` */
@@ -68,6 +70,7 @@ const FLAGS_STATES: readonly FlagsStatus['state'][] = ['starting', 'ready', 'sta
 
 export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMetrics {
   const registry = createRegistry()
+  if (options.worker !== undefined) registry.setDefaultLabels({ worker: String(options.worker) })
   const exemplar = options.exemplar ?? (() => undefined)
   if (options.processMetrics !== false) collectDefaultMetrics({ register: registry })
   registerReplica(registry, options.replica)
