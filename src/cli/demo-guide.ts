@@ -14,12 +14,9 @@ export interface DemoFacts {
 export function demoShell({ url, tokens, folder, llmUrl, runtimeUrl }: DemoFacts): string {
   return `# Made by the demo at each start, for bash and zsh: . ${shellFile(folder)}
 export CHAT_URL=${url} RUNTIME=${runtimeUrl} LLM=${llmUrl} FLAGS=${quoted(folder)}
-# An admin's and a member's token, good for a week; then headers for curl.
+# An admin's and a member's token, good for a week.
 export CHAT_TOKEN=${tokens.admin}
 export MEMBER_TOKEN=${tokens.member}
-ADMIN="Authorization: Bearer $CHAT_TOKEN"
-MEMBER="Authorization: Bearer $MEMBER_TOKEN"
-JSON='Content-Type: application/json'
 `
 }
 
