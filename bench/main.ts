@@ -10,12 +10,14 @@ import { benchShadow } from './shadow.js'
 import { benchSimilarity } from './similarity.js'
 import type { Row } from './statistics.js'
 import { benchStreams } from './streams.js'
+import { benchTraces } from './traces.js'
 import { askedOf, type BenchName, USAGE } from './usage.js'
 import { benchWindow } from './window.js'
 import { benchWorkers } from './workers.js'
 
 const BENCHES = {
   relay: benchRelay,
+  traces: benchTraces,
   latency: benchLatency,
   decision: (_upstream: string, report: (text: string) => void) => benchDecision(report),
   streams: benchStreams,

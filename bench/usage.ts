@@ -1,6 +1,7 @@
 /** What each bench measures, by its name. */
 export const BENCH_NAMES = {
   relay: 'CPU of an event on its way through us, beside the same without us',
+  traces: 'CPU of a short turn, with spans and without',
   latency: 'what we add to the time to first content',
   decision: 'what the decision of a turn costs',
   streams: 'memory of open streams',

@@ -42,11 +42,15 @@ export class StepLog {
     private readonly listener: CallListener | undefined,
   ) {}
 
-  /** Every batch of an execution that goes to the reader, in order. */
+  /** So many events that are text: they only count. */
+  sawTexts(count: number): void {
+    this.#seen += count
+  }
+
+  /** Every other batch of an execution that goes to the reader, in order. */
   saw(batch: readonly MessageBody[], at: number): void {
     for (const event of batch) {
       this.#seen += 1
-      // Nearly every event.
       if (event.type !== 'text') this.#see(event, at)
     }
   }

@@ -72,7 +72,9 @@ export class TurnRecorder {
 
   /** Every batch that goes to the reader, in order. */
   saw(batch: readonly MessageBody[]): void {
-    if (this.#running === undefined) this.#steps.sawClosing(batch)
+    // Nearly every batch.
+    if (batch.every(isText)) this.#steps.sawTexts(batch.length)
+    else if (this.#running === undefined) this.#steps.sawClosing(batch)
     else this.#steps.saw(batch, this.#now)
   }
 
@@ -154,6 +156,8 @@ export class TurnRecorder {
     return Math.round(this.clock.monotonic() - this.#startedAt)
   }
 }
+
+const isText = ({ type }: MessageBody): boolean => type === 'text'
 
 /** The latest steps and calls make way where the names of a runtime are that long. */
 function boundedJson(trace: TurnTrace): string {
