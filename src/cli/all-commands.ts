@@ -20,6 +20,7 @@ import { replayCommand } from './show/replay.js'
 import { sessionsDeleteCommand, sessionsListCommand, sessionsShowCommand } from './show/sessions.js'
 import { shadowReportCommand } from './show/shadow-report.js'
 import { statusCommand } from './show/status.js'
+import { sessionsTraceCommand } from './show/turn-trace.js'
 import { watchCommand } from './show/watch.js'
 
 /** Every command, in the order of the help. */
@@ -36,6 +37,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   flagsHistoryCommand,
   sessionsListCommand,
   sessionsShowCommand,
+  sessionsTraceCommand,
   shadowReportCommand,
   triggerCommand,
   resetCommand,
