@@ -7,7 +7,6 @@ import { createLoop } from '../core/loop.js'
 import type { Outcome } from '../execution/outcome.js'
 import type { Journal, Transition } from '../journal/journal.js'
 import type { JudgedLog, JudgedWindow, PublicWindows } from '../metrics/windows/windows.js'
-import { isJudged } from '../protocol/execution-results.js'
 import type { FallbackPolicy } from '../protocol/fallback.js'
 import { covers, type ScopeSubject } from '../protocol/fallback-scope.js'
 import type { ExecutionMode } from '../protocol/modes.js'
@@ -16,11 +15,9 @@ import { overrideOfMetadata } from '../store/override/override-document.js'
 import { createOverrideEvaluator } from '../store/override/override-evaluator.js'
 import { renderOverride } from '../store/override/override-rendering.js'
 import type { Evidence, FallbackGuardrails } from './evidence/evidence.js'
-import { evidenceByScope, LONGEST_MS } from './evidence/evidence-by-scope.js'
+import { evidenceByScope } from './evidence/evidence-by-scope.js'
 import type { KeptUsual } from './evidence/kept-usual.js'
-import { judgedExecution, RateChange } from './evidence/rate-change.js'
-import { UsualFailures } from './evidence/usual-failures.js'
-import { breachingRow, recoveryReach, unsettled } from './evidence/verdict.js'
+import { RuntimeExecutions, type Use } from './evidence/runtime-executions.js'
 import type {
   Alert,
   Command,
@@ -167,8 +164,7 @@ class FallbackLoop implements RunningFallback {
   #lastRuntimeTurnAt: number | undefined
   #lastCandidateAt: number
   readonly #scoped = new ScopeIdleTime()
-  readonly #usual = new UsualFailures()
-  readonly #change = new RateChange()
+  readonly #executions: RuntimeExecutions
   #evaluator: ReturnType<typeof createOverrideEvaluator>
   #loopFault: string | undefined
   /** by the probes, when they told last */
@@ -193,6 +189,7 @@ class FallbackLoop implements RunningFallback {
     this.#createdAt = clock.monotonic()
     this.#state = initialState({ replica, owner: this.#owner }, this.#createdAt)
     this.#lastCandidateAt = this.#createdAt
+    this.#executions = new RuntimeExecutions({ clock, judged: deps.judged, keptUsual: deps.keptUsual })
     this.#evaluator = createOverrideEvaluator(this.#state.known)
     this.#reader = new FlagStoreReader(deps.store, clock)
     this.#loss = new RuntimeLoss(deps.logger, clock)
@@ -216,18 +213,13 @@ class FallbackLoop implements RunningFallback {
     this.#forgetFlags = this.deps.flags.onChange(() => void this.#loop.nudge())
     this.#probe.start()
     this.#standby?.start()
-    await Promise.all([this.#loop.start(), this.#loadUsual()])
-  }
-
-  async #loadUsual(): Promise<void> {
-    const usual = await this.deps.keptUsual?.load()
-    if (usual !== undefined) this.#usual.seed(usual)
+    await Promise.all([this.#loop.start(), this.#executions.load()])
   }
 
   async stop(): Promise<void> {
     this.#forgetFlags?.()
     await Promise.all([this.#loop.stop(), this.#probe.stop(), this.#standby?.stop()])
-    this.#keepUsual('now')
+    this.#executions.keep('now')
     await this.#releaseLease()
     await this.deps.store.close()
   }
@@ -279,38 +271,21 @@ class FallbackLoop implements RunningFallback {
   }
 
   #judge(outcome: Outcome): void {
-    const { runtime, direct, log } = this.deps.judged
     if (outcome.mode === 'direct_llm') {
-      direct.record(outcome)
+      this.deps.judged.direct.record(outcome)
       if (outcome.result === 'ok') this.#standby?.answered()
       return
     }
-    runtime.record(outcome)
-    log.record(outcome)
-    this.#recordUsual(outcome)
+    this.#executions.record(outcome, this.#flags.guardrails, this.#use)
   }
 
-  /** A process that knows nothing has nothing to keep: what is kept may be more. */
-  #keepUsual(now?: 'now'): void {
-    const { known } = this.#usual
-    if (known.total > 0) this.deps.keptUsual?.keep(known, now)
-  }
-
-  /** What is usual, while the runtime is in use and in no breach; and whether that changes, while nobody is sent away. */
-  #recordUsual({ result, sessionId = '' }: Outcome): void {
-    if (!isJudged(result)) return
-    const { guardrails } = this.#flags
-    const now = this.deps.clock.monotonic()
-    const execution = judgedExecution(result, sessionId)
-    if (this.#isInUse) this.#change.record(now, execution, this.#usual.known, guardrails)
-    else this.#change.restart()
+  get #use(): Use {
     const { known, isolated, wouldTrip, bothSick } = this.#state
-    if (known.auto.state === 'fallback' || isolated || wouldTrip !== null || bothSick) this.#usual.restart()
-    else this.#usual.record(now, unsettled(guardrails), execution.error, execution.timeout)
-  }
-
-  get #isInUse(): boolean {
-    return this.#state.known.auto.state === 'normal' && !this.#state.isolated
+    const { state } = known.auto
+    return {
+      isInUse: state === 'normal' && !isolated,
+      isUsual: state !== 'fallback' && !isolated && wouldTrip === null && !bothSick,
+    }
   }
 
   maySpareShadow(subject: Subject): boolean {
@@ -413,7 +388,7 @@ class FallbackLoop implements RunningFallback {
       seen = this.#reader.found(found)
     }
     this.#loopFault = undefined
-    this.#keepUsual()
+    this.#executions.keep()
     this.#tellAlerts()
     this.#emit({ kind: 'tick', changed: before !== this.#state })
   }
@@ -453,19 +428,14 @@ class FallbackLoop implements RunningFallback {
   }
 
   #apply(effect: Effect): void {
-    const { clock, judged, windows, journal, logger } = this.deps
+    const { windows, journal, logger } = this.deps
     switch (effect.kind) {
       case 'restart_evidence':
-        judged.runtime.restart(clock.monotonic())
-        judged.log.restart(clock.monotonic(), effect.scope)
-        this.#usual.restart()
-        this.#change.restart()
+        this.#executions.restart(effect.scope)
         return
       case 'reset_health':
         this.#probe.reset()
-        this.#usual.clear()
-        this.#change.restart()
-        this.deps.keptUsual?.keep(this.#usual.known, 'now')
+        this.#executions.forget()
         windows.clear('runtime_orchestrator')
         return
       case 'report':
@@ -545,21 +515,9 @@ class FallbackLoop implements RunningFallback {
   #evidence(guardrails: LoopGuardrails): Evidence {
     const { judged, clock } = this.deps
     const now = clock.monotonic()
-    const windowMs = guardrails.windowSeconds * 1000
-    const fastMs = guardrails.fastWindowSeconds * 1000
     const probe = this.#probe.state()
-    const { known: usual } = this.#usual
-    const changed = this.#isInUse ? this.#change.found : undefined
     const isOld = isOutdated(probe.agoMs, guardrails.probeIntervalMs, guardrails.probeTimeoutMs)
-    const runtime = {
-      slow: judged.runtime.tally(windowMs),
-      fast: judged.runtime.newest(fastMs, 2 * guardrails.minSamples, windowMs),
-      recent: judged.runtime.newest(fastMs, recoveryReach(guardrails), LONGEST_MS),
-      streak: judged.runtime.streak(breachingRow(guardrails, usual)),
-      ...(usual.total === 0 ? {} : { usual }),
-      ...(changed === undefined ? {} : { changed }),
-      ...this.#firstContent(guardrails),
-    }
+    const runtime = this.#executions.windows(guardrails, this.#use)
     const scope = judgedScope(this.#state)
     return {
       at: now,
@@ -574,20 +532,6 @@ class FallbackLoop implements RunningFallback {
       },
       runtimeTurnAgoMs: this.#lastRuntimeTurnAt === undefined ? null : now - this.#lastRuntimeTurnAt,
       quietForMs: now - this.#lastCandidateAt,
-    }
-  }
-
-  #firstContent(guardrails: FallbackGuardrails): Pick<Evidence['runtime'], 'firstContent'> {
-    if (guardrails.firstContentP95Ms === null) return {}
-    const { runtime } = this.deps.judged
-    const windowMs = guardrails.windowSeconds * 1000
-    const fastMs = guardrails.fastWindowSeconds * 1000
-    return {
-      firstContent: {
-        slow: runtime.firstContent(windowMs, 0, windowMs),
-        fast: runtime.firstContent(fastMs, 2 * guardrails.minSamples, windowMs),
-        recent: runtime.firstContent(fastMs, recoveryReach(guardrails), LONGEST_MS),
-      },
     }
   }
 
