@@ -1,8 +1,8 @@
-import { bounded } from '../../core/bounded.js'
 import type { Clock, Timer } from '../../core/clock.js'
-import { errorCode, errorText } from '../../core/errors.js'
+import { errorText } from '../../core/errors.js'
 import { isLocalFaultCode } from '../../core/local-fault.js'
 import type { Logger } from '../../core/logger.js'
+import { answerInTime } from './answer-in-time.js'
 import {
   AT_ONCE_MS,
   afterBurst,
@@ -86,8 +86,6 @@ const SILENT_MS = 100
 const MIN_WAIT_MS = 10
 /** probes under way at once, whatever the size of a burst */
 const MAX_OPEN = 50
-/** ms by which a timer is late only where our own process was held up */
-const HELD_UP_MS = 50
 
 export function createHealthProbe(deps: HealthProbeDeps): HealthProbe {
   return new Probe(deps)
@@ -355,21 +353,9 @@ class Probe implements HealthProbe {
     return [...this.#open].map((round) => this.#giveUp(round))
   }
 
-  /** The answer, or that it is late; ends at once when the round is given up, whatever the request does then. */
-  async #answer({ controller: { signal }, controller }: Round): Promise<HealthAnswer> {
+  #answer({ controller }: Round): Promise<HealthAnswer> {
     const { clock, settings } = this.deps
-    const answered = this.#request(signal).catch((thrown) => ({
-      good: false as const,
-      code: errorCode(thrown) ?? 'failed',
-    }))
-    const givenUp = new Promise<HealthAnswer>((resolve) => {
-      signal.addEventListener('abort', () => resolve(GIVEN_UP), { once: true })
-    })
-    const first = Promise.race([givenUp, answered])
-    const answer = await bounded(first, settings().timeoutMs, clock, scheduleUnlessHeldUp)
-    if (answer !== 'late') return answer
-    controller.abort()
-    return TIMEOUT
+    return answerInTime(this.#request, controller, settings().timeoutMs, clock)
   }
 
   #log(answer: HealthAnswer, now: number): void {
@@ -393,17 +379,3 @@ class Probe implements HealthProbe {
     }
   }
 }
-
-/** A process of ours that stood still has read no answer, and a runtime is not sick for that: as much time again. */
-function scheduleUnlessHeldUp(clock: Clock, ms: number, callback: () => void): Timer {
-  const startedAt = clock.monotonic()
-  let timer = clock.schedule(ms, () => {
-    const lateMs = clock.monotonic() - startedAt - ms
-    if (lateMs > HELD_UP_MS) timer = clock.schedule(Math.min(lateMs, ms), callback)
-    else callback()
-  })
-  return { cancel: () => timer.cancel() }
-}
-
-const TIMEOUT = { good: false, code: 'timeout' } as const
-const GIVEN_UP = { good: false, code: 'given_up' } as const
