@@ -7,10 +7,13 @@ import { build, install, ROOT, run, say } from './lib/prepare.mjs'
 install()
 build()
 say('running the tests ...')
-// No more than two: many tests run servers and children of their own beside their process.
-const parallel = availableParallelism() > 1 ? ['--parallel', '--jobs', '2'] : []
+const given = process.argv.slice(2)
+// No more than two unless asked for (`npm test -- --jobs 3`): many tests run servers and children of their own beside
+// their process.
+const jobs = given.includes('--jobs') ? [] : ['--jobs', '2']
+const parallel = availableParallelism() > 1 ? ['--parallel', ...jobs] : []
 run(
   process.execPath,
-  [join(ROOT, 'node_modules', 'mocha', 'bin', 'mocha.js'), ...parallel, ...process.argv.slice(2)],
+  [join(ROOT, 'node_modules', 'mocha', 'bin', 'mocha.js'), ...parallel, ...given],
   'mocha',
 )

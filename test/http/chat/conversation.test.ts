@@ -10,6 +10,7 @@ import {
 import { dataOf, errorOf } from '../../support/answers.js'
 import { nextTurn, postTurn, readTurn, startTurn } from '../../support/chat-client.js'
 import { bearer, type Edge, startEdge } from '../../support/edge.js'
+import { manualClock } from '../../support/manual-clock.js'
 import { aborted, answering, hanging, scripted, text } from '../../support/scripted-backend.js'
 import { until } from '../../support/until.js'
 
@@ -232,19 +233,36 @@ describe('a conversation', () => {
   })
 
   it('does not wait for ever: 409 when the session is not released in time', async () => {
+    const clock = manualClock(Date.now())
+    const looks: number[] = []
     const edge = await startEdge({
+      clock,
       timing: { releasingMs: 120 },
       sessions: storeWith((inner) => ({
+        holder(sessionId) {
+          looks.push(clock.monotonic())
+          return inner.holder(sessionId)
+        },
         release: () => Promise.resolve(),
         finish: (messageId, end) => inner.finish(messageId, end),
       })),
     })
     const authorization = await bearer()
     const { sessionId } = await startTurn(edge.url, authorization, 'first')
-    const startedAt = performance.now()
-    const second = await postTurn(edge.url, authorization, `sessions/${sessionId}`, { message: 'Hi' })
-    expect(second.status).to.equal(409)
-    expect(performance.now() - startedAt).to.be.at.least(100)
+    let status = 0
+    const second = postTurn(edge.url, authorization, `sessions/${sessionId}`, { message: 'Hi' }).then(
+      (answer) => {
+        status = answer.status
+      },
+    )
+    await until('the answer', () => {
+      clock.advance(10)
+      return status !== 0
+    })
+    await second
+    // from the first look to the last
+    expect((looks.at(-1) ?? 0) - (looks[0] ?? 0)).to.be.within(80, 200)
+    expect(status).to.equal(409)
     await edge.close()
   })
 })

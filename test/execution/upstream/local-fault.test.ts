@@ -13,7 +13,7 @@ const failure = (code: string): ExecutionError => {
 
 describe('a connection that cannot be opened', () => {
   for (const code of ['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM'])
-    it(`for ${code} is our own fault`, () => {
+    it(`for ${code} is a fault of this machine`, () => {
       expect(failure(code)).to.include({ code: 'runtime_unreachable' })
       expect(failure(code).details).to.deep.equal({ localFault: code })
     })
