@@ -17,6 +17,14 @@ import { historyCommand, resetCommand, triggerCommand } from './show/fallback.js
 import { flagsHistoryCommand, flagsShowCommand } from './show/flags-show.js'
 import { metricsCommand } from './show/metrics.js'
 import { replayCommand } from './show/replay.js'
+import {
+  rolloutAbortCommand,
+  rolloutHistoryCommand,
+  rolloutPauseCommand,
+  rolloutResumeCommand,
+  rolloutStartCommand,
+  rolloutStatusCommand,
+} from './show/rollout.js'
 import { sessionsDeleteCommand, sessionsListCommand, sessionsShowCommand } from './show/sessions.js'
 import { shadowReportCommand } from './show/shadow-report.js'
 import { statusCommand } from './show/status.js'
@@ -30,6 +38,8 @@ export const COMMANDS: readonly AnyCommand[] = [
   explainCommand,
   metricsCommand,
   historyCommand,
+  rolloutStatusCommand,
+  rolloutHistoryCommand,
   modeGetCommand,
   orgsListCommand,
   guardrailsGetCommand,
@@ -45,6 +55,10 @@ export const COMMANDS: readonly AnyCommand[] = [
   orgsAddCommand,
   orgsRemoveCommand,
   canarySetCommand,
+  rolloutStartCommand,
+  rolloutPauseCommand,
+  rolloutResumeCommand,
+  rolloutAbortCommand,
   shadowSetCommand,
   guardrailsSetCommand,
   policySetCommand,

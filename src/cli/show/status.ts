@@ -3,6 +3,7 @@ import { type FlagsView, flagsViewSchema } from '../../protocol/flag-edit.js'
 import type { CommandSpec, Invocation } from '../command/invocation.js'
 import { modeName } from '../text/format.js'
 import { printable, table } from '../text/table.js'
+import { rolloutLine, rolloutOf } from './rollout.js'
 import { fallbackLines, metricsTable } from './status-lines.js'
 
 export const statusCommand: CommandSpec = {
@@ -16,19 +17,22 @@ export const statusCommand: CommandSpec = {
   remote: true,
   async run(invocation) {
     const client = invocation.client()
-    const [status, flags, metrics] = await Promise.all([
+    const [status, flags, metrics, rollout] = await Promise.all([
       client.ask({ path: '/runtime/fallback/status' }, fallbackStatusSchema),
       client.ask({ path: '/runtime/flags' }, flagsViewSchema),
       client.ask({ path: '/runtime/metrics' }, metricsSchema),
+      rolloutOf(client),
     ])
     if (invocation.json) {
-      invocation.printJson({ status: status.data, flags: flags.data, metrics: metrics.data })
+      const given = rollout === undefined ? {} : { rollout }
+      invocation.printJson({ status: status.data, flags: flags.data, metrics: metrics.data, ...given })
       return 0
     }
     const { t, style } = invocation
     const rows = [
       [t('Service', '服务'), `${client.connection.url} (${printable(status.data.replica)})`],
       ...fallbackLines(status.data, invocation),
+      ...rolloutLine(rollout, invocation),
       ...flagLines(flags.data, invocation),
     ]
     invocation.print(table(rows.map(([name = '', text = '']) => [style.bold(name), text])))

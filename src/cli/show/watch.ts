@@ -6,13 +6,16 @@ import {
   transitionEventSchema,
   type WindowMetrics,
 } from '../../protocol/fallback.js'
+import { type RolloutView, rolloutChangeSchema } from '../../protocol/rollout.js'
 import type { CommandSpec, Invocation } from '../command/invocation.js'
 import { pause } from '../command/pause.js'
 import { eventsOf, type StreamEvent, StreamSilent } from '../service/event-stream.js'
 import { parseKnown } from '../service/loose-parse.js'
+import type { ServiceClient } from '../service/service-client.js'
 import { CommandError, Refused } from '../text/command-error.js'
 import { duration, moment, percent } from '../text/format.js'
 import { oneLine, table } from '../text/table.js'
+import { rolloutLine, rolloutOf } from './rollout.js'
 import { fallbackLines } from './status-lines.js'
 
 const SHOWN_EVENTS = 6
@@ -42,6 +45,7 @@ export const watchCommand: CommandSpec = {
         const response = await client.open({ path: '/runtime/events' }, until)
         for await (const event of eventsOf(response)) {
           waitMs = FIRST_WAIT_MS
+          if (view.showsRollout && event.event !== 'heartbeat') view.rollout(await rolloutNow(client))
           view.show(event)
         }
         if (!until.aborted) view.note(invocation.t('The service ended the stream.', '服务结束了事件流。'))
@@ -58,6 +62,15 @@ export const watchCommand: CommandSpec = {
   },
 }
 
+/** A line that cannot be drawn now is drawn with the next event. */
+async function rolloutNow(client: ServiceClient): Promise<RolloutView | undefined> {
+  try {
+    return await rolloutOf(client)
+  } catch {
+    return undefined
+  }
+}
+
 function whyBroken(thrown: unknown, { t }: Invocation): string {
   if (thrown instanceof CommandError) return thrown.message
   if (thrown instanceof StreamSilent) return t('Nothing came for too long.', '长时间没有收到数据。')
@@ -65,6 +78,9 @@ function whyBroken(thrown: unknown, { t }: Invocation): string {
 }
 
 interface View {
+  /** asks for the rollout with each event */
+  readonly showsRollout?: true
+  rollout(view: RolloutView | undefined): void
   show(event: StreamEvent): void
   /** about the connection itself */
   note(text: string): void
@@ -76,6 +92,7 @@ function viewOf(invocation: Invocation): View {
     return {
       show: (event) => invocation.print(`${JSON.stringify(event)}\n`),
       note: (text) => invocation.output.err(`${text}\n`),
+      rollout: () => undefined,
       end: () => undefined,
     }
   return invocation.output.columns === undefined ? linesView(invocation) : screenView(invocation)
@@ -90,6 +107,7 @@ function linesView(invocation: Invocation): View {
       if (line !== undefined) invocation.print(`${line}\n`)
     },
     note: (text) => invocation.output.err(`${text}\n`),
+    rollout: () => undefined,
     end: () => undefined,
   }
 }
@@ -99,11 +117,12 @@ function screenView(invocation: Invocation): View {
   const { style, t } = invocation
   const recent: string[] = []
   let latest: MetricsEvent | undefined
+  let rollout: RolloutView | undefined
   let drawn = 0
 
   const draw = (): void => {
     const lines = [
-      ...stateLines(latest, invocation),
+      ...stateLines(latest, rollout, invocation),
       ...recent,
       style.dim(t('Ctrl-C ends it.', '按 Ctrl-C 结束。')),
     ]
@@ -118,6 +137,10 @@ function screenView(invocation: Invocation): View {
   }
 
   return {
+    showsRollout: true,
+    rollout(view) {
+      rollout = view
+    },
     show(event) {
       const metrics = metricsOf(event)
       if (metrics !== undefined) latest = metrics
@@ -135,12 +158,17 @@ function screenView(invocation: Invocation): View {
   }
 }
 
-function stateLines(latest: MetricsEvent | undefined, invocation: Invocation): string[] {
+function stateLines(
+  latest: MetricsEvent | undefined,
+  rollout: RolloutView | undefined,
+  invocation: Invocation,
+): string[] {
   if (latest === undefined) return []
   const { style, t } = invocation
   const rows = [
     [t('As of', '时间'), `${moment(latest.at)} (${oneLine(latest.status.replica)})`],
     ...fallbackLines(latest.status, invocation),
+    ...rolloutLine(rollout, invocation),
     [t('Direct LLM', '直连 LLM'), windowText(latest.direct, invocation)],
     ['Runtime', windowText(latest.runtime, invocation)],
   ].map(([name = '', text = '']) => [style.bold(name), oneLineStyled(text)])
@@ -176,6 +204,11 @@ function eventLine({ event, data }: StreamEvent, { style }: Invocation): string 
     if (transition === undefined) return undefined
     const { at, kind, from, to, reason } = transition
     return `${moment(at)}  transition  ${style.bold(kind)} ${from} → ${to}: ${oneLine(reason)}`
+  }
+  if (event === 'rollout') {
+    const change = parseKnown(rolloutChangeSchema, data)
+    if (change === undefined) return undefined
+    return `${moment(change.at)}  rollout     ${style.bold(change.kind)} ${oneLine(change.reason)}`
   }
   if (event !== 'flags') return undefined
   const change = parseKnown(flagsEventSchema, data)

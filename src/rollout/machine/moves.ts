@@ -43,13 +43,21 @@ function follow(update: StateUpdate, { hold }: Tick): void {
 
 /** ms for which an edit by the API explains what the flags say */
 const EDIT_MS = 600_000
+/** ms in which the replica that took the edit by the API ends it, for it knows whose edit that was */
+const OTHERS_MS = 2000
 
 function endMoot(update: StateUpdate, { opsMode }: Tick): boolean {
   const { progress } = update.base
   const plan = planOf(progress)
-  if (!isMoot(opsMode) || plan === undefined || progress.state === 'ended') return false
+  if (!isMoot(opsMode) || plan === undefined || progress.state === 'ended') {
+    update.set({ mootAt: null })
+    return false
+  }
   const { editor } = update.state
   const isTheirs = editor !== null && update.at.now - editor.at < EDIT_MS
+  const mootAt = update.state.mootAt ?? update.at.now
+  update.set({ mootAt })
+  if (!isTheirs && update.at.now - mootAt < OTHERS_MS) return false
   const isPermanent = opsMode === 'runtime'
   const since = Math.round(update.at.wall)
   update.decide(

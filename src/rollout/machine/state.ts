@@ -35,6 +35,8 @@ export interface RolloutState {
   readonly refused: { readonly detail: string; readonly untilAt: number } | null
   /** who edited the operators' flags by the API most lately */
   readonly editor: { readonly userId: string; readonly at: number } | null
+  /** since when the operators' flag leaves the rollout nothing to do; null: it does not */
+  readonly mootAt: number | null
   /** as judged at the last tick, for whoever looks */
   readonly verdict: StageVerdict | null
   readonly waitsFor: RolloutWait | null
@@ -157,6 +159,7 @@ export function initialRolloutState(self: Self, now: number): RolloutState {
     epoch: null,
     refused: null,
     editor: null,
+    mootAt: null,
     verdict: null,
     waitsFor: null,
   }

@@ -191,6 +191,7 @@ describe('the machine of the rollout', () => {
     b.command({ kind: 'flags_edited', userId: 'boss' })
     expect(world.percent).to.equal(100)
     world.opsMode = 'runtime'
+    a.round()
     b.round()
     a.round()
     expect(b.changes.at(-1)).to.include({ kind: 'made_permanent', userId: 'boss', toPercent: 0 })
@@ -202,7 +203,9 @@ describe('the machine of the rollout', () => {
     startAndReach(5)
     world.opsMode = 'targeting'
     a.round()
-    expect(a.changes.at(-1)).to.include({ kind: 'superseded', from: 'running' })
+    expect(a.percent, 'whoever took the edit goes first').to.equal(5)
+    run(world, [a], 3000, () => TOO_FEW)
+    expect(a.changes.at(-1)).to.include({ kind: 'superseded', from: 'running', userId: null })
   })
 
   it('goes on where it was after a restart', () => {
