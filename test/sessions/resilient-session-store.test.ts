@@ -106,6 +106,19 @@ describe('the session store without its database', () => {
         expect(await database.holder('session-1')).to.equal('nobody')
       })
 
+      it('tells the trace of a turn that waits, to whom it belongs, and writes it when it is back', async () => {
+        fault = broken
+        await store.create(newTurn('m1'), 'agent-1')
+        await store.finish('m1', { ...answered('a'), trace: '{"attempts":[]}' }, true)
+        const trace = { kind: 'trace', json: '{"attempts":[]}' }
+        expect(await store.readTrace('session-1', 'm1', OWNER)).to.deep.equal(trace)
+        expect(await store.readTrace('session-1', 'm1', { orgId: 'acme' })).to.deep.equal(trace)
+        const strangers = await store.readTrace('session-1', 'm1', STRANGER).catch(() => undefined)
+        expect(strangers).to.equal(undefined)
+        await back()
+        expect(await database.readTrace('session-1', 'm1', OWNER)).to.deep.equal(trace)
+      })
+
       it('erases nothing and loses nothing, and brings nothing back that was erased later', async () => {
         await store.create(newTurn('m1'), 'agent-1')
         fault = broken

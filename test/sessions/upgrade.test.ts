@@ -26,6 +26,7 @@ describe('conversations written before an answer told why it ended', () => {
       text: 'b',
       executionMode: 'direct_llm',
       finishReason: 'length',
+      trace: '{}',
     } as const
     await store.finish('m2', end, true)
     const view = await store.read('s', owner)
@@ -33,6 +34,8 @@ describe('conversations written before an answer told why it ended', () => {
       .to.include({ content: 'a', status: 'answered' })
       .and.not.have.property('finishReason')
     expect(view?.messages[3]).to.include({ content: 'b', finishReason: 'length' })
+    expect(await store.readTrace('s', 'm1', owner)).to.deep.equal({ kind: 'none' })
+    expect(await store.readTrace('s', 'm2', owner)).to.deep.equal({ kind: 'trace', json: '{}' })
     await store.close()
   })
 })

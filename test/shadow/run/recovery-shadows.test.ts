@@ -8,6 +8,7 @@ import { capturingLogger } from '../../support/capturing-logger.js'
 import { manualClock } from '../../support/manual-clock.js'
 import { sampleLimits, sampleTurn } from '../../support/sample-turn.js'
 import { aborted, answering, hanging, scripted, text } from '../../support/scripted-backend.js'
+import { spansInMemory } from '../../support/spans.js'
 import { settled } from '../../support/turn-runner.js'
 
 const RUNTIME = 'runtime_orchestrator'
@@ -46,6 +47,28 @@ const failing = (error: Error, ...pieces: string[]) =>
   })
 
 describe('recovery shadows', () => {
+  it('are a trace of their own, linked to the turn of the user', async () => {
+    const { tracing, finished } = spansInMemory()
+    const span = tracing.begin('invoke_agent', {}, { traceparent: '', tracestate: '' })
+    if (span === undefined) throw new Error('nobody traces')
+    const headers: object[] = []
+    const runtime = scripted(RUNTIME, async function* (_turn, call) {
+      headers.push(call.span?.headers ?? {})
+      yield [text('hello')]
+    })
+    const { shadows } = setUp(runtime)
+    shadows.consider(sampleTurn({ span }), sampleLimits)
+    await settled()
+    await shadows.stop()
+    const [shadow] = finished()
+    expect(shadow?.name).to.equal('recovery shadow runtime_orchestrator')
+    expect(shadow?.attributes).to.include({ 'chat.shadow': true, 'chat.outcome': 'ok' })
+    expect(shadow?.links.map(({ context }) => context.spanId)).to.deep.equal([span.ids.span_id])
+    const { traceId, spanId } = shadow?.spanContext() ?? { traceId: '', spanId: '' }
+    expect(traceId).to.not.equal(span.ids.trace_id)
+    expect(headers).to.deep.equal([{ traceparent: `00-${traceId}-${spanId}-01` }])
+  })
+
   it('run the same turn behind the fence', async () => {
     const runtime = answering(RUNTIME, 'hello')
     const { shadows } = setUp(runtime)
