@@ -46,8 +46,7 @@ export const errorBodySchema = z.strictObject({
   error: z.strictObject({
     code: apiErrorCodeSchema,
     message: z.string(),
-    /** one line a field for 400, a fault for 422 */
-    details: z.array(z.string()).optional(),
+    details: z.array(z.string()).optional().describe('One line a field for 400, a fault for 422'),
   }),
 })
 export type ErrorBody = z.infer<typeof errorBodySchema>
@@ -86,12 +85,12 @@ export const sessionSchema = z.strictObject({
       z.strictObject({
         id: z.string(),
         role: z.literal('assistant'),
-        /** also a partial answer; empty while running or where none came */
-        content: z.string(),
+        content: z.string().describe('Also a partial answer; empty while running or where none came'),
         status: turnStatusSchema,
         executionMode: executionModeSchema.optional(),
-        /** why the answer ended, where the backend told it: `length` was cut */
-        finishReason: finishReasonSchema.optional(),
+        finishReason: finishReasonSchema
+          .optional()
+          .describe('Why the answer ended, where the backend told it: `length` was cut'),
         createdAt: z.string(),
       }),
     ]),
@@ -111,8 +110,7 @@ export const readySchema = z.strictObject({
   flags: z.strictObject({
     resolver: z.enum(['file', 'in-process', 'rpc']),
     state: z.enum(['starting', 'ready', 'stale', 'unavailable']),
-    /** how many faults `GET /runtime/flags` lists */
-    faults: z.number().int(),
+    faults: z.number().int().describe('How many faults `GET /runtime/flags` lists'),
   }),
 })
 export type ReadyView = z.infer<typeof readySchema>
@@ -140,8 +138,7 @@ export const explanationSchema = z.strictObject({
       value: z.union([z.string(), z.boolean()]),
       reason: decisionReasonSchema.optional(),
       decides: z.boolean(),
-      /** a sentence in the caller's language */
-      why: z.string(),
+      why: z.string().describe("A sentence in the caller's language"),
     }),
   ),
 })

@@ -24,28 +24,23 @@ export type BaselineCell = z.infer<typeof cellSchema>
 
 export const baselineRowSchema = z.strictObject({
   metric: baselineMetricSchema,
-  /** in the caller's language */
-  name: z.string(),
-  /** met below */
-  target: z.number(),
-  /** the same for people: `< 3 s` */
-  targetText: z.string(),
+  name: z.string().describe("In the caller's language"),
+  target: z.number().describe('Met below'),
+  targetText: z.string().describe('The same for people: `< 3 s`'),
   direct: cellSchema,
   runtime: cellSchema,
 })
 export type BaselineRow = z.infer<typeof baselineRowSchema>
 
 export const baselineSchema = z.strictObject({
-  /** executions that ended in this span: `from` belongs to it, `to` does not */
-  from: instant,
+  from: instant.describe('Executions that ended in this span: `from` belongs to it, `to` does not'),
   to: instant,
-  /** null: all of them */
-  orgId: z.string().nullable(),
-  /** executions behind the numbers */
-  samples: z.strictObject({ direct: count, runtime: count }),
+  orgId: z.string().nullable().describe('null: all of them'),
+  samples: z.strictObject({ direct: count, runtime: count }).describe('Executions behind the numbers'),
   rows: z.array(baselineRowSchema),
-  /** one sentence a mode, in the caller's language */
-  sentences: z.strictObject({ direct: z.string(), runtime: z.string() }),
+  sentences: z
+    .strictObject({ direct: z.string(), runtime: z.string() })
+    .describe("One sentence a mode, in the caller's language"),
 })
 export type BaselineView = z.infer<typeof baselineSchema>
 

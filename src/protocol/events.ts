@@ -13,12 +13,13 @@ const callStatusSchema = z.enum(CALL_STATUSES)
 
 const resultFields = {
   result: z.unknown(),
-  /** the result was too large: what is here is its beginning, as text */
-  truncated: z.literal(true).optional(),
+  truncated: z
+    .literal(true)
+    .optional()
+    .describe('The result was too large: what is here is its beginning, as text'),
   success: z.boolean(),
   error: z.string().optional(),
-  /** ms, as the runtime measured it */
-  duration: z.number().optional(),
+  duration: z.number().optional().describe('ms, as the runtime measured it'),
 }
 
 /** What a `message` event carries: `type` names the Agent2UI kind, `data` its fields. */
@@ -32,8 +33,7 @@ export const messageBodySchema = z.discriminatedUnion('type', [
     type: z.literal('plan'),
     data: z.strictObject({
       steps: z.array(z.strictObject({ id: z.string(), title: z.string(), status: planStepStatusSchema })),
-      /** index into `steps` of the step in work */
-      currentStep: z.number().int(),
+      currentStep: z.number().int().describe('Index into `steps` of the step in work'),
     }),
   }),
   z.object({
@@ -45,8 +45,7 @@ export const messageBodySchema = z.discriminatedUnion('type', [
       tool: z.string().optional(),
       params: z.unknown().optional(),
       result: z.unknown().optional(),
-      /** as of a result */
-      truncated: z.literal(true).optional(),
+      truncated: z.literal(true).optional().describe('As of a result'),
       error: z.string().optional(),
       durationMs: z.number().optional(),
     }),
@@ -91,8 +90,7 @@ export const messageBodySchema = z.discriminatedUnion('type', [
       url: z.string(),
       filename: z.string(),
       mimeType: z.string(),
-      /** bytes */
-      size: z.number().optional(),
+      size: z.number().optional().describe('bytes'),
     }),
   }),
 ])
@@ -125,13 +123,21 @@ export const errorEventSchema = z.strictObject({
     .strictObject({
       phase: executionPhaseSchema.optional(),
       httpStatus: z.number().int().optional(),
-      /** the backend's own error code and trace id, where it sent them */
-      upstreamCode: z.string().optional(),
+      upstreamCode: z
+        .string()
+        .optional()
+        .describe("The backend's own error code and trace id, where it sent them"),
       traceId: z.string().optional(),
-      /** the runtime's failure, when it failed first and the direct LLM failed too */
-      runtime: z.strictObject({ code: executionErrorCodeSchema, phase: executionPhaseSchema }).optional(),
-      /** of the plan step, and `id` of the `message` event of the call, that failed or was at work */
-      stepId: z.string().optional(),
+      runtime: z
+        .strictObject({ code: executionErrorCodeSchema, phase: executionPhaseSchema })
+        .optional()
+        .describe("The runtime's failure, when it failed first and the direct LLM failed too"),
+      stepId: z
+        .string()
+        .optional()
+        .describe(
+          'Of the plan step, and `id` of the `message` event of the call, that failed or was at work',
+        ),
       callId: z.string().optional(),
     })
     .optional(),
@@ -139,20 +145,19 @@ export const errorEventSchema = z.strictObject({
 export type ErrorEvent = z.infer<typeof errorEventSchema>
 
 export const usageSchema = z.strictObject({
-  /** prompt and completion together */
-  tokens: z.number().int(),
-  /** ms from the turn's start to its end */
-  latencyMs: z.number(),
-  /** true if the backend gave no count and ours is a guess from the text */
-  estimated: z.boolean().optional(),
+  tokens: z.number().int().describe('Prompt and completion together'),
+  latencyMs: z.number().describe("ms from the turn's start to its end"),
+  estimated: z
+    .boolean()
+    .optional()
+    .describe('True if the backend gave no count and ours is a guess from the text'),
 })
 
 export const failoverSchema = z.strictObject({
   from: executionModeSchema,
   cause: executionErrorCodeSchema,
   phase: executionPhaseSchema,
-  /** ms from the turn's start to the failover */
-  afterMs: z.number(),
+  afterMs: z.number().describe("ms from the turn's start to the failover"),
 })
 export type Failover = z.infer<typeof failoverSchema>
 
@@ -170,17 +175,22 @@ export const doneEventSchema = z.strictObject({
   decision: decisionSchema,
   failover: failoverSchema.optional(),
   stopped: z.boolean().optional(),
-  /** absent if the backend told none */
-  finishReason: finishReasonSchema.optional(),
-  /** requests sent to backends for this turn: 1 without retry and failover */
-  attempts: z.number().int().optional(),
-  /** the model's context was too small: half of the history was left out */
-  trimmed: z.boolean().optional(),
-  /**
-   * `unavailable`: the database could not be read or written. The answer may have been given without the conversation before
-   * it, and is in the history as soon as the database is back.
-   */
-  history: z.literal('unavailable').optional(),
+  finishReason: finishReasonSchema.optional().describe('Absent if the backend told none'),
+  attempts: z
+    .number()
+    .int()
+    .optional()
+    .describe('Requests sent to backends for this turn: 1 without retry and failover'),
+  trimmed: z
+    .boolean()
+    .optional()
+    .describe("The model's context was too small: half of the history was left out"),
+  history: z
+    .literal('unavailable')
+    .optional()
+    .describe(
+      'The database could not be read or written. The answer may have been given without the conversation before it, and is in the history as soon as the database is back',
+    ),
 })
 export type DoneEvent = z.infer<typeof doneEventSchema>
 

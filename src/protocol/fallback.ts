@@ -41,10 +41,10 @@ export const windowMetricsSchema = z.strictObject({
   errorRate: z.number(),
   timeoutRate: z.number(),
   aborted: count,
-  /** refused by the upstream for what the user sent; in no other figure */
-  rejected: count,
-  /** left by their users before the commit point after `abandonAfterMs`; in no other figure */
-  abandoned: count,
+  rejected: count.describe('Refused by the upstream for what the user sent; in no other figure'),
+  abandoned: count.describe(
+    'Left by their users before the commit point after `abandonAfterMs`; in no other figure',
+  ),
   p50LatencyMs: z.number(),
   p95LatencyMs: z.number(),
   p99LatencyMs: z.number(),
@@ -58,8 +58,7 @@ export const metricsSchema = z.strictObject({
   direct: windowMetricsSchema,
   runtime: windowMetricsSchema,
   fallbackEnabled: z.boolean(),
-  /** `""` when there is no fallback */
-  fallbackReason: z.string(),
+  fallbackReason: z.string().describe('`""` when there is no fallback'),
 })
 export type MetricsView = z.infer<typeof metricsSchema>
 
@@ -74,8 +73,7 @@ export type OrgMetricsView = z.infer<typeof orgMetricsSchema>
 /** For whom the automatic fallback is; null if there is none. */
 const scopeFields = {
   scope: fallbackScopeSchema.nullable(),
-  /** of the orgs or agents; empty if it is for everybody */
-  scopeIds: z.array(z.string()),
+  scopeIds: z.array(z.string()).describe('Of the orgs or agents; empty if it is for everybody'),
 }
 
 /** What trips and transitions are about. `value` and `threshold`: rates 0 to 1, latency and first content in ms, health in failed probes. */
@@ -89,15 +87,11 @@ export const fallbackDataSchema = z.strictObject({
   holdUntil: instant.nullable(),
   trips: count,
   recoveringPercent: z.number().nullable(),
-  /** the override as decided is in the flag store */
-  persisted: z.boolean(),
-  /** ... and was seen again through OpenFeature */
-  propagated: z.boolean(),
-  /** ms from the decision to that; null while it is not seen */
-  propagationMs: z.number().nullable(),
+  persisted: z.boolean().describe('The override as decided is in the flag store'),
+  propagated: z.boolean().describe('It was also seen again through OpenFeature'),
+  propagationMs: z.number().nullable().describe('ms from the decision to that; null while it is not seen'),
   revision: count,
-  /** who wrote that revision */
-  replica: z.string(),
+  replica: z.string().describe('Who wrote that revision'),
 })
 export type FallbackData = z.infer<typeof fallbackDataSchema>
 
@@ -113,28 +107,25 @@ export const fallbackStatusSchema = z.strictObject({
   fallback: fallbackDataSchema,
   manual: z.strictObject({
     scope: manualScopeSchema,
-    /** the orgs of a scoped one; empty too where a person wrote a rule of their own into the file */
-    orgIds: z.array(z.string()),
+    orgIds: z
+      .array(z.string())
+      .describe('The orgs of a scoped one; empty too where a person wrote a rule of their own into the file'),
     reason: z.string(),
     until: instant.nullable(),
   }),
   policy: fallbackPolicySchema,
-  /** policy `observe`: what would have tripped, while it holds; `""` otherwise */
-  wouldTrip: z.string(),
+  wouldTrip: z.string().describe('Policy `observe`: what would have tripped, while it holds; `""` otherwise'),
   probe: z.strictObject({
     healthy: z.boolean().nullable(),
-    /** bad answers in a row */
-    failures: count,
-    /** of the last probe; null before the first */
-    at: instant.nullable(),
+    failures: count.describe('Bad answers in a row'),
+    at: instant.nullable().describe('Of the last probe; null before the first'),
   }),
   lease: z.strictObject({ holder: z.string().nullable(), mine: z.boolean() }),
-  /** this replica alone stays with the direct LLM: it was in breach while others recover */
-  isolated: z.boolean(),
-  /** what an operator has to look at, one sentence each */
-  alerts: z.array(z.string()),
-  /** this process */
-  replica: z.string(),
+  isolated: z
+    .boolean()
+    .describe('This replica alone stays with the direct LLM: it was in breach while others recover'),
+  alerts: z.array(z.string()).describe('What an operator has to look at, one sentence each'),
+  replica: z.string().describe('This process'),
 })
 export type FallbackStatus = z.infer<typeof fallbackStatusSchema>
 
@@ -188,18 +179,14 @@ export const transitionSchema = z.strictObject({
   manualFrom: manualScopeSchema,
   manualTo: manualScopeSchema,
   actor: actorSchema,
-  /** the replica that did it */
-  replica: z.string(),
-  /** the person, where one asked by the API */
-  userId: z.string().nullable(),
-  /** a sentence in the caller's language */
-  reason: z.string(),
+  replica: z.string().describe('The replica that did it'),
+  userId: z.string().nullable().describe('The person, where one asked by the API'),
+  reason: z.string().describe("A sentence in the caller's language"),
   cause: fallbackCauseSchema.nullable(),
   value: z.number().nullable(),
   threshold: z.number().nullable(),
   trips: count,
-  /** no recovery before this instant; null outside a fallback */
-  holdUntil: instant.nullable(),
+  holdUntil: instant.nullable().describe('No recovery before this instant; null outside a fallback'),
   recoveringPercent: z.number().nullable(),
   revision: count,
   evidence: z.unknown(),
@@ -209,8 +196,7 @@ export type TransitionView = z.infer<typeof transitionSchema>
 
 export const historyQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(500).default(50),
-  /** entries before this id: the next page */
-  before: z.coerce.number().int().min(1).optional(),
+  before: z.coerce.number().int().min(1).optional().describe('Entries before this id: the next page'),
 })
 
 /**

@@ -31,8 +31,10 @@ export const flagEditSchema = z
     canaryPercent: percent.optional(),
     /** null: CHAT_RUNTIME_SHADOW_PERCENT decides again */
     shadowPercent: percent.nullable().optional(),
-    /** fields of the guardrails in effect; all others stay */
-    guardrails: z.record(z.string(), z.unknown()).optional(),
+    guardrails: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('Fields of the guardrails in effect; all others stay'),
     fallbackPolicy: fallbackPolicySchema.optional(),
     /** null: all endpoints in their order */
     llmRoute: z
@@ -46,33 +48,31 @@ export type FlagEdit = z.infer<typeof flagEditSchema>
 /** What the operators' file says. Null where its form is not one that this service writes: it was made by hand. */
 export const opsValuesSchema = z.strictObject({
   mode: z.strictObject({
-    /** null: the environment decides */
-    value: executionModeSchema.nullable(),
-    /** null: the targeting was made by hand */
-    enabledOrgs: z.array(z.string()).nullable(),
+    value: executionModeSchema.nullable().describe('null: the environment decides'),
+    enabledOrgs: z.array(z.string()).nullable().describe('null: the targeting was made by hand'),
     canaryPercent: z.number().nullable(),
   }),
   shadow: z.strictObject({
-    /** null: the environment decides, or the targeting was made by hand */
-    percent: z.number().nullable(),
+    percent: z
+      .number()
+      .nullable()
+      .describe('null: the environment decides, or the targeting was made by hand'),
     handMade: z.boolean(),
   }),
-  /** as they stand in the file, without the defaults */
-  guardrails: z.record(z.string(), z.unknown()).nullable(),
+  guardrails: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .describe('As they stand in the file, without the defaults'),
   fallbackPolicy: fallbackPolicySchema.nullable(),
-  /** null: all endpoints in their order, or made by hand */
-  llmRoute: z.array(z.string()).nullable(),
+  llmRoute: z.array(z.string()).nullable().describe('null: all endpoints in their order, or made by hand'),
 })
 export type OpsValues = z.infer<typeof opsValuesSchema>
 
 /** The operators' file as this replica reads it. */
 export const opsFileViewSchema = z.strictObject({
-  /** CHAT_FLAGS_FILE */
-  file: z.string(),
-  /** null if the file cannot be read as flags */
-  values: opsValuesSchema.nullable(),
-  /** why, with the line if it has one; else null */
-  fault: z.string().nullable(),
+  file: z.string().describe('CHAT_FLAGS_FILE'),
+  values: opsValuesSchema.nullable().describe('Null if the file cannot be read as flags'),
+  fault: z.string().nullable().describe('why, with the line if it has one; else null'),
 })
 export type OpsFileView = z.infer<typeof opsFileViewSchema>
 
@@ -102,19 +102,18 @@ export const flagEditQuerySchema = z.strictObject({ dryRun: z.enum(['true', 'fal
 export const flagEditEffectSchema = z.strictObject({
   from: z.string(),
   to: z.string(),
-  /** with a kept execution in that span, each counted once; at most 100,000 */
-  sessions: z.number().int(),
-  /** of these: now direct, then runtime */
-  toRuntime: z.number().int(),
+  sessions: z
+    .number()
+    .int()
+    .describe('With a kept execution in that span, each counted once; at most 100,000'),
+  toRuntime: z.number().int().describe('Of these: now direct, then runtime'),
   toDirect: z.number().int(),
-  /** executions whose session is not known: kept by an older version */
-  unknown: z.number().int(),
-  /** there are more sessions than were looked at */
-  more: z.boolean(),
-  /** a hand-made rule asks for the user, who is not kept: these were asked for nobody */
-  withoutUser: z.boolean(),
-  /** all of it in the caller's language */
-  sentence: z.string(),
+  unknown: z.number().int().describe('Executions whose session is not known: kept by an older version'),
+  more: z.boolean().describe('There are more sessions than were looked at'),
+  withoutUser: z
+    .boolean()
+    .describe('A hand-made rule asks for the user, who is not kept: these were asked for nobody'),
+  sentence: z.string().describe("All of it in the caller's language"),
 })
 export type FlagEditEffect = z.infer<typeof flagEditEffectSchema>
 
@@ -122,24 +121,26 @@ export type FlagEditEffect = z.infer<typeof flagEditEffectSchema>
 export const flagEditPreviewSchema = z.strictObject({
   dryRun: z.literal(true),
   changes: z.array(flagChangeSchema),
-  /** of the file as it is: with it as `If-Match` the edit that was shown is the one that is made, or there is a 412 */
-  etag: z.string(),
-  /** unified; empty if nothing changes, null if more than 1,000 lines do */
-  diff: z.string().nullable(),
-  /** null if the journal cannot be read */
-  effect: flagEditEffectSchema.nullable(),
+  etag: z
+    .string()
+    .describe(
+      'Of the file as it is: with it as `If-Match` the edit that was shown is the one that is made, or there is a 412',
+    ),
+  diff: z.string().nullable().describe('unified; empty if nothing changes, null if more than 1,000 lines do'),
+  effect: flagEditEffectSchema.nullable().describe('Null if the journal cannot be read'),
   values: opsValuesSchema,
 })
 export type FlagEditPreview = z.infer<typeof flagEditPreviewSchema>
 
 /** Answer of `PATCH /runtime/flags`. */
 export const flagEditAnswerSchema = z.strictObject({
-  /** empty if all was so already: then nothing was written */
-  changes: z.array(flagChangeSchema),
-  /** of the file as it is now, for the next `If-Match` */
-  etag: z.string(),
-  /** this replica decides by it; false: it did not within two seconds, and `note` says where to look */
-  inForce: z.boolean(),
+  changes: z.array(flagChangeSchema).describe('Empty if all was so already: then nothing was written'),
+  etag: z.string().describe('Of the file as it is now, for the next `If-Match`'),
+  inForce: z
+    .boolean()
+    .describe(
+      'This replica decides by it; false: it did not within two seconds, and `note` says where to look',
+    ),
   note: z.string(),
   values: opsValuesSchema,
 })

@@ -3,8 +3,7 @@ import { z } from 'zod'
 /** `GET /chat/sessions`: the caller's own conversations. */
 
 export const sessionListQuerySchema = z.strictObject({
-  /** `nextCursor` of the page before */
-  cursor: z.string().max(100).optional(),
+  cursor: z.string().max(100).optional().describe('`nextCursor` of the page before'),
   limit: z.coerce.number().int().min(1).max(100).default(20),
 })
 
@@ -15,14 +14,11 @@ export const sessionListSchema = z.strictObject({
       sessionId: z.string(),
       agentId: z.string(),
       createdAt: z.string(),
-      /** the newest turn's end, or its start while it runs */
-      updatedAt: z.string(),
+      updatedAt: z.string().describe("The newest turn's end, or its start while it runs"),
       turns: z.number(),
-      /** the first 100 characters of the first message */
-      title: z.string(),
+      title: z.string().describe('The first 100 characters of the first message'),
     }),
   ),
-  /** null on the last page */
-  nextCursor: z.string().nullable(),
+  nextCursor: z.string().nullable().describe('Null on the last page'),
 })
 export type SessionListView = z.infer<typeof sessionListSchema>

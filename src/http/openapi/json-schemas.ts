@@ -83,20 +83,30 @@ const DEFINITIONS = /^#\/\$defs\//
 
 export function createJsonSchemas(): JsonSchemas {
   const met = new Map<string, JsonSchema>()
+  const made = new Map<z.ZodType, JsonSchema>()
   return {
     of(schema, io) {
+      const before = made.get(schema)
+      if (before !== undefined && io === 'output') return before
       // Within an object: a schema with a name would stand at the root without it.
       const { properties, $defs } = z.toJSONSchema(z.object({ it: schema }), {
         io,
         metadata: names,
-        override: ({ jsonSchema }) => {
+        override: ({ zodSchema, jsonSchema }) => {
+          const { description } = z.globalRegistry.get(zodSchema) ?? {}
+          if (description !== undefined) jsonSchema.description = description
+          // zod's bounds of every whole number tell nobody anything.
+          if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
+          if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
           // Answers gain fields in later versions; a client that refuses those would break.
           if (io === 'output' && jsonSchema.additionalProperties === false)
             delete jsonSchema.additionalProperties
         },
       })
       for (const [name, definition] of Object.entries($defs ?? {})) collect(met, name, relinked(definition))
-      return relinked(properties?.it)
+      const json = relinked(properties?.it)
+      if (io === 'output') made.set(schema, json)
+      return json
     },
     collected: () => Object.fromEntries([...met].sort(([one], [other]) => (one < other ? -1 : 1))),
   }

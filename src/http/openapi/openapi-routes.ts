@@ -1,26 +1,25 @@
 import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
 import type Router from '@koa/router'
 import { z } from 'zod'
 import { Problem } from '../edge/problems.js'
 import { OPERATIONS } from '../operations/all-operations.js'
 import { DOCS_HEADERS, DOCS_PAGE, pageFile } from '../pages/docs-page.js'
-import { respond, servePage } from '../pages/page-file.js'
+import { type PageFile, servePage } from '../pages/page-file.js'
 import { openApiDocument } from './document.js'
 
-interface Served {
-  readonly text: string
-  readonly etag: string
-}
+const NOSNIFF = { 'X-Content-Type-Options': 'nosniff' } as const
 
-let served: Served | undefined
+let made: PageFile | undefined
 
-/** Made once a process, before the first request: it takes some 30 ms, which no running turn shall wait. */
-function servedDocument(): Served {
-  if (served !== undefined) return served
+/** Made once a process, before the first request: it takes some 35 ms, which no running turn shall wait. */
+function documentFile(): PageFile {
+  if (made !== undefined) return made
   const text = JSON.stringify(openApiDocument(OPERATIONS, packageVersion()))
-  served = { text, etag: `"${hash('sha256', text, 'base64url')}"` }
-  return served
+  const etag = `"${hash('sha256', text, 'base64url')}"`
+  made = { type: 'application/json; charset=utf-8', body: gzipSync(text), etag, compressed: true }
+  return made
 }
 
 function packageVersion(): string {
@@ -32,12 +31,9 @@ function packageVersion(): string {
 
 /** The API as a document and as a page, open to everyone who reaches the port. */
 export function mountOpenApiRoutes(router: Router): void {
-  const { text, etag } = servedDocument()
+  const document = documentFile()
 
-  router.get('/openapi.json', (ctx) => {
-    ctx.type = 'application/json; charset=utf-8'
-    respond(ctx, text, etag)
-  })
+  router.get('/openapi.json', (ctx) => servePage(ctx, document, NOSNIFF))
 
   router.get('/docs', (ctx) => servePage(ctx, DOCS_PAGE, DOCS_HEADERS))
 

@@ -65,6 +65,12 @@ describe('the OpenAPI document', function () {
     }
   })
 
+  it('says what a field means', () => {
+    const { DoneEvent } = (DOCUMENT.components as { schemas: Record<string, unknown> }).schemas
+    expect(DoneEvent).to.have.nested.property('properties.attempts.description').that.includes('Requests')
+    expect(DoneEvent).to.have.nested.property('properties.finishReason.description')
+  })
+
   it('refuses no field that a later version may add to an answer, and every one that a request must not have', () => {
     const schemas = JSON.stringify(DOCUMENT.components)
     expect(schemas).to.match(/"TriggerRequest":\{[^}]*.*"additionalProperties":false/)
