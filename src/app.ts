@@ -42,7 +42,7 @@ export function createApp(deps: AppDeps): Koa {
   const openAi = new Router({ prefix: OPENAI_PREFIX })
   mountHealthRoutes(open, deps)
   mountOpenApiRoutes(open)
-  mountConsoleRoutes(open)
+  mountConsoleRoutes(open, authenticate, deps)
   mountChatRoutes(api, authenticate, limits, deps)
   mountSessionRoutes(api, authenticate, deps)
   mountOpenAiRoutes(openAi, authenticate, limits, deps)

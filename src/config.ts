@@ -63,6 +63,8 @@ export interface Config {
     /** RUNTIME_SERVICE_URL without a trailing slash */
     readonly url: string
   }
+  /** CHAT_DEMO: the runtime is the simulator, whose faults an operator may set from the console */
+  readonly demo: boolean
   /** The direct LLM: CHAT_LLM_FILE, or one endpoint from LLM_BASE_URL, LLM_API_KEY and LLM_MODEL. */
   readonly llm: LlmEndpoints
   /** The OpenAI-compatible front. */
@@ -231,6 +233,7 @@ const environmentSchema = z.object({
     .refine((value) => value <= 1, 'must be a number from 0 to 1')
     .default(0.5),
   RUNTIME_SERVICE_URL: httpUrl.default('http://localhost:8000'),
+  CHAT_DEMO: flag.default(false),
   LLM_BASE_URL: httpUrl.optional(),
   LLM_API_KEY: headerValue.optional(),
   LLM_MODEL: z.string().default('gpt-4o-mini'),
@@ -383,6 +386,7 @@ function toConfig(env: Environment, llm: LlmEndpoints): Config {
       errorRate: env.CHAT_RUNTIME_ERROR_RATE_THRESHOLD,
     },
     runtime: { url: withoutTrailingSlash(env.RUNTIME_SERVICE_URL) },
+    demo: env.CHAT_DEMO,
     llm,
     shadow: {
       aaPercent: env.CHAT_SHADOW_AA_PERCENT,

@@ -19,6 +19,7 @@ import { bounded } from '../core/bounded.js'
 import { systemClock } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
 import { type DemoFacts, demoGuide, demoShell } from './demo-guide.js'
+import { DEMO_ORGS, type DemoTraffic, startTraffic } from './demo-traffic.js'
 import { type Language, sayIn, type Text } from './text/language.js'
 import { type Output, processOutput } from './text/output.js'
 
@@ -30,6 +31,7 @@ Usage: chat-cutover demo [options]
 Options:
   --data DIR     where flags, conversations, the secret and DIR/env live (default data/demo); kept between runs
   --fresh        takes away first what an earlier demo left in DIR
+  --no-traffic   sends no turns of its own; default: those of ten organisations
   --port P       the service's port (default 3001, or a free one when that is taken); 0 takes a free one
   -h, --help     this text
 
@@ -44,6 +46,7 @@ Exit code: 0 ended, 1 could not start, 2 wrong usage.
 选项：
   --data DIR     flag 文件、对话、密钥与 DIR/env 所在目录（默认 data/demo），重启后保留
   --fresh        先清除上次演示留在 DIR 中的内容
+  --no-traffic   不发送模拟流量；默认模拟十个组织的用户
   --port P       服务端口（默认 3001，被占用时取空闲端口）；0 表示取空闲端口
   -h, --help     本说明
 
@@ -57,6 +60,8 @@ const DIST = fileURLToPath(new URL('..', import.meta.url))
 const SHIPPED_FLAGS = fileURLToPath(new URL('../../flags', import.meta.url))
 const FLAG_FILES = ['chat.flagd.json', 'auto-fallback.flagd.json'] as const
 const DEMO_ORG = 'acme'
+/** of the ten; the others stay with the direct LLM */
+const RUNTIME_ORGS = [DEMO_ORG, 'globex', 'initech', 'umbrella'] as const
 /** With what the service keeps beside them, what was kept aside, and copies made by way of the runbook. */
 const DEMO_FILES = /^(\.?(chat\.flagd|auto-fallback)\.|chat\.(db|before)|\.override|jwt-secret$|env$)/
 /** Addresses and tokens for another terminal. */
@@ -93,6 +98,7 @@ export async function runDemo(
   prepareData(data)
   const secret = demoSecret(join(data, 'jwt-secret'))
   const children: Child[] = []
+  let traffic: DemoTraffic | undefined
   const stop = (): void => {
     for (const child of children) child.process.kill('SIGTERM')
   }
@@ -117,11 +123,13 @@ export async function runDemo(
     }
     writeFileSync(join(data, SHELL_FILE), demoShell(facts), { mode: 0o600 })
     output.out(demoGuide(facts, language))
+    traffic = options.traffic ? startTraffic(service.url, await orgTokens(secret), Math.random) : undefined
     await ended(service.process)
   } catch (error) {
     output.err(t(`The demo could not start: ${errorText(error)}\n`, `演示无法启动：${errorText(error)}\n`))
     return 1
   } finally {
+    await traffic?.stop()
     stop()
     await Promise.all(children.map((child) => ended(child.process)))
   }
@@ -132,6 +140,7 @@ interface DemoOptions {
   readonly data: string
   readonly fresh: boolean
   readonly port: number
+  readonly traffic: boolean
 }
 
 /** The options, or the exit code where there is nothing to start. */
@@ -144,6 +153,7 @@ function demoOptions(argv: readonly string[], output: Output, language: Language
         data: { type: 'string', default: join('data', 'demo') },
         fresh: { type: 'boolean', default: false },
         port: { type: 'string', default: '3001' },
+        'no-traffic': { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     })
@@ -158,7 +168,12 @@ function demoOptions(argv: readonly string[], output: Output, language: Language
           `--port 必须是 0 到 65535 的数字，而不是 ${values.port}`,
         ),
       )
-    return { data: values.data, fresh: values.fresh, port: Number(values.port) }
+    return {
+      data: values.data,
+      fresh: values.fresh,
+      port: Number(values.port),
+      traffic: !values['no-traffic'],
+    }
   } catch (error) {
     const fault = errorText(error)
     output.err(`${t(fault, `用法错误：${fault}`)}\n${t('Try: ', '请参阅：')}chat-cutover demo --help\n`)
@@ -205,13 +220,19 @@ function demoSecret(file: string): string {
   return readFileSync(file, 'utf8').trim()
 }
 
-function token(secret: string, role: 'member' | 'admin'): Promise<string> {
-  return new SignJWT({ org_id: DEMO_ORG, role })
+function token(secret: string, role: 'member' | 'admin', org: string = DEMO_ORG): Promise<string> {
+  return new SignJWT({ org_id: org, role })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setSubject(`demo-${role}`)
     .setIssuedAt()
     .setExpirationTime('7d')
     .sign(new TextEncoder().encode(secret))
+}
+
+async function orgTokens(secret: string): Promise<ReadonlyMap<string, string>> {
+  return new Map(
+    await Promise.all(DEMO_ORGS.map(async (org) => [org, await token(secret, 'member', org)] as const)),
+  )
 }
 
 async function startSimulator(kind: 'llm' | 'runtime', preferredPort: number): Promise<Child> {
@@ -236,7 +257,8 @@ async function startService(
     LLM_BASE_URL: `${llmUrl}/v1`,
     LLM_MODEL: 'simulated',
     RUNTIME_SERVICE_URL: runtimeUrl,
-    CHAT_RUNTIME_ENABLED_ORGS: DEMO_ORG,
+    CHAT_RUNTIME_ENABLED_ORGS: RUNTIME_ORGS.join(','),
+    CHAT_DEMO: 'true',
     CHAT_FLAGS_FILE: join(options.data, FLAG_FILES[0]),
     CHAT_FALLBACK_FLAGS_FILE: join(options.data, FLAG_FILES[1]),
     CHAT_DATABASE: join(options.data, 'chat.db'),

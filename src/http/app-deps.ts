@@ -62,7 +62,15 @@ export const EDGE_TIMING: EdgeTiming = {
 export interface AppDeps extends TurnDeps {
   readonly config: Pick<
     Config,
-    'auth' | 'codeDefaults' | 'corsOrigins' | 'maxStreams' | 'openai' | 'replica' | 'turnsPerMinute'
+    | 'auth'
+    | 'codeDefaults'
+    | 'corsOrigins'
+    | 'demo'
+    | 'maxStreams'
+    | 'openai'
+    | 'replica'
+    | 'runtime'
+    | 'turnsPerMinute'
   > & {
     readonly flags: Pick<Config['flags'], 'opsFile'>
     readonly llm: readonly { readonly name: string }[]

@@ -89,6 +89,12 @@ export const flagsViewSchema = z.strictObject({
     }),
   ),
   ops: opsFileViewSchema,
+  /** what decides where the flags leave it open: CHAT_EXECUTION_MODE and its neighbours */
+  environment: z.strictObject({
+    mode: executionModeSchema,
+    enabledOrgs: z.array(z.string()),
+    shadowPercent: z.number(),
+  }),
 })
 export type FlagsView = z.infer<typeof flagsViewSchema>
 

@@ -227,9 +227,13 @@ describe('the demo', function () {
 
   it('prints six lines that work when pasted', async () => {
     const data = mkdtempSync(join(tmpdir(), 'chat-cutover-demo-'))
-    const demo = spawn(process.execPath, ['dist/cli/main.js', 'demo', '--data', data, '--port', '0'], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+    const demo = spawn(
+      process.execPath,
+      ['dist/cli/main.js', 'demo', '--data', data, '--port', '0', '--no-traffic'],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    )
     try {
       const guide = await new Promise<string>((resolve, reject) => {
         let text = ''

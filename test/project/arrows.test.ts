@@ -187,7 +187,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'http/openapi': ['http/edge', 'http/openai', 'http/operations', 'http/pages'],
   'http/operations': ['http/edge'],
   'http/openai': ['http', 'http/auth', 'http/chat', 'http/edge', 'http/stream'],
-  'http/pages': ['http/edge'],
+  'http/pages': ['http', 'http/auth', 'http/edge'],
   'http/operator': ['http', 'http/auth', 'http/edge', 'http/flags', 'http/stream'],
   'http/reports': ['http', 'http/auth', 'http/edge'],
   'journal/memory': ['journal', 'journal/sums'],

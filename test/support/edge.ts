@@ -80,6 +80,8 @@ export interface EdgeOptions {
   readonly keepContent?: boolean
   /** CHAT_CORS_ORIGINS */
   readonly corsOrigins?: readonly string[]
+  /** address of a simulator, with CHAT_DEMO */
+  readonly simulatedRuntime?: string
   /** CHAT_OPENAI_MODELS */
   readonly models?: Config['openai']['models']
   readonly clock?: Clock
@@ -142,6 +144,8 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     config: {
       auth: { keys: { kind: 'secret', secret: EDGE_SECRET }, operatorRole: 'admin', ...options.auth },
       corsOrigins: options.corsOrigins ?? [],
+      demo: options.simulatedRuntime !== undefined,
+      runtime: { url: options.simulatedRuntime ?? 'http://127.0.0.1:1' },
       openai: { models: options.models ?? [{ id: 'gpt-4o', agentId: 'assistant' }] },
       maxStreams: options.maxStreams ?? 1000,
       turnsPerMinute: options.turnsPerMinute ?? 0,

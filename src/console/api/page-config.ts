@@ -2,11 +2,13 @@ import { signal } from '@preact/signals'
 
 /** `GET /console/config.json`: what the page must know before anybody signed in. */
 export interface PageConfig {
+  /** the runtime is a simulator that may be broken from here */
+  readonly demo: boolean
   /** sign-in by the organisation's own pages, where it is configured */
   readonly oidc: { readonly issuer: string; readonly clientId: string; readonly scope: string } | null
 }
 
-export const pageConfig = signal<PageConfig>({ oidc: null })
+export const pageConfig = signal<PageConfig>({ demo: false, oidc: null })
 
 /** Without an answer the page has the sign-in by token alone. */
 export async function readPageConfig(): Promise<void> {

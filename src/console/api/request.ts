@@ -28,7 +28,7 @@ export interface Answer<T> {
 }
 
 interface Call {
-  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly body?: unknown
   readonly ifMatch?: string
   readonly signal?: AbortSignal
@@ -38,7 +38,11 @@ interface Call {
  * One call of the API. `T` is the schema's type in `src/protocol`: page and service are of one build.
  * @throws RequestError
  */
-export async function request<T>(path: string, call: Call = {}): Promise<Answer<T>> {
+export const request = <T>(path: string, call: Call = {}): Promise<Answer<T>> =>
+  requestAt(PREFIX + path, call)
+
+/** The same below no prefix. @throws RequestError */
+export async function requestAt<T>(path: string, call: Call = {}): Promise<Answer<T>> {
   const response = await send(path, call, AbortSignal.timeout(TIMEOUT_MS))
   const body = await response.json().catch(() => undefined)
   if (response.ok && body?.success === true)
@@ -48,7 +52,7 @@ export async function request<T>(path: string, call: Call = {}): Promise<Answer<
 
 /** @throws RequestError where the answer has no good status */
 export async function stream(path: string, call: Call): Promise<ReadableStream<Uint8Array>> {
-  const response = await send(path, call, undefined)
+  const response = await send(PREFIX + path, call, undefined)
   if (response.ok && response.body !== null) return response.body
   throw refusal(response.status, await response.json().catch(() => undefined))
 }
@@ -56,7 +60,7 @@ export async function stream(path: string, call: Call): Promise<ReadableStream<U
 async function send(path: string, call: Call, deadline: AbortSignal | undefined): Promise<Response> {
   const signals = [call.signal, deadline].filter((signal) => signal !== undefined)
   try {
-    const response = await fetch(PREFIX + path, {
+    const response = await fetch(path, {
       method: call.method ?? 'GET',
       headers: headersOf(call),
       cache: 'no-store',

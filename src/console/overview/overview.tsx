@@ -30,7 +30,7 @@ export function Overview() {
     <>
       <h1 class="hidden">{t(OVERVIEW.title)}</h1>
       <section class={`now ${now.fallbackEnabled ? 'bad' : 'good'}`} aria-live="polite">
-        <p>{nowSentence(view?.ops.values ?? null, now)}</p>
+        <p>{nowSentence(view, now)}</p>
         {now.fallbackReason !== '' && <p class="why">{now.fallbackReason}</p>}
         {now.wouldTrip !== '' && <p class="why">{t(OVERVIEW.wouldTrip, { reason: now.wouldTrip })}</p>}
       </section>

@@ -1,5 +1,5 @@
 import type { FallbackStatus } from '../../protocol/fallback.js'
-import type { OpsValues } from '../../protocol/flag-edit.js'
+import type { FlagsView } from '../../protocol/flag-edit.js'
 import { clockTime, names } from '../text/format.js'
 import { type Sentence, t } from '../text/language.js'
 
@@ -9,10 +9,6 @@ const TEXT = {
   unknown: {
     en: 'The operators’ flag file cannot be read here',
     'zh-CN': '此处无法读取运维标志文件',
-  },
-  environment: {
-    en: 'The environment decides who gets the runtime',
-    'zh-CN': '由环境变量决定哪些会话使用 Runtime',
   },
   allRuntime: { en: 'Everybody is on the runtime', 'zh-CN': '全部会话使用 Runtime' },
   allDirect: { en: 'Everybody is on the direct LLM', 'zh-CN': '全部会话使用直连 LLM' },
@@ -48,23 +44,25 @@ const TEXT = {
   everybody: { en: 'everybody', 'zh-CN': '所有会话' },
 } as const satisfies Record<string, Sentence>
 
-export function nowSentence(values: OpsValues | null, status: FallbackStatus): string {
-  return t({ en: `${who(values)}; ${fallback(status)}.`, 'zh-CN': `${who(values)}；${fallback(status)}。` })
+export function nowSentence(flags: FlagsView | undefined, status: FallbackStatus): string {
+  const told = flags === undefined ? t(TEXT.unknown) : who(flags)
+  return t({ en: `${told}; ${fallback(status)}.`, 'zh-CN': `${told}；${fallback(status)}。` })
 }
 
-function who(values: OpsValues | null): string {
+/** The environment adds its orgs and its mode only while the flag has no variant. */
+function who({ ops: { values }, environment }: FlagsView): string {
   if (values === null) return t(TEXT.unknown)
   const { value, enabledOrgs, canaryPercent } = values.mode
-  if (value === 'runtime_orchestrator') return t(TEXT.allRuntime)
+  if ((value ?? environment.mode) === 'runtime_orchestrator') return t(TEXT.allRuntime)
   if (enabledOrgs === null || canaryPercent === null) return t(TEXT.byHand)
-  const orgs = names(enabledOrgs)
-  const verb = enabledOrgs.length === 1 ? 'is' : 'are'
-  if (enabledOrgs.length > 0)
+  const all = value === null ? [...new Set([...enabledOrgs, ...environment.enabledOrgs])] : enabledOrgs
+  const orgs = names(all)
+  const verb = all.length === 1 ? 'is' : 'are'
+  if (all.length > 0)
     return canaryPercent > 0
       ? t(TEXT.orgsAndCanary, { orgs, verb, percent: canaryPercent })
       : t(TEXT.orgs, { orgs, verb })
-  if (canaryPercent > 0) return t(TEXT.canary, { percent: canaryPercent })
-  return t(value === null ? TEXT.environment : TEXT.allDirect)
+  return canaryPercent > 0 ? t(TEXT.canary, { percent: canaryPercent }) : t(TEXT.allDirect)
 }
 
 function fallback({ fallback: auto, manual }: FallbackStatus): string {

@@ -7,6 +7,7 @@ import { claims, isOperator, signOut } from '../api/session.js'
 import { clockTime } from '../text/format.js'
 import { chooseLanguage, language, t } from '../text/language.js'
 import { SHELL } from '../text/shell.js'
+import { DemoPanel } from './demo-panel.js'
 import { chooseTheme, THEMES, theme } from './theme.js'
 
 const VIEWS = [
@@ -49,6 +50,7 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
         </div>
       </header>
       <Banner />
+      {isOperator.value && <DemoPanel />}
       <main id="content" tabIndex={-1}>
         {children}
       </main>

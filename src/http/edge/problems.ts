@@ -317,6 +317,12 @@ export const PROBLEMS = {
     'zh-CN': '数据库暂时不可用，无法读取会话，请稍后重试',
     en: 'The database is not available, so this conversation cannot be read. Try again in a moment',
   },
+  simulator_away: {
+    status: 503,
+    code: 'overloaded',
+    'zh-CN': '模拟的 Runtime 没有响应：请检查演示是否仍在运行',
+    en: 'The simulated runtime does not answer. Check that the demo is still running',
+  },
   internal_error: {
     status: 500,
     code: 'internal_error',

@@ -51,7 +51,7 @@ export function mountFlagRoutes(
   router.get('/runtime/flags', async (ctx) => {
     await authenticate(ctx, operatorRole)
     const stored = await deps.opsFile.read()
-    const view = flagsView(deps.flags.status(), deps.config.flags.opsFile, stored)
+    const view = flagsView(deps.flags.status(), deps.config, stored)
     const etag = flagsTag(stored, view)
     answer(ctx, view)
     tell(ctx, etag)
@@ -189,7 +189,7 @@ async function endedRollout(
 const tell = (ctx: Context, etag: string): void => ctx.set({ ETag: etag, 'Cache-Control': 'no-cache' })
 
 const tagOf = (stored: Stored, { flags, config }: AppDeps): string =>
-  flagsTag(stored, flagsView(flags.status(), config.flags.opsFile, stored))
+  flagsTag(stored, flagsView(flags.status(), config, stored))
 
 /** @throws never for what an edit made */
 function valuesOf(text: string): FlagEditAnswer['values'] {

@@ -4,10 +4,24 @@ import { OpsDocument } from '../../flag-edits/ops-document.js'
 import { opsValues } from '../../flag-edits/ops-values.js'
 import type { FlagsView, OpsFileView } from '../../protocol/flag-edit.js'
 import type { Stored } from '../../store/flag-store.js'
+import type { AppDeps } from '../app-deps.js'
+
+type Settings = Pick<AppDeps['config'], 'flags' | 'codeDefaults'>
 
 /** `GET /runtime/flags`: where the flags come from and what is wrong with them, and what the operators' file says. */
-export function flagsView({ resolver, state, faults }: FlagsStatus, file: string, stored: Stored): FlagsView {
-  return { resolver, state, faults: [...faults], ops: opsFileView(file, stored) }
+export function flagsView(
+  { resolver, state, faults }: FlagsStatus,
+  { flags, codeDefaults }: Settings,
+  stored: Stored,
+): FlagsView {
+  const { mode, enabledOrgs, shadowPercent } = codeDefaults
+  return {
+    resolver,
+    state,
+    faults: [...faults],
+    ops: opsFileView(flags.opsFile, stored),
+    environment: { mode, enabledOrgs: [...enabledOrgs], shadowPercent },
+  }
 }
 
 function opsFileView(file: string, stored: Stored): OpsFileView {

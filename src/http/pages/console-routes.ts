@@ -1,18 +1,25 @@
 import type Router from '@koa/router'
+import { type AppDeps, EDGE_TIMING } from '../app-deps.js'
+import type { Authenticate } from '../auth/auth.js'
+import { answer } from '../edge/answer.js'
+import { guard } from '../edge/guard.js'
 import { Problem } from '../edge/problems.js'
+import { readJson } from '../edge/read-body.js'
 import { consoleAsset, consolePage } from './console-files.js'
+import { demoFaultSchema, setDemoFault } from './demo-faults.js'
 import { pageHeaders, servePage } from './page-file.js'
 
 /** The name of an asset changes with its content. */
 const FOR_GOOD = 'public, max-age=31536000, immutable'
 
 /** The operators' page, open to everyone who reaches the port; its data are not. */
-export function mountConsoleRoutes(router: Router): void {
+export function mountConsoleRoutes(router: Router, authenticate: Authenticate, deps: AppDeps): void {
+  const { demo } = deps.config
   const headers = pageHeaders()
 
   router.get('/console/config.json', (ctx) => {
     ctx.set({ ...headers, 'Cache-Control': 'no-cache' })
-    ctx.body = { oidc: null }
+    ctx.body = { oidc: null, demo }
   })
 
   router.get('/console/assets/:name', async (ctx) => {
@@ -20,6 +27,15 @@ export function mountConsoleRoutes(router: Router): void {
     if (asset === undefined) throw new Problem('path_unknown')
     await servePage(ctx, asset, headers, FOR_GOOD)
   })
+
+  if (demo)
+    router.put('/console/demo/fault', async (ctx) => {
+      await authenticate(ctx, deps.config.auth.operatorRole)
+      const timing = { ...EDGE_TIMING, ...deps.timing, clock: deps.clock }
+      const { fault } = guard(demoFaultSchema, await readJson(ctx, timing))
+      await setDemoFault(deps.config.runtime.url, fault)
+      answer(ctx, { fault })
+    })
 
   // Every view has an address of its own, and the page finds its way by it.
   router.get(['/console', '/console/:view{/:id}'], async (ctx) => {

@@ -26,6 +26,7 @@ describe('GET /runtime/flags', () => {
       state: 'stale',
       faults: [fault],
       ops: { file: 'flags/chat.flagd.json', values: null, fault: 'there is no such file' },
+      environment: { mode: 'direct_llm', enabledOrgs: [], shadowPercent: 0 },
     })
     const etag = response.headers.get('etag') ?? ''
     expect(etag).to.match(/^".+"$/)

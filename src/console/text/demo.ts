@@ -1,0 +1,14 @@
+import type { Sentence } from './language.js'
+
+export const DEMO = {
+  title: { en: 'Demo: what is wrong with the simulated runtime', 'zh-CN': '演示：模拟 Runtime 的故障' },
+  none: { en: 'Nothing', 'zh-CN': '无故障' },
+  errors: { en: 'It answers 500', 'zh-CN': '返回 500' },
+  hangs: { en: 'It hangs', 'zh-CN': '无响应' },
+  unreachable: { en: 'It is down', 'zh-CN': '宕机' },
+  breaks_off: { en: 'It breaks off in mid-answer', 'zh-CN': '回答中途断开' },
+  hint: {
+    en: 'Break it, and watch single turns fail over, then the fallback, and after you mend it the recovery.',
+    'zh-CN': '制造故障，观察单个轮次的故障转移和回退；修复后观察恢复过程。',
+  },
+} as const satisfies Record<string, Sentence>

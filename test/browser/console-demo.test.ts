@@ -1,0 +1,68 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import type { Browser, Page } from 'playwright-core'
+import { launchBrowser } from '../support/browser.js'
+
+/** The demo as a visitor has it: one command, one address, no terminal. */
+describe('the demo in a browser', function () {
+  this.timeout(90_000)
+  let browser: Browser | undefined
+  let data: string
+  let demo: ChildProcess | undefined
+  let page: Page
+
+  before(async function () {
+    browser = await launchBrowser()
+    // There is no browser: launchBrowser has printed so.
+    if (browser === undefined) return this.skip()
+    data = mkdtempSync(join(tmpdir(), 'chat-cutover-demo-'))
+    demo = spawn(process.execPath, ['dist/cli/main.js', 'demo', '--data', data, '--port', '0'], {
+      env: { PATH: process.env.PATH, CHAT_LANG: 'en', LANG: 'en_US.UTF-8' },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    const address = await consoleAddress(demo)
+    page = await (await browser.newContext({ locale: 'en-US' })).newPage()
+    await page.goto(address)
+  })
+  after(async () => {
+    await browser?.close()
+    if (demo === undefined) return
+    const ended = once(demo, 'exit')
+    demo.kill('SIGTERM')
+    await ended
+    rmSync(data, { recursive: true, force: true })
+  })
+
+  it('shows users on both backends, and who is where', async () => {
+    await page.waitForSelector('.connection[data-state=live]')
+    expect(await page.innerText('.now')).to.include('acme, globex, initech and 1 more are on the runtime')
+    const both = page.locator('.chart').first().locator('.legend b')
+    const isBusy = async (): Promise<boolean> =>
+      (await both.allInnerTexts()).every((text) => Number(text) > 0)
+    while (!(await isBusy())) await page.waitForTimeout(200)
+  })
+
+  it('breaks the runtime on a click, and falls back by itself', async () => {
+    await page.click('text=It is down')
+    await page.waitForSelector('.now.bad')
+    expect(await page.innerText('.now')).to.include('a fallback sends everybody to the direct LLM')
+    await page.click('text=Nothing')
+    await page.click('nav >> text=Fallback')
+    await page.waitForSelector('.timeline >> text=Fallback tripped')
+    await page.waitForSelector('text=The runtime is left alone for another')
+  })
+})
+
+async function consoleAddress({ stdout }: ChildProcess): Promise<string> {
+  let text = ''
+  for await (const chunk of stdout ?? []) {
+    text += String(chunk)
+    const address = /http:\S+\/console\?demo#token=\S+/.exec(text)?.[0]
+    if (address !== undefined) return address
+  }
+  throw new Error(`the demo ended: ${text}`)
+}
