@@ -41,6 +41,12 @@ export const REQUEST_HEADERS: Readonly<Record<RequestHeader, JsonSchema>> = {
     schema: { type: 'string', default: 'zh-CN' },
     example: 'en',
   },
+  traceparent: {
+    description:
+      'W3C trace context, with `tracestate`: the spans of the turn and its requests to the LLM and the runtime continue that trace. A wrong one is ignored.',
+    schema: text,
+    example: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  },
   'If-Match': {
     description:
       'ETag of `GET /api/v1/runtime/flags`, or `*` for whatever is there. Needed without `dryRun`.',

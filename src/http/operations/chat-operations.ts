@@ -146,7 +146,7 @@ export const CHAT_OPERATIONS: readonly Operation[] = [
     summary: 'Begin a session with its first turn',
     description:
       'Unknown fields of the body are ignored. Between checks of the token and of the body a place among the running turns is taken, so that a refusal under load comes before the body is read.',
-    headers: ['Accept-Language'],
+    headers: ['Accept-Language', 'traceparent'],
     body: {
       schema: startRequestSchema,
       required: true,
@@ -165,7 +165,7 @@ export const CHAT_OPERATIONS: readonly Operation[] = [
     description:
       'For the user who began the session, within the same org. A session takes one turn at a time.',
     parameters: SESSION,
-    headers: ['Accept-Language'],
+    headers: ['Accept-Language', 'traceparent'],
     body: { schema: turnRequestSchema, required: true, examples: { question: { message: 'And tomorrow?' } } },
     answers: [STREAM],
     problems: [...BEGIN_REFUSALS, 'session_unknown', 'turn_running', 'store_unavailable'],

@@ -45,7 +45,7 @@ export const OPENAI_OPERATIONS: readonly Operation[] = [
         example: 'thinking',
       },
     },
-    headers: ['Accept-Language', 'X-Chat-Session-Id'],
+    headers: ['Accept-Language', 'X-Chat-Session-Id', 'traceparent'],
     body: {
       schema: chatCompletionRequestSchema,
       required: true,

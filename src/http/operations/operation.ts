@@ -24,7 +24,12 @@ export type AnswerHeader =
   | 'Retry-After'
   | 'WWW-Authenticate'
   | 'ETag'
-export type RequestHeader = 'Accept-Language' | 'If-Match' | 'If-None-Match' | 'X-Chat-Session-Id'
+export type RequestHeader =
+  | 'Accept-Language'
+  | 'If-Match'
+  | 'If-None-Match'
+  | 'X-Chat-Session-Id'
+  | 'traceparent'
 
 export interface ParameterText {
   readonly description: string
