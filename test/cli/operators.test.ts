@@ -131,11 +131,11 @@ describe('chat-cutover against the service', () => {
     expect(context).to.include({ orgId: 'x', userId: 'user-1', agentId: '' })
   })
 
-  it('baseline: as it was for scripts, in Chinese where that is asked for', async () => {
-    expect(await well(['baseline'], { LANG: 'zh_CN.UTF-8' })).to.match(/, all orgs\n\n +target /)
-    expect(await well(['baseline', '--lang', 'zh-CN'])).to.match(
-      /，全部组织\n\n +目标 +直连 LLM +runtime\n执行次数 /,
-    )
+  it('baseline: both modes beside their targets, in Chinese if LANG or --lang says so', async () => {
+    expect(await well(['baseline'])).to.match(/, all orgs\n\n +target /)
+    const zh = /，全部组织\n\n +目标 +直连 LLM +runtime\n执行次数 /
+    expect(await well(['baseline'], { LANG: 'zh_CN.UTF-8' })).to.match(zh)
+    expect(await well(['baseline', '--lang', 'zh-CN'])).to.match(zh)
   })
 
   it('baseline: finds the service as every command does', async () => {

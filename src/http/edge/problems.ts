@@ -231,7 +231,7 @@ export const PROBLEMS = {
     status: 400,
     code: 'bad_request',
     'zh-CN': '请求内容有误，请按 details 修正后重试',
-    en: 'The request has faults. Mend what details lists',
+    en: 'The request has faults. Correct what details lists',
   },
   body_unsupported: {
     status: 400,

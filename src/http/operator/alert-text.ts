@@ -7,40 +7,40 @@ export function alertText(alert: Alert): Sentence {
     case 'store_unreadable':
       return {
         'zh-CN': `无法读取回退标志文件 (${alert.code}): ${alert.detail}。沿用最近一次读到的状态，暂时看不到其他副本和人工的修改；请检查该文件及其文件系统`,
-        en: `The override file cannot be read (${alert.code}): ${alert.detail}. What was read last holds; changes by other replicas and by hand are not seen meanwhile; check the file and its file system`,
+        en: `The override file cannot be read (${alert.code}): ${alert.detail}. The override read last stays in effect, and changes by other replicas or by hand are not seen; check the file and its file system`,
       }
     case 'not_persisted':
       return {
         'zh-CN': `无法写入回退标志文件 (${alert.code}): ${alert.detail}。回退目前只在本副本的内存中生效，服务会继续重试；请检查该目录是否存在、可写且有剩余空间`,
-        en: `The override file cannot be written (${alert.code}): ${alert.detail}. It acts in this replica's memory alone and is tried again; check that the directory exists, is writable and has room`,
+        en: `The override file cannot be written (${alert.code}): ${alert.detail}. It acts only in this replica's memory, and the write is repeated; check that the directory exists, is writable and has space`,
       }
     case 'not_propagated':
       return {
         'zh-CN': `回退标志的修订 ${alert.revision} 已写入文件，但 OpenFeature 仍返回较旧的修订。其他副本可能未生效；请检查 flagd 是否还在监视该文件（见其日志），必要时重启 flagd`,
-        en: `Revision ${alert.revision} of the override is in its file, and OpenFeature still gives an older one. Other replicas may go by that; check that flagd still watches the file (its log tells) and restart flagd if it does not`,
+        en: `Revision ${alert.revision} of the override is in its file, but OpenFeature still gives an older one. Other replicas may follow that one; check in flagd's log whether it still watches the file, and restart flagd if not`,
       }
     case 'override_unparsable':
       return {
         'zh-CN': `无法解读回退标志文件: ${alert.detail}。沿用最近一次有效的回退状态；若 2 秒内未修复，原文件将保留副本并重新写入；请检查是谁改动了它`,
-        en: `The override file is not what flagd reads: ${alert.detail}. The last good override stays in force; unless it is mended within 2 s, a copy is kept beside it and the file written anew; find out who changed it`,
+        en: `The override file is not what flagd reads: ${alert.detail}. The last good override stays in effect; unless the file is corrected within 2 s, it is replaced and a copy is kept beside it; find out who changed it`,
       }
     case 'hand_edit_refused': {
       const { detail, aside } = alert
       return aside === undefined
         ? {
             'zh-CN': `手工编辑的回退标志文件被拒绝，未生效: ${detail}。另一副本已重新写入该文件，历史记录中有所保留副本的文件名；请修正后重新编辑，或改用 trigger`,
-            en: `The override file as edited by hand was refused and is not in force: ${detail}. Another replica has written it anew; look into the history for the name of the copy, mend the edit and do it again, or use the trigger`,
+            en: `A hand edit of the override file was refused and has not taken effect: ${detail}. Another replica has replaced the file; look into the history for the name of the copy, correct the edit and make it again, or use the trigger`,
           }
         : {
             'zh-CN': `手工编辑的回退标志文件被拒绝，未生效: ${detail}。原文件保留为同目录下的 ${aside}；请修正后重新编辑，或改用 trigger`,
-            en: `The override file as edited by hand was refused and is not in force: ${detail}. It is kept beside it as ${aside}; look into that copy, mend the edit and do it again, or use the trigger`,
+            en: `A hand edit of the override file was refused and has not taken effect: ${detail}. A copy is kept beside the file as ${aside}; look into it, correct the edit and make it again, or use the trigger`,
           }
     }
     case 'override_missing':
       return {
         'zh-CN':
           '回退标志的文件不存在，已按当前状态重新写入；请检查是谁删除了它，以及 CHAT_FALLBACK_FLAGS_FILE 是否正确',
-        en: "The override's file was missing and is written anew from the present state; find out who deleted it, and check CHAT_FALLBACK_FLAGS_FILE",
+        en: "The override's file was missing and is written again from the present state; find out who deleted it, and check CHAT_FALLBACK_FLAGS_FILE",
       }
     case 'both_sick':
       return {
@@ -51,13 +51,13 @@ export function alertText(alert: Alert): Sentence {
     case 'local_trouble':
       return {
         'zh-CN': `本机资源不足或进程停顿 (${alert.codes.join(', ')})；这类故障不计入回退判断。请检查本副本所在机器的文件描述符、端口、内存、DNS 和 CPU`,
-        en: `This machine lacks something, or this process stood still (${alert.codes.join(', ')}); such faults are no evidence for a fallback. Check file descriptors, ports, memory, DNS and CPU of this replica's machine`,
+        en: `This machine lacks a resource, or this process was suspended (${alert.codes.join(', ')}); such faults are no evidence for a fallback. Check file descriptors, ports, memory, DNS and CPU of this replica's machine`,
       }
     case 'store_unavailable':
       return {
         'zh-CN':
           '数据库 (CHAT_DATABASE) 无法写入：对话在没有历史记录的情况下继续，未写入的内容暂存于内存。请检查磁盘空间、文件是否存在以及是否被其他进程锁定；恢复前请勿重启本副本',
-        en: 'The database (CHAT_DATABASE) takes no writes: turns run without their history, and what could not be written waits in memory. Check disk space, that the file exists, and whether another process locks it; do not restart this replica before',
+        en: 'The database (CHAT_DATABASE) accepts no writes: turns run without their history, and what could not be written waits in memory. Check disk space, that the file exists, and whether another process locks it; do not restart this replica until it works again',
       }
     case 'keys_unreachable':
       return {
@@ -74,23 +74,23 @@ export function alertText(alert: Alert): Sentence {
           }
         : {
             'zh-CN': `direct LLM 无法使用 (${alert.why})，因此不会自动回退，已有的回退会提前结束；请检查 LLM_BASE_URL、密钥和网络`,
-            en: `The direct LLM cannot be used (${alert.why}), so nothing falls back, and a fallback ends early; check LLM_BASE_URL, key and network`,
+            en: `The direct LLM cannot be used (${alert.why}), so there is no automatic fallback, and a running one ends early; check LLM_BASE_URL, key and network`,
           }
     case 'recovery_waits':
       return {
         'zh-CN': `恢复停在 ${alert.percent}% 已超过 15 分钟：会话太少，或成功的太少；请查看 Runtime 的指标，必要时重置回退`,
-        en: `The recovery has waited at ${alert.percent}% for more than 15 minutes: too few turns come, or too few good ones; look at the runtime's metrics, and reset the fallback if it is well`,
+        en: `The recovery has waited at ${alert.percent}% for more than 15 minutes: too few turns come, or too few succeed; check the runtime's metrics, and reset the fallback if the runtime works`,
       }
     case 'fallback_lasts':
       return {
         'zh-CN':
           '回退已持续超过 20 分钟：没有证据表明 Runtime 已恢复，或没有副本可以开始恢复；请查看健康检查、租约和恢复影子，确认 Runtime 正常后可重置回退',
-        en: 'The fallback has lasted for more than 20 minutes: nothing shows that the runtime is well, or no replica may begin the recovery; look at the probe, the lease and the recovery shadows, and reset the fallback if the runtime is well',
+        en: 'The fallback has lasted for more than 20 minutes: there is no evidence that the runtime works, or no replica may begin the recovery; check the probe, the lease and the recovery shadows, and reset the fallback if the runtime works',
       }
     case 'loop_failed':
       return {
         'zh-CN': `回退循环的一次运行出错: ${alert.detail}。循环会继续运行；如持续出现，请查看日志并反馈`,
-        en: `One run of the fallback loop failed: ${alert.detail}. The loop goes on; if this stays, look into the log and report it`,
+        en: `One run of the fallback loop failed: ${alert.detail}. The loop continues; if this repeats, check the log and report it`,
       }
   }
 }

@@ -20,7 +20,7 @@ const OURS: Readonly<Record<'on' | 'off', Sentence>> = {
 
 const ISOLATED: Sentence = {
   'zh-CN': '只有本副本的 Runtime 异常而其他副本正在恢复，本副本暂时全部改用 direct_llm',
-  en: 'the runtime is sick for this replica alone while others recover: direct_llm until it was healthy here once',
+  en: 'the runtime fails only for this replica while others recover: direct_llm until it was healthy here once',
 }
 
 const INSIDE: Readonly<Record<ScopeDimension, Sentence>> = {

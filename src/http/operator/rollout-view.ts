@@ -70,7 +70,7 @@ function alertText(alert: RolloutAlert): Sentence {
     case 'loop_failed':
       return {
         'zh-CN': `灰度放量循环的一次运行出错: ${detail}。循环会继续运行；如持续出现，请查看日志并反馈`,
-        en: `One run of the rollout loop failed: ${detail}. The loop goes on; if this stays, look into the log and report it`,
+        en: `One run of the rollout loop failed: ${detail}. The loop continues; if this repeats, check the log and report it`,
       }
   }
 }

@@ -183,7 +183,7 @@ describe('the explanation of the override', () => {
       [true, 'own', /own override is newer .* on for/],
       [false, 'own', /own override is newer .* off for/],
       [true, 'tripped', /own override is newer .* on for/],
-      [true, 'isolated', /for this replica alone/],
+      [true, 'isolated', /only for this replica/],
     ]
     for (const [on, whose, en] of cases) {
       expect(overrideWhy({ on, whose }, 'en')).to.match(en)
