@@ -62,6 +62,26 @@ describe('a stream that breaks', () => {
     expect(server.calls).to.have.length(1)
   })
 
+  it('tells how it was interrupted', async () => {
+    const early = await service((_request, response) => {
+      response.writeHead(200, STREAM_HEADERS)
+      response.end(textEvent(1, 'one'))
+    })
+    const silent = await service(
+      (_request, response) => {
+        response.writeHead(200, STREAM_HEADERS)
+        response.write(textEvent(1, 'one'))
+      },
+      { silenceMs: 30 },
+    )
+    const reasons = []
+    for (const { chat } of [early, silent]) {
+      const { last } = await told(chat.start(start))
+      reasons.push(last?.type === 'failed' && last.error.kind === 'interrupted' && last.error.reason)
+    }
+    expect(reasons).to.deep.equal(['ended', 'silent'])
+  })
+
   for (const status of [404, 410])
     it(`is told as interrupted where the service has given it up: ${status}`, async () => {
       const { chat } = await service((_request, response, call) => {
