@@ -174,7 +174,7 @@ for (const resolver of ['in-process', 'rpc'] as const)
       await stateIs(flags, 'stale')
       const took = await msOf(async () => {
         for (let at = 0; at < 20; at++)
-          expect((await turn(flags)).mode).to.deep.equal({ value: 'runtime_orchestrator', reason: 'stale' })
+          expect((await turn(flags)).mode).to.include({ value: 'runtime_orchestrator', reason: 'stale' })
       })
       expect(took / 20, 'ms a turn').to.be.lessThan(AT_ONCE_MS)
       expect(warnings()).to.deep.equal([
@@ -185,7 +185,7 @@ for (const resolver of ['in-process', 'rpc'] as const)
           value: 'runtime_orchestrator',
           reason: 'stale',
         })
-      expect([...flags.codeDefaults().values()]).to.deep.equal([0, 0, 0, 0, 0, 0])
+      expect([...flags.codeDefaults().values()]).to.deep.equal([0, 0, 0, 0, 0, 0, 0])
     })
 
     it('come back by themselves when the daemon does', async function () {
@@ -216,7 +216,7 @@ for (const resolver of ['in-process', 'rpc'] as const)
         expect(turns.filter(({ mode }) => mode.value !== 'runtime_orchestrator')).to.deep.equal([])
         expect(turns.filter(({ mode }) => mode.reason === 'code_default')).to.deep.equal([])
       }
-      expect([...flags.codeDefaults().values()]).to.deep.equal([0, 0, 0, 0, 0, 0])
+      expect([...flags.codeDefaults().values()]).to.deep.equal([0, 0, 0, 0, 0, 0, 0])
     })
 
     it('are bounded in time while the daemon is silent, and come back with it', async () => {
