@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { openStream } from './client.js'
 import { type MeasuredProcess, startBare } from './measured-process.js'
 import { startOurs } from './ours.js'
@@ -6,6 +7,9 @@ import { type Row, row } from './statistics.js'
 /** Memory of 2,000 open streams, KiB each, after a collection; and 10,000 open at once in one process. */
 const STREAMS = 2000
 const MANY = 10_000
+/** file descriptors of a stream in the relaying process, and those it has besides */
+const DESCRIPTORS = 2
+const OTHER_DESCRIPTORS = 200
 const BATCH = 100
 const MIB = 1024 * 1024
 
@@ -64,11 +68,14 @@ async function manyOpen(
   headers: Record<string, string>,
   report: (text: string) => void,
 ): Promise<Row[]> {
+  const limit = descriptorLimit()
+  const many = Math.min(MANY, Math.floor((limit - OTHER_DESCRIPTORS) / DESCRIPTORS / BATCH) * BATCH)
+  if (many < MANY) report(`streams: ${limit} file descriptors a process are enough for ${many} streams`)
   const measure = async (name: string, process: MeasuredProcess, path: string, sent = {}) => {
-    const { seen } = await open(`${process.url}${path}`, sent, MANY)
+    const { seen } = await open(`${process.url}${path}`, sent, many)
     const { rssBytes } = await process.settled()
     const left = seen.filter((stream) => !stream.closed).length
-    report(`streams: ${name} ${left} of ${MANY} open, ${(rssBytes / MIB).toFixed(0)} MiB in all`)
+    report(`streams: ${name} ${left} of ${many} open, ${(rssBytes / MIB).toFixed(0)} MiB in all`)
     for (const stream of seen) stream.close()
     return { left, mib: rssBytes / MIB }
   }
@@ -77,14 +84,20 @@ async function manyOpen(
   return [
     {
       ...row(
-        `${MANY} streams in one process, still open (floor: byte pipe)`,
+        `${many} streams in one process, still open (floor: byte pipe)`,
         'streams',
         floor.left,
         own.left,
       ),
       target: `${MANY}`,
-      met: own.left === MANY,
+      met: own.left >= MANY,
     },
-    row(`${MANY} open streams, the whole process (floor: byte pipe)`, 'MiB', floor.mib, own.mib),
+    row(`${many} open streams, the whole process (floor: byte pipe)`, 'MiB', floor.mib, own.mib),
   ]
+}
+
+/** Node raises its own limit to the hard one when it starts, and so do the processes under measurement. */
+function descriptorLimit(): number {
+  const limits = readFileSync('/proc/self/limits', 'utf8')
+  return Number(/^Max open files +(?:\d+|unlimited) +(\d+)/m.exec(limits)?.[1] ?? Number.MAX_SAFE_INTEGER)
 }

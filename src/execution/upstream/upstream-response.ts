@@ -7,8 +7,10 @@ import type { ByteSink, ByteSource } from './byte-source.js'
 const REST_MS = 250
 const REST_BYTES = 65_536
 
-/** Bytes that end an HTTP chunk */
-const CHUNK_END_BYTES = 2
+/** ms within which two HTTP chunks are taken for parts of one network read */
+const SAME_READ_MS = 0.2
+/** Reads of one chunk in a row, after which the next is not waited for */
+const LONE_READS = 4
 
 /**
  * A response whose body is pushed: each network read goes to the sink at once, in one call; the HTTP chunks in it are joined.
@@ -28,6 +30,11 @@ export class UpstreamResponse implements ByteSource {
   /** what came in this round of the event loop, or while the sink held */
   #chunk: Buffer | undefined
   #more: Buffer[] = []
+  /** chunks wait for the end of their read */
+  #joins = true
+  #loneReads = 0
+  /** ms; when a chunk last went on at once */
+  #lastAt = Number.NEGATIVE_INFINITY
   #readingRest = false
 
   constructor(
@@ -112,16 +119,35 @@ export class UpstreamResponse implements ByteSource {
     this.shut()
   }
 
+  /**
+   * Where each read brings one chunk alone, it goes on at once; where chunks come close together, they wait for the end of their
+   * read. Either way all come, and in order: only how they are joined differs.
+   */
   readonly #onData = (chunk: Buffer): void => {
-    const isLast = isLastOfRead(chunk)
     if (this.#chunk !== undefined) {
       this.#more.push(chunk)
-      if (isLast) this.#deliver()
-    } else if (isLast && !this.#isPaused) this.#sink?.data(chunk)
-    else {
-      this.#chunk = chunk
-      if (!isLast) queueMicrotask(this.#deliver)
+      return
     }
+    if (!this.#isPaused && !this.#joins) {
+      const now = this.clock.monotonic()
+      this.#joins = now - this.#lastAt < SAME_READ_MS
+      this.#lastAt = now
+      if (!this.#joins) {
+        this.#sink?.data(chunk)
+        return
+      }
+    }
+    this.#chunk = chunk
+    queueMicrotask(this.#onReadOver)
+  }
+
+  readonly #onReadOver = (): void => {
+    this.#loneReads = this.#more.length > 0 ? 0 : this.#loneReads + 1
+    if (this.#loneReads >= LONE_READS) {
+      this.#loneReads = 0
+      this.#joins = false
+    }
+    this.#deliver()
   }
 
   readonly #onEnd = (): void => {
@@ -160,12 +186,4 @@ export class UpstreamResponse implements ByteSource {
     this.#sink = undefined
     sink?.end(this.#fault)
   }
-}
-
-/**
- * Whether this HTTP chunk ends its network read: then nothing is gained by waiting for another. Node gives each read a buffer of
- * its own, of which the chunks are parts. Where it is wrong, reads are joined or parted differently, and nothing else changes.
- */
-function isLastOfRead({ buffer, byteOffset, byteLength }: Buffer): boolean {
-  return buffer.byteLength - byteOffset - byteLength <= CHUNK_END_BYTES
 }

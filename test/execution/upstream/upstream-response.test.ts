@@ -99,49 +99,61 @@ describe('a response that is given up while a read waits for its microtask', () 
   })
 })
 
-describe('the HTTP chunks of one network read', () => {
-  /** One read of so many chunks, each with its line end, in a buffer of its own as Node gives it. */
-  function chunksOf(...texts: string[]): Buffer[] {
-    const read = Buffer.from(new Uint8Array(Buffer.from(texts.map((text) => `${text}\r\n`).join(''))).buffer)
-    let at = 0
-    return texts.map((text) => {
-      const chunk = read.subarray(at, at + text.length)
-      at += text.length + 2
-      return chunk
-    })
-  }
+describe('the HTTP chunks of an answer', () => {
   function opened() {
+    const clock = manualClock()
     const incoming = Object.assign(new PassThrough(), { statusCode: 200, headers: {} })
-    const response = new UpstreamResponse(incoming as unknown as IncomingMessage, manualClock(), () => {})
+    const response = new UpstreamResponse(incoming as unknown as IncomingMessage, clock, () => {})
     const seen: string[] = []
     response.listen({ data: (chunk) => void seen.push(chunk.toString()), end: () => undefined })
-    return { incoming, response, seen }
+    /** One network read, some ms after the one before it. */
+    const read = (...texts: string[]): void => {
+      clock.advance(50)
+      for (const text of texts) incoming.emit('data', Buffer.from(text))
+    }
+    return { response, seen, read }
   }
 
-  it('go on at once where it has one alone', () => {
-    const { incoming, seen } = opened()
-    for (const text of ['one', 'two']) for (const chunk of chunksOf(text)) incoming.emit('data', chunk)
-    expect(seen).to.deep.equal(['one', 'two'])
-  })
+  /** Four reads of one alone. */
+  async function readFour(read: (...texts: string[]) => void): Promise<void> {
+    for (const text of ['1', '2', '3', '4']) {
+      read(text)
+      await Promise.resolve()
+    }
+  }
 
-  it('go on joined, with the last of them', () => {
-    const { incoming, seen } = opened()
-    for (const chunk of chunksOf('one', 'two', 'three')) incoming.emit('data', chunk)
-    expect(seen).to.deep.equal(['onetwothree'])
-  })
-
-  it('go on after it where the last of them is cut off', async () => {
-    const { incoming, seen } = opened()
-    for (const chunk of chunksOf('one', 'two', 'thr').slice(0, 2)) incoming.emit('data', chunk)
-    expect(seen).to.deep.equal([])
+  it('are joined with the others of their read', async () => {
+    const { seen, read } = opened()
+    read('1a', '1b', '1c')
     await Promise.resolve()
-    expect(seen).to.deep.equal(['onetwo'])
+    read('2a', '2b')
+    expect(seen).to.deep.equal(['1a1b1c'])
+    await Promise.resolve()
+    expect(seen).to.deep.equal(['1a1b1c', '2a2b'])
+  })
+
+  it('go on at once after four reads of one alone', async () => {
+    const { seen, read } = opened()
+    await readFour(read)
+    read('5')
+    expect(seen).to.deep.equal(['1', '2', '3', '4', '5'])
+  })
+
+  it('are joined again from the second on that comes close behind another', async () => {
+    const { seen, read } = opened()
+    await readFour(read)
+    read('5a', '5b', '5c')
+    await Promise.resolve()
+    read('6a', '6b')
+    await Promise.resolve()
+    expect(seen.slice(4)).to.deep.equal(['5a', '5b5c', '6a6b'])
   })
 
   it('wait in order while the reader pauses', () => {
-    const { incoming, response, seen } = opened()
+    const { response, seen, read } = opened()
     response.pause()
-    for (const chunk of [...chunksOf('one'), ...chunksOf('two', 'three')]) incoming.emit('data', chunk)
+    read('one')
+    read('two', 'three')
     expect(seen).to.deep.equal([])
     response.resume()
     expect(seen).to.deep.equal(['onetwothree'])
