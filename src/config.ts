@@ -62,6 +62,8 @@ export interface Config {
   readonly runtime: {
     /** RUNTIME_SERVICE_URL without a trailing slash */
     readonly url: string
+    /** CHAT_FILE_ORIGINS: where its files may be beside its own origin */
+    readonly fileOrigins: readonly string[]
   }
   /** CHAT_DEMO: the runtime is the simulator, whose faults an operator may set from the console */
   readonly demo: boolean
@@ -234,6 +236,7 @@ const environmentSchema = z.object({
     .default(0.5),
   RUNTIME_SERVICE_URL: httpUrl.default('http://localhost:8000'),
   CHAT_DEMO: flag.default(false),
+  CHAT_FILE_ORIGINS: origins.default([]),
   LLM_BASE_URL: httpUrl.optional(),
   LLM_API_KEY: headerValue.optional(),
   LLM_MODEL: z.string().default('gpt-4o-mini'),
@@ -385,7 +388,7 @@ function toConfig(env: Environment, llm: LlmEndpoints): Config {
       totalMs: env.CHAT_RUNTIME_TIMEOUT_THRESHOLD_MS,
       errorRate: env.CHAT_RUNTIME_ERROR_RATE_THRESHOLD,
     },
-    runtime: { url: withoutTrailingSlash(env.RUNTIME_SERVICE_URL) },
+    runtime: { url: withoutTrailingSlash(env.RUNTIME_SERVICE_URL), fileOrigins: env.CHAT_FILE_ORIGINS },
     demo: env.CHAT_DEMO,
     llm,
     shadow: {

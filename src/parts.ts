@@ -111,10 +111,14 @@ export function createParts(around: Surroundings) {
   const fence = config.shadow.requireFence
     ? createFenceGate({ runtime: () => shadowBackends.runtime_orchestrator, clock, logger, ids })
     : undefined
+  let droppedFiles = 0
   const signs: RuntimeSigns = {
     onRequestSent: () => fallback.requestSent(),
     onHead: () => fallback.headCame(),
     ...(fence === undefined ? {} : { onShadowHead: (kept) => fence.sawHead(kept) }),
+    onFileDropped: () => {
+      droppedFiles += 1
+    },
   }
   const llm = {
     gate: openGate(config.llm, around),
@@ -139,6 +143,7 @@ export function createParts(around: Surroundings) {
       notifier,
       recoveryShadows,
       llm,
+      droppedFiles: () => droppedFiles,
     },
     around,
   )
@@ -451,6 +456,7 @@ interface Counted {
   readonly notifier: Notifier | undefined
   readonly recoveryShadows: RecoveryShadows
   readonly llm: SharedLlm
+  readonly droppedFiles: () => number
 }
 
 function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
@@ -476,6 +482,7 @@ function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
       chat_window_orgs_dropped_total: windows.droppedOrgs,
       chat_turns_lost_total: sessions.lost,
       chat_local_faults_total: localFaults.count,
+      chat_runtime_files_dropped_total: parts.droppedFiles(),
       chat_journal_dropped_total: journal.dropped,
       chat_notifications_dropped_total: notifier === undefined ? 0 : notifier.dropped + notifier.givenUp,
       chat_recovery_shadows_total: recoveryShadows.counts().started,

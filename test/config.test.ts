@@ -84,6 +84,13 @@ describe('loadConfig', () => {
       expect(faultsOf(of(wrong))[0], wrong).to.match(/^CHAT_CORS_ORIGINS=.* must be a comma-separated list/)
   })
 
+  it('takes origins of files beside that of the runtime', () => {
+    const of = (value: string) => ({ ...least, CHAT_FILE_ORIGINS: value })
+    expect(loadConfig(least).runtime.fileOrigins).to.deep.equal([])
+    expect(loadConfig(of('https://cdn.example')).runtime.fileOrigins).to.deep.equal(['https://cdn.example'])
+    expect(faultsOf(of('https://cdn.example/files'))[0]).to.match(/^CHAT_FILE_ORIGINS=/)
+  })
+
   it('takes models of the OpenAI-compatible front with the agents behind them', () => {
     const of = (value: string) => ({ ...least, CHAT_OPENAI_MODELS: value })
     expect(loadConfig({ ...least, LLM_MODEL: 'm' }).openai.models).to.deep.equal([{ id: 'm', agentId: 'm' }])
@@ -175,7 +182,8 @@ describe('loadConfig', () => {
     const listed = new Set(
       readFileSync('.env.example', 'utf8')
         .split('\n')
-        .filter((line) => /^[A-Z_]+=/.test(line))
+        // OpenTelemetry's are read by core/tracing/tracing-settings.ts.
+        .filter((line) => /^(?!OTEL_)[A-Z_]+=/.test(line))
         .map((line) => line.slice(0, line.indexOf('='))),
     )
     const read = new Set(

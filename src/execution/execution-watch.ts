@@ -12,6 +12,8 @@ export interface ExecutionWatch {
   headers(): void
   /** A request to an endpoint of the direct LLM begins. Returns what is told of its end: `ok`, `aborted`, or the code of its failure. */
   request(endpoint: string): (cause: string) => void
+  /** A file of the runtime was not passed on, for where it is. */
+  fileDropped(): void
 }
 
 /**
@@ -52,5 +54,6 @@ export function spanWatch(span: TraceSpan): ExecutionWatch {
     connected: () => span.event('connected'),
     headers: () => span.event('headers'),
     request: () => () => undefined,
+    fileDropped: () => span.event('file_dropped'),
   }
 }

@@ -189,6 +189,7 @@ const COUNTS = {
   chat_window_orgs_dropped_total: 'Orgs dropped from the windows because there were too many',
   chat_turns_lost_total: 'Turns that memory could not hold until the database took them',
   chat_local_faults_total: 'Faults of this machine that were kept out of the evidence',
+  chat_runtime_files_dropped_total: 'Files of the runtime that were not passed on, for where they are',
   chat_journal_dropped_total: 'Journal entries that could not be kept',
   chat_notifications_dropped_total: 'Notifications that were not delivered',
   chat_recovery_shadows_total: 'Recovery shadows that were run',

@@ -37,6 +37,8 @@ const attemptSchema = z.strictObject({
   phase: executionPhaseSchema.optional(),
   /** to the endpoints of the direct LLM, one after the other */
   requests: z.array(requestSchema).optional(),
+  /** files of the runtime that were not passed on, for where they are */
+  filesDropped: z.number().int().optional(),
 })
 
 const stepSchema = z.strictObject({

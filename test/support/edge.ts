@@ -145,7 +145,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
       auth: { keys: { kind: 'secret', secret: EDGE_SECRET }, operatorRole: 'admin', ...options.auth },
       corsOrigins: options.corsOrigins ?? [],
       demo: options.simulatedRuntime !== undefined,
-      runtime: { url: options.simulatedRuntime ?? 'http://127.0.0.1:1' },
+      runtime: { url: options.simulatedRuntime ?? 'http://127.0.0.1:1', fileOrigins: [] },
       openai: { models: options.models ?? [{ id: 'gpt-4o', agentId: 'assistant' }] },
       maxStreams: options.maxStreams ?? 1000,
       turnsPerMinute: options.turnsPerMinute ?? 0,

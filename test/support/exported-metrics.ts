@@ -33,6 +33,7 @@ export async function exportedMetrics(): Promise<Exported> {
       chat_window_orgs_dropped_total: 0,
       chat_turns_lost_total: 0,
       chat_local_faults_total: 0,
+      chat_runtime_files_dropped_total: 0,
       chat_journal_dropped_total: 0,
       chat_notifications_dropped_total: 0,
       chat_recovery_shadows_total: 0,

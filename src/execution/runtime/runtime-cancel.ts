@@ -7,11 +7,13 @@ import type { Turn } from '../backend.js'
 import { TransportError } from '../transport-error.js'
 import type { HttpClient } from '../upstream/http-client.js'
 import { fenceHeaders } from '../upstream/shadow-fence.js'
+import type { FilePlaces } from './runtime-files.js'
 
 /** What the executions of one runtime share. */
 export interface RuntimeContext {
   /** without a trailing slash */
   readonly url: string
+  readonly files: FilePlaces
   readonly clock: Clock
   readonly client: HttpClient
   readonly logger: Logger
@@ -19,6 +21,8 @@ export interface RuntimeContext {
   readonly onShadowHead?: (honoured: boolean) => void
   onRequestSent(): void
   onHead(): void
+  /** A file was not passed on, for where it is. */
+  onFileDropped(): void
 }
 
 /** ms a cancel may take in all. */

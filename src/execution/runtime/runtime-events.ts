@@ -1,5 +1,6 @@
 import type { MessageBody } from '../../protocol/events.js'
 import { type Foreign, isForeign, namesTimeout, parsePythonObject, token } from '../parse/foreign.js'
+import { allowedFileUrl, cleanFilename, cleanMimeType, type FilePlaces } from './runtime-files.js'
 import { MAX_RESULT, withTruncatedResult } from './truncate-result.js'
 
 /** What one frame of the runtime means to us. */
@@ -8,6 +9,8 @@ export type RuntimeSignal =
   | { readonly type: 'complete'; readonly finalResponse: string | undefined }
   | ({ readonly type: 'failure' } & RuntimeFailure)
   | { readonly type: 'ping' }
+  /** a file at a place that clients must not be led to */
+  | { readonly type: 'dropped_file' }
   | { readonly type: 'unknown' }
   | { readonly type: 'unparsable'; readonly commits: boolean }
 
@@ -21,15 +24,16 @@ export interface RuntimeFailure {
 }
 
 const PING: RuntimeSignal = { type: 'ping' }
+const DROPPED_FILE: RuntimeSignal = { type: 'dropped_file' }
 const UNKNOWN: RuntimeSignal = { type: 'unknown' }
 const UNPARSABLE: RuntimeSignal = { type: 'unparsable', commits: false }
 
 /**
  * Maps one frame (`{"event", "data", "timestamp"}` as text) by the table of the protocol. A known event whose data has
  * the wrong shape is unparsable. A plan step without a title has an empty one. File addresses become absolute by
- * `baseUrl` (no trailing slash).
+ * `files`, which also says which of them are dropped.
  */
-export function mapRuntimeFrame(frame: string, baseUrl: string): RuntimeSignal {
+export function mapRuntimeFrame(frame: string, files: FilePlaces): RuntimeSignal {
   const parsed = parsePythonObject(frame)
   if (parsed === undefined || typeof parsed.event !== 'string') return unparsable(frame)
   const { event, data } = parsed
@@ -41,7 +45,7 @@ export function mapRuntimeFrame(frame: string, baseUrl: string): RuntimeSignal {
   const mapper = MAPPERS.get(event)
   if (mapper === undefined) return UNKNOWN
   if (!isForeign(data)) return unparsable(frame)
-  return mapper(frame.length > MAX_RESULT ? withTruncatedResult(data) : data, baseUrl) ?? unparsable(frame)
+  return mapper(frame.length > MAX_RESULT ? withTruncatedResult(data) : data, files) ?? unparsable(frame)
 }
 
 /** Where a frame names its event: the runtime writes that key first. */
@@ -54,7 +58,7 @@ function unparsable(frame: string): RuntimeSignal {
   return commits ? { type: 'unparsable', commits } : UNPARSABLE
 }
 
-type Mapper = (data: Foreign, baseUrl: string) => MessageBody | undefined
+type Mapper = (data: Foreign, files: FilePlaces) => RuntimeSignal | undefined
 
 const MAPPERS: ReadonlyMap<string, Mapper> = new Map<string, Mapper>(
   Object.entries<Mapper>({
@@ -149,24 +153,14 @@ function planStep(data: Foreign, status: 'running' | 'completed' | 'failed'): Me
   }
 }
 
-function fileCreated(data: Foreign, baseUrl: string): MessageBody | undefined {
+function fileCreated(data: Foreign, files: FilePlaces): RuntimeSignal | undefined {
   const filename = name(data.filename)
-  const url = typeof data.url === 'string' ? absoluteUrl(data.url, baseUrl) : undefined
-  if (filename === undefined || url === undefined) return undefined
-  const mimeType = typeof data.mime_type === 'string' ? data.mime_type : 'application/octet-stream'
+  if (filename === undefined || typeof data.url !== 'string') return undefined
+  const url = allowedFileUrl(data.url, files)
+  if (url === undefined) return DROPPED_FILE
   const size = typeof data.size === 'number' ? { size: data.size } : {}
-  return { type: 'file', data: { url, filename, mimeType, ...size } }
-}
-
-/** The file's address seen from outside; only http and https, since clients open it. */
-function absoluteUrl(url: string, baseUrl: string): string | undefined {
-  const whole = /^[a-z][a-z0-9+.-]*:|^\/\//i.test(url) ? url : `${baseUrl}/${url.replace(/^\/+/, '')}`
-  if (!URL.canParse(whole, baseUrl)) return undefined
-  const absolute = new URL(whole, baseUrl)
-  // The runtime's address may carry our credentials, and clients get this one.
-  absolute.username = ''
-  absolute.password = ''
-  return absolute.protocol === 'http:' || absolute.protocol === 'https:' ? absolute.href : undefined
+  const mimeType = cleanMimeType(data.mime_type)
+  return { type: 'file', data: { url, filename: cleanFilename(filename), mimeType, ...size } }
 }
 
 function result(data: Foreign) {

@@ -35,7 +35,7 @@ export class RuntimeExecution implements RunningExecution, ByteSink {
     private readonly call: ExecutionCall,
     private readonly sink: BackendSink,
   ) {
-    this.#translator = new RuntimeTranslator(context.url, call.softFailures)
+    this.#translator = new RuntimeTranslator(context.files, call.softFailures)
   }
 
   /** Sends the request. */
@@ -53,7 +53,7 @@ export class RuntimeExecution implements RunningExecution, ByteSink {
   data(chunk: Buffer): void {
     if (this.#over) return
     try {
-      const batch = this.#translator.translate(this.#parser.take(chunk))
+      const batch = this.#translate(this.#parser.take(chunk))
       if (this.#translator.end !== undefined) this.#complete(batch)
       else if (this.#parser.fault !== undefined) this.#broken(batch, this.#parser.fault)
       else if (batch !== undefined && !this.sink.batch(batch)) {
@@ -69,7 +69,7 @@ export class RuntimeExecution implements RunningExecution, ByteSink {
   end(fault?: unknown): void {
     if (this.#over) return
     try {
-      const batch = this.#translator.translate(this.#parser.end())
+      const batch = this.#translate(this.#parser.end())
       if (this.#translator.end !== undefined) this.#complete(batch)
       else if (fault !== undefined) this.#broken(batch, fault)
       else {
@@ -80,6 +80,16 @@ export class RuntimeExecution implements RunningExecution, ByteSink {
     } catch (thrown) {
       this.#end(undefined, thrown)
     }
+  }
+
+  #translate(frames: readonly string[]): readonly BackendEvent[] | undefined {
+    const before = this.#translator.droppedFiles
+    const batch = this.#translator.translate(frames)
+    for (let dropped = before; dropped < this.#translator.droppedFiles; dropped += 1) {
+      this.context.onFileDropped()
+      this.call.watch?.fileDropped()
+    }
+    return batch
   }
 
   /** Up to the response head; never rejects. */

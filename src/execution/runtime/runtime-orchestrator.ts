@@ -23,14 +23,16 @@ export interface BackendDeps {
   onRequestSent?(): void
   /** The good response head of a turn came. Must not throw. */
   onHead?(): void
+  /** A file of a turn was not passed on, for where it is. Must not throw. */
+  onFileDropped?(): void
 }
 
 /**
- * The agent runtime at `url` (no trailing slash), as a backend. An execution given up before its end is followed by a
+ * The agent runtime at `url` (no trailing slash), as a backend. Its files are passed on from there and from `fileOrigins`. An execution given up before its end is followed by a
  * cancel, handed to `call.after`, once a connection stood. `close()` ends everything still open.
  */
 export function createRuntimeOrchestrator(
-  options: { readonly url: string },
+  options: { readonly url: string; readonly fileOrigins?: readonly string[] },
   deps: BackendDeps = {},
 ): ChatBackend & { close(): void } {
   const clock = deps.clock ?? systemClock
@@ -39,6 +41,7 @@ export function createRuntimeOrchestrator(
   let closed = false
   const context: RuntimeContext = {
     url: options.url,
+    files: { baseUrl: options.url, origins: options.fileOrigins ?? [] },
     clock,
     client,
     logger: deps.logger ?? silentLogger,
@@ -48,6 +51,7 @@ export function createRuntimeOrchestrator(
     ...(deps.onShadowHead === undefined ? {} : { onShadowHead: deps.onShadowHead }),
     onRequestSent: () => deps.onRequestSent?.(),
     onHead: () => deps.onHead?.(),
+    onFileDropped: () => deps.onFileDropped?.(),
   }
   return {
     mode: 'runtime_orchestrator',

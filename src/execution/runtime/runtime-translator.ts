@@ -5,6 +5,7 @@ import { ExecutionError, type ExecutionErrorDetails } from '../execution-error.j
 import { splitText } from '../parse/split-text.js'
 import { rejectingCode } from '../refusal/whose-fault.js'
 import { mapRuntimeFrame, type RuntimeFailure, type RuntimeSignal } from './runtime-events.js'
+import type { FilePlaces } from './runtime-files.js'
 import { SoftFailureScreen } from './soft-failure.js'
 
 /** In a row; then the runtime does not speak our protocol. */
@@ -23,6 +24,8 @@ export type RuntimeEnd =
 export class RuntimeTranslator {
   /** events of a kind we do not know */
   unknown = 0
+  /** files that were not passed on, for where they are */
+  droppedFiles = 0
   #end: RuntimeEnd | undefined
   #unparsable = 0
   /** an event that commits was passed on: there is no failover any more */
@@ -31,7 +34,7 @@ export class RuntimeTranslator {
   readonly #screen: SoftFailureScreen
 
   constructor(
-    private readonly baseUrl: string,
+    private readonly files: FilePlaces,
     softFailures: readonly string[],
   ) {
     this.#screen = new SoftFailureScreen(softFailures)
@@ -70,7 +73,7 @@ export class RuntimeTranslator {
       this.#complete(out)
       return false
     }
-    const signal = mapRuntimeFrame(frame, this.baseUrl)
+    const signal = mapRuntimeFrame(frame, this.files)
     if (signal.type === 'unparsable') {
       if (signal.commits) this.#commitUnread(out)
       this.#countUnparsable(out)
@@ -89,6 +92,11 @@ export class RuntimeTranslator {
       case 'unknown':
         this.unknown += 1
         return false
+      case 'dropped_file':
+        // It was made all the same, so nobody else may answer any more.
+        this.droppedFiles += 1
+        this.#commitUnread(out)
+        return true
       case 'complete':
         this.#completeWith(signal.finalResponse, out)
         return false

@@ -67,6 +67,10 @@ export class TurnRecorder {
         told?.headers()
       },
       request: (endpoint) => this.#request(attempt, endpoint),
+      fileDropped: () => {
+        attempt.filesDropped = (attempt.filesDropped ?? 0) + 1
+        told?.fileDropped()
+      },
     }
   }
 

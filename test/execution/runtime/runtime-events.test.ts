@@ -2,10 +2,10 @@ import { expect } from 'chai'
 import { mapRuntimeFrame } from '../../../src/execution/runtime/runtime-events.js'
 import { messageBodySchema } from '../../../src/protocol/events.js'
 
-const BASE = 'http://runtime:8000'
+const FILES = { baseUrl: 'http://runtime:8000', origins: ['https://cdn.example'] }
 
 function map(event: string, data: unknown) {
-  return mapRuntimeFrame(JSON.stringify({ event, data, timestamp: '2026-01-01T00:00:00Z' }), BASE)
+  return mapRuntimeFrame(JSON.stringify({ event, data, timestamp: '2026-01-01T00:00:00Z' }), FILES)
 }
 
 const ARGS = { q: 1 }
@@ -114,19 +114,17 @@ describe('runtime events', () => {
     })
   }
 
-  it('makes file addresses absolute, below the path of the runtime too, and takes http alone', () => {
-    const url = (from: string, base = BASE) => {
-      const frame = { event: 'file_created', data: { filename: 'f', url: from } }
-      const mapped = mapRuntimeFrame(JSON.stringify(frame), base)
-      return mapped.type === 'file' ? mapped.data.url : mapped.type
-    }
-    expect(url('files/a b')).to.equal('http://runtime:8000/files/a%20b')
-    expect(url('/f', 'http://gate/runtime')).to.equal('http://gate/runtime/f')
-    expect(url('/f', 'http://user:secret@runtime:8000')).to.equal('http://runtime:8000/f')
-    expect(url('https://cdn/f')).to.equal('https://cdn/f')
-    expect(url('//cdn/f')).to.equal('http://cdn/f')
-    expect(url('javascript:alert(1)')).to.equal('unparsable')
-    expect(url('file:///etc/passwd')).to.equal('unparsable')
+  it('takes a file whose name and address are texts, and drops one at a foreign place', () => {
+    const type = (data: unknown) => map('file_created', data).type
+    expect(type({ filename: 'f', url: 'https://cdn.example/f' })).to.equal('file')
+    expect(type({ filename: 'f', url: 'https://evil.example/f' })).to.equal('dropped_file')
+    for (const data of [
+      { filename: 'f' },
+      { url: '/f' },
+      { filename: '', url: '/f' },
+      { filename: 'f', url: 1 },
+    ])
+      expect(type(data), JSON.stringify(data)).to.equal('unparsable')
   })
 
   it('ends well, with the final response where there is one', () => {
@@ -182,7 +180,7 @@ describe('runtime events', () => {
     expect(map('tool_call_start', {}).type).to.equal('unparsable')
     expect(map('plan_created', { steps: [1] }).type).to.equal('unparsable')
     for (const frame of ['', '{', '[]', 'null', '1', '{"data":{}}']) {
-      expect(mapRuntimeFrame(frame, BASE).type, frame).to.equal('unparsable')
+      expect(mapRuntimeFrame(frame, FILES).type, frame).to.equal('unparsable')
     }
   })
 })

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { createRuntimeOrchestrator } from '../../../src/execution/runtime/runtime-orchestrator.js'
 import { messageBodySchema } from '../../../src/protocol/events.js'
@@ -55,6 +57,30 @@ describe('runtime orchestrator', () => {
     ])
     const file = events.find((event) => event.type === 'file')
     expect(file?.data).to.include({ url: `${simulator.url}/api/v1/files/session-1/summary.md` })
+  })
+
+  it('passes on no file at a foreign place, and tells of it', async () => {
+    const file = (url: string) =>
+      `data: ${JSON.stringify({ event: 'file_created', data: { filename: 'f', url } })}\n\n`
+    const server = createServer((_request, response) => {
+      response.setHeader('content-type', 'text/event-stream')
+      response.end(`${file('https://evil.example/f')}${file('https://cdn.example/f')}data: [DONE]\n\n`)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    let dropped = 0
+    const strict = createRuntimeOrchestrator(
+      { url: `http://127.0.0.1:${port}`, fileOrigins: ['https://cdn.example'] },
+      { onFileDropped: () => (dropped += 1) },
+    )
+    try {
+      const { events, error } = await executed(strict)
+      const urls = events.flatMap((event) => (event.type === 'file' ? [event.data.url] : []))
+      expect([error, urls, dropped]).to.deep.equal([undefined, ['https://cdn.example/f'], 1])
+    } finally {
+      strict.close()
+      server.close()
+    }
   })
 
   it('keeps its connection for the next turn', async () => {

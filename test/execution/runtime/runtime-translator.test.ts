@@ -8,7 +8,7 @@ const chunk = (content: string): string => frame('text_chunk', { content })
 const complete = (final_response?: string): string => frame('execution_complete', { final_response })
 
 function translate(...frames: string[]) {
-  const translator = new RuntimeTranslator('http://r', SOFT)
+  const translator = new RuntimeTranslator({ baseUrl: 'http://r', origins: [] }, SOFT)
   const events = translator.translate(frames)
   const end = translator.end
   return {
@@ -88,6 +88,13 @@ describe('runtime translator', () => {
     for (const event of ['text_chunk', 'thinking', 'plan_created', 'no_event'])
       expect(broken(event), event).to.equal(undefined)
     expect(translate(frame('tool_call_start', {})).texts).to.deep.equal(['committed'])
+  })
+
+  it('drops a file at a foreign place, counts it, and commits all the same', () => {
+    const at = (url: string) => frame('file_created', { filename: 'f', url })
+    const { texts, translator, end } = translate(at('http://evil/f'), at('/f'), complete())
+    expect(texts).to.deep.equal(['committed', 'file'])
+    expect([translator.droppedFiles, end]).to.deep.equal([1, 'complete'])
   })
 
   it('passes a result beyond the bound on cut, and marks it', () => {

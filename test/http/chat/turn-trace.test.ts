@@ -75,6 +75,7 @@ describe('the trace of a turn', () => {
       yield [plan, step('s1', 'running', 'search')]
       clock.advance(30)
       yield [called('search')]
+      call.watch?.fileDropped()
       clock.advance(40)
       yield [told('search', true), step('s1', 'completed')]
       yield [step('s2', 'running'), text('Hello')]
@@ -115,6 +116,7 @@ describe('the trace of a turn', () => {
           firstContentAt: 30,
           durationMs: 105,
           result: 'ok',
+          filesDropped: 1,
         },
       ],
       steps: [

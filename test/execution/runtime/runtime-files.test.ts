@@ -1,0 +1,143 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { allowedFileUrl, cleanFilename, cleanMimeType } from '../../../src/execution/runtime/runtime-files.js'
+
+const BASE = 'http://runtime:8000'
+const CDN = 'https://cdn.example'
+
+const url = (from: string, baseUrl = BASE) => allowedFileUrl(from, { baseUrl, origins: [CDN] })
+
+/** Texts that come near an address: its parts, what confuses parsers, and anything. */
+const nearUrl = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom(
+        'http:',
+        'https:',
+        'javascript:',
+        'data:text/html,',
+        'file:',
+        'blob:',
+        '/',
+        '//',
+        '\\',
+        '@',
+      ),
+      fc.constantFrom(
+        'runtime:8000',
+        'runtime',
+        'cdn.example',
+        'evil.example',
+        'user:pw@',
+        '..',
+        '.',
+        '?',
+        '#',
+      ),
+      fc.constantFrom('\t', '\n', '\u0000', '%00', '%2f', ' ', ':', '[', ']', '\u2028', '。'),
+      fc.string({ unit: 'binary', maxLength: 4 }),
+    ),
+    { maxLength: 8 },
+  )
+  .map((parts) => parts.join(''))
+
+describe('files of the runtime', () => {
+  it('are at an absolute address, below the path of the runtime too', () => {
+    expect(url('files/a b')).to.equal('http://runtime:8000/files/a%20b')
+    expect(url('/f', 'http://gate/runtime')).to.equal('http://gate/runtime/f')
+    expect(url('http://runtime:8000/f')).to.equal('http://runtime:8000/f')
+    expect(url('//runtime:8000/f')).to.equal('http://runtime:8000/f')
+    expect(url(`${CDN}/f?sig=1`)).to.equal(`${CDN}/f?sig=1`)
+  })
+
+  it('never tell our own credentials for the runtime', () => {
+    expect(url('/f', 'http://user:secret@runtime:8000')).to.equal('http://runtime:8000/f')
+    expect(url('?a', 'http://user:secret@runtime:8000')).to.equal('http://runtime:8000/?a')
+  })
+
+  it('are dropped at any other place, and with credentials', () => {
+    for (const foreign of [
+      'https://evil.example/f',
+      '//evil.example/f',
+      '\\\\evil.example\\f',
+      '\thttps://evil.example/f',
+      'http://runtime/f',
+      'https://runtime:8000/f',
+      'http://runtime:8000.evil.example/f',
+      'http://runtime:8000@evil.example/f',
+      'http://user:pw@runtime:8000/f',
+      'https://user@cdn.example/f',
+      'http://cdn.example/f',
+      'javascript:alert(1)',
+      'JaVaScRiPt:alert(1)',
+      ' javascript:alert(1)',
+      'java\nscript:alert(1)',
+      'data:text/html,<script>',
+      'file:///etc/passwd',
+      'blob:http://runtime:8000/1',
+      `/${'x'.repeat(8193)}`,
+    ]) {
+      const found = url(foreign)
+      // A parser may also read it as a path of the runtime itself.
+      if (found !== undefined) expect(new URL(found).origin, foreign).to.equal(BASE)
+      if (!foreign.includes('\n')) expect(found, foreign).to.equal(undefined)
+    }
+  })
+
+  it('are at an allowed origin without credentials, whatever the runtime says', () => {
+    fc.assert(
+      fc.property(nearUrl, fc.constantFrom(BASE, 'http://user:secret@gate/runtime'), (from, base) => {
+        const found = url(from, base)
+        if (found === undefined) return
+        const parsed = new URL(found)
+        expect([new URL(base).origin, CDN]).to.include(parsed.origin)
+        expect([parsed.username, parsed.password]).to.deep.equal(['', ''])
+        expect(found).not.to.match(/[\p{Cc}\u2028\u2029\s]/u)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('have names without path parts, control characters and turned text', () => {
+    expect(cleanFilename('report.pdf')).to.equal('report.pdf')
+    expect(cleanFilename('报告 2026.pdf')).to.equal('报告 2026.pdf')
+    expect(cleanFilename('../../etc/passwd')).to.equal('passwd')
+    expect(cleanFilename('C:\\Windows\\a.dll')).to.equal('a.dll')
+    expect(cleanFilename('a\r\nSet-Cookie: x\u0000.txt')).to.equal('aSet-Cookie: x.txt')
+    expect(cleanFilename('gnp.\u202efdp.exe')).to.equal('gnp.fdp.exe')
+    for (const nothing of ['', '.', '..', '/', 'a/', '\u0000', ' \t '])
+      expect(cleanFilename(nothing)).to.equal('file')
+    const long = cleanFilename(`${'🦊'.repeat(300)}.markdown`)
+    expect(long).to.have.length.within(250, 255)
+    expect(long.endsWith('🦊.markdown')).to.equal(true)
+  })
+
+  it('have a name of a file, whatever the runtime says', () => {
+    const any = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 600 }),
+      fc
+        .array(fc.constantFrom('/', '\\', '..', '.', '\u0000', '\u202e', '\ud83e', 'a', ' '), {
+          maxLength: 12,
+        })
+        .map((all) => all.join('')),
+    )
+    fc.assert(
+      fc.property(any, (name) => {
+        const clean = cleanFilename(name)
+        expect(clean).not.to.match(/[\\/\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u)
+        expect(clean).to.have.length.within(1, 255)
+        expect(clean).not.to.match(/^\.*$/)
+        expect(clean).not.to.match(/\p{Surrogate}/u)
+        expect(cleanFilename(clean)).to.equal(clean)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('have a type of media, or are bytes', () => {
+    for (const good of ['text/markdown', 'text/plain; charset=utf-8', 'image/svg+xml'])
+      expect(cleanMimeType(good)).to.equal(good)
+    for (const wrong of [undefined, 7, '', 'text', 'a/b/c', 'text/html\r\nx: y', `a/${'b'.repeat(200)}`])
+      expect(cleanMimeType(wrong)).to.equal('application/octet-stream')
+  })
+})
