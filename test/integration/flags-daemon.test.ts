@@ -181,7 +181,7 @@ for (const resolver of ['in-process', 'rpc'] as const)
         '[Flags] flagd does not answer; last known good values are in force, then code defaults',
       ])
       for (let at = 90; at < 100; at++)
-        expect((await turn(flags, at)).mode, 'of a session never seen').to.deep.equal({
+        expect((await turn(flags, at)).mode, 'of a session never seen').to.include({
           value: 'runtime_orchestrator',
           reason: 'stale',
         })
