@@ -67,6 +67,8 @@ export interface Config {
   }
   /** CHAT_DEMO: the runtime is the simulator, whose faults an operator may set from the console */
   readonly demo: boolean
+  /** CHAT_CONSOLE_OIDC_ISSUER and the like: where operators sign in to the console; absent: they paste a token */
+  readonly consoleOidc?: ConsoleOidc
   /** The direct LLM: CHAT_LLM_FILE, or one endpoint from LLM_BASE_URL, LLM_API_KEY and LLM_MODEL. */
   readonly llm: LlmEndpoints
   /** The OpenAI-compatible front. */
@@ -97,6 +99,15 @@ export interface Config {
   }
   /** OTEL_EXPORTER_OTLP_ENDPOINT and the like: where spans go; absent: nowhere */
   readonly tracing?: TracingSettings
+}
+
+/** A public client of an OpenID Connect issuer: authorization code with PKCE, no secret. */
+export interface ConsoleOidc {
+  /** exactly as the issuer calls itself */
+  readonly issuer: string
+  readonly clientId: string
+  /** separated by blanks; `openid` is one of them */
+  readonly scope: string
 }
 
 /** The environment's say where the flags have none. */
@@ -147,6 +158,17 @@ const headerValue = z
   .string()
   .trim()
   .regex(/^[\x21-\x7e]+$/, 'must be of visible ASCII characters, without blanks')
+
+/** A browser takes keys and codes over plain http only from this machine. */
+const secureUrl = httpUrl.refine(
+  (value) => /^(https:|http:\/\/(localhost|127\.0\.0\.1|\[::1\])([:/]|$))/i.test(value),
+  'must be an https URL, or an http URL of this machine',
+)
+
+const oidcScope = z
+  .string()
+  .trim()
+  .refine((value) => value.split(/\s+/).includes('openid'), 'must have openid among its words')
 
 const withoutTrailingSlash = (url: string): string => url.replace(/\/+$/, '')
 
@@ -237,6 +259,9 @@ const environmentSchema = z.object({
   RUNTIME_SERVICE_URL: httpUrl.default('http://localhost:8000'),
   CHAT_DEMO: flag.default(false),
   CHAT_FILE_ORIGINS: origins.default([]),
+  CHAT_CONSOLE_OIDC_ISSUER: secureUrl.optional(),
+  CHAT_CONSOLE_OIDC_CLIENT_ID: z.string().trim().optional(),
+  CHAT_CONSOLE_OIDC_SCOPE: oidcScope.default('openid'),
   LLM_BASE_URL: httpUrl.optional(),
   LLM_API_KEY: headerValue.optional(),
   LLM_MODEL: z.string().default('gpt-4o-mini'),
@@ -276,6 +301,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     ...(parsed.success ? [] : parsed.error.issues.map((issue) => describeIssue(issue, given))),
     ...llm.faults,
     ...keyFaults(given),
+    ...oidcFaults(given),
     ...(parsed.success ? workerFaults(parsed.data) : []),
     ...tracing.faults,
   ]
@@ -308,6 +334,16 @@ function keyFaults(given: Record<string, string | undefined>): string[] {
     return ['JWT_SECRET and JWKS_URL are both set; tokens are verified by one of them']
   if (!secretSet && !jwksSet) return ['JWT_SECRET or JWKS_URL must be set, to verify tokens']
   return []
+}
+
+function oidcFaults({
+  CHAT_CONSOLE_OIDC_ISSUER: issuer,
+  CHAT_CONSOLE_OIDC_CLIENT_ID: clientId,
+}: Record<string, string | undefined>): string[] {
+  if ((issuer === undefined) === (clientId === undefined)) return []
+  return [
+    'CHAT_CONSOLE_OIDC_ISSUER and CHAT_CONSOLE_OIDC_CLIENT_ID must both be set, or neither: the console signs in with both',
+  ]
 }
 
 interface DirectLlm {
@@ -390,6 +426,7 @@ function toConfig(env: Environment, llm: LlmEndpoints): Config {
     },
     runtime: { url: withoutTrailingSlash(env.RUNTIME_SERVICE_URL), fileOrigins: env.CHAT_FILE_ORIGINS },
     demo: env.CHAT_DEMO,
+    ...consoleOidc(env),
     llm,
     shadow: {
       aaPercent: env.CHAT_SHADOW_AA_PERCENT,
@@ -408,6 +445,15 @@ function notification(env: Environment, url: string): NonNullable<Config['notify
     format: env.CHAT_NOTIFY_FORMAT,
     ...(env.CHAT_NOTIFY_SECRET === undefined ? {} : { secret: env.CHAT_NOTIFY_SECRET }),
   }
+}
+
+function consoleOidc(env: Environment): Pick<Config, 'consoleOidc'> {
+  const {
+    CHAT_CONSOLE_OIDC_ISSUER: issuer,
+    CHAT_CONSOLE_OIDC_CLIENT_ID: clientId,
+    CHAT_CONSOLE_OIDC_SCOPE: scope,
+  } = env
+  return issuer === undefined || clientId === undefined ? {} : { consoleOidc: { issuer, clientId, scope } }
 }
 
 function tokenKeys(env: Environment): TokenKeys {

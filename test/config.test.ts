@@ -169,6 +169,26 @@ describe('loadConfig', () => {
     ])
   })
 
+  it('takes an issuer for the console with its client, by https or on this machine', () => {
+    expect(loadConfig(least)).to.not.have.property('consoleOidc')
+    const env = { ...least, CHAT_CONSOLE_OIDC_CLIENT_ID: 'console' }
+    const issuer = 'https://issuer.test/tenant'
+    expect(loadConfig({ ...env, CHAT_CONSOLE_OIDC_ISSUER: issuer }).consoleOidc).to.deep.equal({
+      issuer,
+      clientId: 'console',
+      scope: 'openid',
+    })
+    expect(faultsOf({ ...env, CHAT_CONSOLE_OIDC_ISSUER: 'http://localhost:9000' })).to.deep.equal([])
+    for (const wrong of [
+      'http://issuer.test',
+      'http://localhost.issuer.test',
+      'http://127.0.0.1@issuer.test',
+    ])
+      expect(faultsOf({ ...env, CHAT_CONSOLE_OIDC_ISSUER: wrong }), wrong).to.have.length(1)
+    expect(faultsOf(env)).to.have.length(1)
+    expect(faultsOf({ ...least, CHAT_CONSOLE_OIDC_SCOPE: 'profile' })).to.have.length(1)
+  })
+
   it('counts the bytes of a secret, not its characters', () => {
     expect(faultsOf({ ...least, JWT_SECRET: '密'.repeat(11) })).to.deep.equal([])
     expect(faultsOf({ ...least, JWT_SECRET: '密'.repeat(10) })).to.have.length(1)

@@ -3,11 +3,13 @@ import 'uplot/dist/uPlot.min.css'
 import './styles/base.css'
 import './styles/layout.css'
 import './styles/parts.css'
+import { finishSignIn, isCallback } from './api/oidc.js'
 import { readPageConfig } from './api/page-config.js'
 import { takeTokenFromAddress } from './api/session.js'
 import { App } from './app.js'
 
 takeTokenFromAddress()
-void readPageConfig()
+const known = readPageConfig()
+if (isCallback()) void known.then(finishSignIn)
 const root = document.getElementById('app')
 if (root !== null) render(<App />, root)

@@ -64,6 +64,7 @@ export interface AppDeps extends TurnDeps {
     Config,
     | 'auth'
     | 'codeDefaults'
+    | 'consoleOidc'
     | 'corsOrigins'
     | 'demo'
     | 'maxStreams'

@@ -14,12 +14,12 @@ const FOR_GOOD = 'public, max-age=31536000, immutable'
 
 /** The operators' page, open to everyone who reaches the port; its data are not. */
 export function mountConsoleRoutes(router: Router, authenticate: Authenticate, deps: AppDeps): void {
-  const { demo } = deps.config
-  const headers = pageHeaders()
+  const { demo, consoleOidc } = deps.config
+  const headers = pageHeaders(consoleOidc === undefined ? [] : [new URL(consoleOidc.issuer).origin])
 
   router.get('/console/config.json', (ctx) => {
     ctx.set({ ...headers, 'Cache-Control': 'no-cache' })
-    ctx.body = { oidc: null, demo }
+    ctx.body = { oidc: consoleOidc ?? null, demo }
   })
 
   router.get('/console/assets/:name', async (ctx) => {

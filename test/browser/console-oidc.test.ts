@@ -1,0 +1,105 @@
+import { expect } from 'chai'
+import type { Page } from 'playwright-core'
+import { type ConsoleRig, seriousFindings, startConsole } from '../support/console-page.js'
+import { type OidcIssuer, startOidcIssuer } from '../support/oidc-issuer.js'
+
+const CLIENT = 'console-of-a-test'
+const OWNER = { sub: 'operator-7', org_id: 'acme', role: 'owner' }
+
+/** Sign-in at the pages of an organisation, by a stand-in for its issuer. */
+describe('the sign-in of the console by OpenID Connect', function () {
+  this.timeout(60_000)
+  let issuer: OidcIssuer
+  let rig: ConsoleRig
+  let page: Page
+
+  before(async function () {
+    issuer = await startOidcIssuer(CLIENT)
+    const started = await startConsole({
+      JWT_SECRET: '',
+      JWKS_URL: `${issuer.url}/jwks`,
+      JWT_ISSUER: issuer.url,
+      CHAT_CONSOLE_OIDC_ISSUER: issuer.url,
+      CHAT_CONSOLE_OIDC_CLIENT_ID: CLIENT,
+    })
+    // There is no browser: startConsole has printed so.
+    if (started === undefined) return this.skip()
+    rig = started
+  })
+  after(async () => {
+    await rig?.close()
+    await issuer.close()
+  })
+  beforeEach(() => {
+    Object.assign(issuer.script, { claims: OWNER, opaque: false, denies: false, wrongNonce: false })
+    delete issuer.script.tokenOrigin
+    issuer.asked.length = 0
+  })
+  afterEach(async () => {
+    await page?.context().close()
+    const faults = rig?.faults().filter((fault) => !fault.startsWith(`asked ${issuer.url}`))
+    expect(faults).to.deep.equal([])
+  })
+
+  const signIn = async (path = ''): Promise<void> => {
+    page = await rig.open(path, 'nobody')
+    await page.click('text=Sign in with')
+  }
+
+  it('allows the page to ask the issuer, and nobody else', async () => {
+    const { headers } = await fetch(`${rig.url}/console`)
+    expect(headers.get('content-security-policy')).to.include(`connect-src 'self' ${issuer.url};`)
+    expect((await fetch(`${rig.url}/docs`)).headers.get('content-security-policy')).not.to.include(issuer.url)
+  })
+
+  it('comes back to the view that was wanted, with a token that the service takes', async () => {
+    await signIn('/fallback?from=a-link')
+    await page.waitForSelector('.connection[data-state=live]')
+    expect(page.url()).to.equal(`${rig.url}/console/fallback?from=a-link`)
+    expect(await page.innerText('.reader')).to.include('operator-7')
+    const [asked] = issuer.asked
+    expect(asked?.get('redirect_uri')).to.equal(`${rig.url}/console/callback`)
+    expect(asked?.get('code_challenge_method')).to.equal('S256')
+    expect(asked?.get('scope')).to.equal('openid')
+    // The token alone is left: no verifier, no state.
+    expect(await page.evaluate('Object.keys(sessionStorage)')).to.deep.equal(['chat-cutover.token'])
+    expect(await page.evaluate('JSON.stringify(localStorage)')).to.equal('{}')
+    await page.reload()
+    await page.waitForSelector('.connection[data-state=live]')
+  })
+
+  it('takes the ID token where the access token is for the issuer alone', async () => {
+    issuer.script.opaque = true
+    await signIn()
+    await page.waitForSelector('.connection[data-state=live]')
+  })
+
+  it('says in plain words what went wrong, and keeps nothing of it', async () => {
+    const wrong: readonly (readonly [() => void, string])[] = [
+      [() => (issuer.script.denies = true), 'refused the sign-in: the reader said no'],
+      [() => (issuer.script.wrongNonce = true), 'cannot be used'],
+      [() => (issuer.script.claims = { org_id: 'acme' }), 'its token is none of this service'],
+      [() => (issuer.script.tokenOrigin = 'https://elsewhere.test'), 'at another address, https://elsewhere'],
+    ]
+    for (const [script, words] of wrong) {
+      Object.assign(issuer.script, { claims: OWNER, denies: false, wrongNonce: false })
+      script()
+      await signIn()
+      await page.waitForSelector('[role=alert]')
+      expect(await page.innerText('[role=alert]')).to.include(words)
+      expect(await page.evaluate('sessionStorage.length')).to.equal(0)
+      expect(await seriousFindings(page)).to.deep.equal([])
+      await page.click('text=中文')
+      expect(await page.innerText('[role=alert]')).to.match(/[\u4e00-\u9fff]{3}/)
+      await page.context().close()
+    }
+  })
+
+  it('takes no answer to a sign-in that this tab has not started', async () => {
+    page = await rig.open('/callback?code=stolen&state=of-somebody-else', 'nobody')
+    await page.waitForSelector('[role=alert]')
+    expect(await page.innerText('[role=alert]')).to.include('not started in this tab')
+    expect(page.url()).to.equal(`${rig.url}/console`)
+    expect(issuer.asked).to.deep.equal([])
+  })
+})
