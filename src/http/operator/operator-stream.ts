@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import type { RuntimeEventName } from '../../protocol/fallback.js'
 import { type Language, languageOf } from '../edge/language.js'
+import { oneLine } from '../stream/message-json.js'
 import { openSseChannel, type SseChannelOptions } from '../stream/sse-channel.js'
 
 /** bytes that may wait for one reader; transitions come one at a time, so that nobody who reads has so many waiting */
@@ -54,7 +55,7 @@ export function openOperatorStream(ctx: Context, options: OperatorStreamOptions)
       }
       if (channel.waiting > MAX_WAITING_BYTES) return channel.cut()
       lastId += 1
-      channel.add({ event, id: lastId, data: json })
+      channel.add({ event, id: lastId, data: oneLine(json) })
       channel.flush()
     },
     end: () => channel.end(),
