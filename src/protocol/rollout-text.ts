@@ -4,8 +4,40 @@ import type { RolloutChangeRecord, RolloutChangeView, RolloutView, RolloutWait }
 
 type Language = 'zh-CN' | 'en'
 
-/** The command that makes a finished rollout permanent, and ends it. */
-export const PERMANENT_COMMAND = 'chat-cutover mode set runtime'
+/** For whom a rollout is, null: for all; and the share it has reached, percent. */
+interface Reached {
+  readonly orgIds: readonly string[] | null
+  readonly agentIds: readonly string[] | null
+  readonly percent: number
+}
+
+/** orgs named in one command: a line has to stay readable */
+const MOST_ORGS = 20
+
+/**
+ * The line for a shell that makes a finished rollout permanent for those it is for, no others, and ends it. Null: there is no
+ * such command, a person writes the rule.
+ */
+export function permanentCommand({ orgIds, agentIds, percent }: Reached): string | null {
+  if (agentIds !== null) return null
+  if (orgIds === null)
+    return percent === 100 ? 'chat-cutover mode set runtime' : `chat-cutover canary set ${percent}`
+  if (percent < 100 || orgIds.length > MOST_ORGS) return null
+  // A rule for some orgs leaves the rollout its say for others: it does not end by itself.
+  return `chat-cutover orgs add ${orgIds.map(quoted).join(' ')} && chat-cutover rollout abort`
+}
+
+const quoted = (id: string): string =>
+  /^[\w.@:][\w.@:-]*$/.test(id) ? id : `'${id.replaceAll("'", "'\\''")}'`
+
+function permanentText(reached: Reached, language: Language): string {
+  const zh = language === 'zh-CN'
+  const command = permanentCommand(reached)
+  if (command !== null) return zh ? `执行 ${command} 使其永久生效` : `make it permanent: ${command}`
+  return zh
+    ? '要使其永久生效，请在 chat-execution-mode 的定向规则中写入相应的组织或智能体，然后执行 chat-cutover rollout abort'
+    : 'to make it permanent, write a rule for its orgs or agents into chat-execution-mode, then run chat-cutover rollout abort'
+}
 
 /** What happened, in one sentence without the names of persons and replicas. */
 export function rolloutChangeReason(change: RolloutChangeRecord, language: Language): string {
@@ -32,10 +64,12 @@ export function rolloutChangeReason(change: RolloutChangeRecord, language: Langu
       return zh
         ? `灰度放量停止，从 ${from}% 降为 0%：${because}`
         : `Rollout stopped, from ${from}% to 0%: ${because}`
-    case 'finished':
+    case 'finished': {
+      const permanent = permanentText({ ...change, percent: to }, language)
       return zh
-        ? `灰度放量完成：${to}% 在规定时间内健康。执行 ${PERMANENT_COMMAND} 使其永久生效`
-        : `Rollout finished: ${to}% was healthy for its time. Make it permanent: ${PERMANENT_COMMAND}`
+        ? `灰度放量完成：${to}% 在规定时间内健康；${permanent}`
+        : `Rollout finished: ${to}% was healthy for its time; ${permanent}`
+    }
     case 'paused':
       return (zh ? `灰度放量暂停，保持 ${to}%` : `Rollout paused, the share stays at ${to}%`) + words
     case 'resumed':
@@ -122,10 +156,11 @@ export function rolloutSummary(view: Told, language: Language): string {
     }
     case 'paused':
       return (zh ? `已暂停，保持 ${percent}%` : `paused, the share stays at ${percent}%`) + words
-    case 'finished':
-      return zh
-        ? `已完成，${percent}% 健康；执行 ${PERMANENT_COMMAND} 使其永久生效`
-        : `finished, ${percent}% was healthy; make it permanent: ${PERMANENT_COMMAND}`
+    case 'finished': {
+      const { orgIds = null, agentIds = null } = plan ?? {}
+      const permanent = permanentText({ orgIds, agentIds, percent }, language)
+      return zh ? `已完成，${percent}% 健康；${permanent}` : `finished, ${percent}% was healthy; ${permanent}`
+    }
     case 'ended':
       return endText(view, language) + words
   }

@@ -145,7 +145,7 @@ export const rolloutViewSchema = z.strictObject({
   secondsLeft: z.number().nullable(),
   /** one sentence: what it does, and what a person can do */
   summary: z.string(),
-  /** the command that makes a finished rollout permanent; null otherwise */
+  /** the command that makes a finished rollout permanent for those it is for; null where there is none, and in other states */
   next: z.string().nullable(),
   persisted: z.boolean(),
   propagated: z.boolean(),

@@ -1,6 +1,6 @@
 import { instant } from '../../protocol/instant.js'
 import type { RolloutView } from '../../protocol/rollout.js'
-import { PERMANENT_COMMAND, rolloutSummary } from '../../protocol/rollout-text.js'
+import { permanentCommand, rolloutSummary } from '../../protocol/rollout-text.js'
 import type { RolloutAlert, RolloutSnapshot } from '../../rollout/rollout.js'
 import type { Language, Sentence } from '../edge/language.js'
 
@@ -39,7 +39,10 @@ export function rolloutView(snapshot: RolloutSnapshot, language: Language): Roll
     evidence: { ...snapshot.evidence },
     secondsLeft: snapshot.secondsLeft === null ? null : Math.round(snapshot.secondsLeft),
     summary: rolloutSummary(told, language),
-    next: progress.state === 'finished' ? PERMANENT_COMMAND : null,
+    next:
+      told.state === 'finished' && told.plan !== null
+        ? permanentCommand({ ...told.plan, percent: told.percent })
+        : null,
     persisted: snapshot.persisted,
     propagated: snapshot.propagated,
     revision: rollout.revision,

@@ -72,7 +72,7 @@ describe('chat-cutover rollout', () => {
       percent: 25,
       rollout: { ...NO_SNAPSHOT.rollout, progress: { state: 'finished', plan, since: 0 } },
     }
-    expect((await run('rollout status')).out).to.match(/Next +chat-cutover mode set runtime/)
+    expect((await run('rollout status')).out).to.match(/Next +chat-cutover canary set 25/)
   })
 
   it('has no line in the status where there never was one', async () => {

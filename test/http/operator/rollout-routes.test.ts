@@ -118,6 +118,23 @@ describe('the calls of the rollout', () => {
     )
   })
 
+  it('name a command that moves those alone whom a finished one was for', async () => {
+    const nextOf = async (part: object, percent = 100): Promise<string | null> => {
+      const stages = [10, percent]
+      set({ state: 'finished', plan: { stages, everyMinutes: 30, ...part }, since: 0 }, percent)
+      const view = rolloutViewSchema.parse(await dataOf(await ask(edge, 'rollout')))
+      expect(view.summary).to.include(view.next ?? 'write a rule for its orgs or agents')
+      return view.next
+    }
+    expect(await nextOf({}, 50)).to.equal('chat-cutover canary set 50')
+    expect(await nextOf({ orgIds: ['acme', "o'neil & co"] })).to.equal(
+      "chat-cutover orgs add acme 'o'\\''neil & co' && chat-cutover rollout abort",
+    )
+    expect(await nextOf({ orgIds: ['acme'] }, 50)).to.equal(null)
+    expect(await nextOf({ agentIds: ['assistant'] })).to.equal(null)
+    expect(await nextOf({ orgIds: Array.from({ length: 21 }, (_, at) => `org-${at}`) })).to.equal(null)
+  })
+
   it('list the changes, newest first, in the caller’s language', async () => {
     edge.journal.keepRolloutChange(sampleChange())
     edge.journal.keepRolloutChange(
