@@ -106,12 +106,15 @@ export async function replay(
     settle: slices(clock),
     isOver: () => isLate() || isCut,
   })
-  const until = Math.max(from, Math.min(told.until, to))
-  const happened = await happenedWithin(journal, from, until, bounds.transitions)
-  const partial = partialOf(told.endedBy, isCut || observed.until < to)
+  const reached = Math.max(from, Math.min(told.until, to))
+  const happened = await happenedWithin(journal, from, reached, bounds.transitions)
+  const { until } = happened
+  const endedBy = until < reached ? 'transitions' : told.endedBy
+  const partial = partialOf(endedBy, isCut || observed.until < to)
   const { executions, shadows, since } = seen
+  const replayed = told.transitions.filter(({ at }) => at <= until)
   return {
-    replayed: sideOf(told.stateAtStart, told.transitions, from, until),
+    replayed: sideOf(told.stateAtStart, replayed, from, until),
     happened: sideOf(happened.stateAtStart, happened.transitions, from, until),
     until,
     ...(partial === undefined ? {} : { partial }),
@@ -166,25 +169,38 @@ function slices(clock: Pick<Clock, 'monotonic'>): () => Promise<void> {
   }
 }
 
-/** What the journal has of the span, at most so many, the newest. */
+interface Happened {
+  readonly stateAtStart: FallbackStateName
+  readonly transitions: readonly Transition[]
+  readonly until: number
+}
+
+/** What the journal has of the span: at most so many, the oldest; `until` is the last one's instant where there are more. */
 async function happenedWithin(
   journal: ReplayDeps['journal'],
   from: number,
-  until: number,
+  to: number,
   most: number,
-): Promise<{ readonly stateAtStart: FallbackStateName; readonly transitions: readonly Transition[] }> {
-  const found: Transition[] = []
-  let before: number | undefined
-  for (;;) {
+): Promise<Happened> {
+  let found: Transition[] = []
+  let isMore = false
+  let stateAtStart: FallbackStateName | undefined
+  // The journal gives the newest first, and keeps a bounded number.
+  for (let before: number | undefined; stateAtStart === undefined; ) {
     const page = await journal.transitions(PAGE, before)
-    for (const transition of page) {
-      if (transition.at < from) return { stateAtStart: transition.to, transitions: found.reverse() }
-      if (transition.at <= until) found.push(transition)
-    }
+    stateAtStart = page.find(({ at }) => at < from)?.to
+    found.push(...page.filter(({ at }) => at >= from && at <= to))
+    isMore ||= found.length > most
+    found = found.slice(-most)
     before = page.at(-1)?.id
-    if (before === undefined || page.length < PAGE || found.length >= most) break
+    if (before === undefined || page.length < PAGE) break
   }
-  return { stateAtStart: found.at(-1)?.from ?? 'normal', transitions: found.slice(0, most).reverse() }
+  const transitions = found.reverse()
+  return {
+    stateAtStart: stateAtStart ?? transitions[0]?.from ?? 'normal',
+    transitions,
+    until: isMore ? (transitions.at(-1)?.at ?? to) : to,
+  }
 }
 
 function sideOf(

@@ -87,6 +87,19 @@ describe('a replay of the journal', () => {
     expect(observed.until).to.be.lessThan(run.to)
   })
 
+  it('is cut where more happened than is told, the oldest first and both sides up to the same instant', async () => {
+    // Nothing is a breach for these but the probes: less is replayed than happened.
+    const lenient = { errorRate: 1, timeoutRate: 1, latencyShare: 1, consecutiveFailures: 1_000 }
+    const whole = await ask(run, {}, lenient)
+    const most = whole.replayed.transitions.length
+    expect(whole.happened.transitions.length).to.be.greaterThan(most + 1)
+    const { replayed, happened, until, partial } = await ask(run, { transitions: most + 1 }, lenient)
+    expect(happened.transitions).to.deep.equal(whole.happened.transitions.slice(0, most + 1))
+    expect([partial, until]).to.deep.equal(['transitions', happened.transitions.at(-1)?.at])
+    expect(happened.stateAtStart).to.equal('normal')
+    expect(replayed.transitions).to.deep.equal(whole.replayed.transitions.filter(({ at }) => at <= until))
+  })
+
   it('leaves what is before the span out, and knows the state it began in', async () => {
     const from = (run.transitions[0]?.at ?? 0) + 1_000
     const { replayed, happened } = await ask({ ...run, from })
