@@ -90,6 +90,8 @@ export const turnTraceSchema = z.strictObject({
       shadow: z.boolean(),
       /** the override held for this caller */
       override: z.boolean(),
+      /** the guarded rollout was on for this caller; absent in traces of older versions */
+      rollout: z.boolean().optional(),
     })
     .optional(),
   attempts: z.array(attemptSchema),

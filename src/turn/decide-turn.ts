@@ -62,8 +62,9 @@ export async function decideTurn(
     ...(span === undefined ? {} : { span }),
   }
   guarded(deps.logger, 'traces', () => {
-    recorder.decided(decision, flags, override.on)
-    if (deciding !== undefined) endDeciding(deciding, decision, flags, override.on, who.sessionId)
+    const counting = { override: override.on, rollout: rollout.on }
+    recorder.decided(decision, flags, counting)
+    if (deciding !== undefined) endDeciding(deciding, decision, flags, counting, who.sessionId)
   })
   // Before anything is recorded: a refused turn tells against nobody.
   if (decision.mode === 'direct_llm') admit(turn, flags, deps)

@@ -39,6 +39,7 @@ const EXAMPLE_TRACE = {
     mode: { value: 'runtime_orchestrator', reason: 'targeting_match' },
     shadow: false,
     override: false,
+    rollout: false,
   },
   attempts: [
     {

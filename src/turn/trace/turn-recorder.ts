@@ -7,7 +7,13 @@ import type { MessageBody } from '../../protocol/events.js'
 import type { Decision, ExecutionMode } from '../../protocol/modes.js'
 import { type FailedAt, MOST_TRACE_BYTES, type TurnTrace } from '../../protocol/turn-trace.js'
 import { type CallListener, StepLog } from './step-log.js'
-import { AttemptSpans, endTurnSpan, type RecordedEnd, type TurnIds } from './turn-spans.js'
+import {
+  AttemptSpans,
+  type CountingFlags,
+  endTurnSpan,
+  type RecordedEnd,
+  type TurnIds,
+} from './turn-spans.js'
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
 type Attempt = Mutable<TurnTrace['attempts'][number]>
@@ -44,8 +50,8 @@ export class TurnRecorder {
     this.span?.end()
   }
 
-  decided(decision: Decision, { mode, shadow }: TurnFlags, isOverridden: boolean): void {
-    this.#decided = { decision, flags: { mode, shadow, override: isOverridden } }
+  decided(decision: Decision, { mode, shadow }: TurnFlags, counting: CountingFlags): void {
+    this.#decided = { decision, flags: { mode, shadow, ...counting } }
   }
 
   /** An execution begins. */

@@ -60,12 +60,18 @@ const FLAG_REASONS: Readonly<Record<TurnFlags['mode']['reason'], string>> = {
   stale: 'stale',
 }
 
+/** What counted for one caller of the flags that the service writes: its own word where that is newer than the provider's. */
+export interface CountingFlags {
+  readonly override: boolean
+  readonly rollout: boolean
+}
+
 /** One event a flag that decides: key, value, and for whom it was evaluated. */
 export function endDeciding(
   span: TraceSpan,
   decision: Decision,
   flags: TurnFlags,
-  isOverridden: boolean,
+  counting: CountingFlags,
   sessionId: string,
 ): void {
   const evaluated = (key: string, value: string | boolean, reason?: string): void =>
@@ -77,7 +83,8 @@ export function endDeciding(
       'feature_flag.provider.name': 'flagd',
     })
   evaluated(FLAG_KEYS.mode, flags.mode.value, FLAG_REASONS[flags.mode.reason])
-  evaluated(FLAG_KEYS.override, isOverridden)
+  evaluated(FLAG_KEYS.override, counting.override)
+  evaluated(FLAG_KEYS.rollout, counting.rollout)
   evaluated(FLAG_KEYS.shadow, flags.shadow)
   span.set({
     'chat.decision.mode': decision.mode,

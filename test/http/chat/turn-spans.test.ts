@@ -102,7 +102,7 @@ describe('the spans of a turn', () => {
   it('tell each flag that decided, by the conventions', async () => {
     const spans = await traced({ flags: ON_RUNTIME })
     const decide = named(spans, 'decide')
-    expect(decide.events.map(({ name }) => name)).to.deep.equal(Array(3).fill('feature_flag.evaluation'))
+    expect(decide.events.map(({ name }) => name)).to.deep.equal(Array(4).fill('feature_flag.evaluation'))
     const told = decide.events.map(({ attributes }) => [
       attributes?.['feature_flag.key'],
       attributes?.['feature_flag.result.value'],
@@ -111,6 +111,7 @@ describe('the spans of a turn', () => {
     expect(told).to.deep.equal([
       ['chat-execution-mode', 'runtime_orchestrator', 'targeting_match'],
       ['chat-runtime-fallback', false, undefined],
+      ['chat-runtime-rollout', false, undefined],
       ['chat-runtime-shadow', false, undefined],
     ])
     expect(decide.attributes).to.deep.equal({
@@ -118,6 +119,15 @@ describe('the spans of a turn', () => {
       'chat.decision.reason': 'targeting_match',
       'chat.decision.shadow': false,
     })
+  })
+
+  it('name the guarded rollout where it put the turn on the runtime', async () => {
+    const decide = named(await traced({ flags: { rollout: { on: true } } }), 'decide')
+    const rollout = decide.events.find(
+      ({ attributes }) => attributes?.['feature_flag.key'] === 'chat-runtime-rollout',
+    )
+    expect(rollout?.attributes?.['feature_flag.result.value']).to.equal(true)
+    expect(decide.attributes['chat.decision.reason']).to.equal('rollout')
   })
 
   it('have the calls of the runtime below its attempt, ended also where they never were', async () => {

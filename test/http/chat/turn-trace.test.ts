@@ -106,7 +106,7 @@ describe('the trace of a turn', () => {
       requestId: 'request-7',
       startedAt: new Date(clock.wall() - 105).toISOString(),
       decision: { mode: 'runtime_orchestrator', reason: 'targeting_match', shadow: false },
-      flags: { mode: ON_RUNTIME.mode, shadow: false, override: false },
+      flags: { mode: ON_RUNTIME.mode, shadow: false, override: false, rollout: false },
       attempts: [
         {
           mode: 'runtime_orchestrator',
