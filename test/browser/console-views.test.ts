@@ -200,6 +200,7 @@ describe('the views of the console', function () {
   it('read an edit of the file by hand', async () => {
     page = await rig.open('/rollout')
     await page.waitForSelector('form')
+    await rig.call('PATCH', '/runtime/flags', { canaryPercent: 20 }, { 'if-match': '*' })
     const changed = rig.flags
       .read()
       .replace(/"(runtime_orchestrator|direct_llm)",\s*\d+/g, (_, side) =>

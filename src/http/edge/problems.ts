@@ -320,8 +320,8 @@ export const PROBLEMS = {
   simulator_away: {
     status: 503,
     code: 'overloaded',
-    'zh-CN': '模拟的 Runtime 没有响应：请检查演示是否仍在运行',
-    en: 'The simulated runtime does not answer. Check that the demo is still running',
+    'zh-CN': '模拟器没有响应：请检查演示是否仍在运行',
+    en: 'The simulator does not answer. Check that the demo is still running',
   },
   internal_error: {
     status: 500,

@@ -50,7 +50,7 @@ describe('the faults of the demo', () => {
     await gone.close()
     const response = await put(orphan, { fault: 'none' }, 'admin')
     expect(response.status).to.equal(503)
-    expect((await errorOf(response)).message).to.include('simulated runtime does not answer')
+    expect((await errorOf(response)).message).to.include('simulator does not answer')
     await orphan.close()
   })
 })
