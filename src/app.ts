@@ -6,6 +6,7 @@ import { createAuthenticate } from './http/auth/auth.js'
 import { createTokenVerifier } from './http/auth/token-verifier.js'
 import { mountChatRoutes } from './http/chat/chat-routes.js'
 import { mountSessionRoutes } from './http/chat/session-routes.js'
+import { mountDataRoutes } from './http/data/data-routes.js'
 import { allowOrigins } from './http/edge/cors.js'
 import { countRequests } from './http/edge/count-requests.js'
 import { edgeFailed } from './http/edge/edge-log.js'
@@ -46,6 +47,7 @@ export function createApp(deps: AppDeps): Koa {
   mountChatRoutes(api, authenticate, limits, deps)
   mountSessionRoutes(api, authenticate, deps)
   mountOpenAiRoutes(openAi, authenticate, limits, deps)
+  mountDataRoutes(api, authenticate, deps)
   mountRuntimeRoutes(api, authenticate, deps)
   mountFlagRoutes(api, authenticate, edits, reports, deps)
   mountFallbackRoutes(api, authenticate, edits, deps)

@@ -21,6 +21,8 @@ export interface Comparison {
   readonly at: number
   readonly replica: string
   readonly orgId: string
+  /** whose turn it was, so that it can be erased; absent in entries of older versions */
+  readonly userId?: string
   readonly agentId: string
   /** `ab`: the candidate is the other backend; `aa`: the control's own once more, for the noise floor */
   readonly kind: 'ab' | 'aa'
@@ -72,6 +74,21 @@ export interface KeptExecution {
   readonly shadow?: true
   readonly latencyMs: number
   readonly firstContentMs?: number
+}
+
+/** Whose entries are erased: of an org, of a user in whatever org, or of a user in one org. */
+export interface ErasedWho {
+  readonly orgId?: string
+  readonly userId?: string
+  /** the user's sessions, by which executions are found; with `userId` alone it matters */
+  readonly sessionIds: readonly string[]
+}
+
+/** Entries that were erased. */
+export interface ErasedEntries {
+  readonly comparisons: number
+  readonly contents: number
+  readonly executions: number
 }
 
 /** Whose turn was executed; `sessionId` is absent in entries of older versions. */

@@ -38,6 +38,7 @@ export interface ComparisonEntry {
   readonly at: number
   readonly controlMode: ExecutionMode
   readonly orgId: string
+  readonly userId?: string
   readonly agentId: string
   readonly replica: string
   readonly facts: Facts
@@ -136,6 +137,7 @@ export function comparisonEntry(comparison: Comparison): ComparisonEntry | undef
     at,
     controlMode: comparison.control.mode,
     orgId,
+    ...given('userId', comparison.userId && text(comparison.userId)),
     agentId,
     replica: text(comparison.replica),
     facts,

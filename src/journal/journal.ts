@@ -15,6 +15,8 @@ import type {
   ComparisonSums,
   DroppedShadow,
   DropSums,
+  ErasedEntries,
+  ErasedWho,
   ExecutedFor,
   JudgedExecution,
   KeptExecution,
@@ -150,6 +152,11 @@ export interface Journal {
   judged(span: Span): AsyncIterable<readonly JudgedExecution[]>
   /** What samples tell of probes and commands, by their instants. The iteration throws JournalUnavailable. */
   observations(span: Pick<Span, 'from' | 'to'>): AsyncIterable<readonly Observation[]>
+  /**
+   * Erases what is kept of a user or an org: comparisons, what both sides said, executions; of an org its dropped shadows too. What was
+   * kept before whose it is was known goes with the contents of the org. What is kept meanwhile may stay. @throws JournalUnavailable
+   */
+  erase(who: ErasedWho): Promise<ErasedEntries>
   /** Everything kept so far is on the disk, or its time is over. */
   close(): Promise<void>
   /** entries dropped since the start */

@@ -62,6 +62,11 @@ export class LateWrites {
     return this.#waiting.ofSession(sessionId)
   }
 
+  /** All that wait, oldest first. */
+  all(): LocalTurn[] {
+    return this.#waiting.all()
+  }
+
   /** Nothing of it is to be written any more, for its user wants it erased; `add` takes that back. */
   forget(local: LocalTurn): void {
     local.isLost = true

@@ -4,9 +4,11 @@ import type { SessionView } from '../protocol/api.js'
 import { ReservationWatch } from './reservation-watch.js'
 import {
   type BeginResult,
+  type DataScope,
   DEFAULT_HISTORY_BUDGET,
   DEFAULT_RESERVATION_MS,
   type FoundTrace,
+  type HeldPage,
   type Keeping,
   type NewTurn,
   type Renewal,
@@ -21,6 +23,7 @@ import {
 } from './session-store.js'
 import {
   isBefore,
+  isInScope,
   maySee,
   newestFirst,
   type SessionRecord,
@@ -39,6 +42,9 @@ export interface MemorySessionStoreOptions {
   /** characters of history `begin` gives; default 32,000 */
   readonly historyBudget?: number
 }
+
+/** sessions of one page of a scan */
+const SCANNED = 1_000
 
 interface Running {
   readonly messageId: string
@@ -196,6 +202,16 @@ class MemorySessionStore implements SessionStore {
     this.#sessions.delete(sessionId)
     for (const { messageId } of session.turns) this.#turns.delete(messageId)
     return true
+  }
+
+  async scan(scope: DataScope, after = ''): Promise<HeldPage> {
+    this.#assertOpen()
+    const found = [...this.#sessions.values()]
+      .filter(({ sessionId, owner }) => sessionId > after && isInScope(scope, owner))
+      .sort((a, b) => (a.sessionId < b.sessionId ? -1 : 1))
+    const sessions = found.slice(0, SCANNED).map(({ sessionId, owner }) => ({ sessionId, owner }))
+    const last = sessions.at(-1)
+    return found.length <= SCANNED || last === undefined ? { sessions } : { sessions, next: last.sessionId }
   }
 
   async readTrace(

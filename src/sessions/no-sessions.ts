@@ -15,6 +15,7 @@ export const NO_SESSIONS: SessionStore = {
   read: async () => undefined,
   list: async () => [],
   delete: async () => false,
+  scan: async () => ({ sessions: [] }),
   readTrace: async () => undefined,
   close: async () => undefined,
 }

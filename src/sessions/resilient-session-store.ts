@@ -4,9 +4,11 @@ import { LateWrites, type LateWritesOptions } from './late-writes.js'
 import { isOwners, type LocalTurn, localTurn, needed, pastTurn } from './local-turn.js'
 import {
   type BeginResult,
+  type DataScope,
   DEFAULT_HISTORY_BUDGET,
   type DurableSessionStore,
   type FoundTrace,
+  type HeldPage,
   type Keeping,
   type NewTurn,
   type PastTurn,
@@ -20,7 +22,7 @@ import {
   type TraceReader,
   type TurnEnd,
 } from './session-store.js'
-import { maySee } from './session-view.js'
+import { isInScope, maySee } from './session-view.js'
 import { newestWithin } from './trim-history.js'
 import { viewWithWaitingTurns } from './view-with-waiting-turns.js'
 
@@ -191,6 +193,21 @@ class ResilientSessionStore implements SessionStore {
     }
     this.#known.delete(sessionId)
     return true
+  }
+
+  /** With the sessions that only memory has, on the first page. */
+  async scan(scope: DataScope, after?: string): Promise<HeldPage> {
+    this.#late.assertOpen()
+    const page = await this.inner.scan(scope, after)
+    if (after !== undefined) return page
+    const known = new Set(page.sessions.map(({ sessionId }) => sessionId))
+    const waiting = this.#late
+      .all()
+      .map(({ turn: { sessionId, owner } }) => ({ sessionId, owner }))
+      .filter(
+        ({ sessionId, owner }) => isInScope(scope, owner) && !known.has(sessionId) && known.add(sessionId),
+      )
+    return { ...page, sessions: [...waiting, ...page.sessions] }
   }
 
   async readTrace(

@@ -13,6 +13,12 @@ export interface SessionOwner {
   readonly userId: string
 }
 
+/** Whose conversations: of a user in one org, of all users of an org, or of a user in whatever org. */
+export type DataScope =
+  | SessionOwner
+  | { readonly orgId: string; readonly userId?: undefined }
+  | { readonly orgId?: undefined; readonly userId: string }
+
 export interface NewTurn {
   readonly sessionId: string
   /** id of the answer */
@@ -31,6 +37,18 @@ export interface SessionSummary {
   readonly turns: number
   /** the first characters of the first message */
   readonly title: string
+}
+
+/** A session and whose it is. */
+export interface HeldSession {
+  readonly sessionId: string
+  readonly owner: SessionOwner
+}
+
+/** Some of the sessions asked for, perhaps none; without `next` there are no more. */
+export interface HeldPage {
+  readonly sessions: readonly HeldSession[]
+  readonly next?: string
 }
 
 /** Where a session stands in the list of its owner. */
@@ -139,6 +157,12 @@ export interface SessionStore {
    * @returns false if the owner has no such session
    */
   delete(sessionId: string, owner: SessionOwner): Promise<boolean>
+  /**
+   * Whoever's sessions, in an order of the store's own, a bounded number looked at in each call. One that begins meanwhile may be
+   * missing.
+   * @param after `next` of the page before
+   */
+  scan(scope: DataScope, after?: string): Promise<HeldPage>
   /** The trace of one turn; undefined where the reader may not see its session, or there is none. */
   readTrace(sessionId: string, messageId: string, reader: TraceReader): Promise<FoundTrace | undefined>
   close(): Promise<void>

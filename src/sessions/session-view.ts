@@ -2,6 +2,7 @@ import type { SessionView, TurnStatus } from '../protocol/api.js'
 import type { FinishReason } from '../protocol/events.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import {
+  type DataScope,
   type SessionOwner,
   type SessionPlace,
   type SessionSummary,
@@ -34,6 +35,10 @@ export interface TurnRecord {
 /** Whether a reader may see the traces of its session. */
 export const maySee = ({ orgId, userId }: TraceReader, owner: SessionOwner): boolean =>
   orgId === owner.orgId && (userId === undefined || userId === owner.userId)
+
+/** Whether the sessions of an owner are asked for. */
+export const isInScope = ({ orgId, userId }: DataScope, owner: SessionOwner): boolean =>
+  (orgId === undefined || orgId === owner.orgId) && (userId === undefined || userId === owner.userId)
 
 /**
  * What the owner of a session gets to see.

@@ -11,10 +11,12 @@ import { ReservationWatch } from './reservation-watch.js'
 import { SESSIONS_SCHEMA } from './schema.js'
 import {
   type BeginResult,
+  type DataScope,
   DEFAULT_HISTORY_BUDGET,
   DEFAULT_RESERVATION_MS,
   type DurableSessionStore,
   type FoundTrace,
+  type HeldPage,
   type Keeping,
   type NewTurn,
   type PeekResult,
@@ -28,7 +30,7 @@ import {
   type TurnEnd,
   type UnkeptTurn,
 } from './session-store.js'
-import { maySee, sessionView, type TurnRecord } from './session-view.js'
+import { isInScope, maySee, sessionView, type TurnRecord } from './session-view.js'
 import { type Reservation, SessionStatements, type TurnRow } from './sqlite-statements.js'
 
 export interface SqliteSessionStoreOptions {
@@ -50,6 +52,8 @@ const STOP_MARKS_MS = 250
 const LOOKS = 15
 /** calls that may wait for the lock at once */
 const MAX_WAITING = 10_000
+/** sessions of one page of a scan, whosever: about a millisecond */
+const SCANNED = 1_000
 /** in one transaction, which holds the event loop and the lock of the others for about 2 ms */
 const MAX_RENEWALS = 32
 
@@ -293,6 +297,13 @@ class SqliteSessionStore implements DurableSessionStore {
     for (const [messageId, turn] of this.#own) if (turn.sessionId === sessionId) this.#own.delete(messageId)
     this.#watch.forget(sessionId)
     return true
+  }
+
+  async scan(scope: DataScope, after = ''): Promise<HeldPage> {
+    const looked = await this.#read(() => this.#statements.scan(after, SCANNED))
+    const sessions = looked.filter(({ owner }) => isInScope(scope, owner))
+    const last = looked.at(-1)
+    return looked.length < SCANNED || last === undefined ? { sessions } : { sessions, next: last.sessionId }
   }
 
   readTrace(sessionId: string, messageId: string, reader: TraceReader): Promise<FoundTrace | undefined> {

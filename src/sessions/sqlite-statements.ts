@@ -5,6 +5,7 @@ import { finishReasonSchema } from '../protocol/events.js'
 import { executionModeSchema } from '../protocol/modes.js'
 import type { SeenReservation } from './reservation-watch.js'
 import {
+  type HeldSession,
   type PastTurn,
   type SessionOwner,
   type SessionPlace,
@@ -62,6 +63,7 @@ export class SessionStatements {
   readonly #deleteSession: SqlStatement
   readonly #owner: SqlStatement
   readonly #trace: SqlStatement
+  readonly #scan: SqlStatement
 
   constructor(database: SqliteDatabase) {
     const prepare = (sql: string): SqlStatement => database.prepare(sql)
@@ -123,6 +125,7 @@ export class SessionStatements {
     this.#deleteRunning = prepare('DELETE FROM running WHERE session = ?')
     this.#deleteSession = prepare('DELETE FROM sessions WHERE id = ?')
     this.#owner = prepare('SELECT org, user FROM sessions WHERE id = ?')
+    this.#scan = prepare('SELECT id, org, user FROM sessions WHERE id > ? ORDER BY id LIMIT ?')
     // The session's turns are few; its own index finds them, and what is before the texts tells which.
     this.#trace = prepare('SELECT trace FROM turns WHERE session = ? AND message_id = ?')
   }
@@ -249,6 +252,14 @@ export class SessionStatements {
       updatedAt: Number(updatedAt ?? createdAt),
       turns: Number(turns),
       title: String(title ?? ''),
+    }))
+  }
+
+  /** The next sessions in the order of their ids, whosever they are. */
+  scan(after: string, limit: number): HeldSession[] {
+    return this.#scan.all(after, limit).map(([sessionId, orgId, userId]) => ({
+      sessionId: String(sessionId),
+      owner: { orgId: String(orgId), userId: String(userId) },
     }))
   }
 

@@ -5,6 +5,7 @@ import { temporaryDirectory } from '../support/temporary-directory.js'
 import { comparisonsContract } from './comparisons-contract.js'
 import { dropsContract } from './drops-contract.js'
 import { editsContract } from './edits-contract.js'
+import { erasureContract } from './erasure-contract.js'
 import { journalContract } from './journal-contract.js'
 import type { Open } from './journal-rig.js'
 import { transitionsContract } from './transitions-contract.js'
@@ -16,6 +17,7 @@ describe('the journal in memory', () => {
   comparisonsContract(open)
   dropsContract(open)
   editsContract(open)
+  erasureContract(open)
 })
 
 describe('the journal in a SQLite file', () => {
@@ -27,4 +29,5 @@ describe('the journal in a SQLite file', () => {
   comparisonsContract(open)
   dropsContract(open)
   editsContract(open)
+  erasureContract(open)
 })

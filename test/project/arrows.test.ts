@@ -183,6 +183,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   http: ['http/auth', 'http/edge'],
   'http/auth': ['http/edge'],
   'http/chat': ['http', 'http/auth', 'http/edge', 'http/stream'],
+  'http/data': ['http', 'http/auth', 'http/chat', 'http/edge'],
   'http/flags': ['http', 'http/auth', 'http/edge'],
   'http/openapi': ['http/edge', 'http/openai', 'http/operations', 'http/pages'],
   'http/operations': ['http/edge'],

@@ -21,6 +21,7 @@ const FACTS: DemoFacts = {
 }
 
 const SAMPLES: Readonly<Record<string, string>> = {
+  userId: 'user-7',
   from: '2026-01-01',
   to: '2026-01-02',
   orgId: 'acme',

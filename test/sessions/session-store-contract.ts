@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import type { NewTurn, SessionStore, TurnEnd } from '../../src/sessions/session-store.js'
+import type { DataScope, NewTurn, SessionStore, TurnEnd } from '../../src/sessions/session-store.js'
 import { SessionStoreUnavailable } from '../../src/sessions/session-store.js'
 import { type ManualClock, manualClock } from '../support/manual-clock.js'
 import { rejection } from '../support/rejection.js'
@@ -36,6 +36,64 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
     store = open({ clock, reservationMs: RESERVATION_MS, historyBudget: 100 })
   })
   afterEach(() => store.close())
+
+  describe('scanned', () => {
+    const USERS = ['user-1', 'user-2']
+    beforeEach(async () => {
+      for (const orgId of ['acme', 'globex'])
+        for (const userId of USERS)
+          for (const n of [1, 2]) {
+            const sessionId = `${orgId}-${userId}-${n}`
+            await store.create(
+              { sessionId, messageId: `m-${sessionId}`, owner: { orgId, userId }, message: 'q' },
+              'a',
+            )
+          }
+    })
+    const scanned = async (scope: DataScope): Promise<string[]> => {
+      const found: string[] = []
+      for (let after: string | undefined, more = true; more; ) {
+        const page = await store.scan(scope, after)
+        for (const { sessionId, owner } of page.sessions) {
+          expect(sessionId.startsWith(`${owner.orgId}-${owner.userId}-`)).to.equal(true)
+          found.push(sessionId)
+        }
+        after = page.next
+        more = after !== undefined
+      }
+      return found.sort()
+    }
+
+    it('has those of a user, of an org, and of a user in one org', async () => {
+      expect(await scanned({ orgId: 'acme', userId: 'user-1' })).to.deep.equal([
+        'acme-user-1-1',
+        'acme-user-1-2',
+      ])
+      expect(await scanned({ userId: 'user-2' })).to.deep.equal([
+        'acme-user-2-1',
+        'acme-user-2-2',
+        'globex-user-2-1',
+        'globex-user-2-2',
+      ])
+      expect(await scanned({ orgId: 'globex' })).to.have.length(4)
+      expect(await scanned({ orgId: 'nobody' })).to.deep.equal([])
+    })
+
+    it('has no session that was erased', async () => {
+      const owner = { orgId: 'acme', userId: 'user-1' }
+      await store.delete('acme-user-1-1', owner)
+      expect(await scanned(owner)).to.deep.equal(['acme-user-1-2'])
+    })
+
+    it('goes on page by page where there are many', async () => {
+      const owner = { orgId: 'many', userId: 'user-1' }
+      const ids = Array.from({ length: 1_100 }, (_, n) => `many-user-1-${String(n).padStart(5, '0')}`)
+      for (const sessionId of ids)
+        await store.create({ sessionId, messageId: `m-${sessionId}`, owner, message: 'q' }, 'a')
+      expect((await store.scan({ orgId: 'many' })).next).to.be.a('string')
+      expect(await scanned({ orgId: 'many' })).to.deep.equal(ids)
+    })
+  })
 
   const turnTakenAndEnded = async (messageId: string, end: TurnEnd): Promise<void> => {
     expect((await store.begin(newTurn(messageId))).kind).to.equal('begun')

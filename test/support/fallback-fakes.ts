@@ -205,6 +205,10 @@ export function fakeJournal(): FakeJournal {
       check()
       return memory.drops(query)
     },
+    async erase(who) {
+      check()
+      return memory.erase(who)
+    },
     async *executedFor(span) {
       check()
       yield* memory.executedFor(span)

@@ -1,4 +1,5 @@
 import { CHAT_OPERATIONS } from './chat-operations.js'
+import { DATA_OPERATIONS } from './data-operations.js'
 import { FALLBACK_OPERATIONS } from './fallback-operations.js'
 import { FLAG_OPERATIONS } from './flag-operations.js'
 import { OPENAI_OPERATIONS } from './openai-operations.js'
@@ -17,5 +18,6 @@ export const OPERATIONS: readonly Operation[] = [
   ...ROLLOUT_OPERATIONS,
   ...FLAG_OPERATIONS,
   ...REPORT_OPERATIONS,
+  ...DATA_OPERATIONS,
   ...SERVICE_OPERATIONS,
 ]

@@ -11,6 +11,7 @@ export const TAGS = {
   rollout: 'The guarded rollout: the share of sessions on the runtime, raised by the service itself.',
   flags: "The operators' flags: what is in force, edits, the decision for one user.",
   reports: 'Long reads of the journal.',
+  data: 'What is kept of users: erased, exported.',
   service: 'Open to everybody who reaches the port.',
 } as const
 export type Tag = keyof typeof TAGS

@@ -29,6 +29,14 @@ export class MemoryEntries<T extends { readonly at: number }> {
     return true
   }
 
+  /** @returns how many there were */
+  remove(test: (entry: T) => boolean): number {
+    const kept = this.#entries.filter((entry) => !test(entry))
+    const removed = this.#entries.length - kept.length
+    this.#entries = kept
+    return removed
+  }
+
   all(): T[] {
     const oldest = (this.now() ?? Number.NEGATIVE_INFINITY) - this.bound.maxAgeMs
     const newest = this.#entries.slice(Math.max(this.#entries.length - this.bound.count, 0))

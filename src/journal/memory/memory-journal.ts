@@ -11,6 +11,8 @@ import type {
   ComparisonSums,
   DroppedShadow,
   DropSums,
+  ErasedEntries,
+  ErasedWho,
   ExecutedFor,
   JudgedExecution,
   KeptExecution,
@@ -60,7 +62,7 @@ export interface MemoryJournalOptions {
 type TransitionWithId = TransitionEntry & { readonly id: number }
 type EditWithId = EditEntry & { readonly id: number }
 type RolloutWithId = RolloutEntry & { readonly id: number }
-type ContentEntry = ComparisonContent & Pick<ComparisonEntry, 'controlMode'>
+type ContentEntry = ComparisonContent & Pick<ComparisonEntry, 'controlMode' | 'userId'>
 
 /** entries looked at before the event loop has its turn */
 const PAGE = 1_000
@@ -148,7 +150,11 @@ class MemoryJournal implements Journal {
     const entry = comparisonEntry(comparison)
     this.#keep(this.#comparisons, entry)
     if (entry?.content !== undefined && !this.#closed)
-      this.#contents.add({ ...entry.content, controlMode: entry.controlMode })
+      this.#contents.add({
+        ...entry.content,
+        controlMode: entry.controlMode,
+        ...given('userId', entry.userId),
+      })
   }
 
   keepExecution(execution: KeptExecution): void {
@@ -222,7 +228,7 @@ class MemoryJournal implements Journal {
       .reverse()
       .sort((a, b) => b.at - a.at)
       .slice(0, Math.min(limit, MOST_CONTENTS))
-      .map(({ controlMode: _, ...content }) => content)
+      .map(({ controlMode: _, userId: __, ...content }) => content)
   }
 
   async *executions(span: Span): AsyncGenerator<readonly ExecutionFacts[]> {
@@ -261,6 +267,24 @@ class MemoryJournal implements Journal {
       yield page
         .filter(({ at }) => at >= span.from && at < span.to)
         .flatMap(({ at, input }) => observationOf(at, jsonValue(input)) ?? [])
+  }
+
+  async erase({ orgId, userId, sessionIds }: ErasedWho): Promise<ErasedEntries> {
+    this.#checkOpen()
+    if (orgId === undefined && userId === undefined) return { comparisons: 0, contents: 0, executions: 0 }
+    const ofOrg = (entry: { readonly orgId: string | null }) => orgId === undefined || entry.orgId === orgId
+    const ofUser = (owner: string | undefined) => userId === undefined || owner === userId
+    const sessions = new Set<unknown>(sessionIds)
+    for (const drops of this.#minute.take()) this.#keep(this.#drops, drops)
+    if (userId === undefined) this.#drops.remove((entry) => entry.orgId === orgId)
+    return {
+      comparisons: this.#comparisons.remove((entry) => ofOrg(entry) && ofUser(entry.userId)),
+      // Of those that do not say whose they are it might be anybody's of the org: they go too.
+      contents: this.#contents.remove((entry) => ofOrg(entry) && ofUser(entry.userId ?? userId)),
+      executions: this.#executions.remove(
+        (entry) => ofOrg(entry) && (userId === undefined || sessions.has(entry.facts[FOR_PLACE.sessionId])),
+      ),
+    }
   }
 
   async close(): Promise<void> {

@@ -78,9 +78,11 @@ export class JournalStatements {
       'SELECT id, at, record FROM rollout_changes WHERE id < ? ORDER BY id DESC LIMIT ?',
     )
     this.#insertComparison = database.prepare(
-      insert('comparisons', ['at', 'control_mode', 'org_id', 'agent_id', 'replica', 'facts']),
+      insert('comparisons', ['at', 'control_mode', 'org_id', 'user_id', 'agent_id', 'replica', 'facts']),
     )
-    this.#insertContent = database.prepare(insert('contents', ['control_mode', ...CONTENT_COLUMNS]))
+    this.#insertContent = database.prepare(
+      insert('contents', ['control_mode', 'user_id', ...CONTENT_COLUMNS]),
+    )
     this.#insertExecution = database.prepare(insert('executions', ['at', 'org_id', 'facts']))
     this.#addDrops = database.prepare(
       `UPDATE drops SET turns = turns + ? WHERE control_mode = ? AND at = ? AND org_id IS ? AND agent_id IS ?
@@ -143,9 +145,9 @@ export class JournalStatements {
   }
 
   insertComparison(entry: ComparisonEntry): void {
-    const { at, controlMode, orgId, agentId, replica, content } = entry
-    this.#insertComparison.run(at, controlMode, orgId, agentId, replica, JSON.stringify(entry.facts))
-    if (content !== undefined) this.#insertContent.run(controlMode, ...contentValues(content))
+    const { at, controlMode, orgId, userId = null, agentId, replica, content } = entry
+    this.#insertComparison.run(at, controlMode, orgId, userId, agentId, replica, JSON.stringify(entry.facts))
+    if (content !== undefined) this.#insertContent.run(controlMode, userId, ...contentValues(content))
   }
 
   insertExecution({ at, orgId, facts }: ExecutionEntry): void {

@@ -129,5 +129,10 @@ export const JOURNAL_SCHEMA: SqliteSchema = {
       record TEXT NOT NULL
     ) STRICT;
     `,
+    // Whose turn it was; NULL in older rows. Looked for by erasures alone, which read the whole table.
+    `
+    ALTER TABLE comparisons ADD COLUMN user_id TEXT;
+    ALTER TABLE contents ADD COLUMN user_id TEXT;
+    `,
   ],
 }

@@ -15,6 +15,8 @@ import type {
   ComparisonSums,
   DroppedShadow,
   DropSums,
+  ErasedEntries,
+  ErasedWho,
   ExecutedFor,
   JudgedExecution,
   KeptExecution,
@@ -45,6 +47,7 @@ import { type Retention, retentionFor } from '../retention.js'
 import { ComparisonSummer } from '../sums/comparison-sums.js'
 import { beginOfMinute, DropMinutes } from '../sums/drop-minutes.js'
 import { DropSummer } from '../sums/drop-sums.js'
+import { Erasing } from './erasing.js'
 import { rowContent, rowEdit, rowRolloutChange, rowSample, rowTransition } from './journal-rows.js'
 import { JournalStatements, TABLES, type Table } from './journal-statements.js'
 import { NotificationOutbox } from './notification-outbox.js'
@@ -124,6 +127,7 @@ class SqliteJournal implements Journal {
   readonly #observations: SpanPages
   readonly #drops: SpanPages
   readonly #minute: DropMinutes
+  readonly #erasing: Erasing
   #closed = false
   #closing: Promise<void> | undefined
 
@@ -167,6 +171,7 @@ class SqliteJournal implements Journal {
       picked: ['org_id', 'agent_id'],
       facts: 'json_array(reason, turns, kind)',
     })
+    this.#erasing = new Erasing(database)
     this.#minute = new DropMinutes(clock, () => this.#keepMinute())
     this.#clock = clock
     this.#logger = logger
@@ -329,6 +334,12 @@ class SqliteJournal implements Journal {
       yield page.flatMap((list) =>
         Array.isArray(list) && typeof list[0] === 'number' ? (observationOf(list[0], list[1]) ?? []) : [],
       )
+  }
+
+  async erase(who: ErasedWho): Promise<ErasedEntries> {
+    this.#keepMinute()
+    await this.#catchUp()
+    return this.#erasing.run(who, (work) => this.#reads.once(() => this.#database.transaction(work)))
   }
 
   close(): Promise<void> {

@@ -49,6 +49,7 @@ export function comparisonOf(
     at,
     replica,
     orgId: turn.caller.orgId,
+    userId: turn.caller.userId,
     agentId: turn.caller.agentId,
     kind,
     aaPercent,

@@ -38,6 +38,7 @@ function storeWith(changed: (inner: SessionStore) => Partial<SessionStore>): Ses
     isAvailable: true,
     lost: 0,
     create: inner.create.bind(inner),
+    scan: inner.scan.bind(inner),
     begin: inner.begin.bind(inner),
     holder: inner.holder.bind(inner),
     renew: inner.renew.bind(inner),

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { z } from 'zod'
 import { FLAG_KEYS } from '../../../src/decision/flags.js'
 import type { Operation } from '../../../src/http/operations/operation.js'
 import type { RolloutSnapshot } from '../../../src/rollout/rollout.js'
@@ -75,9 +76,17 @@ async function pathOf(edge: Edge, operation: Operation, extra: Extra): Promise<s
     const value = extra.params?.[name] ?? (await idFor(edge, name, method)) ?? parameters[name]?.example
     filled = filled.replace(placeholder, String(value))
   }
-  const search = String(new URLSearchParams(extra.query))
+  const search = String(new URLSearchParams({ ...requiredQuery(operation), ...extra.query }))
   return search === '' ? filled : `${filled}?${search}`
 }
+
+/** What the query cannot do without, by its examples. */
+const requiredQuery = ({ query, parameters = {} }: Operation): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(query?.shape ?? {})
+      .filter(([, schema]) => !z.safeParse(schema, undefined).success)
+      .map(([name]) => [name, String(parameters[name]?.example)]),
+  )
 
 async function idFor(edge: Edge, name: string, method: Operation['method']): Promise<string | undefined> {
   if (name === 'messageId') return (await turnOf(edge)).messageId

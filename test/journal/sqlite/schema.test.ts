@@ -17,6 +17,7 @@ describe("the journal's migrations", () => {
       'f223002857799872',
       '6978137c4174a45e',
       'c458f17160afa3c2',
+      '8e5816aeda87870c',
     ])
   })
 })

@@ -1,0 +1,42 @@
+import type { Clock } from '../../core/clock.js'
+import type { SessionOwner, SessionStore } from '../../sessions/session-store.js'
+import type { TurnRegistry } from '../../turn/turn-registry.js'
+
+/** ms for a turn that was told to stop: its replica looks once a second, and keeps its end */
+const STOP_MS = 3_000
+/** ms between two looks whether it has ended */
+const LOOK_MS = 50
+
+export interface EraseSessionDeps {
+  readonly sessions: SessionStore
+  readonly turns: TurnRegistry
+  readonly clock: Clock
+}
+
+/**
+ * Erases a session for good; a turn that runs in it is stopped first.
+ * @returns false if the owner has no such session
+ * @throws SessionStoreUnavailable
+ */
+export async function eraseSession(
+  sessionId: string,
+  owner: SessionOwner,
+  { sessions, turns, clock }: EraseSessionDeps,
+): Promise<boolean> {
+  const found = await sessions.requestStop(sessionId, owner)
+  if (found === undefined) return false
+  if (found.messageId !== undefined) turns.abort(found.messageId, 'stopped')
+  if (found.stopped) await turnEnded(sessionId, sessions, clock)
+  return sessions.delete(sessionId, owner)
+}
+
+/** Ends when the session's turn has, or its time is over: then it is erased while it runs, and kept nowhere. */
+async function turnEnded(
+  sessionId: string,
+  sessions: Pick<SessionStore, 'holder'>,
+  clock: Clock,
+): Promise<void> {
+  const endAt = clock.monotonic() + STOP_MS
+  while (clock.monotonic() < endAt && (await sessions.holder(sessionId)) === 'running')
+    await new Promise<void>((resolve) => clock.schedule(LOOK_MS, resolve))
+}
