@@ -166,6 +166,10 @@ export function createParts(around: Surroundings) {
     recoveryShadows,
     shadows,
     replay: (request: ReplayRequest) => replay(request, { journal, clock }),
+    llmState: () => ({
+      llm: llm.gate.state().map(({ endpoint: name, requests, resting }) => ({ name, requests, resting })),
+      waiting: llm.gate.waiting,
+    }),
     metrics,
     ids,
   }

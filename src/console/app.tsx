@@ -1,9 +1,10 @@
 import { useEffect } from 'preact/hooks'
 import { LocationProvider, Route, Router } from 'preact-iso'
 import { startLive, stopLive } from './api/live.js'
-import { claims, isOperator, token } from './api/session.js'
+import { claims, reach, token } from './api/session.js'
 import { Explain } from './explain/explain.js'
 import { Fallback } from './fallback/fallback.js'
+import { OrgOverview } from './overview/org-overview.js'
 import { Overview } from './overview/overview.js'
 import { Shell } from './parts/shell.js'
 import { Rollout } from './rollout/rollout.js'
@@ -15,18 +16,26 @@ import { TryIt } from './try-it/try-it.js'
 
 /** The page: sign-in, else the shell with one view by its address. */
 export function App() {
-  const operator = isOperator.value
+  const seen = reach.value
   useEffect(() => {
-    if (!operator) return
+    if (seen !== 'all') return
     startLive()
     return stopLive
-  }, [operator, token.value])
+  }, [seen, token.value])
   if (claims.value === undefined) return <SignIn />
   return (
     <LocationProvider scope="/console">
       <Shell>
-        {!operator && <TryIt />}
-        {operator && (
+        {seen === 'none' && <TryIt />}
+        {seen === 'org' && (
+          <Router>
+            <Route path="/console/try" component={TryIt} />
+            <Route path="/console" component={OrgOverview} />
+            <Route path="/console/explain" component={Explain} />
+            <Route default component={NotFound} />
+          </Router>
+        )}
+        {seen === 'all' && (
           <Router>
             <Route path="/console/try" component={TryIt} />
             <Route path="/console" component={Overview} />

@@ -12,4 +12,5 @@ takeTokenFromAddress()
 const known = readPageConfig()
 if (isCallback()) void known.then(finishSignIn)
 const root = document.getElementById('app')
-if (root !== null) render(<App />, root)
+// Who sees what depends on it; a service that does not answer keeps nobody from the page for long.
+if (root !== null) void known.then(() => render(<App />, root))

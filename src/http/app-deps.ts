@@ -4,6 +4,7 @@ import type { Flags } from '../decision/flags.js'
 import type { Fallback } from '../fallback/fallback.js'
 import type { Journal } from '../journal/journal.js'
 import type { PublicWindows } from '../metrics/windows/windows.js'
+import type { EndpointsView } from '../protocol/fallback.js'
 import type { FlagEditRecord } from '../protocol/flag-edit-record.js'
 import type { ReplayAnswer, ReplayRequest } from '../replay/replay.js'
 import type { GuardedRollout } from '../rollout/rollout.js'
@@ -96,6 +97,8 @@ export interface AppDeps extends TurnDeps {
   >
   /** Kept evidence through the fallback with other guardrails; bounded. @throws JournalUnavailable */
   replay(request: ReplayRequest): Promise<ReplayAnswer>
+  /** the endpoints of the direct LLM now, in the order of their file, and the turns that wait for one */
+  llmState(): Pick<EndpointsView, 'llm' | 'waiting'>
   readonly turns: TurnRegistry
   readonly metrics: EdgeMetrics
   readonly lifecycle: Lifecycle

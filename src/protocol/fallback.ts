@@ -125,9 +125,30 @@ export const fallbackStatusSchema = z.strictObject({
     .boolean()
     .describe('This replica alone stays with the direct LLM: it was in breach while others recover'),
   alerts: z.array(z.string()).describe('What an operator has to look at, one sentence each'),
+  alertKinds: z
+    .array(z.string())
+    .describe('The name of each alert, in the same order; docs/runbook.md has a section of that name'),
   replica: z.string().describe('This process'),
 })
 export type FallbackStatus = z.infer<typeof fallbackStatusSchema>
+
+/** `GET /runtime/endpoints`: the endpoints of the direct LLM as this process sees them; others may see them differently. */
+export const endpointsSchema = z.strictObject({
+  replica: z.string().describe('This process'),
+  llm: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        requests: z.number().int().min(0).describe('Under way now, of users and shadows'),
+        resting: z
+          .boolean()
+          .describe('Not asked for now: it failed several times in a row, or it asked for a pause'),
+      }),
+    )
+    .describe('In the order in which a turn asks them'),
+  waiting: z.number().int().min(0).describe('Turns that wait for a place at an endpoint'),
+})
+export type EndpointsView = z.infer<typeof endpointsSchema>
 
 export const triggerRequestSchema = z.strictObject({
   reason: z.string().trim().max(500).optional(),

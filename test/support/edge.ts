@@ -169,6 +169,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
       runtime_orchestrator: answering('runtime_orchestrator', 'Hello from runtime'),
       ...options.backends,
     },
+    llmState: () => ({ llm: [{ name: 'default', requests: 2, resting: false }], waiting: 1 }),
     turns,
     clock,
     ids: { newId: randomUUID },

@@ -75,8 +75,13 @@ async function listen(signal: AbortSignal): Promise<void> {
     if (connection.value.state !== 'waiting') connection.value = { state: 'connecting' }
     try {
       await readOne(signal, () => {
+        if (connection.value.state === 'live') return
         failures = 0
-        connection.value = { state: 'live' }
+        batch(() => {
+          connection.value = { state: 'live' }
+          // Whatever changed before this stream was open is told by nobody.
+          flagsChange.value = { at: new Date().toISOString(), flags: [] }
+        })
       })
       if (signal.aborted) return
       await wait(failures++, 'the stream ended', signal)
@@ -159,6 +164,12 @@ function takeMetrics({ at, direct, runtime, status: now }: MetricsEvent): void {
   const sample: Sample = { at: Date.parse(at), direct, runtime }
   batch(() => {
     status.value = now
-    samples.value = [...samples.value.slice(1 - MAX_SAMPLES), sample]
+    samples.value = keepSample(samples.value, sample)
   })
 }
+
+/** With one more, and without those that are too old. */
+export const keepSample = (before: readonly Sample[], sample: Sample): readonly Sample[] => [
+  ...before.slice(1 - MAX_SAMPLES),
+  sample,
+]

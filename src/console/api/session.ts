@@ -1,5 +1,6 @@
 import { computed, signal } from '@preact/signals'
 import type { Role } from '../../protocol/api.js'
+import { pageConfig } from './page-config.js'
 
 /** Who looks at the page: a bearer token, kept in this tab alone. */
 
@@ -20,8 +21,12 @@ export const signedOutBecause = signal<'expired' | 'refused' | undefined>(undefi
 export const claims = computed<Claims | undefined>(() =>
   token.value === undefined ? undefined : readClaims(token.value),
 )
-/** A member may chat and sees nothing of the operators' data. */
-export const isOperator = computed(() => claims.value?.role === 'admin' || claims.value?.role === 'owner')
+/** `org`: an admin where several orgs share the service. `none`: a member may chat and sees nothing of the operators' data. */
+export const reach = computed<'all' | 'org' | 'none'>(() => {
+  const role = claims.value?.role
+  if (role === 'owner' || role === pageConfig.value.operatorRole) return 'all'
+  return role === 'admin' ? 'org' : 'none'
+})
 
 let expiry: ReturnType<typeof setTimeout> | undefined
 

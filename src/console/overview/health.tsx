@@ -1,19 +1,23 @@
-import type { FallbackStatus } from '../../protocol/fallback.js'
+import { useEffect, useState } from 'preact/hooks'
+import type { EndpointsView, FallbackStatus, TransitionEvent } from '../../protocol/fallback.js'
 import type { FlagsView } from '../../protocol/flag-edit.js'
+import { useResource } from '../api/resource.js'
 import { Time } from '../parts/states.js'
-import { clockTime } from '../text/format.js'
+import { clockTime, count } from '../text/format.js'
 import { t } from '../text/language.js'
 import { OVERVIEW } from '../text/overview.js'
 
 /** The parts behind the service, and which replica told all this. */
 export function Health({
   status,
+  transitions,
   flags,
 }: {
   readonly status: FallbackStatus
+  readonly transitions: readonly TransitionEvent[]
   readonly flags: FlagsView | undefined
 }) {
-  const { probe, lease, replica, policy } = status
+  const { probe, policy } = status
   return (
     <section class="card">
       <h2>{t(OVERVIEW.health)}</h2>
@@ -24,6 +28,7 @@ export function Health({
             <Probe probe={probe} />
           </dd>
         </div>
+        <Endpoints />
         {flags !== undefined && (
           <div>
             <dt>{t(OVERVIEW.flags)}</dt>
@@ -42,16 +47,71 @@ export function Health({
           <dt>{t(OVERVIEW.policy)}</dt>
           <dd>{policy}</dd>
         </div>
-        <div>
-          <dt>{t(OVERVIEW.replica)}</dt>
-          <dd>{replica}</dd>
-        </div>
-        <div>
-          <dt>{t(OVERVIEW.leader)}</dt>
-          <dd>{lease.holder ?? t(OVERVIEW.nobody)}</dd>
-        </div>
+        <Replicas status={status} transitions={transitions} />
       </dl>
     </section>
+  )
+}
+
+/** ms between two looks at the endpoints: no event tells of them */
+const EVERY_MS = 5_000
+
+function Endpoints() {
+  const [round, setRound] = useState(0)
+  useEffect(() => {
+    const timer = setInterval(() => setRound((before) => before + 1), EVERY_MS)
+    return () => clearInterval(timer)
+  }, [])
+  const read = useResource<EndpointsView>('/runtime/endpoints', [round])
+  if (read.state !== 'ready') return null
+  const { llm, waiting } = read.answer.data
+  return (
+    <div>
+      <dt>{t(OVERVIEW.endpoints)}</dt>
+      {llm.map(({ name, requests, resting }) => (
+        <dd key={name}>
+          <span class={`badge ${resting ? 'bad' : 'good'}`}>
+            {t(resting ? OVERVIEW.resting : OVERVIEW.working)}
+          </span>{' '}
+          {name} <small class="figure">{t(OVERVIEW.requests, { requests: count(requests) })}</small>
+        </dd>
+      ))}
+      {waiting > 0 && <dd>{t(OVERVIEW.waiting, { waiting: count(waiting) })}</dd>}
+    </div>
+  )
+}
+
+function Replicas({
+  status: { replica, lease, fallback },
+  transitions,
+}: {
+  readonly status: FallbackStatus
+  readonly transitions: readonly TransitionEvent[]
+}) {
+  const seen = new Set([
+    replica,
+    lease.holder ?? '',
+    fallback.replica,
+    ...transitions.map((one) => one.replica),
+  ])
+  return (
+    <div>
+      <dt title={t(OVERVIEW.replicasHint)}>{t(OVERVIEW.replicas)}</dt>
+      {[...seen]
+        .filter((name) => name !== '')
+        .map((name) => {
+          const parts = [
+            name === replica && OVERVIEW.thisOne,
+            name === lease.holder && OVERVIEW.leads,
+            name === fallback.replica && OVERVIEW.wrote,
+          ].filter((part) => part !== false)
+          return (
+            <dd key={name}>
+              {name} <small>{parts.map((part) => t(part)).join(' · ')}</small>
+            </dd>
+          )
+        })}
+    </div>
   )
 }
 

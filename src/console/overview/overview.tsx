@@ -25,7 +25,7 @@ export function Overview() {
     ),
     [samples.value, transitions.value, view],
   )
-  if (now === undefined) return <Loading />
+  if (now === undefined || flags.state === 'loading') return <Loading />
   return (
     <>
       <h1 class="hidden">{t(OVERVIEW.title)}</h1>
@@ -36,23 +36,28 @@ export function Overview() {
       </section>
       <Alerts status={now} />
       {charts}
-      <Health status={now} flags={view} />
+      <Health status={now} transitions={transitions.value} flags={view} />
     </>
   )
 }
 
-function Alerts({ status: { alerts } }: { readonly status: FallbackStatus }) {
+function Alerts({ status: { alerts, alertKinds } }: { readonly status: FallbackStatus }) {
   return (
     <section class="card">
       <h2>{t(OVERVIEW.alerts)}</h2>
       {alerts.length === 0 ? (
         <p class="quiet">{t(OVERVIEW.noAlerts)}</p>
       ) : (
-        <ul class="alerts" role="alert">
-          {alerts.map((alert) => (
-            <li key={alert}>{alert}</li>
-          ))}
-        </ul>
+        <div role="alert">
+          <ul class="alerts">
+            {alerts.map((alert, index) => (
+              <li key={alert}>
+                {alert}
+                <p>{t(OVERVIEW.runbook, { section: alertKinds[index] ?? '' })}</p>
+              </li>
+            ))}
+          </ul>
+        </div>
       )}
     </section>
   )

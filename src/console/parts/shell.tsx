@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import { connection } from '../api/live.js'
-import { claims, isOperator, signOut } from '../api/session.js'
+import { claims, reach, signOut } from '../api/session.js'
 import { clockTime } from '../text/format.js'
 import { chooseLanguage, language, t } from '../text/language.js'
 import { SHELL } from '../text/shell.js'
@@ -11,12 +11,12 @@ import { DemoPanel } from './demo-panel.js'
 import { chooseTheme, THEMES, theme } from './theme.js'
 
 const VIEWS = [
-  { path: '/console', name: SHELL.overview, operators: true },
-  { path: '/console/fallback', name: SHELL.fallback, operators: true },
-  { path: '/console/rollout', name: SHELL.rollout, operators: true },
-  { path: '/console/shadow', name: SHELL.shadow, operators: true },
-  { path: '/console/explain', name: SHELL.explain, operators: true },
-  { path: '/console/try', name: SHELL.tryIt, operators: false },
+  { path: '/console', name: SHELL.overview, for: ['all', 'org'] },
+  { path: '/console/fallback', name: SHELL.fallback, for: ['all'] },
+  { path: '/console/rollout', name: SHELL.rollout, for: ['all'] },
+  { path: '/console/shadow', name: SHELL.shadow, for: ['all'] },
+  { path: '/console/explain', name: SHELL.explain, for: ['all', 'org'] },
+  { path: '/console/try', name: SHELL.tryIt, for: ['all', 'org', 'none'] },
 ] as const
 
 /** Header, views, the state of the connection; the view itself within. */
@@ -36,7 +36,7 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
           chat-cutover
         </a>
         <nav aria-label={t(SHELL.menu)}>
-          {VIEWS.filter(({ operators }) => isOperator.value || !operators).map((view) => (
+          {VIEWS.filter((view) => view.for.some((who) => who === reach.value)).map((view) => (
             <a key={view.path} href={view.path} aria-current={path === view.path ? 'page' : undefined}>
               {t(view.name)}
             </a>
@@ -50,7 +50,7 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
         </div>
       </header>
       <Banner />
-      {isOperator.value && <DemoPanel />}
+      {reach.value === 'all' && <DemoPanel />}
       <main id="content" tabIndex={-1}>
         {children}
       </main>
@@ -82,7 +82,9 @@ function Banner() {
     }, 1000)
     return () => clearInterval(timer)
   }, [waiting])
-  if (!isOperator.value && claims.value !== undefined) return <p class="banner">{t(SHELL.member)}</p>
+  if (reach.value === 'none') return <p class="banner">{t(SHELL.member)}</p>
+  if (reach.value === 'org')
+    return <p class="banner">{t(SHELL.ownOrg, { orgId: claims.value?.orgId ?? '' })}</p>
   if (known.state === 'forbidden') return <p class="banner bad">{t(SHELL.forbidden, { why: known.why })}</p>
   if (known.state !== 'waiting') return null
   const seconds = Math.max(0, Math.ceil((known.nextAt - now.value) / 1000))

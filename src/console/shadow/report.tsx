@@ -25,10 +25,31 @@ export function Report({ report }: { readonly report: ShadowReport }) {
           {t(SHADOW.untrusted)}
         </p>
       )}
+      <Checks checks={report.trust.checks} />
       <Forest report={report} />
       <Behind report={report} />
       <Samples report={report} />
     </>
+  )
+}
+
+/** Whether the pairs are still the sample that was drawn: each test with what it found. */
+function Checks({ checks }: Pick<ShadowReport['trust'], 'checks'>) {
+  if (checks.length === 0) return null
+  return (
+    <ul class="checks">
+      {checks.map(({ check, chiSquare, critical }) => (
+        <li key={check}>
+          <span class={`badge ${chiSquare > critical ? 'bad' : 'good'}`}>
+            {t(chiSquare > critical ? SHADOW.checkFailed : SHADOW.checkPassed)}
+          </span>{' '}
+          {t(SHADOW[check])}{' '}
+          <small class="figure">
+            χ² {chiSquare.toFixed(1)} ({t(SHADOW.critical)} {critical.toFixed(1)})
+          </small>
+        </li>
+      ))}
+    </ul>
   )
 }
 

@@ -24,6 +24,17 @@ export const SHADOW = {
     en: 'Do not trust this report: the pairs are no longer the sample that was drawn.',
     'zh-CN': '请勿采信此报告：样本已不再是抽取时的样本。',
   },
+  checkPassed: { en: 'passed', 'zh-CN': '通过' },
+  checkFailed: { en: 'failed', 'zh-CN': '未通过' },
+  critical: { en: 'fails above', 'zh-CN': '未通过的界限' },
+  aa_share: {
+    en: 'The control was compared with itself as often as configured',
+    'zh-CN': '对照与自身比较的比例与设置一致',
+  },
+  lost: {
+    en: 'Shadows of both kinds were dropped alike',
+    'zh-CN': '两类影子执行被丢弃的比例一致',
+  },
   pairs: { en: 'Pairs of both backends', 'zh-CN': '两个后端的配对' },
   floorPairs: { en: 'Pairs of the control with itself', 'zh-CN': '对照与自身的配对' },
   left: { en: 'User left early', 'zh-CN': '用户提前离开' },

@@ -31,6 +31,10 @@ export const SHELL = {
     en: 'You are signed in as a member. The operators’ views need the role admin or owner; the chat is open to you.',
     'zh-CN': '您以普通成员身份登录。运维页面需要 admin 或 owner 角色；您可以使用聊天。',
   },
+  ownOrg: {
+    en: 'You see the organisation {orgId}. What concerns all organisations needs the role owner.',
+    'zh-CN': '您看到的是组织 {orgId} 的数据。涉及所有组织的内容需要 owner 角色。',
+  },
   loading: { en: 'Loading…', 'zh-CN': '加载中…' },
   failed: { en: 'This could not be loaded: {message}', 'zh-CN': '加载失败：{message}' },
   retry: { en: 'Try again', 'zh-CN': '重试' },

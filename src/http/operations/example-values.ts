@@ -58,6 +58,7 @@ export const EXAMPLE_STATUS = {
   lease: { holder: EXAMPLE_REPLICA, mine: true },
   isolated: false,
   alerts: [],
+  alertKinds: [],
   replica: EXAMPLE_REPLICA,
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import {
+  endpointsSchema,
   fallbackStatusSchema,
   historyQuerySchema,
   metricsSchema,
@@ -13,6 +14,7 @@ import {
   AT,
   EXAMPLE_EDIT,
   EXAMPLE_ORG,
+  EXAMPLE_REPLICA,
   EXAMPLE_ROLLOUT_CHANGE,
   EXAMPLE_STATUS,
   EXAMPLE_TRANSITION,
@@ -90,6 +92,30 @@ export const FALLBACK_OPERATIONS: readonly Operation[] = [
     summary: 'State of the fallback',
     headers: ['Accept-Language'],
     answers: [status('The fallback as this replica sees it.')],
+  },
+  {
+    id: 'getEndpoints',
+    method: 'get',
+    path: `${API}/runtime/endpoints`,
+    tag: 'fallback',
+    role: 'operator',
+    summary: 'Endpoints of the direct LLM',
+    answers: [
+      {
+        status: 200,
+        kind: 'data',
+        description: 'Each endpoint as this replica sees it: requests under way, and whether it rests.',
+        data: endpointsSchema,
+        example: {
+          replica: EXAMPLE_REPLICA,
+          llm: [
+            { name: 'primary', requests: 0, resting: true },
+            { name: 'second', requests: 4, resting: false },
+          ],
+          waiting: 0,
+        },
+      },
+    ],
   },
   {
     id: 'resetFallback',

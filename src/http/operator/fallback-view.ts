@@ -72,6 +72,7 @@ export function statusView(snapshot: FallbackSnapshot, language: Language): Fall
     lease: { holder: lease.holder ?? null, mine: lease.mine },
     isolated,
     alerts: alerts.map((alert) => alertText(alert)[language]),
+    alertKinds: alerts.map(({ kind }) => kind),
     replica,
   }
 }

@@ -1,5 +1,6 @@
 import type Router from '@koa/router'
 import { explainQuerySchema } from '../../protocol/api.js'
+import type { EndpointsView } from '../../protocol/fallback.js'
 import type { AppDeps } from '../app-deps.js'
 import type { Authenticate } from '../auth/auth.js'
 import { hasRole } from '../auth/claims.js'
@@ -12,6 +13,11 @@ import { explainDecision } from './explain.js'
 /** What operators look at. */
 export function mountRuntimeRoutes(router: Router, authenticate: Authenticate, deps: AppDeps): void {
   const { operatorRole } = deps.config.auth
+
+  router.get('/runtime/endpoints', async (ctx) => {
+    await authenticate(ctx, operatorRole)
+    answer(ctx, { replica: deps.config.replica, ...deps.llmState() } satisfies EndpointsView)
+  })
 
   router.get('/runtime/explain', async (ctx) => {
     const identity = await authenticate(ctx, 'admin')

@@ -19,7 +19,7 @@ export function mountConsoleRoutes(router: Router, authenticate: Authenticate, d
 
   router.get('/console/config.json', (ctx) => {
     ctx.set({ ...headers, 'Cache-Control': 'no-cache' })
-    ctx.body = { oidc: consoleOidc ?? null, demo }
+    ctx.body = { oidc: consoleOidc ?? null, demo, operatorRole: deps.config.auth.operatorRole }
   })
 
   router.get('/console/assets/:name', async (ctx) => {

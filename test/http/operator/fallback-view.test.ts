@@ -156,6 +156,7 @@ describe('the status', () => {
       lease: { holder: 'replica-2', mine: false },
       isolated: true,
       alerts: [alertText({ kind: 'not_propagated', revision: 9 }).en],
+      alertKinds: ['not_propagated'],
       replica: 'replica-1',
     })
   })

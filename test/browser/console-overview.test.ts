@@ -1,0 +1,58 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { expect } from 'chai'
+import type { Page } from 'playwright-core'
+import { type ConsoleRig, seriousFindings, startConsole } from '../support/console-page.js'
+
+/** What the overview tells of the parts behind the service, and what an admin of one org sees of it. */
+describe('the overview of the console', function () {
+  this.timeout(60_000)
+  let rig: ConsoleRig
+  let page: Page
+
+  before(async function () {
+    const started = await startConsole({
+      CHAT_OPERATOR_ROLE: 'owner',
+      CHAT_REPLICA: 'replica-of-a-test',
+      CHAT_RUNTIME_ENABLED_ORGS: 'acme',
+    })
+    // There is no browser: startConsole has printed so.
+    if (started === undefined) return this.skip()
+    rig = started
+  })
+  after(async () => rig?.close())
+  afterEach(async () => {
+    await page?.context().close()
+    rig?.expectNoFaults()
+  })
+
+  it('shows an owner the endpoints, the replicas, and the section of the runbook for an alert', async () => {
+    page = await rig.open('')
+    await page.waitForSelector('.facts >> text=requests under way')
+    const facts = await page.innerText('.facts')
+    expect(facts).to.match(/working\s+default/)
+    expect(facts).to.match(/replica-of-a-test\s+this page/)
+    rmSync(rig.flags.overrideFile)
+    mkdirSync(rig.flags.overrideFile)
+    try {
+      await page.waitForSelector('.alerts li')
+      expect(await page.innerText('.alerts')).to.match(
+        /docs\/runbook\.md, section (not_persisted|store_unreadable)/,
+      )
+      expect(await seriousFindings(page)).to.deep.equal([])
+    } finally {
+      rmSync(rig.flags.overrideFile, { recursive: true })
+    }
+  })
+
+  it('shows an admin the own org where several share the service, and asks for nothing that is refused', async () => {
+    page = await rig.open('', 'admin')
+    await page.waitForSelector('.now >> text=A new session of acme is answered by')
+    expect(await page.innerText('.banner')).to.include('You see the organisation acme')
+    expect(await page.innerText('nav')).to.match(/^Overview\s+Explain\s+Try it$/)
+    await page.waitForSelector('.charts')
+    expect(await seriousFindings(page)).to.deep.equal([])
+    await page.click('nav >> text=Explain')
+    await page.click('form >> button[type=submit]')
+    await page.waitForSelector('.answer')
+  })
+})
