@@ -17,7 +17,7 @@ export interface ChatClientOptions {
   readonly fetch?: Fetch
   /** ms until the head of an answer; default 30,000 */
   readonly headMs?: number
-  /** ms without a byte after which a stream counts as dead; default 45,000: three heartbeats */
+  /** ms without a byte after which a stream counts as dead, and for the body of any other answer; default 45,000: three heartbeats */
   readonly silenceMs?: number
   /** further tries of one turn in a row, where they are safe; default 3 */
   readonly retries?: number
@@ -46,6 +46,11 @@ export type Reached =
   /** `unsent`: the service cannot have got the call, or did nothing of it */
   | { readonly ok: false; readonly error: ChatError; readonly unsent: boolean }
 
+/** ms; `silenceMs` where it is not given */
+export const SILENCE_MS = 45_000
+
+const LATE = 'no answer in time'
+
 /** What Node and Bun say where no connection came about; browsers tell nothing. */
 const NEVER_CONNECTED =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|UND_ERR_CONNECT_TIMEOUT|ConnectionRefused)$/
@@ -65,7 +70,7 @@ async function once(
 ): Promise<Reached> {
   const head = new AbortController()
   const abort = (): void => head.abort()
-  const isLate = (): void => head.abort(new DOMException('no answer in time', 'TimeoutError'))
+  const isLate = (): void => head.abort(new DOMException(LATE, 'TimeoutError'))
   const timer = setTimeout(isLate, options.headMs ?? 30_000)
   // Stays for the body: an abort of the caller closes the connection at once.
   signal.addEventListener('abort', abort, { once: true })
@@ -145,20 +150,26 @@ export async function ask<T>(
   const abort = (): void => own.abort()
   signal?.addEventListener('abort', abort)
   if (signal?.aborted) abort()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let isLate = false
   try {
     const reached = await reach(options, call, own.signal)
     if (!reached.ok) return reached
+    // The body is of some kB: what takes longer than this does not come.
+    timer = setTimeout(() => {
+      isLate = true
+      own.abort()
+    }, options.silenceMs ?? SILENCE_MS)
     const { status } = reached.response
     const body = jsonOf(await reached.response.text())
     const data = isObject(body) ? body.data : undefined
     if (isData(data)) return { ok: true, data }
     return { ok: false, error: { kind: 'unexpected', status, message: 'not an answer of chat-cutover' } }
   } catch (cause) {
-    return {
-      ok: false,
-      error: own.signal.aborted ? ABORTED : { kind: 'unreachable', message: messageOf(cause), cause },
-    }
+    if (own.signal.aborted && !isLate) return { ok: false, error: ABORTED }
+    return { ok: false, error: { kind: 'unreachable', message: isLate ? LATE : messageOf(cause), cause } }
   } finally {
+    clearTimeout(timer)
     signal?.removeEventListener('abort', abort)
   }
 }

@@ -1,5 +1,5 @@
 import type { DoneEvent, ErrorEvent } from '../protocol/events.js'
-import { type Call, type ChatClientOptions, reach } from './connection.js'
+import { type Call, type ChatClientOptions, reach, SILENCE_MS } from './connection.js'
 import { ABORTED, type ChatError, type InterruptionReason, isObject, jsonOf, messageOf } from './errors.js'
 import type { ChatEvent, ChatMessage, StreamPlace } from './events.js'
 import { readEvents, StreamSilent } from './read-events.js'
@@ -131,7 +131,10 @@ class RunningTurn {
       this.#askedMs = ms
     }
     try {
-      for await (const event of readEvents(body, { silenceMs: this.options.silenceMs ?? 45_000, onRetry })) {
+      for await (const event of readEvents(body, {
+        silenceMs: this.options.silenceMs ?? SILENCE_MS,
+        onRetry,
+      })) {
         const told = this.#isNew(event) ? chatEvent(event) : undefined
         if (told === undefined) continue
         if (this.signal.aborted) break

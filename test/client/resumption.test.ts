@@ -205,6 +205,17 @@ describe('a call without an answer', () => {
     expect(!none.ok && none.error.kind).to.equal('unreachable')
   })
 
+  it('ends in time also where its body stops half way', async () => {
+    const server = await standIn((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.write('{"success": true')
+    })
+    opened.push(server)
+    const chat = createChatClient({ baseUrl: server.url, token: 't', silenceMs: 30 })
+    const stopped = await chat.stop('s')
+    expect(!stopped.ok && stopped.error).to.include({ kind: 'unreachable', message: 'no answer in time' })
+  })
+
   it('from a proxy is told as such', async () => {
     const server = await standIn((_request, response) => {
       response.writeHead(502, { 'content-type': 'text/html' })
