@@ -1,11 +1,14 @@
+import { randomBytes } from 'node:crypto'
+import { getHeapStatistics } from 'node:v8'
 import Router from '@koa/router'
 import Koa, { type Middleware } from 'koa'
 import { errorText } from './core/errors.js'
-import type { AppDeps } from './http/app-deps.js'
+import { type AppDeps, EDGE_TIMING } from './http/app-deps.js'
 import { createAuthenticate } from './http/auth/auth.js'
 import { createTokenVerifier } from './http/auth/token-verifier.js'
 import { mountChatRoutes } from './http/chat/chat-routes.js'
 import { mountSessionRoutes } from './http/chat/session-routes.js'
+import { mountStreamRoutes } from './http/chat/stream-routes.js'
 import { mountDataRoutes } from './http/data/data-routes.js'
 import { allowOrigins } from './http/edge/cors.js'
 import { countRequests } from './http/edge/count-requests.js'
@@ -27,6 +30,9 @@ import { mountBaselineRoutes } from './http/reports/baseline-routes.js'
 import { mountReplayRoutes } from './http/reports/replay-routes.js'
 import { createReports } from './http/reports/reports.js'
 import { mountShadowRoutes } from './http/reports/shadow-routes.js'
+import { MemoryStreamLog } from './http/stream/memory-stream-log.js'
+import { createStreamTokens } from './http/stream/stream-token.js'
+import { createStreams, type Streams } from './http/stream/streams.js'
 import { traceRequests } from './http/trace-requests.js'
 import { API_PREFIX } from './protocol/api.js'
 import { OPENAI_PREFIX } from './protocol/openai.js'
@@ -38,13 +44,15 @@ export function createApp(deps: AppDeps): Koa {
   const reports = createReports(deps.clock)
   const edits = createFlagEditFeed((edit) => deps.flagsEdited(edit))
   const limits = createLimits(deps)
+  const streams = openStreams(deps)
   const open = new Router()
   const api = new Router({ prefix: API_PREFIX })
   const openAi = new Router({ prefix: OPENAI_PREFIX })
   mountHealthRoutes(open, deps)
   mountOpenApiRoutes(open)
   mountConsoleRoutes(open, authenticate, deps)
-  mountChatRoutes(api, authenticate, limits, deps)
+  mountChatRoutes(api, authenticate, limits, streams, deps)
+  mountStreamRoutes(api, authenticate, limits, streams)
   mountSessionRoutes(api, authenticate, deps)
   mountOpenAiRoutes(openAi, authenticate, limits, deps)
   mountDataRoutes(api, authenticate, deps)
@@ -72,6 +80,24 @@ export function createApp(deps: AppDeps): Koa {
     if (!isClientGone(thrown)) edgeFailed(deps.logger, { error: errorText(thrown) })
   })
   return app
+}
+
+/** of the heap's limit, for the events of all streams */
+const STREAMS_SHARE = 1 / 8
+
+function openStreams({ config, clock, timing, streamBytes }: AppDeps): Streams {
+  const maxBytes = streamBytes ?? getHeapStatistics().heap_size_limit * STREAMS_SHARE
+  const { heartbeatMs, slowReaderMs } = { ...EDGE_TIMING, ...timing }
+  return createStreams({
+    log: new MemoryStreamLog({ clock, maxBytes }),
+    tokens: createStreamTokens(randomBytes(32)),
+    grace:
+      config.onDisconnect === 'finish'
+        ? { kind: 'finish' }
+        : { kind: 'cancel', afterMs: config.reconnectGraceMs },
+    timing: { clock, heartbeatMs, slowReaderMs },
+    clock,
+  })
 }
 
 /** The middleware for a path and all below it; the others pass by. */

@@ -13,6 +13,9 @@ export type TokenKeys = { kind: 'secret'; secret: string } | { kind: 'jwks'; url
 export const RESOLVERS = ['file', 'in-process', 'rpc'] as const
 export type Resolver = (typeof RESOLVERS)[number]
 
+export const ON_DISCONNECT = ['cancel', 'finish'] as const
+export type OnDisconnect = (typeof ON_DISCONNECT)[number]
+
 /** The whole of what the environment says, parsed once. Names in comments are the variables. */
 export interface Config {
   /** PORT; 0 takes a free one */
@@ -36,6 +39,10 @@ export interface Config {
   readonly database: string
   /** CHAT_MAX_STREAMS: open streams above which new turns get 503 `overloaded` */
   readonly maxStreams: number
+  /** CHAT_ON_DISCONNECT: whether a turn that nobody reads any more is cancelled or finished */
+  readonly onDisconnect: OnDisconnect
+  /** CHAT_RECONNECT_GRACE_MS: how long a turn that nobody reads goes on before it is cancelled */
+  readonly reconnectGraceMs: number
   /** CHAT_RATE_LIMIT_PER_MINUTE: turns a user may start in a minute; 0 = no limit */
   readonly turnsPerMinute: number
   /** CHAT_HISTORY_BUDGET: characters of history sent to a backend */
@@ -236,6 +243,8 @@ const environmentSchema = z.object({
   CHAT_DRAIN_MS: integer(0, 3_600_000).default(30_000),
   CHAT_DATABASE: z.string().default('data/chat.db'),
   CHAT_MAX_STREAMS: integer(1, 1_000_000).default(10_000),
+  CHAT_ON_DISCONNECT: oneOf(ON_DISCONNECT).default('cancel'),
+  CHAT_RECONNECT_GRACE_MS: integer(0, 600_000).default(10_000),
   CHAT_RATE_LIMIT_PER_MINUTE: integer(0, 1_000_000).default(0),
   CHAT_HISTORY_BUDGET: integer(0, 10_000_000).default(32_000),
   CHAT_CORS_ORIGINS: origins.default([]),
@@ -397,6 +406,8 @@ function toConfig(env: Environment, llm: LlmEndpoints): Config {
     drainMs: env.CHAT_DRAIN_MS,
     database: env.CHAT_DATABASE,
     maxStreams: env.CHAT_MAX_STREAMS,
+    onDisconnect: env.CHAT_ON_DISCONNECT,
+    reconnectGraceMs: env.CHAT_RECONNECT_GRACE_MS,
     turnsPerMinute: env.CHAT_RATE_LIMIT_PER_MINUTE,
     historyBudget: env.CHAT_HISTORY_BUDGET,
     corsOrigins: env.CHAT_CORS_ORIGINS,

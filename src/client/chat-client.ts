@@ -6,7 +6,7 @@ import type { Answer, ChatEvent, StreamPlace } from './events.js'
 import { type Learned, turnEvents } from './turn-events.js'
 
 export interface TurnOptions {
-  /** ends the turn: its connection is closed at once, and the service gives the turn up */
+  /** ends the turn: its connection is closed at once, and the service gives the turn up when nobody comes back (`CHAT_RECONNECT_GRACE_MS`) */
   readonly signal?: AbortSignal
   /** default: a new one; the same one again stands for the same turn */
   readonly idempotencyKey?: string

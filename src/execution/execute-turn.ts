@@ -107,7 +107,8 @@ class TurnRun implements TurnExecution {
 
   readonly #onAbort = (): void => {
     const stage = this.#stage
-    if (stage.kind === 'executing') stage.execution.abort(abortCode(this.deps.signal))
+    const { signal } = this.deps
+    if (stage.kind === 'executing') stage.execution.abort(abortCode(signal), unreadMs(signal))
     else if (stage.kind === 'failing_over') stage.start()
   }
 
@@ -232,6 +233,10 @@ function abortedBeforeStart(executionMode: ExecutionMode, signal: AbortSignal) {
 
 function abortCode(signal: AbortSignal): AbortCode {
   return signal.reason instanceof TurnAborted ? signal.reason.code : 'client_gone'
+}
+
+function unreadMs(signal: AbortSignal): number {
+  return signal.reason instanceof TurnAborted ? signal.reason.unreadMs : 0
 }
 
 function logFailure(turn: Turn, { mode }: Execution, error: ExecutionError, deps: ExecuteTurnDeps): void {

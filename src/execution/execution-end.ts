@@ -6,7 +6,8 @@ import type { Outcome, OutcomeResult } from './outcome.js'
 export type ExecutionEnd =
   | { readonly kind: 'ended' }
   | { readonly kind: 'failed'; readonly error: ExecutionError }
-  | { readonly kind: 'aborted'; readonly code: AbortCode }
+  /** `unreadMs`: for so long before it there had been no reader */
+  | { readonly kind: 'aborted'; readonly code: AbortCode; readonly unreadMs?: number }
 
 export function outcomeResult(end: ExecutionEnd): OutcomeResult {
   if (end.kind === 'ended') return { result: 'ok' }

@@ -174,9 +174,12 @@ export class Execution implements BackendSink {
     this.#backend?.resume()
   }
 
-  /** Gives the execution up: the upstream is aborted, and it ends at once. Nothing once it has ended. */
-  abort(code: AbortCode): void {
-    if (this.#end === undefined) this.#giveUp({ kind: 'aborted', code })
+  /**
+   * Gives the execution up: the upstream is aborted, and it ends at once. Nothing once it has ended.
+   * @param unreadMs for so long there has been no reader
+   */
+  abort(code: AbortCode, unreadMs = 0): void {
+    if (this.#end === undefined) this.#giveUp({ kind: 'aborted', code, unreadMs })
   }
 
   /** Its backend is known to be dead: ends in an error before the commit point, and goes on after it. */
@@ -361,7 +364,8 @@ export class Execution implements BackendSink {
   /** A hang that no deadline has struck yet: the user was faster. */
   #isAbandoned(end: ExecutionEnd): boolean {
     if (end.kind !== 'aborted' || end.code !== 'client_gone' || this.#progress.committed) return false
-    return this.#endedMs > (this.limits.abandonAfterMs ?? Number.POSITIVE_INFINITY)
+    const waitedMs = this.#endedMs - (end.unreadMs ?? 0)
+    return waitedMs > (this.limits.abandonAfterMs ?? Number.POSITIVE_INFINITY)
   }
 
   #outcome(end: ExecutionEnd): Outcome {

@@ -11,7 +11,11 @@ import type { ExecutionErrorDetails } from './execution-error.js'
 export class TurnAborted extends Error {
   override readonly name = 'TurnAborted'
 
-  constructor(readonly code: AbortCode) {
+  /** @param unreadMs for so long there has been no reader: its user left that long ago */
+  constructor(
+    readonly code: AbortCode,
+    readonly unreadMs = 0,
+  ) {
     super(code)
   }
 }

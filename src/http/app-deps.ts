@@ -69,7 +69,9 @@ export interface AppDeps extends TurnDeps {
     | 'corsOrigins'
     | 'demo'
     | 'maxStreams'
+    | 'onDisconnect'
     | 'openai'
+    | 'reconnectGraceMs'
     | 'replica'
     | 'runtime'
     | 'turnsPerMinute'
@@ -106,4 +108,6 @@ export interface AppDeps extends TurnDeps {
   /** default: made from `config.auth.keys`, fetched with the first token */
   readonly signingKeys?: Pick<SigningKeys, 'verify'>
   readonly timing?: Partial<EdgeTiming>
+  /** bytes of events kept for readers that come back, all streams together; default: an eighth of the heap's limit */
+  readonly streamBytes?: number
 }

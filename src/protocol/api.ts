@@ -15,6 +15,8 @@ export const API_ERROR_CODES = [
   'auth_unavailable',
   'forbidden',
   'not_found',
+  /** it was there, and is no longer kept */
+  'gone',
   'method_not_allowed',
   'turn_running',
   /** the rollout is in a state, or the operators' flags say something, that this call does not go with */
@@ -97,6 +99,14 @@ export const sessionSchema = z.strictObject({
   ),
 })
 export type SessionView = z.infer<typeof sessionSchema>
+
+/** Query of `GET /chat/streams/:streamId`. */
+export const streamQuerySchema = z.strictObject({
+  /** id of the last event that was seen; the header `Last-Event-ID` wins */
+  lastEventId: z.string().optional(),
+  /** `X-Chat-Stream-Token` of the stream, in place of an `Authorization` header */
+  token: z.string().optional(),
+})
 
 export const stopResponseSchema = z.strictObject({ stopped: z.boolean() })
 

@@ -8,6 +8,8 @@ import type { TurnPlace, TurnRegistry } from './turn-registry.js'
 export interface Limits {
   /** Takes a place among the running turns; the caller closes it. @throws TurnRefused */
   admit(asker: SessionOwner): TurnPlace
+  /** Takes a place for one who only reads a turn; the caller closes it. Also while draining. @throws TurnRefused */
+  admitReader(): Pick<TurnPlace, 'close'>
 }
 
 export interface LimitsDeps {
@@ -30,6 +32,13 @@ export function createLimits({ config, clock, turns, lifecycle }: LimitsDeps): L
       const waitSeconds = rates.take(JSON.stringify([orgId, userId]))
       if (waitSeconds > 0) throw new TurnRefused('rate_limited', waitSeconds)
       return turns.open()
+    },
+    admitReader() {
+      if (turns.count >= config.maxStreams) throw new TurnRefused('overloaded', RETRY_AFTER.overloaded)
+      const place = turns.open()
+      // There is nothing to abort: it ends with the turn that it reads.
+      place.ended()
+      return place
     },
   }
 }

@@ -66,7 +66,7 @@ async function answerTurn(
   const { logger, metrics } = deps
   let reader: TurnReader
   try {
-    reader = openReader({ ...who, onReaderLost: (why) => place.abort(why) })
+    reader = openReader({ ...who, onReaderLost: (why, unreadMs) => place.abort(why, unreadMs) })
     guarded(logger, 'metrics', () => metrics.streamOpened())
   } catch (thrown) {
     deps.admission.leave(turn)

@@ -39,6 +39,9 @@ export interface TurnReader {
 export interface ReaderOptions {
   readonly sessionId: string
   readonly messageId: string
-  /** Called at most once, and never after `end`. */
-  onReaderLost(why: 'client_gone' | 'client_too_slow'): void
+  /**
+   * Nobody will read it any more. Called at most once, and never after `end`.
+   * @param unreadMs for so long there has been no reader; default 0
+   */
+  onReaderLost(why: 'client_gone' | 'client_too_slow', unreadMs?: number): void
 }

@@ -10,8 +10,11 @@ const END_AFTER_ABORT_MS = 5_000
 export interface TurnPlace {
   /** aborted with a `TurnAborted` when the turn is given up */
   readonly signal: AbortSignal
-  /** The first reason wins. */
-  abort(code: AbortCode): void
+  /**
+   * The first reason wins.
+   * @param unreadMs for so long there has been no reader
+   */
+  abort(code: AbortCode, unreadMs?: number): void
   /** From now on the turn is found by its message id. */
   name(messageId: string): void
   /** Nothing is left of the turn but a reader that has not taken all of it: a drain past its time waits no longer. */
@@ -58,7 +61,7 @@ export function createTurnRegistry(clock: Clock): TurnRegistry {
       let messageId: string | undefined
       const place: TurnPlace = {
         signal: controller.signal,
-        abort: (code) => controller.abort(new TurnAborted(code)),
+        abort: (code, unreadMs) => controller.abort(new TurnAborted(code, unreadMs)),
         name(id) {
           messageId = id
           named.set(id, place)

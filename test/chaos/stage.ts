@@ -222,6 +222,7 @@ export class Stage {
       CHAT_FALLBACK_FLAGS_FILE: overrideFile,
       CHAT_DATABASE: database,
       CHAT_LAMEDUCK_MS: '0',
+      CHAT_RECONNECT_GRACE_MS: '0',
       ...(keyServer === undefined ? { JWT_SECRET: TEST_SECRET } : { JWKS_URL: keyServer.url }),
       ...(flagd === undefined
         ? {}

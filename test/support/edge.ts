@@ -57,6 +57,12 @@ export interface EdgeOptions {
   readonly auth?: Partial<Config['auth']>
   readonly maxStreams?: number
   readonly turnsPerMinute?: number
+  /** CHAT_ON_DISCONNECT */
+  readonly onDisconnect?: Config['onDisconnect']
+  /** CHAT_RECONNECT_GRACE_MS; default 0: a turn ends with its reader */
+  readonly reconnectGraceMs?: number
+  /** of events kept of all streams */
+  readonly streamBytes?: number
   readonly flags?: Partial<TurnFlags>
   readonly flagsFor?: Flags['forTurn']
   readonly status?: Partial<FlagsStatus>
@@ -148,6 +154,8 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
       runtime: { url: options.simulatedRuntime ?? 'http://127.0.0.1:1', fileOrigins: [] },
       openai: { models: options.models ?? [{ id: 'gpt-4o', agentId: 'assistant' }] },
       maxStreams: options.maxStreams ?? 1000,
+      onDisconnect: options.onDisconnect ?? 'cancel',
+      reconnectGraceMs: options.reconnectGraceMs ?? 0,
       turnsPerMinute: options.turnsPerMinute ?? 0,
       shadow: { keepContent: options.keepContent ?? false },
       replica: 'replica-1',
@@ -179,6 +187,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     lifecycle: { state: () => state.now, draining: draining.signal },
     ...(options.signingKeys === undefined ? {} : { signingKeys: options.signingKeys }),
     timing: { stopLookMs: 50, ...options.timing },
+    ...(options.streamBytes === undefined ? {} : { streamBytes: options.streamBytes }),
   })
   const server = createServer(app.callback())
   // A test that fails halfway leaves its edge open; the process still has to end.

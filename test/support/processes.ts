@@ -155,6 +155,8 @@ export function startServiceProcess(setting: ServiceSetting): Promise<RunningPro
     CHAT_DATABASE: join(setting.flags.folder, 'chat.db'),
     CHAT_LAMEDUCK_MS: '0',
     CHAT_READY_WAIT_MS: '0',
+    // A turn ends with its reader, unless a test is about readers that come back.
+    CHAT_RECONNECT_GRACE_MS: '0',
     ...setting.env,
   })
 }

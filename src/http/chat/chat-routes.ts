@@ -14,6 +14,7 @@ import { guard, guardSessionId } from '../edge/guard.js'
 import { Problem } from '../edge/problems.js'
 import { type BodyLimits, readJson } from '../edge/read-body.js'
 import { requestIdOf } from '../edge/request-id.js'
+import type { Streams } from '../stream/streams.js'
 import { openTurnStream } from './turn-stream.js'
 
 /** The conversation: turns, history, stop. */
@@ -21,19 +22,19 @@ export function mountChatRoutes(
   router: Router,
   authenticate: Authenticate,
   limits: Limits,
+  streams: Streams,
   deps: AppDeps,
 ): void {
   const { sessions, turns } = deps
   const timing: EdgeTiming = { ...EDGE_TIMING, ...deps.timing }
   const bodyLimits: BodyLimits = { ...timing, clock: deps.clock }
-  const { heartbeatMs, slowReaderMs } = timing
 
   const run = (ctx: Context, request: TurnRequest, identity: Identity, place: TurnPlace): Promise<void> =>
     runTurn(
       request,
       { ...identity, requestId: requestIdOf(ctx), ...spanOf(ctx) },
       place,
-      (options) => openTurnStream(ctx, { ...options, clock: deps.clock, heartbeatMs, slowReaderMs }),
+      (options) => openTurnStream(ctx, streams, identity, options),
       deps,
       timing,
     )
@@ -55,6 +56,7 @@ export function mountChatRoutes(
     const place = limits.admit(identity)
     try {
       const { message } = guard(turnRequestSchema, await readJson(ctx, bodyLimits))
+      await streams.giveUpUnread(sessionId, identity)
       await run(ctx, { kind: 'next', sessionId, message }, identity, place)
     } finally {
       place.close()

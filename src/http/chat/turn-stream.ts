@@ -1,25 +1,23 @@
 import type { Context } from 'koa'
-import type { Clock } from '../../core/clock.js'
+import type { SessionOwner } from '../../sessions/session-store.js'
 import type { ReaderOptions, TurnReader } from '../../turn/turn-reader.js'
 import { languageOf } from '../edge/language.js'
-import { openSseStream } from '../stream/sse-stream.js'
+import type { Streams } from '../stream/streams.js'
 import { terminalEvent } from './terminal-event.js'
 
-export interface TurnStreamOptions extends ReaderOptions {
-  readonly clock: Clock
-  /** ms between two `heartbeat` events */
-  readonly heartbeatMs: number
-  /** ms after which a reader that takes nothing is cut off */
-  readonly slowReaderMs: number
-}
-
-/** Answers `ctx` with the events of one turn; its end is told in the language of the request. */
-export function openTurnStream(ctx: Context, options: TurnStreamOptions): TurnReader {
+/** Answers `ctx` with the events of one turn; its end is told in the language of the request, also to those who resume it. */
+export function openTurnStream(
+  ctx: Context,
+  streams: Streams,
+  owner: SessionOwner,
+  { messageId, sessionId, onReaderLost }: ReaderOptions,
+): TurnReader {
   const language = languageOf(ctx)
-  const { messageId, ...rest } = options
-  const stream = openSseStream(ctx, { ...rest, streamId: messageId })
+  const stream = streams.open(ctx, { streamId: messageId, sessionId, owner, onReaderLost })
   return {
-    ...stream,
+    finished: stream.finished,
+    write: (batch) => stream.write(batch),
+    onRelief: (listener) => stream.onRelief(listener),
     end: (result, kept, facts) => stream.end(terminalEvent(result, kept, { ...facts, language })),
   }
 }

@@ -18,6 +18,12 @@ export function guardSessionId(parameter: string | undefined): string {
   return parameter.toLowerCase()
 }
 
+/** The stream id of a path. @throws Problem 404 */
+export function guardStreamId(parameter: string | undefined): string {
+  if (parameter === undefined || !UUID.test(parameter)) throw new Problem('stream_unknown')
+  return parameter.toLowerCase()
+}
+
 /** Names the field and the fault, never the value: it may be content. */
 export function describeIssue(issue: z.core.$ZodIssue): Sentence[] {
   const field = issue.path.map(String).join('.')

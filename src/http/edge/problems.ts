@@ -38,6 +38,12 @@ export const PROBLEMS = {
     'zh-CN': '访问令牌无效，请重新登录后再试',
     en: 'The access token is not valid. Sign in again',
   },
+  stream_token_invalid: {
+    status: 401,
+    code: 'unauthorized',
+    'zh-CN': '流令牌无效：它不属于该流，或服务已重启；请携带 Authorization 请求头读取',
+    en: 'The stream token is not one of this stream, or the service was restarted. Send an Authorization header instead',
+  },
   auth_unavailable: {
     status: 503,
     code: 'auth_unavailable',
@@ -92,6 +98,18 @@ export const PROBLEMS = {
     code: 'not_found',
     'zh-CN': '没有该轮对话的记录：编号有误、该轮仍在进行，或由旧版本保存',
     en: 'There is no trace of such a turn: check its id, wait for its end, or it was kept by an earlier version',
+  },
+  stream_unknown: {
+    status: 404,
+    code: 'not_found',
+    'zh-CN': '没有该流：编号有误，或它早已结束；回答见会话历史',
+    en: 'There is no such stream: its id is wrong, or it ended long ago. The answer is in the history of its session',
+  },
+  stream_given_up: {
+    status: 410,
+    code: 'gone',
+    'zh-CN': '该流此后的事件已不再保留，请读取会话历史（GET /chat/sessions/:sessionId）获取回答',
+    en: 'The events after this one are no longer kept. Read the answer in the history: GET /chat/sessions/:sessionId',
   },
   method_not_allowed: {
     status: 405,

@@ -17,6 +17,11 @@ export const ANSWER_HEADERS: Readonly<Record<AnswerHeader, JsonSchema>> = {
     required: true,
   },
   'X-Chat-Session-Id': { description: 'Id of the session.', schema: text, required: true },
+  'X-Chat-Stream-Token': {
+    description:
+      'Opens this stream, and nothing else, without an `Authorization` header: `GET /api/v1/chat/streams/{streamId}?token=`. Good until 5 min after its end, or until the service is restarted. Absent where turns end with their reader (CHAT_RECONNECT_GRACE_MS=0).',
+    schema: text,
+  },
   'Content-Language': {
     description: 'Language of the messages.',
     schema: { type: 'string', enum: ['zh-CN', 'en'] },
@@ -58,6 +63,11 @@ export const REQUEST_HEADERS: Readonly<Record<RequestHeader, JsonSchema>> = {
       'The conversation this turn belongs to, by which the flags put it on a side. Visible ASCII, at most 200 characters; anything else is hashed.',
     schema: text,
     example: 'conversation-42',
+  },
+  'Last-Event-ID': {
+    description: 'Id of the last event that was seen; 0, or none: from the beginning.',
+    schema: text,
+    example: '1',
   },
   'If-None-Match': {
     description: 'ETag of the answer before: 304 where it is still the same.',

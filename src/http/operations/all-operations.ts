@@ -8,10 +8,12 @@ import { REPORT_OPERATIONS } from './report-operations.js'
 import { ROLLOUT_OPERATIONS } from './rollout-operations.js'
 import { SERVICE_OPERATIONS } from './service-operations.js'
 import { SESSION_OPERATIONS } from './session-operations.js'
+import { STREAM_OPERATIONS } from './stream-operations.js'
 
 /** Every call of the API, in the order of the document. */
 export const OPERATIONS: readonly Operation[] = [
   ...CHAT_OPERATIONS,
+  ...STREAM_OPERATIONS,
   ...SESSION_OPERATIONS,
   ...OPENAI_OPERATIONS,
   ...FALLBACK_OPERATIONS,

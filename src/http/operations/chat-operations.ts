@@ -68,7 +68,7 @@ const EXAMPLE_TRACE = {
   end: { event: 'done', status: 'answered', at: 2140, executionMode: 'runtime_orchestrator', tokens: 153 },
 }
 
-const STREAM: Answer = {
+export const STREAM: Answer = {
   status: 200,
   kind: 'events',
   description: `The turn as server-sent events. The schema is that of one event: \`event:\` and \`id:\` as they stand on their lines, \`data:\` parsed as JSON.
@@ -78,8 +78,8 @@ Exactly one of \`done\` and \`error\` ends every stream that still has a reader;
     id: 1
     data: {"id":"0b9d1c2e-1","type":"text","data":{"content":"Hello"},"timestamp":"${AT}"}
 
-Ignore what you do not know: later versions add types of messages, codes and fields. A reader that takes nothing for 30 s is cut off; when the last reader leaves, the turn is aborted within a second.`,
-  headers: ['X-Chat-Stream-Id', 'X-Chat-Session-Id'],
+Ignore what you do not know: later versions add types of messages, codes and fields. A reader that takes nothing for 30 s is cut off; when the last reader leaves and none comes back within CHAT_RECONNECT_GRACE_MS (10 s), the turn is cancelled within a second, or finished for the history with CHAT_ON_DISCONNECT=finish.`,
+  headers: ['X-Chat-Stream-Id', 'X-Chat-Session-Id', 'X-Chat-Stream-Token'],
   event: chatStreamEventSchema,
   examples: {
     text: message(1, 'text', { content: 'Hello' }),

@@ -21,6 +21,7 @@ export type AnswerHeader =
   | 'X-Request-ID'
   | 'X-Chat-Stream-Id'
   | 'X-Chat-Session-Id'
+  | 'X-Chat-Stream-Token'
   | 'Content-Language'
   | 'Retry-After'
   | 'WWW-Authenticate'
@@ -29,6 +30,7 @@ export type RequestHeader =
   | 'Accept-Language'
   | 'If-Match'
   | 'If-None-Match'
+  | 'Last-Event-ID'
   | 'X-Chat-Session-Id'
   | 'traceparent'
 

@@ -6,16 +6,19 @@ import { createReaderWatch } from './reader-watch.js'
 /** Why a stream has no reader any more before its end. */
 export type ReaderLost = 'client_gone' | 'client_too_slow'
 
-export interface SseChannelOptions {
-  /** beside those of every event stream */
-  readonly headers: Readonly<Record<string, string>>
+export interface ChannelTiming {
   readonly clock: Clock
   /** ms between two heartbeats */
   readonly heartbeatMs: number
-  /** what a heartbeat is: an event `heartbeat`, or a comment line for clients that take every event for an answer; default: an event */
-  readonly heartbeat?: 'event' | 'comment'
   /** ms after which a reader that takes nothing is cut off */
   readonly slowReaderMs: number
+}
+
+export interface SseChannelOptions extends ChannelTiming {
+  /** beside those of every event stream */
+  readonly headers: Readonly<Record<string, string>>
+  /** what a heartbeat is: an event `heartbeat`, or a comment line for clients that take every event for an answer; default: an event */
+  readonly heartbeat?: 'event' | 'comment'
   /** Called at most once, and never after `end` or `cut`. */
   onReaderLost(why: ReaderLost): void
   /** Called when the reader has taken all that waited, and once when the stream is over. */

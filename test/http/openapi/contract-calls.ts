@@ -89,7 +89,7 @@ const requiredQuery = ({ query, parameters = {} }: Operation): Record<string, st
   )
 
 async function idFor(edge: Edge, name: string, method: Operation['method']): Promise<string | undefined> {
-  if (name === 'messageId') return (await turnOf(edge)).messageId
+  if (name === 'messageId' || name === 'streamId') return (await turnOf(edge)).messageId
   if (name !== 'sessionId') return undefined
   // What erases a session gets one that nobody else asks for.
   return method === 'delete' ? (await newTurn(edge)).sessionId : sessionOf(edge)

@@ -8,6 +8,7 @@ import { JournalUnavailable } from '../../../src/journal/journal.js'
 import type { ExecutionErrorCode } from '../../../src/protocol/execution-codes.js'
 import { createMemorySessionStore } from '../../../src/sessions/memory-session-store.js'
 import { SessionStoreUnavailable } from '../../../src/sessions/session-store.js'
+import { postTurn } from '../../support/chat-client.js'
 import { bearer, EDGE_SECRET, type Edge, type EdgeOptions } from '../../support/edge.js'
 import { fakeJournal } from '../../support/fallback-fakes.js'
 import { NO_SNAPSHOT } from '../../support/rollout-fakes.js'
@@ -16,6 +17,7 @@ import {
   type Extra,
   fullEdge,
   makeCall,
+  owner,
   RUNNING_ROLLOUT,
   sessionOf,
   shortBody,
@@ -140,7 +142,23 @@ export const SCENES: Readonly<Partial<Record<ProblemName, Scene>>> = {
   },
   starting: inState('starting'),
   draining: inState('draining'),
-  overloaded: onEdge(() => ({ maxStreams: 0 })),
+  async overloaded(operation, keep) {
+    if (operation.id !== 'resumeStream') return makeCall(keep(await fullEdge({ maxStreams: 0 })), operation)
+    const edge = keep(
+      await fullEdge({ maxStreams: 1, backends: { direct_llm: hanging('direct_llm', 'Well') } }),
+    )
+    const running = await postTurn(edge.url, await owner(), 'start', { agentId: 'a', message: 'Hi' })
+    const streamId = running.headers.get('x-chat-stream-id') ?? ''
+    const refused = await makeCall(edge, operation, { params: { streamId } })
+    await running.body?.cancel()
+    return refused
+  },
+  stream_token_invalid: simply(() => ({
+    headers: { authorization: undefined },
+    query: { token: 'another' },
+  })),
+  stream_unknown: simply(() => ({ params: { streamId: UNKNOWN_ID } })),
+  stream_given_up: onEdge(() => ({ streamBytes: 1 })),
   async llm_overloaded(operation, keep) {
     let full = false
     const edge = keep(

@@ -169,6 +169,10 @@ describe('the OpenAPI document and the running service', function () {
       for (const answer of operation.answers)
         it(`answers ${answer.status}${answer.to === undefined ? '' : ` as ${answer.to}`}`, async () => {
           const body = answer.to === undefined ? {} : { body: exampleOf(operation, answer.to) }
+          if (answer.status === 204 && operation.id === 'resumeStream') {
+            const all = { headers: { 'last-event-id': '2' } }
+            return expectBody(operation, answer, await makeCall(edge, operation, all))
+          }
           if (answer.status !== 304)
             return expectBody(operation, answer, await makeCall(edge, operation, body))
           const etag = (await makeCall(edge, operation)).headers.get('etag') ?? ''
