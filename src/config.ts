@@ -37,6 +37,8 @@ export interface Config {
   readonly drainMs: number
   /** CHAT_DATABASE: path of the SQLite file, or `:memory:` */
   readonly database: string
+  /** CHAT_RETENTION_DAYS: after so many days in which nothing was said a conversation is erased; 0: never */
+  readonly retentionDays: number
   /** CHAT_MAX_STREAMS: open streams above which new turns get 503 `overloaded` */
   readonly maxStreams: number
   /** CHAT_ON_DISCONNECT: whether a turn that nobody reads any more is cancelled or finished */
@@ -242,6 +244,7 @@ const environmentSchema = z.object({
   CHAT_LAMEDUCK_MS: integer(0, 600_000).default(5_000),
   CHAT_DRAIN_MS: integer(0, 3_600_000).default(30_000),
   CHAT_DATABASE: z.string().default('data/chat.db'),
+  CHAT_RETENTION_DAYS: integer(0, 36_500).default(0),
   CHAT_MAX_STREAMS: integer(1, 1_000_000).default(10_000),
   CHAT_ON_DISCONNECT: oneOf(ON_DISCONNECT).default('cancel'),
   CHAT_RECONNECT_GRACE_MS: integer(0, 600_000).default(10_000),
@@ -405,6 +408,7 @@ function toConfig(env: Environment, llm: LlmEndpoints): Config {
     lameduckMs: env.CHAT_LAMEDUCK_MS,
     drainMs: env.CHAT_DRAIN_MS,
     database: env.CHAT_DATABASE,
+    retentionDays: env.CHAT_RETENTION_DAYS,
     maxStreams: env.CHAT_MAX_STREAMS,
     onDisconnect: env.CHAT_ON_DISCONNECT,
     reconnectGraceMs: env.CHAT_RECONNECT_GRACE_MS,

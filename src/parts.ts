@@ -43,6 +43,7 @@ import { type ReplayRequest, replay } from './replay/replay.js'
 import { createRollout, type RunningRollout } from './rollout/rollout-loop.js'
 import { createMemorySessionStore } from './sessions/memory-session-store.js'
 import { createResilientSessionStore } from './sessions/resilient-session-store.js'
+import { startSweep } from './sessions/retention/sweep.js'
 import type { SessionStore } from './sessions/session-store.js'
 import { openSqliteSessionStore } from './sessions/sqlite-session-store.js'
 import { createFenceGate, type FenceGate } from './shadow/run/fence-gate.js'
@@ -80,6 +81,7 @@ export function createParts(around: Surroundings) {
   const tracing = openTracing(config.tracing, { clock, logger, replica: config.replica })
   const guardrails = defaultGuardrails(config.codeDefaults)
   const sessions = openSessions(around)
+  const { retentionDays: days } = config
   const journal = openJournal(around)
   const kept = openKeptTexts(config.database, { clock, logger })
   const notifier = openNotifier(journal, around)
@@ -150,6 +152,8 @@ export function createParts(around: Surroundings) {
   return {
     tracing,
     sessions,
+    /** erases old conversations once it is started */
+    startSweep: () => (days === 0 ? undefined : startSweep({ clock, logger, days, sessions })),
     journal,
     notifier,
     kept,

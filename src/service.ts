@@ -51,6 +51,7 @@ export function createService(
   let state: ReturnType<Lifecycle['state']> = 'starting'
   let starting: Promise<unknown> = Promise.resolve()
   let stopping: Promise<void> | undefined
+  let sweep: ReturnType<typeof parts.startSweep>
   const draining = new AbortController()
 
   const stalls = watchStalls(clock, (ms) => {
@@ -109,6 +110,7 @@ export function createService(
     assertWanted()
     const url = early ?? (await listen(server, config))
     assertWanted()
+    sweep = parts.startSweep()
     state = 'ready'
     return { url }
   }
@@ -145,6 +147,7 @@ export function createService(
           untilMs: drainMs + EDGES_MS,
           steps: [
             { name: 'port', run: () => closeServer(server) },
+            { name: 'retention', run: () => sweep?.stop() },
             { name: 'flags', run: () => flags.close() },
             { name: 'signing keys', run: () => signingKeys.close() },
             { name: 'flag edits', run: () => parts.opsFile.close() },

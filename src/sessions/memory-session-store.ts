@@ -214,6 +214,23 @@ class MemorySessionStore implements SessionStore {
     return found.length <= SCANNED || last === undefined ? { sessions } : { sessions, next: last.sessionId }
   }
 
+  async eraseIdle(before: number): Promise<{ readonly erased: number }> {
+    this.#assertOpen()
+    const idle = [...this.#sessions.values()].filter(
+      (session) => this.#live(session) === undefined && lastChange(session) < before,
+    )
+    for (const { sessionId, owner } of idle) await this.delete(sessionId, owner)
+    return { erased: idle.length }
+  }
+
+  async newestTurnAt(): Promise<number | undefined> {
+    this.#assertOpen()
+    const ends = [...this.#sessions.values()].flatMap(({ turns }) =>
+      turns.map((turn) => turn.endedAt ?? turn.startedAt),
+    )
+    return ends.length === 0 ? undefined : ends.reduce((newest, end) => Math.max(newest, end))
+  }
+
   async readTrace(
     sessionId: string,
     messageId: string,
@@ -280,6 +297,9 @@ class MemorySessionStore implements SessionStore {
     if (this.#closed) throw new SessionStoreUnavailable('the session store is closed')
   }
 }
+
+const lastChange = ({ createdAt, turns }: Session): number =>
+  Math.max(createdAt, turns.at(-1)?.endedAt ?? turns.at(-1)?.startedAt ?? 0)
 
 const isOwnedBy = (session: Session, { orgId, userId }: SessionOwner): boolean =>
   session.owner.orgId === orgId && session.owner.userId === userId

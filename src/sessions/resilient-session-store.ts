@@ -210,6 +210,19 @@ class ResilientSessionStore implements SessionStore {
     return { ...page, sessions: [...waiting, ...page.sessions] }
   }
 
+  async eraseIdle(
+    before: number,
+    after?: string,
+  ): Promise<{ readonly erased: number; readonly next?: string }> {
+    this.#late.assertOpen()
+    return this.inner.eraseIdle(before, after)
+  }
+
+  async newestTurnAt(): Promise<number | undefined> {
+    this.#late.assertOpen()
+    return this.inner.newestTurnAt()
+  }
+
   async readTrace(
     sessionId: string,
     messageId: string,

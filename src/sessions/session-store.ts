@@ -163,6 +163,15 @@ export interface SessionStore {
    * @param after `next` of the page before
    */
   scan(scope: DataScope, after?: string): Promise<HeldPage>
+  /**
+   * Erases sessions in which nothing was said since an instant and no turn runs, a few of the next ones in an order of the store's own;
+   * without `next` all were looked at.
+   * @param before wall ms
+   * @param after `next` of the call before
+   */
+  eraseIdle(before: number, after?: string): Promise<{ readonly erased: number; readonly next?: string }>
+  /** Wall ms of the end of the newest turn, or its start while it runs; undefined where there is none. */
+  newestTurnAt(): Promise<number | undefined>
   /** The trace of one turn; undefined where the reader may not see its session, or there is none. */
   readTrace(sessionId: string, messageId: string, reader: TraceReader): Promise<FoundTrace | undefined>
   close(): Promise<void>

@@ -54,6 +54,9 @@ const LOOKS = 15
 const MAX_WAITING = 10_000
 /** sessions of one page of a scan, whosever: about a millisecond */
 const SCANNED = 1_000
+/** sessions of one step that are looked at, and of those erased */
+const LOOKED_IDLE = 200
+const MOST_IDLE = 20
 /** in one transaction, which holds the event loop and the lock of the others for about 2 ms */
 const MAX_RENEWALS = 32
 
@@ -304,6 +307,29 @@ class SqliteSessionStore implements DurableSessionStore {
     const sessions = looked.filter(({ owner }) => isInScope(scope, owner))
     const last = looked.at(-1)
     return looked.length < SCANNED || last === undefined ? { sessions } : { sessions, next: last.sessionId }
+  }
+
+  eraseIdle(before: number, after = ''): Promise<{ readonly erased: number; readonly next?: string }> {
+    return this.#write(() => {
+      const looked = this.#statements.idle(after, LOOKED_IDLE, before)
+      let erased = 0
+      let last = after
+      for (const { sessionId, isIdle } of looked) {
+        if (isIdle) {
+          if (erased >= MOST_IDLE) return { erased, next: last }
+          // One that was erased in part is looked at again, and is as old as before.
+          if (this.#statements.deleteTurns(sessionId)) return { erased, next: last }
+          this.#statements.deleteSession(sessionId)
+          erased += 1
+        }
+        last = sessionId
+      }
+      return looked.length < LOOKED_IDLE ? { erased } : { erased, next: last }
+    })
+  }
+
+  newestTurnAt(): Promise<number | undefined> {
+    return this.#read(() => this.#statements.newestTurnAt())
   }
 
   readTrace(sessionId: string, messageId: string, reader: TraceReader): Promise<FoundTrace | undefined> {

@@ -64,6 +64,8 @@ export class SessionStatements {
   readonly #owner: SqlStatement
   readonly #trace: SqlStatement
   readonly #scan: SqlStatement
+  readonly #idle: SqlStatement
+  readonly #newestTurnAt: SqlStatement
 
   constructor(database: SqliteDatabase) {
     const prepare = (sql: string): SqlStatement => database.prepare(sql)
@@ -126,6 +128,11 @@ export class SessionStatements {
     this.#deleteSession = prepare('DELETE FROM sessions WHERE id = ?')
     this.#owner = prepare('SELECT org, user FROM sessions WHERE id = ?')
     this.#scan = prepare('SELECT id, org, user FROM sessions WHERE id > ? ORDER BY id LIMIT ?')
+    this.#idle = prepare(`
+      SELECT id, created < ?3 AND coalesce((SELECT coalesce(ended, started) FROM turns WHERE session = id ORDER BY seq DESC LIMIT 1), 0) < ?3
+        AND NOT EXISTS (SELECT 1 FROM running WHERE session = id AND lease_until >= ?3)
+      FROM sessions WHERE id > ?1 ORDER BY id LIMIT ?2`)
+    this.#newestTurnAt = prepare('SELECT coalesce(ended, started) FROM turns ORDER BY seq DESC LIMIT 1')
     // The session's turns are few; its own index finds them, and what is before the texts tells which.
     this.#trace = prepare('SELECT trace FROM turns WHERE session = ? AND message_id = ?')
   }
@@ -261,6 +268,18 @@ export class SessionStatements {
       sessionId: String(sessionId),
       owner: { orgId: String(orgId), userId: String(userId) },
     }))
+  }
+
+  /** The next sessions in the order of their ids, and whether nothing was said in them since `before` and no turn holds them. */
+  idle(after: string, limit: number, before: number): { sessionId: string; isIdle: boolean }[] {
+    return this.#idle
+      .all(after, limit, before)
+      .map(([sessionId, isIdle]) => ({ sessionId: String(sessionId), isIdle: isIdle === 1 }))
+  }
+
+  newestTurnAt(): number | undefined {
+    const at = this.#newestTurnAt.get()?.[0]
+    return typeof at === 'number' ? at : undefined
   }
 
   /** @returns whether there may be more */

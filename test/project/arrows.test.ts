@@ -201,6 +201,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'rollout/rollout-loop': ['rollout', 'rollout/loop', 'rollout/machine'],
   'shadow/run': ['shadow/compare', 'shadow/report'],
   simulator: ['simulator/flagd'],
+  'sessions/retention': ['sessions'],
   'store/file': ['store'],
   'store/rollout': ['store/override'],
   turn: ['turn/trace'],

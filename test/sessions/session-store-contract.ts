@@ -95,6 +95,64 @@ export function sessionStoreContract(open: (options: ContractOptions) => Session
     })
   })
 
+  describe('by its age', () => {
+    const HOUR_MS = 3_600_000
+    const talk = async (sessionId: string, end = true): Promise<void> => {
+      const turn = { sessionId, messageId: `m-${sessionId}`, owner: OWNER, message: 'q' }
+      await store.create(turn, 'a')
+      if (end) await store.finish(turn.messageId, answered('a'), true)
+    }
+    const left = async () => (await store.scan(OWNER)).sessions.map(({ sessionId }) => sessionId).sort()
+    const erased = async (before: number): Promise<number> => {
+      let sum = 0
+      for (let after: string | undefined, more = true; more; ) {
+        const step = await store.eraseIdle(before, after)
+        sum += step.erased
+        after = step.next
+        more = after !== undefined
+      }
+      return sum
+    }
+
+    it('is erased where nothing was said since, with its turns', async () => {
+      expect(await store.newestTurnAt()).to.equal(undefined)
+      const began = clock.wall()
+      await talk('old')
+      await talk('older')
+      clock.advance(HOUR_MS)
+      await store.begin({ sessionId: 'old', messageId: 'm-again', owner: OWNER, message: 'again' })
+      await store.finish('m-again', answered('b'), true)
+      await talk('new')
+      expect(await store.newestTurnAt()).to.equal(clock.wall())
+      expect(await erased(began)).to.equal(0)
+      expect(await erased(began + 1)).to.equal(1)
+      expect(await left()).to.deep.equal(['new', 'old'])
+      expect(await store.read('older', OWNER)).to.equal(undefined)
+      expect((await store.read('old', OWNER))?.messages).to.have.length(4)
+    })
+
+    it('is left while a turn runs, and erased where its replica is gone long since', async () => {
+      await talk('running', false)
+      expect(await erased(clock.wall() + 1)).to.equal(0)
+      clock.advance(2 * RESERVATION_MS)
+      expect(await erased(clock.wall())).to.equal(1)
+      expect(await left()).to.deep.equal([])
+    })
+
+    it('is erased step by step where there are many, also many turns of one', async () => {
+      for (let n = 0; n < 250; n += 1) await talk(`s-${String(n).padStart(3, '0')}`)
+      for (let n = 0; n < 450; n += 1) {
+        const turn = { sessionId: 's-007', messageId: `t-${n}`, owner: OWNER, message: 'q' }
+        await store.begin(turn)
+        await store.finish(turn.messageId, answered('a'), true)
+      }
+      clock.advance(HOUR_MS)
+      await talk('new')
+      expect(await erased(clock.wall())).to.equal(250)
+      expect(await left()).to.deep.equal(['new'])
+    })
+  })
+
   const turnTakenAndEnded = async (messageId: string, end: TurnEnd): Promise<void> => {
     expect((await store.begin(newTurn(messageId))).kind).to.equal('begun')
     await store.finish(messageId, end)

@@ -196,7 +196,10 @@ class SqliteJournal implements Journal {
       clock,
       steps: TABLES.map((table) => () => this.#prune(table)),
       // The conversations are in the same file: one of the two rooms has to do it.
-      onQuiet: () => database.truncateLog(),
+      onQuiet: () => {
+        database.giveBackPages()
+        database.truncateLog()
+      },
     })
   }
 

@@ -50,6 +50,26 @@ describe('a SQLite file', () => {
     for (const database of opened.splice(0)) database.close()
   })
 
+  it('gives pages back that were freed, a few at a time, where many are free', () => {
+    const file = directory.path('shrinks.db')
+    const database = open(file, FIRST)
+    const insert = database.prepare('INSERT INTO things VALUES (?, 1)')
+    database.transaction(() => {
+      for (let n = 0; n < 3_000; n += 1) insert.run(`${n}`.padEnd(2_000, 'x'))
+    })
+    database.truncateLog()
+    const full = statSync(file).size
+    database.exec('DELETE FROM things')
+    database.giveBackPages()
+    database.truncateLog()
+    const first = statSync(file).size
+    expect(first).to.be.within(full / 4, full - 3_000_000)
+    for (let n = 0; n < 10; n += 1) database.giveBackPages()
+    database.truncateLog()
+    expect(statSync(file).size).to.be.below(full / 20)
+    insert.run('still works')
+  })
+
   it('keeps its log no larger than a burst needs', () => {
     const file = directory.path('burst.db')
     const one = open(file, FIRST)

@@ -39,6 +39,8 @@ function storeWith(changed: (inner: SessionStore) => Partial<SessionStore>): Ses
     lost: 0,
     create: inner.create.bind(inner),
     scan: inner.scan.bind(inner),
+    eraseIdle: inner.eraseIdle.bind(inner),
+    newestTurnAt: inner.newestTurnAt.bind(inner),
     begin: inner.begin.bind(inner),
     holder: inner.holder.bind(inner),
     renew: inner.renew.bind(inner),
