@@ -24,6 +24,8 @@ export interface ConsoleRig {
   open(path: string, role?: Role, options?: BrowserContextOptions): Promise<Page>
   /** A call of the API by an operator. */
   call(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<Response>
+  /** One more replica on the same files, under this name; whoever starts it ends it. */
+  another(replica: string): Promise<RunningProcess>
   /** Nothing that a page must not do has happened since the last call. */
   expectNoFaults(): void
   /** Ends the service, lets `meanwhile` look at the page, and starts it again at the same address. */
@@ -64,6 +66,7 @@ export async function startConsole(env: Record<string, string> = {}): Promise<Co
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       }),
+    another: (replica) => start({ CHAT_REPLICA: replica }),
     restart: async (meanwhile) => {
       await service.end()
       try {

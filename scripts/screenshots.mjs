@@ -1,0 +1,86 @@
+// npm run screenshots: pictures of each view of the console in both themes, into docs/images/, from a demo that has just been through a
+// fallback and its recovery. About two minutes. Needs Chromium (CHROMIUM_BIN, or where Debian has it).
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { openDemo, until } from './lib/demo-page.mjs'
+import { build, install, ROOT, say } from './lib/prepare.mjs'
+
+const TO = join(ROOT, 'docs', 'images')
+const API = '/api/v1/runtime'
+/** A recovery takes minutes with the guardrails of production. */
+const GUARDRAILS = { holdSeconds: 10, rampStepSeconds: 10, quietSeconds: 60 }
+/** ms */
+const LIMIT = 180_000
+const BEFORE = 30_000
+const DURING = 6_000
+const AFTER = 25_000
+
+const VIEWS = {
+  overview: { link: 'Overview', ready: '.charts canvas' },
+  fallback: { link: 'Fallback', ready: '.timeline' },
+  rollout: { link: 'Rollout', ready: 'input[name=canary]' },
+  shadow: { link: 'Shadow report', ready: '.forest' },
+  explain: {
+    link: 'Explain',
+    ready: 'form',
+    async prepare(page) {
+      await page.fill('input[name=orgId]', 'globex')
+      await page.click('form >> button[type=submit]')
+      await page.waitForSelector('.answer')
+    },
+  },
+  try: {
+    link: 'Try it',
+    ready: 'textarea[name=message]',
+    async prepare(page) {
+      await page.fill('textarea[name=message]', 'Use a tool to look up the weather')
+      await page.keyboard.press('Enter')
+      await page.waitForSelector('text=The kept trace')
+    },
+  },
+}
+
+install()
+build()
+mkdirSync(TO, { recursive: true })
+say('starting the demo ...')
+const { page, call, close } = await openDemo({ viewport: { width: 1280, height: 900 }, colorScheme: 'light' })
+const status = () => call('GET', `${API}/fallback/status`)
+const fault = (kind) => call('PUT', '/console/demo/fault', { fault: kind })
+try {
+  await call('PATCH', `${API}/flags`, { shadowPercent: 100, guardrails: GUARDRAILS }, { 'if-match': '*' })
+  await pause(BEFORE)
+  say('breaking the runtime ...')
+  await fault('errors')
+  await until('the fallback', LIMIT, async () => (await status()).fallback.state === 'fallback')
+  await pause(DURING)
+  await fault('none')
+  say('waiting for the recovery ...')
+  await until('the recovery', LIMIT, async () => (await status()).fallback.state === 'normal')
+  await pause(AFTER)
+  for (const [name, { link, ready, prepare }] of Object.entries(VIEWS)) {
+    await page.click(`nav >> text=${link}`)
+    await page.waitForSelector(ready)
+    await prepare?.(page)
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme })
+      await page.evaluate('scrollTo(0, 0)')
+      await pause(500)
+      await page.screenshot({ path: join(TO, `console-${name}-${colorScheme}.png`) })
+    }
+  }
+  await page.click('nav >> text=Fallback')
+  await page.waitForSelector('.timeline')
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme })
+    await page.locator('[aria-labelledby=history]').scrollIntoViewIfNeeded()
+    await pause(500)
+    await page.locator('[aria-labelledby=history]').screenshot({
+      path: join(TO, `console-history-${colorScheme}.png`),
+    })
+  }
+  say(`the pictures are in ${TO}`)
+} finally {
+  await close()
+}
