@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type Router from '@koa/router'
 import type { Context } from 'koa'
 import { historyQuerySchema } from '../../protocol/fallback.js'
@@ -42,9 +43,10 @@ export function mountRolloutRoutes(router: Router, authenticate: Authenticate, d
       ...(agentIds === undefined ? {} : { agentIds: unique(agentIds) }),
     }
     const snapshot = await rollout.command({ kind: 'start', userId, plan, reason })
-    const isStarted =
-      snapshot.rollout.progress.state !== 'none' && snapshot.rollout.progress.state !== 'ended'
-    if (!isStarted) throw notWritten(snapshot)
+    const { progress } = snapshot.rollout
+    if (progress.state === 'none' || progress.state === 'ended') throw notWritten(snapshot)
+    // Another replica was faster, with another plan.
+    if (!isDeepStrictEqual(progress.plan, plan)) throw new Problem('rollout_running')
     answerView(ctx, snapshot)
   })
 

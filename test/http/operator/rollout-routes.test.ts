@@ -98,6 +98,13 @@ describe('the calls of the rollout', () => {
     expect((await errorOf(response)).details).to.deep.equal(['ENOSPC: full'])
   })
 
+  it('say that another one runs where another replica was faster', async () => {
+    const { command } = edge.rollout
+    edge.rollout.command = (asked) =>
+      command(asked.kind === 'start' ? { ...asked, plan: { ...PLAN, stages: [50, 100] } } : asked)
+    await refused(await ask(edge, 'rollout', 'POST', PLAN), 'rollout_running')
+  })
+
   it('pause, resume and abort by a person with a reason', async () => {
     set(progressOf('running'))
     const paused = await dataOf(await ask(edge, 'rollout/pause', 'POST', { reason: 'lunch' }))
