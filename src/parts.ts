@@ -22,6 +22,7 @@ import { createFallback, type LoopGuardrails, type RunningFallback } from './fal
 import { createHealthProbe, type ProbeSettings } from './fallback/probe/probe.js'
 import { type HealthAnswer, healthUrl, requestHealth } from './fallback/probe/probe-request.js'
 import { createStandbyWatch } from './fallback/probe/standby-watch.js'
+import { openIdempotencyKeys } from './idempotency/open-keys.js'
 import type { Journal } from './journal/journal.js'
 import { createMemoryJournal } from './journal/memory/memory-journal.js'
 import { retentionFor, retentionInMemory } from './journal/retention.js'
@@ -84,6 +85,7 @@ export function createParts(around: Surroundings) {
   const { retentionDays: days } = config
   const journal = openJournal(around)
   const kept = openKeptTexts(config.database, { clock, logger })
+  const idempotency = openIdempotencyKeys(config.database, { clock, logger, nonce: randomUUID() })
   const notifier = openNotifier(journal, around)
   const flags = createFlags(config.flags, config.codeDefaults, {
     clock,
@@ -157,6 +159,7 @@ export function createParts(around: Surroundings) {
     journal,
     notifier,
     kept,
+    idempotency,
     flags,
     opsFile,
     flagsEdited,

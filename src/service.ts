@@ -164,6 +164,7 @@ export function createService(
             { name: 'traces', run: () => parts.tracing.stop(spansMs(endsAt - clock.monotonic())) },
             { name: 'journal', run: () => parts.journal.close() },
             { name: 'sessions', run: () => parts.sessions.close() },
+            { name: 'idempotency keys', run: () => parts.idempotency.close() },
             { name: 'kept texts', run: () => parts.kept.close() },
           ],
         },

@@ -2,6 +2,7 @@ import type { Config } from '../config.js'
 import type { Tracing } from '../core/tracing/tracing.js'
 import type { Flags } from '../decision/flags.js'
 import type { Fallback } from '../fallback/fallback.js'
+import type { IdempotencyKeys } from '../idempotency/idempotency-keys.js'
 import type { Journal } from '../journal/journal.js'
 import type { PublicWindows } from '../metrics/windows/windows.js'
 import type { EndpointsView } from '../protocol/fallback.js'
@@ -45,6 +46,8 @@ export interface EdgeTiming extends TurnTiming {
   readonly lingerMs: number
   /** the longest an operator's stream goes without a `metrics` event */
   readonly metricsMs: number
+  /** a request with the `Idempotency-Key` of a turn that runs elsewhere waits so long for its end */
+  readonly keyedTurnMs: number
 }
 
 export const EDGE_TIMING: EdgeTiming = {
@@ -57,6 +60,7 @@ export const EDGE_TIMING: EdgeTiming = {
   releasingMs: 1_300,
   finishMs: 3_000,
   metricsMs: 10_000,
+  keyedTurnMs: 20_000,
 }
 
 /** Everything the request edge needs, made by the composition root. */
@@ -107,6 +111,7 @@ export interface AppDeps extends TurnDeps {
   readonly tracing: Tracing
   /** default: made from `config.auth.keys`, fetched with the first token */
   readonly signingKeys?: Pick<SigningKeys, 'verify'>
+  readonly idempotency: IdempotencyKeys
   readonly timing?: Partial<EdgeTiming>
   /** bytes of events kept for readers that come back, all streams together; default: an eighth of the heap's limit */
   readonly streamBytes?: number

@@ -29,6 +29,8 @@ export const API_ERROR_CODES = [
   'precondition_required',
   /** understood, and refused for what would come of it */
   'unprocessable',
+  /** the `Idempotency-Key` stands for another request */
+  'idempotency_mismatch',
   'payload_too_large',
   'unsupported_media_type',
   'rate_limited',

@@ -104,11 +104,12 @@ export const messageEventSchema = z.intersection(
 
 /**
  * Codes of the terminal `error` event: what failed an execution, and beside it `shutting_down` when a drain ran out,
- * `superseded` when another replica took the session over.
+ * `superseded` when another replica took the session over, `interrupted` when a turn is asked for again (`Idempotency-Key`) that was cut off by a
+ * restart or cancelled without a reader.
  */
 export const streamErrorCodeSchema = z.union([
   executionErrorCodeSchema,
-  z.enum(['shutting_down', 'superseded']),
+  z.enum(['shutting_down', 'superseded', 'interrupted']),
 ])
 export type StreamErrorCode = z.infer<typeof streamErrorCodeSchema>
 

@@ -15,6 +15,8 @@ import type { TurnPlace } from './turn-registry.js'
 /** Who asks, and by which request. */
 export interface Asker extends SessionOwner {
   readonly requestId: string
+  /** of the turn, where they are chosen before it begins; default: new ones, or the session's */
+  readonly ids?: { readonly sessionId: string; readonly messageId: string }
   /** of the request; absent: it is in no trace */
   readonly span?: TraceSpan
 }
@@ -37,12 +39,16 @@ export interface RunningTurn {
 
 export function newTurn(
   request: TurnRequest,
-  { requestId, orgId, userId, span: requestSpan }: Asker,
+  { requestId, orgId, userId, ids: chosen, span: requestSpan }: Asker,
   place: TurnPlace,
   deps: TurnDeps,
   timing: TurnTiming,
 ): RunningTurn {
-  const ids = { requestId, sessionId: sessionIdOf(request, deps), messageId: deps.ids.newId(), orgId }
+  const { sessionId, messageId } = chosen ?? {
+    sessionId: sessionIdOf(request, deps),
+    messageId: deps.ids.newId(),
+  }
+  const ids = { requestId, sessionId, messageId, orgId }
   const span = requestSpan && guarded(deps.logger, 'traces', () => startTurnSpan(requestSpan, ids))
   const who: TurnIdentity = { ...ids, streamId: ids.messageId, ...span?.ids }
   return {

@@ -14,6 +14,7 @@ import { guardrailsSchema, resolveGuardrails } from '../../src/decision/guardrai
 import type { ChatBackend } from '../../src/execution/backend.js'
 import type { Outcome } from '../../src/execution/outcome.js'
 import type { AppDeps, EdgeMetrics, EdgeTiming } from '../../src/http/app-deps.js'
+import { MemoryKeys } from '../../src/idempotency/memory-keys.js'
 import type { Journal } from '../../src/journal/journal.js'
 import type { PublicWindows } from '../../src/metrics/windows/windows.js'
 import type { Failover } from '../../src/protocol/events.js'
@@ -56,6 +57,8 @@ const NO_OPS_FILE: AppDeps['opsFile'] = {
 export interface EdgeOptions {
   readonly auth?: Partial<Config['auth']>
   readonly maxStreams?: number
+  /** default: in memory, of this edge alone */
+  readonly idempotency?: AppDeps['idempotency']
   readonly turnsPerMinute?: number
   /** CHAT_ON_DISCONNECT */
   readonly onDisconnect?: Config['onDisconnect']
@@ -185,6 +188,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     metrics: { ...recorded.metrics, ...options.metrics },
     tracing: options.tracing ?? NO_TRACING,
     lifecycle: { state: () => state.now, draining: draining.signal },
+    idempotency: options.idempotency ?? new MemoryKeys(clock),
     ...(options.signingKeys === undefined ? {} : { signingKeys: options.signingKeys }),
     timing: { stopLookMs: 50, ...options.timing },
     ...(options.streamBytes === undefined ? {} : { streamBytes: options.streamBytes }),

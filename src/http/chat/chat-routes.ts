@@ -2,10 +2,8 @@ import type Router from '@koa/router'
 import type { Context } from 'koa'
 import { spanOf } from '../../core/tracing/request-span.js'
 import { startRequestSchema, turnRequestSchema } from '../../protocol/api.js'
-import type { TurnRequest } from '../../turn/begin-turn.js'
 import type { Limits } from '../../turn/limits.js'
-import { runTurn } from '../../turn/run-turn.js'
-import type { TurnPlace } from '../../turn/turn-registry.js'
+import { type OpenReader, runTurn } from '../../turn/run-turn.js'
 import { type AppDeps, EDGE_TIMING, type EdgeTiming } from '../app-deps.js'
 import type { Authenticate } from '../auth/auth.js'
 import { hasRole, type Identity } from '../auth/claims.js'
@@ -15,6 +13,7 @@ import { Problem } from '../edge/problems.js'
 import { type BodyLimits, readJson } from '../edge/read-body.js'
 import { requestIdOf } from '../edge/request-id.js'
 import type { Streams } from '../stream/streams.js'
+import { createKeyedTurns, idempotencyKeyOf, type KeyedRequest, type TurnIds } from './keyed-turns.js'
 import { openTurnStream } from './turn-stream.js'
 
 /** The conversation: turns, history, stop. */
@@ -29,38 +28,63 @@ export function mountChatRoutes(
   const timing: EdgeTiming = { ...EDGE_TIMING, ...deps.timing }
   const bodyLimits: BodyLimits = { ...timing, clock: deps.clock }
 
-  const run = (ctx: Context, request: TurnRequest, identity: Identity, place: TurnPlace): Promise<void> =>
-    runTurn(
-      request,
-      { ...identity, requestId: requestIdOf(ctx), ...spanOf(ctx) },
-      place,
-      (options) => openTurnStream(ctx, streams, identity, options),
-      deps,
-      timing,
-    )
+  const keyed = createKeyedTurns({
+    keys: deps.idempotency,
+    streams,
+    sessions,
+    clock: deps.clock,
+    ids: deps.ids,
+    draining: deps.lifecycle.draining,
+    endMs: timing.keyedTurnMs,
+  })
+
+  const turn = async (ctx: Context, identity: Identity, read: () => Promise<KeyedRequest>): Promise<void> => {
+    const key = idempotencyKeyOf(ctx)
+    const isKnown = key !== undefined && (await keyed.isKnown(identity, key))
+    // Who asks again for a turn begins none: a reader's place is enough.
+    const reader = isKnown ? limits.admitReader() : undefined
+    let place = isKnown ? undefined : limits.admit(identity)
+    try {
+      const request = await read()
+      const run = async (ids?: TurnIds, onOpen?: () => void): Promise<void> => {
+        place ??= limits.admit(identity)
+        if (request.kind === 'next') await streams.giveUpUnread(request.sessionId, identity)
+        const asker = {
+          ...identity,
+          requestId: requestIdOf(ctx),
+          ...spanOf(ctx),
+          ...(ids === undefined ? {} : { ids }),
+        }
+        const open: OpenReader = (options) => {
+          const opened = openTurnStream(ctx, streams, identity, options)
+          onOpen?.()
+          return opened
+        }
+        await runTurn(request, asker, place, open, deps, timing)
+      }
+      if (key === undefined) await run()
+      else await keyed.answer(ctx, identity, key, request, { run, onFollow: () => place?.ended() })
+    } finally {
+      place?.close()
+      reader?.close()
+    }
+  }
 
   router.post('/chat/start', async (ctx) => {
     const identity = await authenticate(ctx)
-    const place = limits.admit(identity)
-    try {
+    await turn(ctx, identity, async () => {
       const { agentId, message } = guard(startRequestSchema, await readJson(ctx, bodyLimits))
-      await run(ctx, { kind: 'start', agentId, message }, identity, place)
-    } finally {
-      place.close()
-    }
+      return { kind: 'start', agentId, message }
+    })
   })
 
   router.post('/chat/sessions/:sessionId', async (ctx) => {
     const identity = await authenticate(ctx)
     const sessionId = guardSessionId(ctx.params.sessionId)
-    const place = limits.admit(identity)
-    try {
+    await turn(ctx, identity, async () => {
       const { message } = guard(turnRequestSchema, await readJson(ctx, bodyLimits))
-      await streams.giveUpUnread(sessionId, identity)
-      await run(ctx, { kind: 'next', sessionId, message }, identity, place)
-    } finally {
-      place.close()
-    }
+      return { kind: 'next', sessionId, message }
+    })
   })
 
   router.get('/chat/sessions/:sessionId', async (ctx) => {

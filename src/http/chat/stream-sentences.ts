@@ -121,6 +121,11 @@ export const STREAM_FAILURES: Readonly<Record<StreamErrorCode, Failure>> = {
     '服务正在重启，回答已中断，请稍后重试',
     'The service is restarting and the answer was interrupted. Try again in a moment',
   ),
+  interrupted: failure(
+    true,
+    '该回答在完成前被中断，仅保留了已生成的部分，请重新发送',
+    'The answer was interrupted before its end, and only a part of it was kept. Send the message again',
+  ),
   superseded: failure(
     true,
     '该会话已由另一个请求接管，请刷新后重试',

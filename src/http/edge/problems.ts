@@ -185,6 +185,12 @@ export const PROBLEMS = {
     'zh-CN': '该修改被拒绝，文件未变更，原因见 details',
     en: 'The edit is refused and nothing was written. The reasons are in details',
   },
+  idempotency_mismatch: {
+    status: 422,
+    code: 'idempotency_mismatch',
+    'zh-CN': '该 Idempotency-Key 已用于另一个请求，新消息请使用新的键',
+    en: 'This Idempotency-Key was used for another request. Take a new key for a new message',
+  },
   body_type: {
     status: 415,
     code: 'unsupported_media_type',

@@ -52,6 +52,12 @@ export const REQUEST_HEADERS: Readonly<Record<RequestHeader, JsonSchema>> = {
     schema: text,
     example: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
   },
+  'Idempotency-Key': {
+    description:
+      '1 to 128 visible ASCII characters, new for each message. For 24 h the same key of the same user stands for the same turn: the request is answered with its events from the first one on, or, where those are no longer kept, with its text and its end from the history. Another body is refused.',
+    schema: { type: 'string', minLength: 1, maxLength: 128 },
+    example: '7f0c8f6e2b5a4d0e9c1b3a5d7e9f1a2b',
+  },
   'If-Match': {
     description:
       'ETag of `GET /api/v1/runtime/flags`, or `*` for whatever is there. Needed without `dryRun`.',

@@ -154,7 +154,7 @@ export const CHAT_OPERATIONS: readonly Operation[] = [
       examples: { question: { agentId: 'assistant', message: 'What is the weather in Berlin?' } },
     },
     answers: [STREAM],
-    problems: [...BEGIN_REFUSALS, 'store_unavailable'],
+    problems: [...BEGIN_REFUSALS, 'turn_running', 'idempotency_mismatch', 'store_unavailable'],
   },
   {
     id: 'continueChat',
@@ -169,7 +169,13 @@ export const CHAT_OPERATIONS: readonly Operation[] = [
     headers: ['Accept-Language', 'traceparent'],
     body: { schema: turnRequestSchema, required: true, examples: { question: { message: 'And tomorrow?' } } },
     answers: [STREAM],
-    problems: [...BEGIN_REFUSALS, 'session_unknown', 'turn_running', 'store_unavailable'],
+    problems: [
+      ...BEGIN_REFUSALS,
+      'session_unknown',
+      'turn_running',
+      'idempotency_mismatch',
+      'store_unavailable',
+    ],
   },
   {
     id: 'getSession',
@@ -181,7 +187,7 @@ export const CHAT_OPERATIONS: readonly Operation[] = [
     description:
       'Two messages a turn, oldest first. The answer of a turn that still runs has the status `running` and no content yet.',
     parameters: SESSION,
-    headers: ['Accept-Language'],
+    headers: ['Accept-Language', 'Idempotency-Key'],
     answers: [
       {
         status: 200,

@@ -28,6 +28,7 @@ export type AnswerHeader =
   | 'ETag'
 export type RequestHeader =
   | 'Accept-Language'
+  | 'Idempotency-Key'
   | 'If-Match'
   | 'If-None-Match'
   | 'Last-Event-ID'

@@ -4,6 +4,7 @@ import { ExecutionError } from '../../../src/execution/execution-error.js'
 import { KeysUnavailable } from '../../../src/http/auth/token-keys.js'
 import type { ProblemName } from '../../../src/http/edge/problems.js'
 import type { Operation } from '../../../src/http/operations/operation.js'
+import { bodyHashOf, type IdempotencyKeys, type KeptKey } from '../../../src/idempotency/idempotency-keys.js'
 import { JournalUnavailable } from '../../../src/journal/journal.js'
 import type { ExecutionErrorCode } from '../../../src/protocol/execution-codes.js'
 import { createMemorySessionStore } from '../../../src/sessions/memory-session-store.js'
@@ -69,6 +70,17 @@ const inState =
     return makeCall(edge, operation)
   }
 
+/** Every key stands for a turn that another process has not begun yet. */
+const takenKeys = (kept: Pick<KeptKey, 'bodyHash' | 'isOwn'>): IdempotencyKeys => {
+  const found = { sessionId: UNKNOWN_ID, messageId: UNKNOWN_ID, createdAt: Date.now(), ...kept }
+  return {
+    find: async () => found,
+    reserve: async () => found,
+    release: async () => undefined,
+    close: () => undefined,
+  }
+}
+
 const now = (): number => Math.floor(Date.now() / 1000)
 
 /** By name of the problem. What a new operation can be refused by gets its scene here. */
@@ -105,6 +117,12 @@ export const SCENES: Readonly<Partial<Record<ProblemName, Scene>>> = {
   })),
   session_unknown: simply(() => ({ params: { sessionId: UNKNOWN_ID } })),
   async turn_running(operation, keep) {
+    if (operation.id === 'startChat') {
+      const bodyHash = bodyHashOf(['start', ...Object.values(firstExample(operation.body)).map(String)])
+      const idempotency = takenKeys({ bodyHash, isOwn: false })
+      const busy = keep(await fullEdge({ idempotency, timing: { keyedTurnMs: 0 } }))
+      return makeCall(busy, operation, { headers: { 'idempotency-key': 'k' } })
+    }
     const backends: { direct_llm?: ReturnType<typeof hanging> } = {}
     const edge = keep(await fullEdge({ backends }))
     await sessionOf(edge)
@@ -116,6 +134,10 @@ export const SCENES: Readonly<Partial<Record<ProblemName, Scene>>> = {
     await running.body?.cancel()
     return refused
   },
+  idempotency_mismatch: onEdge(
+    () => ({ idempotency: takenKeys({ bodyHash: 'another', isOwn: true }) }),
+    () => ({ headers: { 'idempotency-key': 'k' } }),
+  ),
   trace_unknown: simply(() => ({ params: { messageId: UNKNOWN_ID } })),
   body_type: simply(() => ({ headers: { 'content-type': 'text/plain' } })),
   body_coding: simply(() => ({ headers: { 'content-encoding': 'compress' } })),
