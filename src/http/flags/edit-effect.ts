@@ -1,10 +1,12 @@
 import { isJsonFault, parseJsonTree } from '../../core/json/json-tree.js'
+import type { Caller } from '../../decision/caller.js'
 import { modeByFile } from '../../decision/file/mode-by-file.js'
 import { FLAG_KEYS } from '../../decision/flags.js'
 import { OpsDocument } from '../../flag-edits/ops-document.js'
 import type { ExecutedFor } from '../../journal/comparison.js'
 import type { FlagEditEffect } from '../../protocol/flag-edit.js'
 import { instant } from '../../protocol/instant.js'
+import type { ExecutionMode } from '../../protocol/modes.js'
 import type { AppDeps } from '../app-deps.js'
 import type { Language } from '../edge/language.js'
 import type { PlannedEdit } from './edit-flags.js'
@@ -18,19 +20,23 @@ const SESSIONS_AT_ONCE = 100
 
 const breath = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-type Environment = AppDeps['config']['codeDefaults']
 type Counts = Pick<FlagEditEffect, 'sessions' | 'toRuntime' | 'toDirect' | 'unknown' | 'more'>
 
 /** How many sessions of the last day an edit would send to the other side. @throws JournalUnavailable */
 export async function editEffect(
   { before, after }: Pick<PlannedEdit, 'before' | 'after'>,
-  { journal, clock, config }: Pick<AppDeps, 'journal' | 'clock' | 'config'>,
+  { journal, clock, config, rollout }: Pick<AppDeps, 'journal' | 'clock' | 'config' | 'rollout'>,
   language: Language,
 ): Promise<FlagEditEffect> {
   const to = clock.wall()
   const from = to - DAY_MS
   const texts = [before.text, after.text] as const
-  const counts = await counted(journal.executedFor({ from, to }), texts, config.codeDefaults)
+  const isRolledOut = (caller: Caller): boolean => rollout.shareFor(caller, { on: false }).on
+  const [now, then] = [
+    modeByFile(before.text, config.codeDefaults, isRolledOut),
+    modeByFile(after.text, config.codeDefaults, isRolledOut),
+  ]
+  const counts = await counted(journal.executedFor({ from, to }), now, then)
   const withoutUser = texts.some(asksForUser)
   const effect = { from: instant(from), to: instant(to), ...counts, withoutUser }
   return { ...effect, sentence: sentence(effect, language) }
@@ -38,10 +44,9 @@ export async function editEffect(
 
 async function counted(
   pages: AsyncIterable<readonly ExecutedFor[]>,
-  [before, after]: readonly [string, string],
-  environment: Environment,
+  now: (caller: Caller) => ExecutionMode,
+  then: (caller: Caller) => ExecutionMode,
 ): Promise<Counts> {
-  const [now, then] = [modeByFile(before, environment), modeByFile(after, environment)]
   const seen = new Set<string>()
   const counts = { toRuntime: 0, toDirect: 0, unknown: 0 }
   for await (const page of pages)

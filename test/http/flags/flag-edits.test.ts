@@ -240,6 +240,25 @@ describe('PATCH /runtime/flags', () => {
     expect((await patch(edge, edit, preview.etag)).status).to.equal(412)
   })
 
+  it('counts sessions of the guarded rollout where they are, and an edit that ends it', async () => {
+    writeFileSync(file(), SHIPPED)
+    const edge = await replica()
+    edge.rollout.own = { on: true }
+    const callers = Array.from({ length: 100 }, (_, at) => callerOf(at, at % 4 === 0 ? 'acme' : 'other'))
+    for (const { orgId, sessionId, agentId } of callers)
+      edge.journal.keepExecution(sampleExecution({ at: Date.now() - 1_000, orgId, sessionId, agentId }))
+    const moved = async (edit: object) => {
+      const response = await call(edge, 'PATCH', edit, {}, '?dryRun=true')
+      const { effect } = flagEditPreviewSchema.parse(await dataOf(response))
+      return [effect?.toRuntime, effect?.toDirect]
+    }
+    expect(await moved({ mode: 'runtime_orchestrator' })).to.deep.equal([0, 0])
+    expect(await moved({ enabledOrgs: { add: ['acme'] } })).to.deep.equal([0, 0])
+    const [toRuntime, toDirect] = await moved({ canaryPercent: 20 })
+    expect(toRuntime).to.equal(0)
+    expect(toDirect).to.be.within(60, 95)
+  })
+
   it('shows an edit also without a journal, and refuses one as it would be refused', async () => {
     writeFileSync(file(), SHIPPED)
     const edge = await replica()
