@@ -3,6 +3,7 @@ import { getHeapStatistics } from 'node:v8'
 import Router from '@koa/router'
 import Koa, { type Middleware } from 'koa'
 import { errorText } from './core/errors.js'
+import { safeHeaders } from './http/answer-headers.js'
 import { type AppDeps, EDGE_TIMING } from './http/app-deps.js'
 import { createAuthenticate } from './http/auth/auth.js'
 import { createTokenVerifier } from './http/auth/token-verifier.js'
@@ -66,6 +67,7 @@ export function createApp(deps: AppDeps): Koa {
 
   const app = new Koa()
   app.use(requestId(deps.ids))
+  app.use(safeHeaders)
   app.use(traceRequests(deps))
   app.use(countRequests(deps))
   // Outside of the errors: a page must be able to read those too.

@@ -9,14 +9,26 @@ interface Bucket {
   at: number
 }
 
+/** What is left of the turns of one user. */
+export interface Quota {
+  /** turns in a minute */
+  readonly limit: number
+  /** whole turns that may begin now */
+  readonly remaining: number
+  /** whole seconds until all of them may */
+  readonly resetSeconds: number
+}
+
 export interface RateLimiter {
   /** Takes one turn of `user`: 0, or the whole seconds to wait before the next try. */
   take(user: string): number
+  /** After `take`; undefined where there is no limit. */
+  quota(user: string): Quota | undefined
 }
 
 /** Token buckets: `perMinute` turns at once, refilled evenly over the minute. 0 = no limit. */
 export function createRateLimiter(perMinute: number, clock: Clock): RateLimiter {
-  if (perMinute === 0) return { take: () => 0 }
+  if (perMinute === 0) return { take: () => 0, quota: () => undefined }
   const perMs = perMinute / 60_000
   const buckets = new Map<string, Bucket>()
   return {
@@ -33,6 +45,17 @@ export function createRateLimiter(perMinute: number, clock: Clock): RateLimiter 
       if (bucket.tokens < 1) return Math.max(1, Math.ceil((1 - bucket.tokens) / perMs / 1000))
       bucket.tokens -= 1
       return 0
+    },
+    quota(user) {
+      const bucket = buckets.get(user)
+      const now = clock.monotonic()
+      const tokens =
+        bucket === undefined ? perMinute : Math.min(perMinute, bucket.tokens + (now - bucket.at) * perMs)
+      return {
+        limit: perMinute,
+        remaining: Math.floor(tokens),
+        resetSeconds: Math.ceil((perMinute - tokens) / perMs / 1000),
+      }
     },
   }
 }

@@ -5,6 +5,7 @@ import { errorOf } from '../support/answers.js'
 import { postTurn, readTurn, startTurn } from '../support/chat-client.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
 import { manualClock } from '../support/manual-clock.js'
+import { postCompletion } from '../support/openai.js'
 import { hanging } from '../support/scripted-backend.js'
 import { until } from '../support/until.js'
 
@@ -26,6 +27,27 @@ describe('the turns of a user in a minute', () => {
     expect(Number(retryAfter)).to.be.within(1, 30)
     expect((await readTurn((await start(edge, 'user-2')).response)).status).to.equal(200)
     await edge.close()
+  })
+
+  it('are told with each answer, before the limit and at it', async () => {
+    const edge = await startEdge({ turnsPerMinute: 2 })
+    const told = (headers: Headers) =>
+      ['policy', 'limit', 'remaining'].map((name) => headers.get(`ratelimit-${name}`))
+    const [first, second, third] = [await start(edge), await start(edge), await start(edge)]
+    expect(told(first.response.headers)).to.deep.equal(['2;w=60', '2', '1'])
+    expect(told(second.response.headers)).to.deep.equal(['2;w=60', '2', '0'])
+    expect(third.response.status).to.equal(429)
+    expect(told(third.response.headers)).to.deep.equal(['2;w=60', '2', '0'])
+    expect(Number(third.response.headers.get('ratelimit-reset'))).to.be.within(Number(third.retryAfter), 60)
+    const openAi = await postCompletion(edge.url, await bearer({ sub: 'user-2' }))
+    expect(told(openAi.headers)).to.deep.equal(['2;w=60', '2', '1'])
+    for (const { response } of [first, second, third]) await response.text()
+    await edge.close()
+    const unlimited = await startEdge()
+    const { response } = await start(unlimited)
+    expect(told(response.headers)).to.deep.equal([null, null, null])
+    await response.text()
+    await unlimited.close()
   })
 
   it('come back evenly over the minute', () => {

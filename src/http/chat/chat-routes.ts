@@ -4,6 +4,7 @@ import { spanOf } from '../../core/tracing/request-span.js'
 import { startRequestSchema, turnRequestSchema } from '../../protocol/api.js'
 import type { Limits } from '../../turn/limits.js'
 import { type OpenReader, runTurn } from '../../turn/run-turn.js'
+import { tellQuota } from '../answer-headers.js'
 import { type AppDeps, EDGE_TIMING, type EdgeTiming } from '../app-deps.js'
 import type { Authenticate } from '../auth/auth.js'
 import { hasRole, type Identity } from '../auth/claims.js'
@@ -43,11 +44,11 @@ export function mountChatRoutes(
     const isKnown = key !== undefined && (await keyed.isKnown(identity, key))
     // Who asks again for a turn begins none: a reader's place is enough.
     const reader = isKnown ? limits.admitReader() : undefined
-    let place = isKnown ? undefined : limits.admit(identity)
+    let place = isKnown ? undefined : limits.admit(identity, tellQuota(ctx))
     try {
       const request = await read()
       const run = async (ids?: TurnIds, onOpen?: () => void): Promise<void> => {
-        place ??= limits.admit(identity)
+        place ??= limits.admit(identity, tellQuota(ctx))
         if (request.kind === 'next') await streams.giveUpUnread(request.sessionId, identity)
         const asker = {
           ...identity,

@@ -33,6 +33,10 @@ export function allowOrigins(origins: readonly string[]): Middleware {
       'X-Chat-Session-Id',
       'X-Request-ID',
       'Retry-After',
+      'RateLimit-Policy',
+      'RateLimit-Limit',
+      'RateLimit-Remaining',
+      'RateLimit-Reset',
     ],
     maxAge: PREFLIGHT_SECONDS,
   })

@@ -6,6 +6,7 @@ import type { SingleTurn } from '../../turn/begin-turn.js'
 import type { Limits } from '../../turn/limits.js'
 import { runTurn } from '../../turn/run-turn.js'
 import type { ReaderOptions, TurnReader } from '../../turn/turn-reader.js'
+import { tellQuota } from '../answer-headers.js'
 import { type AppDeps, EDGE_TIMING, type EdgeTiming } from '../app-deps.js'
 import type { Authenticate } from '../auth/auth.js'
 import type { Identity } from '../auth/claims.js'
@@ -30,7 +31,7 @@ export function mountOpenAiRoutes(
 
   router.post('/chat/completions', async (ctx) => {
     const identity = await authenticate(ctx)
-    const place = limits.admit(identity)
+    const place = limits.admit(identity, tellQuota(ctx))
     try {
       const events = guardEvents(ctx.query)
       const request = guardCompletion(await readJson(ctx, bodyLimits))

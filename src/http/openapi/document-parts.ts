@@ -32,6 +32,23 @@ export const ANSWER_HEADERS: Readonly<Record<AnswerHeader, JsonSchema>> = {
       'Seconds after which another try is worth it. Absent where it goes away by nobody but an operator.',
     schema: { type: 'integer', minimum: 1 },
   },
+  'RateLimit-Policy': {
+    description:
+      'Turns a user may start, and in how many seconds: `20;w=60`. Absent where they are not limited.',
+    schema: text,
+  },
+  'RateLimit-Limit': {
+    description: 'Turns the user may start in a minute. Absent where they are not limited.',
+    schema: { type: 'integer', minimum: 1 },
+  },
+  'RateLimit-Remaining': {
+    description: 'Turns the user may start now. Absent where they are not limited.',
+    schema: { type: 'integer', minimum: 0 },
+  },
+  'RateLimit-Reset': {
+    description: 'Seconds until all of them may be started again. Absent where they are not limited.',
+    schema: { type: 'integer', minimum: 0 },
+  },
   'WWW-Authenticate': { description: 'Bearer, with what is wrong.', schema: text },
   ETag: {
     description: 'Of the content, for If-Match and If-None-Match. An edit tried with `dryRun` has none.',
@@ -84,14 +101,24 @@ export const REQUEST_HEADERS: Readonly<Record<RequestHeader, JsonSchema>> = {
 
 export const headerReference = (name: AnswerHeader): JsonSchema => ({ $ref: `#/components/headers/${name}` })
 
+/** Of every answer that starts a turn. */
+const QUOTA_HEADERS = [
+  'RateLimit-Policy',
+  'RateLimit-Limit',
+  'RateLimit-Remaining',
+  'RateLimit-Reset',
+] as const satisfies readonly AnswerHeader[]
+
 /** Of a refusal. */
 export function refusalHeaders(status: number): JsonSchema {
   const own: readonly AnswerHeader[] =
     status === 401 || status === 403
       ? ['WWW-Authenticate']
-      : status === 429 || status === 503
-        ? ['Retry-After']
-        : []
+      : status === 429
+        ? ['Retry-After', ...QUOTA_HEADERS]
+        : status === 503
+          ? ['Retry-After']
+          : []
   const names: readonly AnswerHeader[] = ['X-Request-ID', 'Content-Language', ...own]
   return Object.fromEntries(names.map((name) => [name, headerReference(name)]))
 }

@@ -79,7 +79,15 @@ Exactly one of \`done\` and \`error\` ends every stream that still has a reader;
     data: {"id":"0b9d1c2e-1","type":"text","data":{"content":"Hello"},"timestamp":"${AT}"}
 
 Ignore what you do not know: later versions add types of messages, codes and fields. A reader that takes nothing for 30 s is cut off; when the last reader leaves and none comes back within CHAT_RECONNECT_GRACE_MS (10 s), the turn is cancelled within a second, or finished for the history with CHAT_ON_DISCONNECT=finish.`,
-  headers: ['X-Chat-Stream-Id', 'X-Chat-Session-Id', 'X-Chat-Stream-Token'],
+  headers: [
+    'X-Chat-Stream-Id',
+    'X-Chat-Session-Id',
+    'X-Chat-Stream-Token',
+    'RateLimit-Policy',
+    'RateLimit-Limit',
+    'RateLimit-Remaining',
+    'RateLimit-Reset',
+  ],
   event: chatStreamEventSchema,
   examples: {
     text: message(1, 'text', { content: 'Hello' }),

@@ -64,7 +64,14 @@ export const OPENAI_OPERATIONS: readonly Operation[] = [
         status: 200,
         kind: 'json',
         description: 'The whole answer, where no stream is asked for.',
-        headers: ['X-Chat-Stream-Id', 'X-Chat-Session-Id'],
+        headers: [
+          'X-Chat-Stream-Id',
+          'X-Chat-Session-Id',
+          'RateLimit-Policy',
+          'RateLimit-Limit',
+          'RateLimit-Remaining',
+          'RateLimit-Reset',
+        ],
         schema: chatCompletionSchema,
         example: {
           ...HEAD,
@@ -86,7 +93,14 @@ export const OPENAI_OPERATIONS: readonly Operation[] = [
         kind: 'chunks',
         description:
           'With `stream: true` server-sent events of data alone. The schema is that of one event: a chunk, or `[DONE]` at the end. A turn that fails after its first chunk ends with an error in place of a finish reason and `[DONE]`. A comment comes every 15 s.',
-        headers: ['X-Chat-Stream-Id', 'X-Chat-Session-Id'],
+        headers: [
+          'X-Chat-Stream-Id',
+          'X-Chat-Session-Id',
+          'RateLimit-Policy',
+          'RateLimit-Limit',
+          'RateLimit-Remaining',
+          'RateLimit-Reset',
+        ],
         chunk: z.union([chatCompletionChunkSchema, openAiErrorSchema, z.literal('[DONE]')]),
         examples: {
           first: chunk({ role: 'assistant', content: '' }, null),

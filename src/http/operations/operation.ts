@@ -24,6 +24,10 @@ export type AnswerHeader =
   | 'X-Chat-Stream-Token'
   | 'Content-Language'
   | 'Retry-After'
+  | 'RateLimit-Policy'
+  | 'RateLimit-Limit'
+  | 'RateLimit-Remaining'
+  | 'RateLimit-Reset'
   | 'WWW-Authenticate'
   | 'ETag'
 export type RequestHeader =
