@@ -26,14 +26,17 @@ export class SseParser {
   #size = 0
   #id = ''
 
-  /** The events that this piece ends. @throws Error for an event over MAX_EVENT */
+  /** @param maxEvent characters of one event that wait for its end */
+  constructor(private readonly maxEvent = MAX_EVENT) {}
+
+  /** The events that this piece ends. @throws Error for an event over `maxEvent` */
   push(piece: string): ServerEvent[] {
     const text = this.#skipLineFeed && piece.startsWith('\n') ? piece.slice(1) : piece
     if (piece !== '') this.#skipLineFeed = piece.endsWith('\r')
     const lines = text.split(LINE_END)
     lines[0] = this.#rest + lines[0]
     this.#rest = lines.pop() ?? ''
-    if (this.#size + this.#rest.length > MAX_EVENT) throw new Error('an event is too large')
+    if (this.#size + this.#rest.length > this.maxEvent) throw new Error('an event is too large')
     return lines.flatMap((line) => this.#take(line) ?? [])
   }
 
@@ -44,7 +47,8 @@ export class SseParser {
     const value = colon < 0 ? '' : line.slice(colon + (line[colon + 1] === ' ' ? 2 : 1))
     if (field === 'data') {
       this.#data.push(value)
-      this.#size += value.length
+      // With its line: empty ones take room too.
+      this.#size += value.length + 1
     } else if (field === 'event') this.#event = value
     else if (field === 'id' && !value.includes('\0')) this.#id = value
     else if (field === 'retry' && /^\d+$/.test(value)) this.retryMs = Number(value)

@@ -69,6 +69,10 @@ describe('the parser of server-sent events', () => {
       for (let size = 0; size <= MAX_EVENT + piece.length; size += piece.length)
         lines.push(`data: ${piece}\n`)
     }).to.throw('too large')
+    const empty = new SseParser(100)
+    expect(() => {
+      for (let lines = 0; lines <= 100; lines += 1) empty.push('data:\n')
+    }).to.throw('too large')
   })
 
   it('reads the same however the stream is cut, and the same as a parser that others keep', () => {

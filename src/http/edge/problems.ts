@@ -139,8 +139,8 @@ export const PROBLEMS = {
     status: 409,
     code: 'rollout_conflict',
     'zh-CN':
-      '执行模式标志的定向规则（例如 canary）决定所有会话，灰度放量不会生效；请先将 canaryPercent 设为 0 或移除该规则',
-    en: 'A targeting of the execution mode flag (a canary, say) decides for everybody, so a rollout would do nothing. Set canaryPercent to 0, or take the rule out, first',
+      '执行模式标志的定向规则（例如 canary）决定所有会话，灰度放量不会生效；请先将 canary 设为 0（canary set 0）或移除该规则',
+    en: 'A targeting of the execution mode flag (a canary, say) decides for everybody, so a rollout would do nothing. Set the canary to 0 percent (canary set 0), or remove the rule, first',
   },
   rollout_not_running: {
     status: 409,
