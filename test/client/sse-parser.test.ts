@@ -71,7 +71,7 @@ describe('the parser of server-sent events', () => {
     }).to.throw('too large')
     const empty = new SseParser(100)
     expect(() => {
-      for (let lines = 0; lines <= 100; lines += 1) empty.push('data:\n')
+      for (let lines = 0; lines <= 101; lines += 1) empty.push('data:\n')
     }).to.throw('too large')
   })
 
