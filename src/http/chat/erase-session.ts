@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.js'
 import type { SessionOwner, SessionStore } from '../../sessions/session-store.js'
 import type { TurnRegistry } from '../../turn/turn-registry.js'
+import type { Streams } from '../stream/streams.js'
 
 /** ms for a turn that was told to stop: its replica looks once a second, and keeps its end */
 const STOP_MS = 3_000
@@ -11,6 +12,7 @@ export interface EraseSessionDeps {
   readonly sessions: SessionStore
   readonly turns: TurnRegistry
   readonly clock: Clock
+  readonly streams: Pick<Streams, 'erase'>
 }
 
 /**
@@ -21,13 +23,15 @@ export interface EraseSessionDeps {
 export async function eraseSession(
   sessionId: string,
   owner: SessionOwner,
-  { sessions, turns, clock }: EraseSessionDeps,
+  { sessions, turns, clock, streams }: EraseSessionDeps,
 ): Promise<boolean> {
   const found = await sessions.requestStop(sessionId, owner)
   if (found === undefined) return false
   if (found.messageId !== undefined) turns.abort(found.messageId, 'stopped')
   if (found.stopped) await turnEnded(sessionId, sessions, clock)
-  return sessions.delete(sessionId, owner)
+  if (!(await sessions.delete(sessionId, owner))) return false
+  streams.erase(sessionId)
+  return true
 }
 
 /** Ends when the session's turn has, or its time is over: then it is erased while it runs, and kept nowhere. */

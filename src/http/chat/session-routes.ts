@@ -8,11 +8,17 @@ import { answer } from '../edge/answer.js'
 import { guard, guardSessionId } from '../edge/guard.js'
 import { Problem } from '../edge/problems.js'
 import { ignoreBody } from '../edge/read-body.js'
+import type { Streams } from '../stream/streams.js'
 import { eraseSession } from './erase-session.js'
 import { cursorOf, placeOf } from './session-cursor.js'
 
 /** The conversations of a user: listed, erased. */
-export function mountSessionRoutes(router: Router, authenticate: Authenticate, deps: AppDeps): void {
+export function mountSessionRoutes(
+  router: Router,
+  authenticate: Authenticate,
+  streams: Streams,
+  deps: AppDeps,
+): void {
   const { sessions, clock } = deps
 
   router.get('/chat/sessions', async (ctx) => {
@@ -27,7 +33,7 @@ export function mountSessionRoutes(router: Router, authenticate: Authenticate, d
     const identity = await authenticate(ctx)
     const sessionId = guardSessionId(ctx.params.sessionId)
     ignoreBody(ctx, { ...EDGE_TIMING, ...deps.timing, clock })
-    if (!(await eraseSession(sessionId, identity, deps))) throw new Problem('session_unknown')
+    if (!(await eraseSession(sessionId, identity, { ...deps, streams }))) throw new Problem('session_unknown')
     ctx.set('Cache-Control', 'no-store')
     ctx.status = 204
   })

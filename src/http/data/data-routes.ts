@@ -5,6 +5,7 @@ import type { DataScope } from '../../sessions/session-store.js'
 import { type AppDeps, EDGE_TIMING } from '../app-deps.js'
 import type { Authenticate } from '../auth/auth.js'
 import { hasRole, type Identity } from '../auth/claims.js'
+import type { EraseSessionDeps } from '../chat/erase-session.js'
 import { answer } from '../edge/answer.js'
 import { guard } from '../edge/guard.js'
 import { Problem } from '../edge/problems.js'
@@ -14,7 +15,12 @@ import { eraseData } from './erase.js'
 import { exportedData } from './export.js'
 
 /** What is kept of users: erased, exported. Each call is logged with who asked, whose data it was and how much. */
-export function mountDataRoutes(router: Router, authenticate: Authenticate, deps: AppDeps): void {
+export function mountDataRoutes(
+  router: Router,
+  authenticate: Authenticate,
+  streams: EraseSessionDeps['streams'],
+  deps: AppDeps,
+): void {
   const { clock, logger, sessions } = deps
   const timing = { ...EDGE_TIMING, ...deps.timing }
 
@@ -22,7 +28,7 @@ export function mountDataRoutes(router: Router, authenticate: Authenticate, deps
     const identity = await authenticate(ctx, 'admin')
     const asked = guard(eraseRequestSchema, await readJson(ctx, { ...timing, clock }))
     const scope = scopeOf(identity, asked.orgId, asked.userId)
-    const erased = await readJournal(eraseData(scope, deps))
+    const erased = await readJournal(eraseData(scope, { ...deps, streams }))
     logger.info({ by: who(identity), of: scope, erased }, '[Data] erased')
     answer(ctx, erased)
   })

@@ -25,6 +25,7 @@ export class MemoryStreamLog implements StreamLog {
   readonly #ended = new Map<string, MemoryStream>()
   /** ended, and no event is left */
   readonly #emptied = new Map<string, MemoryStream>()
+  readonly #bySession = new Map<string, Set<MemoryStream>>()
   readonly #options: MemoryStreamLogOptions
   #bytes = 0
 
@@ -41,6 +42,9 @@ export class MemoryStreamLog implements StreamLog {
     this.#forgetOld()
     const kept = new MemoryStream(stream)
     this.#running.set(kept.streamId, kept)
+    const others = this.#bySession.get(kept.sessionId)
+    if (others === undefined) this.#bySession.set(kept.sessionId, new Set([kept]))
+    else others.add(kept)
     const maxStreamBytes = this.#options.maxStreamBytes ?? MAX_STREAM_BYTES
     const end = (into: Map<string, MemoryStream>): void => {
       if (kept.isOver) return
@@ -69,6 +73,23 @@ export class MemoryStreamLog implements StreamLog {
   find(streamId: string): KeptStream | undefined {
     this.#forgetOld()
     return this.#running.get(streamId) ?? this.#ended.get(streamId) ?? this.#emptied.get(streamId)
+  }
+
+  erase(sessionId: string): void {
+    for (const kept of this.#bySession.get(sessionId) ?? []) {
+      this.#empty(kept)
+      if (!kept.isOver) continue
+      this.#ended.delete(kept.streamId)
+      this.#emptied.delete(kept.streamId)
+      this.#forget(kept)
+    }
+  }
+
+  /** It is in no list any more. */
+  #forget(kept: MemoryStream): void {
+    const others = this.#bySession.get(kept.sessionId)
+    others?.delete(kept)
+    if (others?.size === 0) this.#bySession.delete(kept.sessionId)
   }
 
   #empty(kept: MemoryStream): void {
@@ -103,6 +124,7 @@ export class MemoryStreamLog implements StreamLog {
         if (streams.size <= MAX_ENDED && kept.endedAt > before) break
         this.#empty(kept)
         streams.delete(streamId)
+        this.#forget(kept)
       }
   }
 }

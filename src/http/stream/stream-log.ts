@@ -50,4 +50,6 @@ export interface StreamLog {
   }): StreamWriter
   /** Undefined for a stream that was never here, and for one that ended long ago. */
   find(streamId: string): KeptStream | undefined
+  /** Nothing of this session's streams is left; of one that still runs, nothing of what has come so far. */
+  erase(sessionId: string): void
 }

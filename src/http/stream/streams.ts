@@ -26,6 +26,8 @@ export interface Streams {
    * ended, within 1 s.
    */
   giveUpUnread(sessionId: string, owner: StreamOwner): Promise<void>
+  /** Nothing of the session's streams is left to be read again. */
+  erase(sessionId: string): void
   /** Answers `ctx` with what follows the event `after`, and with what comes. Resolves when the reader has all, or is gone. */
   attach(ctx: Context, kept: KeptStream, after: number): Promise<void>
 }
@@ -67,6 +69,7 @@ export function createStreams({ log, tokens, grace, timing, clock }: StreamsOpti
       return stream
     },
     find: (streamId) => log.find(streamId),
+    erase: (sessionId) => log.erase(sessionId),
     async giveUpUnread(sessionId, { orgId, userId }) {
       const kept = bySession.get(sessionId)
       const stream = kept && running.get(kept.streamId)

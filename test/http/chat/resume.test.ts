@@ -277,6 +277,21 @@ describe('a stream that is gone on with', () => {
     await response.body?.cancel()
   })
 
+  it('is erased with its conversation', async () => {
+    const { client, tell, edge: own, authorization, streamId } = await began()
+    await tell('a')
+    await tell()
+    await ended(client)
+    const sessionId = headerOf(client, 'X-Chat-Session-Id')
+    const erased = await fetch(`${own.url}/api/v1/chat/sessions/${sessionId}`, {
+      method: 'DELETE',
+      headers: { authorization },
+    })
+    expect(erased.status).to.equal(204)
+    const late = await rawResume(own, streamId, { Authorization: authorization })
+    expect(await late.waitFor('not_found')).to.match(/^HTTP\/1\.1 404 /)
+  })
+
   it('finishes a turn that nobody reads where that is wanted', async () => {
     const { client, tell, edge: own, authorization, resume } = await began({ onDisconnect: 'finish' })
     await tell('a')

@@ -102,6 +102,21 @@ describe('the streams kept in memory', () => {
     expect(log.bytes).to.equal(0)
   })
 
+  it('are erased by their session; one that runs goes on', () => {
+    const log = new MemoryStreamLog({ clock: manualClock(), maxBytes: 1000 })
+    const [over, running] = [opened(log, 'over'), opened(log, 'running')]
+    const other = log.open({ streamId: 'other', sessionId: 'another', owner })
+    for (const writer of [over, running, other]) writer.append(event(1), 1)
+    over.end()
+    log.erase('s')
+    expect(log.find('over')).to.equal(undefined)
+    expect(log.find('running')?.after(0)).to.equal('given_up')
+    expect(log.find('other')?.after(0)).to.not.equal('given_up')
+    running.append(event(2), 2)
+    expect(readFrom(running.kept, 1)).to.equal(event(2))
+    expect(log.bytes).to.equal(2 * event(1).length)
+  })
+
   it('are of no use without their terminal event', () => {
     const log = new MemoryStreamLog({ clock: manualClock(), maxBytes: 1000 })
     const writer = opened(log, 'one')
