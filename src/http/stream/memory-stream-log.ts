@@ -1,14 +1,15 @@
 import type { Clock } from '../../core/clock.js'
 import type { KeptStream, StreamLog, StreamOwner, StreamPiece, StreamWriter } from './stream-log.js'
 
-/** bytes kept of one stream, as they were sent */
+/** bytes kept of one stream */
 const MAX_STREAM_BYTES = 1_048_576
 /** ms for which a stream can be read again after its end; its token is good for as long */
 const RETAIN_MS = 300_000
 /** ended streams remembered, also those of which no event is left */
 const MAX_ENDED = 10_000
-/** pieces given up at the front before the list is shortened */
-const COMPACT_AT = 1_024
+/** bytes of a stream's first chunk; each further one is twice as large, up to the last of these */
+const FIRST_CHUNK_BYTES = 1_024
+const MAX_CHUNK_BYTES = 65_536
 
 export interface MemoryStreamLogOptions {
   readonly clock: Pick<Clock, 'monotonic'>
@@ -133,9 +134,7 @@ class MemoryStream implements KeptStream {
   readonly streamId: string
   readonly sessionId: string
   readonly owner: StreamOwner
-  #pieces: StreamPiece[] = []
-  /** those before it are given up */
-  #first = 0
+  #chunks: Chunk[] = []
   /** everything after this id is kept */
   #keptAfter = 0
   #lastId = 0
@@ -170,15 +169,30 @@ class MemoryStream implements KeptStream {
   }
 
   append(text: string, lastId: number, maxBytes: number): void {
-    this.#pieces.push({ text, lastId })
+    let chunk = this.#chunks.at(-1)
+    // No UTF-16 unit needs more than three bytes of UTF-8.
+    if (chunk === undefined || chunk.buffer.length - chunk.used < 3 * text.length)
+      chunk = this.#roomFor(text, chunk)
+    chunk.used += chunk.buffer.write(text, chunk.used)
+    chunk.lastId = lastId
     this.#lastId = lastId
-    this.#bytes += Buffer.byteLength(text)
     while (this.#bytes > maxBytes) this.#giveUpFirst()
   }
 
+  #roomFor(text: string, chunk: Chunk | undefined): Chunk {
+    const needed = Buffer.byteLength(text)
+    if (chunk !== undefined && chunk.buffer.length - chunk.used >= needed) return chunk
+    const usual = chunk === undefined ? FIRST_CHUNK_BYTES : Math.min(2 * chunk.buffer.length, MAX_CHUNK_BYTES)
+    // Outside of the heap: events that live for minutes would cost the collector more than their copy.
+    const buffer = Buffer.allocUnsafeSlow(Math.max(usual, needed))
+    const next = { buffer, used: 0, before: this.#lastId, lastId: this.#lastId }
+    this.#chunks.push(next)
+    this.#bytes += buffer.length
+    return next
+  }
+
   empty(): void {
-    this.#pieces = []
-    this.#first = 0
+    this.#chunks = []
     this.#bytes = 0
     this.#keptAfter = this.#lastId
   }
@@ -190,40 +204,32 @@ class MemoryStream implements KeptStream {
 
   after(id: number): StreamPiece | 'given_up' | undefined {
     if (id < this.#keptAfter) return 'given_up'
-    const at = this.#firstAfter(id)
-    const piece = this.#pieces[at]
-    if (piece === undefined) return undefined
-    const before = at === this.#first ? this.#keptAfter : (this.#pieces[at - 1]?.lastId ?? 0)
-    return id === before ? piece : { text: withoutEvents(piece.text, id - before), lastId: piece.lastId }
+    const chunk = this.#chunks.find(({ lastId }) => lastId > id)
+    if (chunk === undefined) return undefined
+    const { buffer, used, before, lastId } = chunk
+    return { text: buffer.toString('utf8', endOfEvents(buffer, id - before), used), lastId }
   }
 
   #giveUpFirst(): void {
-    const piece = this.#pieces[this.#first]
-    if (piece === undefined) return
-    this.#bytes -= Buffer.byteLength(piece.text)
-    this.#keptAfter = piece.lastId
-    this.#first += 1
-    if (this.#first < COMPACT_AT) return
-    this.#pieces = this.#pieces.slice(this.#first)
-    this.#first = 0
-  }
-
-  /** By halves: a reader asks from any place. */
-  #firstAfter(id: number): number {
-    let low = this.#first
-    let high = this.#pieces.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#pieces[middle]?.lastId ?? 0) > id) high = middle
-      else low = middle + 1
-    }
-    return low
+    const chunk = this.#chunks.shift()
+    if (chunk === undefined) return
+    this.#bytes -= chunk.buffer.length
+    this.#keptAfter = chunk.lastId
   }
 }
 
-/** An event ends in an empty line, and has none within. */
-function withoutEvents(text: string, count: number): string {
+/** Whole events, one behind the other. */
+interface Chunk {
+  readonly buffer: Buffer
+  used: number
+  /** id before its first event */
+  readonly before: number
+  lastId: number
+}
+
+/** Where so many events end: an event ends in an empty line, and has none within. */
+function endOfEvents(buffer: Buffer, count: number): number {
   let at = 0
-  for (let n = 0; n < count; n += 1) at = text.indexOf('\n\n', at) + 2
-  return text.slice(at)
+  for (let n = 0; n < count; n += 1) at = buffer.indexOf('\n\n', at) + 2
+  return at
 }

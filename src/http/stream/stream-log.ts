@@ -30,7 +30,7 @@ export interface KeptStream {
 /** Writes one stream into the log. */
 export interface StreamWriter {
   readonly kept: KeptStream
-  /** The text is kept as it is, for all readers. */
+  /** Whole events; kept as they were sent, for all readers. */
   append(text: string, lastId: number): void
   /** After the terminal event. */
   end(): void

@@ -46,13 +46,13 @@ describe('the streams kept in memory', () => {
   })
 
   it('are given up from the beginning where one is over its share', () => {
-    const log = new MemoryStreamLog({ clock: manualClock(), maxBytes: 1e9, maxStreamBytes: 1000 })
+    const log = new MemoryStreamLog({ clock: manualClock(), maxBytes: 1e9, maxStreamBytes: 200_000 })
     const writer = opened(log, 'one')
-    for (let id = 1; id <= 5000; id += 1) writer.append(event(id), id)
-    expect(log.bytes).to.be.within(900, 1000)
+    for (let id = 1; id <= 20_000; id += 1) writer.append(event(id), id)
+    expect(log.bytes).to.be.within(100_000, 200_000)
     expect(readFrom(writer.kept, 0)).to.equal('given_up')
-    expect(readFrom(writer.kept, 4999)).to.equal(event(5000))
-    expect(readFrom(writer.kept, 5000)).to.equal('')
+    expect(readFrom(writer.kept, 19_999)).to.equal(event(20_000))
+    expect(readFrom(writer.kept, 20_000)).to.equal('')
   })
 
   it('keep a mebibyte of each by themselves', () => {
@@ -63,7 +63,7 @@ describe('the streams kept in memory', () => {
   })
 
   it('of all together give up the one that ended first before the others, and running ones last', () => {
-    const log = new MemoryStreamLog({ clock: manualClock(), maxBytes: 350 })
+    const log = new MemoryStreamLog({ clock: manualClock(), maxBytes: 3_500 })
     const running = opened(log, 'running')
     running.append(event(1, 70), 1)
     const [first, second] = ['first', 'second'].map((name) => {
@@ -78,18 +78,18 @@ describe('the streams kept in memory', () => {
     expect(log.find('second')?.after(0)).to.equal('given_up')
     expect(log.find('second')?.after(1), 'who has seen its end').to.equal(undefined)
     expect(log.find('first')?.after(0)).to.not.equal('given_up')
-    more.append(event(2, 200), 2)
+    more.append(event(2, 1_500), 2)
     expect(log.find('first')?.after(0)).to.equal('given_up')
     expect(log.find('running')?.after(0)).to.equal('given_up')
     expect(log.find('more')?.after(1)).to.not.equal('given_up')
     running.append(event(2), 2)
     expect(readFrom(running.kept, 1), 'a running stream goes on').to.equal(event(2))
-    expect(log.bytes).to.be.at.most(350)
+    expect(log.bytes).to.be.at.most(3_500)
   })
 
   it('are forgotten 5 min after their end', () => {
     const clock = manualClock()
-    const log = new MemoryStreamLog({ clock, maxBytes: 1000 })
+    const log = new MemoryStreamLog({ clock, maxBytes: 10_000 })
     const writer = opened(log, 'one')
     writer.append(event(1), 1)
     clock.advance(3_600_000)
@@ -103,7 +103,7 @@ describe('the streams kept in memory', () => {
   })
 
   it('are erased by their session; one that runs goes on', () => {
-    const log = new MemoryStreamLog({ clock: manualClock(), maxBytes: 1000 })
+    const log = new MemoryStreamLog({ clock: manualClock(), maxBytes: 10_000 })
     const [over, running] = [opened(log, 'over'), opened(log, 'running')]
     const other = log.open({ streamId: 'other', sessionId: 'another', owner })
     for (const writer of [over, running, other]) writer.append(event(1), 1)
@@ -114,11 +114,11 @@ describe('the streams kept in memory', () => {
     expect(log.find('other')?.after(0)).to.not.equal('given_up')
     running.append(event(2), 2)
     expect(readFrom(running.kept, 1)).to.equal(event(2))
-    expect(log.bytes).to.equal(2 * event(1).length)
+    expect(log.bytes).to.equal(2 * 1_024)
   })
 
   it('are of no use without their terminal event', () => {
-    const log = new MemoryStreamLog({ clock: manualClock(), maxBytes: 1000 })
+    const log = new MemoryStreamLog({ clock: manualClock(), maxBytes: 10_000 })
     const writer = opened(log, 'one')
     writer.append(event(1), 1)
     writer.giveUp()
