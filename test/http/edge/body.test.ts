@@ -172,6 +172,27 @@ describe('the body of a request', () => {
     await client.waitForClose(2_000)
   })
 
+  it('changes nothing but itself: doubled keys mean the last, `__proto__` is a field like any other', async () => {
+    const raw = (text: string) => post(Buffer.from(text))
+    const doubled = await raw('{"agentId":"assistant","message":"first","message":""}')
+    expect((await errorOf(doubled)).details).to.deep.equal(['message: must not be empty'])
+    const inherited = await raw('{"agentId":"assistant","__proto__":{"message":"Hi"}}')
+    expect((await errorOf(inherited)).details).to.deep.equal(['message: is missing'])
+    const polluting = await raw(
+      '{"agentId":"assistant","message":"Hi","__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}',
+    )
+    expect(polluting.status).to.equal(200)
+    await polluting.text()
+    expect(Reflect.get({}, 'polluted')).to.equal(undefined)
+    const strict = await fetch(`${edge.url}/api/v1/runtime/erase`, {
+      method: 'POST',
+      headers: { authorization: await bearer({ role: 'owner' }), 'content-type': 'application/json' },
+      body: '{"userId":"nobody","__proto__":{"orgId":"org-1"}}',
+    })
+    expect(strict.status).to.equal(400)
+    await strict.text()
+  })
+
   it('that announces too much is refused before a byte of it came', async () => {
     const client = await announcing(99_999_999)
     expect(await client.waitFor('payload_too_large')).to.include('HTTP/1.1 413')
