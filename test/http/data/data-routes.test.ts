@@ -7,6 +7,7 @@ import { dataOf, errorOf } from '../../support/answers.js'
 import { postTurn, readTurn, startTurn } from '../../support/chat-client.js'
 import { sampleComparison } from '../../support/comparisons.js'
 import { bearer, type Edge, startEdge } from '../../support/edge.js'
+import { httpText, rawClient } from '../../support/raw-client.js'
 import { answering, hanging } from '../../support/scripted-backend.js'
 import { until } from '../../support/until.js'
 
@@ -121,6 +122,34 @@ describe('data of users', () => {
     expect(await erased(await admin(), { userId: 'ann' })).to.include({ sessions: 1 })
     expect((await running).terminal).to.deep.include({ event: 'done' })
     expect(await sessionsOf(await admin(), 'userId=ann')).to.deep.equal([])
+  })
+
+  it('are held for no reader that takes nothing', async () => {
+    const sessions = createMemorySessionStore({ clock: systemClock })
+    const who = { orgId: 'org-1', userId: 'ann' }
+    for (let n = 0; n < 60; n += 1) {
+      await sessions.create(
+        { sessionId: `s-${n}`, messageId: `m-${n}`, owner: who, message: 'x'.repeat(500_000) },
+        'a',
+      )
+      await sessions.finish(`m-${n}`, { status: 'answered', text: 'a', executionMode: 'direct_llm' }, true)
+    }
+    edge = await startEdge({ sessions, timing: { slowReaderMs: 200 } })
+    const reader = await rawClient(edge.port)
+    reader.socket.write(
+      httpText('GET', '/api/v1/runtime/export?userId=ann', { Authorization: await admin() }),
+    )
+    await reader.waitFor('"sessions":[')
+    reader.socket.pause()
+    const open = () =>
+      new Promise<number>((resolve, reject) =>
+        edge.server.getConnections((fault, count) => (fault === null ? resolve(count) : reject(fault))),
+      )
+    for (const end = Date.now() + 10_000; (await open()) > 0 && Date.now() < end; )
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(await open()).to.equal(0)
+    expect(audits('[Data] exported')).to.deep.equal([])
+    reader.socket.destroy()
   })
 
   it('are cut off in mid-export where the database fails, and refused where it fails from the start', async () => {

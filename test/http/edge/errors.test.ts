@@ -174,3 +174,24 @@ describe('bytes that are no HTTP', () => {
     await edge.close()
   })
 })
+
+describe('a request with two lengths', () => {
+  it('is refused with 400 and its connection closed, so that nothing behind it is read as another request', async () => {
+    const edge = await startEdge()
+    const hidden = httpText('GET', '/health/live', {})
+    for (const lengths of [
+      { 'Content-Length': '4', 'Transfer-Encoding': 'chunked' },
+      { 'Transfer-Encoding': 'chunked, identity' },
+      { 'Transfer-Encoding': 'xchunked', 'Content-Length': '4' },
+      { 'Content-Length': '4, 5' },
+      { 'Content-Length': '+4' },
+    ]) {
+      const client = await rawClient(edge.port)
+      client.socket.write(`${httpText('POST', '/api/v1/chat/start', lengths)}0\r\n\r\n${hidden}`)
+      const answer = await client.waitForClose()
+      expect(answer, JSON.stringify(lengths)).to.match(/^HTTP\/1\.1 400 /)
+      expect(answer.split('HTTP/1.1 ')).to.have.length(2)
+    }
+    await edge.close()
+  })
+})
