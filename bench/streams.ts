@@ -11,12 +11,15 @@ const MANY = 10_000
 const DESCRIPTORS = 2
 const OTHER_DESCRIPTORS = 200
 const BATCH = 100
+/** ms to the first content of a stream; the next batch waits for it */
+const FIRST_MS = 50
 const MIB = 1024 * 1024
 
 export async function benchStreams(upstream: string, report: (text: string) => void): Promise<Row[]> {
   const ours = await startOurs(upstream, { CHAT_MAX_STREAMS: String(2 * MANY) })
   const loop = await startBare('floor.ts', 'loop', upstream)
   const pipe = await startBare('floor.ts', 'pipe', upstream)
+  const koaPush = await startBare('koa-push.ts', upstream)
   const headers = { authorization: ours.bearer }
   try {
     const kib = async (name: string, process: MeasuredProcess, path: string, sent = {}): Promise<number> => {
@@ -26,15 +29,17 @@ export async function benchStreams(upstream: string, report: (text: string) => v
     }
     const pipeKiB = await kib('pipe', pipe, '/')
     const loopKiB = await kib('loop', loop, '/')
+    const koaKiB = await kib('koa-push', koaPush, '/')
     const oursKiB = await kib('ours', ours, '/api/v1/chat/start', headers)
     const what = `${STREAMS} open streams: ours /`
     return [
       row(`${what} byte pipe`, 'KiB each', pipeKiB, oursKiB, 1.5),
       row(`${what} parse+map+write loop`, 'KiB each', loopKiB, oursKiB),
+      row(`${what} bare Koa + got, pushed`, 'KiB each', koaKiB, oursKiB),
       ...(await manyOpen(ours, pipe, headers, report)),
     ]
   } finally {
-    await Promise.all([ours.stop(), loop.stop(), pipe.stop()])
+    await Promise.all([ours.stop(), loop.stop(), pipe.stop(), koaPush.stop()])
   }
 }
 
@@ -44,7 +49,7 @@ interface OpenStreams {
 
 /** Opens so many, a batch at a time; each has had its first content. */
 async function open(url: string, headers: Record<string, string>, count: number): Promise<OpenStreams> {
-  const body = { agentId: 'assistant', message: JSON.stringify({ events: 1, everyMs: 2000, hold: true }) }
+  const body = { agentId: 'assistant', message: JSON.stringify({ events: 1, everyMs: FIRST_MS, hold: true }) }
   const seen: Awaited<ReturnType<typeof openStream>>[] = []
   while (seen.length < count)
     seen.push(...(await Promise.all(Array.from({ length: BATCH }, () => openStream(url, headers, body)))))

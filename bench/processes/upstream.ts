@@ -2,7 +2,8 @@ import { createServer, type ServerResponse } from 'node:http'
 
 /**
  * The upstream of every measured process: a runtime, and an LLM, that cost as little as they can. The user message says what
- * to send: `{"events": n, "everyMs": 0 | ms, "firstAfterMs": ms, "hold": true}`; 0 = as fast as the reader takes it.
+ * to send: `{"events": n, "everyMs": 0 | ms, "firstAfterMs": ms, "hold": true}`; 0 = as fast as the reader takes it. With `hold` and a pace,
+ * the stream stays open after them and gets one event each 20 s.
  */
 interface Order {
   readonly events: number
@@ -49,16 +50,19 @@ function sendFast(response: ServerResponse, events: number, wire: Wire): void {
   more()
 }
 
+/** ms between two events of a stream that is held open: a third of the time after which the service gives a silent one up */
+const HELD_MS = 20_000
+
 function sendPaced(response: ServerResponse, order: Order, wire: Wire): void {
   let left = order.events
-  const timer = setInterval(() => {
+  let timer = setInterval(() => {
     if (left-- > 0) {
       response.write(wire.text)
       return
     }
-    if (order.hold) return
     clearInterval(timer)
-    response.end(wire.end)
+    if (order.hold) timer = setInterval(() => response.write(wire.text), HELD_MS)
+    else response.end(wire.end)
   }, order.everyMs)
   response.on('close', () => clearInterval(timer))
 }

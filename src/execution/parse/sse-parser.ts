@@ -35,42 +35,35 @@ export interface SseParserOptions {
 /** The `data` of SSE events. Takes LF, CRLF, comments, a BOM, and UTF-8 split anywhere. */
 export class SseParser implements FrameParser {
   fault: TransportError | undefined
-  readonly #decoder = new StringDecoder('utf8')
-  readonly #parser: EventSourceParser
+  readonly #text = new Utf8Text()
+  readonly #options: SseParserOptions
+  /** made for the first read that is no lone frame: many streams have none */
+  #parser: EventSourceParser | undefined
   readonly #bareErrors: BareErrors | undefined
   #events: string[] = []
   #started = false
   /** the last read ended a frame, so that the parser holds nothing */
-  #isClean = false
+  #isClean = true
   /** characters since the last frame was whole */
   #unfinished = 0
   /** of them those taken from the share */
   #shared = 0
   readonly #share: MemoryShare | undefined
 
-  constructor({ maxFrame = MAX_FRAME, namedErrors = false, share }: SseParserOptions = {}) {
-    this.#share = share
-    this.#bareErrors = namedErrors ? new BareErrors() : undefined
-    this.#parser = createParser({
-      maxBufferSize: maxFrame,
-      onEvent: (event) => {
-        const named = namedErrors && event.event === 'error'
-        this.#events.push(named ? errorData(event.data.trim()) : event.data)
-      },
-      onError: (error) => {
-        if (error.type === 'max-buffer-size-exceeded') this.#tooLarge()
-        else if (!namedErrors || error.type !== 'unknown-field') return
-        else if (error.field === 'error') this.#events.push(errorData(error.value ?? ''))
-        else if (isErrorLine(error.line)) this.#events.push(error.line)
-      },
-    })
+  constructor(options: SseParserOptions = {}) {
+    this.#options = options
+    this.#share = options.share
+    this.#bareErrors = options.namedErrors === true ? new BareErrors() : undefined
   }
 
   take(bytes: Buffer): readonly string[] {
     if (this.fault !== undefined) return []
-    const text = this.#decoder.write(bytes)
+    const text = this.#text.take(bytes)
     const alone = this.#isClean ? loneData(text) : undefined
-    if (alone !== undefined) return [alone]
+    if (alone !== undefined) {
+      this.#started = true
+      return [alone]
+    }
     this.#events = []
     this.#feed(text)
     if (this.#share !== undefined) this.#weigh(bytes.length, this.#share)
@@ -82,7 +75,7 @@ export class SseParser implements FrameParser {
   end(): readonly string[] {
     if (this.fault !== undefined) return []
     this.#events = []
-    this.#feed(`${this.#decoder.end()}\n\n`)
+    this.#feed(`${this.#text.end()}\n\n`)
     return this.#events
   }
 
@@ -110,10 +103,48 @@ export class SseParser implements FrameParser {
 
   #feed(text: string): void {
     if (text === '') return
+    const parser = this.#parser ?? this.#createParser()
+    this.#parser = parser
     const first = !this.#started && text.charCodeAt(0) === 0xfeff
     this.#started = true
     const plain = first ? text.slice(1) : text
-    this.#parser.feed(this.#bareErrors === undefined ? plain : this.#bareErrors.take(plain))
+    parser.feed(this.#bareErrors === undefined ? plain : this.#bareErrors.take(plain))
+  }
+
+  #createParser(): EventSourceParser {
+    const { maxFrame = MAX_FRAME, namedErrors = false } = this.#options
+    const parser = createParser({
+      maxBufferSize: maxFrame,
+      onEvent: (event) => {
+        const named = namedErrors && event.event === 'error'
+        this.#events.push(named ? errorData(event.data.trim()) : event.data)
+      },
+      onError: (error) => {
+        if (error.type === 'max-buffer-size-exceeded') this.#tooLarge()
+        else if (!namedErrors || error.type !== 'unknown-field') return
+        else if (error.field === 'error') this.#events.push(errorData(error.value ?? ''))
+        else if (isErrorLine(error.line)) this.#events.push(error.line)
+      },
+    })
+    // It looks for a BOM in what it is fed first.
+    if (this.#started) parser.feed('')
+    return parser
+  }
+}
+
+/** Bytes as text, where a character may be split between two reads; its decoder is made when one is. */
+class Utf8Text {
+  #decoder: StringDecoder | undefined
+
+  take(bytes: Buffer): string {
+    // Most reads end in a line's end, and none before left anything behind.
+    if (this.#decoder === undefined && (bytes[bytes.length - 1] ?? 0) < 0x80) return bytes.toString('utf8')
+    this.#decoder ??= new StringDecoder('utf8')
+    return this.#decoder.write(bytes)
+  }
+
+  end(): string {
+    return this.#decoder?.end() ?? ''
   }
 }
 

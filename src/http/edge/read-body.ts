@@ -94,6 +94,12 @@ function readBytes(
     const settle = (settled: () => void): void => {
       deadline.cancel()
       source.off('data', onData)
+      source.off('end', onEnd)
+      // A listener stays: a second error of a stream that is already given up must not end the process. But none of ours, with
+      // which the body would be kept as long as the request's stream is open.
+      req.on('error', ignore)
+      req.off('error', fail)
+      req.off('close', onClose)
       if (decoder !== undefined) {
         req.unpipe(decoder)
         decoder.destroy()
@@ -107,17 +113,20 @@ function readBytes(
       else chunks.push(chunk)
     }
     const deadline: Timer = clock.schedule(bodyMs, () => fail(new Problem('body_late')))
-    source.on('data', onData)
-    source.once('end', () => settle(() => resolve(Buffer.concat(chunks, size))))
-    // Permanent: a second error of a stream that is already given up must not end the process.
-    req.on('error', fail)
-    req.once('close', () => {
+    const onEnd = (): void => settle(() => resolve(Buffer.concat(chunks, size)))
+    const onClose = (): void => {
       if (!req.complete) fail(Object.assign(new Error('the client left'), { code: 'ECONNRESET' }))
-    })
+    }
+    source.on('data', onData)
+    source.on('end', onEnd)
+    req.on('error', fail)
+    req.on('close', onClose)
     decoder?.on('error', (cause) => fail(new Problem('body_compression', { cause })))
     if (decoder !== undefined) req.pipe(decoder)
   })
 }
+
+function ignore(): void {}
 
 /** Node throws the rest of the body away, so that the client gets to read the answer; but not for ever. */
 function cutOffLater(req: IncomingMessage, { clock, lingerMs }: BodyLimits): void {
