@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 export interface Usage {
   readonly cpuMicros: number
   readonly rssBytes: number
+  /** of them objects of JavaScript */
+  readonly heapBytes: number
 }
 
 /** A process under measurement: it answers its own CPU time and memory over IPC. */
@@ -13,7 +15,7 @@ export interface MeasuredProcess {
   readonly url: string
   readonly pid: number
   usage(): Promise<Usage>
-  /** collects garbage first */
+  /** collects garbage first, twice */
   settled(): Promise<Usage>
   stop(): Promise<void>
 }

@@ -11,6 +11,8 @@ const MANY = 10_000
 const DESCRIPTORS = 2
 const OTHER_DESCRIPTORS = 200
 const BATCH = 100
+/** opened before the first look: until then code is compiled and caches fill */
+const WARM_STREAMS = 500
 /** ms to the first content of a stream; the next batch waits for it */
 const FIRST_MS = 50
 const MIB = 1024 * 1024
@@ -23,8 +25,8 @@ export async function benchStreams(upstream: string, report: (text: string) => v
   const headers = { authorization: ours.bearer }
   try {
     const kib = async (name: string, process: MeasuredProcess, path: string, sent = {}): Promise<number> => {
-      const each = await kibEach(process, path, sent)
-      report(`streams: ${name} ${each.toFixed(1)} KiB each`)
+      const { each, heap } = await kibEach(process, path, sent)
+      report(`streams: ${name} ${each.toFixed(1)} KiB each, ${heap.toFixed(1)} of them JavaScript's`)
       return each
     }
     const pipeKiB = await kib('pipe', pipe, '/')
@@ -58,12 +60,15 @@ async function open(url: string, headers: Record<string, string>, count: number)
 
 async function kibEach(process: MeasuredProcess, path: string, headers: Record<string, string>) {
   const url = `${process.url}${path}`
-  const first = await open(url, headers, BATCH)
+  const first = await open(url, headers, WARM_STREAMS)
   const before = await process.settled()
   const rest = await open(url, headers, STREAMS)
   const after = await process.settled()
   for (const stream of [...first.seen, ...rest.seen]) stream.close()
-  return (after.rssBytes - before.rssBytes) / 1024 / STREAMS
+  return {
+    each: (after.rssBytes - before.rssBytes) / 1024 / STREAMS,
+    heap: (after.heapBytes - before.heapBytes) / 1024 / STREAMS,
+  }
 }
 
 /** What is still open once all are, and the memory of the whole process then. */

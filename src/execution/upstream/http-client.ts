@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../../core/clock.js'
 import { scheduleRunning } from '../../core/deadline.js'
 import { errorCode } from '../../core/errors.js'
 import { TransportError, type TransportFault } from '../transport-error.js'
+import { detachResponse, onOwnEndListeners } from './detach-response.js'
 import { type ProxyAgent, ProxyAgents } from './proxy-agents.js'
 import { sameOriginTarget } from './redirect.js'
 import { UpstreamResponse } from './upstream-response.js'
@@ -132,7 +133,9 @@ class ReusedSocketClosed extends TransportError {}
 /** One request on one connection, up to the response head. */
 class Attempt {
   readonly response: Promise<UpstreamResponse>
-  #request: Request | undefined
+  /** got's until the response head, then Node's own */
+  #request: Request | http.ClientRequest | undefined
+  #ownEndListeners: readonly unknown[] = []
   #timer: Timer | undefined
   #connected = false
   #settled = false
@@ -171,8 +174,12 @@ class Attempt {
     // Stays for good: got may raise an error after the response was consumed or destroyed.
     request.on('error', this.#onError)
     request.once('socket', this.#onSocket)
+    request.once('request', this.#onRequest)
     request.once('response', this.#onResponse)
   }
+
+  readonly #onRequest = (request: http.ClientRequest): void =>
+    onOwnEndListeners(request, (listeners) => (this.#ownEndListeners = listeners))
 
   readonly #onSocket = (socket: Socket): void => {
     // The agent's is for connections nobody uses; in use it would be set anew with each read. It comes back with the next idleness.
@@ -196,6 +203,8 @@ class Attempt {
     if (this.#settled) return
     this.#settled = true
     this.#letGo()
+    this.#request = detachResponse(response, this.#ownEndListeners)
+    this.#ownEndListeners = []
     this.#opened = new UpstreamResponse(response, this.clock, this.#close)
     this.#resolve(this.#opened)
   }
@@ -233,7 +242,6 @@ class Attempt {
     this.#timer?.cancel()
     this.#timer = undefined
     this.#options = undefined
-    if (this.#request !== undefined) this.#request.options.body = undefined
   }
 
   #settle(error: TransportError): void {

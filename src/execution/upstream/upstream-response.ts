@@ -48,8 +48,6 @@ export class UpstreamResponse implements ByteSource {
     this.contentEncoding = response.headers['content-encoding'] ?? ''
     this.location = response.headers.location
     this.retryAfter = response.headers['retry-after']
-    // got's own, for a reader of its stream that there is none of here: with it the response would not flow.
-    response.removeAllListeners('readable')
     response.once('end', this.#onEnd)
     response.on('error', this.#onBroken)
     response.once('close', this.#onBroken)
