@@ -9,7 +9,12 @@ import { build, install, ROOT, say } from './lib/prepare.mjs'
 const TO = join(ROOT, 'docs', 'images')
 const API = '/api/v1/runtime'
 /** A recovery takes minutes with the guardrails of production. */
-const GUARDRAILS = { holdSeconds: 10, rampStepSeconds: 10, quietSeconds: 60 }
+const GUARDRAILS = {
+  holdSeconds: 10,
+  rampStepSeconds: 10,
+  rampPercents: [25, 100],
+  recoveryShadowPercent: 100,
+}
 /** ms */
 const LIMIT = 180_000
 const BEFORE = 30_000
@@ -45,7 +50,7 @@ install()
 build()
 mkdirSync(TO, { recursive: true })
 say('starting the demo ...')
-const { page, call, close } = await openDemo({ viewport: { width: 1280, height: 900 }, colorScheme: 'light' })
+const { page, call, close } = await openDemo({ viewport: { width: 1200, height: 820 }, colorScheme: 'light' })
 const status = () => call('GET', `${API}/fallback/status`)
 const fault = (kind) => call('PUT', '/console/demo/fault', { fault: kind })
 try {
@@ -67,7 +72,10 @@ try {
       await page.emulateMedia({ colorScheme })
       await page.evaluate('scrollTo(0, 0)')
       await pause(500)
-      await page.screenshot({ path: join(TO, `console-${name}-${colorScheme}.png`) })
+      await page.screenshot({
+        path: join(TO, `console-${name}-${colorScheme}.png`),
+        fullPage: name === 'overview',
+      })
     }
   }
   await page.click('nav >> text=Fallback')

@@ -16,6 +16,7 @@ const BROWSERS = [
 ]
 /** ms */
 const START_TIMEOUT = 60_000
+const STOP_TIMEOUT = 15_000
 const CALL_TIMEOUT = 10_000
 
 /** @param {import('playwright-core').BrowserContextOptions} options of the browser's context */
@@ -24,12 +25,14 @@ export async function openDemo(options) {
   const demo = spawn(
     process.execPath,
     [join(ROOT, 'dist', 'cli', 'main.js'), 'demo', '--data', data, '--port', '0'],
-    { cwd: ROOT, stdio: ['ignore', 'ignore', 'ignore'], env: { ...process.env, LOG_LEVEL: 'silent' } },
+    { cwd: ROOT, stdio: ['ignore', 'ignore', 'ignore'], env: { ...process.env, LOG_LEVEL: 'info' } },
   )
   const ended = once(demo, 'exit')
   const stop = async () => {
     demo.kill('SIGTERM')
+    const last = setTimeout(() => demo.kill('SIGKILL'), STOP_TIMEOUT)
     await ended
+    clearTimeout(last)
     rmSync(data, { recursive: true, force: true })
   }
   try {
@@ -45,7 +48,7 @@ export async function openDemo(options) {
       args: ['--no-sandbox', '--disable-gpu'],
     })
     const page = await (await browser.newContext({ locale: 'en-US', ...options })).newPage()
-    await page.goto(`${url}/console?demo#token=${token}`)
+    await page.goto(`${url}/console#token=${token}`)
     await page.waitForSelector('.connection[data-state=live]')
     return {
       page,

@@ -94,6 +94,7 @@ export const flagsViewSchema = z.strictObject({
     mode: executionModeSchema,
     enabledOrgs: z.array(z.string()),
     shadowPercent: z.number(),
+    errorRate: z.number().describe('What counts while the guardrail `errorRate` is null, 0 to 1'),
   }),
 })
 export type FlagsView = z.infer<typeof flagsViewSchema>

@@ -39,7 +39,7 @@ describe('the demo in a browser', function () {
 
   it('shows users on both backends, and who is where', async () => {
     await page.waitForSelector('.connection[data-state=live]')
-    expect(await page.innerText('.now')).to.include('acme, globex, initech and 1 more are on the runtime')
+    expect(await page.innerText('.now')).to.include('acme, globex, initech, and umbrella are on the runtime')
     const both = page.locator('.chart').first().locator('.legend b')
     const isBusy = async (): Promise<boolean> =>
       (await both.allInnerTexts()).every((text) => Number(text) > 0)

@@ -1,12 +1,15 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { FallbackData, FallbackStatus } from '../../protocol/fallback.js'
+import type { FlagsView } from '../../protocol/flag-edit.js'
+import { flagsChange } from '../api/live.js'
+import { useResource } from '../api/resource.js'
 import { Time } from '../parts/states.js'
 import { CAUSE_NAMES, FALLBACK } from '../text/fallback.js'
 import { duration, share } from '../text/format.js'
 import { t } from '../text/language.js'
 
-/** The steps of a recovery as they ship; one that was changed shows as a step of its own. */
-const RAMP = [5, 25, 100]
+/** The steps of a recovery as they ship, while the guardrails are not known. */
+const RAMP: readonly number[] = [5, 25, 100]
 
 interface Step {
   readonly name: string
@@ -16,11 +19,13 @@ interface Step {
 
 /** The automatic layer as a picture, then as facts. */
 export function State({ status: { fallback, fallbackReason } }: { readonly status: FallbackStatus }) {
+  const flags = useResource<FlagsView>('/runtime/flags', [flagsChange.value])
+  const ramp = rampOf(flags.state === 'ready' ? flags.answer.data : undefined)
   return (
     <section class="card" aria-labelledby="state">
       <h2 id="state">{t(FALLBACK.state)}</h2>
       <ol class="steps">
-        {stepsOf(fallback).map((step) => (
+        {stepsOf(fallback, ramp).map((step) => (
           <li key={step.name} class={step.kind} aria-current={step.here ? 'step' : undefined}>
             {step.name}
           </li>
@@ -39,11 +44,17 @@ export function State({ status: { fallback, fallbackReason } }: { readonly statu
   )
 }
 
-function stepsOf({ state, recoveringPercent }: FallbackData): readonly Step[] {
+function rampOf(flags: FlagsView | undefined): readonly number[] {
+  const ramp = flags?.ops.values?.guardrails?.rampPercents
+  return Array.isArray(ramp) && ramp.every((percent) => typeof percent === 'number') ? ramp : RAMP
+}
+
+/** A recovery that began with other steps shows its own beside them. */
+function stepsOf({ state, recoveringPercent }: FallbackData, ramp: readonly number[]): readonly Step[] {
   const percents =
-    recoveringPercent === null || RAMP.includes(recoveringPercent)
-      ? RAMP
-      : [...RAMP, recoveringPercent].sort((a, b) => a - b)
+    recoveringPercent === null || ramp.includes(recoveringPercent)
+      ? ramp
+      : [...ramp, recoveringPercent].sort((a, b) => a - b)
   return [
     { name: t(FALLBACK.normal), here: state === 'normal', kind: 'normal' },
     { name: t(FALLBACK.fallback), here: state === 'fallback', kind: 'fallback' },

@@ -16,13 +16,7 @@ export function Overview() {
   const now = status.value
   const view = flags.state === 'ready' ? flags.answer.data : undefined
   const charts = useMemo(
-    () => (
-      <Charts
-        samples={samples.value}
-        transitions={transitions.value}
-        guardrails={view?.ops.values?.guardrails}
-      />
-    ),
+    () => <Charts samples={samples.value} transitions={transitions.value} guardrails={guardrailsOf(view)} />,
     [samples.value, transitions.value, view],
   )
   if (now === undefined || flags.state === 'loading') return <Loading />
@@ -39,6 +33,13 @@ export function Overview() {
       <Health status={now} transitions={transitions.value} flags={view} />
     </>
   )
+}
+
+/** With the environment's say where the guardrails leave it open. */
+function guardrailsOf(view: FlagsView | undefined): Readonly<Record<string, unknown>> | undefined {
+  if (view === undefined || view.ops.values === null) return undefined
+  const { guardrails } = view.ops.values
+  return { ...guardrails, errorRate: guardrails?.errorRate ?? view.environment.errorRate }
 }
 
 function Alerts({ status: { alerts, alertKinds } }: { readonly status: FallbackStatus }) {

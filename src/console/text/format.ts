@@ -43,10 +43,11 @@ export const dateTime = (at: number | string): string =>
 export const utc = (at: number | string): string =>
   `${new Date(at).toISOString().replace('T', ' ').slice(0, 19)} UTC`
 
-/** "a, b and 2 more": at most `shown` names. */
+/** "a, b and 2 more": at most `shown` names, or one more where that would be the only one left out. */
 export function names(list: readonly string[], shown = 3): string {
   const zh = language.value === 'zh-CN'
-  if (list.length <= shown) return new Intl.ListFormat(language.value, { type: 'conjunction' }).format(list)
+  if (list.length <= shown + 1)
+    return new Intl.ListFormat(language.value, { type: 'conjunction' }).format(list)
   const rest = list.length - shown
   const head = list.slice(0, shown).join(zh ? '、' : ', ')
   return zh ? `${head} 等 ${list.length} 个` : `${head} and ${rest} more`

@@ -14,13 +14,13 @@ export function flagsView(
   { flags, codeDefaults }: Settings,
   stored: Stored,
 ): FlagsView {
-  const { mode, enabledOrgs, shadowPercent } = codeDefaults
+  const { mode, enabledOrgs, shadowPercent, errorRate } = codeDefaults
   return {
     resolver,
     state,
     faults: [...faults],
     ops: opsFileView(flags.opsFile, stored),
-    environment: { mode, enabledOrgs: [...enabledOrgs], shadowPercent },
+    environment: { mode, enabledOrgs: [...enabledOrgs], shadowPercent, errorRate },
   }
 }
 

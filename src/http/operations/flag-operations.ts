@@ -68,7 +68,7 @@ export const FLAG_OPERATIONS: readonly Operation[] = [
           state: 'ready',
           faults: [],
           ops: { file: 'flags/chat.flagd.json', values: EXAMPLE_FLAG_VALUES, fault: null },
-          environment: { mode: 'direct_llm', enabledOrgs: [], shadowPercent: 0 },
+          environment: { mode: 'direct_llm', enabledOrgs: [], shadowPercent: 0, errorRate: 0.5 },
         },
       },
       { status: 304, kind: 'empty', description: 'As If-None-Match has it.', headers: ['ETag'] },
