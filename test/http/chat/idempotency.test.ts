@@ -4,6 +4,8 @@ import { systemClock } from '../../../src/core/clock.js'
 import { ExecutionError } from '../../../src/execution/execution-error.js'
 import { bodyHashOf } from '../../../src/idempotency/idempotency-keys.js'
 import { openSqliteKeys } from '../../../src/idempotency/sqlite-keys.js'
+import { createMemorySessionStore } from '../../../src/sessions/memory-session-store.js'
+import { SessionStoreUnavailable } from '../../../src/sessions/session-store.js'
 import { openSqliteSessionStore } from '../../../src/sessions/sqlite-session-store.js'
 import { capturingLogger } from '../../support/capturing-logger.js'
 import { postTurn, readTurn } from '../../support/chat-client.js'
@@ -51,6 +53,39 @@ describe('a message that is sent again with its Idempotency-Key', () => {
     const seen = await readTurn(second)
     expect(seen.text).to.equal('one two ')
     expect(seen.terminal?.event).to.equal('done')
+    expect(backend.turns).to.have.length(1)
+  })
+
+  it('waits for a turn that is just beginning, and begins it where the first request is refused', async () => {
+    const inner = createMemorySessionStore({ clock: systemClock })
+    const create = inner.create.bind(inner)
+    let begins: () => void = () => undefined
+    let creates = 0
+    const slow = async (...args: Parameters<typeof create>) => {
+      creates += 1
+      if (creates > 2) return create(...args)
+      await new Promise<void>((resolve) => {
+        begins = resolve
+      })
+      if (creates === 1) throw new SessionStoreUnavailable('planned')
+      return create(...args)
+    }
+    const backend = answering('direct_llm', 'one')
+    const edge = await opened({
+      sessions: Object.assign(inner, { create: slow }),
+      backends: { direct_llm: backend },
+    })
+    const answers = [send(edge, 'k')]
+    await until('the first to begin', () => creates === 1)
+    answers.push(send(edge, 'k'), send(edge, 'k'))
+    await until('the others to wait', () => edge.turns.count === 3)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(creates).to.equal(1)
+    begins()
+    await until('another to begin', () => creates === 2)
+    begins()
+    const statuses = await Promise.all(answers.map(async (answer) => (await readTurn(await answer)).status))
+    expect(statuses).to.deep.equal([503, 200, 200])
     expect(backend.turns).to.have.length(1)
   })
 
