@@ -25,6 +25,8 @@ export async function startOurs(
     CHAT_FALLBACK_FLAGS_FILE: join(folder, 'auto-fallback.flagd.json'),
     CHAT_DATABASE: join(folder, 'chat.db'),
     CHAT_LAMEDUCK_MS: '0',
+    // Streams that a measurement closes are gone at once, also from the next one.
+    CHAT_RECONNECT_GRACE_MS: '0',
     ...env,
   })
   const bearer = await new SignJWT({ org_id: ORG, role: 'admin' })
