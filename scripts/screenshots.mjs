@@ -1,5 +1,6 @@
 // npm run screenshots: pictures of each view of the console in both themes, into docs/images/, from a demo that has just been through a
-// fallback and its recovery. About two minutes. Needs Chromium (CHROMIUM_BIN, or where Debian has it).
+// fallback and its recovery. About two minutes. Needs Chromium (CHROMIUM_BIN, or where Debian has it) and a
+// font with Chinese characters (Debian: fonts-noto-cjk).
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -50,7 +51,7 @@ install()
 build()
 mkdirSync(TO, { recursive: true })
 say('starting the demo ...')
-const { page, call, close } = await openDemo({ viewport: { width: 1200, height: 820 }, colorScheme: 'light' })
+const { page, call, close } = await openDemo({ viewport: { width: 1280, height: 820 }, colorScheme: 'light' })
 const status = () => call('GET', `${API}/fallback/status`)
 const fault = (kind) => call('PUT', '/console/demo/fault', { fault: kind })
 try {
@@ -88,6 +89,12 @@ try {
       path: join(TO, `console-history-${colorScheme}.png`),
     })
   }
+  await page.emulateMedia({ colorScheme: 'light' })
+  await page.click('nav >> text=Overview')
+  await page.waitForSelector(VIEWS.overview.ready)
+  await page.click('button[lang=zh-CN]')
+  await pause(500)
+  await page.screenshot({ path: join(TO, 'console-overview-zh-CN.png') })
   say(`the pictures are in ${TO}`)
 } finally {
   await close()

@@ -194,7 +194,7 @@ function options({ width, height, lines, format, top, drawn }: Look): uPlot.Opti
     cursor: { y: false, drag: { x: false, y: false } },
     scales: { y: { range: (_, _low, high) => [0, Math.max(high * 1.1, top)] } },
     axes: [
-      { ...axis, values: (_, ticks) => ticks.map((at) => clockTime(at * 1000)), space: 80 },
+      { ...axis, values: (_, ticks) => ticks.map((at) => clockTime(at * 1000)), space: 80, size: 30 },
       { ...axis, values: (_, ticks) => ticks.map(format), size: 58, space: 28 },
     ],
     series: [
