@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { checkFlagDocument } from '../../../src/decision/check/ops-file-check.js'
 import { OVERRIDE_FLAG_KEY } from '../../../src/protocol/fallback.js'
 import { scopeOf } from '../../../src/protocol/fallback-scope.js'
+import { ROLLOUT_FLAG_KEY } from '../../../src/protocol/rollout.js'
 import { booleanFlag } from '../../../src/store/override/flagd-check.js'
 import {
   type AutoLayer,
@@ -103,7 +104,7 @@ describe('the override as a person edits it', () => {
     const list = asList(TEMPLATE)
     const parsed: { flags: object[] } = JSON.parse(list)
     const twice = JSON.stringify({ flags: [...parsed.flags, ...parsed.flags] }, null, 2)
-    const line = twice.slice(0, twice.lastIndexOf('"key"')).split('\n').length
+    const line = twice.slice(0, twice.lastIndexOf(`"key": "${OVERRIDE_FLAG_KEY}"`)).split('\n').length
     expect(parseOverride(twice)).to.deep.equal({
       kind: 'unparsable',
       detail: `line ${line}: "${OVERRIDE_FLAG_KEY}" is there twice`,
@@ -126,7 +127,7 @@ describe('the override as a person edits it', () => {
     const { key: _, ...kept } = other
     const written: Document = JSON.parse(renderOverride(NEUTRAL, base))
     expect(written.flags.other).to.deep.equal(kept)
-    expect(Object.keys(written.flags)).to.have.members(['other', OVERRIDE_FLAG_KEY])
+    expect(Object.keys(written.flags)).to.have.members(['other', OVERRIDE_FLAG_KEY, ROLLOUT_FLAG_KEY])
   })
 
   it('is a manual layer for all where they switch it on', () => {
@@ -331,7 +332,7 @@ describe('a file that is no override', () => {
     ['nothing', '', /empty/],
     ['blanks', ' \n ', /empty/],
     ['a torn document', TEMPLATE.slice(0, 120), /^line \d+: not JSON/],
-    ['a comment', `${TEMPLATE}\n// no`, /^line 20: not JSON: invalid comment token/],
+    ['a comment', `${TEMPLATE}\n// no`, /^line 31: not JSON: invalid comment token/],
     ['a byte order mark', `\ufeff${TEMPLATE}`, /byte order mark/],
     ['brackets without end', '['.repeat(100_000), /^line 1: nested deeper than 256/],
     ['null', 'null', /must be an object/],

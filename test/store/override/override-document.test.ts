@@ -6,6 +6,7 @@ import { checkFlagDocument } from '../../../src/decision/check/ops-file-check.js
 import { silentSdkLogger } from '../../../src/decision/sdk-logger.js'
 import { OVERRIDE_FLAG_KEY } from '../../../src/protocol/fallback.js'
 import { scopeOf } from '../../../src/protocol/fallback-scope.js'
+import { ROLLOUT_FLAG_KEY } from '../../../src/protocol/rollout.js'
 import {
   type AutoLayer,
   type ManualLayer,
@@ -240,7 +241,12 @@ describe('the override as a document', () => {
     present.metadata = { flagSetId: 'ours' }
     const text = renderOverride(override({ auto: FALLBACK }), JSON.stringify(present))
     const document = JSON.parse(text)
-    expect(Object.keys(document.flags)).to.deep.equal(['before', OVERRIDE_FLAG_KEY, 'after'])
+    expect(Object.keys(document.flags)).to.deep.equal([
+      'before',
+      OVERRIDE_FLAG_KEY,
+      ROLLOUT_FLAG_KEY,
+      'after',
+    ])
     expect(document).to.deep.include({ $evaluators: present.$evaluators, metadata: present.metadata })
     expect(flagOf(text).metadata.description).to.equal('ask the night shift')
     expect(parseOverride(text)).to.deep.equal({ kind: 'override', override: override({ auto: FALLBACK }) })
