@@ -102,4 +102,14 @@ describe('the sign-in of the console by OpenID Connect', function () {
     expect(page.url()).to.equal(`${rig.url}/console`)
     expect(issuer.asked).to.deep.equal([])
   })
+
+  it('takes no answer to another sign-in than the last one of the tab', async () => {
+    page = await rig.open('', 'nobody')
+    const begun = JSON.stringify({ state: 'mine', nonce: 'n', verifier: 'v', from: '/console' })
+    await page.evaluate(`sessionStorage.setItem('chat-cutover.oidc', ${JSON.stringify(begun)})`)
+    await page.goto(`${rig.url}/console/callback?code=stolen&state=of-somebody-else`)
+    await page.waitForSelector('[role=alert]')
+    expect(await page.innerText('[role=alert]')).to.include('not started in this tab')
+    expect(await page.evaluate('sessionStorage.length')).to.equal(0)
+  })
 })
