@@ -109,7 +109,8 @@ describe('a running service whose streams break', function () {
     const client = await rawStart(port, authorization, 'Hello')
     await client.waitFor('id: 2')
     client.socket.destroy()
-    const seen: Event[] = eventsOf(client.received())
+    // Whatever came beyond was lost with the connection: the turn may have ended meanwhile.
+    const seen: Event[] = eventsOf(client.received()).slice(0, 2)
     const reader = await rawResume({ port }, headerOf(client, 'X-Chat-Stream-Id'), {
       Authorization: authorization,
       'Last-Event-ID': String(seen.at(-1)?.id ?? 0),
