@@ -4,19 +4,16 @@ import { insideOf, outsideOf } from '../evidence/evidence.js'
 import { isRecovered, standbyTrouble } from '../evidence/verdict.js'
 import { autoMove, breachOf, isQuiet } from './auto-layer.js'
 import { applyCommand, forgetCommands } from './command.js'
-import { holdsLease, leaseMove, leaseMs, observeLease } from './lease.js'
+import { holdsLease, leaseMove, leaseMs, observeLease, writtenLease } from './lease.js'
 import { observeProvider, prove } from './observe-provider.js'
 import { mayReplace, observeStore } from './observe-store.js'
 import { recordWrite } from './record-write.js'
 import { forgetRefusedEdit } from './refused-edit.js'
 import type { FallbackInput, FallbackState, Step, StoreSeen } from './state.js'
 import { StateUpdate } from './state-update.js'
-import { shortenedHold } from './timers.js'
+import { retryMs, shortenedHold } from './timers.js'
 
 type Tick = Extract<FallbackInput, { kind: 'tick' }>
-
-const FIRST_RETRY_MS = 1000
-const MAX_RETRY_MS = 30_000
 
 /**
  * The fallback of one replica: pure, so that the journal's inputs, played again from `initialState`, give the same
@@ -40,7 +37,7 @@ export function next(state: FallbackState, input: FallbackInput): Step {
     case 'write_failed':
       return writeFailed(state, input)
     case 'lease_written':
-      return leaseWritten(state, input)
+      return { state: { ...state, lease: writtenLease(state, input) }, effects: [] }
     default:
       return unreachable(input)
   }
@@ -270,23 +267,7 @@ function holdLease(update: StateUpdate): void {
 function writeFailed(state: FallbackState, input: Extract<FallbackInput, { kind: 'write_failed' }>): Step {
   const update = new StateUpdate(state, input, NO_GUARDRAILS)
   const attempts = state.store.attempts + 1
-  const pause = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1)) * (0.5 + input.jitter / 2)
-  update.setStore({ attempts, fault: input.fault, retryAt: input.now + pause })
+  update.setStore({ attempts, fault: input.fault, retryAt: input.now + retryMs(attempts, input.jitter) })
   tellAll(update)
   return update.step
-}
-
-function leaseWritten(
-  state: FallbackState,
-  { hash, owner, now }: Extract<FallbackInput, { kind: 'lease_written' }>,
-): Step {
-  const { lease, self } = state
-  const renewedAt = owner === self.owner ? (lease.askedAt ?? now) : null
-  return {
-    state: {
-      ...state,
-      lease: { ...lease, seen: hash, changedAt: now, owner, counter: lease.counter + 1, renewedAt },
-    },
-    effects: [],
-  }
 }

@@ -61,3 +61,15 @@ function isSameManual(a: ManualLayer, b: ManualLayer): boolean {
 
 const untilOf = (manual: ManualLayer): number | undefined =>
   manual.scope === 'none' ? undefined : manual.until
+
+const FIRST_RETRY_MS = 1000
+const MAX_RETRY_MS = 30_000
+
+/**
+ * ms until a write that failed is tried again: twice as long each time.
+ * @param attempts that failed in a row
+ * @param jitter 0 to 1, random: up to half of the pause is left to chance
+ */
+export function retryMs(attempts: number, jitter: number): number {
+  return Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1)) * (0.5 + jitter / 2)
+}

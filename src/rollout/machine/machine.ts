@@ -1,5 +1,6 @@
 import { unreachable } from '../../core/errors.js'
-import { observeLease } from '../../fallback/machine/lease.js'
+import { observeLease, writtenLease } from '../../fallback/machine/lease.js'
+import { retryMs } from '../../fallback/machine/timers.js'
 import { applyCommand } from './command.js'
 import { leaseMove } from './lease.js'
 import { move } from './moves.js'
@@ -9,8 +10,6 @@ import { StateUpdate } from './state-update.js'
 
 type Tick = Extract<RolloutInput, { kind: 'tick' }>
 
-const FIRST_RETRY_MS = 1000
-const MAX_RETRY_MS = 30_000
 /** ms a person's start or resumption waits for the store: whoever asked was told by then that it did not get there */
 const COMMAND_MS = 2000
 
@@ -32,7 +31,7 @@ export function next(state: RolloutState, input: RolloutInput): RolloutStep {
     case 'write_failed':
       return writeFailed(state, input)
     case 'lease_written':
-      return leaseWritten(state, input)
+      return { state: { ...state, lease: writtenLease(state, input) }, effects: [] }
     default:
       return unreachable(input)
   }
@@ -89,8 +88,7 @@ function writeFailed(
 ): RolloutStep {
   const update = new StateUpdate(state, input)
   const attempts = state.file.attempts + 1
-  const pause = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1)) * (0.5 + input.jitter / 2)
-  update.setFile({ attempts, fault: input.fault, retryAt: input.now + pause })
+  update.setFile({ attempts, fault: input.fault, retryAt: input.now + retryMs(attempts, input.jitter) })
   const { pending } = update.state
   if (pending === null) return update.step
   if (pending.acts === 'when_written') {
@@ -101,17 +99,4 @@ function writeFailed(
   for (const { change } of pending.reports) update.effects.push({ kind: 'report', change })
   update.set({ pending: { ...pending, reports: [] } })
   return update.step
-}
-
-function leaseWritten(
-  state: RolloutState,
-  { hash, owner, now }: Extract<RolloutInput, { kind: 'lease_written' }>,
-): RolloutStep {
-  const { lease, self } = state
-  const renewedAt = owner === self.owner ? (lease.askedAt ?? now) : null
-  const counter = lease.counter + 1
-  return {
-    state: { ...state, lease: { ...lease, seen: hash, changedAt: now, owner, counter, renewedAt } },
-    effects: [],
-  }
 }
