@@ -51,6 +51,7 @@ export class MemoryStreamLog implements StreamLog {
       if (kept.isOver) return
       kept.endAt(this.#options.clock.monotonic())
       this.#running.delete(kept.streamId)
+      this.#replace(kept.streamId)
       into.set(kept.streamId, kept)
       this.#forgetOld()
     }
@@ -83,6 +84,17 @@ export class MemoryStreamLog implements StreamLog {
       this.#ended.delete(kept.streamId)
       this.#emptied.delete(kept.streamId)
       this.#forget(kept)
+    }
+  }
+
+  /** A turn that is told again from the history has the id of its first stream. Who reads that one reads on. */
+  #replace(streamId: string): void {
+    for (const streams of [this.#ended, this.#emptied]) {
+      const former = streams.get(streamId)
+      if (former === undefined) continue
+      this.#bytes -= former.bytes
+      streams.delete(streamId)
+      this.#forget(former)
     }
   }
 

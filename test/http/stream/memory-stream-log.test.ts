@@ -102,6 +102,27 @@ describe('the streams kept in memory', () => {
     expect(log.bytes).to.equal(0)
   })
 
+  it('hold no memory for one whose turn was told again under its id', () => {
+    const log = new MemoryStreamLog({ clock: manualClock(), maxBytes: 3_500 })
+    for (let again = 0; again < 3; again += 1) {
+      const writer = opened(log, 'one')
+      writer.append(event(1), 1)
+      writer.end()
+      expect(log.find('one')).to.equal(writer.kept)
+      expect(log.bytes).to.equal(1_024)
+    }
+    const more = opened(log, 'more')
+    more.append(event(1, 3_000), 1)
+    expect(log.find('one')?.after(0), 'made room').to.equal('given_up')
+    const last = opened(log, 'one')
+    last.append(event(1), 1)
+    last.end()
+    log.erase('s')
+    more.end()
+    expect(log.find('one')).to.equal(undefined)
+    expect(log.bytes).to.equal(0)
+  })
+
   it('are erased by their session; one that runs goes on', () => {
     const log = new MemoryStreamLog({ clock: manualClock(), maxBytes: 10_000 })
     const [over, running] = [opened(log, 'over'), opened(log, 'running')]
