@@ -4,10 +4,14 @@ import { turnTraceSchema } from './turn-trace.js'
 
 const id = z.string().trim().min(1).max(200)
 
-/** `POST /runtime/erase`: a user, an org, or a user in one org alone. */
+/** `POST /runtime/erase`: a user in one org, all users of an org, or (for owners) a user id in all orgs. */
 export const eraseRequestSchema = z
   .strictObject({
-    userId: id.optional().describe('Of an admin: in the own organisation; of an owner: in every one'),
+    userId: id
+      .optional()
+      .describe(
+        'Without `orgId`: from an admin, in the own organisation alone; from an owner, this user id in every organisation',
+      ),
     orgId: id.optional(),
   })
   .refine(({ userId, orgId }) => userId !== undefined || orgId !== undefined, 'must name userId or orgId')

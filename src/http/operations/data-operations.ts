@@ -18,7 +18,7 @@ export const DATA_OPERATIONS: readonly Operation[] = [
     role: 'admin',
     summary: 'Erase what is kept of a user or an organisation',
     description:
-      'For good: conversations with their turns and traces, comparisons of shadows and the answers kept with them, numbers of executions. Running turns are stopped first. An admin erases within its own organisation, an owner everywhere. What running shadows and other replicas are about to keep may stay: call it again after a minute; a call that finds nothing answers zeros.',
+      'For good: conversations with their turns and traces, comparisons of shadows and the answers kept with them, numbers of executions. Running turns are stopped first. An admin erases within its own organisation alone. An owner who names a user and no organisation erases that user id in every organisation, where it may belong to different people: add `orgId` for one of them. What running shadows and other replicas are about to keep may stay: call it again after a minute; a call that finds nothing answers zeros.',
     headers: ['Accept-Language'],
     body: {
       schema: eraseRequestSchema,
@@ -48,7 +48,7 @@ export const DATA_OPERATIONS: readonly Operation[] = [
     role: 'admin',
     summary: 'Export what is kept of a user',
     description:
-      'All conversations with the traces of their turns, as one document that is sent while it is read. An admin exports users of its own organisation, an owner of every one. If the database fails on the way the connection is cut: an answer that is no whole JSON is not complete.',
+      'All conversations with the traces of their turns, as one document that is sent while it is read. An admin exports users of its own organisation alone. An owner who names no organisation gets the conversations of that user id in every one: add `orgId` for one of them. If the database fails on the way the connection is cut: an answer that is no whole JSON is not complete.',
     query: exportQuerySchema,
     parameters: {
       userId: { description: 'Id of the user.', example: EXAMPLE_USER },
