@@ -98,7 +98,7 @@ const emptyAnswer = (key: string): AnswerEntry => ({
   status: 'waiting',
 })
 
-/** The newest answer changed; nothing else is made anew. */
+/** The newest answer changed; all else stays the same object. */
 function withAnswer(before: Conversation, change: (answer: AnswerEntry) => AnswerEntry): Conversation {
   const last = before.entries.at(-1)
   if (last?.role !== 'assistant') return before

@@ -1,6 +1,6 @@
 import { type ServerEvent, SseParser } from './sse-parser.js'
 
-/** Nothing came for too long: the connection is dead, whoever still holds it open. */
+/** Nothing came for too long: the connection is dead, even if a proxy still holds it open. */
 export class StreamSilent extends Error {
   override readonly name = 'StreamSilent'
 
@@ -18,7 +18,7 @@ export interface ReadOptions {
 
 /**
  * The events of a body, until it ends. Reads on only when the next event is asked for: a slow consumer slows the stream down.
- * Whoever stops asking (`break`, `return`) closes the connection. Rejects when it breaks.
+ * A caller who stops asking (`break`, `return`) closes the connection. Rejects when it breaks.
  * @throws StreamSilent
  */
 export async function* readEvents(

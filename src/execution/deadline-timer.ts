@@ -46,7 +46,7 @@ export class DeadlineTimer {
 
   readonly #onTimer = (): void => {
     this.#timer = undefined
-    // Whoever holds arms it again.
+    // The consumer that holds arms it again.
     if (this.time.isHeld) return
     if (this.time.ms < this.dueAt()) this.arm()
     // What came while this process stood still waits in the socket: it is read before any deadline strikes.

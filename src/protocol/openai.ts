@@ -82,7 +82,7 @@ const head = {
   id: z.string(),
   /** seconds since the epoch */
   created: z.number().int(),
-  /** as the request named it, whoever answered */
+  /** as the request named it, no matter which backend answered */
   model: z.string(),
 }
 

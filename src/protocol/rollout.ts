@@ -198,6 +198,6 @@ export const isRolloutChange = <T extends object>(
   notice: T | RolloutChangeRecord,
 ): notice is RolloutChangeRecord => 'toPercent' in notice
 
-/** The same for the same change, whoever tells of it and whenever. */
+/** The same for the same change, no matter which replica tells of it, and when. */
 export const rolloutChangeId = ({ replica, revision, at, kind }: RolloutChangeRecord): string =>
   [replica, 'rollout', revision, at, kind].join('/')

@@ -158,7 +158,7 @@ export interface SessionStore {
    */
   delete(sessionId: string, owner: SessionOwner): Promise<boolean>
   /**
-   * Whoever's sessions, in an order of the store's own, a bounded number looked at in each call. One that begins meanwhile may be
+   * Sessions of all owners in the scope, in an order of the store's own, a bounded number looked at in each call. One that begins meanwhile may be
    * missing.
    * @param after `next` of the page before
    */

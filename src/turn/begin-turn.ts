@@ -45,7 +45,7 @@ export async function beginTurn(
   deps: { readonly sessions: SessionStore; readonly clock: Clock; readonly releasingMs: number },
 ): Promise<BegunTurn> {
   if (request.kind === 'start') {
-    // Where it is not kept yet, nothing is missing for all that: a new session has no history.
+    // It need not be kept yet: a new session has no history to read.
     await deps.sessions.create(turn, request.agentId)
     return { kind: 'begun', agentId: request.agentId, history: [] }
   }

@@ -56,7 +56,7 @@ export function relay(
       },
       end(result) {
         try {
-          // Also after a stop, which left the reader waiting. A reader that is gone is written to in vain.
+          // Also after a stop, which left the reader waiting. Writing to a reader that is gone does nothing.
           if (result.kind !== 'answered' && result.closing !== undefined) reader.write(result.closing)
           end(result)
         } catch (thrown) {

@@ -95,7 +95,7 @@ async function answerTurn(
   }
 }
 
-/** From the open reader to its end and the session's release; its reservation goes however it ends. */
+/** From the open reader to its end and the session's release; its reservation is released in every case. */
 async function streamTurn(
   decided: DecidedTurn,
   facts: () => TurnFacts,

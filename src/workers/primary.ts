@@ -52,7 +52,7 @@ interface Asked {
 }
 
 /**
- * Keeps so many workers behind one port: starts again one that ended, by and by more slowly, and ends all of them together.
+ * Keeps so many workers behind one port: starts one that ended again, each time after a longer wait, and ends all of them together.
  * It handles no request itself. Where none ever listened, the first that ends ends the service with its exit code.
  */
 export function createPrimary(options: PrimaryOptions): Primary {

@@ -1,5 +1,5 @@
 /**
- * Does what is asked for in one go of the event loop as one piece, of at most `most` items: for work whose cost is mostly one a
+ * Does what is asked for in one round of the event loop as one piece, of at most `most` items: for work whose cost is mostly one a
  * piece, such as the commit of a transaction. Where a piece fails, all who asked for a part of it are rejected.
  * @param run gives the results in the order of the items; undefined where it gave none
  */
@@ -10,7 +10,7 @@ export function gathered<Item, Result>(
   let open: { readonly items: Item[]; readonly results: Promise<readonly Result[]> } | undefined
 
   async function runAll(items: readonly Item[]): Promise<readonly Result[]> {
-    // Whoever asks in the same go comes along.
+    // Callers in the same round of the event loop join this piece.
     await undefined
     if (open?.items === items) open = undefined
     return await run(items)

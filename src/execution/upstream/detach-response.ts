@@ -6,7 +6,7 @@ const NODES_OWN = 'finish'
 
 /**
  * Takes the native response off got: its request object, options, timers and listeners cost 10 KiB, and nothing of them is needed
- * to read a body to its end. Whoever takes the response listens to its `error` and `close`, and destroys it by its request.
+ * to read a body to its end. The caller listens to its `error` and `close`, and destroys it by its request.
  * @param ownEndListeners of Node, as `onOwnEndListeners` told them
  */
 export function detachResponse(

@@ -182,7 +182,7 @@ class Attempt {
     onOwnEndListeners(request, (listeners) => (this.#ownEndListeners = listeners))
 
   readonly #onSocket = (socket: Socket): void => {
-    // The agent's is for connections nobody uses; in use it would be set anew with each read. It comes back with the next idleness.
+    // The agent's is for connections nobody uses; in use it would be set again with each read. It comes back with the next idleness.
     socket.setTimeout(0)
     if (!socket.connecting) this.#onConnected()
     else {

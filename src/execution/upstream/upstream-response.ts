@@ -162,7 +162,7 @@ export class UpstreamResponse implements ByteSource {
     this.#deliver()
   }
 
-  /** What has come, and the end behind it; whoever holds takes neither. */
+  /** What has come, and the end behind it; a sink that holds takes neither. */
   readonly #deliver = (): void => {
     if (this.#isPaused) return
     const chunk = this.#take()

@@ -44,7 +44,7 @@ export function openChunkReader(ctx: Context, options: ChunkReaderOptions): Turn
       heartbeat: 'comment',
       slowReaderMs,
       onReaderLost: options.onReaderLost,
-      // Whoever lost its reader is given up in a moment.
+      // A turn that lost its reader is given up in a moment.
       onRelief: () => {
         if (opened.open) onRelief()
       },

@@ -80,7 +80,7 @@ export const ROLLOUT_OPERATIONS: readonly Operation[] = [
     path: `${API}/runtime/rollout/resume`,
     tag: 'rollout',
     role: 'operator',
-    summary: 'Go on with a paused rollout; its stage begins anew',
+    summary: 'Go on with a paused rollout; its stage starts from the beginning',
     headers: ['Accept-Language'],
     body: COMMAND_BODY,
     answers: [view('The rollout afterwards.')],

@@ -129,7 +129,7 @@ export function createOperatorEvents(deps: Source, edits: FlagEditFeed): Operato
       readers.add(reader)
       stopListening ??= listen()
       sendOwn()
-      // Whoever lost the right to look must come back with a new token.
+      // A reader who may no longer look must come back with a new token.
       const expiry = clock.schedule(identity.expiresAt - clock.wall(), () => reader.end())
       await reader.finished
       expiry.cancel()

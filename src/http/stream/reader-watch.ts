@@ -25,7 +25,7 @@ export function createReaderWatch(
   let stuckMs = 0
   let lastLook = clock.monotonic()
 
-  // Fires when the socket moved nothing for lookMs; when it did move in between, the timer silently starts afresh and
+  // Fires when the socket moved nothing for lookMs; when it did move in between, the timer silently starts again and
   // fires later, which the time since the last look shows.
   const look = (): void => {
     const now = clock.monotonic()
