@@ -11,7 +11,11 @@ import type { FallbackPolicy } from '../protocol/fallback.js'
 import { covers, type ScopeSubject } from '../protocol/fallback-scope.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import type { FlagStore, Stored } from '../store/flag-store.js'
-import { overrideOfMetadata } from '../store/override/override-document.js'
+import {
+  overrideOfMetadata,
+  type ParsedOverride,
+  parseOverride,
+} from '../store/override/override-document.js'
 import { createOverrideEvaluator } from '../store/override/override-evaluator.js'
 import { renderOverride } from '../store/override/override-rendering.js'
 import type { Evidence, FallbackGuardrails } from './evidence/evidence.js'
@@ -40,7 +44,7 @@ import {
   wouldHaveTripped,
   wouldTripNoMore,
 } from './loop/fallback-log.js'
-import { renderLease } from './loop/lease-file.js'
+import { releaseLease, writeLease } from './loop/lease-file.js'
 import { overrideSource } from './loop/override-source.js'
 import { RuntimeLoss } from './loop/runtime-loss.js'
 import { ScopeIdleTime } from './loop/scope-idle-time.js'
@@ -174,7 +178,7 @@ class FallbackLoop implements RunningFallback {
   /** the state's first instant: a replay begins there */
   readonly #createdAt: number
   readonly #owner: string
-  readonly #reader: FlagStoreReader
+  readonly #reader: FlagStoreReader<ParsedOverride>
   readonly #probe: HealthProbe
   readonly #standby: StandbyWatch | undefined
   readonly #loop: ReturnType<typeof createLoop>
@@ -191,7 +195,7 @@ class FallbackLoop implements RunningFallback {
     this.#lastCandidateAt = this.#createdAt
     this.#executions = new RuntimeExecutions({ clock, judged: deps.judged, keptUsual: deps.keptUsual })
     this.#evaluator = createOverrideEvaluator(this.#state.known)
-    this.#reader = new FlagStoreReader(deps.store, clock)
+    this.#reader = new FlagStoreReader(deps.store, clock, parseOverride)
     this.#loss = new RuntimeLoss(deps.logger, clock)
     this.#probe = deps.probe({
       onResult: () => this.#onProbe(),
@@ -220,7 +224,7 @@ class FallbackLoop implements RunningFallback {
     this.#forgetFlags?.()
     await Promise.all([this.#loop.stop(), this.#probe.stop(), this.#standby?.stop()])
     this.#executions.keep('now')
-    await this.#releaseLease()
+    await releaseLease(this.deps, this.#state)
     await this.deps.store.close()
   }
 
@@ -365,7 +369,7 @@ class FallbackLoop implements RunningFallback {
     let seen = await this.#reader.read()
     for (let attempt = 1; ; attempt += 1) {
       // What was read last is what a late read leaves to be written upon, other flags and all.
-      if (seen.override.kind !== 'failed') this.#text = seen.text
+      if (seen.flag.kind !== 'failed') this.#text = seen.text
       const { guardrails, policy } = said
       const jitter = this.deps.random()
       const effects = this.#advance({
@@ -374,7 +378,7 @@ class FallbackLoop implements RunningFallback {
         evidence,
         guardrails,
         policy,
-        store: seen.override,
+        store: seen.flag,
         lease: seen.lease,
         provider,
         jitter,
@@ -494,22 +498,9 @@ class FallbackLoop implements RunningFallback {
   }
 
   async #writeLease({ lease }: Effect & { kind: 'write_lease' }): Promise<void> {
-    const { clock, store } = this.deps
-    const result = await store.writeLease(renderLease(lease, clock.wall()), lease.expected)
-    if (result.kind !== 'written') return
-    this.#advance({
-      kind: 'lease_written',
-      ...this.#instant(),
-      hash: result.hash,
-      owner: lease.owner,
-    })
-  }
-
-  async #releaseLease(): Promise<void> {
-    const { lease } = this.#state
-    if (lease.owner !== this.#owner || lease.seen === null) return
-    const write = { owner: null, counter: lease.counter + 1, expected: lease.seen }
-    await this.deps.store.writeLease(renderLease(write, this.deps.clock.wall()), lease.seen)
+    const hash = await writeLease(this.deps, lease)
+    if (hash === undefined) return
+    this.#advance({ kind: 'lease_written', ...this.#instant(), hash, owner: lease.owner })
   }
 
   #evidence(guardrails: LoopGuardrails): Evidence {

@@ -9,15 +9,20 @@ import type { FallbackGuardrails } from '../fallback/evidence/evidence.js'
 import { breachingRow, recoveryReach } from '../fallback/evidence/verdict.js'
 import type { FallbackSnapshot } from '../fallback/fallback.js'
 import { abandonedAsTimeout } from '../fallback/loop/abandoned-as-timeout.js'
-import { renderLease } from '../fallback/loop/lease-file.js'
+import { releaseLease, writeLease } from '../fallback/loop/lease-file.js'
+import { FlagStoreReader } from '../fallback/loop/store-reader.js'
 import { leaseMs } from '../fallback/machine/lease.js'
 import type { JudgedWindow } from '../metrics/windows/windows.js'
 import type { RolloutChangeRecord, StageEvidence } from '../protocol/rollout.js'
 import type { FlagStore, Stored } from '../store/flag-store.js'
-import { createRolloutEvaluator, renderRollout } from '../store/rollout/rollout-document.js'
+import {
+  createRolloutEvaluator,
+  type ParsedRollout,
+  parseRollout,
+  renderRollout,
+} from '../store/rollout/rollout-document.js'
 import { rolloutAdopted, rolloutChanged, rolloutRoundFailed } from './loop/rollout-log.js'
 import { rolloutSnapshotOf } from './loop/snapshot.js'
-import { RolloutReader } from './loop/store-reader.js'
 import { next } from './machine/machine.js'
 import {
   type Hold,
@@ -102,18 +107,16 @@ class RolloutLoop implements RunningRollout {
   #opsMode: OpsMode = 'unknown'
   #text: string | undefined
   #loopFault: string | undefined
-  readonly #owner: string
-  readonly #reader: RolloutReader
+  readonly #reader: FlagStoreReader<ParsedRollout>
   readonly #loop: ReturnType<typeof createLoop>
   readonly #listeners = new Set<(event: RolloutEvent) => void>()
   #forgetFlags: (() => void) | undefined
 
   constructor(private readonly deps: RolloutDeps) {
     const { clock, replica, nonce, fallback } = deps
-    this.#owner = `${replica}#${nonce}`
-    this.#state = initialRolloutState({ replica, owner: this.#owner }, clock.monotonic())
+    this.#state = initialRolloutState({ replica, owner: `${replica}#${nonce}` }, clock.monotonic())
     this.#evaluator = createRolloutEvaluator(this.#state.force)
-    this.#reader = new RolloutReader(deps.store, clock)
+    this.#reader = new FlagStoreReader(deps.store, clock, parseRollout)
     this.#loop = createLoop({
       clock,
       intervalMs: () => fallback.guardrails.tickMs,
@@ -131,11 +134,7 @@ class RolloutLoop implements RunningRollout {
   async stop(): Promise<void> {
     this.#forgetFlags?.()
     await this.#loop.stop()
-    const { lease } = this.#state
-    if (lease.owner === this.#owner && lease.seen !== null) {
-      const write = { owner: null, counter: lease.counter + 1, expected: lease.seen }
-      await this.deps.store.writeLease(renderLease(write, this.deps.clock.wall()), lease.seen)
-    }
+    await releaseLease(this.deps, this.#state)
     await this.deps.store.close()
   }
 
@@ -182,13 +181,13 @@ class RolloutLoop implements RunningRollout {
     this.#opsMode = modeForAll
     let seen = await this.#reader.read()
     for (let attempt = 1; ; attempt += 1) {
-      if (seen.rollout.kind !== 'failed') this.#text = seen.text
+      if (seen.flag.kind !== 'failed') this.#text = seen.text
       const { guardrails } = this.deps.fallback
       const { probe } = this.deps.fallback.snapshot()
       const effects = this.#advance({
         kind: 'tick',
         ...this.#instant(),
-        store: seen.rollout,
+        store: seen.flag,
         lease: seen.lease,
         provided,
         verdict: this.#verdict(),
@@ -316,10 +315,9 @@ class RolloutLoop implements RunningRollout {
   }
 
   async #writeLease({ lease }: RolloutEffect & { kind: 'write_lease' }): Promise<void> {
-    const { clock, store } = this.deps
-    const result = await store.writeLease(renderLease(lease, clock.wall()), lease.expected)
-    if (result.kind !== 'written') return
-    this.#advance({ kind: 'lease_written', ...this.#instant(), hash: result.hash, owner: lease.owner })
+    const hash = await writeLease(this.deps, lease)
+    if (hash === undefined) return
+    this.#advance({ kind: 'lease_written', ...this.#instant(), hash, owner: lease.owner })
   }
 
   #onError(thrown: unknown): void {

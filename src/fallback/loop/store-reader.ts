@@ -2,17 +2,22 @@ import { bounded } from '../../core/bounded.js'
 import type { Clock } from '../../core/clock.js'
 import { scheduleDeadline } from '../../core/deadline.js'
 import { errorText } from '../../core/errors.js'
-import type { FlagStore, Stored } from '../../store/flag-store.js'
-import { type ParsedOverride, parseOverride } from '../../store/override/override-document.js'
-import type { LeaseSeen, StoreSeen } from '../machine/state.js'
+import type { ContentHash, FlagStore, FlagStoreFault, Stored } from '../../store/flag-store.js'
+import type { LeaseSeen } from '../machine/state.js'
 import { parseLease } from './lease-file.js'
 
-/** Both files as the machine takes them, with the override's text for the next rendering. */
-export interface StoreView {
-  readonly override: StoreSeen
+/** Both files as a machine takes them, with the flag's text for the next rendering. */
+export interface StoreView<Parsed> {
+  readonly flag: FlagSeen<Parsed>
   readonly lease: LeaseSeen
   readonly text?: string
 }
+
+/** `isLate`: this read took too long, and none before it is still under way. */
+type FlagSeen<Parsed> =
+  | (Parsed & { readonly hash: ContentHash })
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'failed'; readonly fault: FlagStoreFault; readonly isLate?: true }
 
 /** ms: a breach must not wait for a file system that hangs */
 const READ_MS = 250
@@ -21,36 +26,35 @@ const FAULT = {
   code: 'timeout',
   message: `the override file was not read within ${READ_MS} ms; is its file system hanging?`,
 } as const
-const LATE: StoreView = {
-  override: { kind: 'failed', fault: FAULT, isLate: true },
-  lease: { kind: 'failed' },
-}
+const LATE = { flag: { kind: 'failed', fault: FAULT, isLate: true }, lease: { kind: 'failed' } } as const
 /** The read before is still under way: a write would hang as well, and the loop with it. */
-const HANGING: StoreView = { override: { kind: 'failed', fault: FAULT }, lease: { kind: 'failed' } }
+const HANGING = { flag: { kind: 'failed', fault: FAULT }, lease: { kind: 'failed' } } as const
 
-const broken = (thrown: unknown): StoreView => ({
-  override: {
-    kind: 'failed',
-    fault: {
-      code: 'internal',
-      message: `the override file was not read, by a fault of this service: ${errorText(thrown)}`,
+const broken = (thrown: unknown) =>
+  ({
+    flag: {
+      kind: 'failed',
+      fault: {
+        code: 'internal',
+        message: `the override file was not read, by a fault of this service: ${errorText(thrown)}`,
+      },
     },
-  },
-  lease: { kind: 'failed' },
-})
+    lease: { kind: 'failed' },
+  }) as const
 
-/** Reads the store, one read at a time and each bounded. An override is parsed once for each content. */
-export class FlagStoreReader {
-  #parsed: { readonly hash: string; readonly value: ParsedOverride } | undefined
-  #reading: Promise<StoreView> | undefined
+/** Reads the store, one read at a time and each bounded. Its flag is parsed once for each content. */
+export class FlagStoreReader<Parsed extends object> {
+  #parsed: (Parsed & { readonly hash: ContentHash }) | undefined
+  #reading: Promise<StoreView<Parsed>> | undefined
 
   constructor(
     private readonly store: FlagStore,
     private readonly clock: Clock,
+    private readonly parse: (text: string) => Parsed,
   ) {}
 
   /** Never rejects. What comes too late is a read of another round. */
-  read(): Promise<StoreView> {
+  read(): Promise<StoreView<Parsed>> {
     const isHanging = this.#reading !== undefined
     // In a promise of its own: what the store or the parser throws is one failed read, not the end of the process.
     this.#reading ??= (async () => this.#readBoth())()
@@ -62,48 +66,30 @@ export class FlagStoreReader {
   }
 
   /** What a write that lost its race found there, read under the lock; the lease stays as it was seen. */
-  found(stored: Stored): StoreView {
+  found(stored: Stored): StoreView<Parsed> {
     return {
-      override: this.#seen(stored),
+      flag: this.#seen(stored),
       lease: { kind: 'failed' },
       ...(stored.kind === 'text' ? { text: stored.text } : {}),
     }
   }
 
-  #inTime(reading: Promise<StoreView>): Promise<StoreView> {
+  #inTime(reading: Promise<StoreView<Parsed>>): Promise<StoreView<Parsed>> {
     const inTime = bounded(reading, READ_MS, this.clock, scheduleDeadline)
     return inTime.then((view) => (view === 'late' ? LATE : view))
   }
 
-  async #readBoth(): Promise<StoreView> {
+  async #readBoth(): Promise<StoreView<Parsed>> {
     // One after the other: on a file system that hangs they hold one of Node's few threads, not two.
     const stored = await this.store.read()
     const lease = await this.store.readLease()
-    return {
-      override: this.#seen(stored),
-      lease: parseLease(lease),
-      ...(stored.kind === 'text' ? { text: stored.text } : {}),
-    }
+    return { ...this.found(stored), lease: parseLease(lease) }
   }
 
-  #seen(stored: Stored): StoreSeen {
+  #seen(stored: Stored): FlagSeen<Parsed> {
     if (stored.kind !== 'text') return stored
     const { hash, text } = stored
-    if (this.#parsed?.hash !== hash) this.#parsed = { hash, value: parseOverride(text) }
-    const { value } = this.#parsed
-    switch (value.kind) {
-      case 'override':
-        return { kind: 'override', hash, override: value.override }
-      case 'hand_edit':
-        return {
-          kind: 'hand_edit',
-          hash,
-          edit: value.edit,
-          ...(value.revision === undefined ? {} : { revision: value.revision }),
-          ...(value.override === undefined ? {} : { override: value.override }),
-        }
-      case 'unparsable':
-        return { kind: 'unparsable', hash, detail: value.detail }
-    }
+    if (this.#parsed?.hash !== hash) this.#parsed = { ...this.parse(text), hash }
+    return this.#parsed
   }
 }

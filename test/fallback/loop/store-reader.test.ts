@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { systemClock } from '../../../src/core/clock.js'
 import { FlagStoreReader } from '../../../src/fallback/loop/store-reader.js'
 import { createMemoryFiles, createMemoryFlagStore } from '../../../src/store/file/memory-flag-store.js'
+import { parseOverride } from '../../../src/store/override/override-document.js'
 
 describe('the reader of the store', () => {
   for (const [how, broken] of [
@@ -16,13 +17,13 @@ describe('the reader of the store', () => {
     it(`answers a failed read where the store ${how}, and reads again`, async () => {
       const store = createMemoryFlagStore(createMemoryFiles())
       const read = store.read.bind(store)
-      const reader = new FlagStoreReader(store, systemClock)
+      const reader = new FlagStoreReader(store, systemClock, parseOverride)
       store.read = broken
-      const { override } = await reader.read()
-      expect(override).to.deep.include({ kind: 'failed' })
-      expect(override.kind === 'failed' && override.fault.message).to.contain('store broke')
+      const { flag } = await reader.read()
+      expect(flag).to.deep.include({ kind: 'failed' })
+      expect(flag.kind === 'failed' && flag.fault.message).to.contain('store broke')
       store.read = read
-      expect((await reader.read()).override.kind).not.to.equal('failed')
+      expect((await reader.read()).flag.kind).not.to.equal('failed')
     })
 
   it('has one read under way where the file system hangs, however often it is asked', async () => {
@@ -34,8 +35,8 @@ describe('the reader of the store', () => {
     }
     store.read = hang
     store.readLease = hang
-    const reader = new FlagStoreReader(store, systemClock)
-    for (let asked = 0; asked < 3; asked += 1) expect((await reader.read()).override.kind).to.equal('failed')
+    const reader = new FlagStoreReader(store, systemClock, parseOverride)
+    for (let asked = 0; asked < 3; asked += 1) expect((await reader.read()).flag.kind).to.equal('failed')
     expect(underWay).to.equal(1)
   })
 })
