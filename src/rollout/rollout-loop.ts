@@ -6,7 +6,7 @@ import type { Logger } from '../core/logger.js'
 import { createLoop } from '../core/loop.js'
 import type { Outcome } from '../execution/outcome.js'
 import type { FallbackGuardrails } from '../fallback/evidence/evidence.js'
-import { breachingRow, recoveryReach } from '../fallback/evidence/verdict.js'
+import { runtimeWindows } from '../fallback/evidence/runtime-executions.js'
 import type { FallbackSnapshot } from '../fallback/fallback.js'
 import { abandonedAsTimeout } from '../fallback/loop/abandoned-as-timeout.js'
 import { releaseLease, writeLease } from '../fallback/loop/lease-file.js'
@@ -219,28 +219,8 @@ class RolloutLoop implements RunningRollout {
   #verdict(): StageVerdict {
     const { judged, fallback } = this.deps
     const { guardrails } = fallback
-    const windowMs = guardrails.windowSeconds * 1000
-    const fastMs = guardrails.fastWindowSeconds * 1000
-    const recent = [fastMs, recoveryReach(guardrails), STAGE_MS] as const
-    const fast = [fastMs, 2 * guardrails.minSamples, windowMs] as const
-    return judgeStage(
-      {
-        slow: judged.tally(STAGE_MS),
-        fast: judged.newest(...fast),
-        recent: judged.newest(...recent),
-        streak: judged.streak(breachingRow(guardrails, undefined)),
-        ...(guardrails.firstContentP95Ms === null
-          ? {}
-          : {
-              firstContent: {
-                slow: judged.firstContent(STAGE_MS, 0, STAGE_MS),
-                fast: judged.firstContent(...fast),
-                recent: judged.firstContent(...recent),
-              },
-            }),
-      },
-      guardrails,
-    )
+    const reach = { slowMs: STAGE_MS, recentMs: STAGE_MS }
+    return judgeStage(runtimeWindows(judged, guardrails, reach), guardrails)
   }
 
   #evidence(): StageEvidence {

@@ -1,10 +1,5 @@
 import type { Outcome } from '../execution/outcome.js'
-import type {
-  RolloutChangeKind,
-  RolloutChangeRecord,
-  RolloutWait,
-  StageEvidence,
-} from '../protocol/rollout.js'
+import type { RolloutChangeRecord, RolloutWait, StageEvidence } from '../protocol/rollout.js'
 import type { Rollout, RolloutPlan } from '../store/rollout/rollout.js'
 import type { StageVerdict } from './stage-verdict.js'
 
@@ -68,8 +63,6 @@ export interface CountingRollout {
 export type RolloutEvent =
   | { readonly kind: 'change'; readonly change: RolloutChangeRecord }
   | { readonly kind: 'tick'; readonly changed: boolean }
-
-export type { RolloutChangeKind }
 
 /** What turns and the request edge ask of the rollout. Nothing here throws; `command` answers within its bound. */
 export interface GuardedRollout {

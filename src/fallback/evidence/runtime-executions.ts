@@ -7,7 +7,7 @@ import type { FallbackGuardrails, RuntimeWindows } from './evidence.js'
 import { LONGEST_MS } from './evidence-by-scope.js'
 import type { KeptUsual } from './kept-usual.js'
 import { judgedExecution, RateChange } from './rate-change.js'
-import { UsualFailures } from './usual-failures.js'
+import { type Usual, UsualFailures } from './usual-failures.js'
 import { breachingRow, recoveryReach, unsettled } from './verdict.js'
 
 export interface RuntimeExecutionsDeps {
@@ -74,33 +74,40 @@ export class RuntimeExecutions {
   }
 
   windows(guardrails: FallbackGuardrails, { isInUse }: Pick<Use, 'isInUse'>): RuntimeWindows {
-    const { runtime } = this.deps.judged
-    const windowMs = guardrails.windowSeconds * 1000
-    const fastMs = guardrails.fastWindowSeconds * 1000
     const { known: usual } = this.#usual
     const changed = isInUse ? this.#change.found : undefined
+    const slowMs = guardrails.windowSeconds * 1000
     return {
-      slow: runtime.tally(windowMs),
-      fast: runtime.newest(fastMs, 2 * guardrails.minSamples, windowMs),
-      recent: runtime.newest(fastMs, recoveryReach(guardrails), LONGEST_MS),
-      streak: runtime.streak(breachingRow(guardrails, usual)),
+      ...runtimeWindows(this.deps.judged.runtime, guardrails, { slowMs, recentMs: LONGEST_MS }, usual),
       ...(usual.total === 0 ? {} : { usual }),
       ...(changed === undefined ? {} : { changed }),
-      ...this.#firstContent(guardrails),
     }
   }
+}
 
-  #firstContent(guardrails: FallbackGuardrails): Pick<RuntimeWindows, 'firstContent'> {
-    if (guardrails.firstContentP95Ms === null) return {}
-    const { runtime } = this.deps.judged
-    const windowMs = guardrails.windowSeconds * 1000
-    const fastMs = guardrails.fastWindowSeconds * 1000
-    return {
-      firstContent: {
-        slow: runtime.firstContent(windowMs, 0, windowMs),
-        fast: runtime.firstContent(fastMs, 2 * guardrails.minSamples, windowMs),
-        recent: runtime.firstContent(fastMs, recoveryReach(guardrails), LONGEST_MS),
-      },
-    }
+/** The windows of the guardrails; `slowMs` and `recentMs` are how far back the slow one and that of a recovery reach. */
+export function runtimeWindows(
+  runtime: JudgedWindow,
+  guardrails: FallbackGuardrails,
+  { slowMs, recentMs }: { readonly slowMs: number; readonly recentMs: number },
+  usual?: Usual,
+): RuntimeWindows {
+  const fastMs = guardrails.fastWindowSeconds * 1000
+  const fast = [fastMs, 2 * guardrails.minSamples, guardrails.windowSeconds * 1000] as const
+  const recent = [fastMs, recoveryReach(guardrails), recentMs] as const
+  return {
+    slow: runtime.tally(slowMs),
+    fast: runtime.newest(...fast),
+    recent: runtime.newest(...recent),
+    streak: runtime.streak(breachingRow(guardrails, usual)),
+    ...(guardrails.firstContentP95Ms === null
+      ? {}
+      : {
+          firstContent: {
+            slow: runtime.firstContent(slowMs, 0, slowMs),
+            fast: runtime.firstContent(...fast),
+            recent: runtime.firstContent(...recent),
+          },
+        }),
   }
 }
