@@ -14,6 +14,7 @@ import {
   scopeName,
   scopeNote,
 } from '../../protocol/fallback-scope.js'
+import { instant } from '../../protocol/instant.js'
 import {
   type AutoLayer,
   type ManualLayer,
@@ -65,7 +66,7 @@ function reasonOf({ auto, manual }: Override): string | undefined {
   return manual.scope === 'none' || manual.reason === '' ? undefined : manual.reason
 }
 
-const instantSchema = z
+export const instantSchema = z
   .string()
   .transform((text) => Date.parse(text))
   .refine(Number.isFinite)
@@ -171,12 +172,8 @@ export function overrideOfMetadata(metadata: FlatMetadata): Override | undefined
   return revision === undefined ? undefined : { ...NEUTRAL, revision }
 }
 
-/** a `Date` holds no more, ms around the epoch */
-const LAST_INSTANT = 8.64e15
-
-function isoTime(instant: number | undefined): string | undefined {
-  if (instant === undefined || Number.isNaN(instant)) return undefined
-  return new Date(Math.min(LAST_INSTANT, Math.max(-LAST_INSTANT, instant))).toISOString()
+function isoTime(ms: number | undefined): string | undefined {
+  return ms === undefined || Number.isNaN(ms) ? undefined : instant(ms)
 }
 
 /** JSON has no other numbers. */
@@ -184,7 +181,8 @@ function finite(value: number | undefined): number | undefined {
   return value === undefined || Number.isFinite(value) ? value : 0
 }
 
-function present(
+/** Without the parts that are absent. */
+export function present(
   values: Readonly<Record<string, string | number | boolean | undefined>>,
 ): Record<string, string | number | boolean> {
   return Object.fromEntries(

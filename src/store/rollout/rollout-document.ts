@@ -3,11 +3,12 @@ import { canonicalJson, flagChecksum, sameRule } from '../override/checksum.js'
 import { type FlagShape, readFlagShape } from '../override/flag-shape.js'
 import { booleanFlag, type EvaluatedSubject, flagdRefusal } from '../override/flagd-check.js'
 import { isObject, type Json, type JsonObject } from '../override/override-flag.js'
+import { readRevision } from '../override/override-metadata.js'
 import { withFlag } from '../override/override-rendering.js'
 import { parseStrictJson } from '../override/strict-json.js'
 import { NO_ROLLOUT, planOf, type Rollout, type RolloutEdit } from './rollout.js'
 import { percentIn, rolloutRule } from './rollout-flag.js'
-import { readRolloutMetadata, readRolloutRevision, rolloutMetadata } from './rollout-metadata.js'
+import { readRolloutMetadata, rolloutMetadata } from './rollout-metadata.js'
 
 const DESCRIPTION =
   'The guarded rollout, written by the service alone. on: the runtime answers, where chat-execution-mode says the direct LLM by default.'
@@ -45,7 +46,7 @@ function readShape(shape: FlagShape): ParsedRollout {
       : undefined
   if (consistent !== undefined && (stored === checksum || isTemplate(consistent, stored)))
     return { kind: 'rollout', rollout: consistent }
-  const revision = readRolloutRevision(shape.metadata)
+  const revision = readRevision(shape.metadata)
   return {
     kind: 'hand_edit',
     edit:

@@ -3,6 +3,7 @@ import { actorSchema, tripCauseSchema } from '../../protocol/fallback.js'
 import { joinScopeIds, splitScopeIds } from '../../protocol/fallback-scope.js'
 import { instant } from '../../protocol/instant.js'
 import { rolloutEndSchema, rolloutStagesSchema, rolloutStateSchema } from '../../protocol/rollout.js'
+import { type FlatMetadata, instantSchema, present } from '../override/override-metadata.js'
 import {
   type Breach,
   percentOf,
@@ -12,10 +13,8 @@ import {
   type RolloutProgress,
 } from './rollout.js'
 
-type Flat = Record<string, string | number | boolean>
-
 /** The flag's metadata, flat, without `description` and `checksum`; absent parts are left out. */
-export function rolloutMetadata(rollout: Rollout): Flat {
+export function rolloutMetadata(rollout: Rollout): FlatMetadata {
   const { progress, evidenceSince, revision, replica, actor, updatedAt } = rollout
   const plan = planOf(progress)
   const failed = 'failed' in progress ? progress.failed : undefined
@@ -42,10 +41,6 @@ export function rolloutMetadata(rollout: Rollout): Flat {
   })
 }
 
-const instantSchema = z
-  .string()
-  .transform((text) => Date.parse(text))
-  .refine(Number.isFinite)
 const idsSchema = z.string().transform(splitScopeIds)
 
 const metadataSchema = z.object({
@@ -129,16 +124,4 @@ function planIn({ stages, everyMinutes, orgIds, agentIds }: Metadata): RolloutPl
 function breachIn({ cause, value, threshold }: Metadata): Breach | undefined {
   if (cause === undefined || value === undefined || threshold === undefined) return undefined
   return { cause, value, threshold }
-}
-
-/** `undefined` if there is no whole number from 0 on. */
-export function readRolloutRevision(metadata: unknown): number | undefined {
-  const parsed = metadataSchema.pick({ revision: true }).safeParse(metadata)
-  return parsed.success ? parsed.data.revision : undefined
-}
-
-function present(values: Readonly<Record<string, string | number | boolean | undefined>>): Flat {
-  return Object.fromEntries(
-    Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
-  )
 }
