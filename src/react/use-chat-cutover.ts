@@ -7,7 +7,7 @@ export interface ChatCutoverOptions {
   /** The same from render to render (made outside of the component, or by `useMemo`): another one begins a new conversation. */
   readonly client: ChatClient
   readonly agentId: string
-  /** A conversation to go on with: its history is read. Another one, or none, begins anew. */
+  /** A conversation to go on with: its history is read. Another id, or none, starts a new conversation. */
   readonly sessionId?: string | undefined
   /** Told where that history cannot be read. */
   readonly onLoadFailed?: ((error: ChatError) => void) | undefined
@@ -27,6 +27,8 @@ export function useChatCutover(options: ChatCutoverOptions): ChatCutover {
   const { client, agentId, sessionId, onLoadFailed } = options
   const [conversation, dispatch] = useReducer(reduceConversation, EMPTY_CONVERSATION)
   const running = useRef<ChatTurn | undefined>(undefined)
+  /** ends the reading of the history */
+  const loading = useRef<AbortController | undefined>(undefined)
   const session = useRef(sessionId)
   const isOpen = useRef(false)
   const sent = useRef(0)
@@ -36,6 +38,7 @@ export function useChatCutover(options: ChatCutoverOptions): ChatCutover {
   }, [onLoadFailed])
 
   const leave = useCallback((): void => {
+    loading.current?.abort()
     running.current?.abort()
     running.current = undefined
   }, [])
@@ -45,21 +48,21 @@ export function useChatCutover(options: ChatCutoverOptions): ChatCutover {
     dispatch({ type: 'cleared' })
     if (sessionId === undefined) return leave
     const control = new AbortController()
+    loading.current = control
     // Never rejects.
     void client.session(sessionId, control.signal).then((kept) => {
-      if (control.signal.aborted || running.current !== undefined) return
+      if (control.signal.aborted) return
       if (kept.ok) dispatch({ type: 'loaded', session: kept.data })
       else loadFailed.current?.(kept.error)
     })
-    return () => {
-      control.abort()
-      leave()
-    }
+    return leave
   }, [client, sessionId, leave])
 
   const send = useCallback(
     (message: string): void => {
       if (running.current !== undefined) return
+      // A history that comes later would take the place of this turn.
+      loading.current?.abort()
       const turn =
         session.current === undefined
           ? client.start({ agentId, message })

@@ -89,10 +89,11 @@ describe('the React hook in a browser', function () {
     await edge.close()
   })
 
-  async function show(session?: string): Promise<void> {
+  async function show(session?: string, prepare?: (opened: Page) => Promise<void>): Promise<void> {
     const token = (await bearer()).replace('Bearer ', '')
     const given = new URLSearchParams({ url: edge.url, token, ...(session === undefined ? {} : { session }) })
     page = (await browser?.newPage()) ?? page
+    await prepare?.(page)
     await page.goto(`${origin}/#${given}`)
     await page.waitForSelector('#lines', { state: 'attached' })
   }
@@ -144,5 +145,35 @@ describe('the React hook in a browser', function () {
     expect(await shown('session')).to.equal(session)
     await show('00000000-0000-4000-8000-000000000000')
     await until('the refusal', async () => (await shown('error')) === 'refused')
+  })
+
+  it('shows no history that comes after the conversation was cleared', async () => {
+    await show()
+    await page.click('#hi')
+    await waitFor('user: Hi\nanswered: Hello there')
+    const session = await shown('session')
+    let release: () => void = () => undefined
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const answers: Promise<void>[] = []
+    await show(session, (opened) =>
+      opened.route(`**/chat/sessions/${session}`, (route) => {
+        const answer = async (): Promise<void> => {
+          await held
+          // The page may have given the request up.
+          await route.continue().catch(() => undefined)
+          await (await route.request().response())?.finished()
+        }
+        answers.push(answer())
+      }),
+    )
+    await until('the history to be asked for', () => answers.length > 0)
+    await page.click('#clear')
+    release()
+    await Promise.all(answers)
+    await page.click('#hi')
+    await waitFor('user: Hi\nanswered: Hello there')
+    expect(await shown('session')).to.not.equal(session)
   })
 })
