@@ -1,12 +1,10 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import type { Browser, Page } from 'playwright-core'
 import type * as Client from '../../src/client/index.js'
 import { launchBrowser } from '../support/browser.js'
 import { bundled, CLIENT } from '../support/client-bundle.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
+import { type PageServer, servePage } from '../support/page-server.js'
 import { aborted, scripted, text } from '../support/scripted-backend.js'
 import { until } from '../support/until.js'
 
@@ -17,15 +15,7 @@ declare global {
 
 describe('the client in a browser', function () {
   this.timeout(60_000)
-  let code = ''
-  const pages = createServer(({ url }, response) => {
-    response.setHeader('content-type', url === '/client.js' ? 'text/javascript' : 'text/html')
-    response.end(
-      url === '/client.js'
-        ? code
-        : '<!doctype html><title>a page</title><script type="module">globalThis.chatClient = await import("/client.js")</script>',
-    )
-  })
+  let pages: PageServer
   let browser: Browser | undefined
   let page: Page
   let edge: Edge
@@ -34,19 +24,19 @@ describe('the client in a browser', function () {
     browser = await launchBrowser()
     // There is no browser: launchBrowser has printed so.
     if (browser === undefined) return this.skip()
-    code = await bundled(CLIENT)
-    pages.listen(0, '127.0.0.1')
-    await once(pages, 'listening')
-    const origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`
+    pages = await servePage(
+      '<script type="module">globalThis.chatClient = await import("/page.js")</script>',
+      await bundled(CLIENT),
+    )
     const slow = scripted('direct_llm', async function* (turn, call) {
       call.onConnected()
       yield [text('grüße ')]
       yield [text('你好 🎈')]
       if (turn.message === 'for ever') await aborted(call.signal)
     })
-    edge = await startEdge({ corsOrigins: [origin], backends: { direct_llm: slow } })
+    edge = await startEdge({ corsOrigins: [pages.origin], backends: { direct_llm: slow } })
     page = await browser.newPage()
-    await page.goto(origin)
+    await page.goto(pages.origin)
     await page.waitForFunction(() => globalThis.chatClient !== undefined)
   })
   after(async () => {

@@ -1,11 +1,9 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import type { Browser, Page } from 'playwright-core'
 import { launchBrowser } from '../support/browser.js'
 import { parseEvents } from '../support/chat-client.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
+import { type PageServer, servePage } from '../support/page-server.js'
 
 /** What a page got for its POST: what it may read of it, or that the browser refused. */
 interface Seen {
@@ -18,10 +16,7 @@ interface Seen {
 
 describe('a page of another origin', function () {
   this.timeout(60_000)
-  const pages = createServer((_request, response) => {
-    response.setHeader('content-type', 'text/html')
-    response.end('<!doctype html><title>a page</title>')
-  })
+  let pages: PageServer
   let browser: Browser | undefined
   let page: Page
   let edge: Edge
@@ -32,9 +27,8 @@ describe('a page of another origin', function () {
     browser = await launchBrowser()
     // There is no browser: launchBrowser has printed so.
     if (browser === undefined) return this.skip()
-    pages.listen(0, '127.0.0.1')
-    await once(pages, 'listening')
-    allowed = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`
+    pages = await servePage()
+    allowed = pages.origin
     edge = await startEdge({ corsOrigins: [allowed] })
     edge.server.on('request', ({ method }) => {
       if (method === 'OPTIONS') preflights += 1

@@ -1,10 +1,9 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { expect } from 'chai'
 import type { Browser, Page } from 'playwright-core'
 import { launchBrowser } from '../support/browser.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
+import { type PageServer, servePage } from '../support/page-server.js'
 import { scripted, text } from '../support/scripted-backend.js'
 import { until } from '../support/until.js'
 
@@ -23,10 +22,7 @@ declare global {
 
 describe('a plain EventSource', function () {
   this.timeout(60_000)
-  const pages = createServer((_request, response) => {
-    response.setHeader('content-type', 'text/html')
-    response.end('<!doctype html><title>a page</title>')
-  })
+  let pages: PageServer
   let browser: Browser | undefined
   let page: Page
   let edge: Edge
@@ -38,9 +34,7 @@ describe('a plain EventSource', function () {
     browser = await launchBrowser()
     // There is no browser: launchBrowser has printed so.
     if (browser === undefined) return this.skip()
-    pages.listen(0, '127.0.0.1')
-    await once(pages, 'listening')
-    const origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`
+    pages = await servePage()
     const told = scripted('direct_llm', async function* () {
       for (const piece of pieces) {
         yield [text(piece)]
@@ -50,13 +44,13 @@ describe('a plain EventSource', function () {
       }
     })
     edge = await startEdge({
-      corsOrigins: [origin],
+      corsOrigins: [pages.origin],
       reconnectGraceMs: 60_000,
       backends: { direct_llm: told },
     })
     edge.server.on('connection', (socket) => sockets.push(socket))
     page = await browser.newPage()
-    await page.goto(origin)
+    await page.goto(pages.origin)
   })
   after(async () => {
     await browser?.close()

@@ -1,11 +1,9 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import type { Browser, Page } from 'playwright-core'
 import { launchBrowser } from '../support/browser.js'
 import { bundled } from '../support/client-bundle.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
+import { type PageServer, servePage } from '../support/page-server.js'
 import { aborted, scripted, text } from '../support/scripted-backend.js'
 import { until } from '../support/until.js'
 
@@ -52,16 +50,7 @@ createRoot(document.getElementById('app')).render(h(StrictMode, null, h(App)))
 
 describe('the React hook in a browser', function () {
   this.timeout(60_000)
-  let code = ''
-  const pages = createServer(({ url }, response) => {
-    response.setHeader('content-type', url === '/page.js' ? 'text/javascript' : 'text/html')
-    response.end(
-      url === '/page.js'
-        ? code
-        : '<!doctype html><title>a page</title><div id="app"></div><script type="module" src="/page.js"></script>',
-    )
-  })
-  let origin = ''
+  let pages: PageServer
   let browser: Browser | undefined
   let page: Page
   let edge: Edge
@@ -70,17 +59,17 @@ describe('the React hook in a browser', function () {
     browser = await launchBrowser()
     // There is no browser: launchBrowser has printed so.
     if (browser === undefined) return this.skip()
-    code = await bundled(PAGE_CODE)
-    pages.listen(0, '127.0.0.1')
-    await once(pages, 'listening')
-    origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`
+    pages = await servePage(
+      '<div id="app"></div><script type="module" src="/page.js"></script>',
+      await bundled(PAGE_CODE),
+    )
     const slow = scripted('direct_llm', async function* (turn, call) {
       call.onConnected()
       yield [text('Hello ')]
       yield [text('there')]
       if (turn.message === 'for ever') await aborted(call.signal)
     })
-    edge = await startEdge({ corsOrigins: [origin], backends: { direct_llm: slow } })
+    edge = await startEdge({ corsOrigins: [pages.origin], backends: { direct_llm: slow } })
   })
   after(async () => {
     await browser?.close()
@@ -89,12 +78,12 @@ describe('the React hook in a browser', function () {
     await edge.close()
   })
 
-  async function show(session?: string, prepare?: (opened: Page) => Promise<void>): Promise<void> {
+  async function show(session?: string, prepare?: (opened: Page) => Promise<unknown>): Promise<void> {
     const token = (await bearer()).replace('Bearer ', '')
     const given = new URLSearchParams({ url: edge.url, token, ...(session === undefined ? {} : { session }) })
     page = (await browser?.newPage()) ?? page
     await prepare?.(page)
-    await page.goto(`${origin}/#${given}`)
+    await page.goto(`${pages.origin}/#${given}`)
     await page.waitForSelector('#lines', { state: 'attached' })
   }
   const shown = async (id: string): Promise<string> => (await page.locator(`#${id}`).textContent()) ?? ''
