@@ -79,6 +79,7 @@ describe('a message that is sent again with its Idempotency-Key', () => {
     await until('the first to begin', () => creates === 1)
     answers.push(send(edge, 'k'), send(edge, 'k'))
     await until('the others to wait', () => edge.turns.count === 3)
+    // Real time: nothing tells that they do not begin. Too short a time cannot fail the test.
     await new Promise((resolve) => setTimeout(resolve, 50))
     expect(creates).to.equal(1)
     begins()
@@ -236,13 +237,22 @@ describe('a message that is sent again with its Idempotency-Key', () => {
     const backend = answering('direct_llm', 'one')
     const timing = { keyedTurnMs: 50 }
     const two = await opened({ ...replica(path, 'two'), timing, backends: { direct_llm: backend } })
-    const patient = await opened({ ...replica(path, 'three'), backends: { direct_llm: backend } })
+    const three = replica(path, 'three')
+    const holder = three.sessions.holder.bind(three.sessions)
+    let looks = 0
+    const sessions = Object.assign(three.sessions, {
+      holder: (sessionId: string) => {
+        looks += 1
+        return holder(sessionId)
+      },
+    })
+    const patient = await opened({ ...three, sessions, backends: { direct_llm: backend } })
     const first = await send(one, 'k')
     const refused = await send(two, 'k')
     expect(refused.status).to.equal(409)
     expect(refused.headers.get('retry-after')).to.equal('5')
     const waiting = send(patient, 'k')
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await until('a second look at the running turn', () => looks === 1)
     one.turns.abort(first.headers.get('x-chat-stream-id') ?? '', 'stopped')
     const again = await readTurn(await waiting)
     expect(again.text).to.equal('half')

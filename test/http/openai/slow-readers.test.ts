@@ -37,6 +37,8 @@ describe('a slow reader of the OpenAI-compatible front', () => {
     await client.waitFor('\r\n\r\n')
     client.socket.pause()
     let last = -1
+    // Real time: nothing tells of the hold, and the system's buffers take what they like before it. If it is taken for held too
+    // early, what follows holds all the same.
     await until('the upstream to be held', async () => {
       const stands = seen.pieces === last
       last = seen.pieces
