@@ -1,5 +1,5 @@
 import { batch, signal } from '@preact/signals'
-import { createParser, type EventSourceMessage } from 'eventsource-parser'
+import { readEvents, type ServerEvent } from '../../client/index.js'
 import type {
   FallbackStatus,
   FlagsEvent,
@@ -31,7 +31,7 @@ export interface Sample {
 /** samples kept: half an hour at one a second */
 const MAX_SAMPLES = 1800
 const MAX_TRANSITIONS = 100
-/** ms without an event, after which the stream counts as dead: three heartbeats */
+/** ms without a byte, after which the stream counts as dead: three heartbeats */
 const SILENCE_MS = 46_000
 const FIRST_WAIT_MS = 1_000
 const LONGEST_WAIT_MS = 15_000
@@ -104,41 +104,25 @@ async function wait(failures: number, why: string, signal: AbortSignal): Promise
   const since = last.state === 'waiting' ? last.since : Date.now()
   connection.value = { state: 'waiting', since, nextAt: Date.now() + ms, why }
   await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer)
-        resolve()
-      },
-      { once: true },
-    )
+    const end = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    signal.addEventListener('abort', end)
   })
 }
 
-async function readOne(page: AbortSignal, onOpen: () => void): Promise<void> {
-  const silence = new AbortController()
-  const signal = AbortSignal.any([page, silence.signal])
-  let timer = setTimeout(() => silence.abort(), SILENCE_MS)
-  try {
-    const body = await stream('/runtime/events', { signal })
-    const parser = createParser({ onEvent: take })
-    const reader = body.getReader()
-    const decoder = new TextDecoder()
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) return
-      clearTimeout(timer)
-      timer = setTimeout(() => silence.abort(), SILENCE_MS)
-      parser.feed(decoder.decode(value, { stream: true }))
-      onOpen()
-    }
-  } finally {
-    clearTimeout(timer)
+async function readOne(signal: AbortSignal, onEvent: () => void): Promise<void> {
+  const body = await stream('/runtime/events', { signal })
+  for await (const event of readEvents(body, { silenceMs: SILENCE_MS })) {
+    take(event)
+    onEvent()
   }
 }
 
-function take({ event, data }: EventSourceMessage): void {
+function take({ event, data }: ServerEvent): void {
   switch (event) {
     case 'metrics':
       takeMetrics(JSON.parse(data) as MetricsEvent)

@@ -50,15 +50,21 @@ export async function requestAt<T>(path: string, call: Call = {}): Promise<Answe
   throw refusal(response.status, body)
 }
 
-/** @throws RequestError where the answer has no good status */
+/** A body that may go on for ever; only its head has a deadline. @throws RequestError where the answer has no good status */
 export async function stream(path: string, call: Call): Promise<ReadableStream<Uint8Array>> {
-  const response = await send(PREFIX + path, call, undefined)
-  if (response.ok && response.body !== null) return response.body
-  throw refusal(response.status, await response.json().catch(() => undefined))
+  const head = new AbortController()
+  const timer = setTimeout(() => head.abort(), TIMEOUT_MS)
+  try {
+    const response = await send(PREFIX + path, call, head.signal)
+    if (response.ok && response.body !== null) return response.body
+    throw refusal(response.status, await response.json().catch(() => undefined))
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
-async function send(path: string, call: Call, deadline: AbortSignal | undefined): Promise<Response> {
-  const signals = [call.signal, deadline].filter((signal) => signal !== undefined)
+async function send(path: string, call: Call, deadline: AbortSignal): Promise<Response> {
+  const signals = call.signal === undefined ? [deadline] : [call.signal, deadline]
   try {
     const response = await fetch(path, {
       method: call.method ?? 'GET',
