@@ -13,6 +13,7 @@ import { SignIn } from './sign-in.js'
 import { t } from './text/language.js'
 import { SHELL } from './text/shell.js'
 import { TryIt } from './try-it/try-it.js'
+import { newSession } from './try-it/turns.js'
 
 /** The page: sign-in, else the shell with one view by its address. */
 export function App() {
@@ -22,6 +23,8 @@ export function App() {
     startLive()
     return stopLive
   }, [seen, token.value])
+  // The next reader of this tab does not see what this one asked.
+  useEffect(() => newSession, [token.value])
   if (claims.value === undefined) return <SignIn />
   return (
     <LocationProvider scope="/console">

@@ -1,5 +1,11 @@
 import { signal } from '@preact/signals'
-import { type ChatEvent, type ChatMessage, type ChatTurn, createChatClient } from '../../client/index.js'
+import {
+  type ChatError,
+  type ChatEvent,
+  type ChatMessage,
+  type ChatTurn,
+  createChatClient,
+} from '../../client/index.js'
 import type { DoneEvent } from '../../protocol/events.js'
 import { token } from '../api/session.js'
 import { MODES } from '../text/explain.js'
@@ -42,18 +48,28 @@ export async function runTurn(agentId: string, message: string): Promise<void> {
   running.value = turn
   const begun = performance.now()
   turns.value = [...turns.value.slice(1 - MAX_TURNS), { message, answer: '', happened: [], state: 'running' }]
-  for await (const event of turn) take(event, Math.round(performance.now() - begun))
-  running.value = undefined
+  for await (const event of turn) {
+    // Left behind for a new session: nothing of it may appear there.
+    if (running.value !== turn) return
+    take(event, Math.round(performance.now() - begun))
+  }
+  if (running.value === turn) running.value = undefined
 }
 
 /** The service ends the turn, as for any client; the stream tells so. */
 export async function stopTurn(): Promise<void> {
-  if (sessionId.value !== undefined) await client().stop(sessionId.value)
-  else running.value?.abort()
+  const turn = running.value
+  if (turn === undefined) return
+  if (sessionId.value === undefined) return turn.abort()
+  const stopped = await client().stop(sessionId.value)
+  // What the service cannot be asked to end, the page at least leaves.
+  if (!stopped.ok) turn.abort()
 }
 
+/** Forgets the turns of this page; one that still runs is left. */
 export function newSession(): void {
   running.value?.abort()
+  running.value = undefined
   sessionId.value = undefined
   turns.value = []
 }
@@ -92,9 +108,13 @@ function lineOf(event: ChatEvent): Told {
     case 'done':
       return doneLine(event.done)
     case 'failed':
-      return told(t(TRY_IT.failed, { message: event.error.message }), 'bad')
+      return told(t(TRY_IT.failed, { message: faultText(event.error) }), 'bad')
   }
 }
+
+/** A refusal names the fields only in its details. */
+const faultText = (error: ChatError): string =>
+  error.kind === 'refused' ? [error.message, ...error.details].join(' · ') : error.message
 
 function messageLine(message: ChatMessage): Told {
   switch (message.type) {
