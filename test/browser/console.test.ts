@@ -66,6 +66,17 @@ describe('the console in a browser', function () {
     }
   })
 
+  it('says so where the address has a token that cannot be read, and forgets the one before', async () => {
+    const page = await rig.open('', 'owner')
+    await page.waitForSelector('.now')
+    await page.goto('about:blank')
+    await page.goto(`${rig.url}/console#token=%E0%A4%A`)
+    await page.waitForSelector('.notice >> text=not a token of this service')
+    expect(page.url()).to.equal(`${rig.url}/console`)
+    expect(await page.evaluate('sessionStorage.length')).to.equal(0)
+    await page.context().close()
+  })
+
   it('tells a member what the role may see', async () => {
     const page = await rig.open('', 'member')
     expect(await page.innerText('.banner')).to.include('signed in as a member')

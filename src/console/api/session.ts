@@ -15,9 +15,12 @@ export interface Claims {
   readonly expiresAt: number
 }
 
+/** `unreadable`: the address had a token that is none of this service. */
+export type SignedOut = 'expired' | 'refused' | 'unreadable'
+
 export const token = signal<string | undefined>(sessionStorage.getItem(KEY) ?? undefined)
-/** Why the reader was signed out, until the next sign-in. */
-export const signedOutBecause = signal<'expired' | 'refused' | undefined>(undefined)
+/** Why nobody is signed in, until the next sign-in. */
+export const signedOutBecause = signal<SignedOut | undefined>(undefined)
 export const claims = computed<Claims | undefined>(() =>
   token.value === undefined ? undefined : readClaims(token.value),
 )
@@ -41,7 +44,7 @@ export function signIn(newToken: string): boolean {
   return true
 }
 
-export function signOut(because?: 'expired' | 'refused'): void {
+export function signOut(because?: SignedOut): void {
   clearTimeout(expiry)
   sessionStorage.removeItem(KEY)
   signedOutBecause.value = because
@@ -56,8 +59,18 @@ export function takeTokenFromAddress(): void {
   const given = /^#token=(.+)$/.exec(location.hash)?.[1]
   if (given !== undefined) {
     history.replaceState(null, '', location.pathname + location.search)
-    signIn(decodeURIComponent(given))
+    // Never as the one before: whoever follows such a link means to be this reader.
+    if (!signIn(decoded(given))) signOut('unreadable')
   } else if (claims.value !== undefined) watchExpiry(claims.value.expiresAt)
+}
+
+/** As it stands where it is no encoded text. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 /** The longest wait that a browser's timer holds, in ms. */
