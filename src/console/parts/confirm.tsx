@@ -3,6 +3,7 @@ import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { RequestError } from '../api/request.js'
 import { t } from '../text/language.js'
 import { PARTS } from '../text/parts.js'
+import { Fault } from './fault.js'
 
 /** A question before something that people feel: what will happen, then yes or no. */
 export function Confirm({
@@ -60,21 +61,5 @@ export function Confirm({
         </button>
       </div>
     </dialog>
-  )
-}
-
-/** A refusal of the service, with its details. */
-export function Fault({ error }: { readonly error: RequestError }) {
-  return (
-    <div class="notice bad" role="alert">
-      <p>{error.status === 0 ? t(PARTS.unreachable, { message: error.message }) : error.message}</p>
-      {error.details.length > 0 && (
-        <ul>
-          {error.details.map((detail) => (
-            <li key={detail}>{detail}</li>
-          ))}
-        </ul>
-      )}
-    </div>
   )
 }

@@ -3,7 +3,7 @@ import { pageConfig } from '../api/page-config.js'
 import { RequestError, requestAt } from '../api/request.js'
 import { DEMO } from '../text/demo.js'
 import { t } from '../text/language.js'
-import { Fault } from './confirm.js'
+import { Fault } from './fault.js'
 
 const FAULTS = ['none', 'errors', 'hangs', 'unreachable', 'breaks_off'] as const
 type FaultName = (typeof FAULTS)[number]

@@ -3,6 +3,7 @@ import type { Resource } from '../api/resource.js'
 import { dateTime, utc } from '../text/format.js'
 import { t } from '../text/language.js'
 import { SHELL } from '../text/shell.js'
+import { Fault } from './fault.js'
 
 /** Shows a resource: loading, failed with a way on, or what it holds. */
 export function Loaded<T>({
@@ -17,16 +18,16 @@ export function Loaded<T>({
       return <Loading />
     case 'failed':
       return (
-        <div class="notice bad" role="alert">
-          <p>{t(SHELL.failed, { message: resource.error.message })}</p>
+        <Fault error={resource.error}>
           <button type="button" onClick={resource.retry}>
             {t(SHELL.retry)}
           </button>
-        </div>
+        </Fault>
       )
     case 'ready':
       return (
         <div class="loaded" aria-busy={resource.refreshing}>
+          {resource.missed !== undefined && <Fault error={resource.missed} />}
           {children(resource.answer.data, resource.answer.etag)}
         </div>
       )

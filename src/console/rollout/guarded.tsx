@@ -1,9 +1,10 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { RolloutEntry, RolloutRequest, RolloutView } from '../../protocol/rollout.js'
 import { flagsChange, rolloutChange } from '../api/live.js'
-import { request } from '../api/request.js'
+import { RequestError, request } from '../api/request.js'
 import { useResource } from '../api/resource.js'
 import { Confirm } from '../parts/confirm.js'
+import { Fault } from '../parts/fault.js'
 import { Loaded, Time } from '../parts/states.js'
 import { FALLBACK } from '../text/fallback.js'
 import { count, duration, names } from '../text/format.js'
@@ -22,7 +23,10 @@ export function Guarded() {
     rolloutChange.value,
     flagsChange.value,
   ])
-  const history = useResource<RolloutEntry[]>('/runtime/rollout/history?limit=20', [rolloutChange.value])
+  const history = useResource<RolloutEntry[]>('/runtime/rollout/history?limit=20', [
+    rolloutChange.value,
+    flagsChange.value,
+  ])
   const isActive = rollout.state === 'ready' && rollout.answer.data.state === 'running'
   useEffect(() => {
     if (!isActive) return
@@ -119,17 +123,25 @@ function Actions({ view, done }: { readonly view: RolloutView; readonly done: ()
     await request<RolloutView>(`/runtime/rollout${path}`, { method: 'POST', body })
     done()
   }
-  const quietly = (path: string): void => void post(path).catch(done)
+  const [fault, setFault] = useState<RequestError | undefined>(undefined)
+  const postAtOnce = (path: string): void =>
+    void post(path).then(
+      () => setFault(undefined),
+      (thrown: unknown) => {
+        if (thrown instanceof RequestError) setFault(thrown)
+        done()
+      },
+    )
   return (
     <>
       <div class="actions">
         {state === 'running' && (
-          <button type="button" onClick={() => quietly('/pause')}>
+          <button type="button" onClick={() => postAtOnce('/pause')}>
             {t(GUARDED.pause)}
           </button>
         )}
         {state === 'paused' && (
-          <button type="button" onClick={() => quietly('/resume')}>
+          <button type="button" onClick={() => postAtOnce('/resume')}>
             {t(GUARDED.resume)}
           </button>
         )}
@@ -139,6 +151,7 @@ function Actions({ view, done }: { readonly view: RolloutView; readonly done: ()
           </button>
         )}
       </div>
+      {fault !== undefined && <Fault error={fault} />}
       {(state === 'none' || state === 'ended') && <StartForm ask={setAsked} />}
       {asked === 'abort' && (
         <Confirm

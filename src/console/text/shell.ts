@@ -16,7 +16,6 @@ export const SHELL = {
   themeAuto: { en: 'System', 'zh-CN': '跟随系统' },
   themeLight: { en: 'Light', 'zh-CN': '浅色' },
   themeDark: { en: 'Dark', 'zh-CN': '深色' },
-  language: { en: 'Language', 'zh-CN': '语言' },
   live: { en: 'Live', 'zh-CN': '实时' },
   connecting: { en: 'Connecting…', 'zh-CN': '正在连接…' },
   waiting: {
@@ -36,6 +35,5 @@ export const SHELL = {
     'zh-CN': '您看到的是组织 {orgId} 的数据。涉及所有组织的内容需要 owner 角色。',
   },
   loading: { en: 'Loading…', 'zh-CN': '加载中…' },
-  failed: { en: 'This could not be loaded: {message}', 'zh-CN': '加载失败：{message}' },
   retry: { en: 'Try again', 'zh-CN': '重试' },
 } as const satisfies Record<string, Sentence>
