@@ -1,6 +1,6 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import type { TransitionKind, TransitionView } from '../../protocol/fallback.js'
-import { transitions } from '../api/live.js'
+import { flagsChange, transitions } from '../api/live.js'
 import { request } from '../api/request.js'
 import { useResource } from '../api/resource.js'
 import { Values } from '../parts/json.js'
@@ -28,25 +28,34 @@ const COLOURS: Readonly<Record<TransitionKind, 'bad' | 'good' | 'warn'>> = {
   manual_expired: 'good',
 }
 
+/** What follows the entry `from`; of no use once the newest page ends with another one. */
+interface Older {
+  readonly from: number | undefined
+  readonly entries: readonly TransitionView[]
+  readonly ended: boolean
+}
+
 /** What happened, newest first; read again when something happens. */
 export function History() {
-  const newest = useResource<TransitionView[]>(`/runtime/fallback/history?limit=${PAGE}`, [transitions.value])
-  const [older, setOlder] = useState<readonly TransitionView[]>([])
-  const [ended, setEnded] = useState(false)
-  useEffect(() => setOlder([]), [transitions.value])
+  // With the flags: a new connection tells only by them that something may have been missed.
+  const newest = useResource<TransitionView[]>(`/runtime/fallback/history?limit=${PAGE}`, [
+    transitions.value,
+    flagsChange.value,
+  ])
+  const [older, setOlder] = useState<Older>({ from: undefined, entries: [], ended: false })
   return (
     <section class="card" aria-labelledby="history">
       <h2 id="history">{t(FALLBACK.history)}</h2>
       <Loaded resource={newest}>
         {(page) => {
-          const known = [...page, ...older]
+          const from = page.at(-1)?.id
+          const { entries, ended } = older.from === from ? older : { entries: [], ended: page.length < PAGE }
+          const known = [...page, ...entries]
           const more = async (): Promise<void> => {
-            const before = known.at(-1)?.id
-            const next = await request<TransitionView[]>(
-              `/runtime/fallback/history?limit=${PAGE}&before=${before}`,
+            const { data } = await request<TransitionView[]>(
+              `/runtime/fallback/history?limit=${PAGE}&before=${known.at(-1)?.id}`,
             )
-            setEnded(next.data.length < PAGE)
-            setOlder([...older, ...next.data])
+            setOlder({ from, entries: [...entries, ...data], ended: data.length < PAGE })
           }
           if (known.length === 0) return <p class="quiet">{t(FALLBACK.historyEmpty)}</p>
           return (
@@ -56,7 +65,7 @@ export function History() {
                   <Entry key={entry.id} entry={entry} />
                 ))}
               </ol>
-              {!ended && page.length === PAGE && (
+              {!ended && (
                 <button type="button" onClick={() => void more().catch(() => newest.refresh())}>
                   {t(PARTS.more)}
                 </button>
