@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core'
 import { fallbackStatusSchema } from '../../src/protocol/fallback.js'
 import { flagsViewSchema } from '../../src/protocol/flag-edit.js'
 import { dataOf } from '../support/answers.js'
-import { type ConsoleRig, seriousFindings, startConsole } from '../support/console-page.js'
+import { type ConsoleRig, seriousFindings, startConsole, tokenOf } from '../support/console-page.js'
 import { until } from '../support/until.js'
 
 /** What operators do in the console, and what comes of it in the service. */
@@ -155,6 +155,23 @@ describe('the views of the console', function () {
     expect(await page.innerText('.happened')).to.include('First text')
     await page.waitForSelector('text=The kept trace')
     expect(await seriousFindings(page)).to.deep.equal([])
+    await page.setViewportSize({ width: 360, height: 740 })
+    expect(await page.evaluate('document.documentElement.scrollWidth')).to.be.at.most(360)
+  })
+
+  it('leave a turn behind for a new session, and for the next reader of the tab', async () => {
+    page = await rig.open('/try', 'member')
+    for (const leave of ['New session', 'Sign out']) {
+      await page.fill('textarea[name=message]', 'for me alone')
+      await page.keyboard.press('Enter')
+      await page.waitForSelector('.said >> text=for me alone')
+      await page.click(`text=${leave}`)
+      if (leave === 'Sign out') {
+        await page.fill('#token', await tokenOf('owner'))
+        await page.click('button[type=submit]')
+      }
+      await page.waitForSelector('text=No turn yet.')
+    }
   })
 
   it('show a report without data, and a replay of a quiet hour', async () => {

@@ -61,7 +61,7 @@ function Behind({
   const codes = [
     ...new Set([...Object.keys(outcomes.control.codes), ...Object.keys(outcomes.candidate.codes)]),
   ]
-  const dropped = Object.entries(shadows.dropped)
+  const dropped = Object.entries(shadows.dropped).filter(([, many]) => many > 0)
   return (
     <section class="card" aria-labelledby="outcomes">
       <h2 id="outcomes">{t(SHADOW.outcomes)}</h2>
