@@ -1,6 +1,7 @@
 import type { Explanation } from '../../protocol/api.js'
-import { EXPLAIN, MODES } from '../text/explain.js'
+import { EXPLAIN } from '../text/explain.js'
 import { t } from '../text/language.js'
+import { MODES, PARTS } from '../text/parts.js'
 
 /** The decision, then the flags in the order they were asked; the one that settled it stands out. */
 export function Answer({ explanation: { context, decision, steps } }: { readonly explanation: Explanation }) {
@@ -24,8 +25,8 @@ export function Answer({ explanation: { context, decision, steps } }: { readonly
         ))}
       </ol>
       <p class="quiet">
-        {t(EXPLAIN.context)}: {t(EXPLAIN.orgId)} {context.orgId}, {t(EXPLAIN.userId)} {context.userId},{' '}
-        {t(EXPLAIN.agentId)} {context.agentId || '–'}, {t(EXPLAIN.sessionId)} <code>{context.sessionId}</code>
+        {t(EXPLAIN.context)}: {t(PARTS.orgId)} {context.orgId}, {t(EXPLAIN.userId)} {context.userId},{' '}
+        {t(PARTS.agentId)} {context.agentId || '–'}, {t(EXPLAIN.sessionId)} <code>{context.sessionId}</code>
       </p>
     </section>
   )

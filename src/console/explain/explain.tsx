@@ -5,9 +5,11 @@ import { useResource } from '../api/resource.js'
 import { Loaded } from '../parts/states.js'
 import { EXPLAIN } from '../text/explain.js'
 import { t } from '../text/language.js'
+import { PARTS } from '../text/parts.js'
 import { Answer } from './answer.js'
 
 const FIELDS = ['orgId', 'userId', 'agentId', 'sessionId'] as const
+const NAMES = { ...PARTS, ...EXPLAIN }
 
 /** Who would get what, and why. What is asked stands in the address, so that it can be sent to somebody. */
 export function Explain() {
@@ -41,7 +43,7 @@ export function Explain() {
         >
           {FIELDS.map((field) => (
             <label key={field}>
-              {t(EXPLAIN[field])}
+              {t(NAMES[field])}
               <input name={field} defaultValue={query[field] ?? ''} autocomplete="off" spellcheck={false} />
             </label>
           ))}

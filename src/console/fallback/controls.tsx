@@ -6,6 +6,7 @@ import { Confirm } from '../parts/confirm.js'
 import { FALLBACK } from '../text/fallback.js'
 import { count, dateTime, duration, names } from '../text/format.js'
 import { t } from '../text/language.js'
+import { PARTS } from '../text/parts.js'
 
 /** s after which a manual fallback ends by itself; 0: never */
 const TTLS = [900, 3600, 4 * 3600, 24 * 3600, 0]
@@ -63,7 +64,7 @@ function TriggerForm({ ask }: { readonly ask: (trigger: TriggerRequest) => void 
         </select>
       </label>
       <label>
-        {t(FALLBACK.triggerReason)}
+        {t(PARTS.reason)}
         <input name="reason" maxLength={500} />
       </label>
       <button type="submit" class="danger">
@@ -94,7 +95,7 @@ async function act(path: string, body?: TriggerRequest): Promise<void> {
 
 function AskTrigger({ trigger, close }: { readonly trigger: TriggerRequest; readonly close: () => void }) {
   const { orgIds = [], ttlSeconds } = trigger
-  const whom = orgIds.length === 0 ? t(FALLBACK.everybody) : names(orgIds, 20)
+  const whom = orgIds.length === 0 ? t(PARTS.everybody) : names(orgIds, 20)
   const ends =
     ttlSeconds === undefined
       ? t(FALLBACK.endsNever)

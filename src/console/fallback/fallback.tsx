@@ -1,7 +1,7 @@
 import { status } from '../api/live.js'
 import { Loading } from '../parts/states.js'
-import { FALLBACK } from '../text/fallback.js'
 import { t } from '../text/language.js'
+import { SHELL } from '../text/shell.js'
 import { Controls } from './controls.js'
 import { History } from './history.js'
 import { State } from './state.js'
@@ -13,7 +13,7 @@ export function Fallback() {
   if (now === undefined) return <Loading />
   return (
     <>
-      <h1>{t(FALLBACK.title)}</h1>
+      <h1>{t(SHELL.fallback)}</h1>
       <State status={now} />
       <Controls status={now} />
       <History />

@@ -7,6 +7,7 @@ import { Time } from '../parts/states.js'
 import { CAUSE_NAMES, FALLBACK } from '../text/fallback.js'
 import { duration, share } from '../text/format.js'
 import { t } from '../text/language.js'
+import { PARTS } from '../text/parts.js'
 
 /** The steps of a recovery as they ship, while the guardrails are not known. */
 const RAMP: readonly number[] = [5, 25, 100]
@@ -128,6 +129,6 @@ export function measured(cause: NonNullable<FallbackData['cause']>, value: numbe
 }
 
 export function scopeText({ scope, scopeIds }: Pick<FallbackData, 'scope' | 'scopeIds'>): string {
-  if (scopeIds.length === 0) return t(FALLBACK.everybody)
+  if (scopeIds.length === 0) return t(PARTS.everybody)
   return t(scope === 'agents' ? FALLBACK.agents : FALLBACK.orgs, { ids: scopeIds.join(', ') })
 }

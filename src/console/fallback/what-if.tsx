@@ -8,6 +8,7 @@ import { Loading, Time } from '../parts/states.js'
 import { TRANSITION_NAMES } from '../text/fallback.js'
 import { count, dateTime, duration, share } from '../text/format.js'
 import { t } from '../text/language.js'
+import { PARTS } from '../text/parts.js'
 import { WHAT_IF } from '../text/what-if.js'
 
 const HOUR_MS = 3_600_000
@@ -61,7 +62,7 @@ export function WhatIf() {
         }}
       >
         <label>
-          {t(WHAT_IF.span)}
+          {t(PARTS.span)}
           <select value={hours} onChange={({ currentTarget }) => setHours(Number(currentTarget.value))}>
             {SPANS.map((span) => (
               <option key={span} value={span}>

@@ -4,6 +4,7 @@ import { Chart, type Level, type Line } from '../parts/chart.js'
 import { count, duration, share } from '../text/format.js'
 import { t } from '../text/language.js'
 import { OVERVIEW } from '../text/overview.js'
+import { MODES } from '../text/parts.js'
 
 /** minutes of a public window */
 const WINDOW_MINUTES = 5
@@ -20,12 +21,12 @@ export function Charts({ samples, transitions, guardrails }: Props) {
   const marks = transitions.map(({ at, kind }) => ({ at: Date.parse(at), name: kind }))
   const both = (read: (window: WindowMetrics) => number): readonly Line[] => [
     {
-      name: t(OVERVIEW.direct),
+      name: t(MODES.direct_llm),
       color: '--direct',
       values: samples.map(({ direct }) => measured(direct, read)),
     },
     {
-      name: t(OVERVIEW.runtime),
+      name: t(MODES.runtime_orchestrator),
       color: '--runtime',
       values: samples.map(({ runtime }) => measured(runtime, read)),
     },

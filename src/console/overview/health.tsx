@@ -6,6 +6,7 @@ import { Time } from '../parts/states.js'
 import { clockTime, count } from '../text/format.js'
 import { t } from '../text/language.js'
 import { OVERVIEW } from '../text/overview.js'
+import { MODES, PARTS } from '../text/parts.js'
 
 /** The parts behind the service, and which replica told all this. */
 export function Health({
@@ -23,7 +24,7 @@ export function Health({
       <h2>{t(OVERVIEW.health)}</h2>
       <dl class="facts">
         <div>
-          <dt>{t(OVERVIEW.runtime)}</dt>
+          <dt>{t(MODES.runtime_orchestrator)}</dt>
           <dd>
             <Probe probe={probe} />
           </dd>
@@ -44,7 +45,7 @@ export function Health({
           </div>
         )}
         <div>
-          <dt>{t(OVERVIEW.policy)}</dt>
+          <dt>{t(PARTS.policy)}</dt>
           <dd>{policy}</dd>
         </div>
         <Replicas status={status} transitions={transitions} />

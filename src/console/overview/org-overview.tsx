@@ -5,9 +5,10 @@ import { keepSample, type Sample } from '../api/live.js'
 import { useResource } from '../api/resource.js'
 import { claims } from '../api/session.js'
 import { Loaded } from '../parts/states.js'
-import { MODES } from '../text/explain.js'
 import { t } from '../text/language.js'
 import { OVERVIEW } from '../text/overview.js'
+import { MODES } from '../text/parts.js'
+import { SHELL } from '../text/shell.js'
 import { Charts } from './charts.js'
 
 /** ms between two looks: events are for those who see all orgs */
@@ -32,7 +33,7 @@ export function OrgOverview() {
   }, [measured])
   return (
     <>
-      <h1 class="hidden">{t(OVERVIEW.title)}</h1>
+      <h1 class="hidden">{t(SHELL.overview)}</h1>
       <section class="now" aria-live="polite">
         <Loaded resource={decision}>
           {({ decision: { mode } }) => <p>{t(OVERVIEW.ofOrg, { orgId, mode: t(MODES[mode]) })}</p>}

@@ -6,6 +6,7 @@ import { useResource } from '../api/resource.js'
 import { Loading } from '../parts/states.js'
 import { t } from '../text/language.js'
 import { OVERVIEW } from '../text/overview.js'
+import { SHELL } from '../text/shell.js'
 import { Charts } from './charts.js'
 import { Health } from './health.js'
 import { nowSentence } from './sentence.js'
@@ -22,7 +23,7 @@ export function Overview() {
   if (now === undefined || flags.state === 'loading') return <Loading />
   return (
     <>
-      <h1 class="hidden">{t(OVERVIEW.title)}</h1>
+      <h1 class="hidden">{t(SHELL.overview)}</h1>
       <section class={`now ${now.fallbackEnabled ? 'bad' : 'good'}`} aria-live="polite">
         <p>{nowSentence(view, now)}</p>
         {now.fallbackReason !== '' && <p class="why">{now.fallbackReason}</p>}

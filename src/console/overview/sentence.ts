@@ -2,6 +2,7 @@ import type { FallbackStatus } from '../../protocol/fallback.js'
 import type { FlagsView } from '../../protocol/flag-edit.js'
 import { clockTime, names } from '../text/format.js'
 import { type Sentence, t } from '../text/language.js'
+import { PARTS } from '../text/parts.js'
 
 /** What is true now, in one sentence: who is where, and whether there is a fallback. */
 
@@ -41,7 +42,6 @@ const TEXT = {
     en: 'but an operator keeps {whom} on the direct LLM',
     'zh-CN': '但运维人员让{whom}使用直连 LLM',
   },
-  everybody: { en: 'everybody', 'zh-CN': '所有会话' },
 } as const satisfies Record<string, Sentence>
 
 export function nowSentence(flags: FlagsView | undefined, status: FallbackStatus): string {
@@ -81,5 +81,4 @@ function fallback({ fallback: auto, manual }: FallbackStatus): string {
   }
 }
 
-const whom = (ids: readonly string[]): string =>
-  ids.length === 0 ? t(TEXT.everybody) : ` ${names(ids)} `.trim()
+const whom = (ids: readonly string[]): string => (ids.length === 0 ? t(PARTS.everybody) : names(ids))

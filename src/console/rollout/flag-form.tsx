@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { FlagEdit, OpsValues } from '../../protocol/flag-edit.js'
-import { MODES } from '../text/explain.js'
 import { t } from '../text/language.js'
+import { MODES, PARTS } from '../text/parts.js'
 import { ROLLOUT } from '../text/rollout.js'
 import { Conflict } from './conflict.js'
 import { type EditOf, editOf, type FormValues, formOf } from './form-values.js'
@@ -169,7 +169,7 @@ function Fields({ values: { mode, shadow }, form, set }: FieldsProps) {
         />
       )}
       <label>
-        {t(ROLLOUT.policy)}
+        {t(PARTS.policy)}
         <select
           name="policy"
           value={form.policy}

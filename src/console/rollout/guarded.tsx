@@ -6,10 +6,10 @@ import { useResource } from '../api/resource.js'
 import { Confirm } from '../parts/confirm.js'
 import { Fault } from '../parts/fault.js'
 import { Loaded, Time } from '../parts/states.js'
-import { FALLBACK } from '../text/fallback.js'
 import { count, duration, names } from '../text/format.js'
 import { GUARDED, ROLLOUT_CHANGE_NAMES, ROLLOUT_STATE_NAMES, WAIT_NAMES } from '../text/guarded.js'
 import { t } from '../text/language.js'
+import { PARTS } from '../text/parts.js'
 import { lines } from './form-values.js'
 
 /** ms between two looks while one runs */
@@ -182,7 +182,7 @@ function effectOf({ stages, everyMinutes, orgIds, agentIds }: RolloutRequest): s
   const [percent = 0, ...rest] = stages
   const whom = [...(orgIds ?? []), ...(agentIds ?? [])]
   return t(GUARDED.startEffect, {
-    whom: whom.length === 0 ? t(FALLBACK.everybody) : names(whom, 20),
+    whom: whom.length === 0 ? t(PARTS.everybody) : names(whom, 20),
     percent,
     rest: rest.length === 0 ? t(GUARDED.onlyStage) : rest.map((stage) => `${stage} %`).join(' → '),
     minutes: everyMinutes,
@@ -215,7 +215,7 @@ function StartForm({ ask }: { readonly ask: (asked: RolloutRequest) => void }) {
         <input name="agents" spellcheck={false} />
       </label>
       <label>
-        {t(GUARDED.reason)}
+        {t(PARTS.reason)}
         <input name="reason" maxLength={500} />
       </label>
       <button type="submit">{t(GUARDED.start)}</button>

@@ -5,6 +5,7 @@ import { Values } from '../parts/json.js'
 import { Loaded } from '../parts/states.js'
 import { t } from '../text/language.js'
 import { ROLLOUT } from '../text/rollout.js'
+import { SHELL } from '../text/shell.js'
 import { Edits } from './edits.js'
 import { FlagForm } from './flag-form.js'
 import { Guarded } from './guarded.js'
@@ -14,7 +15,7 @@ export function Rollout() {
   const flags = useResource<FlagsView>('/runtime/flags', [flagsChange.value])
   return (
     <>
-      <h1>{t(ROLLOUT.title)}</h1>
+      <h1>{t(SHELL.rollout)}</h1>
       <p class="quiet">{t(ROLLOUT.lead)}</p>
       <Loaded resource={flags}>
         {({ ops }, etag) =>

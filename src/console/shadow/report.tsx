@@ -1,8 +1,8 @@
 import type { ShadowReport } from '../../protocol/shadow-report.js'
 import { Time } from '../parts/states.js'
-import { MODES } from '../text/explain.js'
 import { count } from '../text/format.js'
 import { language, t } from '../text/language.js'
+import { MODES } from '../text/parts.js'
 import { SHADOW } from '../text/shadow.js'
 import { COLOURS, Forest } from './forest.js'
 

@@ -3,9 +3,10 @@ import { useLocation } from 'preact-iso'
 import type { ShadowReport } from '../../protocol/shadow-report.js'
 import { useResource } from '../api/resource.js'
 import { Loaded } from '../parts/states.js'
-import { MODES } from '../text/explain.js'
 import { t } from '../text/language.js'
+import { MODES, PARTS } from '../text/parts.js'
 import { SHADOW } from '../text/shadow.js'
+import { SHELL } from '../text/shell.js'
 import { Report } from './report.js'
 
 const DAY_MS = 86_400_000
@@ -25,7 +26,7 @@ export function Shadow() {
   const report = useResource<ShadowReport>(path)
   return (
     <>
-      <h1>{t(SHADOW.title)}</h1>
+      <h1>{t(SHELL.shadow)}</h1>
       <section class="card">
         <p class="quiet">{t(SHADOW.lead)}</p>
         <form
@@ -42,7 +43,7 @@ export function Shadow() {
           }}
         >
           <label>
-            {t(SHADOW.span)}
+            {t(PARTS.span)}
             <select name="days" defaultValue={days}>
               {Object.entries(SPANS).map(([value, name]) => (
                 <option key={value} value={value} selected={value === days}>
@@ -64,7 +65,7 @@ export function Shadow() {
           </label>
           {FIELDS.map((field) => (
             <label key={field}>
-              {t(SHADOW[field])}
+              {t(PARTS[field])}
               <input name={field} defaultValue={query[field] ?? ''} spellcheck={false} />
             </label>
           ))}

@@ -6,24 +6,13 @@ export const EXPLAIN = {
     en: 'Which backend a turn would get, and which flag decides. Empty fields: your own organisation and user, a new session, no agent.',
     'zh-CN': '某个轮次会使用哪个后端，由哪个标志决定。留空表示：您自己的组织和用户、新会话、无智能体。',
   },
-  orgId: { en: 'Organisation', 'zh-CN': '组织' },
   userId: { en: 'User', 'zh-CN': '用户' },
   sessionId: { en: 'Session', 'zh-CN': '会话' },
-  agentId: { en: 'Agent', 'zh-CN': '智能体' },
   ask: { en: 'Explain', 'zh-CN': '说明' },
   answer: { en: 'Decision', 'zh-CN': '决策' },
   withShadow: { en: 'with a shadow on the other backend', 'zh-CN': '同时在另一后端进行影子执行' },
   withoutShadow: { en: 'without a shadow', 'zh-CN': '无影子执行' },
   reason: { en: 'Reason', 'zh-CN': '原因' },
-  step: { en: 'Step', 'zh-CN': '步骤' },
-  flag: { en: 'Flag', 'zh-CN': '标志' },
-  value: { en: 'Value', 'zh-CN': '取值' },
-  why: { en: 'Why', 'zh-CN': '说明' },
   decides: { en: 'decides', 'zh-CN': '起决定作用' },
   context: { en: 'Asked for', 'zh-CN': '查询对象' },
-} as const satisfies Record<string, Sentence>
-
-export const MODES = {
-  direct_llm: { en: 'direct LLM', 'zh-CN': '直连 LLM' },
-  runtime_orchestrator: { en: 'runtime', 'zh-CN': 'Runtime' },
 } as const satisfies Record<string, Sentence>

@@ -1,8 +1,8 @@
 import type { TransitionKind } from '../../protocol/fallback.js'
 import type { Sentence } from './language.js'
+import { FILE_CHANGES, MEASURES } from './parts.js'
 
 export const FALLBACK = {
-  title: { en: 'Fallback', 'zh-CN': '回退' },
   state: { en: 'State', 'zh-CN': '状态' },
   normal: { en: 'Normal', 'zh-CN': '正常' },
   fallback: { en: 'Fallback', 'zh-CN': '回退中' },
@@ -16,10 +16,8 @@ export const FALLBACK = {
   threshold: { en: 'Threshold', 'zh-CN': '阈值' },
   since: { en: 'Since', 'zh-CN': '开始时间' },
   scope: { en: 'For whom', 'zh-CN': '范围' },
-  everybody: { en: 'everybody', 'zh-CN': '所有会话' },
   orgs: { en: 'organisations: {ids}', 'zh-CN': '组织：{ids}' },
   agents: { en: 'agents: {ids}', 'zh-CN': '智能体：{ids}' },
-  next: { en: 'Next step', 'zh-CN': '下一步' },
   holdLeft: {
     en: 'The runtime is left alone for another {left}; then recovery shadows test it.',
     'zh-CN': '再等待 {left}，之后用恢复影子测试 Runtime。',
@@ -57,7 +55,6 @@ export const FALLBACK = {
   },
   triggerTtl: { en: 'Ends by itself after', 'zh-CN': '自动结束' },
   ttlNever: { en: 'never', 'zh-CN': '不自动结束' },
-  triggerReason: { en: 'Reason, as others will read it', 'zh-CN': '原因（其他人会看到）' },
   triggerAsk: { en: 'Start a manual fallback…', 'zh-CN': '开始手动回退…' },
   triggerTitle: { en: 'Start a manual fallback?', 'zh-CN': '开始手动回退？' },
   triggerYes: { en: 'Start the fallback', 'zh-CN': '开始回退' },
@@ -90,6 +87,7 @@ export const FALLBACK = {
 } as const satisfies Record<string, Sentence>
 
 export const TRANSITION_NAMES: Readonly<Record<TransitionKind, Sentence>> = {
+  ...FILE_CHANGES,
   trip: { en: 'Fallback tripped', 'zh-CN': '触发回退' },
   relapse: { en: 'Recovery failed', 'zh-CN': '恢复失败' },
   widened: { en: 'Fallback widened', 'zh-CN': '回退范围扩大' },
@@ -100,16 +98,10 @@ export const TRANSITION_NAMES: Readonly<Record<TransitionKind, Sentence>> = {
   triggered: { en: 'Manual fallback', 'zh-CN': '手动回退' },
   manual_expired: { en: 'Manual fallback ended', 'zh-CN': '手动回退到期' },
   policy_off: { en: 'Ended by the policy', 'zh-CN': '因策略结束' },
-  hand_edit: { en: 'File edited by hand', 'zh-CN': '手工编辑文件' },
-  hand_edit_refused: { en: 'Edit by hand refused', 'zh-CN': '手工编辑被拒绝' },
-  adopted: { en: 'State taken from the flag store', 'zh-CN': '采用标志存储中的状态' },
 }
 
 export const CAUSE_NAMES = {
-  error_rate: { en: 'error rate', 'zh-CN': '错误率' },
-  timeout_rate: { en: 'timeout rate', 'zh-CN': '超时率' },
-  latency: { en: 'latency', 'zh-CN': '延迟' },
-  first_content: { en: 'first content', 'zh-CN': '首个内容' },
+  ...MEASURES,
   health: { en: 'health check', 'zh-CN': '健康检查' },
   manual: { en: 'an operator', 'zh-CN': '人工' },
 } as const satisfies Record<string, Sentence>

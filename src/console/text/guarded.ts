@@ -1,8 +1,9 @@
 import type { RolloutChangeKind, RolloutStateName, RolloutWait } from '../../protocol/rollout.js'
 import type { Sentence } from './language.js'
+import { FILE_CHANGES } from './parts.js'
 
 export const GUARDED = {
-  title: { en: 'Guarded rollout', 'zh-CN': '受控切流' },
+  title: { en: 'Guarded rollout', 'zh-CN': '灰度放量' },
   lead: {
     en: 'The service itself raises the share of sessions on the runtime while the runtime is healthy, and goes back on a breach.',
     'zh-CN': '只要 Runtime 健康，服务自动提高使用 Runtime 的会话比例；越过护栏则自动退回。',
@@ -11,9 +12,8 @@ export const GUARDED = {
   minutes: { en: 'Minutes of each stage, at least', 'zh-CN': '每阶段至少分钟数' },
   orgs: { en: 'Organisations (none: everybody)', 'zh-CN': '组织（留空表示所有）' },
   agents: { en: 'Agents (none: all)', 'zh-CN': '智能体（留空表示所有）' },
-  reason: { en: 'Reason, as others will read it', 'zh-CN': '原因（其他人会看到）' },
-  start: { en: 'Start a rollout…', 'zh-CN': '开始受控切流…' },
-  startTitle: { en: 'Start a guarded rollout?', 'zh-CN': '开始受控切流？' },
+  start: { en: 'Start a rollout…', 'zh-CN': '开始灰度放量…' },
+  startTitle: { en: 'Start a guarded rollout?', 'zh-CN': '开始灰度放量？' },
   startYes: { en: 'Start', 'zh-CN': '开始' },
   startEffect: {
     en: '{whom}: the first {percent} % of the sessions go to the runtime now, then {rest}. Each stage lasts at least {minutes} minutes and goes on only while the runtime is healthy. A breach goes back one stage; a second one stops it.',
@@ -24,11 +24,11 @@ export const GUARDED = {
   pause: { en: 'Pause', 'zh-CN': '暂停' },
   resume: { en: 'Resume', 'zh-CN': '继续' },
   abort: { en: 'Abort…', 'zh-CN': '中止…' },
-  abortTitle: { en: 'Abort the rollout?', 'zh-CN': '中止受控切流？' },
+  abortTitle: { en: 'Abort the rollout?', 'zh-CN': '中止灰度放量？' },
   abortYes: { en: 'Abort', 'zh-CN': '中止' },
   abortEffect: {
     en: 'The {percent} % of the sessions that the rollout put on the runtime return to the direct LLM with their next turn.',
-    'zh-CN': '由受控切流分配到 Runtime 的 {percent}% 会话，从下一轮次起改用直连 LLM。',
+    'zh-CN': '由灰度放量分配到 Runtime 的 {percent}% 会话，从下一轮次起改用直连 LLM。',
   },
   finishedNext: { en: 'Make it permanent: {command}', 'zh-CN': '使其永久生效：{command}' },
   verdict: { en: 'Verdict of this stage', 'zh-CN': '本阶段结论' },
@@ -37,7 +37,7 @@ export const GUARDED = {
   waits: { en: 'Waits for', 'zh-CN': '等待' },
   left: { en: 'Least time left', 'zh-CN': '剩余最短时间' },
   history: { en: 'Earlier changes', 'zh-CN': '历史变化' },
-  historyEmpty: { en: 'There was no rollout yet.', 'zh-CN': '还没有受控切流。' },
+  historyEmpty: { en: 'There was no rollout yet.', 'zh-CN': '还没有灰度放量。' },
 } as const satisfies Record<string, Sentence>
 
 export const ROLLOUT_STATE_NAMES: Readonly<Record<RolloutStateName, Sentence>> = {
@@ -60,6 +60,7 @@ export const WAIT_NAMES: Readonly<Record<RolloutWait, Sentence>> = {
 }
 
 export const ROLLOUT_CHANGE_NAMES: Readonly<Record<RolloutChangeKind, Sentence>> = {
+  ...FILE_CHANGES,
   started: { en: 'Started', 'zh-CN': '开始' },
   raised: { en: 'Raised', 'zh-CN': '提高' },
   lowered: { en: 'Lowered', 'zh-CN': '降低' },
@@ -70,7 +71,4 @@ export const ROLLOUT_CHANGE_NAMES: Readonly<Record<RolloutChangeKind, Sentence>>
   aborted: { en: 'Aborted', 'zh-CN': '中止' },
   made_permanent: { en: 'Made permanent', 'zh-CN': '永久生效' },
   superseded: { en: 'Superseded by a rule', 'zh-CN': '被规则取代' },
-  hand_edit: { en: 'File edited by hand', 'zh-CN': '手工编辑文件' },
-  hand_edit_refused: { en: 'Edit by hand refused', 'zh-CN': '手工编辑被拒绝' },
-  adopted: { en: 'State taken from the flag store', 'zh-CN': '采用标志存储中的状态' },
 }

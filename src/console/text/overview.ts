@@ -1,14 +1,11 @@
 import type { Sentence } from './language.js'
 
 export const OVERVIEW = {
-  title: { en: 'Overview', 'zh-CN': '总览' },
   rate: { en: 'Turns a minute', 'zh-CN': '每分钟轮次' },
   errorRate: { en: 'Error rate', 'zh-CN': '错误率' },
   timeoutRate: { en: 'Timeout rate', 'zh-CN': '超时率' },
   latency: { en: 'Latency', 'zh-CN': '延迟' },
   firstContent: { en: 'First content, p95', 'zh-CN': '首个内容 P95' },
-  direct: { en: 'direct LLM', 'zh-CN': '直连 LLM' },
-  runtime: { en: 'runtime', 'zh-CN': 'Runtime' },
   threshold: { en: 'threshold', 'zh-CN': '阈值' },
   window: {
     en: 'Each figure is over the last 5 minutes. The lines begin when this page was opened and show half an hour at most.',
@@ -23,7 +20,6 @@ export const OVERVIEW = {
   unhealthy: { en: '{failures} failed probes in a row', 'zh-CN': '连续 {failures} 次探测失败' },
   unprobed: { en: 'not probed yet', 'zh-CN': '尚未探测' },
   lastProbe: { en: 'last probe', 'zh-CN': '最近一次探测' },
-  replica: { en: 'This replica', 'zh-CN': '本副本' },
   replicas: { en: 'Replicas seen', 'zh-CN': '已知副本' },
   replicasHint: {
     en: 'This one, and those that hold the lease or changed the fallback since this page was opened.',
@@ -37,7 +33,6 @@ export const OVERVIEW = {
   resting: { en: 'paused after failures', 'zh-CN': '因失败暂停' },
   requests: { en: '{requests} requests under way', 'zh-CN': '{requests} 个进行中的请求' },
   waiting: { en: '{waiting} turns wait for a place', 'zh-CN': '{waiting} 个轮次在排队' },
-  policy: { en: 'Fallback policy', 'zh-CN': '回退策略' },
   flags: { en: 'Flags', 'zh-CN': '标志' },
   alerts: { en: 'Alerts', 'zh-CN': '告警' },
   noAlerts: { en: 'Nothing needs your attention.', 'zh-CN': '没有需要处理的事项。' },

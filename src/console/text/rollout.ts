@@ -1,7 +1,6 @@
 import type { Sentence } from './language.js'
 
 export const ROLLOUT = {
-  title: { en: 'Rollout', 'zh-CN': '切流' },
   lead: {
     en: 'Who gets the runtime. Changes go to the operators’ flag file and take effect within a second on every replica; comments and formatting stay.',
     'zh-CN': '设置哪些会话使用 Runtime。修改写入运维标志文件，一秒内在所有副本生效；注释和格式保持不变。',
@@ -23,7 +22,6 @@ export const ROLLOUT = {
     en: 'The rules of this flag were written by hand. Edit them in the file.',
     'zh-CN': '此标志的规则由手工编写，请在文件中编辑。',
   },
-  policy: { en: 'Fallback policy', 'zh-CN': '回退策略' },
   auto: { en: 'auto: fall back by itself', 'zh-CN': 'auto：自动回退' },
   observe: { en: 'observe: say what would trip, do nothing', 'zh-CN': 'observe：只报告，不回退' },
   off: { en: 'off: never fall back by itself', 'zh-CN': 'off：不自动回退' },

@@ -1,18 +1,15 @@
 import type { ShadowDimension } from '../../protocol/shadow-report.js'
 import type { Sentence } from './language.js'
+import { MEASURES } from './parts.js'
 
 export const SHADOW = {
-  title: { en: 'Shadow report', 'zh-CN': '影子对比' },
   lead: {
     en: 'What would change if the users of the control were moved to the candidate.',
     'zh-CN': '如果把对照方的用户切换到候选方，会有什么变化。',
   },
-  span: { en: 'Span', 'zh-CN': '时间范围' },
   day: { en: 'last day', 'zh-CN': '最近一天' },
   week: { en: 'last 7 days', 'zh-CN': '最近 7 天' },
   month: { en: 'last 30 days', 'zh-CN': '最近 30 天' },
-  orgId: { en: 'Organisation', 'zh-CN': '组织' },
-  agentId: { en: 'Agent', 'zh-CN': '智能体' },
   control: { en: 'Control', 'zh-CN': '对照' },
   candidate: { en: 'Candidate', 'zh-CN': '候选' },
   show: { en: 'Show', 'zh-CN': '显示' },
@@ -51,17 +48,13 @@ export const SHADOW = {
   },
   noInterval: { en: 'no interval yet', 'zh-CN': '尚无区间' },
   outcomes: { en: 'Outcomes', 'zh-CN': '结果' },
-  codes: { en: 'Error codes', 'zh-CN': '错误码' },
   samples: { en: 'Pairs, newest first', 'zh-CN': '配对（最新在前）' },
   similarity: { en: 'similarity', 'zh-CN': '相似度' },
 } as const satisfies Record<string, Sentence>
 
 export const DIMENSIONS: Readonly<Record<ShadowDimension, Sentence>> = {
+  ...MEASURES,
   success_rate: { en: 'success rate', 'zh-CN': '成功率' },
-  error_rate: { en: 'error rate', 'zh-CN': '错误率' },
-  timeout_rate: { en: 'timeout rate', 'zh-CN': '超时率' },
-  latency: { en: 'latency', 'zh-CN': '延迟' },
-  first_content: { en: 'first content', 'zh-CN': '首个内容' },
   length: { en: 'length', 'zh-CN': '长度' },
   tokens: { en: 'tokens', 'zh-CN': 'Token 数' },
   text_similarity: { en: 'text', 'zh-CN': '文本相似度' },

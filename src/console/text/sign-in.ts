@@ -1,7 +1,6 @@
 import type { Sentence } from './language.js'
 
 export const SIGN_IN = {
-  title: { en: 'Sign in', 'zh-CN': '登录' },
   token: { en: 'Access token (JWT)', 'zh-CN': '访问令牌 (JWT)' },
   hint: {
     en: 'Paste a token with the role admin or owner. On a development machine, "npx chat-cutover token --role owner" prints one. It is kept in this tab alone.',

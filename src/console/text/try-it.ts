@@ -1,12 +1,10 @@
 import type { Sentence } from './language.js'
 
 export const TRY_IT = {
-  title: { en: 'Try it', 'zh-CN': '试用' },
   lead: {
     en: 'A real turn as you, and what happens in it while it happens.',
     'zh-CN': '以您的身份发起一次真实的轮次，并实时查看其过程。',
   },
-  agent: { en: 'Agent', 'zh-CN': '智能体' },
   message: { en: 'Message', 'zh-CN': '消息' },
   send: { en: 'Send', 'zh-CN': '发送' },
   stop: { en: 'Stop', 'zh-CN': '停止' },

@@ -6,7 +6,6 @@ export const WHAT_IF = {
     en: 'The kept evidence of the last hours, judged once more with other guardrails. Nothing is changed by it.',
     'zh-CN': '用其他护栏重新判断最近几小时保存的依据。不会改变任何设置。',
   },
-  span: { en: 'Span', 'zh-CN': '时间范围' },
   hours: { en: 'last {hours} h', 'zh-CN': '最近 {hours} 小时' },
   errorRate: { en: 'Error rate above', 'zh-CN': '错误率高于' },
   timeoutRate: { en: 'Timeout rate above', 'zh-CN': '超时率高于' },

@@ -2,6 +2,8 @@ import { useEffect, useRef } from 'preact/hooks'
 import { useResource } from '../api/resource.js'
 import { Values } from '../parts/json.js'
 import { t } from '../text/language.js'
+import { PARTS } from '../text/parts.js'
+import { SHELL } from '../text/shell.js'
 import { TRY_IT } from '../text/try-it.js'
 import { newSession, running, runTurn, sessionId, stopTurn, type Turn, turns } from './turns.js'
 
@@ -10,7 +12,7 @@ export function TryIt() {
   const last = turns.value.at(-1)
   return (
     <>
-      <h1>{t(TRY_IT.title)}</h1>
+      <h1>{t(SHELL.tryIt)}</h1>
       <p class="quiet">{t(TRY_IT.lead)}</p>
       <div class="try">
         <section class="card" aria-label={t(TRY_IT.message)}>
@@ -66,7 +68,7 @@ function Ask() {
       }}
     >
       <label>
-        {t(TRY_IT.agent)}
+        {t(PARTS.agentId)}
         <input name="agent" defaultValue="demo" required disabled={sessionId.value !== undefined} />
       </label>
       <label>

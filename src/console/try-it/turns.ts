@@ -8,9 +8,9 @@ import {
 } from '../../client/index.js'
 import type { DoneEvent } from '../../protocol/events.js'
 import { token } from '../api/session.js'
-import { MODES } from '../text/explain.js'
 import { duration } from '../text/format.js'
 import { language, t } from '../text/language.js'
+import { MODES } from '../text/parts.js'
 import { TRY_IT } from '../text/try-it.js'
 
 /** The turns of this page: what was said, and what happened meanwhile. */
