@@ -1,11 +1,14 @@
 import { useEffect, useState } from 'preact/hooks'
-import type { FlagEdit, OpsValues } from '../../protocol/flag-edit.js'
+import type { FlagEdit, FlagsView, OpsValues } from '../../protocol/flag-edit.js'
+import { names } from '../text/format.js'
 import { t } from '../text/language.js'
 import { MODES, PARTS } from '../text/parts.js'
 import { ROLLOUT } from '../text/rollout.js'
 import { Conflict } from './conflict.js'
 import { type EditOf, editOf, type FormValues, formOf } from './form-values.js'
 import { Preview } from './preview.js'
+
+type Environment = FlagsView['environment']
 
 type Phase =
   | { readonly kind: 'editing'; readonly message?: string }
@@ -18,10 +21,13 @@ type Phase =
  */
 export function FlagForm({
   values,
+  environment,
   etag,
   refresh,
 }: {
   readonly values: OpsValues
+  /** what decides where the flags leave it open */
+  readonly environment: Environment
   readonly etag: string
   readonly refresh: () => void
 }) {
@@ -63,7 +69,7 @@ export function FlagForm({
           review()
         }}
       >
-        <Fields values={values} form={form} set={set} />
+        <Fields values={values} environment={environment} form={form} set={set} />
         {phase.kind === 'editing' && phase.message !== undefined && (
           <p class="notice" role="status" aria-live="polite">
             {phase.message}
@@ -114,11 +120,12 @@ function reviewOf(edited: EditOf): Phase {
 
 interface FieldsProps {
   readonly values: OpsValues
+  readonly environment: Environment
   readonly form: FormValues
   readonly set: (change: Partial<FormValues>) => void
 }
 
-function Fields({ values: { mode, shadow }, form, set }: FieldsProps) {
+function Fields({ values: { mode, shadow }, environment, form, set }: FieldsProps) {
   const handMade = mode.enabledOrgs === null || mode.canaryPercent === null
   return (
     <>
@@ -129,7 +136,7 @@ function Fields({ values: { mode, shadow }, form, set }: FieldsProps) {
           value={form.mode}
           onChange={({ currentTarget }) => set({ mode: currentTarget.value })}
         >
-          <option value="">{t(ROLLOUT.modeEnvironment)}</option>
+          <option value="">{t(ROLLOUT.modeEnvironment, { mode: t(MODES[environment.mode]) })}</option>
           <option value="direct_llm">{t(MODES.direct_llm)}</option>
           <option value="runtime_orchestrator">{t(MODES.runtime_orchestrator)}</option>
         </select>
@@ -139,7 +146,10 @@ function Fields({ values: { mode, shadow }, form, set }: FieldsProps) {
       ) : (
         <>
           <label>
-            {t(ROLLOUT.orgs)}
+            {t(ROLLOUT.orgs)}{' '}
+            {form.mode === '' && environment.enabledOrgs.length > 0 && (
+              <small>{t(ROLLOUT.orgsEnvironment, { orgs: names(environment.enabledOrgs, 20) })}</small>
+            )}
             <textarea
               name="orgs"
               rows={Math.min(10, form.orgs.split('\n').length + 1)}
@@ -165,7 +175,7 @@ function Fields({ values: { mode, shadow }, form, set }: FieldsProps) {
           label={t(ROLLOUT.shadow)}
           value={form.shadow}
           set={(value) => set({ shadow: value })}
-          hint={t(ROLLOUT.environment)}
+          hint={t(ROLLOUT.shadowEnvironment, { percent: environment.shadowPercent })}
         />
       )}
       <label>

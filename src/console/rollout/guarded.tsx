@@ -67,9 +67,11 @@ function Now({ view }: { readonly view: RolloutView }) {
         </ol>
       )}
       <p>
-        <span class={`badge ${state === 'running' ? 'warn' : state === 'finished' ? 'good' : ''}`}>
-          {t(ROLLOUT_STATE_NAMES[state])}
-        </span>{' '}
+        {state !== 'none' && (
+          <span class={`badge ${state === 'running' ? 'warn' : state === 'finished' ? 'good' : ''}`}>
+            {t(ROLLOUT_STATE_NAMES[state])}
+          </span>
+        )}{' '}
         {summary}
       </p>
       {next !== null && (

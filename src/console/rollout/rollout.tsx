@@ -18,12 +18,12 @@ export function Rollout() {
       <h1>{t(SHELL.rollout)}</h1>
       <p class="quiet">{t(ROLLOUT.lead)}</p>
       <Loaded resource={flags}>
-        {({ ops }, etag) =>
+        {({ ops, environment }, etag) =>
           ops.values === null || etag === null ? (
             <p class="notice bad">{t(ROLLOUT.unreadable, { file: ops.file, fault: ops.fault ?? '' })}</p>
           ) : (
             <>
-              <FlagForm values={ops.values} etag={etag} refresh={flags.refresh} />
+              <FlagForm values={ops.values} environment={environment} etag={etag} refresh={flags.refresh} />
               <details class="card">
                 <summary>{t(ROLLOUT.raw)}</summary>
                 <Values name={ops.file} value={ops.values} />

@@ -10,14 +10,18 @@ export const ROLLOUT = {
     'zh-CN': '无法在此编辑运维标志文件 {file}：{fault}',
   },
   mode: { en: 'For everybody whom no rule names', 'zh-CN': '没有规则指定的会话' },
-  modeEnvironment: { en: 'as the environment says', 'zh-CN': '由环境变量决定' },
+  modeEnvironment: { en: 'as the environment says: {mode}', 'zh-CN': '由环境变量决定：{mode}' },
+  orgsEnvironment: { en: 'The environment adds: {orgs}', 'zh-CN': '环境变量另外指定：{orgs}' },
   orgs: { en: 'Organisations on the runtime (one a line)', 'zh-CN': '使用 Runtime 的组织（每行一个）' },
   canary: { en: 'Canary: percent of all other sessions', 'zh-CN': '金丝雀：其余会话的百分比' },
   shadow: {
     en: 'Shadow: percent of turns that also run on the other backend',
     'zh-CN': '影子：同时在另一后端执行的轮次百分比',
   },
-  environment: { en: 'Empty: the environment decides.', 'zh-CN': '留空：由环境变量决定。' },
+  shadowEnvironment: {
+    en: 'Empty: the environment decides ({percent} %).',
+    'zh-CN': '留空：由环境变量决定（{percent}%）。',
+  },
   handMade: {
     en: 'The rules of this flag were written by hand. Edit them in the file.',
     'zh-CN': '此标志的规则由手工编写，请在文件中编辑。',
