@@ -6,6 +6,9 @@ import { dataOf } from '../support/answers.js'
 import { type ConsoleRig, seriousFindings, startConsole, tokenOf } from '../support/console-page.js'
 import { until } from '../support/until.js'
 
+/** What Chromium itself logs of a connection that is lost. */
+const LOST = /ERR_CONNECTION|Failed to load resource|ERR_INCOMPLETE/
+
 /** What operators do in the console, and what comes of it in the service. */
 describe('the views of the console', function () {
   this.timeout(60_000)
@@ -159,6 +162,16 @@ describe('the views of the console', function () {
     expect(await page.evaluate('document.documentElement.scrollWidth')).to.be.at.most(360)
   })
 
+  it('say so where an answer is none of this build, and leave the other views as they are', async () => {
+    page = await rig.open('/explain')
+    await page.waitForSelector('.answer')
+    await page.route('**/runtime/explain*', (route) => route.fulfill({ json: { success: true, data: {} } }))
+    await page.click('form >> button[type=submit]')
+    await page.waitForSelector('.notice >> text=cannot show what the service answered')
+    await page.click('nav >> text=Fallback')
+    await page.waitForSelector('text=No manual fallback.')
+  })
+
   it('leave a turn behind for a new session, and for the next reader of the tab', async () => {
     page = await rig.open('/try', 'member')
     for (const leave of ['New session', 'Sign out']) {
@@ -208,10 +221,24 @@ describe('the views of the console', function () {
     })
     await page.waitForSelector('.connection[data-state=live]')
     expect(await page.locator('.banner').count()).to.equal(0)
-    const told = rig
-      .faults()
-      .filter((fault) => !/ERR_CONNECTION|Failed to load resource|ERR_INCOMPLETE/.test(fault))
-    expect(told).to.deep.equal([])
+    expect(rig.faults().filter((fault) => !LOST.test(fault))).to.deep.equal([])
+  })
+
+  it('keep what somebody is editing while the service is away', async () => {
+    page = await rig.open('/rollout')
+    const view = page
+    await view.fill('input[name=canary]', '41')
+    await rig.restart(async () => {
+      await view.waitForSelector('.banner.bad')
+      // Asks again for everything that the view shows.
+      await view.click('button[lang=zh-CN]')
+      await view.waitForSelector('.loaded > .notice.bad')
+      expect(await view.inputValue('input[name=canary]')).to.equal('41')
+    })
+    await view.waitForSelector('.connection[data-state=live]')
+    await view.waitForSelector('.loaded > .notice.bad', { state: 'detached' })
+    expect(await view.inputValue('input[name=canary]')).to.equal('41')
+    expect(rig.faults().filter((fault) => !LOST.test(fault))).to.deep.equal([])
   })
 
   it('read an edit of the file by hand', async () => {

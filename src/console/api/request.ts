@@ -35,7 +35,9 @@ interface Call {
 }
 
 /**
- * One call of the API. `T` is the schema's type in `src/protocol`: page and service are of one build.
+ * One call of the API. `T` is the schema's type in `src/protocol`, and no schema runs here: the tests hold the service to them,
+ * and a tab that stays open over an update must not refuse a field that is new. What a view cannot show, `ViewFault` says. With
+ * zod and four of the schemas the script had 97 KB instead of 68 KB, compressed.
  * @throws RequestError
  */
 export const request = <T>(path: string, call: Call = {}): Promise<Answer<T>> =>

@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useErrorBoundary, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import { connection } from '../api/live.js'
 import { claims, reach, signOut } from '../api/session.js'
@@ -52,9 +52,23 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
       <Banner />
       {reach.value === 'all' && <DemoPanel />}
       <main id="content" tabIndex={-1}>
-        {children}
+        <ViewFault key={path}>{children}</ViewFault>
       </main>
     </>
+  )
+}
+
+/** A view that breaks, as on an answer of another build, leaves the rest of the page as it is. */
+function ViewFault({ children }: { readonly children: ComponentChildren }) {
+  const [fault] = useErrorBoundary()
+  if (fault === undefined) return children
+  return (
+    <div class="notice bad" role="alert">
+      <p>{t(SHELL.broken, { message: fault instanceof Error ? fault.message : String(fault) })}</p>
+      <button type="button" onClick={() => location.reload()}>
+        {t(SHELL.reload)}
+      </button>
+    </div>
   )
 }
 

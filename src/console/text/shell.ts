@@ -35,5 +35,10 @@ export const SHELL = {
     'zh-CN': '您看到的是组织 {orgId} 的数据。涉及所有组织的内容需要 owner 角色。',
   },
   loading: { en: 'Loading…', 'zh-CN': '加载中…' },
+  broken: {
+    en: 'This view cannot show what the service answered ({message}). If the service was just updated, load the page again.',
+    'zh-CN': '此页面无法显示服务返回的内容（{message}）。如果服务刚刚更新过，请重新加载页面。',
+  },
+  reload: { en: 'Load again', 'zh-CN': '重新加载' },
   retry: { en: 'Try again', 'zh-CN': '重试' },
 } as const satisfies Record<string, Sentence>
