@@ -125,7 +125,15 @@ for (const resolver of ['file', 'in-process', 'rpc'] as const)
         saveByRename(flags.overrideFile, JSON.stringify(document))
       }
       edited(60)
-      await until('the stage', async () => (await percents()).every((percent) => percent === 60), PATIENCE_MS)
+      // Written by both: an edit within the same milliseconds would be lost to their renaming.
+      await until(
+        'the stage',
+        async () =>
+          (await Promise.all([view(0), view(1)])).every(
+            ({ percent, persisted }) => percent === 60 && persisted,
+          ),
+        PATIENCE_MS,
+      )
       edited(33)
       await until(
         'the refusal',

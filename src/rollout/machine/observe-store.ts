@@ -114,18 +114,16 @@ function keptRefusal({ state, at }: StateUpdate) {
   return state.refused !== null && at.now < state.refused.untilAt ? state.refused : null
 }
 
-/** A person's word by the file: the latest there is. What acted already is told. */
+/** A person's word by the file: the latest there is. One that is refused undoes nothing that was decided meanwhile. */
 function handEdit(update: StateUpdate, edit: RolloutEdit): void {
-  const { pending } = update.state
-  if (pending?.acts === 'now')
-    for (const { change } of pending.reports) update.effects.push({ kind: 'report', change })
-  update.set({ pending: null })
   const { progress } = update.state.force
   switch (edit.kind) {
     case 'abort':
+      dropPending(update)
       abortByHand(update)
       return
     case 'progress':
+      dropPending(update)
       if (percentOf(edit.progress) === 0) abortByHand(update)
       else update.decide(edit.progress, { ...BY_HAND, newEvidence: true })
       return
@@ -134,6 +132,7 @@ function handEdit(update: StateUpdate, edit: RolloutEdit): void {
         refuse(update, 'there is no rollout under way; start one by the API or the command line')
         return
       }
+      dropPending(update)
       const at = { plan: progress.plan, stage: edit.stage, since: Math.round(update.at.wall) }
       const edited =
         progress.state === 'paused'
@@ -150,6 +149,14 @@ function handEdit(update: StateUpdate, edit: RolloutEdit): void {
   }
 }
 
+/** What acted already is told. */
+function dropPending(update: StateUpdate): void {
+  const { pending } = update.state
+  if (pending?.acts === 'now')
+    for (const { change } of pending.reports) update.effects.push({ kind: 'report', change })
+  update.set({ pending: null })
+}
+
 const BY_HAND = { kind: 'hand_edit', actor: 'manual', acts: 'now', by: 'person' } as const
 
 function abortByHand(update: StateUpdate): void {
@@ -163,8 +170,15 @@ function abortByHand(update: StateUpdate): void {
   update.decide({ state: 'ended', plan, how: 'aborted', since, reason: '' }, BY_HAND)
 }
 
-/** The present state is written in its place. */
+/** The present state is written in its place, with what a person or a breach changed in it meanwhile. */
 function refuse(update: StateUpdate, detail: string): void {
+  if (update.state.pending?.acts !== 'now') update.set({ pending: null })
+  const left = update.state.pending?.left ?? null
   update.set({ refused: { detail, untilAt: update.at.now + REFUSED_MS } })
-  update.decide(update.state.force.progress, { ...BY_HAND, kind: 'hand_edit_refused', reason: detail })
+  update.decide(update.state.force.progress, {
+    ...BY_HAND,
+    kind: 'hand_edit_refused',
+    reason: detail,
+    left,
+  })
 }

@@ -89,8 +89,13 @@ export class Replica {
   }
 
   command(asked: RolloutCommand): void {
-    this.#take({ kind: 'command', ...this.#at(), command: asked, opsMode: this.world.opsMode })
+    this.ask(asked)
     this.round()
+  }
+
+  /** A command that comes between two rounds. */
+  ask(asked: RolloutCommand): void {
+    this.#take({ kind: 'command', ...this.#at(), command: asked, opsMode: this.world.opsMode })
   }
 
   /** A new process of the same name. */

@@ -291,6 +291,23 @@ describe('the machine of the rollout', () => {
       expect(a.state.refused).to.equal(null)
     })
 
+    it('that are refused undo no command that came before they were seen, whoever answers them first', () => {
+      const untouched = world.text
+      for (const asked of ['pause', 'abort'] as const) {
+        edit((flag) => {
+          flag.targeting = { if: [{ '==': [{ var: 'orgId' }, 'acme'] }, 'on', 'off'] }
+        })
+        b.ask(command(asked))
+        b.tick()
+        a.round()
+        expect([world.percent, world.text === untouched]).to.deep.equal([5, false])
+        while (!b.write()) b.tick()
+        a.round()
+      }
+      expect([world.percent, a.percent, b.percent]).to.deep.equal([0, 0, 0])
+      expect(b.kinds.filter((kind) => kind === 'aborted')).to.have.length(1)
+    })
+
     it('abort by the template put back', () => {
       world.text = JSON.stringify({
         flags: {
