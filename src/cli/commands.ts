@@ -75,7 +75,7 @@ function notACommand(argv: readonly string[], { output }: Surroundings, language
   const all = under.map(({ words }) => `chat-cutover ${words.join(' ')}`).join(', ')
   const fault =
     verb === undefined
-      ? t(`A word is missing behind ${group}. `, `${group} 后缺少子命令。`)
+      ? t(`${group} needs a subcommand. `, `${group} 后缺少子命令。`)
       : t(`Unknown command: ${group} ${verb}. `, `未知命令：${group} ${verb}。`)
   const there = under.length === 1 ? t('There is: ', '可用：') : t('There are: ', '可用：')
   output.err(`${fault}${there}${all}\n${t('Try: ', '请参阅：')}chat-cutover ${group} --help\n`)

@@ -32,7 +32,7 @@ export function demoGuide({ url, org, folder, tokens }: DemoFacts, language: Lan
       `Then a turn: ${turn}`,
       `See it, break the runtime and watch it recover, in a browser: ${page}`,
       'More to try: npx chat-cutover watch, and README.md; every fault and alert: docs/runbook.md; both backends compared: docs/shadow.md',
-      `Ctrl-C ends the demo; flags and conversations stay in ${folder} (npm run demo -- --fresh begins anew).`,
+      `Ctrl-C ends the demo; flags and conversations stay in ${folder} (npm run demo -- --fresh starts from scratch).`,
     ],
     'zh-CN': [
       `服务地址 ${url}，LLM 与 runtime 为模拟器；组织 "${org}" 使用 runtime。`,

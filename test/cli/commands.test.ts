@@ -46,7 +46,7 @@ describe('chat-cutover', () => {
   const wrong: [argv: string[], said: string][] = [
     [[], 'Usage: chat-cutover <command>'],
     [['basline'], 'Unknown command: basline.\nTry: chat-cutover --help\n'],
-    [['flags'], 'A word is missing behind flags. There are: chat-cutover flags show'],
+    [['flags'], 'flags needs a subcommand. There are: chat-cutover flags show'],
     [['llm'], 'There are: chat-cutover llm validate, chat-cutover llm schema'],
     [['llm', 'check'], 'Unknown command: llm check'],
     [['flags', 'check'], 'Unknown command: flags check'],

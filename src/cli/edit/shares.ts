@@ -12,7 +12,7 @@ const percentOf = (word: string, t: Say): number => {
     return wholeNumber(0, 100, t)(word.replace(/%$/, ''))
   } catch (thrown) {
     if (!(thrown instanceof InvalidArgumentError)) throw thrown
-    throw new CommandError(t(`No share. ${thrown.message}`, `比例${thrown.message}`), 2)
+    throw new CommandError(t(`This is not a share. ${thrown.message}`, `比例${thrown.message}`), 2)
   }
 }
 

@@ -50,7 +50,7 @@ export const triggerCommand: CommandSpec = {
 export const resetCommand: CommandSpec = {
   words: ['fallback', 'reset'],
   section: 'steer',
-  summary: { en: 'end a fallback, whoever began it', 'zh-CN': '结束回退，无论由谁触发' },
+  summary: { en: 'end a fallback, automatic or by hand', 'zh-CN': '结束回退，无论由谁触发' },
   examples: ['fallback reset'],
   remote: true,
   async run(invocation) {

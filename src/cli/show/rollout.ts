@@ -27,8 +27,8 @@ const stagesOf =
     if (isRising) return stages
     throw new InvalidArgumentError(
       t(
-        `It must be percents from 1 to 100 that rise, as 1,5,25,100, not ${word}`,
-        `必须是 1 到 100 之间递增的百分比，如 1,5,25,100，而不是 ${word}`,
+        `It must be rising whole percentages from 1 to 100, such as 1,5,25,100, not ${word}`,
+        `必须是 1 到 100 之间递增的整数百分比，如 1,5,25,100，而不是 ${word}`,
       ),
     )
   }
@@ -131,7 +131,7 @@ export const rolloutPauseCommand = steered(
 export const rolloutResumeCommand = steered(
   'resume',
   {
-    en: 'go on with a paused rollout; its stage begins anew',
+    en: 'go on with a paused rollout; its stage starts again',
     'zh-CN': '继续已暂停的灰度放量，本阶段重新计时',
   },
   'rollout resume --json',
