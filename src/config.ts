@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { z } from 'zod'
+import { SECRET_VARIABLES, withSecretFiles } from './core/files/secret-files.js'
 import { LOG_LEVELS, type LogLevel } from './core/logger.js'
 import { readTracingSettings, type TracingSettings } from './core/tracing/tracing-settings.js'
 import { type LlmEndpoint, type LlmEndpoints, llmEndpoint } from './llm/endpoint.js'
@@ -299,20 +300,22 @@ type Environment = z.infer<typeof environmentSchema>
 const FLAGD_PORTS = { file: 8015, 'in-process': 8015, rpc: 8013 } as const
 
 /**
- * Parses the environment. An empty variable counts as not set.
+ * Parses the environment, with the secrets of the files that `*_FILE` variables name. An empty variable counts as not set.
  * @throws ConfigError naming every missing or wrong variable
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const secrets = withSecretFiles(env)
   const given = Object.fromEntries(
-    Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''),
+    Object.entries(secrets.env).filter(([, value]) => value !== undefined && value.trim() !== ''),
   )
   const parsed = environmentSchema.safeParse(given)
   const llm = directLlm(given)
   const tracing = readTracingSettings(given)
   const faults = [
+    ...secrets.faults,
     ...(parsed.success ? [] : parsed.error.issues.map((issue) => describeIssue(issue, given))),
     ...llm.faults,
-    ...keyFaults(given),
+    ...keyFaults(given, env),
     ...oidcFaults(given),
     ...(parsed.success ? workerFaults(parsed.data) : []),
     ...tracing.faults,
@@ -322,13 +325,14 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   return tracing.settings === undefined ? config : { ...config, tracing: tracing.settings }
 }
 
-const SECRET_VARIABLES = new Set(['JWT_SECRET', 'LLM_API_KEY', 'CHAT_NOTIFY_URL', 'CHAT_NOTIFY_SECRET'])
+const SECRETS: ReadonlySet<string> = new Set(SECRET_VARIABLES)
 
 function describeIssue(issue: z.core.$ZodIssue, given: Record<string, string | undefined>): string {
   const name = String(issue.path[0])
   const value = given[name]
   if (value === undefined) return `${name} is not set`
-  if (SECRET_VARIABLES.has(name)) return `${name} ${issue.message}`
+  if (SECRETS.has(name))
+    return `${given[`${name}_FILE`] === undefined ? name : `The content of ${name}_FILE`} ${issue.message}`
   // An address may carry a password: it is for nobody's log.
   return `${name}=${value.replace(/\/\/[^/?#]*@/, '//…@')} ${issue.message}`
 }
@@ -339,7 +343,12 @@ function workerFaults({ CHAT_WORKERS: workers, CHAT_DATABASE: database }: Enviro
   return [`CHAT_WORKERS=${workers} needs a file as CHAT_DATABASE: memory is not shared between processes`]
 }
 
-function keyFaults(given: Record<string, string | undefined>): string[] {
+/** @param env before the files of secrets were read: a file that cannot be read is a fault of its own */
+function keyFaults(
+  given: Readonly<Record<string, string | undefined>>,
+  env: Readonly<Record<string, string | undefined>>,
+): string[] {
+  if (given.JWT_SECRET === undefined && env.JWT_SECRET_FILE?.trim()) return []
   const secretSet = given.JWT_SECRET !== undefined
   const jwksSet = given.JWKS_URL !== undefined
   if (secretSet && jwksSet)

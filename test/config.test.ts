@@ -1,6 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { ConfigError, loadConfig } from '../src/config.js'
+import { SECRET_VARIABLES } from '../src/core/files/secret-files.js'
+import { temporaryDirectory } from './support/temporary-directory.js'
 
 const SECRET = 's'.repeat(32)
 const least = { LLM_BASE_URL: 'http://llm.test/v1/', JWT_SECRET: SECRET }
@@ -16,6 +18,8 @@ function faultsOf(env: Record<string, string | undefined>): readonly string[] {
 }
 
 describe('loadConfig', () => {
+  const directory = temporaryDirectory()
+
   it('has a default for everything but the LLM and the keys', () => {
     const config = loadConfig(least)
     expect(config).to.deep.include({ port: 3001, host: '127.0.0.1', logLevel: 'info', drainMs: 30_000 })
@@ -198,6 +202,26 @@ describe('loadConfig', () => {
     expect(faultsOf({ ...least, JWKS_URL: 'https://issuer.test/jwks' })).to.have.length(1)
   })
 
+  it('takes secrets from files, and tells what is wrong with one without its path or content', () => {
+    const file = directory.path('secret')
+    const env = { LLM_BASE_URL: least.LLM_BASE_URL, JWT_SECRET_FILE: file, LLM_API_KEY_FILE: file }
+    writeFileSync(file, `${SECRET}\n`)
+    const { auth, llm } = loadConfig(env)
+    expect(auth.keys).to.deep.equal({ kind: 'secret', secret: SECRET })
+    expect(llm[0].auth).to.deep.equal({ kind: 'bearer', key: SECRET })
+    expect(faultsOf({ ...env, JWT_SECRET: SECRET })).to.have.length(1)
+    expect(faultsOf({ ...env, JWKS_URL: 'https://issuer.test/jwks' })).to.have.length(1)
+    writeFileSync(file, 'too short')
+    expect(faultsOf(env)).to.have.length(2)
+    expect(faultsOf(env)[0]).to.match(/^The content of LLM_API_KEY_FILE must be of visible ASCII/)
+    expect(faultsOf(env)[1]).to.match(/^The content of JWT_SECRET_FILE must be at least 32 bytes/)
+    expect(faultsOf(env).join()).not.to.contain('too short')
+    // The secret in place of the path, by mistake.
+    const mistaken = faultsOf({ ...env, JWT_SECRET_FILE: SECRET })
+    expect(mistaken).to.include('JWT_SECRET_FILE names a file that cannot be used: ENOENT')
+    expect(mistaken.join()).not.to.contain(SECRET)
+  })
+
   it('reads no variable that .env.example does not list, and lists none that is not read', () => {
     const listed = new Set(
       readFileSync('.env.example', 'utf8')
@@ -206,11 +230,12 @@ describe('loadConfig', () => {
         .filter((line) => /^(?!OTEL_)[A-Z_]+=/.test(line))
         .map((line) => line.slice(0, line.indexOf('='))),
     )
-    const read = new Set(
-      readFileSync('src/config.ts', 'utf8')
+    const read = new Set([
+      ...(readFileSync('src/config.ts', 'utf8')
         .match(/^ {2}([A-Z][A-Z_]+)(?=:)/gm)
-        ?.map((key) => key.trim()),
-    )
+        ?.map((key) => key.trim()) ?? []),
+      ...SECRET_VARIABLES.map((name) => `${name}_FILE`),
+    ])
     expect([...read].sort()).to.deep.equal([...listed].sort())
   })
 })

@@ -1,3 +1,4 @@
+import { withSecretFiles } from '../../core/files/secret-files.js'
 import { withEnvFile } from '../command/env-file.js'
 import type { CommandSpec } from '../command/invocation.js'
 import { Interrupted } from '../text/command-error.js'
@@ -22,7 +23,8 @@ export const doctorCommand: CommandSpec = {
   remote: true,
   async run(invocation) {
     const { t, json, print, printJson } = invocation
-    const env = withEnvFile(invocation.env)
+    // What is wrong with a file of a secret is told by the check of the configuration.
+    const { env } = withSecretFiles(withEnvFile(invocation.env))
     const here: Finding[] = isServiceHere(env)
       ? await checkHere(invocation, env)
       : [

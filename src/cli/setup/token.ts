@@ -1,4 +1,5 @@
 import { SignJWT } from 'jose'
+import { withSecretFiles } from '../../core/files/secret-files.js'
 import { ROLES, roleSchema } from '../../protocol/api.js'
 import { withEnvFile } from '../command/env-file.js'
 import { type CommandSpec, type Invocation, wholeNumber } from '../command/invocation.js'
@@ -27,14 +28,15 @@ export const tokenCommand: CommandSpec = {
       ),
   examples: ['token', 'token --role member --org acme --user ada --ttl 86400', 'token | chat-cutover login'],
   exits: {
-    en: 'Exit code: 0 done; 2 wrong usage, or no JWT_SECRET in the environment or in .env.',
-    'zh-CN': '退出码（Exit code: 0 / 2）：0 完成；2 用法错误，或环境变量与 .env 中没有 JWT_SECRET。',
+    en: 'Exit code: 0 done; 2 wrong usage, or no JWT_SECRET (or JWT_SECRET_FILE) in the environment or in .env.',
+    'zh-CN':
+      '退出码（Exit code: 0 / 2）：0 完成；2 用法错误，或环境变量与 .env 中没有 JWT_SECRET（或 JWT_SECRET_FILE）。',
   },
   remote: false,
   async run(invocation) {
     const { given, clock } = invocation
-    const env = withEnvFile(invocation.env)
-    const secret = secretOf(env, invocation)
+    const { env, faults } = withSecretFiles(withEnvFile(invocation.env))
+    const secret = secretOf(env, faults, invocation)
     const seconds = given.number('ttl') ?? 3600
     const now = Math.floor(clock.wall() / 1000)
     const claims = { org_id: given.text('org') ?? 'demo', role: roleOf(invocation) }
@@ -64,7 +66,13 @@ function roleOf({ given, t }: Invocation) {
   )
 }
 
-function secretOf({ JWT_SECRET: secret, JWKS_URL: jwks }: Invocation['env'], { t }: Invocation): string {
+function secretOf(
+  { JWT_SECRET: secret, JWKS_URL: jwks }: Invocation['env'],
+  faults: readonly string[],
+  { t }: Invocation,
+): string {
+  const fault = faults.find((one) => one.startsWith('JWT_SECRET'))
+  if (fault !== undefined) throw new CommandError(t(fault, `JWT_SECRET_FILE 无法使用：${fault}`), 2)
   if (!secret)
     throw new CommandError(
       jwks

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { expect } from 'chai'
-import { decodeJwt } from 'jose'
+import { decodeJwt, jwtVerify } from 'jose'
 import { COMMANDS } from '../../../src/cli/all-commands.js'
 import { shadowReportSchema } from '../../../src/protocol/shadow-report.js'
 import { edgeToken, operatorEnv, runCli } from '../../support/cli.js'
@@ -12,6 +12,7 @@ import { manualClock } from '../../support/manual-clock.js'
 import { temporaryDirectory } from '../../support/temporary-directory.js'
 
 describe('chat-cutover token', () => {
+  const directory = temporaryDirectory()
   const env = { JWT_SECRET: EDGE_SECRET }
 
   it('makes a token that the service takes', async () => {
@@ -24,6 +25,13 @@ describe('chat-cutover token', () => {
     const refused = await runCli(['status'], { env: { CHAT_URL: edge.url, CHAT_TOKEN: member.out.trim() } })
     expect(refused.err).to.contain('403')
     await edge.close()
+  })
+
+  it('takes the secret from a file, as the service does', async () => {
+    const file = directory.path('secret')
+    writeFileSync(file, `${EDGE_SECRET}\n`)
+    const fromFile = await runCli(['token'], { env: { JWT_SECRET_FILE: file } })
+    await jwtVerify(fromFile.out.trim(), new TextEncoder().encode(EDGE_SECRET))
   })
 
   it('says whose it is, for how long, and from whom', async () => {
@@ -48,6 +56,7 @@ describe('chat-cutover token', () => {
       [{}, /^JWT_SECRET is not set\./],
       [{ JWKS_URL: 'https://x' }, /identity provider.*chat-cutover login/],
       [{ JWT_SECRET: 'short' }, /at least 32 bytes/],
+      [{ JWT_SECRET_FILE: '/nowhere' }, /^JWT_SECRET_FILE .* ENOENT/],
     ] as const) {
       const { code, err, out } = await runCli(['token'], { env: given })
       expect([code, out]).to.deep.equal([2, ''])
