@@ -160,6 +160,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'console/rollout': ['console/api', 'console/parts', 'console/text'],
   'console/shadow': ['console/api', 'console/parts', 'console/text'],
   'console/try-it': ['console/api', 'console/parts', 'console/text'],
+  'core/files': ['core'],
   'core/sqlite': ['core'],
   'core/tracing': ['core'],
   'decision/check': ['decision'],
