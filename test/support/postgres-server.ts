@@ -1,0 +1,200 @@
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import pg from 'pg'
+import { EngineMissing } from './engines.js'
+import { freePort } from './free-port.js'
+
+const DEBIAN = '/usr/lib/postgresql'
+const START_MS = 30_000
+/** PostgreSQL refuses to run as root; the first of these users that exists runs it then */
+const USERS = ['postgres', 'nobody']
+
+/** A PostgreSQL server of the test's own, in a temporary directory; its data does not survive a crash of the machine. */
+export interface PostgresServer {
+  readonly port: number
+  url(database?: string): string
+  start(): Promise<void>
+  /** `fast` ends connections; `immediate` is like a crash */
+  stop(mode?: 'fast' | 'immediate'): Promise<void>
+  /** Stops all its processes where they are (SIGSTOP), until `resume`. */
+  pause(): void
+  resume(): void
+  remove(): Promise<void>
+}
+
+interface Made {
+  readonly bin: string
+  readonly directory: string
+  readonly user: { uid?: number; gid?: number }
+}
+
+/** @throws EngineMissing */
+export async function makePostgresServer(): Promise<PostgresServer> {
+  const bin = findBinaries()
+  const user = ownUser()
+  const directory = mkdtempSync(join(tmpdir(), 'chat-cutover-postgres-'))
+  if (user.uid !== undefined && user.gid !== undefined) chownSync(directory, user.uid, user.gid)
+  chmodSync(directory, 0o700)
+  const data = join(directory, 'data')
+  // Of no use to anybody but this process, so nothing of it has to be safe on the disk.
+  execFileSync(
+    join(bin, 'initdb'),
+    ['-D', data, '-U', 'chat', '--auth=trust', '--no-sync', '-E', 'UTF8', '--locale=C'],
+    { ...user, cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] },
+  )
+  return server({ bin, directory, user }, await freePort())
+}
+
+/** Another server that follows one, read-only until `promote`. */
+export async function makeStandby(primary: PostgresServer): Promise<PostgresServer & { promote(): void }> {
+  const bin = findBinaries()
+  const user = ownUser()
+  const directory = mkdtempSync(join(tmpdir(), 'chat-cutover-postgres-'))
+  if (user.uid !== undefined && user.gid !== undefined) chownSync(directory, user.uid, user.gid)
+  const data = join(directory, 'data')
+  execFileSync(
+    join(bin, 'pg_basebackup'),
+    ['-D', data, '-d', primary.url('postgres'), '-R', '-X', 'stream', '--no-sync', '-c', 'fast'],
+    { ...user, cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] },
+  )
+  const standby = server({ bin, directory, user }, await freePort())
+  return {
+    ...standby,
+    promote: () =>
+      void execFileSync(join(bin, 'pg_ctl'), ['promote', '-D', data, '-w'], {
+        ...user,
+        cwd: directory,
+        stdio: 'ignore',
+      }),
+  }
+}
+
+/**
+ * Starts the server, ends it when its own standard input ends, as it does when the test's process ends in whatever way, and removes
+ * the directory then.
+ */
+const SUPERVISOR = 'dir=$1; shift; "$@" & read _; kill -QUIT $!; wait $!; rm -rf "$dir"'
+
+function server({ bin, directory, user }: Made, port: number): PostgresServer {
+  const data = join(directory, 'data')
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    port,
+    unix_socket_directories: '',
+    fsync: 'off',
+    full_page_writes: 'off',
+    synchronous_commit: 'off',
+    shared_buffers: '16MB',
+    max_connections: 100,
+    autovacuum: 'off',
+    wal_level: 'replica',
+  }
+  const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  let running: { readonly supervisor: ChildProcess; readonly pid: number } | undefined
+
+  async function stop(mode: 'fast' | 'immediate' = 'fast'): Promise<void> {
+    const ending = running
+    running = undefined
+    if (ending === undefined) return
+    signalAll(ending.pid, 'SIGCONT')
+    process.kill(ending.pid, mode === 'fast' ? 'SIGINT' : 'SIGQUIT')
+    const endsAt = Date.now() + START_MS
+    while (isRunning(ending.pid) && Date.now() < endsAt) await pause()
+    // Its end is what the supervisor waits for; the data is needed for the next start.
+    ending.supervisor.kill('SIGKILL')
+  }
+
+  const url = (database = 'postgres') => `postgres://chat@127.0.0.1:${port}/${database}`
+
+  return {
+    port,
+    url,
+    async start() {
+      const supervisor = spawn(
+        'sh',
+        ['-c', SUPERVISOR, 'sh', directory, join(bin, 'postgres'), '-D', data, ...options],
+        { ...user, cwd: directory, stdio: ['pipe', 'ignore', 'ignore'] },
+      )
+      supervisor.unref()
+      if (supervisor.stdin instanceof Socket) supervisor.stdin.unref()
+      const endsAt = Date.now() + START_MS
+      while (!(await answers(url()))) {
+        if (Date.now() > endsAt) throw new Error('PostgreSQL does not start')
+        await pause()
+      }
+      const pid = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0])
+      running = { supervisor, pid }
+    },
+    stop,
+    pause: () => running && signalAll(running.pid, 'SIGSTOP'),
+    resume: () => running && signalAll(running.pid, 'SIGCONT'),
+    async remove() {
+      await stop('immediate')
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20))
+
+/** One that has ended and is not waited for yet runs no more. */
+function isRunning(pid: number): boolean {
+  const state = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim()
+  return state !== '' && !state.startsWith('Z')
+}
+
+/** The server's first process and those of its connections. */
+function signalAll(pid: number, signal: NodeJS.Signals): void {
+  const list = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
+  const children = list.split(/\s+/).filter((one) => one !== '')
+  for (const one of [pid, ...children.map(Number)])
+    try {
+      process.kill(one, signal)
+    } catch {
+      // It has just ended.
+    }
+}
+
+async function answers(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 1_000 })
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    await client.end()
+    return true
+  } catch {
+    return false
+  }
+}
+
+function findBinaries(): string {
+  const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a)) : []
+  const places = [
+    ...(process.env.PATH ?? '').split(delimiter),
+    ...versions.map((version) => join(DEBIAN, version, 'bin')),
+  ]
+  const found = places.find(
+    (place) => existsSync(join(place, 'initdb')) && existsSync(join(place, 'postgres')),
+  )
+  if (found === undefined)
+    throw new EngineMissing(
+      'no PostgreSQL on this machine (install it, put its binaries on the PATH, or set CHAT_TEST_POSTGRES_URL)',
+    )
+  return found
+}
+
+function ownUser(): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {}
+  for (const name of USERS)
+    try {
+      const id = (kind: string) =>
+        Number(execFileSync('id', [kind, name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
+      return { uid: id('-u'), gid: id('-g') }
+    } catch {
+      // No such user.
+    }
+  throw new EngineMissing('PostgreSQL does not run as root, and there is no user postgres or nobody')
+}
