@@ -161,7 +161,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'console/shadow': ['console/api', 'console/parts', 'console/text'],
   'console/try-it': ['console/api', 'console/parts', 'console/text'],
   'core/files': ['core'],
-  'core/postgres': ['core', 'core/sqlite'],
+  'core/postgres': ['core'],
   'core/sqlite': ['core'],
   'core/tracing': ['core'],
   'decision/check': ['decision'],
