@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { build } from 'vite'
 
-/** bytes, compressed, of all files together */
+/** bytes, compressed, of all files of the console together */
 const MOST = 120 * 1024
+/** A document of its own, which a reader of the console loads only by a link. */
+const RUNBOOK = 'runbook.html'
 const FROM = join(import.meta.dirname, '..', 'src', 'console')
 const TO = join(import.meta.dirname, '..', 'dist', 'console')
 
@@ -19,7 +21,7 @@ for (const entry of readdirSync(TO, { recursive: true, withFileTypes: true })) {
   const packed = gzipSync(readFileSync(path), { level: 9 })
   writeFileSync(`${path}.gz`, packed)
   rmSync(path)
-  all += packed.length
+  if (entry.name !== RUNBOOK) all += packed.length
 }
 if (all > MOST) {
   process.stderr.write(`dist/console is ${all} bytes compressed, more than ${MOST}\n`)

@@ -35,13 +35,35 @@ describe('the overview of the console', function () {
     mkdirSync(rig.flags.overrideFile)
     try {
       await page.waitForSelector('.alerts li')
-      expect(await page.innerText('.alerts')).to.match(
-        /docs\/runbook\.md, section (not_persisted|store_unreadable)/,
-      )
       expect(await seriousFindings(page)).to.deep.equal([])
+      const link = page.locator('.alerts a').first()
+      const section = /runbook, (not_persisted|store_unreadable)$/.exec(await link.innerText())?.[1]
+      const [runbook] = await Promise.all([page.context().waitForEvent('page'), link.click()])
+      await runbook.waitForSelector(`h3:target >> text=${section}`)
+      expect(await seriousFindings(runbook)).to.deep.equal([])
+      await runbook.setViewportSize({ width: 360, height: 740 })
+      expect(await runbook.evaluate('document.documentElement.scrollWidth')).to.be.at.most(360)
     } finally {
       rmSync(rig.flags.overrideFile, { recursive: true })
     }
+  })
+
+  it('tells of a guarded rollout in a line that leads to its form', async () => {
+    page = await rig.open('')
+    await page.waitForSelector('.now')
+    expect(await page.locator('.rollout').count()).to.equal(0)
+    const start = { stages: [5, 50], everyMinutes: 10 }
+    expect((await rig.call('POST', '/runtime/rollout', start)).status).to.equal(200)
+    try {
+      await page.waitForSelector('.rollout >> text=5%')
+      await page.click('.rollout a')
+      await page.waitForSelector('[aria-labelledby=guarded] .badge >> text=running')
+    } finally {
+      expect((await rig.call('POST', '/runtime/rollout/abort')).status).to.equal(200)
+    }
+    await page.click('nav >> text=Overview')
+    await page.waitForSelector('.now')
+    await page.waitForSelector('.rollout', { state: 'detached' })
   })
 
   it('shows an admin the own org where several share the service, and asks for nothing that is refused', async () => {

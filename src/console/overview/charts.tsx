@@ -1,6 +1,7 @@
 import type { TransitionEvent, WindowMetrics } from '../../protocol/fallback.js'
 import type { Sample } from '../api/live.js'
-import { Chart, type Level, type Line } from '../parts/chart.js'
+import { Chart } from '../parts/chart.js'
+import type { Level, Line } from '../parts/plot.js'
 import { count, duration, share } from '../text/format.js'
 import { t } from '../text/language.js'
 import { OVERVIEW } from '../text/overview.js'

@@ -1,6 +1,6 @@
-import { useEffect, useState } from 'preact/hooks'
 import type { EndpointsView, FallbackStatus, TransitionEvent } from '../../protocol/fallback.js'
 import type { FlagsView } from '../../protocol/flag-edit.js'
+import { usePulse } from '../api/pulse.js'
 import { useResource } from '../api/resource.js'
 import { Time } from '../parts/states.js'
 import { clockTime, count } from '../text/format.js'
@@ -58,12 +58,7 @@ export function Health({
 const EVERY_MS = 5_000
 
 function Endpoints() {
-  const [round, setRound] = useState(0)
-  useEffect(() => {
-    const timer = setInterval(() => setRound((before) => before + 1), EVERY_MS)
-    return () => clearInterval(timer)
-  }, [])
-  const read = useResource<EndpointsView>('/runtime/endpoints', [round])
+  const read = useResource<EndpointsView>('/runtime/endpoints', [usePulse(EVERY_MS)])
   if (read.state !== 'ready') return null
   const { llm, waiting } = read.answer.data
   return (

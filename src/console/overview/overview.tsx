@@ -1,5 +1,4 @@
 import { useMemo } from 'preact/hooks'
-import type { FallbackStatus } from '../../protocol/fallback.js'
 import type { FlagsView } from '../../protocol/flag-edit.js'
 import { flagsChange, samples, status, transitions } from '../api/live.js'
 import { useResource } from '../api/resource.js'
@@ -7,8 +6,10 @@ import { Loading } from '../parts/states.js'
 import { t } from '../text/language.js'
 import { OVERVIEW } from '../text/overview.js'
 import { SHELL } from '../text/shell.js'
+import { Alerts } from './alerts.js'
 import { Charts } from './charts.js'
 import { Health } from './health.js'
+import { RolloutLine } from './rollout-line.js'
 import { nowSentence } from './sentence.js'
 
 /** What is true now, how both backends do, and what needs a person. */
@@ -28,6 +29,7 @@ export function Overview() {
         <p>{nowSentence(view, now)}</p>
         {now.fallbackReason !== '' && <p class="why">{now.fallbackReason}</p>}
         {now.wouldTrip !== '' && <p class="why">{t(OVERVIEW.wouldTrip, { reason: now.wouldTrip })}</p>}
+        <RolloutLine />
       </section>
       <Alerts status={now} />
       {charts}
@@ -41,26 +43,4 @@ function guardrailsOf(view: FlagsView | undefined): Readonly<Record<string, unkn
   if (view === undefined || view.ops.values === null) return undefined
   const { guardrails } = view.ops.values
   return { ...guardrails, errorRate: guardrails?.errorRate ?? view.environment.errorRate }
-}
-
-function Alerts({ status: { alerts, alertKinds } }: { readonly status: FallbackStatus }) {
-  return (
-    <section class="card">
-      <h2>{t(OVERVIEW.alerts)}</h2>
-      {alerts.length === 0 ? (
-        <p class="quiet">{t(OVERVIEW.noAlerts)}</p>
-      ) : (
-        <div role="alert">
-          <ul class="alerts">
-            {alerts.map((alert, index) => (
-              <li key={alert}>
-                {alert}
-                <p>{t(OVERVIEW.runbook, { section: alertKinds[index] ?? '' })}</p>
-              </li>
-            ))}
-          </ul>
-        </div>
-      )}
-    </section>
-  )
 }

@@ -1,44 +1,13 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
-import uPlot from 'uplot'
+import { useState } from 'preact/hooks'
 import { clockTime } from '../text/format.js'
-import { language, t } from '../text/language.js'
+import { t } from '../text/language.js'
+import { type Line, Plot, type PlotProps } from './plot.js'
 import { Scroll } from './scroll.js'
-import { dark } from './theme.js'
 
 /** A small chart over time that can also be read as a table. */
 
-export interface Line {
-  readonly name: string
-  /** of the style sheet, as `--runtime` */
-  readonly color: string
-  /** one for each instant; null where there is nothing */
-  readonly values: readonly (number | null)[]
-  readonly dashed?: boolean
-}
-
-/** A level that means something, as a threshold of the guardrails. */
-export interface Level {
-  readonly name: string
-  readonly value: number
-}
-
-/** Something that happened. */
-export interface Mark {
-  readonly at: number
-  readonly name: string
-}
-
-interface Props {
+interface Props extends PlotProps {
   readonly title: string
-  /** ms since 1970, ascending */
-  readonly times: readonly number[]
-  readonly lines: readonly Line[]
-  readonly levels?: readonly Level[]
-  readonly marks?: readonly Mark[]
-  readonly format: (value: number) => string
-  /** the least top of the scale: a line of zeros needs one too; default 1 */
-  readonly top?: number
-  readonly height?: number
 }
 
 const TEXT = {
@@ -128,118 +97,4 @@ function Table({ title, times, lines, format }: Props) {
       </table>
     </Scroll>
   )
-}
-
-function Plot({ times, lines, levels = [], marks = [], format, top = 1, height = 150 }: Props) {
-  const box = useRef<HTMLDivElement>(null)
-  const plot = useRef<uPlot | undefined>(undefined)
-  const drawn = useRef({ levels, marks })
-  drawn.current = { levels, marks }
-  const shape = lines.map((line) => `${line.name}${line.color}${line.dashed}`).join()
-  useEffect(() => {
-    const node = box.current
-    if (node === null) return
-    const made = new uPlot(
-      options({ width: node.clientWidth, height, lines, format, top, drawn }),
-      dataOf(times, lines, levels),
-      node,
-    )
-    plot.current = made
-    const resize = new ResizeObserver(() => made.setSize({ width: node.clientWidth, height }))
-    resize.observe(node)
-    return () => {
-      resize.disconnect()
-      made.destroy()
-      plot.current = undefined
-    }
-  }, [shape, dark.value, height, language.value])
-  useEffect(() => plot.current?.setData(dataOf(times, lines, levels)), [times, lines, levels])
-  const newest = lines.map((line) => `${line.name} ${line.values.at(-1) ?? '–'}`).join(', ')
-  return <div ref={box} class="plot" role="img" aria-label={newest} />
-}
-
-/** Levels go in as lines of their own, so that the scale always shows them. */
-function dataOf(
-  times: readonly number[],
-  lines: readonly Line[],
-  levels: readonly Level[],
-): uPlot.AlignedData {
-  return [
-    times.map((at) => at / 1000),
-    ...lines.map((line) => [...line.values]),
-    levels.length === 0
-      ? times.map(() => null)
-      : times.map(() => Math.max(...levels.map(({ value }) => value))),
-  ]
-}
-
-interface Look extends Required<Pick<Props, 'lines' | 'format' | 'top' | 'height'>> {
-  readonly width: number
-  /** what is drawn over the lines, as it is at that moment */
-  readonly drawn: { readonly current: Required<Pick<Props, 'levels' | 'marks'>> }
-}
-
-function options({ width, height, lines, format, top, drawn }: Look): uPlot.Options {
-  const style = getComputedStyle(document.documentElement)
-  const color = (name: string): string => style.getPropertyValue(name).trim()
-  const axis = {
-    stroke: color('--quiet'),
-    grid: { stroke: color('--line'), width: 1 },
-    ticks: { show: false },
-  }
-  return {
-    width,
-    height,
-    legend: { show: false },
-    cursor: { y: false, drag: { x: false, y: false } },
-    scales: { y: { range: (_, _low, high) => [0, Math.max(high * 1.1, top)] } },
-    axes: [
-      { ...axis, values: (_, ticks) => ticks.map((at) => clockTime(at * 1000)), space: 80, size: 30 },
-      { ...axis, values: (_, ticks) => ticks.map(format), size: 58, space: 28 },
-    ],
-    series: [
-      {},
-      ...lines.map((line) => ({
-        label: line.name,
-        stroke: color(line.color),
-        width: 2,
-        points: { show: false },
-        ...(line.dashed ? { dash: [6, 4] } : {}),
-      })),
-      { show: true, stroke: 'transparent', points: { show: false } },
-    ],
-    hooks: {
-      draw: [
-        (plot) => {
-          for (const { value } of drawn.current.levels) level(plot, value, color('--bad'))
-          for (const { at } of drawn.current.marks) mark(plot, at / 1000, color('--warn'))
-        },
-      ],
-    },
-  }
-}
-
-function level(plot: uPlot, value: number, stroke: string): void {
-  const y = plot.valToPos(value, 'y', true)
-  strokeLine(plot, stroke, [plot.bbox.left, y], [plot.bbox.left + plot.bbox.width, y])
-}
-
-function mark(plot: uPlot, at: number, stroke: string): void {
-  const x = plot.valToPos(at, 'x', true)
-  if (x < plot.bbox.left || x > plot.bbox.left + plot.bbox.width) return
-  strokeLine(plot, stroke, [x, plot.bbox.top], [x, plot.bbox.top + plot.bbox.height])
-}
-
-type Point = readonly [number, number]
-
-function strokeLine({ ctx }: uPlot, stroke: string, from: Point, to: Point): void {
-  ctx.save()
-  ctx.strokeStyle = stroke
-  ctx.lineWidth = devicePixelRatio
-  ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio])
-  ctx.beginPath()
-  ctx.moveTo(...from)
-  ctx.lineTo(...to)
-  ctx.stroke()
-  ctx.restore()
 }

@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
-import { useEffect, useErrorBoundary, useState } from 'preact/hooks'
+import { useEffect, useErrorBoundary } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import { connection } from '../api/live.js'
 import { claims, reach, signOut } from '../api/session.js'
@@ -118,15 +118,16 @@ function LanguageSwitch() {
   )
 }
 
+/** Stands once in the page. */
+const THEME_FIELD = 'theme-choice'
 const THEME_NAMES = { auto: SHELL.themeAuto, light: SHELL.themeLight, dark: SHELL.themeDark } as const
 
 function ThemeSwitch() {
-  const [id] = useState('theme-choice')
   return (
-    <label class="select" for={id}>
+    <label class="select" for={THEME_FIELD}>
       <span class="hidden">{t(SHELL.theme)}</span>
       <select
-        id={id}
+        id={THEME_FIELD}
         value={theme.value}
         onChange={({ currentTarget }) => {
           const chosen = THEMES.find((one) => one === currentTarget.value)

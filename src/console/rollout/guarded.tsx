@@ -5,12 +5,12 @@ import { RequestError, request } from '../api/request.js'
 import { useResource } from '../api/resource.js'
 import { Confirm } from '../parts/confirm.js'
 import { Fault } from '../parts/fault.js'
-import { Loaded, Time } from '../parts/states.js'
-import { count, duration, names } from '../text/format.js'
-import { GUARDED, ROLLOUT_CHANGE_NAMES, ROLLOUT_STATE_NAMES, WAIT_NAMES } from '../text/guarded.js'
+import { Loaded } from '../parts/states.js'
+import { count, duration } from '../text/format.js'
+import { GUARDED, ROLLOUT_STATE_NAMES, WAIT_NAMES } from '../text/guarded.js'
 import { t } from '../text/language.js'
-import { PARTS } from '../text/parts.js'
-import { lines } from './form-values.js'
+import { Changes } from './changes.js'
+import { effectOf, StartForm } from './start-form.js'
 
 /** ms between two looks while one runs */
 const LOOK_MS = 2000
@@ -177,81 +177,5 @@ function Actions({ view, done }: { readonly view: RolloutView; readonly done: ()
         </Confirm>
       )}
     </>
-  )
-}
-
-function effectOf({ stages, everyMinutes, orgIds, agentIds }: RolloutRequest): string {
-  const [percent = 0, ...rest] = stages
-  const whom = [...(orgIds ?? []), ...(agentIds ?? [])]
-  return t(GUARDED.startEffect, {
-    whom: whom.length === 0 ? t(PARTS.everybody) : names(whom, 20),
-    percent,
-    rest: rest.length === 0 ? t(GUARDED.onlyStage) : rest.map((stage) => `${stage} %`).join(' → '),
-    minutes: everyMinutes,
-  })
-}
-
-function StartForm({ ask }: { readonly ask: (asked: RolloutRequest) => void }) {
-  return (
-    <form
-      class="inline"
-      onSubmit={(event) => {
-        event.preventDefault()
-        ask(requestOf(new FormData(event.currentTarget)))
-      }}
-    >
-      <label>
-        {t(GUARDED.stages)}
-        <input name="stages" required pattern="\s*\d+(\s*,\s*\d+)*\s*" defaultValue="1, 5, 25, 100" />
-      </label>
-      <label>
-        {t(GUARDED.minutes)}
-        <input name="minutes" type="number" min={1} max={10_080} required defaultValue="30" />
-      </label>
-      <label>
-        {t(GUARDED.orgs)}
-        <input name="orgs" spellcheck={false} />
-      </label>
-      <label>
-        {t(GUARDED.agents)}
-        <input name="agents" spellcheck={false} />
-      </label>
-      <label>
-        {t(PARTS.reason)}
-        <input name="reason" maxLength={500} />
-      </label>
-      <button type="submit">{t(GUARDED.start)}</button>
-    </form>
-  )
-}
-
-function requestOf(form: FormData): RolloutRequest {
-  const text = (name: string): string => String(form.get(name) ?? '').trim()
-  const orgIds = lines(text('orgs'))
-  const agentIds = lines(text('agents'))
-  return {
-    stages: lines(text('stages')).map(Number),
-    everyMinutes: Number(text('minutes')),
-    ...(orgIds.length === 0 ? {} : { orgIds }),
-    ...(agentIds.length === 0 ? {} : { agentIds }),
-    ...(text('reason') === '' ? {} : { reason: text('reason') }),
-  }
-}
-
-function Changes({ entries }: { readonly entries: readonly RolloutEntry[] }) {
-  if (entries.length === 0) return <p class="quiet">{t(GUARDED.historyEmpty)}</p>
-  return (
-    <ol class="timeline">
-      {entries.map(({ id, at, kind, fromPercent, toPercent, reason, userId }) => (
-        <li
-          key={id}
-          class={kind === 'lowered' || kind === 'stopped' ? 'bad' : kind === 'raised' ? 'good' : ''}
-        >
-          <Time at={at} /> <strong>{t(ROLLOUT_CHANGE_NAMES[kind])}</strong> {fromPercent} % → {toPercent} %{' '}
-          {reason}
-          {userId !== null && ` (${userId})`}
-        </li>
-      ))}
-    </ol>
   )
 }

@@ -36,9 +36,7 @@ export const OVERVIEW = {
   flags: { en: 'Flags', 'zh-CN': '标志' },
   alerts: { en: 'Alerts', 'zh-CN': '告警' },
   noAlerts: { en: 'Nothing needs your attention.', 'zh-CN': '没有需要处理的事项。' },
-  runbook: {
-    en: 'What to do: docs/runbook.md, section {section}',
-    'zh-CN': '处理方法：docs/runbook.md 中的 {section} 一节',
-  },
+  runbook: { en: 'What to do: runbook, {section}', 'zh-CN': '处理方法：运维手册 {section} 一节' },
+  rollout: { en: 'Guarded rollout', 'zh-CN': '灰度放量' },
   wouldTrip: { en: 'Would trip (policy observe): {reason}', 'zh-CN': '将会触发（observe 策略）：{reason}' },
 } as const satisfies Record<string, Sentence>

@@ -9,6 +9,7 @@ export const TRY_IT = {
   send: { en: 'Send', 'zh-CN': '发送' },
   stop: { en: 'Stop', 'zh-CN': '停止' },
   fresh: { en: 'New session', 'zh-CN': '新会话' },
+  said: { en: 'What was said', 'zh-CN': '对话' },
   you: { en: 'You', 'zh-CN': '您' },
   empty: { en: 'No turn yet. Send a message.', 'zh-CN': '尚无轮次，请发送消息。' },
   trace: { en: 'What happened', 'zh-CN': '过程' },

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { useResource } from '../api/resource.js'
 import { Values } from '../parts/json.js'
+import { Scroll } from '../parts/scroll.js'
 import { t } from '../text/language.js'
 import { PARTS } from '../text/parts.js'
 import { SHELL } from '../text/shell.js'
@@ -29,26 +30,27 @@ export function TryIt() {
 }
 
 function Said() {
-  const list = useRef<HTMLOListElement>(null)
+  const box = useRef<HTMLElement>(null)
   const last = turns.value.at(-1)
-  useEffect(() => list.current?.scrollTo(0, list.current.scrollHeight), [last?.answer])
+  useEffect(() => box.current?.scrollTo(0, box.current.scrollHeight), [last?.answer])
   if (turns.value.length === 0) return <p class="quiet">{t(TRY_IT.empty)}</p>
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: who has no pointer scrolls it by the keyboard
-    <ol class="said scroll" tabIndex={0} ref={list}>
-      {turns.value.map((turn, at) => (
-        <li key={`${at}${turn.message}`}>
-          <p class="mine">
-            <span class="hidden">{t(TRY_IT.you)}: </span>
-            {turn.message}
-          </p>
-          <p class="answer-text" aria-busy={turn.state === 'running'}>
-            {turn.answer}
-            {turn.state === 'running' && '▍'}
-          </p>
-        </li>
-      ))}
-    </ol>
+    <Scroll name={t(TRY_IT.said)} kind="scroll" box={box}>
+      <ol class="said">
+        {turns.value.map((turn, at) => (
+          <li key={`${at}${turn.message}`}>
+            <p class="mine">
+              <span class="hidden">{t(TRY_IT.you)}: </span>
+              {turn.message}
+            </p>
+            <p class="answer-text" aria-busy={turn.state === 'running'}>
+              {turn.answer}
+              {turn.state === 'running' && '▍'}
+            </p>
+          </li>
+        ))}
+      </ol>
+    </Scroll>
   )
 }
 

@@ -18,6 +18,10 @@ const kept = new Map<string, PageFile>()
 /** The page itself; undefined where the build has not made it. */
 export const consolePage = (): Promise<PageFile | undefined> => file('index.html', 'text/html; charset=utf-8')
 
+/** docs/runbook.md as a page; undefined where the build has not made it. */
+export const runbookPage = (): Promise<PageFile | undefined> =>
+  file('runbook.html', 'text/html; charset=utf-8')
+
 /** A script, style sheet or picture of the page; undefined where there is none of that name. */
 export async function consoleAsset(name: string): Promise<PageFile | undefined> {
   const type = TYPES[ASSET.exec(name)?.[1] ?? '']

@@ -5,7 +5,7 @@ import { answer } from '../edge/answer.js'
 import { guard } from '../edge/guard.js'
 import { Problem } from '../edge/problems.js'
 import { readJson } from '../edge/read-body.js'
-import { consoleAsset, consolePage } from './console-files.js'
+import { consoleAsset, consolePage, runbookPage } from './console-files.js'
 import { demoFaultSchema, setDemoFault } from './demo-faults.js'
 import { pageHeaders, servePage } from './page-file.js'
 
@@ -36,6 +36,13 @@ export function mountConsoleRoutes(router: Router, authenticate: Authenticate, d
       await setDemoFault(deps.config.runtime.url, fault)
       answer(ctx, { fault })
     })
+
+  // What each alert of the overview links to, by its anchor.
+  router.get('/console/runbook', async (ctx) => {
+    const page = await runbookPage()
+    if (page === undefined) throw new Problem('console_unbuilt')
+    await servePage(ctx, page, headers)
+  })
 
   // Every view has an address of its own, and the page finds its way by it.
   router.get(['/console', '/console/:view{/:id}'], async (ctx) => {

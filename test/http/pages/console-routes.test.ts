@@ -1,5 +1,25 @@
+import { readdirSync, statSync } from 'node:fs'
 import { expect } from 'chai'
+import type { Alert } from '../../../src/fallback/fallback.js'
 import { type Edge, startEdge } from '../../support/edge.js'
+
+/** Typed, so that a new kind of alert is missed here. */
+const ALERT_KINDS: Readonly<Record<Alert['kind'], true>> = {
+  store_unreadable: true,
+  not_persisted: true,
+  not_propagated: true,
+  override_unparsable: true,
+  hand_edit_refused: true,
+  override_missing: true,
+  both_sick: true,
+  local_trouble: true,
+  store_unavailable: true,
+  keys_unreachable: true,
+  standby_sick: true,
+  recovery_waits: true,
+  fallback_lasts: true,
+  loop_failed: true,
+}
 
 describe('the files of the console', () => {
   let edge: Edge
@@ -24,7 +44,7 @@ describe('the files of the console', () => {
   it('are scripts and styles that a browser keeps, compressed where it takes that', async () => {
     const page = await (await fetch(`${edge.url}/console`)).text()
     const assets = [...page.matchAll(/(?:src|href)="(\/console\/assets\/[^"]+)"/g)].map(([, path]) => path)
-    expect(assets).to.have.length(3)
+    expect(assets).to.have.length.of.at.least(3)
     for (const path of assets) {
       const response = await fetch(`${edge.url}${path}`, { headers: { 'accept-encoding': 'gzip' } })
       expect(response.status, path).to.equal(200)
@@ -34,6 +54,25 @@ describe('the files of the console', () => {
       expect(plain.headers.get('content-encoding')).to.equal(null)
       expect(await plain.text()).to.equal(await response.text())
     }
+  })
+
+  it('are the runbook too, with a section for every alert that the console links to', async () => {
+    const response = await fetch(`${edge.url}/console/runbook`)
+    expect(response.status).to.equal(200)
+    expect(response.headers.get('content-security-policy')).to.include("default-src 'none'")
+    const page = await response.text()
+    for (const kind of Object.keys(ALERT_KINDS)) expect(page, kind).to.include(`<h3 id="${kind}">`)
+    const anchors = [...page.matchAll(/href="#([^"]+)"/g)].map(([, anchor]) => anchor)
+    expect(anchors.filter((anchor) => !page.includes(` id="${anchor}"`))).to.deep.equal([])
+  })
+
+  it('are at most 120 KiB, compressed, in all', () => {
+    const names = readdirSync('dist/console', { recursive: true, encoding: 'utf8' })
+    const sizes = names
+      .filter((name) => name.endsWith('.gz') && name !== 'runbook.html.gz')
+      .map((name) => statSync(`dist/console/${name}`).size)
+    expect(sizes.length).to.be.greaterThan(3)
+    expect(sizes.reduce((sum, size) => sum + size, 0)).to.be.at.most(120 * 1024)
   })
 
   it('are no other files', async () => {
