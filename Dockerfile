@@ -6,6 +6,7 @@ RUN npm ci --no-audit --no-fund
 COPY tsconfig.json ./
 COPY scripts ./scripts
 COPY src ./src
+COPY docs/runbook.md ./docs/
 RUN node node_modules/typescript/bin/tsc -p tsconfig.json && node scripts/docs-page.mjs && node scripts/console-page.mjs && npm prune --omit=dev
 
 FROM node:24-slim
