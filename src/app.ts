@@ -28,6 +28,7 @@ import { mountRolloutRoutes } from './http/operator/rollout-routes.js'
 import { mountRuntimeRoutes } from './http/operator/runtime-routes.js'
 import { mountConsoleRoutes } from './http/pages/console-routes.js'
 import { mountBaselineRoutes } from './http/reports/baseline-routes.js'
+import { mountMetricsHistoryRoutes } from './http/reports/metrics-history-routes.js'
 import { mountReplayRoutes } from './http/reports/replay-routes.js'
 import { createReports } from './http/reports/reports.js'
 import { mountShadowRoutes } from './http/reports/shadow-routes.js'
@@ -62,6 +63,7 @@ export function createApp(deps: AppDeps): Koa {
   mountFallbackRoutes(api, authenticate, edits, deps)
   mountRolloutRoutes(api, authenticate, deps)
   mountBaselineRoutes(api, authenticate, reports, deps)
+  mountMetricsHistoryRoutes(api, authenticate, reports, deps)
   mountShadowRoutes(api, authenticate, reports, deps)
   mountReplayRoutes(api, authenticate, reports, deps)
 

@@ -1,7 +1,13 @@
 import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect } from 'chai'
 import type { Page } from 'playwright-core'
+import { systemClock } from '../../src/core/clock.js'
+import { openSqliteJournal } from '../../src/journal/sqlite/sqlite-journal.js'
+import { capturingLogger } from '../support/capturing-logger.js'
+import { sampleExecution } from '../support/comparisons.js'
 import { type ConsoleRig, seriousFindings, startConsole } from '../support/console-page.js'
+import { until } from '../support/until.js'
 
 /** What the overview tells of the parts behind the service, and what an admin of one org sees of it. */
 describe('the overview of the console', function () {
@@ -45,6 +51,29 @@ describe('the overview of the console', function () {
       expect(await runbook.evaluate('document.documentElement.scrollWidth')).to.be.at.most(360)
     } finally {
       rmSync(rig.flags.overrideFile, { recursive: true })
+    }
+  })
+
+  it('begins its charts with what the journal kept of the last hour', async () => {
+    const path = join(rig.flags.folder, 'chat.db')
+    const journal = openSqliteJournal(path, { clock: systemClock, logger: capturingLogger().logger })
+    for (const minutes of [40, 20])
+      journal.keepExecution(
+        sampleExecution({ at: Date.now() - minutes * 60_000, orgId: 'acme', result: 'error' }),
+      )
+    await journal.close()
+    for (const role of ['owner', 'admin'] as const) {
+      page = await rig.open('', role)
+      const errors = page.locator('.chart').nth(1)
+      await errors.locator('.plot canvas').waitFor()
+      await errors.locator('button').click()
+      const view = page
+      await until(
+        `the kept figures of the ${role}`,
+        async () => (await view.locator('.chart').nth(1).innerText()).match(/100%/g)?.length === 10,
+      )
+      expect(await seriousFindings(page)).to.deep.equal([])
+      if (role === 'owner') await page.context().close()
     }
   })
 

@@ -28,6 +28,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   agentId: 'assistant',
   control: 'direct_llm',
   limit: '1',
+  minutes: '5',
   before: '1',
 }
 

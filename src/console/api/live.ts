@@ -28,6 +28,8 @@ export interface Sample {
   readonly runtime: WindowMetrics
 }
 
+/** ms that the charts show */
+export const HOUR_MS = 3_600_000
 /** samples kept: half an hour at one a second */
 const MAX_SAMPLES = 1800
 const MAX_TRANSITIONS = 100
@@ -153,7 +155,7 @@ function takeMetrics({ at, direct, runtime, status: now }: MetricsEvent): void {
 }
 
 /** With one more, and without those that are too old. */
-export const keepSample = (before: readonly Sample[], sample: Sample): readonly Sample[] => [
-  ...before.slice(1 - MAX_SAMPLES),
-  sample,
-]
+export const keepSample = (before: readonly Sample[], sample: Sample): readonly Sample[] => {
+  const oldest = before.findIndex(({ at }) => at > sample.at - HOUR_MS)
+  return [...(oldest < 0 ? [] : before.slice(Math.max(oldest, before.length + 1 - MAX_SAMPLES))), sample]
+}

@@ -1,25 +1,26 @@
-import type { TransitionEvent, WindowMetrics } from '../../protocol/fallback.js'
+import type { ComponentChildren } from 'preact'
+import type { WindowMetrics } from '../../protocol/fallback.js'
 import type { Sample } from '../api/live.js'
 import { Chart } from '../parts/chart.js'
-import type { Level, Line } from '../parts/plot.js'
+import type { Level, Line, Mark } from '../parts/plot.js'
 import { count, duration, share } from '../text/format.js'
 import { t } from '../text/language.js'
 import { OVERVIEW } from '../text/overview.js'
 import { MODES } from '../text/parts.js'
 
-/** minutes of a public window */
-const WINDOW_MINUTES = 5
-
 interface Props {
   readonly samples: readonly Sample[]
-  readonly transitions: readonly TransitionEvent[]
+  /** what happened meanwhile */
+  readonly marks: readonly Mark[]
+  /** length of the windows */
+  readonly windowSeconds: number
   readonly guardrails: Readonly<Record<string, unknown>> | null | undefined
+  readonly children?: ComponentChildren
 }
 
 /** Both backends side by side, with the thresholds and what happened. */
-export function Charts({ samples, transitions, guardrails }: Props) {
+export function Charts({ samples, marks, windowSeconds, guardrails, children }: Props) {
   const times = samples.map(({ at }) => at)
-  const marks = transitions.map(({ at, kind }) => ({ at: Date.parse(at), name: kind }))
   const both = (read: (window: WindowMetrics) => number): readonly Line[] => [
     {
       name: t(MODES.direct_llm),
@@ -42,7 +43,7 @@ export function Charts({ samples, transitions, guardrails }: Props) {
         <Chart
           title={t(OVERVIEW.rate)}
           times={times}
-          lines={both(({ total }) => total / WINDOW_MINUTES)}
+          lines={both(({ total }) => (total * 60) / windowSeconds)}
           marks={marks}
           format={(value) => count(Math.round(value * 10) / 10)}
         />
@@ -83,7 +84,8 @@ export function Charts({ samples, transitions, guardrails }: Props) {
           format={duration}
         />
       </div>
-      <p class="quiet">{t(OVERVIEW.window)}</p>
+      <p class="quiet">{t(OVERVIEW.window, { window: duration(windowSeconds * 1000) })}</p>
+      {children}
     </section>
   )
 }

@@ -9,6 +9,8 @@ import { SHELL } from '../text/shell.js'
 import { Alerts } from './alerts.js'
 import { Charts } from './charts.js'
 import { Health } from './health.js'
+import { KeptFault } from './kept-fault.js'
+import { useLastHour, useMarks, WINDOW_SECONDS } from './last-hour.js'
 import { RolloutLine } from './rollout-line.js'
 import { nowSentence } from './sentence.js'
 
@@ -17,9 +19,17 @@ export function Overview() {
   const flags = useResource<FlagsView>('/runtime/flags', [flagsChange.value])
   const now = status.value
   const view = flags.state === 'ready' ? flags.answer.data : undefined
+  const guardrails = guardrailsOf(view)
+  const windowSeconds = secondsOf(guardrails?.windowSeconds)
+  const hour = useLastHour(samples.value, { windowSeconds })
+  const marks = useMarks(transitions.value)
   const charts = useMemo(
-    () => <Charts samples={samples.value} transitions={transitions.value} guardrails={guardrailsOf(view)} />,
-    [samples.value, transitions.value, view],
+    () => (
+      <Charts samples={hour.samples} marks={marks} windowSeconds={windowSeconds} guardrails={guardrails}>
+        <KeptFault kept={hour.kept} />
+      </Charts>
+    ),
+    [hour.samples, hour.kept.state, marks, view],
   )
   if (now === undefined || flags.state === 'loading') return <Loading />
   return (
@@ -37,6 +47,8 @@ export function Overview() {
     </>
   )
 }
+
+const secondsOf = (value: unknown): number => (typeof value === 'number' ? value : WINDOW_SECONDS)
 
 /** With the environment's say where the guardrails leave it open. */
 function guardrailsOf(view: FlagsView | undefined): Readonly<Record<string, unknown>> | undefined {

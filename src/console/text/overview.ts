@@ -8,8 +8,13 @@ export const OVERVIEW = {
   firstContent: { en: 'First content, p95', 'zh-CN': '首个内容 P95' },
   threshold: { en: 'threshold', 'zh-CN': '阈值' },
   window: {
-    en: 'Each figure is over the last 5 minutes. The lines begin when this page was opened and show half an hour at most.',
-    'zh-CN': '每个数值统计最近 5 分钟。曲线从打开本页面时开始，最多显示半小时。',
+    en: 'The last hour, each figure over {window}. What the journal kept counts all replicas; since this page was opened it is this replica alone.',
+    'zh-CN':
+      '显示最近一小时，每个数值统计 {window}。打开本页面之前的数据来自日志，包含所有副本；之后只统计本副本。',
+  },
+  keptMissing: {
+    en: 'The lines begin when this page was opened: {message}',
+    'zh-CN': '曲线从打开本页面时开始：{message}',
   },
   ofOrg: {
     en: 'A new session of {orgId} is answered by: {mode}.',

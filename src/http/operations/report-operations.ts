@@ -1,7 +1,8 @@
 import { baselineQuerySchema, baselineSchema } from '../../protocol/baseline.js'
+import { metricsHistoryQuerySchema, metricsHistorySchema } from '../../protocol/kept-metrics.js'
 import { replayRequestSchema, replaySchema } from '../../protocol/replay.js'
 import { shadowReportQuerySchema, shadowReportSchema } from '../../protocol/shadow-report.js'
-import { API, AT, EARLIER, EXAMPLE_ORG } from './example-values.js'
+import { API, AT, EARLIER, EXAMPLE_ORG, EXAMPLE_WINDOW } from './example-values.js'
 import type { Operation } from './operation.js'
 
 const SPAN = {
@@ -57,6 +58,39 @@ export const REPORT_OPERATIONS: readonly Operation[] = [
       },
     ],
     problems: ['reports_overloaded', 'journal_unavailable'],
+  },
+  {
+    id: 'getMetricsHistory',
+    method: 'get',
+    path: `${API}/runtime/metrics-history`,
+    tag: 'reports',
+    role: 'admin',
+    summary: 'Both backends over the last minutes',
+    description:
+      'The windows of `GET /runtime/metrics` as they were each minute, counted from the executions in the journal. An admin below CHAT_OPERATOR_ROLE may ask for its own organisation alone.',
+    query: metricsHistoryQuerySchema,
+    parameters: {
+      minutes: { description: 'How far back.', example: 60 },
+      windowSeconds: {
+        description: 'Length of each window in seconds; rounded up to whole minutes.',
+        example: 300,
+      },
+      orgId: { description: 'Of one organisation alone.', example: EXAMPLE_ORG },
+    },
+    answers: [
+      {
+        status: 200,
+        kind: 'data',
+        description: 'One point a minute, oldest first.',
+        data: metricsHistorySchema,
+        example: {
+          orgId: null,
+          windowSeconds: 300,
+          points: [{ at: AT, direct: EXAMPLE_WINDOW, runtime: EXAMPLE_WINDOW }],
+        },
+      },
+    ],
+    problems: ['other_org', 'reports_overloaded', 'journal_unavailable'],
   },
   {
     id: 'getBaseline',

@@ -102,6 +102,7 @@ export const PAGE_PATHS: readonly string[] = [
   '/docs/:file',
   '/console',
   '/console/:view{/:id}',
+  '/console/runbook',
   '/console/config.json',
   '/console/assets/:name',
 ]
