@@ -7,6 +7,7 @@ import { type LlmEndpoint, type LlmEndpoints, llmEndpoint } from './llm/endpoint
 import { loadEndpoints } from './llm/load-endpoints.js'
 import { EXECUTION_MODES, type ExecutionMode } from './protocol/modes.js'
 import { NOTIFY_FORMATS, type NotifyFormat } from './protocol/notification.js'
+import { type FlagStoreChoice, parseFlagStore } from './store/flag-store-choice.js'
 
 /** How tokens are verified: one shared secret (HS256), or the public keys behind a URL. */
 export type TokenKeys = { kind: 'secret'; secret: string } | { kind: 'jwks'; url: URL }
@@ -66,6 +67,10 @@ export interface Config {
     /** CHAT_FALLBACK_FLAGS_FILE, owned by the service */
     readonly overrideFile: string
     readonly flagd: { readonly host: string; readonly port: number; readonly tls: boolean }
+    /** CHAT_FLAG_STORE: where the override is; absent: in its file */
+    readonly store?: FlagStoreChoice
+    /** CHAT_FLAG_STORE_OPS: the operators' flags are in that store too */
+    readonly opsInStore?: boolean
   }
   /** What the flags fall back to. */
   readonly codeDefaults: CodeDefaults
@@ -289,6 +294,8 @@ const environmentSchema = z.object({
   FLAGD_TLS: flag.default(false),
   CHAT_FLAGS_FILE: z.string().default('flags/chat.flagd.json'),
   CHAT_FALLBACK_FLAGS_FILE: z.string().default('flags/auto-fallback.flagd.json'),
+  CHAT_FLAG_STORE: z.string().default('file:'),
+  CHAT_FLAG_STORE_OPS: flag.default(false),
   CHAT_NOTIFY_URL: httpUrl.optional(),
   CHAT_NOTIFY_FORMAT: oneOf(NOTIFY_FORMATS).default('json'),
   CHAT_NOTIFY_SECRET: z.string().trim().optional(),
@@ -318,6 +325,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     ...keyFaults(given, env),
     ...oidcFaults(given),
     ...(parsed.success ? workerFaults(parsed.data) : []),
+    ...(parsed.success ? flagStoreFaults(parsed.data) : []),
     ...tracing.faults,
   ]
   if (!parsed.success || llm.endpoints === undefined || faults.length > 0) throw new ConfigError(faults)
@@ -406,6 +414,25 @@ function endpointsOf(file: string, env: Record<string, string | undefined>): Dir
   }
 }
 
+const flagStoreOf = ({ CHAT_FLAG_STORE: store, CHAT_DATABASE: database }: Environment) =>
+  parseFlagStore(store, { database })
+
+function flagStoreFaults(env: Environment): string[] {
+  const parsed = flagStoreOf(env)
+  if (parsed.kind === 'fault') return [`CHAT_FLAG_STORE ${parsed.fault}`]
+  if (parsed.choice.kind !== 'file' || !env.CHAT_FLAG_STORE_OPS) return []
+  return [
+    'CHAT_FLAG_STORE_OPS=true needs a CHAT_FLAG_STORE of postgres:; with file: the flags of the operators are in CHAT_FLAGS_FILE',
+  ]
+}
+
+/** Nothing for files: a configuration without a store says nothing of one. */
+function flagStore(env: Environment): Pick<Config['flags'], 'store' | 'opsInStore'> {
+  const parsed = flagStoreOf(env)
+  if (parsed.kind === 'fault' || parsed.choice.kind === 'file') return {}
+  return { store: parsed.choice, opsInStore: env.CHAT_FLAG_STORE_OPS }
+}
+
 function toConfig(env: Environment, llm: LlmEndpoints): Config {
   return {
     port: env.PORT,
@@ -440,6 +467,7 @@ function toConfig(env: Environment, llm: LlmEndpoints): Config {
         port: env.FLAGD_PORT ?? FLAGD_PORTS[env.FLAGD_RESOLVER],
         tls: env.FLAGD_TLS,
       },
+      ...flagStore(env),
     },
     codeDefaults: {
       mode: env.CHAT_EXECUTION_MODE,

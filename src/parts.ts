@@ -6,6 +6,7 @@ import { isDnsFaultCode, OWN_DNS } from './core/local-fault.js'
 import type { Logger } from './core/logger.js'
 import { type KeptTexts, openKeptTexts } from './core/sqlite/kept-texts.js'
 import { openTracing } from './core/tracing/open-tracing.js'
+import { checkFlagDocument } from './decision/check/ops-file-check.js'
 import { defaultGuardrails } from './decision/code-defaults.js'
 import type { Flags } from './decision/flags.js'
 import type { Guardrails } from './decision/guardrails.js'
@@ -50,8 +51,8 @@ import { openSqliteSessionStore } from './sessions/sqlite-session-store.js'
 import { createFenceGate, type FenceGate } from './shadow/run/fence-gate.js'
 import { createRecoveryShadows, type RecoveryShadows } from './shadow/run/recovery-shadows.js'
 import { createShadowing } from './shadow/run/shadowing.js'
-import { createFileFlagStore } from './store/file/file-flag-store.js'
-import { createOpsFile } from './store/file/ops-file.js'
+import { type FlagStores, openFlagStores } from './store/open-flag-stores.js'
+import { startSeeding } from './store/shared/seed-ops.js'
 
 /** What every part is made from. */
 export interface Surroundings {
@@ -68,6 +69,9 @@ export interface Surroundings {
 export type Parts = ReturnType<typeof createParts>
 
 const ids = { newId: (): string => randomUUID() }
+
+const isGoodOpsFile = (text: string): boolean =>
+  checkFlagDocument(text, 'ops').every(({ severity }) => severity !== 'error')
 
 /** Names alone: values are in the journal. */
 const loggedEdit = ({ userId, changes, toContent }: FlagEditRecord): object => ({
@@ -87,10 +91,12 @@ export function createParts(around: Surroundings) {
   const kept = openKeptTexts(config.database, { clock, logger })
   const idempotency = openIdempotencyKeys(config.database, { clock, logger, nonce: randomUUID() })
   const notifier = openNotifier(journal, around)
+  const flagStores = openFlagStores(config.flags, clock, randomUUID())
   const flags = createFlags(config.flags, config.codeDefaults, {
     clock,
     logger,
     kept,
+    documents: flagStores.documents,
     llmEndpoints: config.llm.map(({ name }) => name),
   })
   const flagsEdited = (edit: FlagEditRecord): void => {
@@ -98,7 +104,7 @@ export function createParts(around: Surroundings) {
     notifier?.notify(edit)
     logger.info(loggedEdit(edit), '[Flags] edited by the API')
   }
-  const opsFile = createOpsFile(config.flags.opsFile, { clock, nonce: randomUUID() })
+  const opsFile = flagStores.ops
   const windows = createPublicWindows(clock, { windowSeconds: guardrails.windowSeconds })
   const judged = {
     runtime: createJudgedWindow(clock),
@@ -108,10 +114,22 @@ export function createParts(around: Surroundings) {
   const ownDns = ownDnsCheck(config.llm[0].baseUrl, clock)
   const localFaults = createLocalFaults({ clock, dnsIsOurs: ownDns })
   const fallback = openFallback(
-    { flags, guardrails, judged, windows, sessions, journal, kept, notifier, ownDns, localFaults },
+    {
+      flags,
+      flagStores,
+      guardrails,
+      judged,
+      windows,
+      sessions,
+      journal,
+      kept,
+      notifier,
+      ownDns,
+      localFaults,
+    },
     around,
   )
-  const rollout = openRollout({ flags, fallback, journal, notifier, localFaults }, around)
+  const rollout = openRollout({ flags, flagStores, fallback, journal, notifier, localFaults }, around)
   const fence = config.shadow.requireFence
     ? createFenceGate({ runtime: () => shadowBackends.runtime_orchestrator, clock, logger, ids })
     : undefined
@@ -162,6 +180,18 @@ export function createParts(around: Surroundings) {
     idempotency,
     flags,
     opsFile,
+    flagStores,
+    /** gives the operators' document its first content once it is started */
+    startSeeding: () =>
+      flagStores.ops === flagStores.opsFile
+        ? undefined
+        : startSeeding({
+            from: flagStores.opsFile,
+            to: flagStores.ops,
+            isGood: isGoodOpsFile,
+            clock,
+            logger,
+          }),
     flagsEdited,
     windows,
     localFaults,
@@ -269,6 +299,7 @@ interface Judged {
 
 interface FallbackParts {
   readonly flags: Flags
+  readonly flagStores: FlagStores
   readonly guardrails: Guardrails
   readonly judged: Judged
   readonly windows: PublicWindows
@@ -292,7 +323,7 @@ function openFallback(parts: FallbackParts, around: Surroundings): RunningFallba
     random: Math.random,
     codeDefaults: { guardrails: parts.guardrails, policy: 'auto' },
     flags,
-    store: createFileFlagStore(config.flags.overrideFile, { clock, nonce }),
+    store: parts.flagStores.fallback(nonce),
     probe: ({ guardrails, onResult }) =>
       createHealthProbe({
         url: config.runtime.url,
@@ -322,6 +353,7 @@ function openFallback(parts: FallbackParts, around: Surroundings): RunningFallba
 
 interface RolloutParts {
   readonly flags: Flags
+  readonly flagStores: FlagStores
   readonly fallback: RunningFallback
   readonly journal: Journal
   readonly notifier: Notifier | undefined
@@ -329,7 +361,7 @@ interface RolloutParts {
 }
 
 function openRollout(
-  { flags, fallback, journal, notifier, localFaults }: RolloutParts,
+  { flags, flagStores, fallback, journal, notifier, localFaults }: RolloutParts,
   { config, clock, logger }: Surroundings,
 ): RunningRollout {
   const nonce = randomUUID()
@@ -340,7 +372,7 @@ function openRollout(
     nonce,
     random: Math.random,
     flags,
-    store: createFileFlagStore(config.flags.overrideFile, { clock, nonce, lease: 'rollout' }),
+    store: flagStores.rollout(nonce),
     fallback,
     judged: createJudgedWindow(clock),
     sift: (outcome, record) => localFaults.sift(outcome, record),

@@ -52,6 +52,7 @@ export function createService(
   let starting: Promise<unknown> = Promise.resolve()
   let stopping: Promise<void> | undefined
   let sweep: ReturnType<typeof parts.startSweep>
+  let seeding: ReturnType<typeof parts.startSeeding>
   const draining = new AbortController()
 
   const stalls = watchStalls(clock, (ms) => {
@@ -99,6 +100,9 @@ export function createService(
     shadows.start()
     signingKeys.start()
     parts.notifier?.start()
+    seeding = parts.startSeeding?.()
+    await seeding?.first
+    assertWanted()
     await flags.start()
     assertWanted()
     await fallback.start()
@@ -150,6 +154,7 @@ export function createService(
             { name: 'retention', run: () => sweep?.stop() },
             { name: 'flags', run: () => flags.close() },
             { name: 'signing keys', run: () => signingKeys.close() },
+            { name: 'first flags', run: () => seeding?.stop() },
             { name: 'flag edits', run: () => parts.opsFile.close() },
             { name: 'notifications', run: () => parts.notifier?.close() },
           ],
@@ -165,6 +170,7 @@ export function createService(
             { name: 'journal', run: () => parts.journal.close() },
             { name: 'sessions', run: () => parts.sessions.close() },
             { name: 'idempotency keys', run: () => parts.idempotency.close() },
+            { name: 'flag store', run: () => parts.flagStores?.close() },
             { name: 'kept texts', run: () => parts.kept.close() },
           ],
         },

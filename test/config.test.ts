@@ -39,6 +39,22 @@ describe('loadConfig', () => {
     expect(config.replica).to.match(/-\d+$/)
   })
 
+  it('takes the flag store from one variable, and says nothing of one by default', () => {
+    const url = 'postgres://chat:password@db.test/flags'
+    const { flags } = loadConfig({ ...least, CHAT_FLAG_STORE: url, CHAT_FLAG_STORE_OPS: 'true' })
+    expect(flags).to.deep.include({ store: { kind: 'postgres', url }, opsInStore: true })
+    expect(loadConfig({ ...least, CHAT_FLAG_STORE: 'file:' }).flags).to.not.have.any.keys(
+      'store',
+      'opsInStore',
+    )
+    expect(faultsOf({ ...least, CHAT_FLAG_STORE_OPS: 'true' }).join()).to.match(
+      /^CHAT_FLAG_STORE_OPS=true needs a CHAT_FLAG_STORE of /,
+    )
+    const [fault = ''] = faultsOf({ ...least, CHAT_FLAG_STORE: 'postgres://chat:password@/' })
+    expect(fault).to.match(/^CHAT_FLAG_STORE must be a URL with a database/)
+    expect(fault).to.not.include('password')
+  })
+
   it('keeps no content of shadows unless it is told to', () => {
     expect(loadConfig(least).shadow).to.deep.equal({
       aaPercent: 10,

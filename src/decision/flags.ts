@@ -8,7 +8,7 @@ import type { Caller } from './caller.js'
 import type { FlagValues, OverrideValue } from './decide.js'
 import type { Guardrails } from './guardrails.js'
 import type { LlmRoute } from './llm-route.js'
-import type { FlagFileContent } from './read-flag-file.js'
+import type { FlagDocument, FlagFileContent } from './read-flag-file.js'
 
 /** The flags' keys as flagd knows them; the override's is the flag store's too. */
 export const FLAG_KEYS = {
@@ -124,6 +124,9 @@ export interface Flags {
   close(): Promise<void>
 }
 
+/** Which flag documents are in no file. */
+export type FlagDocuments = Partial<Readonly<Record<FlagFileKind, FlagDocument>>>
+
 export interface FlagsDeps {
   readonly clock: Clock
   readonly logger: Logger
@@ -131,6 +134,8 @@ export interface FlagsDeps {
   readonly llmEndpoints?: readonly string[]
   /** where the operators' flags are kept for the next start; absent: nowhere */
   readonly kept?: KeptTexts
+  /** in place of the files that the configuration names */
+  readonly documents?: FlagDocuments
   /** for tests of a file system that hangs; default: from the disk */
   readonly readFlagFile?: (path: string) => Promise<FlagFileContent>
 }

@@ -7,6 +7,16 @@ export type FlagFileContent =
   | { readonly kind: 'missing' }
   | { readonly kind: 'unreadable'; readonly message: string }
 
+/** Flags that are in no file: a document in a database or in Kubernetes. */
+export interface FlagDocument {
+  /** as logs, faults and answers call it */
+  readonly name: string
+  /** Never rejects. */
+  read(): Promise<FlagFileContent>
+  /** Calls back when it may have changed; some changes may be missed. Returns how to stop it. */
+  watch(onChange: () => void): () => void
+}
+
 /** Never rejects; may never end on a file system that hangs. */
 export async function readFlagFile(path: string): Promise<FlagFileContent> {
   try {

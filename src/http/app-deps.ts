@@ -85,7 +85,7 @@ export interface AppDeps extends TurnDeps {
     readonly shadow: Pick<Config['shadow'], 'keepContent'>
   }
   readonly flags: Flags
-  readonly opsFile: Pick<OpsFile, 'read' | 'write'>
+  readonly opsFile: Pick<OpsFile, 'name' | 'read' | 'write'>
   /** Keeps an edit of that file, and tells people of it. Never throws, never waits. */
   flagsEdited(edit: FlagEditRecord): void
   readonly fallback: Fallback

@@ -70,7 +70,7 @@ export type OpsValues = z.infer<typeof opsValuesSchema>
 
 /** The operators' file as this replica reads it. */
 export const opsFileViewSchema = z.strictObject({
-  file: z.string().describe('CHAT_FLAGS_FILE'),
+  file: z.string().describe('CHAT_FLAGS_FILE, or the document of CHAT_FLAG_STORE that takes its place'),
   values: opsValuesSchema.nullable().describe('Null if the file cannot be read as flags'),
   fault: z.string().nullable().describe('why, with the line if it has one; else null'),
 })

@@ -26,15 +26,17 @@ export type WriteResult =
   /** nothing was changed, or (rarely) it cannot be told; read again */
   | { readonly kind: 'failed'; readonly fault: FlagStoreFault }
 
-/** The operators' file, of which this service and any number of people are editors. */
+/** The operators' flags in a file or a document, of which this service and any number of people are editors. */
 export interface OpsFile {
+  /** what answers and messages call it; absent: the path of CHAT_FLAGS_FILE */
+  readonly name?: string
   read(): Promise<Stored>
   /** Compare-and-set on the bytes. */
   write(text: string, expected: Expected): Promise<WriteResult>
   close(): Promise<void>
 }
 
-/** The two files that replicas share: the override, and the lease beside it, under one lock. */
+/** What replicas share: the override, and the lease beside it; two files under one lock, or two documents of an engine. */
 export interface FlagStore {
   read(): Promise<Stored>
   /** Compare-and-set on the bytes. `keepAside`: what is replaced is kept as a copy beside the file. */

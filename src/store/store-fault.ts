@@ -98,3 +98,14 @@ export function lockTimeout(path: string, holder: string, waitedMs: number): Fla
 export function flagStoreClosed(path: string): FlagStoreFault {
   return { code: 'closed', message: `the flag store of ${path} is closed` }
 }
+
+/** An engine on another machine, or the way to it. */
+export function documentLate(action: StoreAction, where: string, deadlineMs: number): FlagStoreFault {
+  const message = `cannot ${action} ${where}: no answer within ${deadlineMs} ms; look at the server and the network (ETIMEDOUT)`
+  return { code: 'ETIMEDOUT', message }
+}
+
+export function documentBusy(action: StoreAction, where: string, calls: number): FlagStoreFault {
+  const message = `cannot ${action} ${where}: ${calls} calls wait for an answer already; look at the server and the network (busy)`
+  return { code: 'busy', message }
+}

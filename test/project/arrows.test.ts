@@ -9,7 +9,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   core: [],
   protocol: [],
   llm: ['core', 'protocol'],
-  config: ['core', 'llm', 'protocol'],
+  config: ['core', 'llm', 'protocol', 'store'],
   decision: ['config', 'core', 'protocol'],
   'flag-edits': ['core', 'decision', 'protocol'],
   execution: ['core', 'decision', 'llm', 'protocol'],
@@ -208,7 +208,10 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   simulator: ['simulator/flagd'],
   'sessions/retention': ['sessions'],
   'store/file': ['store'],
+  'store/open-flag-stores': ['store', 'store/file', 'store/postgres', 'store/shared'],
+  'store/postgres': ['store', 'store/shared'],
   'store/rollout': ['store/override'],
+  'store/shared': ['store'],
   turn: ['turn/trace'],
 }
 

@@ -10,6 +10,7 @@ export const SECRET_VARIABLES = [
   'CHAT_NOTIFY_URL',
   'CHAT_NOTIFY_SECRET',
   'CHAT_DATABASE',
+  'CHAT_FLAG_STORE',
 ] as const
 
 /** bytes; a real secret is a thousandth of it */

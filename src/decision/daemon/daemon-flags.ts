@@ -9,6 +9,7 @@ import { monitorFlagFile } from '../file/flag-file-monitor.js'
 import { FlagFaults } from '../flag-faults.js'
 import {
   FLAGS_OF_FILE,
+  type FlagFileKind,
   type FlagKey,
   type Flags,
   type FlagsDeps,
@@ -78,10 +79,10 @@ export class DaemonFlags implements Flags {
     this.#service = new ServiceFlagValues(defaults, answers, this.#refused)
     this.#files = [
       // By rpc the flags themselves are never seen: where flagd reads them on this machine, the file is what can be kept.
-      monitorFlagFile(config.opsFile, 'ops', clock, this.#faults, (text) => {
+      monitorFlagFile(deps.documents?.ops ?? config.opsFile, 'ops', clock, this.#faults, (text) => {
         if (resolver === 'rpc') this.#kept.keep(text)
       }),
-      monitorFlagFile(config.overrideFile, 'override', clock, this.#faults),
+      monitorFlagFile(deps.documents?.override ?? config.overrideFile, 'override', clock, this.#faults),
     ]
     this.#rpc = resolver === 'rpc' ? this.#createRpcTurns() : undefined
   }
@@ -240,13 +241,18 @@ export class DaemonFlags implements Flags {
     this.#flagValues.flagsChanged(keys)
     const byFile = new Map<string, string[]>()
     for (const key of keys) {
-      const file = FLAGS_OF_FILE.override.has(key) ? this.config.overrideFile : this.config.opsFile
+      const file = this.#nameOf(FLAGS_OF_FILE.override.has(key) ? 'override' : 'ops')
       byFile.set(file, [...(byFile.get(file) ?? []), key])
     }
     for (const [file, flags] of byFile)
       this.deps.logger.info({ file, flags, source: this.#address }, '[Flags] changed')
     this.#listeners.tell(keys)
     if (this.#rpc === undefined || !this.#rpc.away) void this.#look()
+  }
+
+  #nameOf(kind: FlagFileKind): string {
+    const { opsFile, overrideFile } = this.config
+    return this.deps.documents?.[kind]?.name ?? (kind === 'ops' ? opsFile : overrideFile)
   }
 
   /** What flagd, or the provider in its place, answered for nobody in particular. */

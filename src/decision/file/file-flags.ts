@@ -44,7 +44,7 @@ export class FileFlags implements Flags {
     private readonly deps: FlagsDeps,
   ) {
     const { clock, logger } = deps
-    this.opsFile = config.opsFile
+    this.opsFile = deps.documents?.ops?.name ?? config.opsFile
     this.#faults = new FlagFaults(clock, logger)
     const refused = new RefusedFlags(this.#faults, clock)
     const listeners = new ChangeListeners(logger)
@@ -55,6 +55,7 @@ export class FileFlags implements Flags {
       overrideFile: config.overrideFile,
       clock,
       faults: this.#faults,
+      ...(deps.documents === undefined ? {} : { documents: deps.documents }),
       ...(deps.readFlagFile === undefined ? {} : { readFlagFile: deps.readFlagFile }),
       onOpsLoaded: (text, isWhole) => {
         if (isWhole) this.#kept.keep(text)

@@ -12,7 +12,7 @@ import { changedFlags, type Loaded, loadFlags } from '../check/flag-source.js'
 import { type FlagIssue, isRefusing } from '../check/ops-file-check.js'
 import { flagCoreOf } from '../flag-core.js'
 import type { FaultFound, FlagFaults } from '../flag-faults.js'
-import { FLAGS_OF_FILE, type FlagFileKind } from '../flags.js'
+import { FLAGS_OF_FILE, type FlagDocuments, type FlagFileKind } from '../flags.js'
 import type { FlagFileContent } from '../read-flag-file.js'
 import { silentSdkLogger } from '../sdk-logger.js'
 import { FlagFile, type Reception } from './flag-file.js'
@@ -36,6 +36,8 @@ export interface FileProviderOptions {
   readonly overrideFile: string
   readonly clock: Clock
   readonly faults: FlagFaults
+  /** in place of files */
+  readonly documents?: FlagDocuments
   /** default: from the disk */
   readonly readFlagFile?: (path: string) => Promise<FlagFileContent>
   /** Told of each content of the operators' file that is in effect; `isWhole`: no flag of it is refused. */
@@ -130,10 +132,13 @@ export class FileProvider implements Provider {
     return Promise.resolve(this.#core.resolveObjectEvaluation(key, fallback, context, silentSdkLogger))
   }
 
-  #source(kind: FlagFileKind, path: string): Source {
-    const { clock, faults, readFlagFile } = this.options
+  #source(kind: FlagFileKind, configured: string): Source {
+    const { clock, faults, readFlagFile, documents } = this.options
+    const document = documents?.[kind]
+    const path = document?.name ?? configured
     const file = new FlagFile({
       path,
+      ...(document === undefined ? {} : { document }),
       clock,
       ...(readFlagFile === undefined ? {} : { read: readFlagFile }),
       onContent: (content, settled) => this.#take(source, content, settled),

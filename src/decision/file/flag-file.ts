@@ -2,7 +2,7 @@ import { bounded } from '../../core/bounded.js'
 import type { Clock, Timer } from '../../core/clock.js'
 import { scheduleDeadline } from '../../core/deadline.js'
 import { errorText } from '../../core/errors.js'
-import { type FlagFileContent, readFlagFile } from '../read-flag-file.js'
+import { type FlagDocument, type FlagFileContent, readFlagFile } from '../read-flag-file.js'
 import { DirectoryWatches } from './directory-watches.js'
 import { watchPoints } from './watch-points.js'
 
@@ -20,6 +20,8 @@ const PATIENCE_MS = 20
 const SETTLE_MS = 150
 /** ms between two looks without an event: watches get lost, and network file systems have none */
 const POLL_MS = 1000
+/** ... at a document, which many replicas ask one server for and which tells its changes */
+const DOCUMENT_POLL_MS = 5000
 /** ms a look may take before it is told: a file system that hangs lets nobody see what is saved */
 export const LOOK_MS = 1000
 /** ms the end of the service waits for a look that is under way */
@@ -27,6 +29,8 @@ const CLOSE_MS = 500
 
 export interface FlagFileOptions {
   readonly path: string
+  /** is read and watched in place of a file; `path` is its name then */
+  readonly document?: FlagDocument
   readonly clock: Clock
   readonly onContent: ContentListener
   /** A look at the file: what is wrong with it, or that nothing is any more. Told when that changes. */
@@ -54,6 +58,7 @@ export class FlagFile {
   #settle: Timer | undefined
   #poll: Timer | undefined
   #trouble: string | undefined
+  #forget: (() => void) | undefined
   #closed = false
 
   constructor(private readonly options: FlagFileOptions) {}
@@ -64,7 +69,8 @@ export class FlagFile {
 
   /** Ends when the file was read once (whatever came of it) and is watched, or when that takes too long. Never rejects. */
   async start(): Promise<void> {
-    const { clock } = this.options
+    const { clock, document } = this.options
+    this.#forget = document?.watch(() => this.#stir())
     await bounded(this.#look(false), LOOK_MS, clock, scheduleDeadline)
     this.#schedulePoll()
   }
@@ -73,6 +79,7 @@ export class FlagFile {
   async close(): Promise<void> {
     this.#closed = true
     for (const timer of [this.#quiet, this.#settle, this.#poll]) timer?.cancel()
+    this.#forget?.()
     this.#watches.close()
     if (this.#looking !== undefined) await bounded(this.#looking, CLOSE_MS, this.options.clock)
   }
@@ -126,12 +133,7 @@ export class FlagFile {
   }
 
   async #lookOnce(settled: boolean): Promise<void> {
-    // The watch first: what changes after it makes one more look.
-    const { path, read = readFlagFile } = this.options
-    const points = await watchPoints(path)
-    if (this.#closed) return
-    this.#watches.follow(points)
-    const content = await read(path)
+    const content = await this.#read()
     if (this.#closed) return
     const before = this.#content
     const isFirst = before === undefined
@@ -142,6 +144,15 @@ export class FlagFile {
     const sure = isFirst || !isNews
     if (this.#tellContent(content, sure, before) === 'doubtful' && !sure)
       this.#settle = this.options.clock.schedule(SETTLE_MS, () => void this.#look(true))
+  }
+
+  async #read(): Promise<FlagFileContent> {
+    const { path, document, read = readFlagFile } = this.options
+    if (document !== undefined) return document.read()
+    // The watch first: what changes after it makes one more look.
+    const points = await watchPoints(path)
+    if (!this.#closed) this.#watches.follow(points)
+    return read(path)
   }
 
   /** What a listener threw at is news again at the next look. */
@@ -156,7 +167,8 @@ export class FlagFile {
 
   #schedulePoll(): void {
     if (this.#closed) return
-    this.#poll = this.options.clock.schedule(POLL_MS, () => {
+    const pollMs = this.options.document === undefined ? POLL_MS : DOCUMENT_POLL_MS
+    this.#poll = this.options.clock.schedule(pollMs, () => {
       void this.#look(false)
       this.#schedulePoll()
     })

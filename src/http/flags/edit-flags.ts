@@ -81,11 +81,16 @@ export async function makeEdit(edit: FlagEdit, matches: Matches, deps: Making): 
 }
 
 /** The file's text, whose every byte it stands for. */
-function presentText(stored: Stored, { flags }: Pick<Editing, 'flags'>): PlannedEdit['before'] {
+function presentText(
+  stored: Stored,
+  { flags, opsFile }: Pick<Editing, 'flags' | 'opsFile'>,
+): PlannedEdit['before'] {
   switch (stored.kind) {
     case 'failed':
       throw unavailable(stored.fault)
     case 'missing':
+      if (opsFile.name !== undefined)
+        throw new Problem('flags_unavailable', { details: [noDocument(opsFile.name)] })
       if (flags.status().resolver !== 'file') throw new Problem('flags_elsewhere')
       throw new Problem('flags_unavailable', { details: [NO_FILE] })
     case 'text':
@@ -99,6 +104,10 @@ const NO_FILE: Sentence = {
   'zh-CN': '文件不存在，请从随附的 flags/chat.flagd.json 复制，或修正 CHAT_FLAGS_FILE',
   en: 'there is no such file; copy the shipped flags/chat.flagd.json, or correct CHAT_FLAGS_FILE',
 }
+const noDocument = (name: string): Sentence => ({
+  'zh-CN': `${name} 不存在，请重启服务，由 CHAT_FLAGS_FILE 写入初始内容`,
+  en: `there is no ${name}; restart the service, which writes it from CHAT_FLAGS_FILE`,
+})
 const NOT_UTF8: Sentence = {
   'zh-CN': '文件不是有效的 UTF-8 文本，请手工修正',
   en: 'the file is not valid UTF-8; mend it by hand',

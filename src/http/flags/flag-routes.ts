@@ -51,7 +51,7 @@ export function mountFlagRoutes(
   router.get('/runtime/flags', async (ctx) => {
     await authenticate(ctx, operatorRole)
     const stored = await deps.opsFile.read()
-    const view = flagsView(deps.flags.status(), deps.config, stored)
+    const view = flagsView(deps.flags.status(), deps.config, stored, deps.opsFile.name)
     const etag = flagsTag(stored, view)
     answer(ctx, view)
     tell(ctx, etag)
@@ -74,7 +74,7 @@ export function mountFlagRoutes(
         () => ctx.writable,
       )
       const etag = tagOf(plan.before, deps)
-      answer(ctx, previewOf(plan, etag, effect, deps.config.flags.opsFile))
+      answer(ctx, previewOf(plan, etag, effect, deps.opsFile.name ?? deps.config.flags.opsFile))
       return
     }
     if (matches === undefined) throw new Problem('flags_if_match')
@@ -188,8 +188,8 @@ async function endedRollout(
 
 const tell = (ctx: Context, etag: string): void => ctx.set({ ETag: etag, 'Cache-Control': 'no-cache' })
 
-const tagOf = (stored: Stored, { flags, config }: AppDeps): string =>
-  flagsTag(stored, flagsView(flags.status(), config, stored))
+const tagOf = (stored: Stored, { flags, config, opsFile }: AppDeps): string =>
+  flagsTag(stored, flagsView(flags.status(), config, stored, opsFile.name))
 
 /** @throws never for what an edit made */
 function valuesOf(text: string): FlagEditAnswer['values'] {

@@ -13,13 +13,14 @@ export function flagsView(
   { resolver, state, faults }: FlagsStatus,
   { flags, codeDefaults }: Settings,
   stored: Stored,
+  name = flags.opsFile,
 ): FlagsView {
   const { mode, enabledOrgs, shadowPercent, errorRate } = codeDefaults
   return {
     resolver,
     state,
     faults: [...faults],
-    ops: opsFileView(flags.opsFile, stored),
+    ops: opsFileView(name, stored),
     environment: { mode, enabledOrgs: [...enabledOrgs], shadowPercent, errorRate },
   }
 }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Clock } from '../../core/clock.js'
+import { hashOf, isExpected, MAX_WRITTEN_BYTES } from '../content.js'
 import type { Expected, FlagStore, Stored, WriteResult } from '../flag-store.js'
 import {
   flagStoreClosed,
@@ -12,8 +13,8 @@ import {
 } from '../store-fault.js'
 import { FileLock, type HeldLock } from './file-lock.js'
 import { asidePath, removeLeftovers, temporaryPath } from './leftovers.js'
-import { hashOf, MAX_WRITTEN_BYTES, readStored } from './read-file.js'
-import { isExpected, replaceFile } from './replace-file.js'
+import { readStored } from './read-file.js'
+import { replaceFile } from './replace-file.js'
 import { SerialQueue } from './serial-queue.js'
 import { type Gate, GivenUp, type StepFaults, type StoreStep } from './steps.js'
 import { type LeaseName, type StoreFiles, storeFiles } from './store-files.js'

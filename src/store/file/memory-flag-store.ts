@@ -1,7 +1,6 @@
+import { hashOf, isExpected, MAX_WRITTEN_BYTES, storedText } from '../content.js'
 import type { Expected, FlagStore, FlagStoreFault, Stored, WriteResult } from '../flag-store.js'
 import { flagStoreClosed, tooLargeToWrite } from '../store-fault.js'
-import { hashOf, MAX_WRITTEN_BYTES } from './read-file.js'
-import { isExpected } from './replace-file.js'
 
 /** Both files in memory, shared by the stores made over them; a test writes into them as a person would. */
 export interface MemoryFiles {
@@ -28,7 +27,7 @@ export function createMemoryFlagStore(files: MemoryFiles, options: MemoryFlagSto
 
   const read = (file: 'override' | 'lease'): Stored => {
     const fault = faultOf('read', file)
-    return fault === undefined ? stored(files[file]) : { kind: 'failed', fault }
+    return fault === undefined ? storedText(files[file]) : { kind: 'failed', fault }
   }
   const write = (
     file: 'override' | 'lease',
@@ -40,7 +39,7 @@ export function createMemoryFlagStore(files: MemoryFiles, options: MemoryFlagSto
     if (fault !== undefined) return { kind: 'failed', fault }
     if (Buffer.byteLength(text) > MAX_WRITTEN_BYTES)
       return { kind: 'failed', fault: tooLargeToWrite('memory', MAX_WRITTEN_BYTES) }
-    const present = stored(files[file])
+    const present = storedText(files[file])
     if (!isExpected(present, expected)) return { kind: 'conflict', stored: present }
     files[file] = text
     if (!keepAside || present.kind !== 'text') return { kind: 'written', hash: hashOf(text) }
@@ -56,8 +55,4 @@ export function createMemoryFlagStore(files: MemoryFiles, options: MemoryFlagSto
       isClosed = true
     },
   }
-}
-
-function stored(text: string | undefined): Stored {
-  return text === undefined ? { kind: 'missing' } : { kind: 'text', text, hash: hashOf(text) }
 }

@@ -1,6 +1,7 @@
 import { constants, copyFile, open, rename, stat, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { errorCode } from '../../core/errors.js'
+import { isExpected } from '../content.js'
 import type { Expected, Stored } from '../flag-store.js'
 import type { StoreNames } from '../store-fault.js'
 import { hardLink } from './hard-link.js'
@@ -46,11 +47,6 @@ export async function replaceFile(replacement: Replacement): Promise<Replaced> {
   }
   await gate('directory_sync', path).then(() => syncDirectory(dirname(path)))
   return { kind: 'replaced' }
-}
-
-export function isExpected(stored: Stored, expected: Expected): boolean {
-  if (stored.kind === 'failed') return false
-  return (stored.kind === 'missing' ? 'missing' : stored.hash) === expected
 }
 
 async function writeTemporary({ path, text, temporary, gate }: Replacement): Promise<void> {
