@@ -35,7 +35,7 @@ export interface IdempotencyKeys {
   reserve(owner: KeyOwner, key: string, turn: KeyedTurn): Promise<KeptKey | 'reserved'>
   /** The turn with this message id never began: the key stands for none. */
   release(owner: KeyOwner, key: string, messageId: string): Promise<void>
-  close(): void
+  close(): Promise<void>
 }
 
 /** What is kept of a key and its owner. */

@@ -55,7 +55,7 @@ export class MemoryKeys implements IdempotencyKeys {
     return this.#kept.get(id)
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#kept.clear()
   }
 }

@@ -102,7 +102,7 @@ class SqliteKeys implements IdempotencyKeys {
     )
   }
 
-  close(): void {
+  async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
     this.#queue.close()

@@ -1,6 +1,6 @@
-import type { SessionView, TurnStatus } from '../protocol/api.js'
-import type { FinishReason } from '../protocol/events.js'
-import type { ExecutionMode } from '../protocol/modes.js'
+import { type SessionView, type TurnStatus, turnStatusSchema } from '../protocol/api.js'
+import { type FinishReason, finishReasonSchema } from '../protocol/events.js'
+import { type ExecutionMode, executionModeSchema } from '../protocol/modes.js'
 import {
   type DataScope,
   type SessionOwner,
@@ -107,3 +107,29 @@ export function newestFirst(a: SessionPlace, b: SessionPlace): number {
 /** Comes after that place in a list. */
 export const isBefore = (session: SessionPlace, place: SessionPlace | undefined): boolean =>
   place === undefined || newestFirst(place, session) < 0
+
+const endStatusSchema = turnStatusSchema.exclude(['running'])
+
+/** Of `[seq, message id, message, text, started, ended, status, mode, finish]`. */
+export function turnRecord([
+  ,
+  messageId,
+  message,
+  text,
+  started,
+  ended,
+  status,
+  mode,
+  finish,
+]: readonly unknown[]): TurnRecord {
+  return {
+    messageId: String(messageId),
+    message: String(message),
+    text: String(text),
+    startedAt: Number(started),
+    ...(ended === null ? {} : { endedAt: Number(ended) }),
+    ...(status === null ? {} : { status: endStatusSchema.parse(status) }),
+    ...(mode === null ? {} : { executionMode: executionModeSchema.parse(mode) }),
+    ...(finish === null ? {} : { finishReason: finishReasonSchema.parse(finish) }),
+  }
+}

@@ -1,8 +1,4 @@
 import type { SqliteDatabase, SqlRow, SqlStatement, SqlValue } from '../core/sqlite/sqlite.js'
-import { isBlank } from '../core/text.js'
-import { turnStatusSchema } from '../protocol/api.js'
-import { finishReasonSchema } from '../protocol/events.js'
-import { executionModeSchema } from '../protocol/modes.js'
 import type { SeenReservation } from './reservation-watch.js'
 import {
   type HeldSession,
@@ -13,8 +9,8 @@ import {
   TITLE_CHARACTERS,
   type TurnEnd,
 } from './session-store.js'
-import type { SessionRecord, TurnRecord } from './session-view.js'
-import { MAX_HISTORY_TURNS } from './trim-history.js'
+import { type SessionRecord, type TurnRecord, turnRecord } from './session-view.js'
+import { MAX_HISTORY_TURNS, visibleSize } from './trim-history.js'
 
 /** A turn that holds its session, be the reservation over or not. */
 export interface Reservation extends SeenReservation {
@@ -297,9 +293,6 @@ export class SessionStatements {
 /** The place before all sessions there are. */
 const NEWEST: SessionPlace = { createdAt: Number.MAX_SAFE_INTEGER, sessionId: '' }
 
-/** What the answer takes of the history: 0 if nobody can see it, so that its turn is left out. */
-const visibleSize = (text: string): number => (isBlank(text) ? 0 : text.length)
-
 function seen({ sessionId, messageId }: TurnRow, row: SqlRow | undefined): SeenReservation | undefined {
   return row && { sessionId, messageId, stamp: Number(row[0]), stopRequested: row[1] === 1 }
 }
@@ -313,18 +306,3 @@ const reservationOf = (
   releasing: releasing === 1,
   stopRequested: stop === 1,
 })
-
-const endStatusSchema = turnStatusSchema.exclude(['running'])
-
-function turnRecord([, messageId, message, text, started, ended, status, mode, finish]: SqlRow): TurnRecord {
-  return {
-    messageId: String(messageId),
-    message: String(message),
-    text: String(text),
-    startedAt: Number(started),
-    ...(ended === null ? {} : { endedAt: Number(ended) }),
-    ...(status === null ? {} : { status: endStatusSchema.parse(status) }),
-    ...(mode === null ? {} : { executionMode: executionModeSchema.parse(mode) }),
-    ...(finish === null ? {} : { finishReason: finishReasonSchema.parse(finish) }),
-  }
-}

@@ -8,6 +8,9 @@ export const MAX_HISTORY_TURNS = 500
 /** Size of a turn in the budget: UTF-16 code units of both messages, the unit of `CHAT_HISTORY_BUDGET`. */
 export const turnSize = (turn: PastTurn): number => turn.message.length + turn.text.length
 
+/** What the answer takes of the budget: 0 if nobody can see it, so that its turn is left out. */
+export const visibleSize = (text: string): number => (isBlank(text) ? 0 : text.length)
+
 /**
  * The newest turns that fit into the budget, oldest first. Rules, which the SQLite store repeats in its query:
  * a turn without visible text is left out whole (a question nobody answered misleads a model, and some servers refuse

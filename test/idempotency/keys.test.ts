@@ -1,10 +1,14 @@
 import { expect } from 'chai'
+import { systemClock } from '../../src/core/clock.js'
+import { openPostgres } from '../../src/core/postgres/postgres.js'
 import type { IdempotencyKeys } from '../../src/idempotency/idempotency-keys.js'
 import { MemoryKeys } from '../../src/idempotency/memory-keys.js'
 import { openIdempotencyKeys } from '../../src/idempotency/open-keys.js'
+import { openPostgresKeys } from '../../src/idempotency/postgres-keys.js'
 import { openSqliteKeys } from '../../src/idempotency/sqlite-keys.js'
 import { capturingLogger } from '../support/capturing-logger.js'
 import { manualClock } from '../support/manual-clock.js'
+import { postgresDatabases } from '../support/postgres.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
 const owner = { orgId: 'acme', userId: 'user-1' }
@@ -12,17 +16,19 @@ const turn = (n: number) => ({ bodyHash: 'b', sessionId: `s${n}`, messageId: `m$
 const DAY_MS = 86_400_000
 
 describe('idempotency keys', () => {
-  for (const where of ['memory', 'a file'] as const)
+  for (const where of ['memory', 'a file', 'PostgreSQL'] as const)
     describe(`in ${where}`, () => {
       const directory = temporaryDirectory()
+      const postgres = where === 'PostgreSQL' ? postgresDatabases() : undefined
       const clock = manualClock()
       const { logger } = capturingLogger()
       let keys: IdempotencyKeys
       let count = 0
-      beforeEach(() => {
+      beforeEach(async () => {
         count += 1
         const path = where === 'memory' ? ':memory:' : directory.path(`${count}.db`)
-        keys = openIdempotencyKeys(path, { clock, logger, nonce: 'one' })
+        const database = postgres ? openPostgres(await postgres.schema(), { clock: systemClock }) : path
+        keys = openIdempotencyKeys(database, { clock, logger, nonce: 'one' })
       })
       afterEach(() => keys.close())
 
@@ -62,49 +68,56 @@ describe('idempotency keys', () => {
     expect(await keys.find(owner, 'k3')).to.not.equal(undefined)
   })
 
-  describe('in a file', () => {
-    const directory = temporaryDirectory()
-    const clock = manualClock()
-    const { logger, lines } = capturingLogger()
-    const open = (name: string, nonce: string, maxRows?: number) =>
-      openSqliteKeys(directory.path(name), {
-        clock,
-        logger,
-        nonce,
-        ...(maxRows === undefined ? {} : { maxRows }),
+  for (const where of ['a file', 'PostgreSQL'] as const)
+    describe(`in ${where}`, () => {
+      const directory = temporaryDirectory()
+      const postgres = where === 'PostgreSQL' ? postgresDatabases() : undefined
+      const clock = manualClock()
+      const { logger, lines } = capturingLogger()
+      let url = ''
+      beforeEach(async () => {
+        url = (await postgres?.schema()) ?? ''
+      })
+      const open = (name: string, nonce: string, maxRows?: number) => {
+        const options = { clock, logger, nonce, ...(maxRows === undefined ? {} : { maxRows }) }
+        return postgres
+          ? openPostgresKeys(openPostgres(url, { clock: systemClock }), options)
+          : openSqliteKeys(directory.path(name), options)
+      }
+
+      it('hold among replicas and over a restart, which knows that they are not its own', async () => {
+        const [one, two] = [open('shared.db', 'one'), open('shared.db', 'two')]
+        const answers = [await one.reserve(owner, 'k', turn(1)), await two.reserve(owner, 'k', turn(2))]
+        expect(answers).to.deep.equal(['reserved', { ...turn(1), createdAt: clock.wall(), isOwn: false }])
+        const both = await Promise.all([one.reserve(owner, 'j', turn(3)), two.reserve(owner, 'j', turn(4))])
+        expect(both.filter((answer) => answer === 'reserved')).to.have.length(1)
+        await one.close()
+        await two.close()
+        const again = open('shared.db', 'three')
+        expect(await again.find(owner, 'k')).to.include({ messageId: 'm1', isOwn: false })
+        await again.close()
       })
 
-    it('hold among replicas and over a restart, which knows that they are not its own', async () => {
-      const [one, two] = [open('shared.db', 'one'), open('shared.db', 'two')]
-      const answers = await Promise.all([one.reserve(owner, 'k', turn(1)), two.reserve(owner, 'k', turn(2))])
-      expect(answers).to.deep.equal(['reserved', { ...turn(1), createdAt: clock.wall(), isOwn: false }])
-      one.close()
-      two.close()
-      const again = open('shared.db', 'three')
-      expect(await again.find(owner, 'k')).to.include({ messageId: 'm1', isOwn: false })
-      again.close()
-    })
+      it('are pruned as new ones come, and bounded in number', async () => {
+        const keys = open('pruned.db', 'one', 10)
+        for (let n = 0; n < 30; n += 1) {
+          await keys.reserve(owner, `k${n}`, turn(n))
+          clock.advance(60_000)
+        }
+        const found = await Promise.all(Array.from({ length: 30 }, (_, n) => keys.find(owner, `k${n}`)))
+        expect(found.filter((one) => one !== undefined).length).to.be.within(10, 12)
+        expect(found.at(-1)).to.not.equal(undefined)
+        await keys.close()
+      })
 
-    it('are pruned as new ones come, and bounded in number', async () => {
-      const keys = open('pruned.db', 'one', 10)
-      for (let n = 0; n < 30; n += 1) {
-        await keys.reserve(owner, `k${n}`, turn(n))
-        clock.advance(60_000)
-      }
-      const found = await Promise.all(Array.from({ length: 30 }, (_, n) => keys.find(owner, `k${n}`)))
-      expect(found.filter((one) => one !== undefined).length).to.be.within(10, 12)
-      expect(found.at(-1)).to.not.equal(undefined)
-      keys.close()
+      it('go on in memory while the database is away', async () => {
+        const keys = open('away.db', 'one')
+        await keys.close()
+        expect(await keys.reserve(owner, 'k', turn(1))).to.equal('reserved')
+        expect(await keys.reserve(owner, 'k', turn(2))).to.include({ messageId: 'm1', isOwn: true })
+        await keys.release(owner, 'k', 'm1')
+        expect(await keys.find(owner, 'k')).to.equal(undefined)
+        expect(lines).to.deep.equal([])
+      })
     })
-
-    it('go on in memory while the database is away', async () => {
-      const keys = open('away.db', 'one')
-      keys.close()
-      expect(await keys.reserve(owner, 'k', turn(1))).to.equal('reserved')
-      expect(await keys.reserve(owner, 'k', turn(2))).to.include({ messageId: 'm1', isOwn: true })
-      await keys.release(owner, 'k', 'm1')
-      expect(await keys.find(owner, 'k')).to.equal(undefined)
-      expect(lines).to.deep.equal([])
-    })
-  })
 })

@@ -27,13 +27,15 @@ export const answered = (text: string): TurnEnd => ({
 })
 
 /** What every session store does; `open` gives a fresh one. */
-export function sessionStoreContract(open: (options: ContractOptions) => SessionStore): void {
+export function sessionStoreContract(
+  open: (options: ContractOptions) => SessionStore | Promise<SessionStore>,
+): void {
   let clock: ManualClock
   let store: SessionStore
 
-  beforeEach(() => {
+  beforeEach(async () => {
     clock = manualClock()
-    store = open({ clock, reservationMs: RESERVATION_MS, historyBudget: 100 })
+    store = await open({ clock, reservationMs: RESERVATION_MS, historyBudget: 100 })
   })
   afterEach(() => store.close())
 

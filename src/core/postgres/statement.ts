@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto'
 
-export type PgValue = string | number | boolean | null
+export type PgScalar = string | number | boolean | null
+/** A list is an array of the database. */
+export type PgValue = PgScalar | readonly PgScalar[]
 /** A row by position. `bigint` and `numeric` come as numbers, `json` as its text. */
-export type PgRow = readonly PgValue[]
+export type PgRow = readonly PgScalar[]
 
 /** SQL that each connection parses and plans once. */
 export interface Statement {
@@ -21,7 +23,9 @@ export const statement = (text: string): Statement => ({
 
 /** Runs statements: each by itself, or all within one transaction. */
 export interface Runner {
-  rows(statement: Statement, values: readonly (PgValue | readonly PgValue[])[]): Promise<PgRow[]>
+  rows(statement: Statement, values: readonly PgValue[]): Promise<PgRow[]>
   /** rows changed */
-  change(statement: Statement, values: readonly (PgValue | readonly PgValue[])[]): Promise<number>
+  change(statement: Statement, values: readonly PgValue[]): Promise<number>
+  /** Several statements without values. */
+  script(text: string): Promise<void>
 }

@@ -17,7 +17,7 @@ export interface KeptTexts {
   read(name: string): Promise<KeptText | undefined>
   /** Replaces what was kept. Never throws; what cannot be kept is logged. */
   keep(name: string, text: string): void
-  close(): void
+  close(): Promise<void>
 }
 
 const SCHEMA: SqliteSchema = {
@@ -46,7 +46,7 @@ function keptInMemory(clock: Clock): KeptTexts {
   return {
     read: async (name) => kept.get(name),
     keep: (name, text) => void kept.set(name, { text, at: clock.wall() }),
-    close: () => undefined,
+    close: async () => undefined,
   }
 }
 
@@ -86,7 +86,7 @@ class SqliteKeptTexts implements KeptTexts {
       )
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#queue.close()
     this.database.close()
   }

@@ -22,7 +22,7 @@ function setUp() {
       writes += 1
       kept.set(name, { text, at: clock.wall() })
     },
-    close: () => undefined,
+    close: async () => undefined,
   }
   return {
     clock,

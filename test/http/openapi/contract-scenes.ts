@@ -77,7 +77,7 @@ const takenKeys = (kept: Pick<KeptKey, 'bodyHash' | 'isOwn'>): IdempotencyKeys =
     find: async () => found,
     reserve: async () => found,
     release: async () => undefined,
-    close: () => undefined,
+    close: async () => undefined,
   }
 }
 
