@@ -35,6 +35,8 @@ export interface StageOptions {
   readonly lookEveryMs?: number
   /** tokens are signed by a key that the replicas fetch; else by a shared secret */
   readonly keyServer?: true
+  /** of every replica, beside what the stage itself sets */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 interface Parts {
@@ -83,7 +85,7 @@ export class Stage {
     const [llm, runtime, admin] = await Promise.all([
       SimulatedService.start('llm', PACE),
       SimulatedService.start('runtime', PACE),
-      (keyServer?.bearer ?? bearer)({ role: 'admin', user: 'operator' }),
+      (keyServer?.bearer ?? bearer)({ role: 'admin', user: 'operator', expires: '30d' }),
     ])
     const proxy = options.proxied === true ? await TcpProxy.start(runtime.url) : undefined
     const isFile = (options.resolver ?? 'file') === 'file'
@@ -231,6 +233,7 @@ export class Stage {
             FLAGD_HOST: '127.0.0.1',
             FLAGD_PORT: String(flagd.port),
           }),
+      ...options.environment,
     }
   }
 }

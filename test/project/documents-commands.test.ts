@@ -7,6 +7,7 @@ import { faultsSchema } from '../../src/simulator/faults.js'
 import { flagdFaultsSchema } from '../../src/simulator/flagd/flagd-faults.js'
 import { USAGE as CHAOS_USAGE } from '../chaos/usage.js'
 import { USAGE as SIMULATE_USAGE } from '../fallback/grey/usage.js'
+import { USAGE as SOAK_USAGE } from '../soak/usage.js'
 import { documentPages } from '../support/markdown.js'
 
 /** Commands in the documents: npm's scripts, our command line, shell blocks, faults of the simulators. */
@@ -55,6 +56,9 @@ describe('the commands in the documents', () => {
       'flags:validate': (await helpOf(['flags', 'validate'])).text,
       chaos: CHAOS_USAGE,
       simulate: SIMULATE_USAGE,
+      soak: SOAK_USAGE,
+      mutation: spawnSync(process.execPath, ['test/mutation/main.mjs', '--help'], { encoding: 'utf8' })
+        .stdout,
       bench: BENCH_USAGE,
     }
     const named = found(/\bnpm run (?:-s )?([\w:]+) -- ([^`\n]*)/g)

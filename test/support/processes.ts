@@ -9,6 +9,8 @@ import { SignJWT } from 'jose'
 /** Real processes of the built service and simulators, as `npm start` and docker-compose.yml run them. */
 
 const START_DEADLINE_MS = 20_000
+/** of one process; beyond it what was logged for information is forgotten */
+const MOST_LINES = 50_000
 export const TEST_SECRET = 'integration-secret-integration-secret'
 
 export interface RunningProcess {
@@ -64,6 +66,7 @@ export async function startProcess(
     createInterface({ input: child.stdout }).on('line', (line) => {
       const entry = parseLine(line)
       log.push(entry)
+      if (log.length > MOST_LINES) log.splice(0, log.length, ...log.filter(({ level }) => level !== 'info'))
       if (entry.msg !== 'listening') return
       clearTimeout(timer)
       resolve(String(entry.url ?? ''))
@@ -161,11 +164,13 @@ export function startServiceProcess(setting: ServiceSetting): Promise<RunningPro
   })
 }
 
-export function bearer(claims: { org?: string; user?: string; role?: string } = {}): Promise<string> {
+export function bearer(
+  claims: { org?: string; user?: string; role?: string; expires?: string } = {},
+): Promise<string> {
   return new SignJWT({ org_id: claims.org ?? 'acme', role: claims.role ?? 'member' })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setSubject(claims.user ?? 'user-1')
-    .setExpirationTime('1h')
+    .setExpirationTime(claims.expires ?? '1h')
     .sign(new TextEncoder().encode(TEST_SECRET))
     .then((token) => `Bearer ${token}`)
 }

@@ -1,0 +1,140 @@
+// A test runner of Stryker for this version of mocha, which Stryker's own runner cannot load. Mocha and the tests are loaded
+// once a process, and run again for each mutant with the tests that reach it.
+import { INSTRUMENTER_CONSTANTS } from '@stryker-mutator/api/core'
+import { commonTokens, declareFactoryPlugin, PluginKind, tokens } from '@stryker-mutator/api/plugin'
+import {
+  DryRunStatus,
+  determineHitLimitReached,
+  TestStatus,
+  toMutantRunResult,
+} from '@stryker-mutator/api/test-runner'
+import fc from 'fast-check'
+import Mocha from 'mocha'
+
+/** ms a test may take: mutants that never end are found by Stryker's own limit */
+const TEST_MS = 30_000
+/** ms of one property: a mutant that needs more luck than that counts as not noticed */
+const PROPERTY_MS = 1000
+fc.configureGlobal({
+  interruptAfterTimeLimit: PROPERTY_MS,
+  markInterruptAsFailure: false,
+  endOnFailure: true,
+})
+const { EVENT_TEST_BEGIN, EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING } = Mocha.Runner.constants
+
+class Silent {}
+
+class MochaTestRunner {
+  #spec
+  #mocha
+  #context
+
+  /** @param {readonly string[]} spec @param {string} namespace */
+  constructor(spec, namespace) {
+    this.#spec = spec
+    globalThis[namespace] ??= {}
+    this.#context = globalThis[namespace]
+  }
+
+  // Modules that were imported cannot be imported anew: Stryker starts another process instead.
+  capabilities = () => ({ reloadEnvironment: false })
+
+  async dryRun({ coverageAnalysis }) {
+    await this.#load()
+    const result = await this.#run(() => true, false)
+    if (coverageAnalysis !== 'off')
+      result.mutantCoverage = this.#context[INSTRUMENTER_CONSTANTS.MUTATION_COVERAGE_OBJECT]
+    return result
+  }
+
+  async mutantRun({ activeMutant, mutantActivation, testFilter, hitLimit, disableBail }) {
+    const context = this.#context
+    context.hitCount = hitLimit === undefined ? undefined : 0
+    context.hitLimit = hitLimit
+    if (mutantActivation === 'static') context.activeMutant = activeMutant.id
+    await this.#load()
+    context.activeMutant = activeMutant.id
+    const wanted = testFilter === undefined ? undefined : new Set(testFilter)
+    const result = await this.#run((id) => wanted?.has(id) ?? true, !disableBail)
+    const endless = determineHitLimitReached(context.hitCount, hitLimit)
+    if (endless === undefined && mutantActivation === 'runtime') await this.#proveInnocent(result)
+    return toMutantRunResult(endless ?? result)
+  }
+
+  /** A test that fails without the mutant too was broken by an earlier one: such a failure kills nothing. */
+  async #proveInnocent(result) {
+    const failed = result.tests.find(({ status }) => status === TestStatus.Failed)
+    if (failed === undefined) return
+    this.#context.activeMutant = undefined
+    const again = await this.#run((id) => id === failed.id, true)
+    if (again.tests.some(({ status }) => status === TestStatus.Failed))
+      throw new Error(`fails without a mutant too: ${failed.name}`)
+  }
+
+  async #load() {
+    if (this.#mocha !== undefined) return
+    const mocha = new Mocha({ reporter: Silent, timeout: TEST_MS })
+    mocha.cleanReferencesAfterRun(false)
+    for (const file of this.#spec) mocha.addFile(file)
+    await mocha.loadFilesAsync()
+    this.#mocha = mocha
+    for (const [id, test] of testsOf(mocha.suite)) test.mutationId = id
+  }
+
+  /** Runs those tests whose id is wanted, and tells how each ended. */
+  async #run(isWanted, bail) {
+    const mocha = this.#mocha
+    mocha.suite.bail(bail)
+    for (const [id, test] of testsOf(mocha.suite)) {
+      test.isAsked ??= test.isPending.bind(test)
+      test.isPending = () => !isWanted(id) || test.isAsked()
+    }
+    const tests = []
+    await new Promise((resolve) => {
+      const runner = mocha.run(resolve)
+      const tell = (test, status, failureMessage) =>
+        tests.push({
+          id: test.mutationId,
+          name: test.fullTitle(),
+          timeSpentMs: test.duration ?? 0,
+          status,
+          ...(failureMessage === undefined ? {} : { failureMessage }),
+        })
+      runner.on(EVENT_TEST_BEGIN, (test) => {
+        this.#context.currentTestId = test.mutationId
+      })
+      runner.on(EVENT_TEST_PASS, (test) => tell(test, TestStatus.Success))
+      runner.on(EVENT_TEST_PENDING, (test) => {
+        if (isWanted(test.mutationId)) tell(test, TestStatus.Skipped)
+      })
+      // A hook fails in the name of the test it is for.
+      runner.on(EVENT_TEST_FAIL, (runnable, error) =>
+        tell(runnable.ctx?.currentTest ?? runnable, TestStatus.Failed, String(error?.stack ?? error)),
+      )
+    })
+    return { status: DryRunStatus.Complete, tests }
+  }
+}
+
+/** Every test with an id of its own: titles may occur twice. */
+function testsOf(suite) {
+  const found = new Map()
+  const times = new Map()
+  suite.eachTest((test) => {
+    const title = test.fullTitle()
+    const count = (times.get(title) ?? 0) + 1
+    times.set(title, count)
+    found.set(count === 1 ? title : `${title} (${count})`, test)
+  })
+  return found
+}
+
+function create(options) {
+  return new MochaTestRunner(options.mochaSpec, INSTRUMENTER_CONSTANTS.NAMESPACE)
+}
+create.inject = tokens(commonTokens.options)
+
+export const strykerPlugins = [declareFactoryPlugin(PluginKind.TestRunner, 'mocha-here', create)]
+export const strykerValidationSchema = {
+  properties: { mochaSpec: { type: 'array', items: { type: 'string' } } },
+}

@@ -1,0 +1,43 @@
+import { relative } from 'node:path'
+
+/** @param {readonly import('@stryker-mutator/api/core').MutantResult[]} mutants */
+export function resultOf(name, mutants) {
+  const count = (...statuses) => mutants.filter(({ status }) => statuses.includes(status)).length
+  const noticed = count('Killed', 'Timeout')
+  const missed = count('Survived', 'NoCoverage')
+  return {
+    name,
+    noticed,
+    /** of those: it never ended */
+    endless: count('Timeout'),
+    missed,
+    /** could not be run; they count for nothing */
+    invalid: count('RuntimeError', 'CompileError'),
+    score: noticed + missed === 0 ? 0 : (noticed / (noticed + missed)) * 100,
+    survivors: mutants.filter(({ status }) => status === 'Survived' || status === 'NoCoverage'),
+  }
+}
+
+export function table(results) {
+  const rows = results.map(
+    ({ name, noticed, endless, missed, invalid, score }) =>
+      `| ${name} | ${noticed + missed} | ${noticed} | ${endless} | ${missed} | ${invalid} | ${score.toFixed(1)} % |`,
+  )
+  return [
+    '| module | mutants | noticed | of them endless | not noticed | could not run | score |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
+    ...rows,
+  ].join('\n')
+}
+
+/** One line for each change that no test noticed. */
+export function survivorText({ survivors }) {
+  return survivors
+    .map(({ fileName, location, mutatorName, replacement, status }) => {
+      const file = relative(process.cwd(), fileName)
+      const place = `${file}:${location.start.line}:${location.start.column}`
+      const untested = status === 'NoCoverage' ? ' (no test gets there)' : ''
+      return `${place} ${mutatorName}${untested}: ${replacement.replaceAll(/\s+/g, ' ').slice(0, 100)}`
+    })
+    .join('\n')
+}

@@ -1,0 +1,173 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { cpus, loadavg } from 'node:os'
+import { resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
+import { errorText } from '../../src/core/errors.js'
+import { DRILL } from '../chaos/guardrails.js'
+import { Stage } from '../chaos/stage.js'
+import { faults, ROUND_S } from './faults.js'
+import { reader, watcher } from './operators.js'
+import { people } from './people.js'
+import { Samples } from './samples.js'
+import { countTable, judge, trendTable } from './table.js'
+import { type Asked, askedOf, USAGE } from './usage.js'
+import { World } from './world.js'
+
+/** `npm run soak`: the service over a long time. */
+
+const DOCUMENT = 'docs/reliability.md'
+const PEOPLE = 8
+const WATCHERS = 3
+const SAMPLE_MS = 5000
+/** The database is walked through for its sizes. */
+const DATABASE_EVERY = 10
+/** s; streams are kept for 5 min after their end */
+const WARM_UP_S = 360
+/** of the run: the second replica is restarted until then, and judged after its last start */
+const RESTARTS_SHARE = 0.4
+const PROGRESS_MS = 60_000
+/** Refused by the database or the upstreams as the faults have it: logged as an error. */
+const TOLERATED = /\[RuntimeAdapter\]|\[Standby\]/
+
+const say = (text: string): void => void process.stderr.write(`\u2022 ${text}\n`)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+process.exit(await main(process.argv.slice(2)))
+
+async function main(argv: readonly string[]): Promise<number> {
+  const asked = askedOf(argv)
+  switch (asked.kind) {
+    case 'wrong':
+      process.stderr.write(`${asked.fault}\n\n${USAGE}`)
+      return 2
+    case 'help':
+      process.stdout.write(USAGE)
+      return 0
+    case 'run':
+      return soak(asked)
+  }
+}
+
+async function soak({ minutes, write }: Extract<Asked, { kind: 'run' }>): Promise<number> {
+  const loadBefore = loadavg()[0] ?? 0
+  const stage = await Stage.open({
+    replicas: 2,
+    perSecond: 0,
+    guardrails: DRILL,
+    lookEveryMs: 50,
+    environment: {
+      NODE_OPTIONS: `--import=${pathToFileURL(resolve('test/soak/probe.mjs')).href} --disable-warning=ExperimentalWarning`,
+      CHAT_RUNTIME_SHADOW_PERCENT: '30',
+      CHAT_SHADOW_KEEP_CONTENT: 'true',
+      CHAT_RECONNECT_GRACE_MS: '2000',
+    },
+  })
+  const world = new World()
+  const samples = new Samples(stage.parts.database)
+  try {
+    for (const { name, url } of stage.replicas) world.arrive(name, url)
+    await run(stage, world, samples, minutes)
+    await end(stage, world)
+  } catch (thrown) {
+    world.fault(errorText(thrown))
+  } finally {
+    world.agent.destroy()
+    await stage.close()
+  }
+  const judged = samples.all.map((series) => judge(series, WARM_UP_S, ROUND_S))
+  const turns = [...world.counts].reduce(
+    (sum, [what, count]) => sum + (what.startsWith('turns that ended') ? count : 0),
+    0,
+  )
+  const { first, last } = samples.journal
+  const text = [
+    `Measured ${new Date().toISOString().slice(0, 10)}, ${minutes} min, Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, load average ${loadBefore.toFixed(1)} before. ${turns} turns read to their end, ${world.get('sessions stuck')} sessions stuck, ${world.faultCount} faults. The journal grew by ${((last - first) / 1_048_576).toFixed(1)} MB.`,
+    trendTable(judged),
+    countTable(world.counts),
+  ].join('\n\n')
+  process.stdout.write(`\n${text}\n`)
+  for (const fault of world.faults) process.stdout.write(`FAILED: ${fault}\n`)
+  if (write) writeDocument(text)
+  return world.faultCount === 0 && !judged.some(({ grows }) => grows) ? 0 : 1
+}
+
+async function run(stage: Stage, world: World, samples: Samples, minutes: number): Promise<void> {
+  const startedAt = performance.now()
+  const passedS = (): number => (performance.now() - startedAt) / 1000
+  const share = (): number => passedS() / (minutes * 60)
+  const isOver = (): boolean => share() >= 1
+  const actors = [
+    ...Array.from({ length: PEOPLE }, (_, lane) => people(world, lane, isOver)),
+    ...Array.from({ length: WATCHERS }, (_, lane) => watcher(world, lane, isOver)),
+    reader(world, isOver),
+    faults(stage, world, isOver, () => share() < RESTARTS_SHARE),
+    sample(stage, samples, world, passedS, isOver),
+  ]
+  const progress = setInterval(() => {
+    say(
+      `${(passedS() / 60).toFixed(0)} of ${minutes} min: ${world.get('turns that ended in done')} answers, ${world.get('people')} people, ${world.faultCount} faults; ${samples.newest}`,
+    )
+  }, PROGRESS_MS)
+  try {
+    await Promise.all(actors)
+  } finally {
+    clearInterval(progress)
+  }
+}
+
+async function sample(
+  stage: Stage,
+  samples: Samples,
+  world: World,
+  passedS: () => number,
+  isOver: () => boolean,
+): Promise<void> {
+  const pids = new Map<string, number>()
+  for (let n = 0; !isOver(); n += 1) {
+    const next = performance.now() + SAMPLE_MS
+    for (const replica of stage.replicas) {
+      try {
+        // One that is being started is not asked: the signal would end it.
+        if (!world.targets.some(({ name }) => name === replica.name)) continue
+        const { pid } = replica
+        if (pids.get(replica.name) !== pid) samples.forget(replica.name)
+        pids.set(replica.name, pid)
+        await samples.takeOf(replica, passedS())
+      } catch (thrown) {
+        // It was restarted meanwhile; a replica that is here has to answer.
+        if (
+          world.targets.some(
+            ({ name, url }) => name === replica.name && replica.isRunning && url === replica.url,
+          )
+        )
+          say(`no sample of ${replica.name}: ${errorText(thrown)}`)
+      }
+    }
+    if (n % DATABASE_EVERY === 0) samples.takeOfDatabase(passedS())
+    await sleep(Math.max(0, next - performance.now()))
+  }
+}
+
+/** Everything is well again, and every process ends as it should. */
+async function end(stage: Stage, world: World): Promise<void> {
+  await stage.runtime.set({})
+  await stage.llm.set({})
+  await stage.backToNormal()
+  for (const fault of stage.watch.faults) world.fault(`override: ${fault}`)
+  for (const replica of stage.replicas) {
+    const code = await replica.stop()
+    if (code !== 0) world.fault(`${replica.name} ended with ${code}`)
+    for (const line of replica.errors)
+      if (!TOLERATED.test(line)) world.fault(`${replica.name} logged ${line}`)
+  }
+}
+
+function writeDocument(text: string): void {
+  const [first, last] = ['<!-- soak -->', '<!-- end of soak -->']
+  const document = readFileSync(DOCUMENT, 'utf8')
+  const begin = document.indexOf(first)
+  const end = document.indexOf(last)
+  if (begin < 0 || end < begin) throw new Error(`${DOCUMENT} has no ${first} … ${last}`)
+  writeFileSync(DOCUMENT, `${document.slice(0, begin + first.length)}\n\n${text}\n\n${document.slice(end)}`)
+  say(`the table is written into ${DOCUMENT}`)
+}

@@ -1,0 +1,63 @@
+import type { Series } from './samples.js'
+import { isFlat, trendOf } from './trend.js'
+
+export interface Judged {
+  readonly series: Series
+  readonly cells: readonly string[]
+  readonly grows: boolean
+}
+
+/** Judges the points after the warm-up. */
+export function judge(series: Series, warmUpS: number, blockS: number): Judged {
+  const start = (series.points[0]?.at ?? 0) + warmUpS
+  const points = series.points.filter(({ at }) => at >= start)
+  const trend = trendOf(points, blockS)
+  const values = series.points.map(({ value }) => value)
+  const median = values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+  const head = [
+    series.who,
+    unitOf(series),
+    number(median),
+    number(Math.max(...values)),
+    ((points.at(-1)?.at ?? start) - start > 0 ? ((points.at(-1)?.at ?? start) - start) / 60 : 0).toFixed(0),
+  ]
+  if (trend.kind === 'too_short')
+    return { series, cells: [...head, '', '', number(series.bound), 'too short'], grows: false }
+  const grows = !isFlat(trend, series.bound)
+  const cells = [
+    ...head,
+    signed(trend.perHour),
+    `${signed(trend.low)} to ${signed(trend.high)}`,
+    number(series.bound),
+    grows ? 'GROWS' : 'flat',
+  ]
+  return { series, cells, grows }
+}
+
+export function trendTable(judged: readonly Judged[]): string {
+  const head = [
+    'replica',
+    'what',
+    'median',
+    'most',
+    'minutes judged',
+    'growth an hour',
+    '95 % interval',
+    'bound',
+    '',
+  ]
+  return [head, head.map(() => '---'), ...judged.map(({ cells }) => cells)]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n')
+}
+
+export function countTable(counts: ReadonlyMap<string, number>): string {
+  const rows = [...counts]
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([what, count]) => `| ${what} | ${count} |`)
+  return ['| seen | times |', '| --- | --- |', ...rows].join('\n')
+}
+
+const unitOf = ({ what, unit }: Series): string => (unit === '' ? what : `${what}, ${unit}`)
+const number = (value: number): string => (Number.isInteger(value) ? String(value) : value.toFixed(1))
+const signed = (value: number): string => `${value >= 0 ? '+' : ''}${value.toFixed(1)}`
