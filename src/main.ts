@@ -4,9 +4,7 @@ import { systemClock } from './core/clock.js'
 import { errorText } from './core/errors.js'
 import { createLogger } from './core/logger.js'
 import { killAfter, leave } from './process-exit.js'
-import { createService } from './service.js'
 import { channelToPrimary, workerNumber } from './workers/cluster.js'
-import { runPrimary } from './workers/run-primary.js'
 import { joinSiblings } from './workers/siblings.js'
 
 /** Process edge: environment, signals, exit code. 0 after a clean stop, 1 for a fault, 2 for a wrong environment; `--check` looks at that alone. */
@@ -15,8 +13,10 @@ async function main(): Promise<void> {
   const config = loadConfig(process.env)
   // Only whether it could start: nothing is opened.
   if (process.argv.includes('--check')) return
+  // Only now: to load the service takes most of the time of a start, and neither the check nor a primary needs it.
   const worker = workerNumber()
   if (config.workers > 1 && worker === undefined) {
+    const { runPrimary } = await import('./workers/run-primary.js')
     runPrimary(config)
     return
   }
@@ -25,6 +25,7 @@ async function main(): Promise<void> {
     worker === undefined
       ? undefined
       : joinSiblings(channelToPrimary(), systemClock, () => stopOnce('primary'))
+  const { createService } = await import('./service.js')
   const own = worker === undefined ? config : { ...config, worker }
   const service = createService(own, logger, systemClock, undefined, siblings)
   let isEnding = false

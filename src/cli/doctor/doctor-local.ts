@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { errorText } from '../../core/errors.js'
 import type { Environment, Invocation } from '../command/invocation.js'
@@ -34,9 +33,9 @@ const CONFIG_MS = 15_000
 /** By the service itself: it reads the environment, says what is wrong and ends. */
 async function checkConfiguration({ t, env, interrupted }: Invocation): Promise<Finding> {
   const check = t('configuration', '配置')
-  const compiled = fileURLToPath(new URL('../../main.js', import.meta.url))
-  const script = existsSync(compiled) ? compiled : fileURLToPath(new URL('../../main.ts', import.meta.url))
-  const child = spawn(process.execPath, [...process.execArgv, script, '--check'], {
+  // `dist/main.js`, also when this file runs from its source.
+  const script = fileURLToPath(new URL('../../../dist/main.js', import.meta.url))
+  const child = spawn(process.execPath, [script, '--check'], {
     env: { ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
     signal: AbortSignal.any([interrupted(), AbortSignal.timeout(CONFIG_MS)]),
