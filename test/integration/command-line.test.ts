@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { oneFile } from '../support/one-file.js'
 import {
   type RunningProcess,
   startServiceProcess,
@@ -52,7 +53,7 @@ describe('the command line against the running service', function () {
       onOutput,
     }: { input?: string; onOutput?: (all: string, interrupt: () => void) => void } = {},
   ): Promise<Ran> {
-    const child = spawn(process.execPath, ['dist/cli/main.js', ...argv], {
+    const child = spawn(process.execPath, [await oneFile('dist/cli/main.js'), ...argv], {
       env: { PATH: process.env.PATH, HOME: home, JWT_SECRET: TEST_SECRET },
     })
     const deadline = setTimeout(() => child.kill('SIGKILL'), 30_000)

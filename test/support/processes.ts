@@ -5,8 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { SignJWT } from 'jose'
+import { oneFile } from './one-file.js'
 
-/** Real processes of the built service and simulators, as `npm start` and docker-compose.yml run them. */
+/**
+ * Real processes of the built service and simulators, as `npm start` and docker-compose.yml run them. Most run from one file,
+ * which starts in half the CPU time; `startProcess` runs what it is told, so tests of the files of `dist/` use that.
+ */
 
 const START_DEADLINE_MS = 20_000
 /** of one process; beyond it what was logged for information is forgotten */
@@ -94,8 +98,8 @@ function parseLine(line: string): Record<string, unknown> {
   }
 }
 
-export const startSimulator = (kind: 'llm' | 'runtime'): Promise<RunningProcess> =>
-  startProcess(['dist/simulator/main.js', kind, '--port', '0'])
+export const startSimulator = async (kind: 'llm' | 'runtime'): Promise<RunningProcess> =>
+  startProcess([await oneFile('dist/simulator/main.js'), kind, '--port', '0'])
 
 /** The ops file as the tests change it; they know what they put there. */
 interface FlagDocument {
@@ -146,8 +150,8 @@ export interface ServiceSetting {
   readonly env?: Record<string, string>
 }
 
-export function startServiceProcess(setting: ServiceSetting): Promise<RunningProcess> {
-  return startProcess(['dist/main.js'], {
+export async function startServiceProcess(setting: ServiceSetting): Promise<RunningProcess> {
+  return startProcess([await oneFile('dist/main.js')], {
     PORT: '0',
     JWT_SECRET: TEST_SECRET,
     LLM_BASE_URL: `${setting.llmUrl}/v1`,
