@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { build, install, ROOT, run, say } from './lib/prepare.mjs'
 
 install()
-build()
+// test/project/tree.test.ts checks the types of src/ with those of the tests.
+build({ types: false })
 say('running the tests ...')
 const given = process.argv.slice(2)
 // No more than two unless asked for (`npm test -- --jobs 3`): many tests run servers and children of their own beside
