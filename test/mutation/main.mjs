@@ -13,6 +13,7 @@ Usage: npm run mutation -- [options] [module...]
 
   npm run mutation                  every module, one after another
   npm run mutation -- decide        these modules alone: ${Object.keys(MODULES).join(', ')}
+  npm run mutation -- --quick       leaves out what runs only while a module is loaded: constants; each costs a process of its own
   npm run mutation -- --write       puts the rows of what was run into ${DOCUMENT}
   npm run mutation -- --help        this text
 
@@ -25,7 +26,7 @@ async function main(argv) {
   const names = argv.filter((word) => !word.startsWith('-'))
   const options = argv.filter((word) => word.startsWith('-'))
   const wrong =
-    options.find((option) => !['--write', '--help', '-h'].includes(option)) ??
+    options.find((option) => !['--quick', '--write', '--help', '-h'].includes(option)) ??
     names.find((name) => !Object.hasOwn(MODULES, name))
   if (wrong !== undefined) {
     process.stderr.write(`Unknown: ${wrong}\n\n${USAGE}`)
@@ -38,7 +39,7 @@ async function main(argv) {
   const asked = names.length > 0 ? names : Object.keys(MODULES)
   const results = []
   for (const name of asked) {
-    const result = resultOf(name, await mutated(MODULES[name]))
+    const result = resultOf(name, await mutated(MODULES[name], options.includes('--quick')))
     results.push(result)
     process.stdout.write(`\n${survivorText(result)}\n${table([result])}\n`)
   }
@@ -48,7 +49,7 @@ async function main(argv) {
 }
 
 /** Runs one module; every mutant and what became of it. */
-function mutated({ mutate, spec }) {
+function mutated({ mutate, spec }, isQuick) {
   return new Stryker({
     testRunner: 'mocha-here',
     plugins: [fileURLToPath(new URL('mocha-plugin.mjs', import.meta.url))],
@@ -56,6 +57,7 @@ function mutated({ mutate, spec }) {
     mochaSpec: spec.flatMap(filesOf),
     mutate,
     coverageAnalysis: 'perTest',
+    ignoreStatic: isQuick,
     // Several would share the time that a mutant is given before it counts as one that never ends.
     concurrency: 1,
     // ms beside what the tests usually take: a slow machine is no endless loop.
@@ -65,7 +67,7 @@ function mutated({ mutate, spec }) {
     // The compiler's settings are for the compiler; its version here is none that Stryker can read them with.
     tsconfigFile: 'none',
     disableTypeChecks: true,
-    ignorePatterns: ['dist', 'docs', 'deploy', 'bench', 'examples', 'reports'],
+    ignorePatterns: ['/dist', '/docs', '/deploy', '/bench', '/examples', '/reports'],
     tempDirName: join(tmpdir(), 'chat-cutover-mutation'),
     allowEmpty: false,
     thresholds: { high: 100, low: LEAST_SCORE, break: null },

@@ -14,7 +14,7 @@ import Mocha from 'mocha'
 /** ms a test may take: mutants that never end are found by Stryker's own limit */
 const TEST_MS = 30_000
 /** ms of one property: a mutant that needs more luck than that counts as not noticed */
-const PROPERTY_MS = 1000
+const PROPERTY_MS = 300
 fc.configureGlobal({
   interruptAfterTimeLimit: PROPERTY_MS,
   markInterruptAsFailure: false,

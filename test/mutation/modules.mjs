@@ -1,6 +1,6 @@
 /**
- * What is mutated, and the tests that have to notice it. One module a run, so that a run takes minutes. Tests of a whole
- * loop or service are left out: a module is to be held by its own tests.
+ * What is mutated, and the tests that have to notice it. One module a run, so that a run takes minutes. Tests of the whole
+ * service are left out: a module is to be held by its own tests.
  */
 export const MODULES = {
   decide: {
@@ -8,8 +8,20 @@ export const MODULES = {
     spec: ['test/decision/decide.test.ts'],
   },
   verdict: {
-    mutate: ['src/fallback/evidence/*.ts'],
+    mutate: [
+      'src/fallback/evidence/{verdict,attribution,evidence-by-scope}.ts',
+      'src/fallback/evidence/{rate-change,usual-failures,kept-usual}.ts',
+    ],
     spec: ['test/fallback/evidence'],
+  },
+  // What the loop gathers for the verdict: its tests are those of the loop.
+  evidence: {
+    mutate: ['src/fallback/evidence/{evidence,runtime-executions}.ts'],
+    spec: [
+      'test/fallback/evidence',
+      'test/fallback/fallback-loop.test.ts',
+      'test/fallback/fallback-loop-scoped.test.ts',
+    ],
   },
   fallback: {
     mutate: ['src/fallback/machine/*.ts'],

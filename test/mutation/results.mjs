@@ -13,6 +13,8 @@ export function resultOf(name, mutants) {
     missed,
     /** could not be run; they count for nothing */
     invalid: count('RuntimeError', 'CompileError'),
+    /** of constants, in a quick run */
+    leftOut: count('Ignored'),
     score: noticed + missed === 0 ? 0 : (noticed / (noticed + missed)) * 100,
     survivors: mutants.filter(({ status }) => status === 'Survived' || status === 'NoCoverage'),
   }
@@ -20,12 +22,12 @@ export function resultOf(name, mutants) {
 
 export function table(results) {
   const rows = results.map(
-    ({ name, noticed, endless, missed, invalid, score }) =>
-      `| ${name} | ${noticed + missed} | ${noticed} | ${endless} | ${missed} | ${invalid} | ${score.toFixed(1)} % |`,
+    ({ name, noticed, endless, missed, invalid, leftOut, score }) =>
+      `| ${name} | ${noticed + missed} | ${noticed} | ${endless} | ${missed} | ${invalid} | ${leftOut} | ${score.toFixed(1)} % |`,
   )
   return [
-    '| module | mutants | noticed | of them endless | not noticed | could not run | score |',
-    '| --- | --- | --- | --- | --- | --- | --- |',
+    '| module | mutants | noticed | of them endless | not noticed | could not run | left out | score |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- |',
     ...rows,
   ].join('\n')
 }

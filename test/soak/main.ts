@@ -62,7 +62,7 @@ async function soak({ minutes, write }: Extract<Asked, { kind: 'run' }>): Promis
       CHAT_RECONNECT_GRACE_MS: '2000',
     },
   })
-  const world = new World()
+  const world = new World((fault) => say(`FAILED: ${fault}`))
   const samples = new Samples(stage.parts.database)
   try {
     for (const { name, url } of stage.replicas) world.arrive(name, url)

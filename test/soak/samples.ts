@@ -72,6 +72,7 @@ export class Samples {
       `a sample of ${replica.name}`,
       () => {
         found = log.findLast(isSample)
+        if (!replica.isRunning || replica.pid !== pid) throw new Error('it has ended')
         return found === before ? 'none' : ''
       },
       PATIENCE_MS,

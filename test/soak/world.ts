@@ -12,6 +12,11 @@ const MOST_FAULTS = 30
 
 /** What all actors share: where the replicas are, and what was seen. Only counts are kept, however long a run is. */
 export class World {
+  constructor(
+    /** told of each fault at once: a run is long */
+    private readonly report: (fault: string) => void,
+  ) {}
+
   readonly agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY })
   readonly counts = new Map<string, number>()
   readonly faults: string[] = []
@@ -54,6 +59,8 @@ export class World {
 
   fault(text: string): void {
     this.#faultCount += 1
-    if (this.faults.length < MOST_FAULTS) this.faults.push(text)
+    if (this.faults.length >= MOST_FAULTS) return
+    this.faults.push(text)
+    this.report(text)
   }
 }

@@ -63,6 +63,61 @@ describe('what usually fails, from one start to the next', () => {
     expect(writes()).to.equal(3)
   })
 
+  it('is written a minute after the start, not sooner, and at once where that is asked for', async () => {
+    const { open, clock, writes } = setUp()
+    const usual = open()
+    await usual.load()
+    clock.advance(59_999)
+    usual.keep(USUAL)
+    expect(writes()).to.equal(0)
+    clock.advance(1)
+    usual.keep(USUAL)
+    expect(writes()).to.equal(1)
+    usual.keep({ ...USUAL, total: 700 }, 'now')
+    usual.keep({ ...USUAL, total: 700 }, 'now')
+    expect(writes()).to.equal(2)
+    // The minute counts from the last time, written or not.
+    clock.advance(59_999)
+    usual.keep({ ...USUAL, total: 800 })
+    expect(writes()).to.equal(2)
+    clock.advance(1)
+    usual.keep({ ...USUAL, total: 800 })
+    expect(writes()).to.equal(3)
+  })
+
+  it('replaces what could not be read only by enough, or by nothing at all', () => {
+    const { open, writes } = setUp()
+    const few = { total: 99, errors: 1, timeouts: 0 }
+    open().keep(few, 'now')
+    expect(writes()).to.equal(0)
+    open().keep({ ...few, total: 100 }, 'now')
+    expect(writes()).to.equal(1)
+    open().keep({ total: 0, errors: 0, timeouts: 0 }, 'now')
+    expect(writes()).to.equal(2)
+  })
+
+  it('may be little where it was read', async () => {
+    const { open, writes } = setUp()
+    const usual = open()
+    await usual.load()
+    usual.keep({ total: 1, errors: 1, timeouts: 0 }, 'now')
+    expect(writes()).to.equal(1)
+  })
+
+  it('is read where all failed, or all timed out, and not where more failed than there were', async () => {
+    const { open, kept, clock } = setUp()
+    open().keep(USUAL, 'now')
+    const [name = ''] = kept.keys()
+    const read = (usual: object) => {
+      kept.set(name, { text: JSON.stringify(usual), at: clock.wall() })
+      return open().load()
+    }
+    const all = { total: 200, errors: 200, timeouts: 200 }
+    expect(await read(all)).to.deep.equal(all)
+    expect(await read({ ...all, errors: 201 })).to.equal(undefined)
+    expect(await read({ ...all, errors: 100 })).to.equal(undefined)
+  })
+
   it('is nothing where the database fails, hangs for a second, or holds something else', async () => {
     const { open, clock, kept, breaks } = setUp()
     open().keep(USUAL, 'now')

@@ -71,6 +71,40 @@ describe('a change of how often it fails', () => {
     expect(change.found).to.equal(undefined)
   })
 
+  it('counts from its first failure, with what failed and what timed out', () => {
+    const change = new RateChange()
+    const record = (result: 'ok' | 'error' | 'timeout', at: number, session = String(at)) =>
+      change.record(at, judgedExecution(result, session), USUAL, GUARDRAILS)
+    for (let n = 0; n < 10; n += 1) record('ok', n)
+    for (let n = 10; n < 40; n += 1) record('error', n)
+    expect(change.found).to.deep.equal({ total: 30, errors: 30, timeouts: 0, latencySumMs: 0 })
+    record('ok', 40)
+    expect(change.found).to.deep.equal({ total: 31, errors: 30, timeouts: 0, latencySumMs: 0 })
+    record('timeout', 41)
+    expect(change.found).to.deep.equal({ total: 32, errors: 31, timeouts: 1, latencySumMs: 0 })
+  })
+
+  it('forgets nothing after exactly a day, and starts anew where one session alone begins again', () => {
+    const change = new RateChange()
+    const fails = (at: number, session: string) =>
+      change.record(at, judgedExecution('error', session), USUAL, GUARDRAILS)
+    for (let n = 0; n < 30; n += 1) fails(n, String(n))
+    fails(29 + DAY_MS, 'next')
+    expect(change.found?.total).to.equal(31)
+    change.restart()
+    for (let n = 0; n < 30; n += 1) fails(2 * DAY_MS + n, 'one')
+    expect(change.found).to.equal(undefined)
+  })
+
+  it('is not looked for where it usually fails as often as the threshold allows, its margin counted', () => {
+    // 0.46 ± 2 standard errors of 1000 executions is 0.49; of 460 errors of 1000 with the threshold at 0.49 it is beyond.
+    const often = { total: 1000, errors: 460, timeouts: 0 }
+    expect(foundAfter('f', { usual: often, guardrails: { ...GUARDRAILS, errorRate: 0.49 } })).to.equal(
+      undefined,
+    )
+    expect(foundAfter('f', { usual: often })).to.be.greaterThan(10)
+  })
+
   it('ends after some good executions, however long it lasted', () => {
     const change = new RateChange()
     for (let n = 0; n < 5000; n += 1) change.record(n, judgedExecution('error', String(n)), USUAL, GUARDRAILS)

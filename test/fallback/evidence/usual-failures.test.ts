@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import {
   isUnusual,
+  joined,
   NOTHING_USUAL,
   UsualFailures,
   unusualRow,
@@ -64,6 +65,60 @@ describe('what usually fails', () => {
     expect(record.known).to.deep.equal(NOTHING_USUAL)
   })
 
+  it('joins what was before, the older half of much', () => {
+    expect(joined(usual(999, 100, 50), usual(1, 1, 1))).to.deep.equal(usual(1000, 101, 51))
+    expect(joined(usual(1000, 100, 50), usual(10, 2, 1))).to.deep.equal(usual(510, 52, 26))
+  })
+
+  it('settles an execution once it is old enough and enough have followed, neither sooner nor later', () => {
+    const settledOf = (count: number, everyMs: number): number => {
+      const record = new UsualFailures()
+      for (let n = 0; n < count; n += 1) record.record(n * everyMs, { ms: 3200, executions: 4 }, 1, 1)
+      return record.known.total
+    }
+    // Slices of 100 ms, one execution each: the first one is 3.2 s old at the 33rd.
+    expect(settledOf(32, 100)).to.equal(0)
+    expect(settledOf(33, 100)).to.equal(1)
+    expect(settledOf(34, 100)).to.equal(2)
+    // Far apart, the number decides: four must have followed.
+    expect(settledOf(5, 10_000)).to.equal(0)
+    expect(settledOf(6, 10_000)).to.equal(1)
+  })
+
+  it('counts what failed and what timed out of a slice', () => {
+    const record = new UsualFailures()
+    const results = [
+      [1, 1],
+      [1, 0],
+      [0, 0],
+    ] as const
+    for (const [error, timeout] of results) record.record(0, { ms: 3200, executions: 1 }, error, timeout)
+    record.record(5000, { ms: 3200, executions: 1 }, 0, 0)
+    record.record(6000, { ms: 3200, executions: 1 }, 0, 0)
+    expect(record.known).to.deep.equal(usual(3, 2, 1))
+  })
+
+  it('begins with what an earlier process knew, before what it saw itself, and not after it was cleared', () => {
+    const record = new UsualFailures()
+    fill(record, 0, 200, 1000, 5)
+    const own = record.known
+    record.seed(usual(100, 50, 10))
+    expect(record.known).to.deep.equal(joined(usual(100, 50, 10), own))
+    record.clear()
+    record.seed(usual(100, 50, 10))
+    expect(record.known).to.deep.equal(NOTHING_USUAL)
+  })
+
+  it('forgets the newest at the end of a state, and how many had followed', () => {
+    const record = new UsualFailures()
+    for (let n = 0; n < 30; n += 1) record.record(n * 100, { ms: 3200, executions: 4 }, 1, 0)
+    record.restart()
+    for (let n = 0; n < 3; n += 1) record.record(10_000 + n * 10_000, { ms: 3200, executions: 4 }, 0, 0)
+    expect(record.known).to.deep.equal(NOTHING_USUAL)
+    for (let n = 3; n < 7; n += 1) record.record(10_000 + n * 10_000, { ms: 3200, executions: 4 }, 0, 0)
+    expect(record.known).to.deep.equal(usual(2, 0))
+  })
+
   it('follows a runtime that becomes another', () => {
     const record = new UsualFailures()
     const end = fill(record, 0, 5000, 100, 5)
@@ -86,6 +141,11 @@ describe('what usually fails', () => {
     expect(isUnusual(18, 20, 0.2)).to.equal(true)
     expect(isUnusual(51, 100, 0.2)).to.equal(true)
     expect(isUnusual(1, 10, 0.2)).to.equal(false)
+    expect(isUnusual(2, 10, 0.2)).to.equal(false)
+    expect(isUnusual(0, 1000, 0.2)).to.equal(false)
+    expect(isUnusual(12, 12, 0.2)).to.equal(false)
+    expect(isUnusual(13, 13, 0.2)).to.equal(true)
+    expect(isUnusual(0, 0, 0.2)).to.equal(true)
     expect(unusualRow(5, undefined)).to.equal(5)
     expect(unusualRow(5, 0.005)).to.equal(5)
     expect(unusualRow(5, 0.2)).to.equal(13)

@@ -3,12 +3,14 @@ import fc from 'fast-check'
 import type { FallbackGuardrails } from '../../../src/fallback/evidence/evidence.js'
 import {
   beginsLate,
+  breachingRow,
   isDoubtful,
   isRecovered,
   judge,
   judgeRuntime,
   recoveryReach,
   standbyTrouble,
+  unsettled,
   wilson,
 } from '../../../src/fallback/evidence/verdict.js'
 import type { Tally } from '../../../src/metrics/windows/windows.js'
@@ -51,6 +53,69 @@ describe('the verdict over some executions', () => {
     expect(judgeRuntime({ ...CALM, runtime }, GUARDRAILS)).to.deep.include({ kind: 'breach' })
     const old = { slow: tally(40, 30), fast: tally(20, 0), recent: tally(5, 0) }
     expect(judgeRuntime({ ...CALM, runtime: old }, GUARDRAILS).kind).to.equal('breach')
+  })
+})
+
+describe('the verdict at its bounds', () => {
+  const ASKED = { ...GUARDRAILS, firstContentP95Ms: 10_000 }
+  const first = (samples: number, p95Ms: number) => ({ samples, p95Ms })
+
+  it('takes as many first contents as samples, and none that is just in time', () => {
+    const begun = (samples: number, p95Ms: number) => {
+      const { slow, fast, recent } = {
+        slow: first(samples, p95Ms),
+        fast: first(0, 0),
+        recent: first(samples, p95Ms),
+      }
+      return { ...over(tally(20)), firstContent: { slow, fast, recent } }
+    }
+    expect(judgeRuntime({ ...CALM, runtime: begun(10, 10_001) }, ASKED).kind).to.equal('breach')
+    expect(beginsLate(begun(10, 10_000), ASKED)).to.equal(false)
+    expect(beginsLate(begun(10, 10_001), ASKED)).to.equal(true)
+    expect(beginsLate(over(tally(20)), ASKED)).to.equal(false)
+  })
+
+  it('is a breach since a change alone, whatever both windows say', () => {
+    const runtime = { ...over(tally(20)), changed: tally(20, 15) }
+    expect(judgeRuntime({ ...CALM, runtime }, GUARDRAILS)).to.deep.include({ kind: 'breach' })
+  })
+
+  it('excuses nothing where the usual share is the threshold itself', () => {
+    // (500.5 + 0.5) / 1002 is 0.5.
+    const known = { total: 1001, errors: 500.5, timeouts: 0 }
+    expect(judge(tally(20, 11), GUARDRAILS, known).kind).to.equal('breach')
+  })
+
+  it('calls slow executions neither healthy nor a breach where they are too few for their mean', () => {
+    expect(judge(tally(9, 0, 0, 240_001), SURE).kind).to.equal('insufficient_data')
+    expect(judge(tally(9, 0, 0, 240_000), SURE).kind).to.equal('healthy')
+    expect(judge(tally(0), SURE).kind).to.equal('insufficient_data')
+  })
+
+  it('lets recover at the mean that is still allowed', () => {
+    expect(isRecovered(tally(20, 0, 0, 240_000), GUARDRAILS)).to.equal(true)
+    expect(isDoubtful(tally(20, 0, 0, 240_001), GUARDRAILS)).to.equal(true)
+  })
+
+  it('asks for no number of executions by a threshold that allows no failure', () => {
+    expect(recoveryReach({ ...SURE, errorRate: 0 })).to.equal(9)
+    expect(isRecovered(tally(9), { ...SURE, errorRate: 0 })).to.equal(true)
+    expect(recoveryReach({ ...SURE, errorRate: 0, timeoutRate: 0 })).to.equal(5)
+  })
+
+  it('keeps what may be the beginning of a breach out of what is usual', () => {
+    expect(unsettled(GUARDRAILS)).to.deep.equal({ ms: 20_000, executions: 40 })
+  })
+
+  it('takes the row of failures as set where nothing is known', () => {
+    expect(breachingRow(GUARDRAILS, undefined)).to.equal(GUARDRAILS.consecutiveFailures)
+  })
+
+  it('names why the direct LLM cannot be used, also where nobody told', () => {
+    expect(standbyTrouble({ ...CALM, standby: { unusable: true } }, GUARDRAILS)).to.deep.equal({
+      kind: 'unusable',
+      why: '',
+    })
   })
 })
 
