@@ -28,6 +28,8 @@ import type { Journal } from './journal/journal.js'
 import { createMemoryJournal } from './journal/memory/memory-journal.js'
 import { retentionFor, retentionInMemory } from './journal/retention.js'
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.js'
+import { type OverloadWatch, watchOverload } from './limits/overload.js'
+import { openUsage } from './limits/sqlite-usage.js'
 import type { LlmGate } from './llm/gate/gate.js'
 import { openGate } from './llm/gate/open-gate.js'
 import { RefusedParameters } from './llm/refused-parameters.js'
@@ -63,6 +65,8 @@ export interface Surroundings {
   readonly deadlines: Clock
   /** what the edge has to tell an operator of */
   alerts?(): readonly Alert[]
+  /** absent: none */
+  openStreams?(): number
 }
 
 /** Everything below the request edge; nothing runs yet. */
@@ -99,6 +103,13 @@ export function createParts(around: Surroundings) {
     documents: flagStores.documents,
     llmEndpoints: config.llm.map(({ name }) => name),
   })
+  const overload = watchOverload({
+    clock,
+    logger,
+    environment: config,
+    limits: () => flags.limitsFor(''),
+    open: () => around.openStreams?.() ?? 0,
+  })
   const flagsEdited = (edit: FlagEditRecord): void => {
     journal.keepFlagEdit(edit)
     notifier?.notify(edit)
@@ -126,6 +137,7 @@ export function createParts(around: Surroundings) {
       notifier,
       ownDns,
       localFaults,
+      overload,
     },
     around,
   )
@@ -150,8 +162,11 @@ export function createParts(around: Surroundings) {
   const backends = openBackends(around, llm, { ...signs, onConnectionTrouble: () => fallback.trouble() })
   // Connections of their own: a shadow takes none of a user's, and trouble on them wakes no probe.
   const shadowBackends = openBackends(around, llm, signs)
-  const recoveryShadows = openRecoveryShadows({ backends, fallback, fence, journal }, around)
-  const shadows = openShadows({ backends: shadowBackends, judged, fallback, fence, journal }, around)
+  const recoveryShadows = openRecoveryShadows({ backends, fallback, fence, journal, overload }, around)
+  const shadows = openShadows(
+    { backends: shadowBackends, judged, fallback, fence, journal, overload },
+    around,
+  )
   const metrics = openMetrics(
     {
       sessions,
@@ -164,6 +179,7 @@ export function createParts(around: Surroundings) {
       journal,
       notifier,
       recoveryShadows,
+      overload,
       llm,
       droppedFiles: () => droppedFiles,
     },
@@ -178,6 +194,8 @@ export function createParts(around: Surroundings) {
     notifier,
     kept,
     idempotency,
+    overload,
+    usage: openUsage(config.database, { clock, logger }),
     flags,
     opsFile,
     flagStores,
@@ -309,6 +327,7 @@ interface FallbackParts {
   readonly notifier: Notifier | undefined
   readonly ownDns: () => Promise<boolean>
   readonly localFaults: LocalFaults
+  readonly overload: OverloadWatch
 }
 
 function openFallback(parts: FallbackParts, around: Surroundings): RunningFallback {
@@ -344,7 +363,7 @@ function openFallback(parts: FallbackParts, around: Surroundings): RunningFallba
     keptUsual: createKeptUsual(parts.kept, config.runtime.url, clock),
     judged,
     sift: (outcome, record) => localFaults.sift(outcome, record),
-    otherAlerts: () => [...otherAlerts(localFaults, sessions), ...(around.alerts?.() ?? [])],
+    otherAlerts: () => [...otherAlerts(localFaults, sessions, parts.overload), ...(around.alerts?.() ?? [])],
     windows,
     journal,
     notify: (transition) => notifier?.notify(transition),
@@ -392,11 +411,16 @@ async function askHealth(
   return (await ownDns()) ? { good: false, code: OWN_DNS } : answer
 }
 
-function otherAlerts(localFaults: LocalFaults, { isAvailable }: SessionStore): Alert[] {
+function otherAlerts(
+  localFaults: LocalFaults,
+  { isAvailable }: SessionStore,
+  { level }: OverloadWatch,
+): Alert[] {
   const codes = localFaults.recent()
   return [
     ...(codes.length === 0 ? [] : [{ kind: 'local_trouble', codes } as const]),
     ...(isAvailable ? [] : [{ kind: 'store_unavailable' } as const]),
+    ...(level < 3 ? [] : [{ kind: 'overload', level: level === 4 ? 4 : 3 } as const]),
   ]
 }
 
@@ -411,10 +435,11 @@ interface RecoveryParts {
   readonly fallback: RunningFallback
   readonly fence: FenceGate | undefined
   readonly journal: Journal
+  readonly overload: OverloadWatch
 }
 
 function openRecoveryShadows(
-  { backends, fallback, fence, journal }: RecoveryParts,
+  { backends, fallback, fence, journal, overload }: RecoveryParts,
   { deadlines: clock, logger }: Surroundings,
 ): RecoveryShadows {
   return createRecoveryShadows({
@@ -424,7 +449,7 @@ function openRecoveryShadows(
     ids,
     random: Math.random,
     settings: () => ({ percent: fallback.guardrails.recoveryShadowPercent }),
-    allowed: (subject) => fallback.maySpareShadow(subject),
+    allowed: (subject) => overload.level < 2 && fallback.maySpareShadow(subject),
     record: (outcome) => {
       fallback.recordShadow(outcome)
       const { result, localFault } = outcome
@@ -452,10 +477,11 @@ interface ShadowParts {
   readonly fallback: RunningFallback
   readonly fence: FenceGate | undefined
   readonly journal: Journal
+  readonly overload: OverloadWatch
 }
 
 function openShadows(parts: ShadowParts, { config, clock, deadlines, logger }: Surroundings) {
-  const { backends, judged, fallback, fence, journal } = parts
+  const { backends, judged, fallback, fence, journal, overload } = parts
   return createShadowing({
     backends,
     clock,
@@ -465,6 +491,7 @@ function openShadows(parts: ShadowParts, { config, clock, deadlines, logger }: S
     replica: config.replica,
     settings: () => config.shadow,
     maxConcurrent: config.shadow.maxConcurrent,
+    isOverloaded: () => overload.level > 0,
     ...(fence === undefined ? {} : { fence }),
     keep: (comparison) => journal.keepComparison(comparison),
     keepDrop: (drop) => journal.keepDrop(drop),
@@ -498,6 +525,7 @@ interface Counted {
   readonly journal: Journal
   readonly notifier: Notifier | undefined
   readonly recoveryShadows: RecoveryShadows
+  readonly overload: OverloadWatch
   readonly llm: SharedLlm
   readonly droppedFiles: () => number
 }
@@ -515,6 +543,7 @@ function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
     rollout: () => parts.rollout.snapshot(),
     shadows: () => shadows.counts(),
     storeAvailable: () => sessions.isAvailable,
+    overloadLevel: () => parts.overload.level,
     llm: () => ({
       requests: parts.llm.requests.list(),
       endpoints: parts.llm.gate.state(),

@@ -64,7 +64,7 @@ export function createService(
   const deadlines = createTimerWheel(watched)
   const alerts: Surroundings['alerts'] = () =>
     signingKeys.isUnreachable() ? [{ kind: 'keys_unreachable' }] : []
-  const parts = make({ config, logger, clock: watched, deadlines, alerts })
+  const parts = make({ config, logger, clock: watched, deadlines, alerts, openStreams: () => turns.count })
   const { flags, fallback, rollout, recoveryShadows, shadows } = parts
   const turns = createTurnRegistry(clock)
   const lifecycle = { state: () => state, draining: draining.signal }
@@ -104,6 +104,7 @@ export function createService(
     await seeding?.first
     assertWanted()
     await flags.start()
+    parts.overload.start()
     assertWanted()
     await fallback.start()
     assertWanted()
@@ -143,6 +144,7 @@ export function createService(
             { name: 'rollout', run: () => rollout.stop() },
             { name: 'stalls', run: () => stalls.stop() },
             { name: 'turns', run: () => turns.drain(drainMs) },
+            { name: 'overload', run: () => parts.overload.stop() },
             { name: 'recovery shadows', run: () => recoveryShadows.stop() },
             { name: 'shadows', run: () => shadows.stop(drainMs) },
           ],
@@ -171,6 +173,7 @@ export function createService(
             { name: 'sessions', run: () => parts.sessions.close() },
             { name: 'idempotency keys', run: () => parts.idempotency.close() },
             { name: 'flag store', run: () => parts.flagStores?.close() },
+            { name: 'usage', run: () => parts.usage.close() },
             { name: 'kept texts', run: () => parts.kept.close() },
           ],
         },

@@ -4,6 +4,7 @@ import { doctorCommand } from './doctor/doctor.js'
 import { drillCommand } from './doctor/drill.js'
 import { flagsDiffCommand } from './edit/flags-diff.js'
 import { guardrailsGetCommand, guardrailsSetCommand } from './edit/guardrails.js'
+import { limitsGetCommand, limitsSetCommand } from './edit/limits.js'
 import { modeGetCommand, modeSetCommand } from './edit/mode.js'
 import { orgsAddCommand, orgsListCommand, orgsRemoveCommand } from './edit/orgs.js'
 import { canarySetCommand, policySetCommand, shadowSetCommand } from './edit/shares.js'
@@ -43,6 +44,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   modeGetCommand,
   orgsListCommand,
   guardrailsGetCommand,
+  limitsGetCommand,
   flagsShowCommand,
   flagsHistoryCommand,
   sessionsListCommand,
@@ -61,6 +63,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   rolloutAbortCommand,
   shadowSetCommand,
   guardrailsSetCommand,
+  limitsSetCommand,
   policySetCommand,
   sessionsDeleteCommand,
   chatCommand,

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/logger.js'
 import type { KeptTexts } from '../core/sqlite/kept-texts.js'
+import type { ChatLimits } from '../limits/chat-limits.js'
 import { type FallbackPolicy, OVERRIDE_FLAG_KEY } from '../protocol/fallback.js'
 import { ROLLOUT_FLAG_KEY } from '../protocol/rollout.js'
 import type { AgentProfile } from './agent-profile.js'
@@ -18,6 +19,7 @@ export const FLAG_KEYS = {
   profile: 'chat-agent-profile',
   route: 'chat-llm-route',
   policy: 'chat-runtime-fallback-policy',
+  limits: 'chat-limits',
   override: OVERRIDE_FLAG_KEY,
   rollout: ROLLOUT_FLAG_KEY,
 } as const
@@ -46,6 +48,7 @@ export const FLAGS_OF_FILE: Readonly<Record<FlagFileKind, ReadonlySet<string>>> 
     FLAG_KEYS.profile,
     FLAG_KEYS.route,
     FLAG_KEYS.policy,
+    FLAG_KEYS.limits,
   ]),
   override: new Set([FLAG_KEYS.override, FLAG_KEYS.rollout]),
 }
@@ -106,6 +109,8 @@ export interface Flags {
   /** Ends when the flags are known or known to be unreachable. */
   start(): Promise<void>
   forTurn(caller: Caller): Promise<TurnFlags>
+  /** The limits of an org, before anything else of a turn is known; `''`: of nobody's, which hold for all together. */
+  limitsFor(orgId: string): Promise<ChatLimits>
   /** For the fallback loop: bounded like a turn, last known good values where nobody answers. */
   forService(): Promise<ServiceFlags>
   /**

@@ -61,6 +61,8 @@ export type Alert =
   | { readonly kind: 'local_trouble'; readonly codes: readonly string[] }
   /** the database takes nothing: turns run without it, and wait in memory */
   | { readonly kind: 'store_unavailable' }
+  /** this process has more to do than it can: new sessions are held back, at level 4 all new turns */
+  | { readonly kind: 'overload'; readonly level: 3 | 4 }
   /** the key server does not answer: tokens are verified by the keys that are known */
   | { readonly kind: 'keys_unreachable' }
   /** a fallback would help nobody: the direct LLM is in breach, or (`why`) cannot be used at all */

@@ -161,20 +161,32 @@ function editShadow(editor: DocumentEditor, { shadowPercent }: FlagEdit): void {
 }
 
 function editGuardrails(editor: DocumentEditor, { guardrails }: FlagEdit): void {
-  if (guardrails === undefined) return
-  const flag = editor.document.pathOf(FLAG_KEYS.guardrails)
-  if (!editor.document.has(FLAG_KEYS.guardrails)) {
-    editor.set(flag, newFlag(editor, FLAG_KEYS.guardrails, { standard: guardrails }, 'standard'))
+  if (guardrails !== undefined) editFields(editor, FLAG_KEYS.guardrails, guardrails, 'the guardrails')
+}
+
+function editLimits(editor: DocumentEditor, { limits }: FlagEdit): void {
+  if (limits !== undefined) editFields(editor, FLAG_KEYS.limits, limits, 'the limits')
+}
+
+/** Fields of the variant that is in effect for all; those not named stay. */
+function editFields(
+  editor: DocumentEditor,
+  key: string,
+  fields: Readonly<Record<string, unknown>>,
+  what: string,
+): void {
+  const flag = editor.document.pathOf(key)
+  if (!editor.document.has(key)) {
+    editor.set(flag, newFlag(editor, key, { standard: fields }, 'standard'))
     return
   }
-  const variant = editor.document.part(FLAG_KEYS.guardrails, 'defaultVariant')
+  const variant = editor.document.part(key, 'defaultVariant')
   const targeting = [...flag, 'targeting']
-  if (isRule(editor.document.at(targeting)))
-    editor.refuse(targeting, handMade('the targeting of the guardrails'))
+  if (isRule(editor.document.at(targeting))) editor.refuse(targeting, handMade(`the targeting of ${what}`))
   if (typeof variant !== 'string')
     editor.refuse([...flag, 'defaultVariant'], 'names no variant; name the one that is to be edited')
   const at = [...flag, 'variants', variant]
-  for (const [field, value] of Object.entries(guardrails)) {
+  for (const [field, value] of Object.entries(fields)) {
     const there = editor.document.at([...at, field])
     if (isRecord(value) && isRecord(there))
       for (const [inner, innerValue] of Object.entries(value)) editor.set([...at, field, inner], innerValue)
@@ -241,4 +253,4 @@ function newFlag(
 const handMade = (what: string): string =>
   `${what} was made by hand and is not a form that this service writes; edit the file by hand`
 
-const STEPS: readonly Step[] = [editMode, editShadow, editGuardrails, editPolicy, editRoute]
+const STEPS: readonly Step[] = [editMode, editShadow, editGuardrails, editPolicy, editRoute, editLimits]

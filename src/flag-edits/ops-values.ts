@@ -17,6 +17,7 @@ export function opsValues(document: OpsDocument): OpsValues {
   const policy = fallbackPolicySchema.safeParse(defaultValue(document, FLAG_KEYS.policy))
   const mode = executionModeSchema.safeParse(defaultValue(document, FLAG_KEYS.mode))
   const route = defaultValue(document, FLAG_KEYS.route)
+  const limits = defaultValue(document, FLAG_KEYS.limits)
   return {
     mode: {
       value: mode.success ? mode.data : null,
@@ -29,6 +30,7 @@ export function opsValues(document: OpsDocument): OpsValues {
     },
     guardrails: isRecord(guardrails) ? guardrails : null,
     fallbackPolicy: policy.success ? policy.data : null,
+    limits: isRecord(limits) ? limits : null,
     llmRoute:
       isRecord(route) && isTextList(route.endpoints) && !isRule(document.part(FLAG_KEYS.route, 'targeting'))
         ? [...route.endpoints]

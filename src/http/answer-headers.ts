@@ -1,5 +1,5 @@
 import type { Context, Middleware } from 'koa'
-import type { Quota } from '../turn/rate-limit.js'
+import type { Quota } from '../limits/start-rates.js'
 
 /**
  * What every answer tells browsers: it is what its content type says, frames nobody, and gives no address away. Pages loosen the
@@ -19,13 +19,21 @@ export const safeHeaders: Middleware = (ctx, next) => {
   return next()
 }
 
-/** Tells the caller of `ctx` what is left of its turns, also where the turn is refused. */
-export function tellQuota(ctx: Context): (quota: Quota) => void {
-  return ({ limit, remaining, resetSeconds }) =>
+/** Tells the caller of `ctx` what is left of its limits, the first of them in full; also where the turn is refused. */
+export function tellQuota(ctx: Context): (quotas: readonly Quota[]) => void {
+  return (quotas) => {
+    const [quota] = quotas
+    if (quota === undefined) return
+    const [limit, remaining, reset] = [quota.limit, quota.remaining, quota.resetSeconds].map(String)
     ctx.set({
-      'RateLimit-Policy': `${limit};w=60`,
-      'RateLimit-Limit': String(limit),
-      'RateLimit-Remaining': String(remaining),
-      'RateLimit-Reset': String(resetSeconds),
+      'RateLimit-Policy': quotas.map((one) => `${one.limit};w=${one.windowSeconds}`).join(', '),
+      'RateLimit-Limit': limit ?? '',
+      'RateLimit-Remaining': remaining ?? '',
+      'RateLimit-Reset': reset ?? '',
+      // Names that many clients look for.
+      'X-RateLimit-Limit': limit ?? '',
+      'X-RateLimit-Remaining': remaining ?? '',
+      'X-RateLimit-Reset': reset ?? '',
     })
+  }
 }

@@ -4,6 +4,7 @@ import type { Flags } from '../decision/flags.js'
 import type { Fallback } from '../fallback/fallback.js'
 import type { IdempotencyKeys } from '../idempotency/idempotency-keys.js'
 import type { Journal } from '../journal/journal.js'
+import type { OverloadWatch } from '../limits/overload.js'
 import type { PublicWindows } from '../metrics/windows/windows.js'
 import type { EndpointsView } from '../protocol/fallback.js'
 import type { FlagEditRecord } from '../protocol/flag-edit-record.js'
@@ -106,6 +107,7 @@ export interface AppDeps extends TurnDeps {
   /** the endpoints of the direct LLM now, in the order of their file, and the turns that wait for one */
   llmState(): Pick<EndpointsView, 'llm' | 'waiting'>
   readonly turns: TurnRegistry
+  readonly overload: Pick<OverloadWatch, 'level' | 'places' | 'onLook'>
   readonly metrics: EdgeMetrics
   readonly lifecycle: Lifecycle
   readonly tracing: Tracing

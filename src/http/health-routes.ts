@@ -10,19 +10,19 @@ const TEXT = 'text/plain; version=0.0.4'
 const OPENMETRICS = 'application/openmetrics-text; version=1.0.0'
 
 /** Open to everyone who reaches the port: liveness, readiness, Prometheus. */
-export function mountHealthRoutes(router: Router, { flags, lifecycle, metrics }: AppDeps): void {
+export function mountHealthRoutes(router: Router, { flags, lifecycle, metrics, overload }: AppDeps): void {
   router.get('/health/live', (ctx) => answer(ctx, { status: 'live' } satisfies LiveView))
 
   // Bad flags do not make a replica unready: turns go on with the last known good values.
   router.get('/health/ready', (ctx) => {
     const state = lifecycle.state()
     const { resolver, state: flagsState, faults } = flags.status()
-    if (state === 'ready')
+    if (state === 'ready' && overload.level < 4)
       return answer(ctx, {
         status: 'ready',
         flags: { resolver, state: flagsState, faults: faults.length },
       } satisfies ReadyView)
-    throw new Problem(state === 'leaving' ? 'draining' : state, {
+    throw new Problem(unready(state), {
       headers: { 'Retry-After': '1' },
       details: [same(`flags: ${flagsState} (${resolver}), faults: ${faults.length}`)],
     })
@@ -38,5 +38,9 @@ export function mountHealthRoutes(router: Router, { flags, lifecycle, metrics }:
     ctx.body = body
   })
 }
+
+/** Ready but for an overload at its highest level: a balancer sends its turns elsewhere for a while. */
+const unready = (state: ReturnType<AppDeps['lifecycle']['state']>) =>
+  state === 'ready' ? 'overloaded' : state === 'leaving' ? 'draining' : state
 
 const same = (text: string): Sentence => ({ 'zh-CN': text, en: text })

@@ -3,6 +3,7 @@ import type { FlagsStatus } from '../decision/flags.js'
 import type { Outcome } from '../execution/outcome.js'
 import type { FallbackSnapshot } from '../fallback/fallback.js'
 import type { Transition } from '../journal/journal.js'
+import type { RefusalReason } from '../limits/refusal.js'
 import type { Failover } from '../protocol/events.js'
 import { TRANSITION_KINDS } from '../protocol/fallback.js'
 import type { Decision } from '../protocol/modes.js'
@@ -12,6 +13,7 @@ import { childCache } from './child-cache.js'
 import { createRegistry, expositionOf, type MetricsFormat, type MetricsRegistry } from './exposition.js'
 import { outcomeRecorder } from './prometheus-executions.js'
 import { registerFallback } from './prometheus-fallback.js'
+import { refusalRecorder, registerOverload } from './prometheus-limits.js'
 import { type LlmFigures, registerLlm } from './prometheus-llm.js'
 import { registerRollout } from './prometheus-rollout.js'
 import { registerShadows, type ShadowFigures } from './prometheus-shadows.js'
@@ -37,6 +39,8 @@ export interface ServiceMetricsOptions {
   readonly storeAvailable?: () => boolean
   /** asked at each exposition; absent: no `chat_llm_*` */
   readonly llm?: () => LlmFigures
+  /** 0 to 4; asked at each exposition; absent: no `chat_overload_level` */
+  readonly overloadLevel?: () => number
   /** counts that others keep, by their metric's name; asked at each exposition */
   readonly counts?: () => Readonly<Record<CountName, number>>
   /** the sampled trace in which something is measured now; default: none is told */
@@ -56,6 +60,8 @@ export interface ServiceMetrics {
   recordFailover(failover: Failover): void
   /** one turn at its end, as its user saw it */
   recordTurn(turn: EndedTurn): void
+  /** one turn or reader that was refused for a limit */
+  recordRefusal(reason: RefusalReason): void
   /** one answered HTTP request */
   recordRequest(route: string, code: number): void
   recordTransition(transition: Pick<Transition, 'kind'>): void
@@ -81,6 +87,7 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
   if (options.shadows !== undefined) registerShadows(registry, options.shadows)
   if (options.storeAvailable !== undefined) registerStore(registry, options.storeAvailable)
   if (options.llm !== undefined) registerLlm(registry, options.llm)
+  if (options.overloadLevel !== undefined) registerOverload(registry, options.overloadLevel)
   if (options.counts !== undefined) registerCounts(registry, options.counts)
   const openStreams = new Gauge({
     name: 'chat_open_streams',
@@ -92,6 +99,7 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
     recordDecision: decisionRecorder(registry),
     recordFailover: failoverRecorder(registry),
     recordTurn: turnRecorder(registry, exemplar),
+    recordRefusal: refusalRecorder(registry),
     recordRequest: requestRecorder(registry),
     recordTransition: transitionRecorder(registry),
     recordRolloutChange: rolloutChangeRecorder(registry),

@@ -34,6 +34,8 @@ export const API_ERROR_CODES = [
   'payload_too_large',
   'unsupported_media_type',
   'rate_limited',
+  /** the tokens of the org's day are used up */
+  'quota_exceeded',
   'starting',
   'draining',
   'overloaded',

@@ -36,6 +36,10 @@ export const flagEditSchema = z
       .optional()
       .describe('Fields of the guardrails in effect; all others stay'),
     fallbackPolicy: fallbackPolicySchema.optional(),
+    limits: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('Fields of the limits in effect; all others stay'),
     /** null: all endpoints in their order */
     llmRoute: z
       .strictObject({ endpoints: z.array(z.string().min(1).max(200)).min(1).max(100) })
@@ -65,6 +69,11 @@ export const opsValuesSchema = z.strictObject({
     .describe('As they stand in the file, without the defaults'),
   fallbackPolicy: fallbackPolicySchema.nullable(),
   llmRoute: z.array(z.string()).nullable().describe('null: all endpoints in their order, or made by hand'),
+  limits: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .optional()
+    .describe('As they stand in the file, without the defaults'),
 })
 export type OpsValues = z.infer<typeof opsValuesSchema>
 

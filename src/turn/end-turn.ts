@@ -61,12 +61,14 @@ export function tellTurnEnded(
   result: TurnResult,
   decision: Decision,
   latencyMs: number,
-  { who, startedAt, outcomes, recorder, deps }: RunningTurn,
+  { who, owner, startedAt, outcomes, recorder, deps }: RunningTurn,
 ): void {
   const last = outcomes.at(-1)
   const firstContentMs =
     last?.firstContentMs === undefined ? undefined : last.startedAt - startedAt + last.firstContentMs
   const { failover } = result
+  if (result.kind !== 'failed')
+    guarded(deps.logger, 'limits', () => deps.usage.add(owner.orgId, result.usage.tokens))
   if (failover !== undefined) guarded(deps.logger, 'metrics', () => deps.metrics.recordFailover(failover))
   guarded(deps.logger, 'metrics', () =>
     measuringIn(recorder.span, () =>

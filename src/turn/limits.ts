@@ -1,51 +1,218 @@
 import type { Clock } from '../core/clock.js'
+import { guarded } from '../core/guarded.js'
+import type { Logger } from '../core/logger.js'
+import type { Flags } from '../decision/flags.js'
+import { type ChatLimits, type EnvironmentLimits, weightOf } from '../limits/chat-limits.js'
+import { createFairPlaces } from '../limits/fair-places.js'
+import type { OverloadWatch } from '../limits/overload.js'
+import type { RefusalReason } from '../limits/refusal.js'
+import { createStartRates, type Quota, type RateAsk, type StartRates } from '../limits/start-rates.js'
+import { Tally } from '../limits/tally.js'
+import { secondsLeftToday, type TokenUsage } from '../limits/token-usage.js'
 import type { SessionOwner } from '../sessions/session-store.js'
-import { createRateLimiter, type Quota } from './rate-limit.js'
 import { TurnRefused } from './turn-refused.js'
 import type { TurnPlace, TurnRegistry } from './turn-registry.js'
 
+export interface Admission {
+  /** `next`: a turn of a session that is there; those are the last to be refused */
+  readonly kind: 'new' | 'next'
+  /** told what is left of the asker's limits, where there are any; also when this turn is refused for one */
+  tell?(quotas: readonly Quota[]): void
+}
+
 /** Whether a turn may begin at all. */
 export interface Limits {
-  /**
-   * Takes a place among the running turns; the caller closes it.
-   * @param tell told what is left of the asker's turns, where they are limited; also when this one is refused for that
-   * @throws TurnRefused
-   */
-  admit(asker: SessionOwner, tell?: (quota: Quota) => void): TurnPlace
-  /** Takes a place for one who only reads a turn; the caller closes it. Also while draining. @throws TurnRefused */
-  admitReader(): Pick<TurnPlace, 'close'>
+  /** Takes a place among the running turns; the caller closes it. May wait for one, at most a second. @throws TurnRefused */
+  admit(asker: SessionOwner, admission: Admission): Promise<TurnPlace>
+  /** Takes a place for one who only reads a turn of this owner; the caller closes it. Also while draining. @throws TurnRefused */
+  admitReader(owner: SessionOwner): Promise<Pick<TurnPlace, 'close'>>
 }
 
 export interface LimitsDeps {
-  readonly config: { readonly maxStreams: number; readonly turnsPerMinute: number }
+  readonly config: EnvironmentLimits
   readonly clock: Clock
-  readonly turns: Pick<TurnRegistry, 'count' | 'open'>
+  readonly logger: Logger
+  readonly flags: Pick<Flags, 'limitsFor'>
+  readonly turns: Pick<TurnRegistry, 'open'>
+  readonly usage: Pick<TokenUsage, 'used'>
+  readonly overload: Pick<OverloadWatch, 'level' | 'places' | 'onLook'>
+  readonly metrics: { recordRefusal(reason: RefusalReason): void }
   readonly lifecycle: { state(): 'starting' | 'ready' | 'leaving' | 'draining' }
+  /** default: in this process alone */
+  readonly rates?: StartRates
 }
 
-/** s after which a refused client may come back: a start takes about one, a rolling restart some more */
-const RETRY_AFTER = { starting: 1, draining: 5, overloaded: 1 } as const
+/** s after which a refused client may come back: a start takes about one, a rolling restart some more, an overload as well */
+const RETRY_AFTER = { starting: 1, draining: 5, full: 1, overloaded: 3, streams: 5 } as const
 
-export function createLimits({ config, clock, turns, lifecycle }: LimitsDeps): Limits {
-  const rates = createRateLimiter(config.turnsPerMinute, clock)
+const DAY_SECONDS = 86_400
+
+/** Of nobody's org: the flags for all together. */
+const FOR_ALL = ''
+
+export function createLimits(deps: LimitsDeps): Limits {
+  return new TurnLimits(deps)
+}
+
+class TurnLimits implements Limits {
+  readonly #turnsOf = new Tally()
+  readonly #readersOf = new Tally()
+  readonly #rates: StartRates
+  readonly #places: ReturnType<typeof createFairPlaces>
+  #maxStreams: number
+
+  constructor(private readonly deps: LimitsDeps) {
+    const { clock, overload, config } = deps
+    this.#rates = deps.rates ?? createStartRates(clock)
+    this.#maxStreams = config.maxStreams
+    this.#places = createFairPlaces({
+      clock,
+      capacity: () => {
+        const most = this.#maxStreams
+        const borne = Math.min(most, overload.places ?? most)
+        return { places: overload.level === 4 ? borne : most, newPlaces: borne }
+      },
+    })
+    overload.onLook(() => this.#places.fill())
+  }
+
+  async admit(asker: SessionOwner, { kind, tell }: Admission): Promise<TurnPlace> {
+    this.#assertRunning()
+    const limits = await this.#limitsFor(asker.orgId)
+    const uncount = this.#count(this.#turnsOf, asker, limits)
+    const asks = this.#rateAsks(asker, limits)
+    let isTaken = false
+    try {
+      const quotas: Quota[] = []
+      const tokens = await this.#tokens(asker.orgId, limits)
+      if (tokens !== undefined) quotas.push(tokens)
+      if (tokens?.remaining === 0) {
+        tell?.(quotas)
+        this.#refuse('org_tokens', 'quota_exceeded', tokens.resetSeconds)
+      }
+      const taken = await this.#rates.take(asks)
+      quotas.unshift(...taken.quotas)
+      if (quotas.length > 0) tell?.(first(quotas, taken.refused?.by ?? 0))
+      if (taken.refused !== undefined) {
+        const isOfOrg = asks[taken.refused.by]?.key.startsWith(ORG_KEY) === true
+        this.#refuse(isOfOrg ? 'org_rate' : 'user_rate', 'rate_limited', taken.refused.waitSeconds)
+      }
+      isTaken = true
+      return await this.#placeFor(asker, kind, limits, uncount)
+    } catch (thrown) {
+      uncount()
+      if (isTaken) await this.#rates.giveBack(asks)
+      throw thrown
+    }
+  }
+
+  async admitReader(owner: SessionOwner): Promise<Pick<TurnPlace, 'close'>> {
+    const uncount = this.#count(this.#readersOf, owner, await this.#limitsFor(owner.orgId))
+    const giveBack = this.#places.takeNow(owner.orgId)
+    if (giveBack === undefined) {
+      uncount()
+      this.#refuse('full', 'overloaded', RETRY_AFTER.full)
+    }
+    const place = this.deps.turns.open()
+    // There is nothing to abort: it ends with the turn that it reads.
+    place.ended()
+    return closing(place, uncount, giveBack)
+  }
+
+  async #placeFor(
+    { orgId }: SessionOwner,
+    kind: Admission['kind'],
+    limits: ChatLimits,
+    uncount: () => void,
+  ): Promise<TurnPlace> {
+    const giveBack = await this.#places.take({ orgId, weight: weightOf(limits, orgId), kind })
+    if (giveBack === undefined) {
+      const isShed = this.deps.overload.level >= 3
+      this.#refuse(
+        isShed ? 'overload' : 'full',
+        'overloaded',
+        isShed ? RETRY_AFTER.overloaded : RETRY_AFTER.full,
+      )
+    }
+    try {
+      // It may have waited.
+      this.#assertRunning()
+    } catch (thrown) {
+      giveBack()
+      throw thrown
+    }
+    return closing(this.deps.turns.open(), uncount, giveBack)
+  }
+
+  #assertRunning(): void {
+    const state = this.deps.lifecycle.state()
+    if (state === 'starting' || state === 'draining') throw new TurnRefused(state, RETRY_AFTER[state])
+  }
+
+  /** Both are in memory but for the first time, and after a change of the flags. */
+  async #limitsFor(orgId: string): Promise<ChatLimits> {
+    const { flags, config } = this.deps
+    this.#maxStreams = (await flags.limitsFor(FOR_ALL)).maxStreams ?? config.maxStreams
+    return flags.limitsFor(orgId)
+  }
+
+  /** One more of the user and the org. @returns how to take it back, once @throws TurnRefused */
+  #count(tally: Tally, asker: SessionOwner, { streamsPerUser, streamsPerOrg }: ChatLimits): () => void {
+    const counted = [
+      { key: userKey(asker), limit: streamsPerUser, reason: 'user_streams' },
+      { key: orgKey(asker), limit: streamsPerOrg, reason: 'org_streams' },
+    ] as const
+    for (const { key, limit, reason } of counted)
+      if (limit !== null && limit > 0 && tally.of(key) >= limit)
+        this.#refuse(reason, 'too_many_streams', RETRY_AFTER.streams)
+    for (const { key } of counted) tally.add(key)
+    let isCounted = true
+    return () => {
+      if (!isCounted) return
+      isCounted = false
+      for (const { key } of counted) tally.remove(key)
+    }
+  }
+
+  #rateAsks(asker: SessionOwner, limits: ChatLimits): RateAsk[] {
+    const perUser = limits.startsPerMinutePerUser ?? this.deps.config.turnsPerMinute
+    const perOrg = limits.startsPerMinutePerOrg ?? 0
+    return [
+      { key: userKey(asker), limit: perUser },
+      { key: orgKey(asker), limit: perOrg },
+    ].filter(({ limit }) => limit > 0)
+  }
+
+  async #tokens(orgId: string, { tokensPerDayPerOrg: limit }: ChatLimits): Promise<Quota | undefined> {
+    if (limit === null || limit === 0) return undefined
+    const remaining = Math.max(0, limit - (await this.deps.usage.used(orgId)))
+    const resetSeconds = secondsLeftToday(this.deps.clock.wall())
+    return { limit, remaining, resetSeconds, windowSeconds: DAY_SECONDS }
+  }
+
+  #refuse(reason: RefusalReason, refusal: TurnRefused['refusal'], retryAfterSeconds: number): never {
+    guarded(this.deps.logger, 'metrics', () => this.deps.metrics.recordRefusal(reason))
+    throw new TurnRefused(refusal, retryAfterSeconds)
+  }
+}
+
+const ORG_KEY = 'org '
+const orgKey = ({ orgId }: SessionOwner): string => `${ORG_KEY}${orgId}`
+const userKey = ({ orgId, userId }: SessionOwner): string => `user ${JSON.stringify([orgId, userId])}`
+
+/** The limit that refuses, or the first one, before the others. */
+function first(quotas: readonly Quota[], at: number): readonly Quota[] {
+  const head = quotas[at]
+  return head === undefined ? quotas : [head, ...quotas.filter((quota) => quota !== head)]
+}
+
+/** The place, which gives everything back when it is closed. */
+function closing(place: TurnPlace, ...then: readonly (() => void)[]): TurnPlace {
   return {
-    admit({ orgId, userId }, tell) {
-      const state = lifecycle.state()
-      if (state === 'starting' || state === 'draining') throw new TurnRefused(state, RETRY_AFTER[state])
-      if (turns.count >= config.maxStreams) throw new TurnRefused('overloaded', RETRY_AFTER.overloaded)
-      const user = JSON.stringify([orgId, userId])
-      const waitSeconds = rates.take(user)
-      const quota = rates.quota(user)
-      if (quota !== undefined) tell?.(quota)
-      if (waitSeconds > 0) throw new TurnRefused('rate_limited', waitSeconds)
-      return turns.open()
-    },
-    admitReader() {
-      if (turns.count >= config.maxStreams) throw new TurnRefused('overloaded', RETRY_AFTER.overloaded)
-      const place = turns.open()
-      // There is nothing to abort: it ends with the turn that it reads.
-      place.ended()
-      return place
+    ...place,
+    close() {
+      place.close()
+      for (const step of then) step()
     },
   }
 }

@@ -7,6 +7,8 @@ import type { LlmAdmission } from '../execution/llm/routed-llm.js'
 import type { Outcome } from '../execution/outcome.js'
 import type { Fallback } from '../fallback/fallback.js'
 import type { Journal } from '../journal/journal.js'
+import type { RefusalReason } from '../limits/refusal.js'
+import type { TokenUsage } from '../limits/token-usage.js'
 import type { PublicWindows } from '../metrics/windows/windows.js'
 import type { TurnStatus } from '../protocol/api.js'
 import type { Failover } from '../protocol/events.js'
@@ -27,6 +29,8 @@ export interface TurnMetrics {
     readonly latencyMs: number
     readonly firstContentMs?: number
   }): void
+  /** one turn that did not begin for a limit */
+  recordRefusal(reason: RefusalReason): void
   streamOpened(): void
   streamClosed(): void
 }
@@ -60,6 +64,8 @@ export interface TurnDeps {
   readonly sessions: SessionStore
   /** of the direct LLM */
   readonly admission: LlmAdmission
+  /** what the turns of an org have used today */
+  readonly usage: TokenUsage
   readonly backends: Readonly<Record<ExecutionMode, ChatBackend>>
   readonly clock: Clock
   readonly ids: { newId(): string }

@@ -6,6 +6,8 @@ export type TurnRefusal =
   | 'draining'
   | 'overloaded'
   | 'rate_limited'
+  | 'too_many_streams'
+  | 'quota_exceeded'
   | 'llm_overloaded'
 
 /** A turn that does not begin; thrown before anything of it can be seen. */

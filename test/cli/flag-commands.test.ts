@@ -116,6 +116,20 @@ describe('the flag commands of chat-cutover', () => {
     expect(err).to.match(/older version.*Nothing was written/)
   })
 
+  it('limits set and limits get', async () => {
+    const set = await well('limits', 'set', 'streamsPerOrg=200', 'weights.acme=3')
+    expect(set).to.match(/standard\.streamsPerOrg: null → 200\n.*weights\.acme: \(nothing\) → 3\n/)
+    const shown = await well('limits', 'get')
+    expect(shown).to.match(/^maxStreams +CHAT_MAX_STREAMS +null\n/)
+    expect(shown)
+      .to.match(/streamsPerOrg +file +200\n/)
+      .and.to.match(/streamsPerUser +no limit +null\n/)
+    expect(shown).to.match(/weights\.acme +file +3\n/)
+    expect(JSON.parse(await well('limits', 'get', '--json'))).to.have.nested.property('file.weights.acme', 3)
+    expect(await wrong(1, 'limits', 'set', 'streamsPerOrg=-1')).to.match(/streamsPerOrg/)
+    expect(await wrong(2, 'limits', 'set', 'streamsPerOrg')).to.match(/Not name=value/)
+  })
+
   it('orgs add, remove and list', async () => {
     expect(await well('orgs', 'add', 'acme', 'globex')).to.match(/: \+acme \+globex\n/)
     expect(await well('orgs', 'list')).to.equal('acme\nglobex\n')

@@ -206,6 +206,19 @@ describe('an edit of the operators’ file', () => {
     expect(valuesOf(third.text).llmRoute).to.deep.equal(['c'])
   })
 
+  it('edits limits field by field, weights org by org, and makes the flag where it is missing', () => {
+    const { text, changes } = edited(SHIPPED, { limits: { streamsPerOrg: 5, weights: { acme: 3 } } })
+    expect(changes).to.deep.equal([
+      { path: 'flags.chat-limits.variants.standard.streamsPerOrg', before: null, after: 5 },
+      { path: 'flags.chat-limits.variants.standard.weights.acme', after: 3 },
+    ])
+    const more = edited(text, { limits: { weights: { globex: 2 } } })
+    expect(valuesOf(more.text).limits).to.deep.include({ streamsPerOrg: 5, weights: { acme: 3, globex: 2 } })
+    const older = edited('{"flags": {}}', { limits: { streamsPerUser: 2 } })
+    expect(valuesOf(older.text).limits).to.deep.equal({ streamsPerUser: 2 })
+    expect(refusals(SHIPPED, { limits: { maxStreams: 0 } })).to.have.lengthOf(1)
+  })
+
   it('edits one field of a block of guardrails', () => {
     const { changes } = edited(SHIPPED, { guardrails: { llm: { gapMs: 30_000 } } })
     expect(changes).to.deep.equal([

@@ -281,6 +281,7 @@ describe('the samples in the documents', () => {
       both_sick: { kind: 'both_sick' },
       local_trouble: { kind: 'local_trouble', codes: [value] },
       store_unavailable: { kind: 'store_unavailable' },
+      overload: { kind: 'overload', level: 3 },
       keys_unreachable: { kind: 'keys_unreachable' },
       standby_sick: { kind: 'standby_sick', why: value },
       recovery_waits: { kind: 'recovery_waits', percent: Number.NaN },

@@ -16,6 +16,10 @@ import type { Outcome } from '../../src/execution/outcome.js'
 import type { AppDeps, EdgeMetrics, EdgeTiming } from '../../src/http/app-deps.js'
 import { MemoryKeys } from '../../src/idempotency/memory-keys.js'
 import type { Journal } from '../../src/journal/journal.js'
+import { type ChatLimits, chatLimitsSchema } from '../../src/limits/chat-limits.js'
+import type { OverloadWatch } from '../../src/limits/overload.js'
+import type { RefusalReason } from '../../src/limits/refusal.js'
+import { createMemoryUsage, type TokenUsage } from '../../src/limits/token-usage.js'
 import type { PublicWindows } from '../../src/metrics/windows/windows.js'
 import type { Failover } from '../../src/protocol/events.js'
 import type { Decision, ExecutionMode } from '../../src/protocol/modes.js'
@@ -60,6 +64,14 @@ export interface EdgeOptions {
   /** default: in memory, of this edge alone */
   readonly idempotency?: AppDeps['idempotency']
   readonly turnsPerMinute?: number
+  /** flag `chat-limits`, of all orgs; default: no limits but those above */
+  readonly limits?: Partial<ChatLimits>
+  /** ... of one; default: those of all */
+  readonly limitsFor?: (orgId: string) => Partial<ChatLimits>
+  /** default: no overload */
+  readonly overload?: Pick<OverloadWatch, 'level' | 'places' | 'onLook'>
+  /** default: in memory */
+  readonly usage?: TokenUsage
   /** CHAT_ON_DISCONNECT */
   readonly onDisconnect?: Config['onDisconnect']
   /** CHAT_RECONNECT_GRACE_MS; default 0: a turn ends with its reader */
@@ -118,6 +130,7 @@ export interface Edge {
   readonly requests: string[]
   readonly decisions: Decision[]
   readonly failovers: Failover[]
+  readonly refusals: RefusalReason[]
   readonly fallback: FakeFallback
   readonly rollout: FakeRollout
   readonly windows: FakeWindows
@@ -182,6 +195,8 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     },
     llmState: () => ({ llm: [{ name: 'default', requests: 2, resting: false }], waiting: 1 }),
     turns,
+    usage: options.usage ?? createMemoryUsage(clock),
+    overload: options.overload ?? { level: 0, places: undefined, onLook: () => undefined },
     clock,
     ids: { newId: randomUUID },
     logger: throwingAt(logger, options.loggerThrowsAt),
@@ -258,6 +273,7 @@ function fixedFlags(options: EdgeOptions, listeners: Edge['flagListeners']): Fla
   return {
     start: async () => undefined,
     forTurn: options.flagsFor ?? (async () => ({ ...DEFAULT_FLAGS, ...options.flags })),
+    limitsFor: async (orgId) => chatLimitsSchema.parse(options.limitsFor?.(orgId) ?? options.limits ?? {}),
     forService: async () => ({
       guardrails: DEFAULT_FLAGS.guardrails,
       policy: 'auto',
@@ -280,6 +296,7 @@ function recordingMetrics() {
     outcomes: [] as Outcome[],
     decisions: [] as Decision[],
     failovers: [] as Failover[],
+    refusals: [] as RefusalReason[],
     endedTurns: [] as Parameters<EdgeMetrics['recordTurn']>[0][],
     requests: [] as string[],
   }
@@ -289,6 +306,7 @@ function recordingMetrics() {
     recordDecision: (decision) => seen.decisions.push(decision),
     recordFailover: (failover) => seen.failovers.push(failover),
     recordTurn: (turn) => seen.endedTurns.push(turn),
+    recordRefusal: (reason) => seen.refusals.push(reason),
     recordRequest: (route, code) => seen.requests.push(`${code} ${route}`),
     streamOpened: () => {
       open += 1

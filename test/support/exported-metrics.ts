@@ -23,6 +23,7 @@ export async function exportedMetrics(): Promise<Exported> {
     rollout: () => NO_SNAPSHOT,
     shadows: () => countsOf(newTally(), 0),
     storeAvailable: () => true,
+    overloadLevel: () => 0,
     llm: () => ({
       requests: ['ok', 'aborted', ...EXECUTION_ERROR_CODES].map((cause) => ['default', cause, 0]),
       endpoints: [{ endpoint: 'default', requests: 0, resting: false }],

@@ -1,16 +1,13 @@
 import { expect } from 'chai'
-import fc from 'fast-check'
-import { createRateLimiter } from '../../src/turn/rate-limit.js'
 import { errorOf } from '../support/answers.js'
 import { postTurn, readTurn, startTurn } from '../support/chat-client.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
-import { manualClock } from '../support/manual-clock.js'
 import { postCompletion } from '../support/openai.js'
 import { hanging } from '../support/scripted-backend.js'
 import { until } from '../support/until.js'
 
-const start = async (edge: Edge, user = 'user-1') => {
-  const response = await postTurn(edge.url, await bearer({ sub: user }), 'start', {
+const start = async (edge: Edge, user = 'user-1', org = 'org-1') => {
+  const response = await postTurn(edge.url, await bearer({ sub: user, org_id: org }), 'start', {
     agentId: 'a',
     message: 'Hi',
   })
@@ -49,47 +46,6 @@ describe('the turns of a user in a minute', () => {
     await response.text()
     await unlimited.close()
   })
-
-  it('come back evenly over the minute', () => {
-    const clock = manualClock()
-    const limiter = createRateLimiter(6, clock)
-    for (let turn = 0; turn < 6; turn += 1) expect(limiter.take('a')).to.equal(0)
-    expect(limiter.take('a')).to.equal(10)
-    clock.advance(9_000)
-    expect(limiter.take('a')).to.equal(1)
-    clock.advance(1_000)
-    expect(limiter.take('a')).to.equal(0)
-    expect(limiter.take('a')).to.equal(10)
-  })
-
-  it('never exceed the bucket and its refill, whatever the rhythm, and the told wait is enough', () => {
-    const steps = fc.array(fc.integer({ min: 0, max: 30_000 }), { maxLength: 60 })
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 20 }), steps, (perMinute, waits) => {
-        const clock = manualClock()
-        const limiter = createRateLimiter(perMinute, clock)
-        let taken = 0
-        for (const wait of waits) {
-          clock.advance(wait)
-          const seconds = limiter.take('a')
-          if (seconds === 0) taken += 1
-          expect(taken).to.be.at.most(perMinute + (clock.monotonic() / 60_000) * perMinute + 1e-6)
-        }
-        const seconds = limiter.take('a')
-        clock.advance(seconds * 1000)
-        if (seconds > 0) expect(limiter.take('a')).to.equal(0)
-      }),
-      { numRuns: 100 },
-    )
-  })
-
-  it('do not fill the memory: the least recently seen users are forgotten', () => {
-    const clock = manualClock()
-    const limiter = createRateLimiter(1, clock)
-    for (let user = 0; user <= 10_000; user += 1) limiter.take(`user-${user}`)
-    expect(limiter.take('user-10000')).to.be.greaterThan(0)
-    expect(limiter.take('user-0')).to.equal(0)
-  })
 })
 
 describe('new turns', () => {
@@ -123,6 +79,171 @@ describe('new turns', () => {
       })
       expect(history.status).to.equal(200)
     }
+    await edge.close()
+  })
+})
+
+describe('the open streams of a user and an org', () => {
+  const busy = { direct_llm: hanging('direct_llm', 'Hello') }
+
+  it('are limited with 429, for each user and org alone, and one that ends makes room', async () => {
+    const edge = await startEdge({ limits: { streamsPerUser: 1, streamsPerOrg: 2 }, backends: busy })
+    const first = await start(edge)
+    expect(first.response.status).to.equal(200)
+    const refused = await start(edge)
+    expect([refused.response.status, refused.retryAfter]).to.deep.equal([429, '5'])
+    expect(await errorOf(refused.response)).to.include({ code: 'rate_limited' })
+    expect((await start(edge, 'user-2')).response.status).to.equal(200)
+    expect((await start(edge, 'user-3')).response.status).to.equal(429)
+    expect((await start(edge, 'user-1', 'org-2')).response.status).to.equal(200)
+    expect(edge.refusals).to.deep.equal(['user_streams', 'org_streams'])
+    await first.response.body?.cancel()
+    await until('the stream to be over', () => edge.turns.count === 2)
+    expect((await start(edge, 'user-3')).response.status).to.equal(200)
+    await edge.close()
+  })
+
+  it('count readers apart from turns: a client that comes back is not refused for its own turn', async () => {
+    const edge = await startEdge({
+      limits: { streamsPerUser: 1 },
+      backends: busy,
+      reconnectGraceMs: 5_000,
+    })
+    const { response } = await start(edge)
+    const read = async () =>
+      fetch(`${edge.url}/api/v1/chat/streams/${response.headers.get('x-chat-stream-id')}`, {
+        headers: { authorization: await bearer() },
+      })
+    const reader = await read()
+    expect(reader.status).to.equal(200)
+    expect((await read()).status).to.equal(429)
+    await reader.body?.cancel()
+    await edge.close()
+  })
+
+  it('are refused in the same way while the metrics are broken', async () => {
+    const broken = () => {
+      throw new Error('the metric broke')
+    }
+    const edge = await startEdge({
+      limits: { streamsPerUser: 1 },
+      backends: busy,
+      metrics: { recordRefusal: broken },
+    })
+    await start(edge)
+    expect((await start(edge)).response.status).to.equal(429)
+    await edge.close()
+  })
+
+  it('may differ by org, and follow the flag at once', async () => {
+    let most = 1
+    const edge = await startEdge({
+      limitsFor: (org) => (org === 'org-1' ? { streamsPerOrg: most } : {}),
+      backends: busy,
+    })
+    await start(edge)
+    expect((await start(edge)).response.status).to.equal(429)
+    for (const _turn of [1, 2]) expect((await start(edge, 'user-1', 'org-2')).response.status).to.equal(200)
+    most = 2
+    expect((await start(edge)).response.status).to.equal(200)
+    await edge.close()
+  })
+})
+
+describe('the starts of an org in a minute', () => {
+  it('are limited with 429 for all its users together, and the refusing limit is told first', async () => {
+    const edge = await startEdge({ limits: { startsPerMinutePerUser: 10, startsPerMinutePerOrg: 2 } })
+    for (const user of ['user-1', 'user-2']) await (await start(edge, user)).response.text()
+    const { response, retryAfter } = await start(edge, 'user-3')
+    expect([response.status, retryAfter]).to.deep.equal([429, '30'])
+    expect(response.headers.get('ratelimit-policy')).to.equal('2;w=60, 10;w=60')
+    for (const name of ['ratelimit', 'x-ratelimit'])
+      expect(['limit', 'remaining'].map((what) => response.headers.get(`${name}-${what}`))).to.deep.equal([
+        '2',
+        '0',
+      ])
+    expect((await start(edge, 'user-1', 'org-2')).response.status).to.equal(200)
+    expect(edge.refusals).to.deep.equal(['org_rate'])
+    await edge.close()
+  })
+
+  it('0 lifts the limit of the environment, and null leaves it', async () => {
+    for (const [startsPerMinutePerUser, status] of [
+      [0, 200],
+      [null, 429],
+    ] as const) {
+      const edge = await startEdge({ turnsPerMinute: 1, limits: { startsPerMinutePerUser } })
+      await (await start(edge)).response.text()
+      expect((await start(edge)).response.status).to.equal(status)
+      await edge.close()
+    }
+  })
+})
+
+describe('the tokens of an org in a day', () => {
+  it('end with 429 quota_exceeded until the next day, and those of another org do not count', async () => {
+    const edge = await startEdge({ limits: { tokensPerDayPerOrg: 5 } })
+    const first = await start(edge)
+    expect(first.response.headers.get('ratelimit-policy')).to.equal('5;w=86400')
+    await first.response.text()
+    await until('the turn to be over', () => edge.turns.count === 0)
+    const { response, retryAfter } = await start(edge, 'user-2')
+    expect(response.status).to.equal(429)
+    expect(await errorOf(response)).to.include({ code: 'quota_exceeded' })
+    expect(Number(retryAfter)).to.be.within(1, 86_400)
+    expect(response.headers.get('x-ratelimit-remaining')).to.equal('0')
+    expect((await start(edge, 'user-1', 'org-2')).response.status).to.equal(200)
+    const openAi = await postCompletion(edge.url, await bearer())
+    expect(openAi.status).to.equal(429)
+    expect(await openAi.json()).to.have.nested.property('error.code', 'insufficient_quota')
+    expect(edge.refusals).to.deep.equal(['org_tokens', 'org_tokens'])
+    await edge.close()
+  })
+})
+
+describe('turns while all places are taken', () => {
+  it('wait for one, and a place that is free goes to the org that has none', async () => {
+    const edge = await startEdge({ maxStreams: 2, backends: { direct_llm: hanging('direct_llm', 'Hello') } })
+    const running = [await start(edge), await start(edge)]
+    const order: string[] = []
+    const waiting = ['org-1', 'org-2'].map(async (org) => {
+      const { response } = await start(edge, 'user-1', org)
+      order.push(`${org} ${response.status}`)
+    })
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    await running[0]?.response.body?.cancel()
+    await Promise.all(waiting)
+    expect(order).to.deep.equal(['org-2 200', 'org-1 503'])
+    expect(edge.refusals).to.deep.equal(['full'])
+    await edge.close()
+  })
+
+  it('are refused sooner where the event loop is late: new sessions at level 3, all at level 4', async () => {
+    const overload = { level: 3 as 3 | 4, places: 1, onLook: () => undefined }
+    const edge = await startEdge({ overload, backends: { direct_llm: hanging('direct_llm', 'Hello') } })
+    const first = await start(edge)
+    const refused = await start(edge)
+    expect([refused.response.status, refused.retryAfter]).to.deep.equal([503, '3'])
+    const sessionId = first.response.headers.get('x-chat-session-id') ?? ''
+    const next = async () =>
+      (await postTurn(edge.url, await bearer(), `sessions/${sessionId}`, { message: 'Hi' })).status
+    // Its turn still runs, so it is admitted and then told that.
+    expect(await next()).to.equal(409)
+    overload.level = 4
+    expect(await next()).to.equal(503)
+    expect(edge.refusals).to.deep.equal(['overload', 'overload'])
+    await edge.close()
+  })
+
+  it('make the replica unready at the highest level alone', async () => {
+    const overload = { level: 3 as 3 | 4, places: 10, onLook: () => undefined }
+    const edge = await startEdge({ overload })
+    const ready = async () => fetch(`${edge.url}/health/ready`)
+    expect((await ready()).status).to.equal(200)
+    overload.level = 4
+    const unready = await ready()
+    expect(unready.status).to.equal(503)
+    expect(await errorOf(unready)).to.include({ code: 'overloaded' })
     await edge.close()
   })
 })

@@ -4,6 +4,7 @@ import { CommandError } from '../text/command-error.js'
 import type { Say } from '../text/language.js'
 import { oneLine, table } from '../text/table.js'
 import { dryRunOption, EDIT_EXITS, editFlags, readValues } from './edit-flags.js'
+import { fieldsOf, flattened } from './fields.js'
 
 export const guardrailsGetCommand: CommandSpec = {
   words: ['guardrails', 'get'],
@@ -64,17 +65,6 @@ const OFF: Readonly<Record<string, (t: Say) => string>> = {
   firstContentP95Ms: (t) => t('not judged', '不判断'),
 }
 
-/** `{llm: {gapMs: 1}}` → `llm.gapMs`: 1; lists stay whole. */
-function flattened(value: object, prefix = ''): Map<string, unknown> {
-  return new Map(
-    Object.entries(value).flatMap(([key, inner]: [string, unknown]): [string, unknown][] =>
-      typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-        ? [...flattened(inner, `${prefix}${key}.`)]
-        : [[`${prefix}${key}`, inner]],
-    ),
-  )
-}
-
 export const guardrailsSetCommand: CommandSpec = {
   words: ['guardrails', 'set'],
   section: 'steer',
@@ -97,31 +87,6 @@ export const guardrailsSetCommand: CommandSpec = {
   remote: true,
   run(invocation) {
     const { given, t } = invocation
-    const guardrails: Record<string, unknown> = {}
-    for (const word of given.words) {
-      const at = word.indexOf('=')
-      if (at < 1) throw new CommandError(t(`Not name=value: ${word}`, `不是 名称=取值 的形式：${word}`), 2)
-      place(guardrails, word.slice(0, at), parsedValue(word.slice(at + 1)))
-    }
-    return editFlags({ guardrails }, invocation)
+    return editFlags({ guardrails: fieldsOf(given.words, t) }, invocation)
   },
-}
-
-function place(into: Record<string, unknown>, name: string, value: unknown): void {
-  const [outer = '', inner] = name.split('.', 2)
-  if (inner === undefined) {
-    into[outer] = value
-    return
-  }
-  const there = into[outer]
-  into[outer] = { ...(typeof there === 'object' ? there : {}), [inner]: value }
-}
-
-/** What is no JSON is a text: the service says whether it may be one. */
-function parsedValue(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
 }

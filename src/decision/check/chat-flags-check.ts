@@ -2,6 +2,7 @@ import { getNodeValue, type JSONPath, type Node } from 'jsonc-parser'
 import { z } from 'zod'
 import { closestName } from '../../core/closest-name.js'
 import { nodeNear, propertiesOf } from '../../core/json/json-tree.js'
+import { chatLimitsSchema } from '../../limits/chat-limits.js'
 import { fallbackPolicySchema } from '../../protocol/fallback.js'
 import { executionModeSchema } from '../../protocol/modes.js'
 import { agentProfileSchema } from '../agent-profile.js'
@@ -20,6 +21,7 @@ const VALUE_SCHEMAS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>
   [FLAG_KEYS.profile, agentProfileSchema],
   [FLAG_KEYS.route, llmRouteSchema],
   [FLAG_KEYS.policy, fallbackPolicySchema],
+  [FLAG_KEYS.limits, chatLimitsSchema],
   [FLAG_KEYS.override, z.boolean()],
   [FLAG_KEYS.rollout, z.boolean()],
 ])

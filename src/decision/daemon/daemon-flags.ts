@@ -1,6 +1,7 @@
 import { type Client, ProviderEvents, ProviderStatus } from '@openfeature/server-sdk'
 import type { Config } from '../../config.js'
 import { bounded } from '../../core/bounded.js'
+import type { ChatLimits } from '../../limits/chat-limits.js'
 import { type Caller, evaluationContext, NOBODY } from '../caller.js'
 import { type ChangeListener, ChangeListeners } from '../change-listeners.js'
 import type { TurnDefaults } from '../code-defaults.js'
@@ -8,6 +9,7 @@ import type { FlagFile } from '../file/flag-file.js'
 import { monitorFlagFile } from '../file/flag-file-monitor.js'
 import { FlagFaults } from '../flag-faults.js'
 import {
+  FLAG_KEYS,
   FLAGS_OF_FILE,
   type FlagFileKind,
   type FlagKey,
@@ -21,17 +23,19 @@ import {
 import { type BoundClient, bindProvider } from '../sdk-client.js'
 import { START_BOUND_MS } from '../start-bound.js'
 import { KeptFlags } from '../values/kept-flags.js'
+import { LimitValues } from '../values/limit-values.js'
 import { RefusedFlags } from '../values/refused-flags.js'
 import { evaluateService, type ServiceAnswers, serviceDetails } from '../values/service-flag-reader.js'
 import { ServiceFlagValues } from '../values/service-flag-values.js'
 import {
   allDetails,
+  evaluateLimits,
   evaluateTurn,
   type TurnDetails,
   type TurnEvaluations,
 } from '../values/turn-flag-reader.js'
 import { type AnswerContext, TurnFlagValues } from '../values/turn-flag-values.js'
-import { ANSWER_BUDGET_MS } from './answer-budget.js'
+import { ANSWER_BUDGET_MS, startBudget } from './answer-budget.js'
 import { DaemonContent } from './daemon-content.js'
 import { connectFlagd, type FlagdConnection } from './flagd-providers.js'
 import { RpcTurns } from './rpc-turns.js'
@@ -45,6 +49,7 @@ export class DaemonFlags implements Flags {
   readonly #kept: KeptFlags
   readonly #flagValues: TurnFlagValues
   readonly #service: ServiceFlagValues
+  readonly #limits: LimitValues
   readonly #listeners: ChangeListeners
   readonly #files: readonly FlagFile[]
   readonly #rpc: RpcTurns | undefined
@@ -77,6 +82,9 @@ export class DaemonFlags implements Flags {
     this.#kept = new KeptFlags(deps.kept, clock)
     this.#flagValues = new TurnFlagValues(defaults, answers, this.#refused, this.#kept)
     this.#service = new ServiceFlagValues(defaults, answers, this.#refused)
+    // A flagd that serves nothing of ours has not taken this flag away.
+    const whenNoLimits = () => answers.whenAbsent(this.#content.served, FLAG_KEYS.limits)
+    this.#limits = new LimitValues(whenNoLimits, this.#refused, this.#kept)
     this.#files = [
       // By rpc the flags themselves are never seen: where flagd reads them on this machine, the file is what can be kept.
       monitorFlagFile(deps.documents?.ops ?? config.opsFile, 'ops', clock, this.#faults, (text) => {
@@ -107,6 +115,21 @@ export class DaemonFlags implements Flags {
     if (this.#client === undefined || this.#closed) return this.#flagValues.recall(caller)
     if (this.#rpc !== undefined) return this.#rpc.forTurn(caller)
     return this.#flagValues.resolve(caller, await allDetails(this.#evaluate(this.#client, caller)))
+  }
+
+  async limitsFor(orgId: string): Promise<ChatLimits> {
+    const current = this.#limits.current(orgId)
+    if (current !== undefined) return current
+    if (this.#client === undefined || this.#closed || this.#rpc?.away === true)
+      return this.#limits.recall(orgId)
+    const { generation } = this.#limits
+    const answer = evaluateLimits(this.#client, orgId)
+    const budget = startBudget(this.deps.clock)
+    const details = await budget.inTime(answer)
+    budget.end()
+    if (details === undefined)
+      void answer.then((late) => this.#closed || this.#limits.resolve(orgId, late, generation))
+    return this.#limits.resolve(orgId, details, generation)
   }
 
   async forService(): Promise<ServiceFlags> {
@@ -194,6 +217,7 @@ export class DaemonFlags implements Flags {
     client.addHandler(ProviderEvents.Ready, () => {
       this.#returned = true
       this.#flagValues.flagsChanged([])
+      this.#limits.flagsChanged([])
       void this.#look()
     })
     client.addHandler(ProviderEvents.Stale, () => this.#lost())
@@ -239,6 +263,7 @@ export class DaemonFlags implements Flags {
     if (this.#closed) return
     this.#refused.flagsChanged()
     this.#flagValues.flagsChanged(keys)
+    this.#limits.flagsChanged(keys)
     const byFile = new Map<string, string[]>()
     for (const key of keys) {
       const file = this.#nameOf(FLAGS_OF_FILE.override.has(key) ? 'override' : 'ops')

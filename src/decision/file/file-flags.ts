@@ -1,6 +1,7 @@
 import type { Client } from '@openfeature/server-sdk'
 import type { Config } from '../../config.js'
 import { bounded } from '../../core/bounded.js'
+import type { ChatLimits } from '../../limits/chat-limits.js'
 import { type Caller, evaluationContext } from '../caller.js'
 import { type ChangeListener, ChangeListeners } from '../change-listeners.js'
 import type { TurnDefaults } from '../code-defaults.js'
@@ -18,10 +19,11 @@ import {
 import { type BoundClient, bindProvider } from '../sdk-client.js'
 import { START_BOUND_MS } from '../start-bound.js'
 import { KeptFlags } from '../values/kept-flags.js'
+import { LimitValues } from '../values/limit-values.js'
 import { RefusedFlags } from '../values/refused-flags.js'
 import { evaluateService, serviceDetails } from '../values/service-flag-reader.js'
 import { ServiceFlagValues } from '../values/service-flag-values.js'
-import { allDetails, evaluateTurn } from '../values/turn-flag-reader.js'
+import { allDetails, evaluateLimits, evaluateTurn } from '../values/turn-flag-reader.js'
 import { type AnswerContext, TurnFlagValues } from '../values/turn-flag-values.js'
 import { FileProvider } from './file-provider.js'
 
@@ -31,6 +33,7 @@ export class FileFlags implements Flags {
   readonly #faults: FlagFaults
   readonly #flagValues: TurnFlagValues
   readonly #service: ServiceFlagValues
+  readonly #limits: LimitValues
   readonly #listeners: ChangeListeners
   readonly #kept: KeptFlags
   private readonly opsFile: string
@@ -64,6 +67,7 @@ export class FileFlags implements Flags {
       onChange: (file, flags) => {
         refused.flagsChanged()
         this.#flagValues.flagsChanged(flags)
+        this.#limits.flagsChanged(flags)
         logger.info({ file, flags }, '[Flags] changed')
         listeners.tell(flags)
       },
@@ -82,6 +86,7 @@ export class FileFlags implements Flags {
       this.#kept,
     )
     this.#service = new ServiceFlagValues(defaults, { whenAbsent }, refused)
+    this.#limits = new LimitValues(() => whenAbsent(true, FLAG_KEYS.limits), refused, this.#kept)
   }
 
   async start(): Promise<void> {
@@ -96,6 +101,14 @@ export class FileFlags implements Flags {
     if (this.#client === undefined) return this.#flagValues.recall(caller)
     const evaluations = evaluateTurn(this.#client, this.defaults, caller.orgId, evaluationContext(caller))
     return this.#flagValues.resolve(caller, await allDetails(evaluations))
+  }
+
+  async limitsFor(orgId: string): Promise<ChatLimits> {
+    const current = this.#limits.current(orgId)
+    if (current !== undefined) return current
+    if (this.#client === undefined || this.#closed) return this.#limits.recall(orgId)
+    const { generation } = this.#limits
+    return this.#limits.resolve(orgId, await evaluateLimits(this.#client, orgId), generation)
   }
 
   async forService(): Promise<ServiceFlags> {

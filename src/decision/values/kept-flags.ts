@@ -97,6 +97,8 @@ export class KeptFlags {
 
   route = (caller: Caller) => this.#object(FLAG_KEYS.route, caller)
 
+  limits = (caller: Caller) => this.#object(FLAG_KEYS.limits, caller)
+
   policy = () => this.#string(FLAG_KEYS.policy, NOBODY)
 
   #string(key: string, caller: Caller): EvaluationDetails<string> | undefined {

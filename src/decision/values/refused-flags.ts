@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.js'
 import { closestName } from '../../core/closest-name.js'
+import { chatLimitsSchema } from '../../limits/chat-limits.js'
 import type { FlagFaults } from '../flag-faults.js'
 import { guardrailsSchema } from '../guardrails.js'
 import { llmRouteSchema } from '../llm-route.js'
@@ -62,7 +63,9 @@ export class RefusedFlags {
 }
 
 /** All fields there are; those of `llm` have the names of others. */
-const FIELD_NAMES = [...Object.keys(guardrailsSchema.shape), ...Object.keys(llmRouteSchema.shape)]
+const FIELD_NAMES = [guardrailsSchema, llmRouteSchema, chatLimitsSchema].flatMap(({ shape }) =>
+  Object.keys(shape),
+)
 
 function likely(field: string): string {
   const meant = closestName(field.split('.').at(-1) ?? '', FIELD_NAMES)

@@ -1,6 +1,8 @@
 import type { Client, EvaluationContext, EvaluationDetails, JsonValue } from '@openfeature/server-sdk'
+import { evaluationContext } from '../caller.js'
 import type { TurnDefaults } from '../code-defaults.js'
 import { FLAG_KEYS } from '../flags.js'
+import { callerOfOrg } from './limit-values.js'
 
 /** The flags of a turn as OpenFeature answered them. */
 export interface TurnDetails {
@@ -35,6 +37,11 @@ export function evaluateTurn(
     profile: client.getObjectDetails<JsonValue>(FLAG_KEYS.profile, defaults.profileValue, context),
     route: client.getObjectDetails<JsonValue>(FLAG_KEYS.route, defaults.routeValue, context),
   }
+}
+
+/** Starts the evaluation of an org's limits. */
+export function evaluateLimits(client: Client, orgId: string): Promise<EvaluationDetails<JsonValue>> {
+  return client.getObjectDetails<JsonValue>(FLAG_KEYS.limits, {}, evaluationContext(callerOfOrg(orgId)))
 }
 
 /** Waits for all of them, however long that takes: for resolvers that evaluate in this process. */

@@ -2,7 +2,7 @@ import type Router from '@koa/router'
 import type { Context } from 'koa'
 import { spanOf } from '../../core/tracing/request-span.js'
 import { startRequestSchema, turnRequestSchema } from '../../protocol/api.js'
-import type { Limits } from '../../turn/limits.js'
+import type { Admission, Limits } from '../../turn/limits.js'
 import { type OpenReader, runTurn } from '../../turn/run-turn.js'
 import { tellQuota } from '../answer-headers.js'
 import { type AppDeps, EDGE_TIMING, type EdgeTiming } from '../app-deps.js'
@@ -39,16 +39,22 @@ export function mountChatRoutes(
     endMs: timing.keyedTurnMs,
   })
 
-  const turn = async (ctx: Context, identity: Identity, read: () => Promise<KeyedRequest>): Promise<void> => {
+  const turn = async (
+    ctx: Context,
+    identity: Identity,
+    kind: KeyedRequest['kind'],
+    read: () => Promise<KeyedRequest>,
+  ): Promise<void> => {
+    const admission: Admission = { kind: kind === 'start' ? 'new' : 'next', tell: tellQuota(ctx) }
     const key = idempotencyKeyOf(ctx)
     const isKnown = key !== undefined && (await keyed.isKnown(identity, key))
     // Who asks again for a turn begins none: a reader's place is enough.
-    const reader = isKnown ? limits.admitReader() : undefined
-    let place = isKnown ? undefined : limits.admit(identity, tellQuota(ctx))
+    const reader = isKnown ? await limits.admitReader(identity) : undefined
+    let place = isKnown ? undefined : await limits.admit(identity, admission)
     try {
       const request = await read()
       const run = async (ids?: TurnIds, onOpen?: () => void): Promise<void> => {
-        place ??= limits.admit(identity, tellQuota(ctx))
+        place ??= await limits.admit(identity, admission)
         if (request.kind === 'next') await streams.giveUpUnread(request.sessionId, identity)
         const asker = {
           ...identity,
@@ -73,7 +79,7 @@ export function mountChatRoutes(
 
   router.post('/chat/start', async (ctx) => {
     const identity = await authenticate(ctx)
-    await turn(ctx, identity, async () => {
+    await turn(ctx, identity, 'start', async () => {
       const { agentId, message } = guard(startRequestSchema, await readJson(ctx, bodyLimits))
       return { kind: 'start', agentId, message }
     })
@@ -82,7 +88,7 @@ export function mountChatRoutes(
   router.post('/chat/sessions/:sessionId', async (ctx) => {
     const identity = await authenticate(ctx)
     const sessionId = guardSessionId(ctx.params.sessionId)
-    await turn(ctx, identity, async () => {
+    await turn(ctx, identity, 'next', async () => {
       const { message } = guard(turnRequestSchema, await readJson(ctx, bodyLimits))
       return { kind: 'next', sessionId, message }
     })

@@ -36,7 +36,7 @@ export function mountStreamRoutes(
       ctx.status = 204
       return
     }
-    const place = limits.admitReader()
+    const place = await limits.admitReader(kept.owner)
     try {
       await streams.attach(ctx, kept, after)
     } finally {

@@ -37,6 +37,9 @@ export function allowOrigins(origins: readonly string[]): Middleware {
       'RateLimit-Limit',
       'RateLimit-Remaining',
       'RateLimit-Reset',
+      'X-RateLimit-Limit',
+      'X-RateLimit-Remaining',
+      'X-RateLimit-Reset',
     ],
     maxAge: PREFLIGHT_SECONDS,
   })

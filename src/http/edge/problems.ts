@@ -281,6 +281,18 @@ export const PROBLEMS = {
     'zh-CN': '发送过于频繁，请按 Retry-After 给出的秒数稍后重试',
     en: 'Too many messages. Try again after the seconds in Retry-After',
   },
+  too_many_streams: {
+    status: 429,
+    code: 'rate_limited',
+    'zh-CN': '同时进行的对话过多，请等待其中一个结束后重试',
+    en: 'Too many of your conversations are running at the same time. Wait for one of them to end',
+  },
+  quota_exceeded: {
+    status: 429,
+    code: 'quota_exceeded',
+    'zh-CN': '贵组织今日的 token 额度已用完，请在 Retry-After 给出的秒数之后（UTC 次日）重试，或联系管理员',
+    en: "The tokens of your organisation's day are used up. Try again after the seconds in Retry-After (the next day, UTC), or ask an administrator",
+  },
   starting: {
     status: 503,
     code: 'starting',

@@ -15,6 +15,8 @@ const OPENAI_CODES: Partial<Record<ProblemName, string>> = {
   body_unsupported: 'unsupported_parameter',
   model_unknown: 'model_not_found',
   rate_limited: 'rate_limit_exceeded',
+  too_many_streams: 'rate_limit_exceeded',
+  quota_exceeded: 'insufficient_quota',
 }
 
 export const openAiCode = (problem: ProblemName): string => OPENAI_CODES[problem] ?? PROBLEMS[problem].code

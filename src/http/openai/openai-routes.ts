@@ -31,7 +31,7 @@ export function mountOpenAiRoutes(
 
   router.post('/chat/completions', async (ctx) => {
     const identity = await authenticate(ctx)
-    const place = limits.admit(identity, tellQuota(ctx))
+    const place = await limits.admit(identity, { kind: 'new', tell: tellQuota(ctx) })
     try {
       const events = guardEvents(ctx.query)
       const request = guardCompletion(await readJson(ctx, bodyLimits))

@@ -15,6 +15,8 @@ const SESSION = { sessionId: { description: 'Id of the session, a UUID.', exampl
 /** Why no turn begins; the answer is JSON then, for the stream is not open yet. */
 export const BEGIN_REFUSALS = [
   'rate_limited',
+  'too_many_streams',
+  'quota_exceeded',
   'starting',
   'draining',
   'overloaded',

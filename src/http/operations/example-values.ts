@@ -103,6 +103,7 @@ export const EXAMPLE_FLAG_VALUES = {
   guardrails: { errorRate: 0.3 },
   fallbackPolicy: 'auto',
   llmRoute: null,
+  limits: { streamsPerOrg: 200, weights: { acme: 3 } },
 }
 
 const EXAMPLE_PLAN = { stages: [1, 5, 25, 100], everyMinutes: 30, orgIds: null, agentIds: null }

@@ -36,7 +36,7 @@ export const SERVICE_OPERATIONS: readonly Operation[] = [
         example: { status: 'ready', flags: { resolver: 'file', state: 'ready', faults: 0 } },
       },
     ],
-    problems: ['starting', 'draining', 'internal_error'],
+    problems: ['starting', 'draining', 'overloaded', 'internal_error'],
   },
   {
     id: 'getPrometheusMetrics',

@@ -59,6 +59,18 @@ export function alertText(alert: Alert): Sentence {
           '数据库 (CHAT_DATABASE) 无法写入：对话在没有历史记录的情况下继续，未写入的内容暂存于内存。请检查磁盘空间、文件是否存在以及是否被其他进程锁定；恢复前请勿重启本副本',
         en: 'The database (CHAT_DATABASE) accepts no writes: turns run without their history, and what could not be written waits in memory. Check disk space, that the file exists, and whether another process locks it; do not restart this replica until it works again',
       }
+    case 'overload':
+      return alert.level === 3
+        ? {
+            'zh-CN':
+              '本副本过载：事件循环延迟过高，新会话受到限制 (503)，已有会话和进行中的回答不受影响；请增加副本或减少流量',
+            en: 'This replica is overloaded: its event loop is late, and new sessions are held back (503). Running turns and sessions go on; add replicas, or send less traffic here',
+          }
+        : {
+            'zh-CN':
+              '本副本严重过载：所有新的回答都受到限制 (503)，/health/ready 返回 503，进行中的回答不受影响；请增加副本或减少流量',
+            en: 'This replica is badly overloaded: all new turns are held back (503), and /health/ready answers 503. Running turns go on; add replicas, or send less traffic here',
+          }
     case 'keys_unreachable':
       return {
         'zh-CN':

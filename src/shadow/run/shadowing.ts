@@ -4,6 +4,8 @@ import { watchLoopPressure } from './loop-pressure.js'
 import { createShadowRunner, type ShadowRunner, type ShadowRunnerDeps } from './shadow-runner.js'
 
 export interface ShadowingDeps extends Omit<ShadowRunnerDeps, 'pressure' | 'sick'> {
+  /** Users alone keep this process busy enough: shadows are left out. */
+  isOverloaded(): boolean
   readonly control: Omit<ControlHealthDeps, 'clock'>
   /** `clock` with coarse timers; `clock` itself tells whether the event loop is late */
   readonly deadlines: Clock
@@ -11,13 +13,13 @@ export interface ShadowingDeps extends Omit<ShadowRunnerDeps, 'pressure' | 'sick
 
 /** The shadow runner with what it watches: this process' event loop and the health of the controls. */
 export function createShadowing(deps: ShadowingDeps): ShadowRunner & { start(): void } {
-  const { clock, deadlines, control, ...rest } = deps
+  const { clock, deadlines, control, isOverloaded, ...rest } = deps
   const loop = watchLoopPressure(clock)
   const health = createControlHealth({ clock, ...control })
   const runner = createShadowRunner({
     ...rest,
     clock: deadlines,
-    pressure: () => loop.now(),
+    pressure: () => (isOverloaded() ? 'some' : loop.now()),
     sick: (mode) => health.sick(mode),
   })
   return {

@@ -23,8 +23,8 @@ const failing = scripted('runtime_orchestrator', async function* (_turn, call) {
   throw new ExecutionError('runtime_disconnected', 'first_content', 'broke')
 })
 
-// By the types, so that what is added to them has to be added here.
-const METRICS: Readonly<Record<Exclude<keyof EdgeMetrics, 'exposition'>, string>> = {
+// By the types, so that what is added to them has to be added here. Refusals: test/turn/limits.test.ts.
+const METRICS: Readonly<Record<Exclude<keyof EdgeMetrics, 'exposition' | 'recordRefusal'>, string>> = {
   recordDecision: 'the decision',
   recordOutcome: 'the outcome',
   recordFailover: 'the failover',

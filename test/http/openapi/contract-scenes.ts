@@ -162,9 +162,29 @@ export const SCENES: Readonly<Partial<Record<ProblemName, Scene>>> = {
     await sessionOf(edge)
     return makeCall(edge, operation)
   },
+  async too_many_streams(operation, keep) {
+    const backends = { direct_llm: hanging('direct_llm', 'Well') }
+    const edge = keep(await fullEdge({ limits: { streamsPerOrg: 1 }, backends }))
+    const running = await postTurn(edge.url, await owner(), 'start', { agentId: 'a', message: 'Hi' })
+    const streamId = running.headers.get('x-chat-stream-id') ?? ''
+    const isReader = operation.id === 'resumeStream'
+    const reader = isReader ? await makeCall(edge, operation, { params: { streamId } }) : undefined
+    const refused = await makeCall(edge, operation, isReader ? { params: { streamId } } : {})
+    await running.body?.cancel()
+    await reader?.body?.cancel()
+    return refused
+  },
+  async quota_exceeded(operation, keep) {
+    const usage = { add: () => undefined, used: () => 10, close: () => undefined }
+    return makeCall(keep(await fullEdge({ limits: { tokensPerDayPerOrg: 10 }, usage })), operation)
+  },
   starting: inState('starting'),
   draining: inState('draining'),
   async overloaded(operation, keep) {
+    if (operation.id === 'getReadiness') {
+      const overload = { level: 4, places: 10, onLook: () => undefined } as const
+      return makeCall(keep(await fullEdge({ overload })), operation)
+    }
     if (operation.id !== 'resumeStream') return makeCall(keep(await fullEdge({ maxStreams: 0 })), operation)
     const edge = keep(
       await fullEdge({ maxStreams: 1, backends: { direct_llm: hanging('direct_llm', 'Well') } }),

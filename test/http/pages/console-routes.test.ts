@@ -14,6 +14,7 @@ const ALERT_KINDS: Readonly<Record<Alert['kind'], true>> = {
   both_sick: true,
   local_trouble: true,
   store_unavailable: true,
+  overload: true,
   keys_unreachable: true,
   standby_sick: true,
   recovery_waits: true,

@@ -1,0 +1,96 @@
+import type { Clock, Timer } from '../core/clock.js'
+import { type Asking, type Capacity, FairQueue } from './fair-queue.js'
+
+/** ms a turn may wait for a place; its client waits with it and has seen nothing yet */
+const WAIT_MS = 1_000
+/** of the places, so many turns may wait: what ends in a twentieth of a turn's time serves them all */
+const WAITING_SHARE = 0.05
+/** so that orgs share few places fairly too; never more than there are places */
+const LEAST_WAITING = 10
+
+/** Places for open streams, shared fairly among orgs while all are taken. */
+export interface FairPlaces {
+  /**
+   * A place, given back by the function; undefined where all are taken, and stay so while the turn waits: at most a second.
+   * Never rejects.
+   */
+  take(asking: Asking): Promise<(() => void) | undefined>
+  /** A place at once or none: for who only reads, and comes back by itself. */
+  takeNow(orgId: string): (() => void) | undefined
+  /** To be called when there may be more places than before. */
+  fill(): void
+  /** turns that wait for a place */
+  readonly waiting: number
+}
+
+export interface FairPlacesDeps {
+  readonly clock: Clock
+  /** asked with each turn */
+  capacity(): Omit<Capacity, 'waiting'>
+}
+
+interface Waiting extends Asking {
+  timer: Timer | undefined
+  end(placed: boolean): void
+}
+
+export function createFairPlaces({ clock, capacity }: FairPlacesDeps): FairPlaces {
+  const queue = new FairQueue<Waiting>(() => withLine(capacity()))
+
+  const grant = (placed: readonly Waiting[]): void => {
+    for (const one of placed) one.end(true)
+  }
+
+  const givingBack = (orgId: string): (() => void) => {
+    let isBack = false
+    return () => {
+      if (isBack) return
+      isBack = true
+      grant(queue.leave(orgId))
+    }
+  }
+
+  const fill = (): void => {
+    if (queue.waiting > 0) grant(queue.fill())
+  }
+
+  return {
+    get waiting() {
+      return queue.waiting
+    },
+    fill,
+    take({ orgId, weight, kind }) {
+      fill()
+      return new Promise((resolve) => {
+        const asking: Waiting = {
+          orgId,
+          weight,
+          kind,
+          timer: undefined,
+          end(placed) {
+            asking.timer?.cancel()
+            resolve(placed ? givingBack(orgId) : undefined)
+          },
+        }
+        const arrival = queue.arrive(asking)
+        if (arrival.kind !== 'waits') {
+          asking.end(arrival.kind === 'placed')
+          return
+        }
+        arrival.pushedOut?.end(false)
+        asking.timer = clock.schedule(WAIT_MS, () => {
+          if (queue.withdraw(asking)) asking.end(false)
+        })
+      })
+    },
+    takeNow(orgId) {
+      fill()
+      return queue.placeNow(orgId) ? givingBack(orgId) : undefined
+    },
+  }
+}
+
+function withLine({ places, newPlaces }: Omit<Capacity, 'waiting'>): Capacity {
+  const waiting = Math.max(Math.ceil(places * WAITING_SHARE), Math.min(places, LEAST_WAITING))
+  return { places, newPlaces, waiting }
+}

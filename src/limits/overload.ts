@@ -1,0 +1,116 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { Clock, Timer } from '../core/clock.js'
+import type { Logger } from '../core/logger.js'
+import type { ChatLimits, EnvironmentLimits } from './chat-limits.js'
+import { afterLook, NO_OVERLOAD, type Overload, type OverloadLevel } from './overload-state.js'
+
+/** ms between two looks */
+const LOOK_MS = 200
+/** ms between two measurements of the event loop's delay */
+const RESOLUTION_MS = 10
+
+/** Whether this process has more to do than it can. */
+export interface OverloadWatch {
+  readonly level: OverloadLevel
+  /** how many streams the event loop bears; undefined while nothing is shed */
+  readonly places: number | undefined
+  /** Called after each look. One listener. */
+  onLook(listener: () => void): void
+  start(): void
+  stop(): void
+}
+
+export interface OverloadDeps {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly environment: EnvironmentLimits
+  /** the limits that hold for all together; never rejects */
+  limits(): Promise<ChatLimits>
+  /** open streams now */
+  open(): number
+  /** in place of the event loop's own, for tests */
+  readonly delay?: LoopDelay
+}
+
+/** ms the event loop was late since it was last asked, in the mean. */
+export interface LoopDelay {
+  start(): void
+  take(): number
+  stop(): void
+}
+
+export function watchOverload({
+  clock,
+  logger,
+  environment,
+  limits,
+  open,
+  delay = loopDelay(),
+}: OverloadDeps): OverloadWatch {
+  let state: Overload = NO_OVERLOAD
+  let timer: Timer | undefined
+  let present: ChatLimits | undefined
+  let tell: () => void = () => undefined
+
+  const look = (): void => {
+    // In time for the next look; the flags change seldom.
+    void limits().then((now) => {
+      present = now
+    })
+    const before = state.level
+    const maxStreams = present?.maxStreams ?? environment.maxStreams
+    const limitMs = present?.overloadDelayMs ?? 0
+    const delayMs = delay.take()
+    state = afterLook(state, { at: clock.monotonic(), delayMs, open: open(), maxStreams, limitMs })
+    if (state.level !== before) told(before, delayMs)
+    tell()
+    arm()
+  }
+  const told = (before: OverloadLevel, delayMs: number): void => {
+    const { level } = state
+    const facts = { level, before, delayMs: Math.round(delayMs), open: open(), places: placesOf(state) }
+    if (level > before) logger.warn(facts, '[Limits] overload rises')
+    else logger.info(facts, '[Limits] overload falls')
+  }
+  const arm = (): void => {
+    timer = clock.schedule(LOOK_MS, look)
+  }
+
+  return {
+    get level() {
+      return state.level
+    },
+    get places() {
+      return placesOf(state)
+    },
+    onLook(listener) {
+      tell = listener
+    },
+    start() {
+      if (timer !== undefined) return
+      delay.start()
+      arm()
+    },
+    stop() {
+      timer?.cancel()
+      timer = undefined
+      delay.stop()
+    },
+  }
+}
+
+const placesOf = (state: Overload): number | undefined => (state.kind === 'sheds' ? state.places : undefined)
+
+/** By Node's own measurement: the mean of what its timer was late. */
+function loopDelay(): LoopDelay {
+  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+  return {
+    start: () => void histogram.enable(),
+    take() {
+      const { mean } = histogram
+      histogram.reset()
+      return Number.isFinite(mean) ? Math.max(0, mean / 1e6 - RESOLUTION_MS) : 0
+    },
+    stop: () => void histogram.disable(),
+  }
+}

@@ -1,0 +1,199 @@
+import { LRUCache } from 'lru-cache'
+import { type Clock, scheduleAwaited, type Timer } from '../core/clock.js'
+import { errorText } from '../core/errors.js'
+import type { Logger } from '../core/logger.js'
+import { BusyQueue } from '../core/sqlite/busy-queue.js'
+import { openSqlite, type SqliteDatabase, type SqliteSchema } from '../core/sqlite/sqlite.js'
+import { isBusy } from '../core/sqlite/sqlite-errors.js'
+import { createMemoryUsage, dayOf, type TokenUsage } from './token-usage.js'
+
+/** `day`: days since the epoch, UTC. All replicas of the database add to the same rows. */
+const SCHEMA: SqliteSchema = {
+  room: 'usage',
+  migrations: [
+    `
+    CREATE TABLE org_tokens (
+      day INTEGER NOT NULL,
+      org TEXT NOT NULL,
+      tokens INTEGER NOT NULL,
+      PRIMARY KEY (day, org)
+    ) STRICT, WITHOUT ROWID;
+    `,
+  ],
+}
+
+/** ms a call waits for a lock held by another process */
+const LOCK_DEADLINE_MS = 1_000
+const MAX_WAITING = 1_000
+/** ms in which usage is gathered before it is written: one transaction for all turns that end meanwhile */
+const WRITE_MS = 1_000
+/** ms after which what other replicas added is looked for */
+const FRESH_MS = 2_000
+/** orgs of one write, so that it holds the event loop for a few ms at most; the others follow with the next one */
+const WRITE_ORGS = 500
+/** orgs that may wait to be written while the database is away */
+const MAX_PENDING = 100_000
+const MAX_KNOWN = 10_000
+/** ms for which a database that failed is left alone */
+const REST_MS = 5_000
+
+interface Known {
+  readonly day: number
+  readonly tokens: number
+  /** monotonic ms */
+  readonly readAt: number
+}
+
+/** @throws SqliteOpenError when the file cannot be used */
+export function openUsage(
+  path: string,
+  deps: { readonly clock: Clock; readonly logger: Logger },
+): TokenUsage {
+  return path === ':memory:' ? createMemoryUsage(deps.clock) : new SqliteUsage(openSqlite(path, SCHEMA), deps)
+}
+
+interface WrittenRow {
+  readonly key: string
+  readonly day: number
+  readonly orgId: string
+  /** the row's tokens, those of all replicas among them */
+  readonly kept: number
+}
+
+class SqliteUsage implements TokenUsage {
+  readonly #queue: BusyQueue
+  /** not written yet, by day and org */
+  readonly #pending = new Map<string, { readonly day: number; readonly orgId: string; tokens: number }>()
+  /** as the database had it last, what is pending not among it */
+  readonly #known = new LRUCache<string, Known>({ max: MAX_KNOWN })
+  #timer: Timer | undefined
+  #restsUntil = Number.NEGATIVE_INFINITY
+  #prunedDay: number | undefined
+
+  constructor(
+    private readonly database: SqliteDatabase,
+    private readonly deps: { readonly clock: Clock; readonly logger: Logger },
+  ) {
+    this.#queue = new BusyQueue({
+      now: () => deps.clock.monotonic(),
+      schedule: scheduleAwaited,
+      isBusy,
+      deadlineMs: LOCK_DEADLINE_MS,
+      maxWaiting: MAX_WAITING,
+    })
+  }
+
+  add(orgId: string, tokens: number): void {
+    const whole = Math.round(tokens)
+    if (!(whole > 0)) return
+    const day = this.#today()
+    const key = keyOf(day, orgId)
+    const waiting = this.#pending.get(key)
+    if (waiting !== undefined) waiting.tokens += whole
+    else if (this.#pending.size < MAX_PENDING) this.#pending.set(key, { day, orgId, tokens: whole })
+    this.#timer ??= this.deps.clock.schedule(WRITE_MS, () => void this.#write())
+  }
+
+  used(orgId: string): number | Promise<number> {
+    const { clock } = this.deps
+    const day = this.#today()
+    const known = this.#known.get(orgId)
+    const isKnown = known?.day === day
+    if (isKnown && clock.monotonic() - known.readAt < FRESH_MS) return this.#sum(orgId, day, known.tokens)
+    const reading = this.#read(orgId, day).then((tokens) => this.#sum(orgId, day, tokens))
+    // Only an org that was never asked for waits for the database.
+    return isKnown ? this.#sum(orgId, day, known.tokens) : reading
+  }
+
+  async close(): Promise<void> {
+    this.#timer?.cancel()
+    this.#restsUntil = Number.NEGATIVE_INFINITY
+    while (this.#pending.size > 0 && (await this.#writeSome())) {
+      // What is left follows.
+    }
+    this.#queue.close()
+    this.database.close()
+  }
+
+  #today(): number {
+    return dayOf(this.deps.clock.wall())
+  }
+
+  #sum(orgId: string, day: number, kept: number): number {
+    return kept + (this.#pending.get(keyOf(day, orgId))?.tokens ?? 0)
+  }
+
+  async #read(orgId: string, day: number): Promise<number> {
+    const before = this.#known.get(orgId)
+    const last = before?.day === day ? before.tokens : 0
+    const row = await this.#tried(
+      () =>
+        this.database.prepare('SELECT tokens FROM org_tokens WHERE day = ? AND org = ?').get(day, orgId) ?? [
+          0,
+        ],
+      true,
+    )
+    const tokens = row === undefined ? last : Number(row[0])
+    this.#known.set(orgId, { day, tokens, readAt: this.deps.clock.monotonic() })
+    return tokens
+  }
+
+  async #write(): Promise<void> {
+    await this.#writeSome()
+    this.#timer =
+      this.#pending.size === 0 ? undefined : this.deps.clock.schedule(WRITE_MS, () => void this.#write())
+  }
+
+  /** False where the database did not take it: it waits on. */
+  async #writeSome(): Promise<boolean> {
+    const some = [...this.#pending.keys()].slice(0, WRITE_ORGS)
+    const done = await this.#tried(() => {
+      const written = this.database.transaction(() => this.#writeRows(some))
+      // At once, so that what is written is not written again by work that waits behind this.
+      for (const row of written) this.#settle(row)
+      return true
+    })
+    return done === true
+  }
+
+  #settle({ key, day, orgId, kept }: WrittenRow): void {
+    this.#pending.delete(key)
+    if (this.#known.get(orgId)?.day === day)
+      this.#known.set(orgId, { day, tokens: kept, readAt: this.deps.clock.monotonic() })
+  }
+
+  #writeRows(keys: readonly string[]): WrittenRow[] {
+    const today = this.#today()
+    if (this.#prunedDay !== today)
+      this.database.prepare('DELETE FROM org_tokens WHERE day < ?').run(today - 1)
+    this.#prunedDay = today
+    const upsert = this.database.prepare(
+      'INSERT INTO org_tokens VALUES (?, ?, ?) ON CONFLICT (day, org) DO UPDATE SET tokens = tokens + excluded.tokens RETURNING tokens',
+    )
+    return keys.flatMap((key) => {
+      const pending = this.#pending.get(key)
+      if (pending === undefined) return []
+      const { day, orgId, tokens } = pending
+      const kept = Number(upsert.get(day, orgId, tokens)?.[0] ?? tokens)
+      return [{ key, day, orgId, kept }]
+    })
+  }
+
+  /** Undefined where the database does not answer; for a while it is not asked again then. */
+  async #tried<T>(work: () => T, overtake = false): Promise<T | undefined> {
+    const { clock, logger } = this.deps
+    if (clock.monotonic() < this.#restsUntil) return undefined
+    try {
+      return await this.#queue.run(work, overtake)
+    } catch (thrown) {
+      this.#restsUntil = clock.monotonic() + REST_MS
+      logger.warn(
+        { error: errorText(thrown) },
+        '[Limits] the tokens of the day wait in memory: the database is away',
+      )
+      return undefined
+    }
+  }
+}
+
+const keyOf = (day: number, orgId: string): string => `${day} ${orgId}`
