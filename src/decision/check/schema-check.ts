@@ -3,6 +3,7 @@ import { getNodeValue, type JSONPath, type Node } from 'jsonc-parser'
 import { z } from 'zod'
 import { errorText } from '../../core/errors.js'
 import { nodeNear } from '../../core/json/json-tree.js'
+import { expansionFault } from '../../core/json/reference-growth.js'
 import { silentSdkLogger } from '../sdk-logger.js'
 import type { IssueList } from './flag-document.js'
 
@@ -15,7 +16,13 @@ const schemaErrorsSchema = z.array(z.object({ instancePath: z.string(), message:
  * has reported is added.
  */
 export function checkSchema(root: Node, issues: IssueList): void {
-  const { flags, ...frame }: Record<string, unknown> = getNodeValue(root)
+  const document: Record<string, unknown> = getNodeValue(root)
+  const { flags, ...frame } = document
+  const growth = expansionFault(document)
+  if (growth !== undefined) {
+    issues.add(nodeNear(root, ['$evaluators']).offset, ['$evaluators'], growth)
+    return
+  }
   checkPart({ ...frame, flags: {} }, [], root, issues)
   for (const [key, flag] of Object.entries(flags ?? {}))
     checkPart({ $evaluators: frame.$evaluators ?? {}, flags: { [key]: flag } }, ['flags', key], root, issues)

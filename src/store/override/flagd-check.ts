@@ -1,6 +1,7 @@
 import { FlagdCore, MemoryStorage } from '@openfeature/flagd-core'
 import { z } from 'zod'
 import { errorText } from '../../core/errors.js'
+import { expansionFault } from '../../core/json/reference-growth.js'
 
 type SdkLogger = NonNullable<ConstructorParameters<typeof FlagdCore>[1]>
 
@@ -16,6 +17,8 @@ export function flagdRefusal(
   text: string,
 ): { readonly pointer: string; readonly message: string } | undefined {
   try {
+    const growth = expansionFault(JSON.parse(text))
+    if (growth !== undefined) return { pointer: '/$evaluators', message: growth }
     new MemoryStorage(silent).setConfigurations(text, true)
     return undefined
   } catch (thrown) {

@@ -1,7 +1,5 @@
-import { Ajv2020 } from 'ajv/dist/2020.js'
 import { expect } from 'chai'
 import { z } from 'zod'
-import { openApiDocument } from '../../../src/http/openapi/document.js'
 import { refusalsOf } from '../../../src/http/openapi/refusals.js'
 import { OPERATIONS } from '../../../src/http/operations/all-operations.js'
 import { type Answer, type Operation, problemsOf } from '../../../src/http/operations/operation.js'
@@ -13,52 +11,9 @@ import { parseEvents } from '../../support/chat-client.js'
 import type { Edge } from '../../support/edge.js'
 import { fullEdge, makeCall } from './contract-calls.js'
 import { failedTurn, SCENES } from './contract-scenes.js'
+import { documented, faultsBy } from './documented-answers.js'
 
 /** The document against the running service: every call it names, with every answer it names. */
-
-const responseSchema = z.object({
-  headers: z.record(z.string(), z.object({ $ref: z.string() })),
-  content: z.record(z.string(), z.object({ schema: z.record(z.string(), z.unknown()) })).optional(),
-})
-const documentSchema = z.object({
-  paths: z.record(
-    z.string(),
-    z.record(z.string(), z.object({ responses: z.record(z.string(), responseSchema) })),
-  ),
-  components: z.object({
-    headers: z.record(z.string(), z.object({ required: z.boolean().optional() })),
-    schemas: z.record(z.string(), z.unknown()),
-  }),
-})
-const DOCUMENT = documentSchema.parse(openApiDocument(OPERATIONS, '0.0.0'))
-
-const ajv = new Ajv2020({ strict: false, allErrors: true })
-
-/** Whether a value is what the schema of the document says; the faults as text. */
-function faultsBy(schema: Readonly<Record<string, unknown>>, value: unknown): string {
-  const validate = ajv.compile({ ...schema, components: DOCUMENT.components })
-  return validate(value) ? '' : ajv.errorsText(validate.errors)
-}
-
-const responsesOf = ({ path, method }: Operation) => {
-  const found = DOCUMENT.paths[path.replaceAll(/[:*](\w+)/g, '{$1}')]?.[method]
-  if (found === undefined) throw new Error(`${method} ${path} is not in the document`)
-  return found.responses
-}
-
-/** An answer as the document has it: status, headers, content type. @returns the schema of its body */
-function documented(operation: Operation, response: Response, what: string) {
-  const told = responsesOf(operation)[response.status]
-  if (told === undefined) throw new Error(`${what}: ${response.status} is not documented`)
-  for (const name of Object.keys(told.headers))
-    if (DOCUMENT.components.headers[name]?.required === true)
-      expect(response.headers.has(name), `${what}: header ${name}`).to.equal(true)
-  const type = response.headers.get('content-type')?.split(';')[0]
-  const types = Object.keys(told.content ?? {}).map((one) => one.split(';')[0])
-  if (type === undefined) expect(types, `${what}: content type`).to.deep.equal([])
-  else expect(types, `${what}: content type`).to.include(type)
-  return Object.entries(told.content ?? {}).find(([one]) => one.split(';')[0] === type)?.[1].schema ?? {}
-}
 
 const exampleOf = ({ body }: Operation, name: string): string => JSON.stringify(body?.examples[name])
 
