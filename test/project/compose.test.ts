@@ -96,7 +96,7 @@ describe('Dockerfile', () => {
   const lines = readFileSync('Dockerfile', 'utf8').split('\n')
 
   it('runs as a user without rights and checks its health by Node', () => {
-    expect(lines).to.contain('USER node')
+    expect(lines).to.contain('USER 1000:1000')
     expect(lines.join('\n')).to.match(/HEALTHCHECK[^\n]*\\\n {2}CMD \["node", "dist\/cli\/healthcheck\.js"\]/)
     expect(existsSync('src/cli/healthcheck.ts')).to.equal(true)
   })
