@@ -3,6 +3,7 @@ import { createParser } from 'eventsource-parser'
 import fc from 'fast-check'
 import { readEvents } from '../../src/client/read-events.js'
 import { MAX_EVENT, type ServerEvent, SseParser } from '../../src/client/sse-parser.js'
+import { codePoint } from '../support/code-point.js'
 
 const parsed = (...pieces: string[]): ServerEvent[] => {
   const parser = new SseParser()
@@ -24,7 +25,7 @@ const field = fc.oneof(
   fc.string({ maxLength: 3 }),
 )
 const line = fc
-  .tuple(field, fc.constantFrom(':', ': ', ':  ', ''), fc.string({ unit: 'binary', maxLength: 8 }))
+  .tuple(field, fc.constantFrom(':', ': ', ':  ', ''), fc.string({ unit: codePoint, maxLength: 8 }))
   .map((parts) => parts.join('').replaceAll(/[\r\n]/g, ''))
 const ends = fc.constantFrom('\n', '\r\n', '\r')
 const stream = fc.array(fc.tuple(fc.oneof(line, fc.constant('')), ends), { maxLength: 30 })

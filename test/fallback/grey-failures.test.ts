@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { testRuns } from '../support/test-runs.js'
 import { GreyRuntime, grey, SHIPPED } from './grey/grey-runtime.js'
 import { calm, coldTrips, executionsOnly, timeToTrip, timeToTripAtStart } from './grey/measure.js'
 import { TRAFFIC } from './grey/traffic.js'
@@ -37,7 +38,7 @@ describe('a runtime of which a share fails', () => {
     for (const [name, traffic] of Object.entries(TRAFFIC))
       it(`trips when it fails at ${share * 100} % of turns after ${usual * 100} %: ${traffic.name}`, () => {
         const most = new Map(Object.entries(turns)).get(name)
-        for (let seed = SEED; seed < SEED + 20; seed += 1) {
+        for (let seed = SEED; seed < SEED + testRuns(8); seed += 1) {
           for (const timeOf of [timeToTrip, timeToTripAtStart]) {
             const trip = timeOf(seed, traffic, [executionsOnly(usual), executionsOnly(share)], 24)
             expect(trip?.cause, `seed ${seed}`).to.equal('error_rate')
@@ -47,7 +48,7 @@ describe('a runtime of which a share fails', () => {
       })
 
   it('trips by health within the next probe and 0.4 s of a death, after a grey day within 0.7 s', () => {
-    for (let seed = SEED; seed < SEED + 50; seed += 1)
+    for (let seed = SEED; seed < SEED + testRuns(20); seed += 1)
       for (const [before, ms] of [
         [0, 1400],
         [0.2, 1700],
@@ -59,14 +60,17 @@ describe('a runtime of which a share fails', () => {
   })
 
   it('is judged by the plain thresholds where nothing is known of it yet: then chance may trip', () => {
-    expect(coldTrips(SEED, TRAFFIC.some, grey(0.05), { count: 100 })).to.equal(0)
+    expect(coldTrips(SEED, TRAFFIC.some, grey(0.05), { count: testRuns(40) })).to.equal(0)
     expect(coldTrips(SEED, TRAFFIC.some, grey(0.2, 'timeout'), { count: 20 })).to.be.above(5)
   })
 
   it('trips nothing after a start that reads what an earlier process kept', () => {
     for (const traffic of [TRAFFIC.light, TRAFFIC.some, TRAFFIC.steady])
       for (const as of ['error', 'timeout'] as const)
-        expect(coldTrips(SEED, traffic, grey(0.2, as), { count: 20, kept: true }), traffic.name).to.equal(0)
+        expect(
+          coldTrips(SEED, traffic, grey(0.2, as), { count: testRuns(8), kept: true }),
+          traffic.name,
+        ).to.equal(0)
   })
 
   it('is the same for the same seed', () => {

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { snapshotOf } from '../../src/fallback/loop/snapshot.js'
 import { scopeOf } from '../../src/protocol/fallback-scope.js'
 import { renderOverride } from '../../src/store/override/override-document.js'
+import { testRuns } from '../support/test-runs.js'
 import { SHIPPED } from './grey/grey-runtime.js'
 import { GUARDRAILS, type Stage } from './simulation/chaos.js'
 import { parsedOf } from './simulation/content.js'
@@ -11,7 +12,7 @@ import { playScene } from './simulation.js'
 /** Timelines in the simulated world, each under several seeds. */
 function scene(title: string, hosts: number, act: (stage: Stage, pass: (ms: number) => void) => void): void {
   it(title, () => {
-    for (let seed = 1; seed <= 8; seed += 1) playScene(seed, hosts, act)
+    for (let seed = 1; seed <= testRuns(4); seed += 1) playScene(seed, hosts, act)
   })
 }
 

@@ -1,12 +1,13 @@
 import { expect } from 'chai'
+import { testRuns } from '../support/test-runs.js'
 import { play } from './simulation.js'
 
-/** `SIMULATIONS=50000 FIRST_SEED=1` for a long run by hand; `SEED=…` plays one schedule and prints all of it on failure. */
-const COUNT = Number(process.env.SIMULATIONS ?? 2000)
+/** `CHAT_TEST_RUNS=80 FIRST_SEED=1` for a long run by hand; `SEED=…` plays one schedule and prints all of it on failure. */
+const COUNT = testRuns(600)
 const FIRST = Number(process.env.FIRST_SEED ?? 1)
 const ONE = process.env.SEED
 /** schedules in one test, so that the reader sees it move */
-const BATCH = 500
+const BATCH = 200
 
 describe('replicas on one store, in simulated worlds', () => {
   if (ONE !== undefined) {

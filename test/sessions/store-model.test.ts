@@ -4,6 +4,7 @@ import { silentLogger } from '../../src/core/logger.js'
 import { createMemorySessionStore } from '../../src/sessions/memory-session-store.js'
 import type { SessionStore, TurnEnd } from '../../src/sessions/session-store.js'
 import { openSqliteSessionStore } from '../../src/sessions/sqlite-session-store.js'
+import { codePoint } from '../support/code-point.js'
 import { type ManualClock, manualClock } from '../support/manual-clock.js'
 
 type Step = (store: SessionStore) => Promise<unknown>
@@ -22,7 +23,7 @@ const owner = fc.constantFrom(
 )
 const text = fc.oneof(
   fc.string({ maxLength: 12 }),
-  fc.string({ unit: 'binary', maxLength: 12 }),
+  fc.string({ unit: codePoint, maxLength: 12 }),
   fc.constant('\0\ud800'),
 )
 const turn = fc.record({ sessionId, messageId, owner, message: text })

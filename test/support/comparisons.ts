@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import type { ComparedSide, Comparison, DroppedShadow, KeptExecution } from '../../src/journal/comparison.js'
 import { EXECUTION_MODES } from '../../src/protocol/modes.js'
+import { codePoint } from './code-point.js'
 
 const AT = Date.UTC(2026, 0, 1)
 
@@ -85,7 +86,7 @@ const anyControl = fc.oneof(
 export const anyComparison: fc.Arbitrary<Comparison> = fc.record(
   {
     at: fc.nat(3_600_000).map((after) => AT + after),
-    replica: fc.string({ unit: 'binary', maxLength: 5 }),
+    replica: fc.string({ unit: codePoint, maxLength: 5 }),
     orgId: fc.constantFrom('org-1', 'org-2', "'; DROP TABLE comparisons; --"),
     agentId: fc.constantFrom('agent-1', 'agent-2'),
     kind: fc.constantFrom('ab' as const, 'aa' as const),

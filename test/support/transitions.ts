@@ -7,6 +7,7 @@ import {
   TRANSITION_KINDS,
 } from '../../src/protocol/fallback.js'
 import { SCOPE_DIMENSIONS, scopeOf } from '../../src/protocol/fallback-scope.js'
+import { codePoint } from './code-point.js'
 
 /** A trip by error rate, but for what the test says. */
 export const sampleTransition = (more: Partial<Transition> = {}): Transition => ({
@@ -36,18 +37,18 @@ export const anyTransition: fc.Arbitrary<Transition> = fc.record(
     scope: fc
       .tuple(
         fc.constantFrom(...SCOPE_DIMENSIONS),
-        fc.array(fc.string({ unit: 'binary' }), { minLength: 1, maxLength: 20 }),
+        fc.array(fc.string({ unit: codePoint }), { minLength: 1, maxLength: 20 }),
       )
       .map(([dimension, ids]) => scopeOf(dimension, ids)),
     manualFrom: fc.constantFrom(...MANUAL_SCOPES),
     manualTo: fc.constantFrom(...MANUAL_SCOPES),
     actor: fc.constantFrom('auto' as const, 'manual' as const),
-    replica: fc.string({ unit: 'binary' }),
-    userId: fc.string({ unit: 'binary' }),
+    replica: fc.string({ unit: codePoint }),
+    userId: fc.string({ unit: codePoint }),
     cause: fc.constantFrom(...fallbackCauseSchema.options),
     value: fc.double({ noNaN: true, noDefaultInfinity: true }),
     threshold: fc.double({ noNaN: true, noDefaultInfinity: true }),
-    reason: fc.string({ unit: 'binary', maxLength: 1_000 }),
+    reason: fc.string({ unit: codePoint, maxLength: 1_000 }),
     trips: fc.nat(),
     holdUntil: fc.double(),
     recoveringPercent: fc.integer({ min: 0, max: 100 }),

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { allowedFileUrl, cleanFilename, cleanMimeType } from '../../../src/execution/runtime/runtime-files.js'
+import { codePoint } from '../../support/code-point.js'
 
 const BASE = 'http://runtime:8000'
 const CDN = 'https://cdn.example'
@@ -35,7 +36,7 @@ const nearUrl = fc
         '#',
       ),
       fc.constantFrom('\t', '\n', '\u0000', '%00', '%2f', ' ', ':', '[', ']', '\u2028', '。'),
-      fc.string({ unit: 'binary', maxLength: 4 }),
+      fc.string({ unit: codePoint, maxLength: 4 }),
     ),
     { maxLength: 8 },
   )
@@ -114,7 +115,7 @@ describe('files of the runtime', () => {
 
   it('have a name of a file, whatever the runtime says', () => {
     const any = fc.oneof(
-      fc.string({ unit: 'binary', maxLength: 600 }),
+      fc.string({ unit: codePoint, maxLength: 600 }),
       fc
         .array(fc.constantFrom('/', '\\', '..', '.', '\u0000', '\u202e', '\ud83e', 'a', ' '), {
           maxLength: 12,

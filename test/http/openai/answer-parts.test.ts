@@ -4,9 +4,10 @@ import { AnswerParts } from '../../../src/http/openai/answer-parts.js'
 import { chunkJson } from '../../../src/http/openai/completion-json.js'
 import type { MessageBody } from '../../../src/protocol/events.js'
 import { chatCompletionChunkSchema, OPENAI_EVENTS } from '../../../src/protocol/openai.js'
+import { codePoint } from '../../support/code-point.js'
 
 const HEAD = { id: 'chatcmpl-1', created: 1, model: 'm "x"' }
-const word = fc.string({ maxLength: 300, unit: 'binary' })
+const word = fc.string({ maxLength: 300, unit: codePoint })
 
 const bodies: fc.Arbitrary<MessageBody> = fc.oneof(
   fc.record({ type: fc.constant('text' as const), data: fc.record({ content: word }) }),

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { createParser } from 'eventsource-parser'
 import fc from 'fast-check'
 import { RuntimeTranslator } from '../../../src/execution/runtime/runtime-translator.js'
+import { codePoint } from '../../support/code-point.js'
 import { bearer, type Edge, startEdge } from '../../support/edge.js'
 import { sampleTransition } from '../../support/fallback-fakes.js'
 import { postCompletion } from '../../support/openai.js'
@@ -38,7 +39,7 @@ const evil = fc
         '\\u2028',
         '\\n',
       ),
-      fc.string({ unit: 'binary', maxLength: 3 }),
+      fc.string({ unit: codePoint, maxLength: 3 }),
     ),
     { maxLength: 8 },
   )

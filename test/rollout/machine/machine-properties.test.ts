@@ -3,10 +3,10 @@ import fc from 'fast-check'
 import type { StageVerdict } from '../../../src/rollout/stage-verdict.js'
 import { percentOf, type Rollout, type RolloutPlan } from '../../../src/store/rollout/rollout.js'
 import { parseRollout } from '../../../src/store/rollout/rollout-document.js'
+import { testRuns } from '../../support/test-runs.js'
 import { BREACH, command, HEALTHY, PLAN, Replica, start, TOO_FEW, World } from './driven.js'
 
-/** `PROPERTY_RUNS` holds the properties to longer runs. */
-const runs = { numRuns: Number(process.env.PROPERTY_RUNS ?? 60) }
+const runs = { numRuns: testRuns(30) }
 
 const verdict = fc.constantFrom<StageVerdict>(HEALTHY, HEALTHY, TOO_FEW, BREACH)
 const who = fc.constantFrom('a' as const, 'b' as const)
@@ -135,9 +135,10 @@ describe('the machine of the rollout, whatever happens', () => {
           if (kind === 'raised')
             expect(PLAN.stages.indexOf(toPercent)).to.equal(PLAN.stages.indexOf(fromPercent) + 1)
       }),
-      runs,
+      { numRuns: testRuns(60) },
     )
-    expect(raised).to.be.greaterThan(20)
+    // About every other schedule comes to one.
+    expect(raised).to.be.greaterThan(5)
   })
 
   it('never raises without a healthy verdict of that stage', () => {
@@ -171,7 +172,7 @@ describe('the machine of the rollout, whatever happens', () => {
           }
         }
       }),
-      { ...runs, numRuns: 2 * runs.numRuns },
+      { numRuns: testRuns(120) },
     )
     expect(stopped).to.be.greaterThan(0)
   })

@@ -8,10 +8,10 @@ import type {
   Override,
   Trip,
 } from '../../../src/store/override/override.js'
+import { testRuns } from '../../support/test-runs.js'
 
-/** `PROPERTY_RUNS` holds the properties of this room to longer runs. */
 export const propertyRuns = (usual: number): { numRuns: number } => ({
-  numRuns: Number(process.env.PROPERTY_RUNS ?? usual),
+  numRuns: testRuns(usual),
 })
 
 const instant = fc.integer({ min: 0, max: 4_102_444_800_000 })

@@ -12,8 +12,9 @@ import {
   parseRollout,
   renderRollout,
 } from '../../../src/store/rollout/rollout-document.js'
+import { testRuns } from '../../support/test-runs.js'
 
-const runs = { numRuns: Number(process.env.PROPERTY_RUNS ?? 100) }
+const runs = { numRuns: testRuns(100) }
 const KEY = 'chat-runtime-rollout'
 
 const id = fc.oneof(
