@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { explain } from '../../../src/fallback/evidence/attribution.js'
+import { explain, failingIds } from '../../../src/fallback/evidence/attribution.js'
 import {
   type FallbackGuardrails,
   NO_EXECUTIONS,
@@ -133,6 +133,81 @@ describe('whose breach it is', () => {
     expect(byLatency.told.suspects).to.equal(undefined)
     const sick = [...turns(18, 'acme', 'error'), ...turns(12, 'globex', 'ok')]
     expect(found(sick, { ...GUARDRAILS, scoped: false }).explained).to.equal(undefined)
+  })
+
+  it('is one org’s that times out more often than is allowed, though less often than it may fail', () => {
+    const some = [...turns(12, 'acme', 'timeout'), ...turns(13, 'acme', 'ok'), ...turns(14, 'globex', 'ok')]
+    const { explained } = found(some)
+    expect(explained).to.deep.equal({
+      scope: scopeOf('orgs', ['acme']),
+      trip: { cause: 'timeout_rate', value: 12 / 25, threshold: 0.3 },
+    })
+  })
+
+  it('names the failing ids in order, and no more than one beyond those that a scope may hold', () => {
+    const byId = new Map(
+      Array.from({ length: MAX_SCOPE_IDS + 5 }, (_, at): [string, ReturnType<typeof tallyOf>] => [
+        `org-${String(MAX_SCOPE_IDS + 5 - at).padStart(3, '0')}`,
+        tallyOf(turns(5, 'any', 'error')),
+      ]),
+    )
+    const ids = failingIds(byId, 'error_rate', GUARDRAILS)
+    expect(ids).to.have.length(MAX_SCOPE_IDS + 1)
+    expect(ids[0]).to.equal('org-001')
+    expect(ids).to.deep.equal(ids.toSorted())
+  })
+
+  it('asks only about rates, only where the guardrail is on, and of nobody explains nothing', () => {
+    const { told, trip } = found([...turns(18, 'acme', 'error'), ...turns(12, 'globex', 'ok')])
+    const suspects = told.suspects ?? []
+    if (trip === undefined) throw new Error('no trip')
+    expect(explain(trip, suspects, GUARDRAILS)?.scope).to.deep.equal(scopeOf('orgs', ['acme']))
+    expect(explain(trip, suspects, { ...GUARDRAILS, scoped: false })).to.equal(undefined)
+    expect(explain({ ...trip, cause: 'latency' }, suspects, GUARDRAILS)).to.equal(undefined)
+    expect(
+      explain(
+        trip,
+        suspects.map((one) => ({ ...one, ids: [] })),
+        GUARDRAILS,
+      ),
+    ).to.equal(undefined)
+  })
+
+  it('is everybody’s where the others are in breach in one of their windows', () => {
+    const { told, trip } = found([...turns(18, 'acme', 'error'), ...turns(12, 'globex', 'ok')])
+    if (trip === undefined) throw new Error('no trip')
+    const bad = tallyOf(turns(20, 'any', 'error'))
+    const explainedWith = (others: object) =>
+      explain(
+        trip,
+        (told.suspects ?? []).map((one) => ({ ...one, others: { ...one.others, ...others } })),
+        GUARDRAILS,
+      )
+    expect(explainedWith({})).not.to.equal(undefined)
+    expect(explainedWith({ slow: bad })).to.equal(undefined)
+    expect(explainedWith({ fast: bad })).to.equal(undefined)
+    // As many of the newest as are allowed.
+    expect(
+      explainedWith({ newest: tallyOf([...turns(5, 'x', 'ok'), ...turns(5, 'x', 'error')]) }),
+    ).not.to.equal(undefined)
+  })
+
+  it('reads each window of those outside of a scope as far as it reaches', () => {
+    const clock = manualClock()
+    const log = createJudgedLog(clock)
+    // Three an age: older than any window, within the slow one, and within the fast one.
+    for (const result of ['error', 'timeout', 'ok'] as const) {
+      for (let n = 0; n < 3; n += 1) log.record(sampleOutcome({ orgId: 'globex', agentId: 'a', result }))
+      clock.advance(result === 'error' ? 400_000 : result === 'timeout' ? 100_000 : 1000)
+    }
+    const guardrails = { ...GUARDRAILS, minSamples: 1, recoverySamples: 4 }
+    const told = evidenceByScope(log, scopeOf('orgs', ['acme']), NO_EXECUTIONS, 7, guardrails)
+    expect(told.scoped?.quietForMs).to.equal(7)
+    expect(told.scoped?.rest.slow).to.include({ total: 6, errors: 3, timeouts: 3 })
+    // The fast window holds three by itself, and reaches back for no more than two.
+    expect(told.scoped?.rest.fast).to.include({ total: 3, errors: 0 })
+    // A recovery asks for four, and reaches back to the one before.
+    expect(told.scoped?.rest.recent).to.include({ total: 4, timeouts: 1 })
   })
 
   it('of those outside of a scope is told in its dimension alone, without those inside', () => {
