@@ -96,6 +96,17 @@ describe('what usually fails, from one start to the next', () => {
     expect(writes()).to.equal(2)
   })
 
+  it('counts as not read where the answer came too late', async () => {
+    const { open, clock, writes, breaks } = setUp()
+    breaks('hangs')
+    const usual = open()
+    const loading = usual.load()
+    clock.advance(1000)
+    expect(await loading).to.equal(undefined)
+    usual.keep({ total: 99, errors: 1, timeouts: 0 }, 'now')
+    expect(writes()).to.equal(0)
+  })
+
   it('may be little where it was read', async () => {
     const { open, writes } = setUp()
     const usual = open()

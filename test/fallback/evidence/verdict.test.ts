@@ -80,6 +80,19 @@ describe('the verdict at its bounds', () => {
     expect(judgeRuntime({ ...CALM, runtime }, GUARDRAILS)).to.deep.include({ kind: 'breach' })
   })
 
+  it('names the breach of the long window where both are in breach', () => {
+    const runtime = { slow: tally(40, 30), fast: tally(20, 20), recent: tally(5, 5) }
+    expect(judgeRuntime({ ...CALM, runtime }, GUARDRAILS)).to.deep.equal({
+      kind: 'breach',
+      trip: { cause: 'error_rate', value: 0.75, threshold: 0.5 },
+    })
+  })
+
+  it('is a breach by the mean of just as many executions as samples', () => {
+    expect(judge(tally(10, 0, 0, 240_001), GUARDRAILS).kind).to.equal('breach')
+    expect(judge(tally(9, 0, 0, 240_001), GUARDRAILS).kind).to.equal('insufficient_data')
+  })
+
   it('excuses nothing where the usual share is the threshold itself', () => {
     // (500.5 + 0.5) / 1002 is 0.5.
     const known = { total: 1001, errors: 500.5, timeouts: 0 }
