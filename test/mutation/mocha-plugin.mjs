@@ -13,6 +13,8 @@ import Mocha from 'mocha'
 
 /** ms a test may take: mutants that never end are found by Stryker's own limit */
 const TEST_MS = 30_000
+/** ms; tests that took longer run last */
+const SLOW_MS = 50
 /** ms of one property: a mutant that needs more luck than that counts as not noticed */
 const PROPERTY_MS = 300
 fc.configureGlobal({
@@ -28,6 +30,8 @@ class MochaTestRunner {
   #spec
   #mocha
   #context
+  /** ids of tests that took longer than SLOW_MS, in this process */
+  #slow = new Set()
 
   /** @param {readonly string[]} spec @param {string} namespace */
   constructor(spec, namespace) {
@@ -55,10 +59,19 @@ class MochaTestRunner {
     await this.#load()
     context.activeMutant = activeMutant.id
     const wanted = testFilter === undefined ? undefined : new Set(testFilter)
-    const result = await this.#run((id) => wanted?.has(id) ?? true, !disableBail)
+    const result = await this.#runQuickFirst((id) => wanted?.has(id) ?? true, !disableBail)
     const endless = determineHitLimitReached(context.hitCount, hitLimit)
     if (endless === undefined && mutantActivation === 'runtime') await this.#proveInnocent(result)
     return toMutantRunResult(endless ?? result)
+  }
+
+  /** Most mutants fall to a test that takes no time. */
+  async #runQuickFirst(isWanted, bail) {
+    const isSlow = (id) => this.#slow.has(id)
+    const quick = await this.#run((id) => isWanted(id) && !isSlow(id), bail)
+    if (bail && quick.tests.some(({ status }) => status === TestStatus.Failed)) return quick
+    const slow = await this.#run((id) => isWanted(id) && isSlow(id), bail)
+    return { ...slow, tests: [...quick.tests, ...slow.tests] }
   }
 
   /** A test that fails without the mutant too was broken by an earlier one: such a failure kills nothing. */
@@ -92,7 +105,8 @@ class MochaTestRunner {
     const tests = []
     await new Promise((resolve) => {
       const runner = mocha.run(resolve)
-      const tell = (test, status, failureMessage) =>
+      const tell = (test, status, failureMessage) => {
+        if (test.duration > SLOW_MS) this.#slow.add(test.mutationId)
         tests.push({
           id: test.mutationId,
           name: test.fullTitle(),
@@ -100,6 +114,7 @@ class MochaTestRunner {
           status,
           ...(failureMessage === undefined ? {} : { failureMessage }),
         })
+      }
       runner.on(EVENT_TEST_BEGIN, (test) => {
         this.#context.currentTestId = test.mutationId
       })

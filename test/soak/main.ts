@@ -25,7 +25,7 @@ const DATABASE_EVERY = 10
 /** s; streams are kept for 5 min after their end */
 const WARM_UP_S = 360
 /** of the run: the second replica is restarted until then, and judged after its last start */
-const RESTARTS_SHARE = 0.4
+const RESTARTS_SHARE = 1 / 3
 const PROGRESS_MS = 60_000
 /** Refused by the database or the upstreams as the faults have it: logged as an error. */
 const TOLERATED = /\[RuntimeAdapter\]|\[Standby\]/

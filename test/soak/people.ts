@@ -7,23 +7,52 @@ import { singleTurn } from './single-turns.js'
 import type { Target, World } from './world.js'
 
 const ORGS = 10
+/** of each lane: they come back, so that what is kept of a user for a while (a verified token) is not taken for growth */
+const USERS = 30
 const MOST_TURNS = 5
 /** ms between two things a person does */
 const PAUSE_MS = 300
 /** ms within which every session takes a turn: a reservation of a killed replica ends after 15 s, a frozen runtime's deadlines pass */
 const TAKES_TURN_MS = 45_000
 const AGAIN_MS = 500
+/** ms a token is used; it is valid for an hour */
+const TOKEN_MS = 2_700_000
 const KINDS = [plain, plain, plain, resume, resume, retry, stop, vanish]
 
 /** People who come, talk, and erase what they said, one after another, until told to stop. */
 export async function people(world: World, lane: number, isOver: () => boolean): Promise<void> {
   const random = seededRandom(lane)
-  for (let life = 0; !isOver(); life += 1) await live(world, `user-${lane}-${life}`, random)
+  const tokens = new Map<number, Person>()
+  for (let life = 0; !isOver(); life += 1) {
+    const n = life % USERS
+    const known = tokens.get(n)
+    const isFresh = known !== undefined && performance.now() - known.since < TOKEN_MS
+    const person = isFresh ? known : await personOf(`user-${lane}-${n}`, `org-${(lane + n) % ORGS}`)
+    tokens.set(n, person)
+    await live(world, person, random)
+  }
 }
 
-async function live(world: World, user: string, random: Random): Promise<void> {
-  const org = `org-${random.between(0, ORGS - 1)}`
-  const authorization = await bearer({ org, user })
+interface Person {
+  readonly user: string
+  readonly org: string
+  readonly authorization: string
+  /** of an admin of the same org */
+  readonly admin: string
+  /** of both tokens */
+  readonly since: number
+}
+
+const personOf = async (user: string, org: string): Promise<Person> => ({
+  user,
+  org,
+  authorization: await bearer({ org, user }),
+  admin: await bearer({ org, user: 'operator', role: 'admin' }),
+  since: performance.now(),
+})
+
+async function live(world: World, person: Person, random: Random): Promise<void> {
+  const { user, authorization } = person
   let sessionId: string | undefined
   const turns = random.between(1, MOST_TURNS)
   let near: Target | undefined
@@ -48,7 +77,7 @@ async function live(world: World, user: string, random: Random): Promise<void> {
     if (random.chance(0.3)) await singleTurn(speaking)
     if (random.chance(0.3)) await looks(speaking, sessionId)
   }
-  await ends({ world, random, authorization, user, org })
+  await ends({ world, random, ...person })
 }
 
 const sessionOf = (result: Said): string | undefined =>
@@ -75,20 +104,16 @@ async function looks(
   }
 }
 
-interface Ending {
+interface Ending extends Person {
   readonly world: World
   readonly random: Random
-  readonly authorization: string
-  readonly user: string
-  readonly org: string
 }
 
 /** Every conversation takes one more turn; then all of them are erased, and nothing is left. */
 async function ends(ending: Ending): Promise<void> {
-  const { world, random, authorization, user, org } = ending
+  const { world, random, authorization, admin, user } = ending
   for (const sessionId of await sessionsOf(ending)) await takesTurn(ending, sessionId)
   if (random.chance(0.5)) {
-    const admin = await bearer({ org, user: 'operator', role: 'admin' })
     await insist(ending, 'erase', {
       method: 'POST',
       path: '/api/v1/runtime/erase',
