@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { getHeapStatistics } from 'node:v8'
 import Router from '@koa/router'
 import Koa, { type Middleware } from 'koa'
-import { errorText } from './core/errors.js'
+import { errorText, unreachable } from './core/errors.js'
 import { safeHeaders } from './http/answer-headers.js'
 import { type AppDeps, EDGE_TIMING } from './http/app-deps.js'
 import { createAuthenticate } from './http/auth/auth.js'
 import { createTokenVerifier } from './http/auth/token-verifier.js'
 import { mountChatRoutes } from './http/chat/chat-routes.js'
+import { createRemoteReaders } from './http/chat/remote-reader.js'
 import { mountSessionRoutes } from './http/chat/session-routes.js'
 import { mountStreamRoutes } from './http/chat/stream-routes.js'
 import { mountDataRoutes } from './http/data/data-routes.js'
@@ -19,6 +20,7 @@ import { requestId } from './http/edge/request-id.js'
 import { refuseUnmatched } from './http/edge/unmatched.js'
 import { createFlagEditFeed } from './http/flags/flag-edit-feed.js'
 import { mountFlagRoutes } from './http/flags/flag-routes.js'
+import type { ReplicaMessage } from './http/fleet/replica-messages.js'
 import { mountHealthRoutes } from './http/health-routes.js'
 import { answerOpenAiProblem } from './http/openai/openai-error.js'
 import { mountOpenAiRoutes } from './http/openai/openai-routes.js'
@@ -33,6 +35,7 @@ import { mountReplayRoutes } from './http/reports/replay-routes.js'
 import { createReports } from './http/reports/reports.js'
 import { mountShadowRoutes } from './http/reports/shadow-routes.js'
 import { MemoryStreamLog } from './http/stream/memory-stream-log.js'
+import type { Grace } from './http/stream/shared-stream.js'
 import { createStreamTokens } from './http/stream/stream-token.js'
 import { createStreams, type Streams } from './http/stream/streams.js'
 import { traceRequests } from './http/trace-requests.js'
@@ -47,14 +50,15 @@ export function createApp(deps: AppDeps): Koa {
   const edits = createFlagEditFeed((edit) => deps.flagsEdited(edit))
   const limits = createLimits(deps)
   const streams = openStreams(deps)
+  const remote = deps.fleet && createRemoteReaders({ fleet: deps.fleet, streams, sessions: deps.sessions })
   const open = new Router()
   const api = new Router({ prefix: API_PREFIX })
   const openAi = new Router({ prefix: OPENAI_PREFIX })
   mountHealthRoutes(open, deps)
   mountOpenApiRoutes(open)
   mountConsoleRoutes(open, authenticate, deps)
-  mountChatRoutes(api, authenticate, limits, streams, deps)
-  mountStreamRoutes(api, authenticate, limits, streams)
+  mountChatRoutes(api, authenticate, limits, streams, deps, remote)
+  mountStreamRoutes(api, authenticate, limits, streams, remote)
   mountSessionRoutes(api, authenticate, streams, deps)
   mountOpenAiRoutes(openAi, authenticate, limits, deps)
   mountDataRoutes(api, authenticate, streams, deps)
@@ -89,19 +93,46 @@ export function createApp(deps: AppDeps): Koa {
 /** of the heap's limit, for the events of all streams */
 const STREAMS_SHARE = 1 / 8
 
-function openStreams({ config, clock, timing, streamBytes }: AppDeps): Streams {
+function openStreams({ config, clock, timing, streamBytes, fleet, turns }: AppDeps): Streams {
   const maxBytes = streamBytes ?? getHeapStatistics().heap_size_limit * STREAMS_SHARE
   const { heartbeatMs, slowReaderMs } = { ...EDGE_TIMING, ...timing }
-  return createStreams({
-    log: new MemoryStreamLog({ clock, maxBytes }),
-    tokens: createStreamTokens(randomBytes(32)),
-    grace:
-      config.onDisconnect === 'finish'
-        ? { kind: 'finish' }
-        : { kind: 'cancel', afterMs: config.reconnectGraceMs },
+  const tokens = createStreamTokens(randomBytes(32))
+  const own = new MemoryStreamLog({ clock, maxBytes })
+  const grace: Grace =
+    config.onDisconnect === 'finish'
+      ? { kind: 'finish' }
+      : { kind: 'cancel', afterMs: config.reconnectGraceMs }
+  // A turn that ends with its reader has no stream that anybody could come back to.
+  const isCopied = grace.kind === 'finish' || grace.afterMs > 0
+  const streams = createStreams({
+    log: isCopied && fleet ? fleet.copying(own, (streamId) => tokens.of(streamId)) : own,
+    tokens,
+    grace,
     timing: { clock, heartbeatMs, slowReaderMs },
     clock,
   })
+  fleet?.onMessage((message) => hear(message, streams, turns))
+  return streams
+}
+
+/** What other replicas tell this one. */
+function hear(message: ReplicaMessage, streams: Streams, turns: AppDeps['turns']): void {
+  switch (message.kind) {
+    case 'stop':
+      turns.abort(message.messageId, 'stopped')
+      return
+    case 'reading':
+      streams.readElsewhere(message.streamId, message.reader, message.ms)
+      return
+    case 'left':
+      streams.readElsewhere(message.streamId, message.reader, 'left')
+      return
+    case 'erase':
+      // The log of the streams hears it.
+      return
+    default:
+      unreachable(message)
+  }
 }
 
 /** The middleware for a path and all below it; the others pass by. */

@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { z } from 'zod'
 import { SECRET_VARIABLES, withSecretFiles } from './core/files/secret-files.js'
 import { LOG_LEVELS, type LogLevel } from './core/logger.js'
+import { parseRedisUrl, REDIS_URL_FORM, type RedisAddress } from './core/redis/redis-url.js'
 import { readTracingSettings, type TracingSettings } from './core/tracing/tracing-settings.js'
 import { type LlmEndpoint, type LlmEndpoints, llmEndpoint } from './llm/endpoint.js'
 import { loadEndpoints } from './llm/load-endpoints.js'
@@ -39,6 +40,8 @@ export interface Config {
   readonly drainMs: number
   /** CHAT_DATABASE: path of the SQLite file, or `:memory:` */
   readonly database: string
+  /** CHAT_REDIS_URL: where replicas share streams, stops and evidence; absent: each works alone */
+  readonly redis?: RedisAddress
   /** CHAT_RETENTION_DAYS: after so many days in which nothing was said a conversation is erased; 0: never */
   readonly retentionDays: number
   /** CHAT_MAX_STREAMS: open streams above which new turns get 503 `overloaded` */
@@ -168,6 +171,13 @@ const httpUrl = z
     'must be an http or https URL',
   )
 
+const redisUrl = z.string().transform((value, context) => {
+  const address = parseRedisUrl(value.trim())
+  if (address !== undefined) return address
+  context.addIssue({ code: 'custom', message: REDIS_URL_FORM })
+  return z.NEVER
+})
+
 /** Keys read from a file often end in a line break, which no request could carry. */
 const headerValue = z
   .string()
@@ -250,6 +260,7 @@ const environmentSchema = z.object({
   CHAT_LAMEDUCK_MS: integer(0, 600_000).default(5_000),
   CHAT_DRAIN_MS: integer(0, 3_600_000).default(30_000),
   CHAT_DATABASE: z.string().default('data/chat.db'),
+  CHAT_REDIS_URL: redisUrl.optional(),
   CHAT_RETENTION_DAYS: integer(0, 36_500).default(0),
   CHAT_MAX_STREAMS: integer(1, 1_000_000).default(10_000),
   CHAT_ON_DISCONNECT: oneOf(ON_DISCONNECT).default('cancel'),
@@ -444,6 +455,7 @@ function toConfig(env: Environment, llm: LlmEndpoints): Config {
     lameduckMs: env.CHAT_LAMEDUCK_MS,
     drainMs: env.CHAT_DRAIN_MS,
     database: env.CHAT_DATABASE,
+    ...(env.CHAT_REDIS_URL === undefined ? {} : { redis: env.CHAT_REDIS_URL }),
     retentionDays: env.CHAT_RETENTION_DAYS,
     maxStreams: env.CHAT_MAX_STREAMS,
     onDisconnect: env.CHAT_ON_DISCONNECT,

@@ -4,6 +4,9 @@ import type { Clock } from './core/clock.js'
 import { guarded } from './core/guarded.js'
 import { isDnsFaultCode, OWN_DNS } from './core/local-fault.js'
 import type { Logger } from './core/logger.js'
+import { nodeRedis } from './core/redis/node-redis.js'
+import { openRedis } from './core/redis/open-redis.js'
+import type { RedisLink } from './core/redis/redis-link.js'
 import { type KeptTexts, openKeptTexts } from './core/sqlite/kept-texts.js'
 import { openTracing } from './core/tracing/open-tracing.js'
 import { checkFlagDocument } from './decision/check/ops-file-check.js'
@@ -93,6 +96,7 @@ export function createParts(around: Surroundings) {
   const { retentionDays: days } = config
   const journal = openJournal(around)
   const kept = openKeptTexts(config.database, { clock, logger })
+  const redis = openRedisLink(around)
   const idempotency = openIdempotencyKeys(config.database, { clock, logger, nonce: randomUUID() })
   const notifier = openNotifier(journal, around)
   const flagStores = openFlagStores(config.flags, clock, randomUUID())
@@ -138,6 +142,7 @@ export function createParts(around: Surroundings) {
       ownDns,
       localFaults,
       overload,
+      redis,
     },
     around,
   )
@@ -182,6 +187,7 @@ export function createParts(around: Surroundings) {
       overload,
       llm,
       droppedFiles: () => droppedFiles,
+      redis,
     },
     around,
   )
@@ -196,6 +202,7 @@ export function createParts(around: Surroundings) {
     idempotency,
     overload,
     usage: openUsage(config.database, { clock, logger }),
+    redis,
     flags,
     opsFile,
     flagStores,
@@ -236,6 +243,12 @@ function openSessions({ config, clock, logger }: Surroundings): SessionStore {
   const { historyBudget } = config
   const kept = openSqliteSessionStore(config.database, { ...options, logger })
   return createResilientSessionStore(kept, { clock, logger, historyBudget })
+}
+
+function openRedisLink({ config, clock, logger }: Surroundings): RedisLink | undefined {
+  const { redis: address } = config
+  if (address === undefined) return undefined
+  return openRedis({ clock, logger, prefix: address.prefix, connect: () => nodeRedis(address) })
 }
 
 function openJournal({ config, clock, logger }: Surroundings): Journal {
@@ -328,11 +341,12 @@ interface FallbackParts {
   readonly ownDns: () => Promise<boolean>
   readonly localFaults: LocalFaults
   readonly overload: OverloadWatch
+  readonly redis: RedisLink | undefined
 }
 
 function openFallback(parts: FallbackParts, around: Surroundings): RunningFallback {
   const { config, clock, logger } = around
-  const { flags, judged, windows, sessions, journal, notifier, ownDns, localFaults } = parts
+  const { flags, judged, windows, sessions, journal, notifier, ownDns, localFaults, redis } = parts
   const nonce = randomUUID()
   return createFallback({
     clock,
@@ -363,7 +377,10 @@ function openFallback(parts: FallbackParts, around: Surroundings): RunningFallba
     keptUsual: createKeptUsual(parts.kept, config.runtime.url, clock),
     judged,
     sift: (outcome, record) => localFaults.sift(outcome, record),
-    otherAlerts: () => [...otherAlerts(localFaults, sessions, parts.overload), ...(around.alerts?.() ?? [])],
+    otherAlerts: () => [
+      ...otherAlerts(localFaults, sessions, parts.overload, redis),
+      ...(around.alerts?.() ?? []),
+    ],
     windows,
     journal,
     notify: (transition) => notifier?.notify(transition),
@@ -415,12 +432,14 @@ function otherAlerts(
   localFaults: LocalFaults,
   { isAvailable }: SessionStore,
   { level }: OverloadWatch,
+  redis: RedisLink | undefined,
 ): Alert[] {
   const codes = localFaults.recent()
   return [
     ...(codes.length === 0 ? [] : [{ kind: 'local_trouble', codes } as const]),
     ...(isAvailable ? [] : [{ kind: 'store_unavailable' } as const]),
     ...(level < 3 ? [] : [{ kind: 'overload', level: level === 4 ? 4 : 3 } as const]),
+    ...(redis === undefined || redis.isUp ? [] : [{ kind: 'redis_unreachable' } as const]),
   ]
 }
 
@@ -528,11 +547,22 @@ interface Counted {
   readonly overload: OverloadWatch
   readonly llm: SharedLlm
   readonly droppedFiles: () => number
+  readonly redis: RedisLink | undefined
 }
 
 function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
-  const { sessions, localFaults, flags, fallback, shadows, windows, journal, notifier, recoveryShadows } =
-    parts
+  const {
+    sessions,
+    localFaults,
+    flags,
+    fallback,
+    shadows,
+    windows,
+    journal,
+    notifier,
+    recoveryShadows,
+    redis,
+  } = parts
   const metrics = createServiceMetrics({
     replica: config.replica,
     ...(config.worker === undefined ? {} : { worker: config.worker }),
@@ -544,6 +574,7 @@ function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
     shadows: () => shadows.counts(),
     storeAvailable: () => sessions.isAvailable,
     overloadLevel: () => parts.overload.level,
+    ...(redis === undefined ? {} : { redisUp: () => redis.isUp }),
     llm: () => ({
       requests: parts.llm.requests.list(),
       endpoints: parts.llm.gate.state(),
@@ -554,6 +585,7 @@ function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
       chat_window_orgs_dropped_total: windows.droppedOrgs,
       chat_turns_lost_total: sessions.lost,
       chat_local_faults_total: localFaults.count,
+      chat_redis_failures_total: redis?.failures ?? 0,
       chat_runtime_files_dropped_total: parts.droppedFiles(),
       chat_journal_dropped_total: journal.dropped,
       chat_notifications_dropped_total: notifier === undefined ? 0 : notifier.dropped + notifier.givenUp,

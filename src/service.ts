@@ -8,6 +8,7 @@ import { createTimerWheel } from './core/timer-wheel.js'
 import type { Lifecycle } from './http/app-deps.js'
 import { createSigningKeys } from './http/auth/token-keys.js'
 import { answerClientError } from './http/edge/client-error.js'
+import { createFleetStreams } from './http/fleet/fleet-streams.js'
 import { untilReady } from './http/readiness.js'
 import { closeServer, listen } from './listening.js'
 import { createParts, type Surroundings } from './parts.js'
@@ -67,6 +68,14 @@ export function createService(
   const parts = make({ config, logger, clock: watched, deadlines, alerts, openStreams: () => turns.count })
   const { flags, fallback, rollout, recoveryShadows, shadows } = parts
   const turns = createTurnRegistry(clock)
+  const fleet =
+    parts.redis &&
+    createFleetStreams({
+      link: parts.redis,
+      clock,
+      replica: `${config.replica}#${parts.ids.newId()}`,
+      ids: parts.ids,
+    })
   const lifecycle = { state: () => state, draining: draining.signal }
   const signingKeys = createSigningKeys(config.auth.keys, { clock, logger, kept: parts.kept })
   const metrics =
@@ -82,6 +91,7 @@ export function createService(
     logger,
     lifecycle,
     signingKeys,
+    ...(fleet === undefined ? {} : { fleet }),
   })
   const server = serve(app.callback())
 
@@ -100,6 +110,8 @@ export function createService(
     shadows.start()
     signingKeys.start()
     parts.notifier?.start()
+    parts.redis?.start()
+    fleet?.start()
     seeding = parts.startSeeding?.()
     await seeding?.first
     assertWanted()
@@ -153,6 +165,7 @@ export function createService(
           untilMs: drainMs + EDGES_MS,
           steps: [
             { name: 'port', run: () => closeServer(server) },
+            { name: 'streams in Redis', run: () => fleet?.close() },
             { name: 'retention', run: () => sweep?.stop() },
             { name: 'flags', run: () => flags.close() },
             { name: 'signing keys', run: () => signingKeys.close() },
@@ -169,6 +182,7 @@ export function createService(
               closing(`shadow ${name}`, backend),
             ),
             { name: 'traces', run: () => parts.tracing.stop(spansMs(endsAt - clock.monotonic())) },
+            { name: 'Redis', run: () => parts.redis?.close() },
             { name: 'journal', run: () => parts.journal.close() },
             { name: 'sessions', run: () => parts.sessions.close() },
             { name: 'idempotency keys', run: () => parts.idempotency.close() },

@@ -71,6 +71,18 @@ describe('loadConfig', () => {
     ])
   })
 
+  it('reads where Redis is, and never shows it', () => {
+    expect(loadConfig(least).redis).to.equal(undefined)
+    expect(loadConfig({ ...least, CHAT_REDIS_URL: 'redis://cache:6380/1' }).redis).to.deep.include({
+      kind: 'single',
+      nodes: [{ host: 'cache', port: 6380 }],
+      database: 1,
+    })
+    const [fault = ''] = faultsOf({ ...least, CHAT_REDIS_URL: 'http://:secret@cache' })
+    expect(fault).to.match(/^CHAT_REDIS_URL must be redis:/)
+    expect(fault).not.to.include('secret')
+  })
+
   it('drops trailing slashes, so that paths can be appended', () => {
     const config = loadConfig({ ...least, RUNTIME_SERVICE_URL: 'http://runtime.test//' })
     expect(config.llm[0].baseUrl).to.equal('http://llm.test/v1')

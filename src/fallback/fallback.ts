@@ -65,6 +65,8 @@ export type Alert =
   | { readonly kind: 'overload'; readonly level: 3 | 4 }
   /** the key server does not answer: tokens are verified by the keys that are known */
   | { readonly kind: 'keys_unreachable' }
+  /** Redis does not answer: this replica judges by its own executions, and its streams are read here alone */
+  | { readonly kind: 'redis_unreachable' }
   /** a fallback would help nobody: the direct LLM is in breach, or (`why`) cannot be used at all */
   | { readonly kind: 'standby_sick'; readonly why?: string }
   /** recovering at this step for more than a quarter of an hour: too few turns come, or too few good ones */

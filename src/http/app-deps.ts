@@ -14,6 +14,7 @@ import type { OpsFile } from '../store/flag-store.js'
 import type { TurnDeps, TurnMetrics, TurnTiming } from '../turn/turn-deps.js'
 import type { TurnRegistry } from '../turn/turn-registry.js'
 import type { SigningKeys } from './auth/token-keys.js'
+import type { FleetStreams } from './fleet/fleet-streams.js'
 
 /** What the request edge tells the metrics, and the exposition it serves. Recording never throws and never waits. */
 export interface EdgeMetrics extends TurnMetrics {
@@ -114,6 +115,8 @@ export interface AppDeps extends TurnDeps {
   /** default: made from `config.auth.keys`, fetched with the first token */
   readonly signingKeys?: Pick<SigningKeys, 'verify'>
   readonly idempotency: IdempotencyKeys
+  /** where Redis is configured: streams and stops of all replicas */
+  readonly fleet?: FleetStreams
   readonly timing?: Partial<EdgeTiming>
   /** bytes of events kept for readers that come back, all streams together; default: an eighth of the heap's limit */
   readonly streamBytes?: number

@@ -37,6 +37,8 @@ export interface ServiceMetricsOptions {
   readonly shadows?: () => ShadowFigures
   /** whether the database takes what is written; asked at each exposition; absent: no `chat_store_available` */
   readonly storeAvailable?: () => boolean
+  /** whether Redis answers; asked at each exposition; absent: no `chat_redis_up` */
+  readonly redisUp?: () => boolean
   /** asked at each exposition; absent: no `chat_llm_*` */
   readonly llm?: () => LlmFigures
   /** 0 to 4; asked at each exposition; absent: no `chat_overload_level` */
@@ -86,6 +88,7 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
   if (options.rollout !== undefined) registerRollout(registry, options.rollout)
   if (options.shadows !== undefined) registerShadows(registry, options.shadows)
   if (options.storeAvailable !== undefined) registerStore(registry, options.storeAvailable)
+  if (options.redisUp !== undefined) registerRedis(registry, options.redisUp)
   if (options.llm !== undefined) registerLlm(registry, options.llm)
   if (options.overloadLevel !== undefined) registerOverload(registry, options.overloadLevel)
   if (options.counts !== undefined) registerCounts(registry, options.counts)
@@ -116,6 +119,17 @@ function registerReplica(registry: MetricsRegistry, replica: string): void {
     labelNames: ['replica'],
     registers: [registry],
   }).set({ replica }, 1)
+}
+
+function registerRedis(registry: MetricsRegistry, redisUp: () => boolean): void {
+  new Gauge({
+    name: 'chat_redis_up',
+    help: '1 while Redis answers',
+    registers: [registry],
+    collect() {
+      this.set(redisUp() ? 1 : 0)
+    },
+  })
 }
 
 function registerStore(registry: MetricsRegistry, storeAvailable: () => boolean): void {
@@ -197,6 +211,7 @@ const COUNTS = {
   chat_window_orgs_dropped_total: 'Orgs dropped from the windows because there were too many',
   chat_turns_lost_total: 'Turns that memory could not hold until the database took them',
   chat_local_faults_total: 'Faults of this machine that were kept out of the evidence',
+  chat_redis_failures_total: 'Calls to Redis without an answer in time',
   chat_runtime_files_dropped_total: 'Files of the runtime that were not passed on, for where they are',
   chat_journal_dropped_total: 'Journal entries that could not be kept',
   chat_notifications_dropped_total: 'Notifications that were not delivered',

@@ -313,6 +313,7 @@ describe('the turn-level metrics', () => {
       fallback: () => ({ ...QUIET, alerts }),
       codeDefaults: () => counts,
       storeAvailable: () => isAvailable,
+      redisUp: () => isAvailable,
     })
     const seen = async () => {
       const found = await samples(metrics)
@@ -321,14 +322,15 @@ describe('the turn-level metrics', () => {
         'chat_standby_sick',
         'chat_recovery_waits',
         'chat_store_available',
+        'chat_redis_up',
         'chat_code_default_decisions_total{flag="chat-execution-mode"}',
       ].map((name) => found.get(name))
     }
-    expect(await seen()).to.deep.equal([0, 0, 0, 1, 2])
+    expect(await seen()).to.deep.equal([0, 0, 0, 1, 1, 2])
     alerts = [{ kind: 'standby_sick' }, { kind: 'recovery_waits', percent: 5 }]
     isAvailable = false
     counts.set('chat-execution-mode', 3)
-    expect(await seen()).to.deep.equal([2, 1, 1, 0, 3])
+    expect(await seen()).to.deep.equal([2, 1, 1, 0, 0, 3])
   })
 
   it('have the open file descriptors of the process and their limit beside them', async () => {

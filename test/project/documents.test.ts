@@ -284,6 +284,7 @@ describe('the samples in the documents', () => {
       store_unavailable: { kind: 'store_unavailable' },
       overload: { kind: 'overload', level: 3 },
       keys_unreachable: { kind: 'keys_unreachable' },
+      redis_unreachable: { kind: 'redis_unreachable' },
       standby_sick: { kind: 'standby_sick', why: value },
       recovery_waits: { kind: 'recovery_waits', percent: Number.NaN },
       fallback_lasts: { kind: 'fallback_lasts' },

@@ -63,6 +63,8 @@ export interface EdgeOptions {
   readonly maxStreams?: number
   /** default: in memory, of this edge alone */
   readonly idempotency?: AppDeps['idempotency']
+  /** default: it works alone */
+  readonly fleet?: AppDeps['fleet']
   readonly turnsPerMinute?: number
   /** flag `chat-limits`, of all orgs; default: no limits but those above */
   readonly limits?: Partial<ChatLimits>
@@ -204,6 +206,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     tracing: options.tracing ?? NO_TRACING,
     lifecycle: { state: () => state.now, draining: draining.signal },
     idempotency: options.idempotency ?? new MemoryKeys(clock),
+    ...(options.fleet === undefined ? {} : { fleet: options.fleet }),
     ...(options.signingKeys === undefined ? {} : { signingKeys: options.signingKeys }),
     timing: { stopLookMs: 50, ...options.timing },
     ...(options.streamBytes === undefined ? {} : { streamBytes: options.streamBytes }),

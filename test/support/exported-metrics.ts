@@ -24,6 +24,7 @@ export async function exportedMetrics(): Promise<Exported> {
     shadows: () => countsOf(newTally(), 0),
     storeAvailable: () => true,
     overloadLevel: () => 0,
+    redisUp: () => true,
     llm: () => ({
       requests: ['ok', 'aborted', ...EXECUTION_ERROR_CODES].map((cause) => ['default', cause, 0]),
       endpoints: [{ endpoint: 'default', requests: 0, resting: false }],
@@ -34,6 +35,7 @@ export async function exportedMetrics(): Promise<Exported> {
       chat_window_orgs_dropped_total: 0,
       chat_turns_lost_total: 0,
       chat_local_faults_total: 0,
+      chat_redis_failures_total: 0,
       chat_runtime_files_dropped_total: 0,
       chat_journal_dropped_total: 0,
       chat_notifications_dropped_total: 0,

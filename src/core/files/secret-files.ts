@@ -11,6 +11,7 @@ export const SECRET_VARIABLES = [
   'CHAT_NOTIFY_SECRET',
   'CHAT_DATABASE',
   'CHAT_FLAG_STORE',
+  'CHAT_REDIS_URL',
 ] as const
 
 /** bytes; a real secret is a thousandth of it */

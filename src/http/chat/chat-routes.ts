@@ -14,7 +14,9 @@ import { Problem } from '../edge/problems.js'
 import { type BodyLimits, readJson } from '../edge/read-body.js'
 import { requestIdOf } from '../edge/request-id.js'
 import type { Streams } from '../stream/streams.js'
+import { stopTurn } from './erase-session.js'
 import { createKeyedTurns, idempotencyKeyOf, type KeyedRequest, type TurnIds } from './keyed-turns.js'
+import type { RemoteReaders } from './remote-reader.js'
 import { openTurnStream } from './turn-stream.js'
 
 /** The conversation: turns, history, stop. */
@@ -24,14 +26,16 @@ export function mountChatRoutes(
   limits: Limits,
   streams: Streams,
   deps: AppDeps,
+  remote?: RemoteReaders,
 ): void {
-  const { sessions, turns } = deps
+  const { sessions } = deps
   const timing: EdgeTiming = { ...EDGE_TIMING, ...deps.timing }
   const bodyLimits: BodyLimits = { ...timing, clock: deps.clock }
 
   const keyed = createKeyedTurns({
     keys: deps.idempotency,
     streams,
+    ...(remote === undefined ? {} : { remote }),
     sessions,
     clock: deps.clock,
     ids: deps.ids,
@@ -116,8 +120,7 @@ export function mountChatRoutes(
     const identity = await authenticate(ctx)
     const found = await sessions.requestStop(guardSessionId(ctx.params.sessionId), identity)
     if (found === undefined) throw new Problem('session_unknown')
-    // A turn of this process stops now; one of another replica when it next looks at its mark.
-    if (found.messageId !== undefined) turns.abort(found.messageId, 'stopped')
+    if (found.messageId !== undefined) stopTurn(found.messageId, deps)
     answer(ctx, { stopped: found.stopped })
   })
 }

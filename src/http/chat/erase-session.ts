@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.js'
 import type { SessionOwner, SessionStore } from '../../sessions/session-store.js'
 import type { TurnRegistry } from '../../turn/turn-registry.js'
+import type { FleetStreams } from '../fleet/fleet-streams.js'
 import type { Streams } from '../stream/streams.js'
 
 /** ms for a turn that was told to stop: its replica looks once a second, and keeps its end */
@@ -13,6 +14,15 @@ export interface EraseSessionDeps {
   readonly turns: TurnRegistry
   readonly clock: Clock
   readonly streams: Pick<Streams, 'erase'>
+  readonly fleet?: Pick<FleetStreams, 'messages'>
+}
+
+/** A turn of this process stops now; one of another replica by Redis, or when it next looks at its mark. */
+export function stopTurn(
+  messageId: string,
+  { turns, fleet }: Pick<EraseSessionDeps, 'turns' | 'fleet'>,
+): void {
+  if (!turns.abort(messageId, 'stopped')) fleet?.messages.tell({ kind: 'stop', messageId })
 }
 
 /**
@@ -23,11 +33,12 @@ export interface EraseSessionDeps {
 export async function eraseSession(
   sessionId: string,
   owner: SessionOwner,
-  { sessions, turns, clock, streams }: EraseSessionDeps,
+  { sessions, turns, clock, streams, fleet }: EraseSessionDeps,
 ): Promise<boolean> {
   const found = await sessions.requestStop(sessionId, owner)
   if (found === undefined) return false
-  if (found.messageId !== undefined) turns.abort(found.messageId, 'stopped')
+  if (found.messageId !== undefined)
+    stopTurn(found.messageId, { turns, ...(fleet === undefined ? {} : { fleet }) })
   if (found.stopped) await turnEnded(sessionId, sessions, clock)
   if (!(await sessions.delete(sessionId, owner))) return false
   streams.erase(sessionId)

@@ -7,6 +7,7 @@ import type { TurnRequest } from '../../turn/begin-turn.js'
 import { languageOf, type Sentence } from '../edge/language.js'
 import { Problem, retryLater } from '../edge/problems.js'
 import type { Streams } from '../stream/streams.js'
+import type { RemoteReaders } from './remote-reader.js'
 import { type EndedTurn, endOf, textOf, traceOf } from './replayed-turn.js'
 
 /** visible ASCII */
@@ -67,6 +68,8 @@ export interface KeyedTurns {
 export interface KeyedTurnsDeps {
   readonly keys: IdempotencyKeys
   readonly streams: Streams
+  /** absent: what other replicas write is waited for, and read from the history */
+  readonly remote?: RemoteReaders
   readonly sessions: Pick<SessionStore, 'holder' | 'read' | 'readTrace'>
   readonly clock: Clock
   readonly ids: { newId(): string }
@@ -117,7 +120,7 @@ export function createKeyedTurns(deps: KeyedTurnsDeps): KeyedTurns {
         if (found.bodyHash !== bodyHash) throw new Problem('idempotency_mismatch')
         work.onFollow()
         await opening.get(found.messageId)
-        if (await attached(ctx, found, streams)) return
+        if (await attached(ctx, found, deps)) return
         const ended = await endedTurn(ctx, found, owner, deps)
         if (ended !== undefined) return replay(ctx, ended, owner, streams)
         await keys.release(owner, key, found.messageId)
@@ -127,10 +130,21 @@ export function createKeyedTurns(deps: KeyedTurnsDeps): KeyedTurns {
 }
 
 /** From the first event, live; false where it is not kept here. */
-async function attached(ctx: Context, { messageId }: KeptKey, streams: Streams): Promise<boolean> {
+async function attached(
+  ctx: Context,
+  { messageId }: KeptKey,
+  { streams, remote }: Pick<KeyedTurnsDeps, 'streams' | 'remote'>,
+): Promise<boolean> {
   const kept = streams.find(messageId)
-  if (kept === undefined || kept.after(0) === 'given_up') return false
-  await streams.attach(ctx, kept, 0)
+  if (kept !== undefined) {
+    if (kept.after(0) === 'given_up') return false
+    await streams.attach(ctx, kept, 0)
+    return true
+  }
+  // While Redis is away the history tells it.
+  const elsewhere = await remote?.find(messageId).catch(() => undefined)
+  if (remote === undefined || elsewhere?.canRead(0) !== true) return false
+  await remote.attach(ctx, elsewhere, 0)
   return true
 }
 

@@ -353,6 +353,12 @@ export const PROBLEMS = {
     'zh-CN': '数据库暂时不可用，无法读取会话，请稍后重试',
     en: 'The database is not available, so this conversation cannot be read. Try again in a moment',
   },
+  streams_unavailable: {
+    status: 503,
+    code: 'store_unavailable',
+    'zh-CN': '该流不在本副本，且 Redis 暂时不可用，请稍后重试',
+    en: 'This replica does not have the stream, and Redis is not available. Try again in a moment',
+  },
   simulator_away: {
     status: 503,
     code: 'overloaded',

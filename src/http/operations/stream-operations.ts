@@ -39,6 +39,13 @@ Without an \`Authorization\` header the query parameter \`token\` opens it, with
           'The stream is over and `Last-Event-ID` is its terminal event. An `EventSource` stops asking then.',
       },
     ],
-    problems: ['stream_token_invalid', 'stream_unknown', 'stream_given_up', 'overloaded', 'too_many_streams'],
+    problems: [
+      'stream_token_invalid',
+      'stream_unknown',
+      'stream_given_up',
+      'overloaded',
+      'too_many_streams',
+      'streams_unavailable',
+    ],
   },
 ]

@@ -77,6 +77,12 @@ export function alertText(alert: Alert): Sentence {
           '无法获取签名公钥 (JWKS_URL)：继续使用已知的公钥验证令牌，用新密钥签发的令牌会得到 503。请检查密钥服务器及其网络；恢复前请勿增加副本',
         en: 'The signing keys (JWKS_URL) cannot be fetched: tokens are verified by the keys that are known, and one signed by a newer key gets 503. Check the key server and the way to it; add no replicas before',
       }
+    case 'redis_unreachable':
+      return {
+        'zh-CN':
+          '无法连接 Redis (CHAT_REDIS_URL)：本副本只按自己的执行情况判断回退，其流只能在本副本续读，停止请求由数据库传达。用户不受影响；请检查 Redis 及其网络',
+        en: 'Redis (CHAT_REDIS_URL) does not answer: this replica judges the fallback by its own executions, its streams continue on this replica alone, and stops reach it by the database. Users notice nothing; check Redis and the way to it',
+      }
     case 'standby_sick':
       return alert.why === undefined
         ? {

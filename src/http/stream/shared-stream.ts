@@ -27,6 +27,8 @@ export class SharedStream {
   readonly #writer: StreamWriter
   readonly #idPrefix: string
   readonly #readers = new Set<StreamReader>()
+  /** readers on other replicas, until when each is known to read */
+  readonly #remote = new Map<string, Timer>()
   #lastId = 0
   #isOver = false
   /** while nobody reads and somebody may come back */
@@ -62,6 +64,26 @@ export class SharedStream {
     reader.catchUp()
     // Before the end only one that was cut off: it was too slow for what is kept.
     return reader.finished.then(() => this.#left(reader, 'client_too_slow'))
+  }
+
+  /** A reader on another replica follows what is copied there; it counts as one for `ms`, and slows nothing down. */
+  holdFor(reader: string, ms: number): void {
+    if (this.#isOver) return
+    this.#endGrace()
+    this.#remote.get(reader)?.cancel()
+    this.#remote.set(
+      reader,
+      this.#options.clock.schedule(ms, () => this.release(reader)),
+    )
+  }
+
+  /** That reader is gone. */
+  release(reader: string): void {
+    const timer = this.#remote.get(reader)
+    if (timer === undefined) return
+    timer.cancel()
+    this.#remote.delete(reader)
+    if (!this.#isOver && !this.#isRead) this.#unread('client_gone')
   }
 
   /**
@@ -105,6 +127,8 @@ export class SharedStream {
     const data = terminal && oneLine(JSON.stringify(terminal.data))
     this.#isOver = true
     this.#endGrace()
+    for (const timer of this.#remote.values()) timer.cancel()
+    this.#remote.clear()
     if (terminal === undefined || data === undefined) {
       this.#writer.giveUp()
       for (const reader of this.#readers) reader.cut()
@@ -124,6 +148,10 @@ export class SharedStream {
     return giveUp !== undefined
   }
 
+  get #isRead(): boolean {
+    return this.#readers.size > 0 || this.#remote.size > 0
+  }
+
   #isHeld(): boolean {
     if (this.#readers.size === 0) return false
     for (const reader of this.#readers) if (!reader.isHeld) return false
@@ -133,7 +161,7 @@ export class SharedStream {
   #left(reader: StreamReader, why: ReaderLost): void {
     if (!this.#readers.delete(reader)) return
     if (this.#isOver) this.#tellFinished()
-    else if (this.#readers.size === 0) this.#unread(why)
+    else if (!this.#isRead) this.#unread(why)
     else if (!this.#isHeld()) this.#relieved()
   }
 

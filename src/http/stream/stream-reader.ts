@@ -52,6 +52,11 @@ export class StreamReader {
     return this.#channel.blocked || this.#isBehind
   }
 
+  /** It may get more. */
+  get isOpen(): boolean {
+    return this.#channel.open
+  }
+
   /**
    * What has just come; the same text for every reader. Hot path.
    * @param isAlone no other reader sets the pace: what little comes while this one is held may wait in its response
@@ -77,6 +82,7 @@ export class StreamReader {
 
   /** Writes what is kept until the reader is held, or has all of it. */
   catchUp(): void {
+    this.#isBehind = true
     while (this.#channel.open && !this.#channel.blocked) {
       const piece = this.#kept.after(this.#lastId)
       // It has been too slow for what is kept: it comes again, and is told.

@@ -30,6 +30,21 @@ export interface Streams {
   erase(sessionId: string): void
   /** Answers `ctx` with what follows the event `after`, and with what comes. Resolves when the reader has all, or is gone. */
   attach(ctx: Context, kept: KeptStream, after: number): Promise<void>
+  /** The same for a stream that another replica writes: what `kept` brings step by step. */
+  follow(ctx: Context, kept: FollowedStream, from: { after: number; token: string }): Promise<void>
+  /** A reader on another replica follows this stream, at least for `ms`; `left`: it does no longer. */
+  readElsewhere(streamId: string, reader: string, ms: number | 'left'): void
+}
+
+/** A stream of which pieces come from elsewhere. */
+export interface FollowedStream extends KeptStream {
+  /**
+   * Reads on until the stream is over, or `stop`. Never rejects.
+   * @param deliver hands on what is there; resolves when more is wanted
+   */
+  follow(deliver: () => Promise<void>): Promise<void>
+  /** The reader is gone. */
+  stop(): void
 }
 
 export interface StreamsOptions {
@@ -48,10 +63,13 @@ export function createStreams({ log, tokens, grace, timing, clock }: StreamsOpti
   const bySession = new Map<string, KeptStream>()
   // Without a grace a stream ends with its reader: there is nothing to come back to.
   const isResumable = grace.kind === 'finish' || grace.afterMs > 0
-  const headersOf = ({ streamId, sessionId }: { streamId: string; sessionId: string }) => ({
+  const headersOf = (
+    { streamId, sessionId }: { streamId: string; sessionId: string },
+    token = tokens.of(streamId),
+  ) => ({
     'X-Chat-Stream-Id': streamId,
     'X-Chat-Session-Id': sessionId,
-    ...(isResumable ? { 'X-Chat-Stream-Token': tokens.of(streamId) } : {}),
+    ...(isResumable ? { 'X-Chat-Stream-Token': token } : {}),
   })
 
   return {
@@ -88,6 +106,34 @@ export function createStreams({ log, tokens, grace, timing, clock }: StreamsOpti
       })
       reader.catchUp()
       return reader.finished
+    },
+    async follow(ctx, kept, { after, token }) {
+      let relieved: () => void = () => undefined
+      const reader = new StreamReader(ctx, {
+        ...timing,
+        headers: headersOf(kept, token),
+        kept,
+        after,
+        onLost: () => kept.stop(),
+        onRelief: () => relieved(),
+      })
+      const ended = reader.finished.then(() => {
+        kept.stop()
+        relieved()
+      })
+      await kept.follow(async () => {
+        reader.catchUp()
+        if (!reader.isHeld || !reader.isOpen) return
+        await new Promise<void>((resolve) => {
+          relieved = resolve
+        })
+      })
+      await ended
+    },
+    readElsewhere(streamId, reader, ms) {
+      const stream = running.get(streamId)
+      if (ms === 'left') stream?.release(reader)
+      else stream?.holdFor(reader, ms)
     },
   }
 }

@@ -6,39 +6,11 @@ import { bearer, type Edge, type EdgeOptions, startEdge } from '../../support/ed
 import { manualClock } from '../../support/manual-clock.js'
 import { type RawClient, rawStart } from '../../support/raw-client.js'
 import { type Event, eventsOf, headerOf, rawResume, storyOf } from '../../support/resuming.js'
-import { aborted, answering, hanging, scripted, text } from '../../support/scripted-backend.js'
+import { answering, hanging, scripted, text } from '../../support/scripted-backend.js'
+import { toldBackend } from '../../support/told-backend.js'
 import { until } from '../../support/until.js'
 
 const GRACE = { reconnectGraceMs: 60_000 }
-
-/** A backend that sends one piece each time the test says so, and ends when it says so. */
-function told() {
-  let next: (piece: string | undefined) => void = () => undefined
-  const seen = { aborted: false }
-  const backend = scripted('direct_llm', async function* (_turn, call) {
-    call.onConnected()
-    call.onHeaders()
-    const gone = aborted(call.signal).then(() => {
-      seen.aborted = true
-      return undefined
-    })
-    for (;;) {
-      const asked = new Promise<string | undefined>((resolve) => {
-        next = resolve
-      })
-      const piece = await Promise.race([asked, gone])
-      if (piece === undefined) return
-      yield piece.split('|').map(text)
-    }
-  })
-  /** Lets the backend get there first. */
-  const tell = async (piece?: string): Promise<void> => {
-    await new Promise((resolve) => setImmediate(resolve))
-    next(piece)
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-  return { backend, seen, tell }
-}
 
 describe('a stream that is gone on with', () => {
   let edge: Edge | undefined
@@ -47,7 +19,7 @@ describe('a stream that is gone on with', () => {
     edge = undefined
   })
   async function began(options: EdgeOptions = {}) {
-    const script = told()
+    const script = toldBackend()
     const own = await startEdge({ ...GRACE, ...options, backends: { direct_llm: script.backend } })
     edge = own
     const authorization = await bearer({

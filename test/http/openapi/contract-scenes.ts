@@ -12,6 +12,7 @@ import { SessionStoreUnavailable } from '../../../src/sessions/session-store.js'
 import { postTurn } from '../../support/chat-client.js'
 import { bearer, EDGE_SECRET, type Edge, type EdgeOptions } from '../../support/edge.js'
 import { fakeJournal } from '../../support/fallback-fakes.js'
+import { fleetStreams, redisLink } from '../../support/fleet.js'
 import { NO_SNAPSHOT } from '../../support/rollout-fakes.js'
 import { hanging, scripted } from '../../support/scripted-backend.js'
 import {
@@ -200,6 +201,10 @@ export const SCENES: Readonly<Partial<Record<ProblemName, Scene>>> = {
     query: { token: 'another' },
   })),
   stream_unknown: simply(() => ({ params: { streamId: UNKNOWN_ID } })),
+  streams_unavailable: onEdge(
+    () => ({ fleet: fleetStreams(redisLink('redis://127.0.0.1:1')) }),
+    () => ({ params: { streamId: UNKNOWN_ID } }),
+  ),
   stream_given_up: onEdge(() => ({ streamBytes: 1 })),
   async llm_overloaded(operation, keep) {
     let full = false

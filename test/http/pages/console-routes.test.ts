@@ -15,6 +15,7 @@ const ALERT_KINDS: Readonly<Record<Alert['kind'], true>> = {
   local_trouble: true,
   store_unavailable: true,
   overload: true,
+  redis_unreachable: true,
   keys_unreachable: true,
   standby_sick: true,
   recovery_waits: true,
