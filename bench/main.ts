@@ -4,6 +4,7 @@ import { benchDecision } from './decision.js'
 import { benchEndpoints } from './endpoints.js'
 import { benchLatency } from './latency.js'
 import { type MeasuredProcess, startBare } from './measured-process.js'
+import { benchOverload } from './overload.js'
 import { benchRelay } from './relay.js'
 import { benchReport } from './report.js'
 import { benchShadow } from './shadow.js'
@@ -26,6 +27,7 @@ const BENCHES = {
   report: benchReport,
   endpoints: (_upstream: string, report: (text: string) => void) => benchEndpoints(report),
   similarity: benchSimilarity,
+  overload: benchOverload,
   workers: benchWorkers,
 } satisfies Record<BenchName, unknown>
 

@@ -10,7 +10,7 @@ const ORG = 'bench'
 export async function startOurs(
   upstream: string,
   env: Record<string, string> = {},
-): Promise<MeasuredProcess & { bearer: string }> {
+): Promise<MeasuredProcess & { bearer: string; bearerOf(org: string): Promise<string> }> {
   mkdirSync('data', { recursive: true })
   const folder = mkdtempSync(join('data', 'bench-'))
   for (const file of ['chat.flagd.json', 'auto-fallback.flagd.json'])
@@ -29,17 +29,22 @@ export async function startOurs(
     CHAT_RECONNECT_GRACE_MS: '0',
     ...env,
   })
-  const bearer = await new SignJWT({ org_id: ORG, role: 'admin' })
-    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
-    .setSubject('bench')
-    .setExpirationTime('1h')
-    .sign(new TextEncoder().encode(SECRET))
   return {
     ...service,
-    bearer: `Bearer ${bearer}`,
+    bearer: await bearerOf(ORG),
+    bearerOf,
     stop: async () => {
       await service.stop()
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+async function bearerOf(org: string): Promise<string> {
+  const token = await new SignJWT({ org_id: org, role: 'admin' })
+    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    .setSubject('bench')
+    .setExpirationTime('1h')
+    .sign(new TextEncoder().encode(SECRET))
+  return `Bearer ${token}`
 }

@@ -10,6 +10,7 @@ export const BENCH_NAMES = {
   report: 'the shadow report over 100,000 comparisons',
   endpoints: 'endpoints of the direct LLM that are dead or full: what users see, what reaches the endpoints',
   similarity: 'the comparison of two answers of 4 KiB',
+  overload: 'three times the rate that can be served, and one greedy org among modest ones',
   workers: 'what two workers behind one port carry beside one',
 } as const
 export type BenchName = keyof typeof BENCH_NAMES

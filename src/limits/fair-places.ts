@@ -3,10 +3,12 @@ import { type Asking, type Capacity, FairQueue } from './fair-queue.js'
 
 /** ms a turn may wait for a place; its client waits with it and has seen nothing yet */
 const WAIT_MS = 1_000
-/** of the places, so many turns may wait: what ends in a twentieth of a turn's time serves them all */
+/** of the places, so many turns of one org may wait: what ends in a twentieth of a turn's time serves them all */
 const WAITING_SHARE = 0.05
-/** so that orgs share few places fairly too; never more than there are places */
+/** of one org, where the places are few; never more than there are places */
 const LEAST_WAITING = 10
+/** in all as many as there are places, and never more than this: each waits with a request and a timer */
+const MOST_WAITING = 5_000
 
 /** Places for open streams, shared fairly among orgs while all are taken. */
 export interface FairPlaces {
@@ -26,7 +28,7 @@ export interface FairPlaces {
 export interface FairPlacesDeps {
   readonly clock: Clock
   /** asked with each turn */
-  capacity(): Omit<Capacity, 'waiting'>
+  capacity(): Pick<Capacity, 'places' | 'newPlaces'>
 }
 
 interface Waiting extends Asking {
@@ -90,7 +92,11 @@ export function createFairPlaces({ clock, capacity }: FairPlacesDeps): FairPlace
   }
 }
 
-function withLine({ places, newPlaces }: Omit<Capacity, 'waiting'>): Capacity {
-  const waiting = Math.max(Math.ceil(places * WAITING_SHARE), Math.min(places, LEAST_WAITING))
-  return { places, newPlaces, waiting }
+function withLine({ places, newPlaces }: Pick<Capacity, 'places' | 'newPlaces'>): Capacity {
+  // Fewer are served while new sessions are held back, so fewer may wait.
+  const served = Math.min(places, newPlaces)
+  // Places often end together. A line only as long as one org's would be empty then, and the org that asks most would take the rest.
+  const waiting = Math.min(served, MOST_WAITING)
+  const waitingOfOrg = Math.max(Math.ceil(served * WAITING_SHARE), Math.min(served, LEAST_WAITING))
+  return { places, newPlaces, waiting, waitingOfOrg }
 }

@@ -14,12 +14,14 @@ export interface Capacity {
   readonly places: number
   /** new sessions take no more than so many of them */
   readonly newPlaces: number
+  /** turns that wait, in all and of one org */
   readonly waiting: number
+  readonly waitingOfOrg: number
 }
 
 export type Arrival<T> =
   | { readonly kind: 'placed' }
-  /** `pushedOut` waits no longer: its org had more than its share, and the line was full */
+  /** `pushedOut` waits no longer: its org has more for its weight, and there was no room for both */
   | { readonly kind: 'waits'; readonly pushedOut?: T }
   | { readonly kind: 'refused' }
 
@@ -64,8 +66,8 @@ export class FairQueue<T extends Asking> {
       this.#place(item.orgId)
       return { kind: 'placed' }
     }
-    const { waiting } = this.capacity()
-    if (this.#waiting < waiting) {
+    const { waiting, waitingOfOrg } = this.capacity()
+    if (this.#waiting < waiting && this.waitingOf(item.orgId) < waitingOfOrg) {
       this.#enqueue(item)
       return { kind: 'waits' }
     }

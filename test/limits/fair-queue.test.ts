@@ -76,6 +76,7 @@ class Model {
 }
 
 const capacities = fc.record({
+  waitingOfOrg: fc.integer({ min: 1, max: 8 }),
   places: fc.integer({ min: 1, max: 12 }),
   waiting: fc.integer({ min: 0, max: 8 }),
 })
@@ -83,18 +84,21 @@ const capacities = fc.record({
 describe('places shared among orgs', () => {
   it('are never more than there are, and none is free while a turn waits', () => {
     fc.assert(
-      fc.property(capacities, fc.array(step, { maxLength: 200 }), ({ places, waiting }, steps) => {
-        const model = new Model({ places, newPlaces: places, waiting })
+      fc.property(capacities, fc.array(step, { maxLength: 200 }), ({ places, ...line }, steps) => {
+        const model = new Model({ places, newPlaces: places, ...line })
         for (const one of steps) {
           if (one.kind === 'leaves') model.leave(one.pick)
           else if (one.kind === 'gives up') model.giveUp(one.pick)
           else {
             const { arrival } = model.arrive(one.org, one.next)
             if (arrival.kind !== 'placed') expect(model.running).to.have.lengthOf(places)
-            if (arrival.kind === 'refused') expect(model.waiting).to.have.lengthOf(waiting)
+            if (arrival.kind === 'refused') {
+              const own = model.waiting.filter(({ orgId }) => orgId === one.org).length
+              expect(model.waiting.length >= line.waiting || own >= line.waitingOfOrg).to.equal(true)
+            }
           }
           expect(model.running.length).to.be.at.most(places)
-          expect(model.waiting.length).to.be.at.most(waiting)
+          expect(model.waiting.length).to.be.at.most(line.waiting)
           if (model.waiting.length > 0) expect(model.running).to.have.lengthOf(places)
           expect([model.queue.taken, model.queue.waiting]).to.deep.equal([
             model.running.length,
@@ -108,8 +112,8 @@ describe('places shared among orgs', () => {
 
   it('go, when one is free, to the org that has least for its weight', () => {
     fc.assert(
-      fc.property(capacities, fc.array(step, { maxLength: 200 }), ({ places, waiting }, steps) => {
-        const model = new Model({ places, newPlaces: places, waiting })
+      fc.property(capacities, fc.array(step, { maxLength: 200 }), ({ places, ...line }, steps) => {
+        const model = new Model({ places, newPlaces: places, ...line })
         for (const one of steps) {
           if (one.kind === 'arrives') model.arrive(one.org, one.next)
           else if (one.kind === 'gives up') model.giveUp(one.pick)
@@ -126,8 +130,8 @@ describe('places shared among orgs', () => {
 
   it('no turn is refused while one waits whose org has more for its weight', () => {
     fc.assert(
-      fc.property(capacities, fc.array(step, { maxLength: 200 }), ({ places, waiting }, steps) => {
-        const model = new Model({ places, newPlaces: places, waiting })
+      fc.property(capacities, fc.array(step, { maxLength: 200 }), ({ places, ...line }, steps) => {
+        const model = new Model({ places, newPlaces: places, ...line })
         for (const one of steps) {
           if (one.kind === 'leaves') model.leave(one.pick)
           else if (one.kind === 'gives up') model.giveUp(one.pick)
@@ -152,7 +156,7 @@ describe('places shared among orgs', () => {
   it('come to the shares of the weights while every org asks for more, whoever asks most', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(1000), { minLength: 400, maxLength: 400 }), (picks) => {
-        const model = new Model({ places: 18, newPlaces: 18, waiting: 12 })
+        const model = new Model({ places: 18, newPlaces: 18, waiting: 18, waitingOfOrg: 4 })
         for (let turn = 0; turn < 40; turn += 1) model.arrive('a')
         for (const pick of picks) {
           // Ten turns of `a` for each of another org.
@@ -169,7 +173,7 @@ describe('places shared among orgs', () => {
   })
 
   it('go to turns of sessions before new sessions of the same org, and the others wait longer', () => {
-    const model = new Model({ places: 1, newPlaces: 1, waiting: 3 })
+    const model = new Model({ places: 1, newPlaces: 1, waiting: 3, waitingOfOrg: 3 })
     model.arrive('a')
     const first = model.arrive('a').turn
     const second = model.arrive('a', true).turn
@@ -180,7 +184,7 @@ describe('places shared among orgs', () => {
   })
 
   it('are fewer for new sessions where that is told, and those of sessions do not wait behind them', () => {
-    const model = new Model({ places: 3, newPlaces: 1, waiting: 3 })
+    const model = new Model({ places: 3, newPlaces: 1, waiting: 3, waitingOfOrg: 3 })
     expect(model.arrive('a').arrival.kind).to.equal('placed')
     expect(model.arrive('b').arrival.kind).to.equal('waits')
     expect(model.arrive('b', true).arrival.kind).to.equal('placed')
