@@ -14,6 +14,7 @@ Usage: npm run mutation -- [options] [module...]
   npm run mutation                  every module, one after another
   npm run mutation -- decide        these modules alone: ${Object.keys(MODULES).join(', ')}
   npm run mutation -- --quick       leaves out what runs only while a module is loaded: constants; each costs a process of its own
+  npm run mutation -- --sample 8    each eighth change alone, for a first impression
   npm run mutation -- --write       puts the rows of what was run into ${DOCUMENT}
   npm run mutation -- --help        this text
 
@@ -22,7 +23,8 @@ Exit code: 0 every module has at least ${LEAST_SCORE} %, 1 not, 2 wrong usage.
 
 process.exitCode = await main(process.argv.slice(2))
 
-async function main(argv) {
+async function main(words) {
+  const { argv, oneIn } = sampleOf(words)
   const names = argv.filter((word) => !word.startsWith('-'))
   const options = argv.filter((word) => word.startsWith('-'))
   const wrong =
@@ -39,7 +41,7 @@ async function main(argv) {
   const asked = names.length > 0 ? names : Object.keys(MODULES)
   const results = []
   for (const name of asked) {
-    const result = resultOf(name, await mutated(MODULES[name], options.includes('--quick')))
+    const result = resultOf(name, await mutated(MODULES[name], options.includes('--quick'), oneIn))
     results.push(result)
     process.stdout.write(`\n${survivorText(result)}\n${table([result])}\n`)
   }
@@ -48,13 +50,22 @@ async function main(argv) {
   return results.every(({ score }) => score >= LEAST_SCORE) ? 0 : 1
 }
 
+/** `--sample n` taken out of the words; a wrong n stays, and is refused as an unknown word. */
+function sampleOf(words) {
+  const at = words.indexOf('--sample')
+  const oneIn = Number(words[at + 1])
+  const isRight = at >= 0 && Number.isInteger(oneIn) && oneIn >= 1
+  return isRight ? { argv: words.toSpliced(at, 2), oneIn } : { argv: words, oneIn: 1 }
+}
+
 /** Runs one module; every mutant and what became of it. */
-function mutated({ mutate, spec }, isQuick) {
+function mutated({ mutate, spec }, isQuick, oneIn) {
   return new Stryker({
     testRunner: 'mocha-here',
     plugins: [fileURLToPath(new URL('mocha-plugin.mjs', import.meta.url))],
     testRunnerNodeArgs: ['--import=tsx'],
     mochaSpec: spec.flatMap(filesOf),
+    mochaOneIn: oneIn,
     mutate,
     coverageAnalysis: 'perTest',
     ignoreStatic: isQuick,

@@ -5,11 +5,13 @@ import { commonTokens, declareFactoryPlugin, PluginKind, tokens } from '@stryker
 import {
   DryRunStatus,
   determineHitLimitReached,
+  MutantRunStatus,
   TestStatus,
   toMutantRunResult,
 } from '@stryker-mutator/api/test-runner'
 import fc from 'fast-check'
 import Mocha from 'mocha'
+import { NOT_SAMPLED } from './results.mjs'
 
 /** ms a test may take: mutants that never end are found by Stryker's own limit */
 const TEST_MS = 30_000
@@ -28,14 +30,16 @@ class Silent {}
 
 class MochaTestRunner {
   #spec
+  #oneIn
   #mocha
   #context
   /** ids of tests that took longer than SLOW_MS, in this process */
   #slow = new Set()
 
-  /** @param {readonly string[]} spec @param {string} namespace */
-  constructor(spec, namespace) {
+  /** @param {readonly string[]} spec @param {number} oneIn @param {string} namespace */
+  constructor(spec, oneIn, namespace) {
     this.#spec = spec
+    this.#oneIn = oneIn
     globalThis[namespace] ??= {}
     this.#context = globalThis[namespace]
   }
@@ -51,7 +55,14 @@ class MochaTestRunner {
     return result
   }
 
-  async mutantRun({ activeMutant, mutantActivation, testFilter, hitLimit, disableBail }) {
+  async mutantRun(options) {
+    // Numbers run along the code: each n-th is a fair sample.
+    if (Number(options.activeMutant.id) % this.#oneIn !== 0)
+      return { status: MutantRunStatus.Error, errorMessage: NOT_SAMPLED }
+    return this.#tested(options)
+  }
+
+  async #tested({ activeMutant, mutantActivation, testFilter, hitLimit, disableBail }) {
     const context = this.#context
     context.hitCount = hitLimit === undefined ? undefined : 0
     context.hitLimit = hitLimit
@@ -145,11 +156,14 @@ function testsOf(suite) {
 }
 
 function create(options) {
-  return new MochaTestRunner(options.mochaSpec, INSTRUMENTER_CONSTANTS.NAMESPACE)
+  return new MochaTestRunner(options.mochaSpec, options.mochaOneIn, INSTRUMENTER_CONSTANTS.NAMESPACE)
 }
 create.inject = tokens(commonTokens.options)
 
 export const strykerPlugins = [declareFactoryPlugin(PluginKind.TestRunner, 'mocha-here', create)]
 export const strykerValidationSchema = {
-  properties: { mochaSpec: { type: 'array', items: { type: 'string' } } },
+  properties: {
+    mochaSpec: { type: 'array', items: { type: 'string' } },
+    mochaOneIn: { type: 'integer', minimum: 1 },
+  },
 }

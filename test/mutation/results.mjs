@@ -1,8 +1,13 @@
 import { relative } from 'node:path'
 
+/** why a mutant was not tested in a run with a sample of them */
+export const NOT_SAMPLED = 'not in the sample'
+
 /** @param {readonly import('@stryker-mutator/api/core').MutantResult[]} mutants */
 export function resultOf(name, mutants) {
-  const count = (...statuses) => mutants.filter(({ status }) => statuses.includes(status)).length
+  const isSampled = ({ statusReason }) => statusReason?.includes(NOT_SAMPLED) !== true
+  const sampled = mutants.filter(isSampled)
+  const count = (...statuses) => sampled.filter(({ status }) => statuses.includes(status)).length
   const noticed = count('Killed', 'Timeout')
   const missed = count('Survived', 'NoCoverage')
   return {
@@ -13,8 +18,8 @@ export function resultOf(name, mutants) {
     missed,
     /** could not be run; they count for nothing */
     invalid: count('RuntimeError', 'CompileError'),
-    /** of constants, in a quick run */
-    leftOut: count('Ignored'),
+    /** constants in a quick run, and what is in no sample */
+    leftOut: count('Ignored') + mutants.length - sampled.length,
     score: noticed + missed === 0 ? 0 : (noticed / (noticed + missed)) * 100,
     survivors: mutants.filter(({ status }) => status === 'Survived' || status === 'NoCoverage'),
   }

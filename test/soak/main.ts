@@ -9,8 +9,9 @@ import { Stage } from '../chaos/stage.js'
 import { faults, ROUND_S } from './faults.js'
 import { reader, watcher } from './operators.js'
 import { people } from './people.js'
+import { GRACE_MS } from './person-turns.js'
 import { Samples } from './samples.js'
-import { countTable, judge, trendTable } from './table.js'
+import { countTable, judge, restTable, trendTable } from './table.js'
 import { type Asked, askedOf, USAGE } from './usage.js'
 import { World } from './world.js'
 
@@ -27,6 +28,8 @@ const WARM_UP_S = 360
 /** of the run: the second replica is restarted until then, and judged after its last start */
 const RESTARTS_SHARE = 1 / 3
 const PROGRESS_MS = 60_000
+/** ms without any client before what is left open is counted; kept connections to upstreams are closed by then */
+const REST_MS = 10_000
 /** Refused by the database or the upstreams as the faults have it: logged as an error. */
 const TOLERATED = /\[RuntimeAdapter\]|\[Standby\]/
 
@@ -59,15 +62,16 @@ async function soak({ minutes, write }: Extract<Asked, { kind: 'run' }>): Promis
       NODE_OPTIONS: `--import=${pathToFileURL(resolve('test/soak/probe.mjs')).href} --disable-warning=ExperimentalWarning`,
       CHAT_RUNTIME_SHADOW_PERCENT: '30',
       CHAT_SHADOW_KEEP_CONTENT: 'true',
-      CHAT_RECONNECT_GRACE_MS: '2000',
+      CHAT_RECONNECT_GRACE_MS: String(GRACE_MS),
     },
   })
   const world = new World((fault) => say(`FAILED: ${fault}`))
   const samples = new Samples(stage.parts.database)
   try {
+    for (const replica of stage.replicas) await samples.takeAtRest(replica)
     for (const { name, url } of stage.replicas) world.arrive(name, url)
     await run(stage, world, samples, minutes)
-    await end(stage, world)
+    await end(stage, world, samples)
   } catch (thrown) {
     world.fault(errorText(thrown))
   } finally {
@@ -81,8 +85,9 @@ async function soak({ minutes, write }: Extract<Asked, { kind: 'run' }>): Promis
   )
   const { first, last } = samples.journal
   const text = [
-    `Measured ${new Date().toISOString().slice(0, 10)}, ${minutes} min, Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, load average ${loadBefore.toFixed(1)} before. ${turns} turns read to their end, ${world.get('sessions stuck')} sessions stuck, ${world.faultCount} faults. The journal grew by ${((last - first) / 1_048_576).toFixed(1)} MB.`,
+    `Measured ${new Date().toISOString().slice(0, 10)}, ${minutes} min, Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, load average ${loadBefore.toFixed(1)} before. ${turns} turns read to their end, ${world.get('sessions stuck')} sessions stuck, ${world.faultCount} faults. What is kept by age in the database grew by ${((last - first) / 1_048_576).toFixed(1)} MB.`,
     trendTable(judged),
+    restTable(samples.atRest),
     countTable(world.counts),
   ].join('\n\n')
   process.stdout.write(`\n${text}\n`)
@@ -95,12 +100,27 @@ async function run(stage: Stage, world: World, samples: Samples, minutes: number
   const startedAt = performance.now()
   const passedS = (): number => (performance.now() - startedAt) / 1000
   const share = (): number => passedS() / (minutes * 60)
-  const isOver = (): boolean => share() >= 1
+  let isWell = false
+  // People go on until all is well again: a recovery waits for turns.
+  const isOver = (): boolean => isWell
+  const breaking = async (): Promise<void> => {
+    try {
+      await faults(
+        stage,
+        world,
+        () => share() >= 1,
+        () => share() < RESTARTS_SHARE,
+      )
+      await mended(stage)
+    } finally {
+      isWell = true
+    }
+  }
   const actors = [
     ...Array.from({ length: PEOPLE }, (_, lane) => people(world, lane, isOver)),
     ...Array.from({ length: WATCHERS }, (_, lane) => watcher(world, lane, isOver)),
     reader(world, isOver),
-    faults(stage, world, isOver, () => share() < RESTARTS_SHARE),
+    breaking(),
     sample(stage, samples, world, passedS, isOver),
   ]
   const progress = setInterval(() => {
@@ -148,11 +168,17 @@ async function sample(
   }
 }
 
-/** Everything is well again, and every process ends as it should. */
-async function end(stage: Stage, world: World): Promise<void> {
+async function mended(stage: Stage): Promise<void> {
   await stage.runtime.set({})
   await stage.llm.set({})
   await stage.backToNormal()
+}
+
+/** Nobody is there any more: what is left open, and how every process ends. */
+async function end(stage: Stage, world: World, samples: Samples): Promise<void> {
+  world.agent.destroy()
+  await sleep(REST_MS)
+  for (const replica of stage.replicas) await samples.takeAtRest(replica)
   for (const fault of stage.watch.faults) world.fault(`override: ${fault}`)
   for (const replica of stage.replicas) {
     const code = await replica.stop()

@@ -1,4 +1,4 @@
-import type { Series } from './samples.js'
+import type { AtRest, Series } from './samples.js'
 import { isFlat, trendOf } from './trend.js'
 
 export interface Judged {
@@ -49,6 +49,23 @@ export function trendTable(judged: readonly Judged[]): string {
   return [head, head.map(() => '---'), ...judged.map(({ cells }) => cells)]
     .map((cells) => `| ${cells.join(' | ')} |`)
     .join('\n')
+}
+
+/** Without any client: before the first one came, and after the last one left. */
+export function restTable(atRest: readonly AtRest[]): string {
+  const head = [
+    'replica, nobody there',
+    'heap after GC, MB',
+    'RSS, MB',
+    'active handles',
+    'file descriptors',
+    'sockets',
+  ]
+  const rows = atRest.map(({ who, heap, rss, handles, descriptors, sockets }, at) => {
+    const when = at < atRest.length / 2 ? 'before' : 'after'
+    return [`${who}, ${when}`, ...[heap, rss, handles, descriptors, sockets].map(number)]
+  })
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
 
 export function countTable(counts: ReadonlyMap<string, number>): string {
