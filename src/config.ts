@@ -74,6 +74,8 @@ export interface Config {
     readonly store?: FlagStoreChoice
     /** CHAT_FLAG_STORE_OPS: the operators' flags are in that store too */
     readonly opsInStore?: boolean
+    /** CHAT_FLAG_SOURCE_PORT: where flagd daemons get the flags from this service; absent: nowhere */
+    readonly sourcePort?: number
   }
   /** What the flags fall back to. */
   readonly codeDefaults: CodeDefaults
@@ -307,6 +309,7 @@ const environmentSchema = z.object({
   CHAT_FALLBACK_FLAGS_FILE: z.string().default('flags/auto-fallback.flagd.json'),
   CHAT_FLAG_STORE: z.string().default('file:'),
   CHAT_FLAG_STORE_OPS: flag.default(false),
+  CHAT_FLAG_SOURCE_PORT: integer(1, 65_535).optional(),
   CHAT_NOTIFY_URL: httpUrl.optional(),
   CHAT_NOTIFY_FORMAT: oneOf(NOTIFY_FORMATS).default('json'),
   CHAT_NOTIFY_SECRET: z.string().trim().optional(),
@@ -480,6 +483,7 @@ function toConfig(env: Environment, llm: LlmEndpoints): Config {
         tls: env.FLAGD_TLS,
       },
       ...flagStore(env),
+      ...(env.CHAT_FLAG_SOURCE_PORT === undefined ? {} : { sourcePort: env.CHAT_FLAG_SOURCE_PORT }),
     },
     codeDefaults: {
       mode: env.CHAT_EXECUTION_MODE,

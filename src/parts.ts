@@ -26,6 +26,7 @@ import { createFallback, type LoopGuardrails, type RunningFallback } from './fal
 import { createHealthProbe, type ProbeSettings } from './fallback/probe/probe.js'
 import { type HealthAnswer, healthUrl, requestHealth } from './fallback/probe/probe-request.js'
 import { createStandbyWatch } from './fallback/probe/standby-watch.js'
+import { createFlagSource, type FlagSource } from './flag-source/flag-source.js'
 import { openIdempotencyKeys } from './idempotency/open-keys.js'
 import type { Journal } from './journal/journal.js'
 import { createMemoryJournal } from './journal/memory/memory-journal.js'
@@ -206,6 +207,7 @@ export function createParts(around: Surroundings) {
     flags,
     opsFile,
     flagStores,
+    flagSource: openFlagSource(flagStores, around),
     /** gives the operators' document its first content once it is started */
     startSeeding: () =>
       flagStores.ops === flagStores.opsFile
@@ -326,6 +328,16 @@ interface Judged {
   readonly runtime: JudgedWindow
   readonly direct: JudgedWindow
   readonly log: JudgedLog
+}
+
+/** One of several workers alone can listen there. */
+function openFlagSource(
+  { documents }: FlagStores,
+  { config, clock, logger }: Surroundings,
+): FlagSource | undefined {
+  const { sourcePort: port, opsFile, overrideFile } = config.flags
+  if (port === undefined || (config.worker ?? 1) !== 1) return undefined
+  return createFlagSource({ host: config.host, port, opsFile, overrideFile, documents, clock, logger })
 }
 
 interface FallbackParts {

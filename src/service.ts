@@ -115,6 +115,9 @@ export function createService(
     seeding = parts.startSeeding?.()
     await seeding?.first
     assertWanted()
+    // Before the flags: they may come from a flagd that gets them here.
+    await parts.flagSource?.start()
+    assertWanted()
     await flags.start()
     parts.overload.start()
     assertWanted()
@@ -167,6 +170,7 @@ export function createService(
             { name: 'port', run: () => closeServer(server) },
             { name: 'streams in Redis', run: () => fleet?.close() },
             { name: 'retention', run: () => sweep?.stop() },
+            { name: 'flag source', run: () => parts.flagSource?.close() },
             { name: 'flags', run: () => flags.close() },
             { name: 'signing keys', run: () => signingKeys.close() },
             { name: 'first flags', run: () => seeding?.stop() },

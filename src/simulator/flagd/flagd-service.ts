@@ -6,12 +6,12 @@ import type {
 } from '@grpc/grpc-js'
 import type { JsonValue } from '@openfeature/server-sdk'
 import type { Clock, Timer } from '../../core/clock.js'
+import { endCall, PushStreams, type StreamEnd, UNAVAILABLE } from '../../core/flagd/push-streams.js'
 import { type Evaluated, FlagdEvaluator, type FlagType } from './flagd-evaluate.js'
 import { changeEvent, KEEP_ALIVE, mergeEvents, PROVIDER_READY } from './flagd-events.js'
 import { type FlagdFaults, NO_FAULTS } from './flagd-faults.js'
 import type { EventMessage, ResolveRequest, ResolveResponse, SyncMessage } from './flagd-proto.js'
 import type { FlagChange, FlagdStore } from './flagd-store.js'
-import { endCall, PushStreams, type StreamEnd, UNAVAILABLE } from './flagd-streams.js'
 import { fromStruct, toStruct, toValue, type WireStruct } from './flagd-struct.js'
 
 /** A message to answer with, or the status that refuses. */

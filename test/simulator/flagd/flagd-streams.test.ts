@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream'
 import { expect } from 'chai'
+import { PushStreams, UNAVAILABLE } from '../../../src/core/flagd/push-streams.js'
 import { changeEvent, KEEP_ALIVE, mergeEvents } from '../../../src/simulator/flagd/flagd-events.js'
-import { PushStreams, UNAVAILABLE } from '../../../src/simulator/flagd/flagd-streams.js'
 import { fromStruct, toStruct } from '../../../src/simulator/flagd/flagd-struct.js'
 
 /** A client that takes the next message only when told to. */

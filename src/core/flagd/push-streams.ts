@@ -74,6 +74,10 @@ export class PushStreams<T> {
     this.#merge = merge
   }
 
+  get size(): number {
+    return this.#streams.size
+  }
+
   /** Keeps the stream until the client leaves; `first` goes out at once. */
   open(call: StreamCall<T>, first: T): void {
     const stream = new PushStream(call, this.#merge)
