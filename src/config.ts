@@ -339,11 +339,11 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     ...keyFaults(given, env),
     ...oidcFaults(given),
     ...(parsed.success ? workerFaults(parsed.data) : []),
-    ...(parsed.success ? flagStoreFaults(parsed.data) : []),
+    ...(parsed.success ? flagStoreFaults(parsed.data, given) : []),
     ...tracing.faults,
   ]
   if (!parsed.success || llm.endpoints === undefined || faults.length > 0) throw new ConfigError(faults)
-  const config = toConfig(parsed.data, llm.endpoints)
+  const config = toConfig(parsed.data, llm.endpoints, given)
   return tracing.settings === undefined ? config : { ...config, tracing: tracing.settings }
 }
 
@@ -428,26 +428,28 @@ function endpointsOf(file: string, env: Record<string, string | undefined>): Dir
   }
 }
 
-const flagStoreOf = ({ CHAT_FLAG_STORE: store, CHAT_DATABASE: database }: Environment) =>
-  parseFlagStore(store, { database })
+type Given = Readonly<Record<string, string | undefined>>
 
-function flagStoreFaults(env: Environment): string[] {
-  const parsed = flagStoreOf(env)
+const flagStoreOf = ({ CHAT_FLAG_STORE: store, CHAT_DATABASE: database }: Environment, given: Given) =>
+  parseFlagStore(store, { database, kubernetesHost: given.KUBERNETES_SERVICE_HOST })
+
+function flagStoreFaults(env: Environment, given: Given): string[] {
+  const parsed = flagStoreOf(env, given)
   if (parsed.kind === 'fault') return [`CHAT_FLAG_STORE ${parsed.fault}`]
   if (parsed.choice.kind !== 'file' || !env.CHAT_FLAG_STORE_OPS) return []
   return [
-    'CHAT_FLAG_STORE_OPS=true needs a CHAT_FLAG_STORE of postgres:; with file: the flags of the operators are in CHAT_FLAGS_FILE',
+    'CHAT_FLAG_STORE_OPS=true needs a CHAT_FLAG_STORE of postgres: or kubernetes:; with file: the flags of the operators are in CHAT_FLAGS_FILE',
   ]
 }
 
 /** Nothing for files: a configuration without a store says nothing of one. */
-function flagStore(env: Environment): Pick<Config['flags'], 'store' | 'opsInStore'> {
-  const parsed = flagStoreOf(env)
+function flagStore(env: Environment, given: Given): Pick<Config['flags'], 'store' | 'opsInStore'> {
+  const parsed = flagStoreOf(env, given)
   if (parsed.kind === 'fault' || parsed.choice.kind === 'file') return {}
   return { store: parsed.choice, opsInStore: env.CHAT_FLAG_STORE_OPS }
 }
 
-function toConfig(env: Environment, llm: LlmEndpoints): Config {
+function toConfig(env: Environment, llm: LlmEndpoints, given: Given): Config {
   return {
     port: env.PORT,
     host: env.HOST,
@@ -482,7 +484,7 @@ function toConfig(env: Environment, llm: LlmEndpoints): Config {
         port: env.FLAGD_PORT ?? FLAGD_PORTS[env.FLAGD_RESOLVER],
         tls: env.FLAGD_TLS,
       },
-      ...flagStore(env),
+      ...flagStore(env, given),
       ...(env.CHAT_FLAG_SOURCE_PORT === undefined ? {} : { sourcePort: env.CHAT_FLAG_SOURCE_PORT }),
     },
     codeDefaults: {

@@ -6,11 +6,15 @@ export type FlagStoreChoice =
   | { readonly kind: 'file' }
   /** `url` may carry a password */
   | { readonly kind: 'postgres'; readonly url: string }
+  /** absent: those of the pod's service account */
+  | { readonly kind: 'kubernetes'; readonly namespace?: string; readonly server?: string }
 
 /** What else decides which store it is. */
 export interface ChoiceContext {
   /** CHAT_DATABASE */
   readonly database: string
+  /** KUBERNETES_SERVICE_HOST: what each pod has */
+  readonly kubernetesHost: string | undefined
 }
 
 export type ChoiceResult =
@@ -18,13 +22,17 @@ export type ChoiceResult =
   /** ready to print after the variable's name; carries no password */
   | { readonly kind: 'fault'; readonly fault: string }
 
-const WHAT = 'must be file:, postgres: (the server of CHAT_DATABASE) or postgres://user@host/database'
+const WHAT =
+  'must be file:, postgres: (the server of CHAT_DATABASE), postgres://user@host/database, kubernetes: or kubernetes:NAMESPACE'
+/** a DNS label, as the names of namespaces are */
+const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
 
 /** Reads what an `sslrootcert` of a URL names, to know that it is there. */
 export function parseFlagStore(value: string, context: ChoiceContext): ChoiceResult {
   if (value === 'file:') return chosen({ kind: 'file' })
   if (value === 'postgres:' || value === 'postgresql:') return ofDatabase(context)
   if (isPostgresUrl(value)) return postgres(value)
+  if (value.startsWith('kubernetes:')) return kubernetes(value.slice('kubernetes:'.length), context)
   return fault(WHAT)
 }
 
@@ -48,3 +56,25 @@ function postgres(url: string): ChoiceResult {
   }
   return chosen({ kind: 'postgres', url })
 }
+
+function kubernetes(rest: string, { kubernetesHost }: ChoiceContext): ChoiceResult {
+  const [namespace = '', query] = rest.split('?', 2)
+  const server = query === undefined ? undefined : (new URLSearchParams(query).get('server') ?? '')
+  if (namespace !== '' && !NAMESPACE.test(namespace))
+    return fault('must end in the name of a namespace, like kubernetes:chat')
+  if (server !== undefined && !isServer(server))
+    return fault('must have the URL of the API server after ?server=, like http://127.0.0.1:8001')
+  if (server === undefined && kubernetesHost === undefined)
+    return fault(
+      'needs the service account of a pod (KUBERNETES_SERVICE_HOST is not set); outside of a cluster write kubernetes:NAMESPACE?server=http://127.0.0.1:8001 for kubectl proxy',
+    )
+  if (server !== undefined && namespace === '')
+    return fault('must name the namespace beside ?server=, like kubernetes:chat?server=…')
+  return chosen({
+    kind: 'kubernetes',
+    ...(namespace === '' ? {} : { namespace }),
+    ...(server === undefined ? {} : { server: server.replace(/\/+$/, '') }),
+  })
+}
+
+const isServer = (value: string): boolean => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)

@@ -3,6 +3,8 @@ import { createFileFlagStore } from './file/file-flag-store.js'
 import { createOpsFile } from './file/ops-file.js'
 import type { FlagStore, OpsFile } from './flag-store.js'
 import type { FlagStoreChoice } from './flag-store-choice.js'
+import { kubernetesAccess } from './kubernetes/kubernetes-access.js'
+import { createKubernetesDocuments } from './kubernetes/kubernetes-documents.js'
 import { createPostgresDocuments } from './postgres/postgres-documents.js'
 import { createDocumentFlagStore, createOpsDocument } from './shared/document-flag-store.js'
 import type { SharedDocuments } from './shared/documents.js'
@@ -66,5 +68,10 @@ function openDocuments(choice: FlagStoreChoice | undefined, clock: Clock): Share
       return undefined
     case 'postgres':
       return createPostgresDocuments({ url: choice.url, clock })
+    case 'kubernetes': {
+      const { kind: _kind, ...named } = choice
+      const access = kubernetesAccess({ ...named, env: process.env })
+      return createKubernetesDocuments({ access, clock, ...named })
+    }
   }
 }

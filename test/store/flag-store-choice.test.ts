@@ -4,8 +4,8 @@ import { parseFlagStore } from '../../src/store/flag-store-choice.js'
 const POSTGRES = 'postgres://chat@db.test:5432/chat'
 const context = { database: 'data/chat.db' }
 
-const choice = (value: string, database = context.database) => {
-  const result = parseFlagStore(value, { ...context, database })
+const choice = (value: string, database = context.database, kubernetesHost?: string) => {
+  const result = parseFlagStore(value, { database, kubernetesHost })
   return result.kind === 'choice' ? result.choice : result.fault
 }
 
@@ -21,6 +21,20 @@ describe('the choice of a flag store', () => {
       kind: 'postgres',
       url: 'postgresql://db.test/other',
     })
+  })
+
+  it('is the cluster of the pod, or the server that is named', () => {
+    expect(choice('kubernetes:', '', '10.0.0.1')).to.deep.equal({ kind: 'kubernetes' })
+    expect(choice('kubernetes:chat', '', '10.0.0.1')).to.deep.equal({ kind: 'kubernetes', namespace: 'chat' })
+    expect(choice('kubernetes:chat?server=http://127.0.0.1:8001/')).to.deep.equal({
+      kind: 'kubernetes',
+      namespace: 'chat',
+      server: 'http://127.0.0.1:8001',
+    })
+    expect(choice('kubernetes:')).to.match(/^needs the service account of a pod/)
+    expect(choice('kubernetes:Chat', '', '10.0.0.1')).to.match(/^must end in the name of a namespace/)
+    expect(choice('kubernetes:chat?server=8001')).to.match(/^must have the URL of the API server/)
+    expect(choice('kubernetes:?server=http://127.0.0.1:8001')).to.match(/^must name the namespace/)
   })
 
   it('has faults that say what to write', () => {

@@ -1,0 +1,30 @@
+import { errorCode, errorText } from '../../core/errors.js'
+import type { FlagStoreFault } from '../flag-store.js'
+import type { StoreAction } from '../store-fault.js'
+import { KubernetesRefused } from './kubernetes-api.js'
+
+/** What is wrong and what to do, by HTTP status. */
+const ADVICE: Readonly<Record<number, string>> = {
+  401: 'the API server does not take the token; is the service account mounted into the pod?',
+  403: 'the service account may not do that; give it the Role of deploy/kubernetes',
+  404: 'there is no such kind of object; install the OpenFeature Operator, or at least its FeatureFlag definition',
+  422: 'the object is refused by its schema',
+  429: 'the API server takes no more requests now; it is tried again',
+}
+
+/** The message carries no token, and of the content at most what the schema refuses. */
+export function kubernetesFault(thrown: unknown, action: StoreAction, where: string): FlagStoreFault {
+  if (thrown instanceof KubernetesRefused) {
+    const { status, code, message } = thrown
+    const advice = ADVICE[status]
+    const why =
+      advice === undefined || status === 422 ? `${advice ?? 'the API server refuses'}: ${message}` : advice
+    return { code, message: `cannot ${action} ${where}: ${why} (${code})` }
+  }
+  const code = errorCode(thrown) ?? 'unknown'
+  const isUnmounted = code === 'ENOENT' || code === 'EACCES'
+  const why = isUnmounted
+    ? `the service account is not mounted into the pod: ${errorText(thrown)}`
+    : errorText(thrown)
+  return { code, message: `cannot ${action} ${where}: ${why} (${code})` }
+}

@@ -1,0 +1,373 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** An object as the stand-in keeps it. */
+export interface StoredObject {
+  apiVersion?: string
+  kind?: string
+  metadata: {
+    name: string
+    namespace?: string
+    uid?: string
+    generation?: number
+    resourceVersion: string
+    labels?: Record<string, string>
+    annotations?: Record<string, string>
+    managedFields?: unknown[]
+  }
+  spec?: Record<string, unknown>
+}
+
+interface Change {
+  readonly version: number
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'
+  readonly key: string
+  readonly object: StoredObject
+}
+
+interface Watcher {
+  readonly response: ServerResponse
+  readonly collection: string
+  readonly name: string | undefined
+  readonly bookmarks: boolean
+}
+
+/** A request as it came. */
+export interface SeenRequest {
+  readonly method: string
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly authorization: string | undefined
+}
+
+/**
+ * A stand-in for the API server of Kubernetes, of the two kinds that the flag store uses. One version counts up over all
+ * objects; a PUT replaces exactly the version that it names (409 otherwise), a POST makes what is not there (409 otherwise);
+ * a watch goes on from a version, with bookmarks where asked for, and is told 410 where that version was compacted. Of a FeatureFlag the
+ * schema drops what it does not know and refuses what it does not allow.
+ */
+export interface KubernetesStandIn {
+  readonly url: string
+  readonly requests: readonly SeenRequest[]
+  get(collection: string, name: string): StoredObject | undefined
+  /** as `kubectl edit` or `kubectl apply` */
+  edit(collection: string, name: string, change: (object: StoredObject) => void): void
+  delete(collection: string, name: string): void
+  /** Forgets which changes led to the present versions: older watches get 410. */
+  compact(): void
+  /** Sends a bookmark to each watch that wants them. */
+  bookmark(): void
+  /** Ends all watches, as the server does after their time; `rudely`: breaks their connections. */
+  endWatches(rudely?: boolean): void
+  /** Answers every request with this status until it is undefined. */
+  refuse(status: number | undefined): void
+  /** Answers nothing until it is false. */
+  hang(on: boolean): void
+  /** The schema of an older operator, which drops metadata of flags. */
+  dropMetadata(on: boolean): void
+  readonly watches: number
+  close(): Promise<void>
+}
+
+export const FEATURE_FLAGS = '/apis/core.openfeature.dev/v1beta1/namespaces/chat/featureflags'
+export const LEASES = '/apis/coordination.k8s.io/v1/namespaces/chat/leases'
+const COLLECTIONS = [FEATURE_FLAGS, LEASES]
+
+export async function startKubernetes(): Promise<KubernetesStandIn> {
+  const state = new ApiState()
+  const server = createServer((request, response) => {
+    state
+      .answer(request, response)
+      .catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return Object.assign(state, {
+    url: `http://127.0.0.1:${port}`,
+    async close() {
+      state.endWatches(true)
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  })
+}
+
+class ApiState {
+  readonly requests: SeenRequest[] = []
+  readonly #objects = new Map<string, StoredObject>()
+  readonly #watchers = new Set<Watcher>()
+  #changes: Change[] = []
+  #version = 100
+  #compacted = 100
+  #status: number | undefined
+  #isHanging = false
+  #dropsMetadata = false
+  #uid = 0
+
+  get watches(): number {
+    return this.#watchers.size
+  }
+
+  get(collection: string, name: string): StoredObject | undefined {
+    return this.#objects.get(`${collection}/${name}`)
+  }
+
+  edit(collection: string, name: string, change: (object: StoredObject) => void): void {
+    const key = `${collection}/${name}`
+    const present = this.#objects.get(key)
+    const next = structuredClone(present ?? { metadata: { name, resourceVersion: '' } })
+    change(next)
+    const fault = this.#keep(key, next, present)
+    if (fault !== undefined) throw new Error(fault)
+  }
+
+  delete(collection: string, name: string): void {
+    const key = `${collection}/${name}`
+    const present = this.#objects.get(key)
+    if (present === undefined) return
+    this.#objects.delete(key)
+    this.#version += 1
+    const last = structuredClone(present)
+    last.metadata.resourceVersion = String(this.#version)
+    this.#tell({ version: this.#version, type: 'DELETED', key, object: last })
+  }
+
+  compact(): void {
+    // Some other object changes all the time.
+    this.#version += 10
+    this.#compacted = this.#version
+    this.#changes = []
+  }
+
+  bookmark(): void {
+    for (const watcher of this.#watchers) {
+      if (!watcher.bookmarks) continue
+      const kind = watcher.collection === LEASES ? 'Lease' : 'FeatureFlag'
+      const object = { kind, metadata: { resourceVersion: String(this.#version), creationTimestamp: null } }
+      send(watcher.response, { type: 'BOOKMARK', object })
+    }
+  }
+
+  endWatches(rudely = false): void {
+    for (const { response } of this.#watchers) {
+      if (rudely) response.destroy()
+      else response.end()
+    }
+    this.#watchers.clear()
+  }
+
+  refuse(status: number | undefined): void {
+    this.#status = status
+  }
+
+  hang(on: boolean): void {
+    this.#isHanging = on
+  }
+
+  dropMetadata(on: boolean): void {
+    this.#dropsMetadata = on
+  }
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<unknown> {
+    const url = new URL(request.url ?? '/', 'http://api.test')
+    const { method = 'GET' } = request
+    this.requests.push({
+      method,
+      path: url.pathname,
+      query: url.searchParams,
+      authorization: request.headers.authorization,
+    })
+    const body = await bodyOf(request)
+    if (this.#isHanging) return
+    if (this.#status !== undefined) return refuse(response, this.#status, 'Refused', 'as the test wants it')
+    const collection = COLLECTIONS.find(
+      (each) => url.pathname === each || url.pathname.startsWith(`${each}/`),
+    )
+    if (collection === undefined)
+      return refuse(response, 404, 'NotFound', 'the server could not find the requested resource')
+    if (url.pathname === collection)
+      return this.#onCollection(method, collection, url.searchParams, body, response)
+    return this.#onObject(method, url.pathname, body, response)
+  }
+
+  #onCollection(
+    method: string,
+    collection: string,
+    query: URLSearchParams,
+    body: string,
+    response: ServerResponse,
+  ): unknown {
+    if (method === 'POST') {
+      const object: StoredObject = JSON.parse(body)
+      const key = `${collection}/${object.metadata.name}`
+      if (object.metadata.resourceVersion !== undefined)
+        return refuse(response, 422, 'Invalid', 'resourceVersion should not be set on objects to be created')
+      if (this.#objects.has(key)) return refuse(response, 409, 'AlreadyExists', `${key} already exists`)
+      return this.#write(response, 201, key, object, undefined)
+    }
+    const name = /^metadata\.name=(.+)$/.exec(query.get('fieldSelector') ?? '')?.[1]
+    if (query.get('watch') === '1') return this.#watch(collection, name, query, response)
+    const items = [...this.#objects]
+      .filter(([key]) => isOf(key, collection, name))
+      .map(([, object]) => object)
+    return json(response, 200, { kind: 'List', metadata: { resourceVersion: String(this.#version) }, items })
+  }
+
+  #onObject(method: string, key: string, body: string, response: ServerResponse): unknown {
+    const present = this.#objects.get(key)
+    if (present === undefined) return refuse(response, 404, 'NotFound', `${key} not found`)
+    if (method === 'GET') return json(response, 200, present)
+    if (method !== 'PUT') return refuse(response, 405, 'MethodNotAllowed', method)
+    const object: StoredObject = JSON.parse(body)
+    const version = object.metadata.resourceVersion
+    if (version === undefined)
+      return refuse(response, 422, 'Invalid', 'metadata.resourceVersion: must be specified')
+    if (version !== present.metadata.resourceVersion)
+      return refuse(
+        response,
+        409,
+        'Conflict',
+        'the object has been modified; please apply your changes to the latest version and try again',
+      )
+    return this.#write(response, 200, key, object, present)
+  }
+
+  #write(
+    response: ServerResponse,
+    status: number,
+    key: string,
+    object: StoredObject,
+    present: StoredObject | undefined,
+  ): unknown {
+    const fault = this.#keep(key, object, present)
+    if (fault !== undefined) return refuse(response, 422, 'Invalid', fault)
+    return json(response, status, this.#objects.get(key))
+  }
+
+  /** Undefined, or why the schema refuses it. */
+  #keep(key: string, object: StoredObject, present: StoredObject | undefined): string | undefined {
+    const size = Buffer.byteLength(JSON.stringify(object.metadata.annotations ?? {}))
+    if (size > 256 * 1024) return 'metadata.annotations: Too long: may not be more than 262144 bytes'
+    const kept = structuredClone(object)
+    if (key.startsWith(FEATURE_FLAGS)) {
+      const fault = keepBySchema(kept, this.#dropsMetadata)
+      if (fault !== undefined) return fault
+    }
+    const { resourceVersion: _before, ...metadata } = kept.metadata
+    const generation = (present?.metadata.generation ?? 0) + (isSameSpec(present, kept) ? 0 : 1)
+    this.#uid += 1
+    const uid = present?.metadata.uid ?? `uid-${this.#uid}`
+    // Nothing changed: the server writes nothing.
+    const unchanged = present !== undefined && isSame(present, kept)
+    if (unchanged) return undefined
+    this.#version += 1
+    const resourceVersion = String(this.#version)
+    const stored = { ...kept, metadata: { ...metadata, uid, generation, resourceVersion } }
+    this.#objects.set(key, sortedKeys(stored))
+    const type = present === undefined ? 'ADDED' : 'MODIFIED'
+    this.#tell({ version: this.#version, type, key, object: sortedKeys(stored) })
+    return undefined
+  }
+
+  #watch(
+    collection: string,
+    name: string | undefined,
+    query: URLSearchParams,
+    response: ServerResponse,
+  ): unknown {
+    const from = Number(query.get('resourceVersion'))
+    response.writeHead(200, { 'content-type': 'application/json', 'transfer-encoding': 'chunked' })
+    response.flushHeaders()
+    if (from < this.#compacted) {
+      // As etcd's compaction is told: in the stream, with 200 before it.
+      send(response, {
+        type: 'ERROR',
+        object: {
+          kind: 'Status',
+          status: 'Failure',
+          reason: 'Expired',
+          code: 410,
+          message: `too old resource version: ${from} (${this.#compacted})`,
+        },
+      })
+      return response.end()
+    }
+    const watcher = { response, collection, name, bookmarks: query.get('allowWatchBookmarks') === 'true' }
+    for (const change of this.#changes) if (change.version > from) tellOf(change, watcher)
+    this.#watchers.add(watcher)
+    return response.once('close', () => this.#watchers.delete(watcher))
+  }
+
+  #tell(change: Change): void {
+    this.#changes.push(change)
+    for (const watcher of this.#watchers) tellOf(change, watcher)
+  }
+}
+
+function tellOf({ type, key, object }: Change, { response, collection, name }: Watcher): void {
+  if (isOf(key, collection, name)) send(response, { type, object })
+}
+
+const isOf = (key: string, collection: string, name: string | undefined): boolean =>
+  name === undefined ? key.startsWith(`${collection}/`) : key === `${collection}/${name}`
+
+const FLAG_FIELDS = new Set(['state', 'variants', 'defaultVariant', 'targeting', 'metadata'])
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Structural schema of the operator's FeatureFlag: unknown fields are pruned, wrong ones refused. */
+function keepBySchema(object: StoredObject, dropsMetadata: boolean): string | undefined {
+  const flagSpec = object.spec?.flagSpec
+  if (!isObject(flagSpec) || !isObject(flagSpec.flags)) return 'spec.flagSpec.flags: Required value'
+  for (const field of Object.keys(flagSpec))
+    if (!['flags', '$evaluators', 'metadata'].includes(field) || (field === 'metadata' && dropsMetadata))
+      delete flagSpec[field]
+  for (const [key, flag] of Object.entries(flagSpec.flags)) {
+    if (!isObject(flag)) return `spec.flagSpec.flags.${key}: Invalid value: must be of type object`
+    for (const field of Object.keys(flag))
+      if (!FLAG_FIELDS.has(field) || (field === 'metadata' && dropsMetadata)) delete flag[field]
+    if (flag.state !== 'ENABLED' && flag.state !== 'DISABLED')
+      return `spec.flagSpec.flags.${key}.state: Unsupported value`
+    if (!isObject(flag.variants)) return `spec.flagSpec.flags.${key}.variants: Required value`
+    if (typeof flag.defaultVariant !== 'string')
+      return `spec.flagSpec.flags.${key}.defaultVariant: Invalid value: must be of type string`
+  }
+  return undefined
+}
+
+const isSameSpec = (one: StoredObject | undefined, other: StoredObject): boolean =>
+  JSON.stringify(sortedKeys(one?.spec ?? null)) === JSON.stringify(sortedKeys(other.spec ?? null))
+const isSame = (one: StoredObject, other: StoredObject): boolean =>
+  isSameSpec(one, other) &&
+  JSON.stringify(sortedKeys(one.metadata.annotations ?? {})) ===
+    JSON.stringify(sortedKeys(other.metadata.annotations ?? {})) &&
+  JSON.stringify(sortedKeys(one.metadata.labels ?? {})) ===
+    JSON.stringify(sortedKeys(other.metadata.labels ?? {}))
+
+/** As Go writes maps. */
+function sortedKeys<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(sortedKeys) as T
+  if (!isObject(value)) return value
+  const entries = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1))
+  return Object.fromEntries(entries.map(([key, item]) => [key, sortedKeys(item)])) as T
+}
+
+const send = (response: ServerResponse, event: object): void =>
+  void response.write(`${JSON.stringify(event)}\n`)
+
+function json(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' })
+  response.end(JSON.stringify(body))
+}
+
+const refuse = (response: ServerResponse, code: number, reason: string, message: string): void =>
+  json(response, code, { kind: 'Status', status: 'Failure', code, reason, message })
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  let text = ''
+  for await (const chunk of request) text += String(chunk)
+  return text
+}
