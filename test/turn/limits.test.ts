@@ -4,6 +4,7 @@ import { postTurn, readTurn, startTurn } from '../support/chat-client.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
 import { postCompletion } from '../support/openai.js'
 import { hanging } from '../support/scripted-backend.js'
+import { unhurriedClock } from '../support/unhurried-clock.js'
 import { until } from '../support/until.js'
 
 const start = async (edge: Edge, user = 'user-1', org = 'org-1') => {
@@ -203,18 +204,55 @@ describe('the tokens of an org in a day', () => {
 
 describe('turns while all places are taken', () => {
   it('wait for one, and a place that is free goes to the org that has none', async () => {
-    const edge = await startEdge({ maxStreams: 2, backends: { direct_llm: hanging('direct_llm', 'Hello') } })
+    const asked: string[] = []
+    const edge = await startEdge({
+      maxStreams: 2,
+      clock: unhurriedClock,
+      limitsFor(org) {
+        asked.push(org)
+        return {}
+      },
+      backends: { direct_llm: hanging('direct_llm', 'Hello') },
+    })
     const running = [await start(edge), await start(edge)]
     const order: string[] = []
     const waiting = ['org-1', 'org-2'].map(async (org) => {
       const { response } = await start(edge, 'user-1', org)
       order.push(`${org} ${response.status}`)
     })
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    await running[0]?.response.body?.cancel()
+    await until(
+      'both to wait',
+      () => asked.filter((org) => org === 'org-1').length === 3 && asked.includes('org-2'),
+    )
+    for (const [at, { response }] of running.entries()) {
+      await response.body?.cancel()
+      await until('a turn to have the place', () => order.length === at + 1)
+    }
     await Promise.all(waiting)
-    expect(order).to.deep.equal(['org-2 200', 'org-1 503'])
+    expect(order).to.deep.equal(['org-2 200', 'org-1 200'])
+    await edge.close()
+  })
+
+  it('are refused where none is free in a second', async () => {
+    const edge = await startEdge({ maxStreams: 2, backends: { direct_llm: hanging('direct_llm', 'Hello') } })
+    for (const _turn of [1, 2]) expect((await start(edge)).response.status).to.equal(200)
+    expect((await start(edge, 'user-1', 'org-2')).response.status).to.equal(503)
     expect(edge.refusals).to.deep.equal(['full'])
+    await edge.close()
+  })
+
+  it('cost a refused turn neither a start of the minute nor a stream of its user', async () => {
+    const limits = { startsPerMinutePerUser: 2, streamsPerUser: 2 }
+    const edge = await startEdge({
+      maxStreams: 1,
+      limits,
+      backends: { direct_llm: hanging('direct_llm', 'Hello') },
+    })
+    const first = await start(edge)
+    for (const _turn of [1, 2]) expect((await start(edge)).response.status).to.equal(503)
+    await first.response.body?.cancel()
+    await until('the place to be free', () => edge.turns.count === 0)
+    expect((await start(edge)).response.status).to.equal(200)
     await edge.close()
   })
 

@@ -1,0 +1,72 @@
+import { expect } from 'chai'
+import { chatLimitsSchema } from '../../src/limits/chat-limits.js'
+import { watchOverload } from '../../src/limits/overload.js'
+import { capturingLogger } from '../support/capturing-logger.js'
+import { manualClock } from '../support/manual-clock.js'
+
+describe('the watch over an overload', () => {
+  function setUp(limits: object = {}) {
+    const clock = manualClock()
+    const { logger, lines } = capturingLogger()
+    const seen = { delayMs: 0, open: 100, looks: 0, measuring: false }
+    const watch = watchOverload({
+      clock,
+      logger,
+      environment: { maxStreams: 1000, turnsPerMinute: 0 },
+      limits: async () => chatLimitsSchema.parse(limits),
+      open: () => seen.open,
+      delay: {
+        start: () => {
+          seen.measuring = true
+        },
+        take: () => seen.delayMs,
+        stop: () => {
+          seen.measuring = false
+        },
+      },
+    })
+    watch.onLook(() => {
+      seen.looks += 1
+    })
+    const look = async (times: number): Promise<void> => {
+      for (let time = 0; time < times; time += 1) {
+        clock.advance(200)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    return { clock, lines, seen, watch, look }
+  }
+
+  it('tells the level and the places, tells who listens, and logs each change once', async () => {
+    const { lines, seen, watch, look } = setUp()
+    watch.start()
+    await look(1)
+    seen.delayMs = 150
+    await look(5)
+    expect(watch.level).to.equal(3)
+    expect(watch.places).to.be.within(80, 90)
+    expect(seen.looks).to.equal(6)
+    expect(lines.map(({ msg, level }) => [msg, level])).to.deep.equal([['[Limits] overload rises', 3]])
+    watch.stop()
+  })
+
+  it('takes the limits of the flag, 0 for none', async () => {
+    const { seen, watch, look } = setUp({ overloadDelayMs: 0, maxStreams: 110 })
+    watch.start()
+    await look(1)
+    seen.delayMs = 5_000
+    await look(3)
+    expect(watch.level).to.equal(2)
+    watch.stop()
+  })
+
+  it('leaves no timer and no measurement behind', async () => {
+    const { clock, seen, watch, look } = setUp()
+    watch.start()
+    watch.start()
+    await look(2)
+    expect([clock.pending(), seen.measuring]).to.deep.equal([1, true])
+    watch.stop()
+    expect([clock.pending(), seen.measuring]).to.deep.equal([0, false])
+  })
+})
