@@ -87,7 +87,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   main: ['config', 'core', 'process-exit', 'service', 'workers'],
   client: ['protocol'],
   react: ['client', 'protocol'],
-  cli: ['client', 'core', 'decision', 'limits', 'llm', 'protocol'],
+  cli: ['client', 'core', 'decision', 'limits', 'llm', 'protocol', 'store'],
   console: ['client', 'protocol'],
   simulator: ['core', 'protocol'],
 }

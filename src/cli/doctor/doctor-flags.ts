@@ -6,6 +6,7 @@ import { checkFlagDocument } from '../../decision/check/ops-file-check.js'
 import type { FlagFileKind } from '../../decision/flags.js'
 import type { Environment, Invocation } from '../command/invocation.js'
 import { oneLine } from '../text/table.js'
+import { storeOf } from './doctor-flag-store.js'
 import type { Finding } from './finding.js'
 
 /** The flag files of this environment, each as what it is. */
@@ -14,7 +15,9 @@ export function checkFlagFiles(env: Environment, invocation: Invocation): Findin
     [env.CHAT_FLAGS_FILE || 'flags/chat.flagd.json', 'ops'],
     [env.CHAT_FALLBACK_FLAGS_FILE || 'flags/auto-fallback.flagd.json', 'override'],
   ]
-  return files.map(([file, kind]) => checkFlagFile(file, kind, env, invocation))
+  const { choice, ops } = storeOf(env)
+  const inFiles = files.filter(([, kind]) => (kind === 'ops' ? !ops : choice.kind === 'file'))
+  return inFiles.map(([file, kind]) => checkFlagFile(file, kind, env, invocation))
 }
 
 function checkFlagFile(file: string, kind: FlagFileKind, env: Environment, { t }: Invocation): Finding {

@@ -4,6 +4,7 @@ import { errorText } from '../../core/errors.js'
 import type { Environment, Invocation } from '../command/invocation.js'
 import { printable } from '../text/table.js'
 import { checkDatabase } from './doctor-database.js'
+import { checkFlagStore } from './doctor-flag-store.js'
 import { checkFlagd, checkFlagFiles } from './doctor-flags.js'
 import { checkEndpoints } from './doctor-llm.js'
 import { clockFinding, type Finding } from './finding.js'
@@ -19,6 +20,7 @@ export async function checkHere(invocation: Invocation, env: Environment): Promi
   const found = await Promise.all([
     checkConfiguration(invocation),
     checkFlagFiles(env, invocation),
+    checkFlagStore(env, invocation),
     checkFlagd(env, invocation),
     checkRuntime(env, invocation),
     checkEndpoints(env, invocation),

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { Clock } from '../../core/clock.js'
+import { errorCode } from '../../core/errors.js'
 import { MAX_FILE_BYTES } from '../../core/files/read-file.js'
 import { postgresAddress, shownUrl } from '../../core/postgres/postgres-url.js'
 import { hashOf, storedText } from '../content.js'
@@ -15,6 +16,7 @@ const STATEMENT_MS = 1_500
 /** connections for calls; one more listens */
 const CONNECTIONS = 2
 const IDLE_MS = 30_000
+const UNDEFINED_TABLE = '42P01'
 /** copies of replaced documents that are kept */
 const KEPT_ASIDE = 5
 
@@ -82,11 +84,20 @@ class PostgresDocuments implements SharedDocuments {
   }
 
   async read(name: DocumentName): Promise<Stored> {
-    await this.#ready()
-    const { rows } = await this.#pool.query<{ content: string | null }>(READ, [name, MAX_FILE_BYTES])
-    const content = rows[0]?.content
+    const content = await this.#content(name)
     if (content === null) throw Object.assign(new Error('too large'), { code: 'EFBIG' })
     return storedText(content)
+  }
+
+  /** A read makes no tables: where there are none, there is no document. */
+  async #content(name: DocumentName): Promise<string | null | undefined> {
+    try {
+      const { rows } = await this.#pool.query<{ content: string | null }>(READ, [name, MAX_FILE_BYTES])
+      return rows[0]?.content
+    } catch (thrown) {
+      if (errorCode(thrown) === UNDEFINED_TABLE) return undefined
+      throw thrown
+    }
   }
 
   async write(name: DocumentName, write: DocumentWrite): Promise<WriteResult> {

@@ -7,6 +7,7 @@ import type { Finding } from '../../../src/cli/doctor/finding.js'
 import { edgeToken, runCli } from '../../support/cli.js'
 import { EDGE_SECRET, type Edge, startEdge } from '../../support/edge.js'
 import { QUIET } from '../../support/fallback-fakes.js'
+import { FEATURE_FLAGS, startKubernetes } from '../../support/kubernetes-api.js'
 import { temporaryDirectory } from '../../support/temporary-directory.js'
 
 describe('chat-cutover doctor', function () {
@@ -166,6 +167,35 @@ describe('chat-cutover doctor', function () {
     const found = of(all, "operators' flags")
     expect(found).to.include({ result: 'skipped' }).and.not.to.have.property('advice')
     expect(found?.text).to.match(/ENOENT; flagd has its own$/)
+  })
+
+  it('looks into the flag store where the flags are in no file', async () => {
+    const api = await startKubernetes()
+    try {
+      const flag = { state: 'ENABLED', variants: { on: 'on' }, defaultVariant: 'off' }
+      api.edit(FEATURE_FLAGS, 'chat-cutover-flags', (object) => {
+        object.spec = { flagSpec: { flags: { 'chat-execution-mode': flag } } }
+      })
+      const { all } = await findings({
+        CHAT_FLAG_STORE: `kubernetes:chat?server=${api.url}`,
+        CHAT_FLAG_STORE_OPS: 'true',
+        CHAT_FLAGS_FILE: directory.path('none.json'),
+        CHAT_FALLBACK_FLAGS_FILE: directory.path('none.json'),
+      })
+      expect(of(all, "operators' flags")).to.have.property('result', 'fault')
+      expect(of(all, "operators' flags")?.text).to.match(
+        /^kubernetes:chat\/featureflags\/chat-cutover-flags:\d+:\d+: /,
+      )
+      expect(of(all, 'override')).to.have.property('result', 'ok')
+      expect(of(all, 'override')?.text).to.match(/not there yet; the service writes it$/)
+      expect(api.requests.filter(({ method }) => method !== 'GET')).to.deep.equal([])
+    } finally {
+      await api.close()
+    }
+    const { all } = await findings({ CHAT_FLAG_STORE: 'postgres://chat:password@127.0.0.1:9/chat' })
+    expect(of(all, 'override')?.text).to.match(/^cannot read .*nothing listens there/)
+    expect(of(all, "operators' flags")).to.have.property('result', 'ok')
+    expect(JSON.stringify(all)).to.not.include('password')
   })
 
   it('looks at the running service alone where nothing of it is set here', async () => {
