@@ -54,3 +54,22 @@ export function retentionInMemory(contentDays = CONTENT_DAYS): Retention {
     rollout_changes: { ...all.rollout_changes, count: 500 },
   }
 }
+
+/**
+ * What many replicas keep together: executions and comparisons by their age alone, of the rest so many times what one machine
+ * keeps.
+ */
+export function retentionForFleet(contentDays = CONTENT_DAYS): Retention {
+  const all = retentionFor(contentDays)
+  const many = ({ count, maxAgeMs }: Bound): Bound => ({ count: 10 * count, maxAgeMs })
+  return {
+    transitions: many(all.transitions),
+    samples: many(all.samples),
+    comparisons: { ...all.comparisons, count: Number.POSITIVE_INFINITY },
+    contents: many(all.contents),
+    executions: { ...all.executions, count: Number.POSITIVE_INFINITY },
+    drops: many(all.drops),
+    edits: many(all.edits),
+    rollout_changes: many(all.rollout_changes),
+  }
+}

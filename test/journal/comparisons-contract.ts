@@ -94,7 +94,7 @@ export function comparisonsContract(open: Open): void {
       await fc.assert(
         fc.asyncProperty(fc.array(anyComparison, { maxLength: 30 }), query, async (comparisons, asked) => {
           await rig.journal.close()
-          rig.fresh()
+          await rig.fresh()
           // A span of its own for each run: the file stays.
           const shift = ++runs * 10_000_000
           for (const comparison of comparisons)
@@ -170,15 +170,15 @@ export function comparisonsContract(open: Open): void {
       const content = { control: 'a', candidate: 'b' }
       for (let at = 0; at < comparisons.count + 100; at += 1)
         rig.journal.keepComparison(sampleComparison({ at: AT + at, content }))
-      rig.pass(0)
+      await rig.pass(0)
       const first = { ...ALL, to: AT + 100 }
       expect((await rig.journal.comparisonSums(first)).ab.pairs).to.equal(0)
       expect((await rig.journal.comparisonSums(ALL)).ab.pairs).to.equal(comparisons.count)
       expect(await rig.journal.comparisonContents(ALL, 100)).to.have.length(contents.count)
-      rig.pass(2)
+      await rig.pass(2)
       expect(await rig.journal.comparisonContents(ALL, 100)).to.deep.equal([])
       expect((await rig.journal.comparisonSums(ALL)).ab.pairs).to.equal(comparisons.count)
-      rig.pass(89)
+      await rig.pass(89)
       expect((await rig.journal.comparisonSums(ALL)).ab.pairs).to.equal(0)
     })
   })
@@ -255,10 +255,10 @@ export function comparisonsContract(open: Open): void {
     it('keeps the newest, so many, for a month', async () => {
       for (let at = 0; at < RETENTION.executions.count + 50; at += 1)
         rig.journal.keepExecution(sampleExecution({ at: AT + at, latencyMs: at }))
-      rig.pass(0)
+      await rig.pass(0)
       const kept = (await executions(ALL)).map(({ latencyMs }) => latencyMs)
       expect([kept.length, kept[0]]).to.deep.equal([RETENTION.executions.count, 50])
-      rig.pass(31)
+      await rig.pass(31)
       expect(await executions(ALL)).to.deep.equal([])
     })
   })

@@ -104,7 +104,7 @@ export function dropsContract(open: Open): void {
       await fc.assert(
         fc.asyncProperty(steps, query, async (all, asked) => {
           await rig.journal.close()
-          rig.fresh()
+          await rig.fresh()
           // A span of its own for each run: the file stays.
           runs += 1
           const shift = runs * 10_000 * MINUTE_MS
@@ -160,12 +160,12 @@ export function dropsContract(open: Open): void {
     it('keeps the newest, so many, for a quarter', async () => {
       const { count } = RETENTION.drops
       for (let minute = 0; minute < count + 100; minute += 1) keep(1, { at: AT + minute * MINUTE_MS })
-      rig.pass(0)
+      await rig.pass(0)
       expect(await counted()).to.deep.equal({ busy: count })
       expect(await counted({ to: AT + 100 * MINUTE_MS })).to.deep.equal({})
-      rig.pass(89)
+      await rig.pass(89)
       expect(await counted()).to.deep.equal({ busy: count })
-      rig.pass(2)
+      await rig.pass(2)
       expect(await counted()).to.deep.equal({})
     })
 

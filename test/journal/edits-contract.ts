@@ -32,7 +32,7 @@ export function editsContract(open: Open): void {
       for (let at = 1; at <= more; at += 1)
         rig.journal.keepFlagEdit(sampleEdit({ userId: `u${at}`, at: Math.round(rig.wall()) }))
       await rig.journal.flagEdits(1)
-      rig.pass(1)
+      await rig.pass(1)
       const kept = await users(1_000)
       expect([kept.length, kept[0], kept.at(-1)]).to.deep.equal([RETENTION.edits.count, `u${more}`, 'u21'])
     })

@@ -14,7 +14,11 @@ export const RETENTION: Retention = {
 }
 
 /** Gives a fresh journal. */
-export type Open = (options: { clock: ManualClock; retention: Retention }) => Journal
+export interface Open {
+  (options: { clock: ManualClock; retention: Retention }): Journal | Promise<Journal>
+  /** Resolves when the journal does nothing any more until its clock goes on; absent where it does everything at once. */
+  quiet?(): Promise<void>
+}
 
 /** A journal for each test of the suite that asks for it, closed behind it, on a clock of its own. */
 export interface JournalRig {
@@ -23,13 +27,13 @@ export interface JournalRig {
   /** as the journal sees it: `pass` puts it forward */
   wall(): number
   /** Another one; the one before is the caller's to close. */
-  fresh(): void
+  fresh(): Promise<void>
   /** Time for whatever a journal does by itself, in the end of so many days, on the last of which something was kept. */
-  pass(days: number): void
+  pass(days: number): Promise<void>
   /** The same, where nothing was kept meanwhile. */
-  idle(days: number): void
+  idle(days: number): Promise<void>
   /** The wall clock alone is put forward by so many days, then there is time for whatever a journal does by itself. */
-  jump(days: number): void
+  jump(days: number): Promise<void>
 }
 
 const MINUTE_MS = 60_000
@@ -44,18 +48,24 @@ export function journalRig(open: Open): JournalRig {
 
   const wall = (): number => clock.wall() + age + jumped
   const monotonic = (): number => clock.monotonic() + age
-  const fresh = (): void => {
+  const fresh = async (): Promise<void> => {
     clock = manualClock()
     age = 0
     jumped = 0
-    journal = open({ clock: { ...clock, wall, monotonic }, retention: RETENTION })
+    journal = await open({ clock: { ...clock, wall, monotonic }, retention: RETENTION })
   }
   beforeEach(fresh)
   afterEach(() => journal.close())
 
-  const settle = (): void => {
-    clock.advance(MINUTE_MS)
-    for (let step = 0; step < 50; step += 1) clock.advance(100)
+  const advance = async (ms: number): Promise<void> => {
+    clock.advance(ms)
+    await open.quiet?.()
+  }
+  const settle = async (): Promise<void> => {
+    // What waits to be written is, before anything that is done each minute.
+    for (let step = 0; step < 30; step += 1) await advance(100)
+    await advance(MINUTE_MS)
+    for (let step = 0; step < 50; step += 1) await advance(100)
   }
 
   return {
@@ -67,22 +77,22 @@ export function journalRig(open: Open): JournalRig {
     },
     wall,
     fresh,
-    pass(days) {
+    async pass(days) {
       // What counts by the minute ends its own first.
-      clock.advance(MINUTE_MS)
+      await advance(MINUTE_MS)
       age += days * 86_400_000
       if (days > 0) journal.keepSample({ at: wall(), replica: 'rig', run: 'rig', seq: age, input: {} })
-      settle()
+      await settle()
     },
-    idle(days) {
-      clock.advance(MINUTE_MS)
+    async idle(days) {
+      await advance(MINUTE_MS)
       age += days * 86_400_000
-      settle()
+      await settle()
     },
-    jump(days) {
-      clock.advance(MINUTE_MS)
+    async jump(days) {
+      await advance(MINUTE_MS)
       jumped += days * 86_400_000
-      settle()
+      await settle()
     },
   }
 }

@@ -206,6 +206,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'http/operator': ['http', 'http/auth', 'http/edge', 'http/flags', 'http/stream'],
   'http/reports': ['http', 'http/auth', 'http/edge'],
   'journal/memory': ['journal', 'journal/sums'],
+  'journal/postgres': ['journal', 'journal/sums'],
   'journal/sqlite': ['journal', 'journal/sums'],
   'journal/sums': ['journal'],
   'llm/gate': ['llm'],

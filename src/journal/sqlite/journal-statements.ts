@@ -1,5 +1,5 @@
-import type { SqliteDatabase, SqlRow, SqlStatement, SqlValue } from '../../core/sqlite/sqlite.js'
-import type { ComparisonContent, ComparisonQuery } from '../comparison.js'
+import type { SqliteDatabase, SqlRow, SqlStatement } from '../../core/sqlite/sqlite.js'
+import type { ComparisonQuery } from '../comparison.js'
 import type {
   ComparisonEntry,
   DropEntry,
@@ -9,16 +9,17 @@ import type {
   SampleEntry,
   TransitionEntry,
 } from '../entries.js'
-import type { Bound, Retention } from '../retention.js'
 import {
   CONTENT_COLUMNS,
+  contentValues,
   EDIT_COLUMNS,
   editValues,
   SAMPLE_COLUMNS,
   sampleValues,
   TRANSITION_COLUMNS,
   transitionValues,
-} from './journal-rows.js'
+} from '../journal-rows.js'
+import type { Bound, Retention } from '../retention.js'
 
 /** The name of a table is that of its bound. */
 export type Table = keyof Retention
@@ -202,16 +203,6 @@ export class JournalStatements {
     return this.#deleteOld[table].run(step, newest - bound.count, oldest)
   }
 }
-
-const contentValues = (content: ComparisonContent): SqlValue[] => [
-  content.at,
-  content.orgId,
-  content.agentId,
-  content.kind,
-  content.textSimilarity ?? null,
-  content.control,
-  content.candidate,
-]
 
 const insert = (table: Table, columns: readonly string[]): string =>
   `INSERT INTO ${table} (${columns}) VALUES (${columns.map(() => '?')})`

@@ -1,10 +1,7 @@
 import type { Clock } from '../../core/clock.js'
 import type { SqliteDatabase, SqlStatement } from '../../core/sqlite/sqlite.js'
-import { flagEditRecordSchema, isFlagEdit } from '../../protocol/flag-edit-record.js'
-import { isRolloutChange, rolloutChangeRecordSchema } from '../../protocol/rollout.js'
-import { editEntry, jsonValue, rolloutEntry, transitionEntry } from '../entries.js'
-import type { KeptTransition, Notice, PendingNotification } from '../journal.js'
-import { rowTransition, transitionValues } from './journal-rows.js'
+import type { Notice, PendingNotification } from '../journal.js'
+import { noticeOf, noticeValues } from '../notice-rows.js'
 
 /** notifications kept at most; beyond that the oldest go */
 const MAX_KEPT = 1_000
@@ -53,7 +50,7 @@ export class NotificationOutbox {
   }
 
   keep(id: string, notice: Notice): void {
-    const values = valuesOf(notice)
+    const values = noticeValues(notice)
     if (values === undefined) return
     this.#insert.run(id, Math.round(notice.at), this.#owner, values)
     this.#bound.run()
@@ -109,22 +106,4 @@ export class NotificationOutbox {
     if (typeof owner !== 'string' || unchangedMs >= ABANDONED_MS) return true
     return owner.split(SEPARATOR)[0] === this.self.replica
   }
-}
-
-/** A transition as a list of the values of its row, an edit and a change of the rollout as objects. */
-function valuesOf(notice: Notice): string | undefined {
-  if (isRolloutChange(notice)) return rolloutEntry(notice)?.record
-  if (!isFlagEdit(notice)) return JSON.stringify(transitionValues(transitionEntry(notice)))
-  const entry = editEntry(notice)
-  return entry && JSON.stringify({ ...entry, changes: jsonValue(entry.changes) })
-}
-
-function noticeOf(values: unknown): Notice | undefined {
-  const parsed = typeof values === 'string' ? jsonValue(values) : undefined
-  if (!Array.isArray(parsed))
-    return flagEditRecordSchema.safeParse(parsed).data ?? rolloutChangeRecordSchema.safeParse(parsed).data
-  const kept: KeptTransition | undefined = rowTransition([0, ...parsed])
-  if (kept === undefined) return undefined
-  const { id: _, ...transition } = kept
-  return transition
 }

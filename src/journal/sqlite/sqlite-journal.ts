@@ -43,20 +43,21 @@ import type {
   PendingNotifications,
   Transition,
 } from '../journal.js'
+import { rowContent, rowEdit, rowRolloutChange, rowSample, rowTransition } from '../journal-rows.js'
+import { type QueuedEntry, rankOf, weightOf } from '../queued-entries.js'
 import { type Retention, retentionFor } from '../retention.js'
 import { ComparisonSummer } from '../sums/comparison-sums.js'
 import { beginOfMinute, DropMinutes } from '../sums/drop-minutes.js'
 import { DropSummer } from '../sums/drop-sums.js'
 import { Erasing } from './erasing.js'
-import { rowContent, rowEdit, rowRolloutChange, rowSample, rowTransition } from './journal-rows.js'
 import { JournalStatements, TABLES, type Table } from './journal-statements.js'
 import { NotificationOutbox } from './notification-outbox.js'
 import { PAGE_ROWS, PagedReads } from './paged-reads.js'
 import { Pruning } from './pruning.js'
-import { type QueuedEntry, rankOf, weightOf, writeEntry } from './queued-entries.js'
 import { JOURNAL_SCHEMA } from './schema.js'
 import { type Position, type SpanFilter, SpanPages } from './span-pages.js'
 import { WriteBehind } from './write-behind.js'
+import { writeEntry } from './write-entry.js'
 
 export interface SqliteJournalOptions {
   readonly clock: Clock

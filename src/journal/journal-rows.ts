@@ -1,19 +1,19 @@
 import { z } from 'zod'
-import type { SqlRow, SqlValue } from '../../core/sqlite/sqlite.js'
+import type { SqlValue } from '../core/sqlite/sqlite.js'
 import {
   actorSchema,
   fallbackCauseSchema,
   fallbackStateSchema,
   manualScopeSchema,
   transitionKindSchema,
-} from '../../protocol/fallback.js'
-import { SCOPE_DIMENSIONS } from '../../protocol/fallback-scope.js'
-import { keptChangeSchema } from '../../protocol/flag-edit-record.js'
-import { rolloutChangeRecordSchema } from '../../protocol/rollout.js'
-import type { ComparisonContent } from '../comparison.js'
-import { type EditEntry, given, jsonValue, type SampleEntry, type TransitionEntry } from '../entries.js'
-import { KINDS } from '../facts.js'
-import type { EvidenceSample, KeptFlagEdit, KeptRolloutChange, KeptTransition } from '../journal.js'
+} from '../protocol/fallback.js'
+import { SCOPE_DIMENSIONS } from '../protocol/fallback-scope.js'
+import { keptChangeSchema } from '../protocol/flag-edit-record.js'
+import { rolloutChangeRecordSchema } from '../protocol/rollout.js'
+import type { ComparisonContent } from './comparison.js'
+import { type EditEntry, given, jsonValue, type SampleEntry, type TransitionEntry } from './entries.js'
+import { KINDS } from './facts.js'
+import type { EvidenceSample, KeptFlagEdit, KeptRolloutChange, KeptTransition } from './journal.js'
 
 /** Columns of the tables, in the order of the values below; `id` stands before them where rows are read. */
 export const TRANSITION_COLUMNS = [
@@ -106,6 +106,16 @@ export const editValues = (entry: EditEntry): SqlValue[] => [
   entry.toContent,
 ]
 
+export const contentValues = (content: ComparisonContent): SqlValue[] => [
+  content.at,
+  content.orgId,
+  content.agentId,
+  content.kind,
+  content.textSimilarity ?? null,
+  content.control,
+  content.candidate,
+]
+
 const json = z.string().transform(jsonValue)
 
 const transitionRow = z.tuple([
@@ -135,7 +145,7 @@ const transitionRow = z.tuple([
 ])
 
 /** Undefined for a row that this version does not understand: a newer one wrote it. */
-export function rowTransition(row: SqlRow): KeptTransition | undefined {
+export function rowTransition(row: readonly unknown[]): KeptTransition | undefined {
   const parsed = transitionRow.safeParse(row)
   if (!parsed.success) return undefined
   const [id, at, kind, from, to, manualFrom, manualTo, actor, replica, userId, cause, ...rest] = parsed.data
@@ -191,7 +201,7 @@ const editRow = z.tuple([
 ])
 
 /** Undefined for a row that this version does not understand: a newer one wrote it. */
-export function rowEdit(row: SqlRow): KeptFlagEdit | undefined {
+export function rowEdit(row: readonly unknown[]): KeptFlagEdit | undefined {
   const parsed = editRow.safeParse(row)
   if (!parsed.success) return undefined
   const [id, at, replica, userId, orgId, changes, fromContent, toContent] = parsed.data
@@ -201,7 +211,7 @@ export function rowEdit(row: SqlRow): KeptFlagEdit | undefined {
 const rolloutRow = z.tuple([z.number(), z.number(), json.pipe(rolloutChangeRecordSchema)])
 
 /** Undefined for a row that this version does not understand: a newer one wrote it. */
-export function rowRolloutChange(row: SqlRow): KeptRolloutChange | undefined {
+export function rowRolloutChange(row: readonly unknown[]): KeptRolloutChange | undefined {
   const parsed = rolloutRow.safeParse(row)
   if (!parsed.success) return undefined
   const [id, , record] = parsed.data
@@ -210,7 +220,7 @@ export function rowRolloutChange(row: SqlRow): KeptRolloutChange | undefined {
 
 const sampleRow = z.tuple([z.number(), z.number(), z.string(), z.string(), z.number(), json])
 
-export function rowSample(row: SqlRow): EvidenceSample | undefined {
+export function rowSample(row: readonly unknown[]): EvidenceSample | undefined {
   const parsed = sampleRow.safeParse(row)
   if (!parsed.success) return undefined
   const [, at, replica, run, seq, input] = parsed.data
@@ -218,7 +228,7 @@ export function rowSample(row: SqlRow): EvidenceSample | undefined {
 }
 
 /** Undefined for a row that this version does not understand. */
-export function rowContent(row: SqlRow): ComparisonContent | undefined {
+export function rowContent(row: readonly unknown[]): ComparisonContent | undefined {
   const parsed = contentRow.safeParse(row)
   if (!parsed.success) return undefined
   const [, at, orgId, agentId, kind, textSimilarity, control, candidate] = parsed.data
