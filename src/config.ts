@@ -1,8 +1,11 @@
 import { hostname } from 'node:os'
 import { z } from 'zod'
+import { errorText } from './core/errors.js'
 import { SECRET_VARIABLES, withSecretFiles } from './core/files/secret-files.js'
 import { LOG_LEVELS, type LogLevel } from './core/logger.js'
 import { parseRedisUrl, REDIS_URL_FORM, type RedisAddress } from './core/redis/redis-url.js'
+import { DEFAULT_LIMITS, type PostgresLimits } from './core/postgres/postgres-limits.js'
+import { isPostgresUrl, postgresAddress } from './core/postgres/postgres-url.js'
 import { readTracingSettings, type TracingSettings } from './core/tracing/tracing-settings.js'
 import { type LlmEndpoint, type LlmEndpoints, llmEndpoint } from './llm/endpoint.js'
 import { loadEndpoints } from './llm/load-endpoints.js'
@@ -38,10 +41,12 @@ export interface Config {
   readonly lameduckMs: number
   /** CHAT_DRAIN_MS: how long running turns may go on after that */
   readonly drainMs: number
-  /** CHAT_DATABASE: path of the SQLite file, or `:memory:` */
+  /** CHAT_DATABASE: path of the SQLite file, `:memory:`, or the URL of a PostgreSQL database, which may carry a password */
   readonly database: string
   /** CHAT_REDIS_URL: where replicas share streams, stops and evidence; absent: each works alone */
   readonly redis?: RedisAddress
+  /** CHAT_DATABASE_POOL_SIZE and CHAT_DATABASE_TIMEOUT_MS, for PostgreSQL */
+  readonly databaseLimits: PostgresLimits
   /** CHAT_RETENTION_DAYS: after so many days in which nothing was said a conversation is erased; 0: never */
   readonly retentionDays: number
   /** CHAT_MAX_STREAMS: open streams above which new turns get 503 `overloaded` */
@@ -263,6 +268,8 @@ const environmentSchema = z.object({
   CHAT_DRAIN_MS: integer(0, 3_600_000).default(30_000),
   CHAT_DATABASE: z.string().default('data/chat.db'),
   CHAT_REDIS_URL: redisUrl.optional(),
+  CHAT_DATABASE_POOL_SIZE: integer(1, 1_000).default(DEFAULT_LIMITS.poolSize),
+  CHAT_DATABASE_TIMEOUT_MS: integer(100, 60_000).default(DEFAULT_LIMITS.timeoutMs),
   CHAT_RETENTION_DAYS: integer(0, 36_500).default(0),
   CHAT_MAX_STREAMS: integer(1, 1_000_000).default(10_000),
   CHAT_ON_DISCONNECT: oneOf(ON_DISCONNECT).default('cancel'),
@@ -340,6 +347,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     ...oidcFaults(given),
     ...(parsed.success ? workerFaults(parsed.data) : []),
     ...(parsed.success ? flagStoreFaults(parsed.data, given) : []),
+    ...(parsed.success ? databaseFaults(parsed.data) : []),
     ...tracing.faults,
   ]
   if (!parsed.success || llm.endpoints === undefined || faults.length > 0) throw new ConfigError(faults)
@@ -366,6 +374,16 @@ function workerFaults({ CHAT_WORKERS: workers, CHAT_DATABASE: database }: Enviro
 }
 
 /** @param env before the files of secrets were read: a file that cannot be read is a fault of its own */
+function databaseFaults({ CHAT_DATABASE: database }: Environment): string[] {
+  if (!isPostgresUrl(database)) return []
+  try {
+    postgresAddress(database)
+    return []
+  } catch (thrown) {
+    return [`CHAT_DATABASE ${errorText(thrown)}`]
+  }
+}
+
 function keyFaults(
   given: Readonly<Record<string, string | undefined>>,
   env: Readonly<Record<string, string | undefined>>,
@@ -461,6 +479,7 @@ function toConfig(env: Environment, llm: LlmEndpoints, given: Given): Config {
     drainMs: env.CHAT_DRAIN_MS,
     database: env.CHAT_DATABASE,
     ...(env.CHAT_REDIS_URL === undefined ? {} : { redis: env.CHAT_REDIS_URL }),
+    databaseLimits: { poolSize: env.CHAT_DATABASE_POOL_SIZE, timeoutMs: env.CHAT_DATABASE_TIMEOUT_MS },
     retentionDays: env.CHAT_RETENTION_DAYS,
     maxStreams: env.CHAT_MAX_STREAMS,
     onDisconnect: env.CHAT_ON_DISCONNECT,

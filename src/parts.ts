@@ -7,6 +7,9 @@ import type { Logger } from './core/logger.js'
 import { nodeRedis } from './core/redis/node-redis.js'
 import { openRedis } from './core/redis/open-redis.js'
 import type { RedisLink } from './core/redis/redis-link.js'
+import { openPostgres, type Postgres } from './core/postgres/postgres.js'
+import { openPostgresKeptTexts } from './core/postgres/postgres-kept-texts.js'
+import { isPostgresUrl } from './core/postgres/postgres-url.js'
 import { type KeptTexts, openKeptTexts } from './core/sqlite/kept-texts.js'
 import { openTracing } from './core/tracing/open-tracing.js'
 import { checkFlagDocument } from './decision/check/ops-file-check.js'
@@ -30,7 +33,8 @@ import { createFlagSource, type FlagSource } from './flag-source/flag-source.js'
 import { openIdempotencyKeys } from './idempotency/open-keys.js'
 import type { Journal } from './journal/journal.js'
 import { createMemoryJournal } from './journal/memory/memory-journal.js'
-import { retentionFor, retentionInMemory } from './journal/retention.js'
+import { openPostgresJournal } from './journal/postgres/postgres-journal.js'
+import { retentionFor, retentionForFleet, retentionInMemory } from './journal/retention.js'
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.js'
 import { type OverloadWatch, watchOverload } from './limits/overload.js'
 import { openUsage } from './limits/sqlite-usage.js'
@@ -50,6 +54,7 @@ import type { FlagEditRecord } from './protocol/flag-edit-record.js'
 import { type ReplayRequest, replay } from './replay/replay.js'
 import { createRollout, type RunningRollout } from './rollout/rollout-loop.js'
 import { createMemorySessionStore } from './sessions/memory-session-store.js'
+import { openPostgresSessionStore } from './sessions/postgres/postgres-session-store.js'
 import { createResilientSessionStore } from './sessions/resilient-session-store.js'
 import { startSweep } from './sessions/retention/sweep.js'
 import type { SessionStore } from './sessions/session-store.js'
@@ -93,12 +98,16 @@ export function createParts(around: Surroundings) {
   const { config, clock, logger } = around
   const tracing = openTracing(config.tracing, { clock, logger, replica: config.replica })
   const guardrails = defaultGuardrails(config.codeDefaults)
-  const sessions = openSessions(around)
+  const database = openDatabase(around)
+  const sessions = openSessions(around, database)
   const { retentionDays: days } = config
-  const journal = openJournal(around)
-  const kept = openKeptTexts(config.database, { clock, logger })
   const redis = openRedisLink(around)
-  const idempotency = openIdempotencyKeys(config.database, { clock, logger, nonce: randomUUID() })
+  const journal = openJournal(around, database)
+  const kept =
+    typeof database === 'string'
+      ? openKeptTexts(database, { clock, logger })
+      : openPostgresKeptTexts(database, { clock, logger })
+  const idempotency = openIdempotencyKeys(database, { clock, logger, nonce: randomUUID() })
   const notifier = openNotifier(journal, around)
   const flagStores = openFlagStores(config.flags, clock, randomUUID())
   const flags = createFlags(config.flags, config.codeDefaults, {
@@ -195,6 +204,8 @@ export function createParts(around: Surroundings) {
   return {
     tracing,
     sessions,
+    /** Makes or checks the tables of a server; see Postgres.check. */
+    checkDatabase: async () => (typeof database === 'string' ? undefined : database.check()),
     /** erases old conversations once it is started */
     startSweep: () => (days === 0 ? undefined : startSweep({ clock, logger, days, sessions })),
     journal,
@@ -202,7 +213,8 @@ export function createParts(around: Surroundings) {
     kept,
     idempotency,
     overload,
-    usage: openUsage(config.database, { clock, logger }),
+    // Of each replica alone with a server: nothing there keeps usage yet.
+    usage: openUsage(typeof database === 'string' ? database : ':memory:', { clock, logger }),
     redis,
     flags,
     opsFile,
@@ -239,11 +251,20 @@ export function createParts(around: Surroundings) {
   }
 }
 
-function openSessions({ config, clock, logger }: Surroundings): SessionStore {
-  const options = { clock, replica: config.replica, historyBudget: config.historyBudget }
-  if (config.database === ':memory:') return createMemorySessionStore(options)
+/** The path of the SQLite file, `:memory:`, or the PostgreSQL server. */
+const openDatabase = ({ config, clock }: Surroundings): string | Postgres =>
+  isPostgresUrl(config.database)
+    ? openPostgres(config.database, { clock, limits: config.databaseLimits })
+    : config.database
+
+function openSessions({ config, clock, logger }: Surroundings, database: string | Postgres): SessionStore {
   const { historyBudget } = config
-  const kept = openSqliteSessionStore(config.database, { ...options, logger })
+  const options = { clock, replica: config.replica, historyBudget }
+  if (database === ':memory:') return createMemorySessionStore(options)
+  const kept =
+    typeof database === 'string'
+      ? openSqliteSessionStore(database, { ...options, logger })
+      : openPostgresSessionStore(database, { ...options, logger })
   return createResilientSessionStore(kept, { clock, logger, historyBudget })
 }
 
@@ -253,16 +274,14 @@ function openRedisLink({ config, clock, logger }: Surroundings): RedisLink | und
   return openRedis({ clock, logger, prefix: address.prefix, connect: () => nodeRedis(address) })
 }
 
-function openJournal({ config, clock, logger }: Surroundings): Journal {
+function openJournal({ config, clock, logger }: Surroundings, database: string | Postgres): Journal {
   const { contentDays } = config.shadow
-  return config.database === ':memory:'
+  const self = { replica: config.replica, nonce: randomUUID() }
+  if (typeof database !== 'string')
+    return openPostgresJournal(database, { clock, logger, retention: retentionForFleet(contentDays), self })
+  return database === ':memory:'
     ? createMemoryJournal({ clock, retention: retentionInMemory(contentDays) })
-    : openSqliteJournal(config.database, {
-        clock,
-        logger,
-        retention: retentionFor(contentDays),
-        self: { replica: config.replica, nonce: randomUUID() },
-      })
+    : openSqliteJournal(database, { clock, logger, retention: retentionFor(contentDays), self })
 }
 
 function openNotifier(

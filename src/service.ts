@@ -103,6 +103,9 @@ export function createService(
     assertWanted()
     await parts.tracing.start()
     assertWanted()
+    const fault = await parts.checkDatabase?.()
+    if (fault !== undefined) logger.warn({ error: fault }, 'starting without the database')
+    assertWanted()
     // Of several workers one that is not ready yet would be sent its share of the connections.
     const early = config.worker === undefined ? await listen(server, config) : undefined
     assertWanted()

@@ -12,6 +12,7 @@ import { OWN_COMMANDS } from './own-commands.js'
 import { runtimeCheckCommand } from './runtime-check/runtime-check.js'
 import { completionCommand } from './setup/completion.js'
 import { loginCommand, logoutCommand, profilesCommand } from './setup/login.js'
+import { migrateCommand } from './setup/migrate.js'
 import { tokenCommand } from './setup/token.js'
 import { explainCommand } from './show/explain.js'
 import { historyCommand, resetCommand, triggerCommand } from './show/fallback.js'
@@ -77,5 +78,6 @@ export const COMMANDS: readonly AnyCommand[] = [
   logoutCommand,
   profilesCommand,
   tokenCommand,
+  migrateCommand,
   completionCommand(() => COMMANDS),
 ]

@@ -15,7 +15,7 @@ import {
 import { MemoryKeys } from './memory-keys.js'
 
 /** `id` is the hash of owner and key, `process` a random name of the process that reserved it, `created` wall ms. */
-const SCHEMA: PostgresSchema = {
+export const POSTGRES_KEYS_SCHEMA: PostgresSchema = {
   room: 'idempotency',
   migrations: [
     `
@@ -71,7 +71,7 @@ export interface PostgresKeysOptions {
 }
 
 export function openPostgresKeys(postgres: Postgres, options: PostgresKeysOptions): IdempotencyKeys {
-  return new PostgresKeys(postgres.open(SCHEMA), options)
+  return new PostgresKeys(postgres.open(POSTGRES_KEYS_SCHEMA), options)
 }
 
 class PostgresKeys implements IdempotencyKeys {

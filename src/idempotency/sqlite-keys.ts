@@ -15,7 +15,7 @@ import {
 import { MemoryKeys } from './memory-keys.js'
 
 /** `id` is the hash of owner and key, `process` a random name of the process that reserved it, `created` wall ms. */
-const SCHEMA: SqliteSchema = {
+export const SQLITE_KEYS_SCHEMA: SqliteSchema = {
   room: 'idempotency',
   migrations: [
     `
@@ -55,7 +55,7 @@ export interface SqliteKeysOptions {
 
 /** @throws SqliteOpenError when the file cannot be used */
 export function openSqliteKeys(path: string, options: SqliteKeysOptions): IdempotencyKeys {
-  return new SqliteKeys(openSqlite(path, SCHEMA), options)
+  return new SqliteKeys(openSqlite(path, SQLITE_KEYS_SCHEMA), options)
 }
 
 class SqliteKeys implements IdempotencyKeys {

@@ -87,7 +87,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   main: ['config', 'core', 'process-exit', 'service', 'workers'],
   client: ['protocol'],
   react: ['client', 'protocol'],
-  cli: ['client', 'core', 'decision', 'limits', 'llm', 'protocol', 'store'],
+  migrate: ['core', 'idempotency', 'journal', 'sessions'],
+  cli: ['client', 'core', 'decision', 'limits', 'llm', 'migrate', 'protocol', 'store'],
   console: ['client', 'protocol'],
   simulator: ['core', 'protocol'],
 }

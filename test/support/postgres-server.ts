@@ -8,6 +8,7 @@ import { EngineMissing } from './engines.js'
 import { freePort } from './free-port.js'
 
 const DEBIAN = '/usr/lib/postgresql'
+const NEEDED = ['initdb', 'postgres', 'pg_basebackup', 'pg_ctl']
 const START_MS = 30_000
 /** PostgreSQL refuses to run as root; the first of these users that exists runs it then */
 const USERS = ['postgres', 'nobody']
@@ -49,7 +50,12 @@ export async function makePostgresServer(): Promise<PostgresServer> {
 }
 
 /** Another server that follows one, read-only until `promote`. */
-export async function makeStandby(primary: PostgresServer): Promise<PostgresServer & { promote(): void }> {
+export interface Standby extends PostgresServer {
+  promote(): void
+}
+
+/** Of a server that runs. */
+export async function makeStandby(primary: PostgresServer): Promise<Standby> {
   const bin = findBinaries()
   const user = ownUser()
   const directory = mkdtempSync(join(tmpdir(), 'chat-cutover-postgres-'))
@@ -176,9 +182,7 @@ function findBinaries(): string {
     ...(process.env.PATH ?? '').split(delimiter),
     ...versions.map((version) => join(DEBIAN, version, 'bin')),
   ]
-  const found = places.find(
-    (place) => existsSync(join(place, 'initdb')) && existsSync(join(place, 'postgres')),
-  )
+  const found = places.find((place) => NEEDED.every((name) => existsSync(join(place, name))))
   if (found === undefined)
     throw new EngineMissing(
       'no PostgreSQL on this machine (install it, put its binaries on the PATH, or set CHAT_TEST_POSTGRES_URL)',

@@ -1,15 +1,24 @@
 import { accessSync, closeSync, constants, existsSync, openSync, readSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { errorCode, errorText } from '../../core/errors.js'
+import { isPostgresUrl } from '../../core/postgres/postgres-url.js'
 import type { Environment, Invocation } from '../command/invocation.js'
+import { checkPostgres } from './doctor-postgres.js'
 import type { Finding } from './finding.js'
 
 const SQLITE_HEAD = 'SQLite format 3\0'
 const LEAST_FREE_BYTES = 100 * 1024 * 1024
 
-/** The file of conversations: whether it is one, may be written, and has room. */
-export function checkDatabase(env: Environment, { t }: Invocation): Finding[] {
-  const file = env.CHAT_DATABASE || 'data/chat.db'
+/** Where the conversations are: the file or the server. */
+export async function checkDatabase(env: Environment, invocation: Invocation): Promise<Finding[]> {
+  const database = env.CHAT_DATABASE || 'data/chat.db'
+  return isPostgresUrl(database)
+    ? [await checkPostgres(database, invocation)]
+    : checkFile(database, invocation)
+}
+
+/** Whether it is a SQLite file, may be written, and has room. */
+function checkFile(file: string, { t }: Invocation): Finding[] {
   const check = t('database', '数据库')
   if (file === ':memory:')
     return [

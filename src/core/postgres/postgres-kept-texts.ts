@@ -6,7 +6,7 @@ import type { Postgres, PostgresDatabase } from './postgres.js'
 import { faultText } from './postgres-errors.js'
 import { statement } from './statement.js'
 
-const SCHEMA: PostgresSchema = {
+export const POSTGRES_TEXTS_SCHEMA: PostgresSchema = {
   room: 'kept',
   migrations: ['CREATE TABLE kept_texts (name text PRIMARY KEY, text text NOT NULL, at bigint NOT NULL)'],
 }
@@ -21,7 +21,7 @@ export function openPostgresKeptTexts(
   postgres: Postgres,
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ): KeptTexts {
-  return new PostgresKeptTexts(postgres.open(SCHEMA), clock, logger)
+  return new PostgresKeptTexts(postgres.open(POSTGRES_TEXTS_SCHEMA), clock, logger)
 }
 
 class PostgresKeptTexts implements KeptTexts {

@@ -12,18 +12,11 @@ import {
   PostgresSetupError,
   PostgresUnavailable,
 } from './postgres-errors.js'
+import { DEFAULT_LIMITS, type PostgresLimits } from './postgres-limits.js'
 import { postgresAddress, shownUrl } from './postgres-url.js'
 import { Reachability } from './reachability.js'
-import type { PgScalar, PgValue, Runner, Statement } from './statement.js'
-
-export interface PostgresLimits {
-  /** connections of this process */
-  readonly poolSize: number
-  /** ms a statement may take, and a call may wait for a connection */
-  readonly timeoutMs: number
-}
-
-export const DEFAULT_LIMITS: PostgresLimits = { poolSize: 10, timeoutMs: 2_000 }
+import { runnerOf } from './runner.js'
+import type { PgValue, Runner, Statement } from './statement.js'
 
 export interface PostgresOptions {
   readonly clock: Clock
@@ -113,6 +106,8 @@ class SharedPostgres implements Postgres {
     })
     // Of a connection that nobody uses: the pool drops it, and the next call opens another.
     this.#pool.on('error', () => undefined)
+    // Of one in use, between two statements: the next statement meets the fault.
+    this.#pool.on('connect', (client) => void client.on('error', () => undefined))
     this.#reachability = new Reachability(() => ping(settings), clock)
   }
 
@@ -262,19 +257,6 @@ async function inTransaction<T>(
     // Where the connection is broken, its end is the rollback.
     if (!isBroken(thrown)) await client.query('ROLLBACK')
     throw thrown
-  }
-}
-
-function runnerOf(client: pg.ClientBase, timeoutMs?: number): Runner {
-  const limit = timeoutMs === undefined ? {} : { query_timeout: timeoutMs }
-  const run = (query: Statement, values: readonly PgValue[]) =>
-    client.query<PgScalar[]>({ ...limit, ...query, values: [...values], rowMode: 'array' })
-  return {
-    rows: async (query, values) => (await run(query, values)).rows,
-    change: async (query, values) => (await run(query, values)).rowCount ?? 0,
-    async script(text) {
-      await client.query({ ...limit, text })
-    },
   }
 }
 

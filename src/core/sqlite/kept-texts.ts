@@ -20,7 +20,7 @@ export interface KeptTexts {
   close(): Promise<void>
 }
 
-const SCHEMA: SqliteSchema = {
+export const SQLITE_TEXTS_SCHEMA: SqliteSchema = {
   room: 'kept',
   migrations: [
     'CREATE TABLE kept_texts (name TEXT PRIMARY KEY, text TEXT NOT NULL, at INTEGER NOT NULL) STRICT;',
@@ -38,7 +38,7 @@ export function openKeptTexts(
 ): KeptTexts {
   return path === ':memory:'
     ? keptInMemory(clock)
-    : new SqliteKeptTexts(openSqlite(path, SCHEMA), clock, logger)
+    : new SqliteKeptTexts(openSqlite(path, SQLITE_TEXTS_SCHEMA), clock, logger)
 }
 
 function keptInMemory(clock: Clock): KeptTexts {

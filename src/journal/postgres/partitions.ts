@@ -5,6 +5,9 @@ import { statement } from '../../core/postgres/statement.js'
 export const PARTITIONED = ['executions', 'comparisons'] as const
 export type Partitioned = (typeof PARTITIONED)[number]
 
+export const isPartitioned = (table: string): table is Partitioned =>
+  PARTITIONED.some((name) => name === table)
+
 const DAY_MS = 86_400_000
 /** days from now, before and after, that get a partition of their own: a clock that jumps does not make thousands */
 const MOST_DAYS = 400

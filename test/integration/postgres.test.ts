@@ -1,0 +1,173 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import { expect } from 'chai'
+import { sessionSchema } from '../../src/protocol/api.js'
+import { nextTurn, startTurn } from '../support/chat-client.js'
+import { engine } from '../support/engines.js'
+import { outageRig } from '../support/outage-rig.js'
+import { postgresDatabases } from '../support/postgres.js'
+import {
+  makePostgresServer,
+  makeStandby,
+  type PostgresServer,
+  type Standby,
+} from '../support/postgres-server.js'
+import {
+  bearer,
+  type RunningProcess,
+  startServiceProcess,
+  startSimulator,
+  temporaryFlags,
+} from '../support/processes.js'
+
+describe('a service with PostgreSQL', function () {
+  this.timeout(60_000)
+  const databases = postgresDatabases()
+  const flags = temporaryFlags()
+  let llm: RunningProcess
+  let url: string
+  let member: string
+  const start = (env: Record<string, string> = {}) =>
+    startServiceProcess({
+      llmUrl: llm.url,
+      runtimeUrl: 'http://127.0.0.1:1',
+      flags,
+      env: { CHAT_DATABASE: url, ...env },
+    })
+  const messages = async (service: RunningProcess, sessionId: string): Promise<string[]> => {
+    const response = await fetch(`${service.url}/api/v1/chat/sessions/${sessionId}`, {
+      headers: { authorization: member },
+    })
+    const { data } = (await response.json()) as { data: unknown }
+    return sessionSchema.parse(data).messages.map(({ role }) => role)
+  }
+
+  before(async () => {
+    llm = await startSimulator('llm')
+    url = await databases.create()
+    member = await bearer()
+  })
+  after(async () => {
+    await llm?.end()
+    flags.remove()
+  })
+
+  it('has its conversations on every replica, and after a restart', async () => {
+    const [one, two] = await Promise.all([start({ CHAT_REPLICA: 'one' }), start({ CHAT_REPLICA: 'two' })])
+    const { sessionId } = await startTurn(one.url, member)
+    expect(await messages(two, sessionId)).to.deep.equal(['user', 'assistant'])
+    expect((await nextTurn(two.url, member, sessionId)).status).to.equal(200)
+    expect(await one.end('SIGTERM')).to.equal(0)
+    const again = await start({ CHAT_REPLICA: 'one' })
+    expect(await messages(again, sessionId)).to.have.length(4)
+    expect((await nextTurn(again.url, member, sessionId)).terminal?.event).to.equal('done')
+    const [kept] = await databases.query(url, 'SELECT count(*)::int AS count FROM executions')
+    expect(kept?.count).to.be.at.least(2)
+    expect(await again.end('SIGTERM')).to.equal(0)
+    expect(await two.end('SIGTERM')).to.equal(0)
+  })
+
+  it('does not start with a database that only an operator can make', async () => {
+    const missing = new URL(url)
+    missing.pathname = '/nowhere'
+    const failure = await start({ CHAT_DATABASE: missing.href }).catch((thrown: unknown) => String(thrown))
+    expect(failure).to.include('database "nowhere" does not exist')
+  })
+})
+
+describe('a service without its PostgreSQL', function () {
+  this.timeout(90_000)
+  const server = engine(started)
+  after(() => server().remove())
+  const { outage } = outageRig(async () => ({ CHAT_DATABASE: server().url() }))
+
+  it('that is stopped and started', () =>
+    outage(
+      () => server().stop('immediate'),
+      () => server().start(),
+    ))
+
+  it('that hangs', () =>
+    outage(
+      async () => server().pause(),
+      async () => server().resume(),
+    ))
+})
+
+describe('a service whose PostgreSQL moves to its standby', function () {
+  this.timeout(90_000)
+  const primary = engine(started)
+  let standby: Standby
+  let way: Way
+  before(async () => {
+    standby = await makeStandby(primary())
+    await standby.start()
+    way = await openWay(primary().port)
+  })
+  after(async () => {
+    await way?.close()
+    await standby?.remove()
+    await primary().remove()
+  })
+  const { outage } = outageRig(async () => ({
+    CHAT_DATABASE: `postgres://chat@127.0.0.1:${way.port}/postgres`,
+  }))
+
+  it('goes on while that is read-only, and writes what waited once it is promoted', () =>
+    outage(
+      async () => {
+        await primary().stop()
+        way.to(standby.port)
+      },
+      async () => standby.promote(),
+    ))
+})
+
+/** A port whose connections lead to one server, and later to another. */
+interface Way {
+  readonly port: number
+  to(port: number): void
+  close(): Promise<void>
+}
+
+async function openWay(first: number): Promise<Way> {
+  let target = first
+  const open = new Set<Socket>()
+  const server = createServer((client) => {
+    const upstream = connect(target, '127.0.0.1')
+    for (const socket of [client, upstream]) {
+      open.add(socket)
+      socket.on('error', () => undefined)
+      socket.on('close', () => {
+        open.delete(socket)
+        client.destroy()
+        upstream.destroy()
+      })
+    }
+    client.pipe(upstream).pipe(client)
+  })
+  const end = (): void => {
+    for (const socket of open) socket.destroy()
+  }
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    to(port) {
+      target = port
+      end()
+    },
+    async close() {
+      server.close()
+      end()
+      await once(server, 'close')
+    },
+  }
+}
+
+async function started(): Promise<PostgresServer> {
+  const server = await makePostgresServer()
+  await server.start()
+  return server
+}
