@@ -1,0 +1,45 @@
+import { expect } from 'chai'
+import { systemClock } from '../../../src/core/clock.js'
+import { silentLogger } from '../../../src/core/logger.js'
+import { openSqliteSessionStore } from '../../../src/sessions/sqlite-session-store.js'
+import { runCli } from '../../support/cli.js'
+import { postgresDatabases } from '../../support/postgres.js'
+import { temporaryDirectory } from '../../support/temporary-directory.js'
+
+describe('chat-cutover migrate', () => {
+  const databases = postgresDatabases()
+  const directory = temporaryDirectory()
+
+  it('moves a file, says what was moved, and shows no password', async () => {
+    const store = openSqliteSessionStore(directory.path('chat.db'), {
+      clock: systemClock,
+      replica: 'a',
+      logger: silentLogger,
+    })
+    const owner = { orgId: 'acme', userId: 'ada' }
+    await store.create({ sessionId: 's', messageId: 'm', owner, message: 'q' }, 'agent')
+    await store.close()
+    const url = new URL(await databases.create())
+    url.password = 'secret'
+    const words = ['migrate', '--from', directory.path('chat.db')]
+    const { code, out } = await runCli(words, { env: { CHAT_DATABASE: url.href } })
+    expect([code, out]).to.deep.equal([0, out])
+    expect(out).to.match(/✓ sessions: 1\n✓ turns: 1\n/)
+    expect(out).to.match(/Both sides are the same/)
+    expect(out).to.not.include('secret')
+    const again = await runCli([...words, '--to', url.href, '--json'])
+    expect(JSON.parse(again.out)).to.include({ same: true })
+    const doctor = await runCli(['doctor', '--json'], {
+      env: { CHAT_DATABASE: url.href, LLM_BASE_URL: 'http://127.0.0.1:1' },
+    })
+    expect(doctor.out).to.match(/PostgreSQL [\d.]+.*sessions 1, journal 1/)
+    expect(doctor.out).to.not.include('secret')
+  })
+
+  it('says what is missing', async () => {
+    const none = await runCli(['migrate', '--from', directory.path('none.db'), '--to', 'postgres://a/b'])
+    expect([none.code, none.err.includes('There is no file')]).to.deep.equal([2, true])
+    const nowhere = await runCli(['migrate'], { env: { CHAT_DATABASE: 'data/chat.db' } })
+    expect([nowhere.code, nowhere.err.includes('--to')]).to.deep.equal([2, true])
+  })
+})
