@@ -28,7 +28,7 @@ export const isMoot = (mode: OpsMode): boolean => mode === 'runtime' || mode ===
 export function applyCommand(update: StateUpdate, command: RolloutCommand, opsMode: OpsMode): void {
   const { pending } = update.state
   // A person decides upon what is in force, not upon what the loop has only proposed.
-  if (pending?.by === 'loop' && pending.acts === 'when_written') update.set({ pending: null })
+  if (pending?.by === 'loop' && pending.acts === 'when_written') update.dropProposal()
   const { progress } = update.base
   if (!isPossible(command.kind, progress)) return
   const { userId } = command

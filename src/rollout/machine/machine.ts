@@ -55,7 +55,7 @@ function tick(state: RolloutState, input: Tick): RolloutStep {
 function forgetProposal(update: StateUpdate): void {
   const { pending } = update.state
   if (pending === null || pending.acts === 'now') return
-  if (pending.by === 'loop' || update.at.now - pending.at >= COMMAND_MS) update.set({ pending: null })
+  if (pending.by === 'loop' || update.at.now - pending.at >= COMMAND_MS) update.dropProposal()
 }
 
 function observeProvider(update: StateUpdate, { provided }: Tick): void {
@@ -93,7 +93,7 @@ function writeFailed(
   if (pending === null) return update.step
   if (pending.acts === 'when_written') {
     // Of the loop's own it is seen at the next tick whether it got there all the same.
-    if (pending.by === 'person') update.set({ pending: null })
+    if (pending.by === 'person') update.dropProposal()
     return update.step
   }
   for (const { change } of pending.reports) update.effects.push({ kind: 'report', change })

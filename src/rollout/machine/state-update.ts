@@ -93,6 +93,13 @@ export class StateUpdate {
     this.decide(this.base.progress, { actor, acts, by })
   }
 
+  /** What only acts once it is written is given up. What acts already and is not in the store still has to get there. */
+  dropProposal(): void {
+    const { force, stored } = this.state
+    this.set({ pending: null })
+    if (force.revision > stored.revision) this.rewrite(force.actor)
+  }
+
   /** What is pending goes on top of the highest revision seen. */
   renumber(): void {
     const { pending, highest } = this.state

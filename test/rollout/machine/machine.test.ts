@@ -162,6 +162,18 @@ describe('the machine of the rollout', () => {
     expect(world.percent).to.equal(25)
   })
 
+  it('writes a pause that could not be written also after a resumption that could not be written', () => {
+    startAndReach(5)
+    world.isWritable = false
+    a.command(command('pause'))
+    a.command(command('resume'))
+    run(world, [a], MINUTE / 2, healthy)
+    expect(a.state.force.progress.state).to.equal('paused')
+    world.isWritable = true
+    run(world, [a, b], MINUTE, healthy)
+    expect([a, b].map(({ state }) => state.force.progress.state)).to.deep.equal(['paused', 'paused'])
+  })
+
   it('is aborted by any replica', () => {
     startAndReach(25)
     b.command(command('abort'))
