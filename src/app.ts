@@ -6,6 +6,7 @@ import { errorText, unreachable } from './core/errors.js'
 import { safeHeaders } from './http/answer-headers.js'
 import { type AppDeps, EDGE_TIMING } from './http/app-deps.js'
 import { createAuthenticate } from './http/auth/auth.js'
+import { limitCommands } from './http/auth/limit-commands.js'
 import { createTokenVerifier } from './http/auth/token-verifier.js'
 import { mountChatRoutes } from './http/chat/chat-routes.js'
 import { createRemoteReaders } from './http/chat/remote-reader.js'
@@ -39,6 +40,7 @@ import type { Grace } from './http/stream/shared-stream.js'
 import { createStreamTokens } from './http/stream/stream-token.js'
 import { createStreams, type Streams } from './http/stream/streams.js'
 import { traceRequests } from './http/trace-requests.js'
+import { createStartRates } from './limits/start-rates.js'
 import { API_PREFIX } from './protocol/api.js'
 import { OPENAI_PREFIX } from './protocol/openai.js'
 import { createLimits } from './turn/limits.js'
@@ -46,6 +48,7 @@ import { createLimits } from './turn/limits.js'
 /** The request edge, in the order a request meets it. Owns no timer of its own beside those of open requests. */
 export function createApp(deps: AppDeps): Koa {
   const authenticate = createAuthenticate(createTokenVerifier(deps.config.auth, deps))
+  const operators = limitCommands(authenticate, createStartRates(deps.clock), deps.commandsPerMinute)
   const reports = createReports(deps.clock)
   const edits = createFlagEditFeed((edit) => deps.flagsEdited(edit))
   const limits = createLimits(deps)
@@ -61,15 +64,15 @@ export function createApp(deps: AppDeps): Koa {
   mountStreamRoutes(api, authenticate, limits, streams, remote)
   mountSessionRoutes(api, authenticate, streams, deps)
   mountOpenAiRoutes(openAi, authenticate, limits, deps)
-  mountDataRoutes(api, authenticate, streams, deps)
-  mountRuntimeRoutes(api, authenticate, deps)
-  mountFlagRoutes(api, authenticate, edits, reports, deps)
-  mountFallbackRoutes(api, authenticate, edits, deps)
-  mountRolloutRoutes(api, authenticate, deps)
-  mountBaselineRoutes(api, authenticate, reports, deps)
-  mountMetricsHistoryRoutes(api, authenticate, reports, deps)
-  mountShadowRoutes(api, authenticate, reports, deps)
-  mountReplayRoutes(api, authenticate, reports, deps)
+  mountDataRoutes(api, operators, streams, deps)
+  mountRuntimeRoutes(api, operators, deps)
+  mountFlagRoutes(api, operators, edits, reports, deps)
+  mountFallbackRoutes(api, operators, edits, deps)
+  mountRolloutRoutes(api, operators, deps)
+  mountBaselineRoutes(api, operators, reports, deps)
+  mountMetricsHistoryRoutes(api, operators, reports, deps)
+  mountShadowRoutes(api, operators, reports, deps)
+  mountReplayRoutes(api, operators, reports, deps)
 
   const app = new Koa()
   app.use(requestId(deps.ids))

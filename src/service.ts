@@ -1,4 +1,3 @@
-import { createServer, type Server } from 'node:http'
 import { createApp } from './app.js'
 import type { Config } from './config.js'
 import { type Clock, scheduleAwaited, systemClock } from './core/clock.js'
@@ -7,7 +6,7 @@ import { watchStalls } from './core/stalls.js'
 import { createTimerWheel } from './core/timer-wheel.js'
 import type { Lifecycle } from './http/app-deps.js'
 import { createSigningKeys } from './http/auth/token-keys.js'
-import { answerClientError } from './http/edge/client-error.js'
+import { createHttpServer } from './http/edge/http-server.js'
 import { createFleetStreams } from './http/fleet/fleet-streams.js'
 import { untilReady } from './http/readiness.js'
 import { closeServer, listen } from './listening.js'
@@ -25,9 +24,6 @@ export interface Service {
   /** ms after the beginning of a stop by which it is over, unless the process itself is blocked */
   readonly stopMs: number
 }
-
-/** ms an idle connection is kept: longer than a load balancer's usual 60 s, so that the balancer closes first */
-const KEEP_ALIVE_MS = 65_000
 
 /** ms after the drain by which each stage of a stop is over: turns given up, connections and flags, the database */
 const TURNS_MS = 1_200
@@ -93,7 +89,7 @@ export function createService(
     signingKeys,
     ...(fleet === undefined ? {} : { fleet }),
   })
-  const server = serve(app.callback())
+  const server = createHttpServer(app.callback())
 
   const assertWanted = (): void => {
     if (stopping !== undefined) throw new Error('stopped before it had started')
@@ -222,10 +218,3 @@ export function createService(
 const spansMs = (leftMs: number): number => Math.max(0, Math.min(SPANS_MS, leftMs - SPANS_MARGIN_MS))
 
 const closing = (name: string, part: { close(): void }): StopStep => ({ name, run: () => part.close() })
-
-function serve(handler: Parameters<typeof createServer>[1]): Server {
-  const server = createServer(handler)
-  server.keepAliveTimeout = KEEP_ALIVE_MS
-  server.on('clientError', answerClientError)
-  return server
-}

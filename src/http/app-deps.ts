@@ -117,6 +117,8 @@ export interface AppDeps extends TurnDeps {
   readonly idempotency: IdempotencyKeys
   /** where Redis is configured: streams and stops of all replicas */
   readonly fleet?: FleetStreams
+  /** that one operator may send; default: see limit-commands.ts */
+  readonly commandsPerMinute?: number
   readonly timing?: Partial<EdgeTiming>
   /** bytes of events kept for readers that come back, all streams together; default: an eighth of the heap's limit */
   readonly streamBytes?: number

@@ -58,7 +58,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'turn',
   ],
   'process-exit': ['core'],
-  app: ['core', 'http', 'protocol', 'turn'],
+  app: ['core', 'http', 'limits', 'protocol', 'turn'],
   listening: ['core'],
   'shutdown-steps': ['core'],
   watchdog: [],

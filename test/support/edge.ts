@@ -66,6 +66,8 @@ export interface EdgeOptions {
   /** default: it works alone */
   readonly fleet?: AppDeps['fleet']
   readonly turnsPerMinute?: number
+  /** that one operator may send */
+  readonly commandsPerMinute?: number
   /** flag `chat-limits`, of all orgs; default: no limits but those above */
   readonly limits?: Partial<ChatLimits>
   /** ... of one; default: those of all */
@@ -209,6 +211,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     ...(options.fleet === undefined ? {} : { fleet: options.fleet }),
     ...(options.signingKeys === undefined ? {} : { signingKeys: options.signingKeys }),
     timing: { stopLookMs: 50, ...options.timing },
+    ...(options.commandsPerMinute === undefined ? {} : { commandsPerMinute: options.commandsPerMinute }),
     ...(options.streamBytes === undefined ? {} : { streamBytes: options.streamBytes }),
   })
   const server = createServer(app.callback())

@@ -1,6 +1,7 @@
 import { createSecretKey } from 'node:crypto'
 import {
   createRemoteJWKSet,
+  customFetch,
   errors,
   type JWTVerifyGetKey,
   type JWTVerifyOptions,
@@ -13,6 +14,7 @@ import { errorText } from '../../core/errors.js'
 import type { Logger } from '../../core/logger.js'
 import type { KeptTexts } from '../../core/sqlite/kept-texts.js'
 import { keysNotRefreshed } from '../edge/edge-log.js'
+import { boundedFetch } from './bounded-fetch.js'
 import { KeptKeys } from './kept-keys.js'
 
 /** Verifies signature and registered claims with the keys of its kind. */
@@ -73,6 +75,7 @@ function remoteKeys(url: URL, { clock, logger, kept }: SigningKeysDeps): Signing
   // The set never goes stale for jose: known keys outlive a key server that is down, refreshed below.
   const keySet = createRemoteJWKSet(url, {
     timeoutDuration: FETCH_MS,
+    [customFetch]: boundedFetch,
     // jose itself never fetches for an unknown key id: `forUnknownKey` does, and counts attempts, also failed ones.
     cooldownDuration: Number.POSITIVE_INFINITY,
     cacheMaxAge: Number.POSITIVE_INFINITY,

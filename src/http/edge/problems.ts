@@ -281,6 +281,12 @@ export const PROBLEMS = {
     'zh-CN': '发送过于频繁，请按 Retry-After 给出的秒数稍后重试',
     en: 'Too many messages. Try again after the seconds in Retry-After',
   },
+  too_many_commands: {
+    status: 429,
+    code: 'rate_limited',
+    'zh-CN': '操作过于频繁，请按 Retry-After 给出的秒数稍后重试',
+    en: 'Too many commands in a minute. Try again after the seconds in Retry-After',
+  },
   too_many_streams: {
     status: 429,
     code: 'rate_limited',

@@ -81,6 +81,6 @@ export const DATA_OPERATIONS: readonly Operation[] = [
         },
       },
     ],
-    problems: ['other_org', 'store_unavailable'],
+    problems: ['other_org', 'too_many_commands', 'store_unavailable'],
   },
 ]

@@ -139,7 +139,7 @@ const BODY: readonly ProblemName[] = [
 ]
 
 /** Every refusal of an operation, each once. */
-export function problemsOf({ role, query, body, problems = [] }: Operation): readonly ProblemName[] {
+export function problemsOf({ method, role, query, body, problems = [] }: Operation): readonly ProblemName[] {
   return [
     ...new Set<ProblemName>([
       ...(body === undefined ? [] : BODY),
@@ -147,6 +147,9 @@ export function problemsOf({ role, query, body, problems = [] }: Operation): rea
       ...(query === undefined ? [] : (['body_fields'] as const)),
       ...(role === undefined ? [] : TOKEN),
       ...(role === undefined || role === 'member' ? [] : (['role_too_low'] as const)),
+      ...(method === 'get' || role === undefined || role === 'member'
+        ? []
+        : (['too_many_commands'] as const)),
       ...problems,
     ]),
   ]

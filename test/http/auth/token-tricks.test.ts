@@ -155,5 +155,34 @@ describe('tricks with tokens', () => {
       server.close()
       server.closeAllConnections()
     })
+
+    it('fill no memory: an answer without an end is given up after a mebibyte', async () => {
+      let sent = 0
+      const server = createServer((_request, response) => {
+        const piece = Buffer.alloc(65_536, ' ')
+        const more = (): void => {
+          while (!response.destroyed && sent < 64 * 1024 * 1024) {
+            sent += piece.length
+            if (!response.write(piece)) return
+          }
+        }
+        response.on('drain', more)
+        more()
+      })
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`)
+      const edge = await startEdge({ auth: { keys: { kind: 'jwks', url } } })
+      const { privateKey } = await generateKeyPair('ES256')
+      const token = await new SignJWT(JSON.parse(CLAIMS))
+        .setProtectedHeader({ alg: 'ES256', kid: 'a' })
+        .sign(privateKey)
+      expect(await ask(edge, token)).to.equal(503)
+      // What the system's buffers hold beside it.
+      expect(sent).to.be.lessThan(32 * 1024 * 1024)
+      await edge.close()
+      server.close()
+      server.closeAllConnections()
+    })
   })
 })

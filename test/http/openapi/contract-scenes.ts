@@ -163,6 +163,11 @@ export const SCENES: Readonly<Partial<Record<ProblemName, Scene>>> = {
     await sessionOf(edge)
     return makeCall(edge, operation)
   },
+  async too_many_commands(operation, keep) {
+    const edge = keep(await fullEdge({ commandsPerMinute: 1 }))
+    await (await makeCall(edge, operation)).body?.cancel()
+    return makeCall(edge, operation)
+  },
   async too_many_streams(operation, keep) {
     const backends = { direct_llm: hanging('direct_llm', 'Well') }
     const edge = keep(await fullEdge({ limits: { streamsPerOrg: 1 }, backends }))
