@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Config } from './config.js'
 import type { Clock } from './core/clock.js'
+import { packageVersion } from './core/files/package-version.js'
 import { guarded } from './core/guarded.js'
 import { isDnsFaultCode, OWN_DNS } from './core/local-fault.js'
 import type { Logger } from './core/logger.js'
@@ -52,6 +53,8 @@ import type { JudgedLog, JudgedWindow, PublicWindows, Tally } from './metrics/wi
 import { createNotifier, type Notifier } from './notifications/notifier.js'
 import type { FlagEditRecord } from './protocol/flag-edit-record.js'
 import { type ReplayRequest, replay } from './replay/replay.js'
+import { openReplicas } from './replicas/open-replicas.js'
+import { createPresence } from './replicas/presence.js'
 import { createRollout, type RunningRollout } from './rollout/rollout-loop.js'
 import { createMemorySessionStore } from './sessions/memory-session-store.js'
 import { openPostgresSessionStore } from './sessions/postgres/postgres-session-store.js'
@@ -108,6 +111,14 @@ export function createParts(around: Surroundings) {
       ? openKeptTexts(database, { clock, logger })
       : openPostgresKeptTexts(database, { clock, logger })
   const idempotency = openIdempotencyKeys(database, { clock, logger, nonce: randomUUID() })
+  const replicas = createPresence({
+    clock,
+    logger,
+    // With a server each replica knows itself alone: nothing there keeps the list yet.
+    table: openReplicas(typeof database === 'string' ? database : ':memory:', clock),
+    name: config.replica,
+    version: packageVersion(),
+  })
   const notifier = openNotifier(journal, around)
   const flagStores = openFlagStores(config.flags, clock, randomUUID())
   const flags = createFlags(config.flags, config.codeDefaults, {
@@ -216,6 +227,7 @@ export function createParts(around: Surroundings) {
     // Of each replica alone with a server: nothing there keeps usage yet.
     usage: openUsage(typeof database === 'string' ? database : ':memory:', { clock, logger }),
     redis,
+    replicas,
     flags,
     opsFile,
     flagStores,

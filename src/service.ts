@@ -46,6 +46,10 @@ export function createService(
   siblings?: Siblings,
 ): Service {
   let state: ReturnType<Lifecycle['state']> = 'starting'
+  const enter = (next: typeof state): void => {
+    state = next
+    parts.replicas.enter(next)
+  }
   let starting: Promise<unknown> = Promise.resolve()
   let stopping: Promise<void> | undefined
   let sweep: ReturnType<typeof parts.startSweep>
@@ -111,6 +115,7 @@ export function createService(
     parts.notifier?.start()
     parts.redis?.start()
     fleet?.start()
+    parts.replicas.start()
     seeding = parts.startSeeding?.()
     await seeding?.first
     assertWanted()
@@ -130,20 +135,20 @@ export function createService(
     const url = early ?? (await listen(server, config))
     assertWanted()
     sweep = parts.startSweep()
-    state = 'ready'
+    enter('ready')
     return { url }
   }
 
   /** No longer ready, and otherwise as before, until load balancers have noticed. */
   async function lameDuck(): Promise<void> {
-    state = 'leaving'
+    enter('leaving')
     if (config.lameduckMs > 0)
       await new Promise<void>((resolve) => scheduleAwaited(config.lameduckMs, resolve))
   }
 
   async function stop(): Promise<void> {
     if (state === 'ready') await lameDuck()
-    state = 'draining'
+    enter('draining')
     const endsAt = clock.monotonic() + config.drainMs + DATABASE_MS
     draining.abort()
     const { drainMs } = config
@@ -191,6 +196,7 @@ export function createService(
             { name: 'idempotency keys', run: () => parts.idempotency.close() },
             { name: 'flag store', run: () => parts.flagStores?.close() },
             { name: 'usage', run: () => parts.usage.close() },
+            { name: 'replicas', run: () => parts.replicas.stop() },
             { name: 'kept texts', run: () => parts.kept.close() },
           ],
         },

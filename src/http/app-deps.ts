@@ -9,6 +9,7 @@ import type { PublicWindows } from '../metrics/windows/windows.js'
 import type { EndpointsView } from '../protocol/fallback.js'
 import type { FlagEditRecord } from '../protocol/flag-edit-record.js'
 import type { ReplayAnswer, ReplayRequest } from '../replay/replay.js'
+import type { Presence } from '../replicas/presence.js'
 import type { GuardedRollout } from '../rollout/rollout.js'
 import type { OpsFile } from '../store/flag-store.js'
 import type { TurnDeps, TurnMetrics, TurnTiming } from '../turn/turn-deps.js'
@@ -92,6 +93,7 @@ export interface AppDeps extends TurnDeps {
   flagsEdited(edit: FlagEditRecord): void
   readonly fallback: Fallback
   readonly rollout: GuardedRollout
+  readonly replicas: Pick<Presence, 'seen'>
   readonly windows: PublicWindows
   readonly journal: Omit<
     Journal,

@@ -100,6 +100,21 @@ export const FALLBACK_POLICIES = ['auto', 'observe', 'off'] as const
 export const fallbackPolicySchema = z.enum(FALLBACK_POLICIES)
 export type FallbackPolicy = z.infer<typeof fallbackPolicySchema>
 
+/** Where a replica is in its life: `leaving` and `draining` are told to stop; `stopped` said so before its end. */
+export const REPLICA_STATES = ['starting', 'ready', 'leaving', 'draining', 'stopped'] as const
+export const replicaStateSchema = z.enum(REPLICA_STATES)
+export type ReplicaState = z.infer<typeof replicaStateSchema>
+
+/** One of the replicas that share the database. */
+export const replicaSchema = z.strictObject({
+  name: z.string(),
+  version: z.string().describe('Of the package'),
+  state: replicaStateSchema.describe('As it told last; one that was killed tells nothing more'),
+  firstSeen: instant.describe('Of this name, within the last day'),
+  lastSeen: instant.describe('A running replica tells of itself every 10 s'),
+})
+export type ReplicaView = z.infer<typeof replicaSchema>
+
 /** `GET /runtime/fallback/status`, and the answers of `reset` and `trigger`. */
 export const fallbackStatusSchema = z.strictObject({
   fallbackEnabled: z.boolean(),
@@ -129,6 +144,9 @@ export const fallbackStatusSchema = z.strictObject({
     .array(z.string())
     .describe('The name of each alert, in the same order; docs/runbook.md has a section of that name'),
   replica: z.string().describe('This process'),
+  replicas: z
+    .array(replicaSchema)
+    .describe('Those that shared the database in the last day, this one first, at most 50'),
 })
 export type FallbackStatus = z.infer<typeof fallbackStatusSchema>
 

@@ -10,6 +10,7 @@ const MOST_STOPS = 80
 
 /** What happens around an open page: other replicas, the end of a token, no mouse. */
 describe('an open console', function () {
+  // A replica tells of itself every 10 s.
   this.timeout(60_000)
   let rig: ConsoleRig
   let page: Page
@@ -42,10 +43,10 @@ describe('an open console', function () {
         expect(response.status, await response.text()).to.equal(200)
       }
       page = await rig.open('')
-      await page.waitForSelector('.facts >> text=replica-a this page')
+      await page.waitForSelector('.replicas >> text=replica-a this page')
       await there('POST', '/fallback/trigger', { reason: 'through the other one' })
       await page.waitForSelector('.now.bad >> text=through the other one')
-      await page.waitForSelector('.facts >> text=replica-b made the last change')
+      await page.waitForSelector('.replicas >> text=replica-b made the last change')
       await there('POST', '/fallback/reset', {})
       await page.waitForSelector('.now.good')
       await page.click('nav >> text=Rollout')
@@ -56,6 +57,8 @@ describe('an open console', function () {
     } finally {
       await other.end()
     }
+    await page.click('nav >> text=Overview')
+    await page.waitForSelector('.replicas tr:has-text("replica-b") >> text=stopped')
   })
 
   it('asks for a new token when the old one expires, and goes on where the reader was', async () => {

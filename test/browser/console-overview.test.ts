@@ -36,7 +36,7 @@ describe('the overview of the console', function () {
     await page.waitForSelector('.facts >> text=requests under way')
     const facts = await page.innerText('.facts')
     expect(facts).to.match(/working\s+default/)
-    expect(facts).to.match(/replica-of-a-test\s+this page/)
+    expect(await page.innerText('.replicas')).to.match(/replica-of-a-test\s+this page\s+ready\s+\d/)
     rmSync(rig.flags.overrideFile)
     mkdirSync(rig.flags.overrideFile)
     try {

@@ -19,6 +19,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   idempotency: ['core'],
   metrics: ['core', 'decision', 'execution', 'fallback', 'journal', 'limits', 'protocol', 'rollout'],
   store: ['core', 'protocol'],
+  replicas: ['core', 'protocol'],
   journal: ['core', 'protocol'],
   fallback: ['core', 'execution', 'journal', 'metrics', 'protocol', 'store'],
   replay: ['core', 'execution', 'fallback', 'journal', 'metrics', 'protocol', 'store'],
@@ -51,6 +52,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'metrics',
     'protocol',
     'replay',
+    'replicas',
     'rollout',
     'sessions',
     'shadow',
@@ -77,6 +79,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'notifications',
     'protocol',
     'replay',
+    'replicas',
     'rollout',
     'sessions',
     'shadow',
@@ -123,6 +126,7 @@ const TYPES_ONLY: readonly (readonly [from: string, to: string])[] = [
   ['http', 'fallback'],
   ['http', 'journal'],
   ['http', 'replay'],
+  ['http', 'replicas'],
   ['http', 'store'],
 ]
 

@@ -197,6 +197,9 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
       runtime_orchestrator: answering('runtime_orchestrator', 'Hello from runtime'),
       ...options.backends,
     },
+    replicas: {
+      seen: () => [{ name: 'replica-1', version: '0.1.0', state: 'ready', firstSeen: 0, lastSeen: 1000 }],
+    },
     llmState: () => ({ llm: [{ name: 'default', requests: 2, resting: false }], waiting: 1 }),
     turns,
     usage: options.usage ?? createMemoryUsage(clock),

@@ -1,4 +1,4 @@
-import type { EndpointsView, FallbackStatus, TransitionEvent } from '../../protocol/fallback.js'
+import type { EndpointsView, FallbackStatus } from '../../protocol/fallback.js'
 import type { FlagsView } from '../../protocol/flag-edit.js'
 import { usePulse } from '../api/pulse.js'
 import { useResource } from '../api/resource.js'
@@ -8,14 +8,12 @@ import { t } from '../text/language.js'
 import { OVERVIEW } from '../text/overview.js'
 import { MODES, PARTS } from '../text/parts.js'
 
-/** The parts behind the service, and which replica told all this. */
+/** The parts behind the service. */
 export function Health({
   status,
-  transitions,
   flags,
 }: {
   readonly status: FallbackStatus
-  readonly transitions: readonly TransitionEvent[]
   readonly flags: FlagsView | undefined
 }) {
   const { probe, policy } = status
@@ -48,7 +46,6 @@ export function Health({
           <dt>{t(PARTS.policy)}</dt>
           <dd>{policy}</dd>
         </div>
-        <Replicas status={status} transitions={transitions} />
       </dl>
     </section>
   )
@@ -73,40 +70,6 @@ function Endpoints() {
         </dd>
       ))}
       {waiting > 0 && <dd>{t(OVERVIEW.waiting, { waiting: count(waiting) })}</dd>}
-    </div>
-  )
-}
-
-function Replicas({
-  status: { replica, lease, fallback },
-  transitions,
-}: {
-  readonly status: FallbackStatus
-  readonly transitions: readonly TransitionEvent[]
-}) {
-  const seen = new Set([
-    replica,
-    lease.holder ?? '',
-    fallback.replica,
-    ...transitions.map((one) => one.replica),
-  ])
-  return (
-    <div>
-      <dt title={t(OVERVIEW.replicasHint)}>{t(OVERVIEW.replicas)}</dt>
-      {[...seen]
-        .filter((name) => name !== '')
-        .map((name) => {
-          const parts = [
-            name === replica && OVERVIEW.thisOne,
-            name === lease.holder && OVERVIEW.leads,
-            name === fallback.replica && OVERVIEW.wrote,
-          ].filter((part) => part !== false)
-          return (
-            <dd key={name}>
-              {name} <small>{parts.map((part) => t(part)).join(' · ')}</small>
-            </dd>
-          )
-        })}
     </div>
   )
 }

@@ -11,6 +11,7 @@ import { Charts } from './charts.js'
 import { Health } from './health.js'
 import { KeptFault } from './kept-fault.js'
 import { useLastHour, useMarks, WINDOW_SECONDS } from './last-hour.js'
+import { Replicas } from './replicas.js'
 import { RolloutLine } from './rollout-line.js'
 import { nowSentence } from './sentence.js'
 
@@ -43,7 +44,8 @@ export function Overview() {
       </section>
       <Alerts status={now} />
       {charts}
-      <Health status={now} transitions={transitions.value} flags={view} />
+      <Replicas status={now} />
+      <Health status={now} flags={view} />
     </>
   )
 }

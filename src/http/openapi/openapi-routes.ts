@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import type Router from '@koa/router'
-import { z } from 'zod'
+import { packageVersion } from '../../core/files/package-version.js'
 import { Problem } from '../edge/problems.js'
 import { OPERATIONS } from '../operations/all-operations.js'
 import { DOCS_HEADERS, DOCS_PAGE, pageFile } from '../pages/docs-page.js'
@@ -20,13 +19,6 @@ function documentFile(): PageFile {
   const etag = `"${hash('sha256', text, 'base64url')}"`
   made = { type: 'application/json; charset=utf-8', body: gzipSync(text), etag, compressed: true }
   return made
-}
-
-function packageVersion(): string {
-  const manifest: unknown = JSON.parse(
-    readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
-  )
-  return z.object({ version: z.string() }).parse(manifest).version
 }
 
 /** The API as a document and as a page, open to everyone who reaches the port. */

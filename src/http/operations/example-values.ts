@@ -60,6 +60,7 @@ export const EXAMPLE_STATUS = {
   alerts: [],
   alertKinds: [],
   replica: EXAMPLE_REPLICA,
+  replicas: [{ name: EXAMPLE_REPLICA, version: '0.1.0', state: 'ready', firstSeen: EARLIER, lastSeen: AT }],
 }
 
 /** As in the operators' events; the history adds the id. */

@@ -3,6 +3,7 @@ import type { Context } from 'koa'
 import type { FallbackSnapshot } from '../../fallback/fallback.js'
 import { historyQuerySchema, type OrgMetricsView, triggerRequestSchema } from '../../protocol/fallback.js'
 import { transitionView } from '../../protocol/transition-view.js'
+import type { SeenReplica } from '../../replicas/replicas.js'
 import { type AppDeps, EDGE_TIMING } from '../app-deps.js'
 import type { Authenticate } from '../auth/auth.js'
 import { hasRole } from '../auth/claims.js'
@@ -52,7 +53,7 @@ function mountMetrics(router: Router, authenticate: Authenticate, deps: AppDeps)
 
   router.get('/runtime/fallback/status', async (ctx) => {
     await authenticate(ctx, operatorRole)
-    answerStatus(ctx, fallback.snapshot())
+    answerStatus(ctx, fallback.snapshot(), deps.replicas.seen())
   })
 }
 
@@ -65,7 +66,7 @@ function mountCommands(router: Router, authenticate: Authenticate, deps: AppDeps
     const { userId } = await authenticate(ctx, operatorRole)
     ignoreBody(ctx, bodyLimits)
     refuseDraining(deps)
-    answerStatus(ctx, await fallback.command({ kind: 'reset', userId }))
+    answerStatus(ctx, await fallback.command({ kind: 'reset', userId }), deps.replicas.seen())
   })
 
   router.post('/runtime/fallback/trigger', async (ctx) => {
@@ -85,7 +86,8 @@ function mountCommands(router: Router, authenticate: Authenticate, deps: AppDeps
       ...(request.ttlSeconds === undefined ? {} : { ttlSeconds: request.ttlSeconds }),
       ...(orgIds === undefined ? {} : { orgIds }),
     })
-    answerStatus(ctx, forAll ? snapshot : snapshotForOrg(snapshot, identity.orgId))
+    if (forAll) answerStatus(ctx, snapshot, deps.replicas.seen())
+    else answerStatus(ctx, snapshotForOrg(snapshot, identity.orgId), [])
   })
 }
 
@@ -123,6 +125,6 @@ function mountEvents(router: Router, authenticate: Authenticate, edits: FlagEdit
   })
 }
 
-function answerStatus(ctx: Context, snapshot: FallbackSnapshot): void {
-  answer(ctx, statusView(snapshot, languageOf(ctx)))
+function answerStatus(ctx: Context, snapshot: FallbackSnapshot, replicas: readonly SeenReplica[]): void {
+  answer(ctx, statusView(snapshot, languageOf(ctx), replicas))
 }

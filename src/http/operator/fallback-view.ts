@@ -4,6 +4,7 @@ import type { FallbackData, FallbackStatus, MetricsView } from '../../protocol/f
 import { tripReason } from '../../protocol/fallback-reason.js'
 import { type Scope, scopeName, scopeNote } from '../../protocol/fallback-scope.js'
 import { instant } from '../../protocol/instant.js'
+import type { SeenReplica } from '../../replicas/replicas.js'
 import type { AutoLayer, ManualLayer, Override, Trip } from '../../store/override/override.js'
 import type { Language, Sentence } from '../edge/language.js'
 import { alertText } from './alert-text.js'
@@ -58,8 +59,12 @@ export function metricsView(
   }
 }
 
-/** `GET /runtime/fallback/status`. */
-export function statusView(snapshot: FallbackSnapshot, language: Language): FallbackStatus {
+/** `GET /runtime/fallback/status`. @param replicas that the reader may know of */
+export function statusView(
+  snapshot: FallbackSnapshot,
+  language: Language,
+  replicas: readonly SeenReplica[] = [],
+): FallbackStatus {
   const { override, policy, wouldTrip, probe, lease, isolated, alerts, replica } = snapshot
   return {
     fallbackEnabled: fallbackEnabled(override),
@@ -74,6 +79,11 @@ export function statusView(snapshot: FallbackSnapshot, language: Language): Fall
     alerts: alerts.map((alert) => alertText(alert)[language]),
     alertKinds: alerts.map(({ kind }) => kind),
     replica,
+    replicas: replicas.map(({ firstSeen, lastSeen, ...rest }) => ({
+      ...rest,
+      firstSeen: instant(firstSeen),
+      lastSeen: instant(lastSeen),
+    })),
   }
 }
 

@@ -32,7 +32,7 @@ export interface OperatorEvents {
 
 type Source = Pick<
   AppDeps,
-  'fallback' | 'rollout' | 'flags' | 'windows' | 'clock' | 'ids' | 'lifecycle' | 'timing'
+  'fallback' | 'replicas' | 'rollout' | 'flags' | 'windows' | 'clock' | 'ids' | 'lifecycle' | 'timing'
 >
 
 /** Listens to fallback and flags while anybody reads, once for all readers, and owns one timer then. */
@@ -48,7 +48,7 @@ export function createOperatorEvents(deps: Source, edits: FlagEditFeed): Operato
     at: instant(clock.wall()),
     direct: deps.windows.overall('direct_llm'),
     runtime: deps.windows.overall('runtime_orchestrator'),
-    status: statusView(fallback.snapshot(), language),
+    status: statusView(fallback.snapshot(), language, deps.replicas.seen()),
   })
 
   const sendMetrics = (): void => {
@@ -157,5 +157,10 @@ function broadcast(
 
 /** What makes `metrics` worth sending: all but the instants, which pass by themselves. */
 function contentOf({ direct, runtime, status }: MetricsEvent): string {
-  return JSON.stringify({ direct, runtime, status: { ...status, probe: { ...status.probe, at: null } } })
+  const replicas = status.replicas.map(({ lastSeen: _passes, ...rest }) => rest)
+  return JSON.stringify({
+    direct,
+    runtime,
+    status: { ...status, replicas, probe: { ...status.probe, at: null } },
+  })
 }

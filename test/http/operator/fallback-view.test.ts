@@ -124,7 +124,10 @@ describe('the status', () => {
   }
 
   it('tells everything, in the shape of the protocol', () => {
-    expect(fallbackStatusSchema.parse(statusView(full, 'en'))).to.deep.equal({
+    const replicas = [
+      { name: 'replica-2', version: '1.2.3', state: 'leaving', firstSeen: 0, lastSeen: 5_000 },
+    ] as const
+    expect(fallbackStatusSchema.parse(statusView(full, 'en', replicas))).to.deep.equal({
       fallbackEnabled: true,
       fallbackReason: 'Error rate too high: 55.00% (threshold: 50.00%)',
       fallback: {
@@ -157,6 +160,15 @@ describe('the status', () => {
       isolated: true,
       alerts: [alertText({ kind: 'not_propagated', revision: 9 }).en],
       alertKinds: ['not_propagated'],
+      replicas: [
+        {
+          name: 'replica-2',
+          version: '1.2.3',
+          state: 'leaving',
+          firstSeen: '1970-01-01T00:00:00.000Z',
+          lastSeen: '1970-01-01T00:00:05.000Z',
+        },
+      ],
       replica: 'replica-1',
     })
   })

@@ -1,0 +1,28 @@
+import type { ReplicaState } from '../protocol/fallback.js'
+
+/** One replica as it told of itself. */
+export interface ReplicaNote {
+  readonly name: string
+  /** of the package */
+  readonly version: string
+  readonly state: ReplicaState
+}
+
+/** Instants are wall-clock ms of the replica itself. */
+export interface SeenReplica extends ReplicaNote {
+  /** when a replica of this name was first seen, within the day for which a silent one is remembered */
+  readonly firstSeen: number
+  readonly lastSeen: number
+}
+
+/** What the replicas that share a database tell of themselves. Every call rejects while the database does not answer. */
+export interface ReplicaTable {
+  /** Keeps what a replica says of itself now, forgets those not seen since `forgetBefore`, and reads at most `limit`: the newest first. */
+  exchange(
+    own: ReplicaNote,
+    now: number,
+    forgetBefore: number,
+    limit: number,
+  ): Promise<readonly SeenReplica[]>
+  close(): void
+}

@@ -1,0 +1,91 @@
+import { type Clock, scheduleAwaited } from '../core/clock.js'
+import { BusyQueue } from '../core/sqlite/busy-queue.js'
+import { openSqlite, type SqliteDatabase, type SqliteSchema, type SqlRow } from '../core/sqlite/sqlite.js'
+import { isBusy } from '../core/sqlite/sqlite-errors.js'
+import { REPLICA_STATES } from '../protocol/fallback.js'
+import type { ReplicaNote, ReplicaTable, SeenReplica } from './replicas.js'
+
+const SCHEMA: SqliteSchema = {
+  room: 'replicas',
+  migrations: [
+    `
+    CREATE TABLE replicas (
+      name TEXT PRIMARY KEY,
+      first_seen INTEGER NOT NULL,
+      last_seen INTEGER NOT NULL,
+      version TEXT NOT NULL,
+      state TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    `,
+  ],
+}
+
+/** ms a call waits for a lock held by another process: a stop waits for two at most */
+const LOCK_DEADLINE_MS = 250
+/** one round at a time, and the last words of a stop */
+const MAX_WAITING = 4
+
+/** @throws SqliteOpenError when the file cannot be used */
+export function openSqliteReplicas(path: string, clock: Clock): ReplicaTable {
+  return new SqliteReplicas(openSqlite(path, SCHEMA), clock)
+}
+
+class SqliteReplicas implements ReplicaTable {
+  readonly #database: SqliteDatabase
+  readonly #queue: BusyQueue
+
+  constructor(database: SqliteDatabase, clock: Clock) {
+    this.#database = database
+    this.#queue = new BusyQueue({
+      now: () => clock.monotonic(),
+      schedule: scheduleAwaited,
+      isBusy,
+      deadlineMs: LOCK_DEADLINE_MS,
+      maxWaiting: MAX_WAITING,
+    })
+  }
+
+  async exchange(
+    { name, version, state }: ReplicaNote,
+    now: number,
+    forgetBefore: number,
+    limit: number,
+  ): Promise<readonly SeenReplica[]> {
+    const rows = await this.#queue.run(() =>
+      this.#database.transaction(() => {
+        this.#database
+          .prepare(
+            `INSERT INTO replicas (name, first_seen, last_seen, version, state) VALUES (?, ?, ?, ?, ?)
+              ON CONFLICT (name) DO UPDATE SET
+                last_seen = excluded.last_seen, version = excluded.version, state = excluded.state`,
+          )
+          .run(name, now, now, version, state)
+        this.#database.prepare('DELETE FROM replicas WHERE last_seen < ?').run(forgetBefore)
+        return this.#database
+          .prepare(
+            'SELECT name, first_seen, last_seen, version, state FROM replicas ORDER BY last_seen DESC, name LIMIT ?',
+          )
+          .all(limit)
+      }),
+    )
+    return rows.flatMap((row) => seenOf(row) ?? [])
+  }
+
+  close(): void {
+    this.#queue.close()
+    this.#database.close()
+  }
+}
+
+/** Undefined for a state of a later version. */
+function seenOf([name, firstSeen, lastSeen, version, word]: SqlRow): SeenReplica | undefined {
+  const state = REPLICA_STATES.find((one) => one === word)
+  if (state === undefined) return undefined
+  return {
+    name: String(name),
+    version: String(version),
+    state,
+    firstSeen: Number(firstSeen),
+    lastSeen: Number(lastSeen),
+  }
+}
