@@ -1,5 +1,5 @@
 /** Width of a bin of times on the scale of ln ms: all times of a bin are within 2 % of each other. */
-const BIN_WIDTH = 0.02
+export const BIN_WIDTH = 0.02
 
 /** Σ over the pairs of one bin, on one scale. */
 export interface CrossSums {

@@ -75,6 +75,23 @@ export const shadowDimensionReportSchema = z.strictObject({
 })
 export type ShadowDimensionReport = z.infer<typeof shadowDimensionReportSchema>
 
+/** Shares from 0 to 1 of the pairs of both backends that have the time on both sides; bins from the shortest to the longest, without gaps. */
+export const timeDistributionSchema = z.strictObject({
+  dimension: z.enum(['latency', 'first_content']),
+  bins: z.array(
+    z.strictObject({
+      fromMs: z.number(),
+      toMs: z.number(),
+      control: z.number(),
+      candidate: z.number(),
+    }),
+  ),
+  controlBeyond: z
+    .number()
+    .describe('Share of the controls that outlasted every time seen: their users left before the end'),
+})
+export type TimeDistribution = z.infer<typeof timeDistributionSchema>
+
 const sideOutcomesSchema = z.strictObject({
   ok: count,
   error: count,
@@ -126,6 +143,7 @@ export const shadowReportSchema = z.strictObject({
   /** beside them: the user left before the control ended, so that only its times count, as longer ones */
   left: z.strictObject({ ab: count, aa: count }),
   dimensions: z.array(shadowDimensionReportSchema),
+  distributions: z.array(timeDistributionSchema).describe('Of latency and of first content'),
   outcomes: z.strictObject({ control: sideOutcomesSchema, candidate: sideOutcomesSchema }),
   /** mutating calls and files of a runtime that was told it ran as a shadow */
   fenceViolations: count,

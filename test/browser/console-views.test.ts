@@ -1,8 +1,13 @@
+import { join } from 'node:path'
 import { expect } from 'chai'
 import type { Page } from 'playwright-core'
+import { systemClock } from '../../src/core/clock.js'
+import { openSqliteJournal } from '../../src/journal/sqlite/sqlite-journal.js'
 import { fallbackStatusSchema } from '../../src/protocol/fallback.js'
 import { flagsViewSchema } from '../../src/protocol/flag-edit.js'
 import { dataOf } from '../support/answers.js'
+import { capturingLogger } from '../support/capturing-logger.js'
+import { sampleComparison } from '../support/comparisons.js'
 import { type ConsoleRig, seriousFindings, startConsole, tokenOf } from '../support/console-page.js'
 import { until } from '../support/until.js'
 
@@ -196,6 +201,23 @@ describe('the views of the console', function () {
     await page.click('text=Replay')
     await page.waitForSelector('text=executions were judged')
     expect(await page.innerText('section[aria-labelledby=what-if]')).to.include('What happened')
+  })
+
+  it('draw the times of both sides over each other, and tell them as a table', async () => {
+    const path = join(rig.flags.folder, 'chat.db')
+    const journal = openSqliteJournal(path, { clock: systemClock, logger: capturingLogger().logger })
+    for (const latencyMs of [1_000, 1_000, 1_000, 4_000]) {
+      const pair = sampleComparison({ at: Date.now() - 60_000 })
+      journal.keepComparison({ ...pair, control: { ...pair.control, latencyMs } })
+    }
+    await journal.close()
+    page = await rig.open('/shadow')
+    const latency = page.locator('.distribution').first()
+    await latency.locator('svg.histogram path').nth(1).waitFor()
+    expect(await seriousFindings(page)).to.deep.equal([])
+    await latency.locator('button').click()
+    expect((await latency.innerText()).match(/75%|25%/g)).to.deep.equal(['75%', '25%'])
+    expect(await seriousFindings(page)).to.deep.equal([])
   })
 
   it('fit a small screen, and have no serious finding in the dark', async () => {

@@ -10,7 +10,8 @@ interface Props extends PlotProps {
   readonly title: string
 }
 
-const TEXT = {
+/** Of everything that can be read both ways. */
+export const CHART = {
   table: { en: 'as a table', 'zh-CN': '以表格显示' },
   chart: { en: 'as a chart', 'zh-CN': '以图表显示' },
   time: { en: 'Time', 'zh-CN': '时间' },
@@ -28,7 +29,7 @@ export function Chart(props: Props) {
       <figcaption>
         <strong>{props.title}</strong>
         <button type="button" class="plain" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
-          {t(asTable ? TEXT.chart : TEXT.table)}
+          {t(asTable ? CHART.chart : CHART.table)}
         </button>
       </figcaption>
       <ul class="legend">
@@ -46,7 +47,7 @@ export function Chart(props: Props) {
         ))}
       </ul>
       {props.times.length === 0 ? (
-        <p class="quiet">{t(TEXT.empty)}</p>
+        <p class="quiet">{t(CHART.empty)}</p>
       ) : asTable ? (
         <Table {...props} />
       ) : (
@@ -71,7 +72,7 @@ function Table({ title, times, lines, format }: Props) {
       <table>
         <thead>
           <tr>
-            <th scope="col">{t(TEXT.time)}</th>
+            <th scope="col">{t(CHART.time)}</th>
             {lines.map((line) => (
               <th scope="col" key={line.name} class="number">
                 {line.name}

@@ -4,6 +4,7 @@ import { count } from '../text/format.js'
 import { language, t } from '../text/language.js'
 import { MODES } from '../text/parts.js'
 import { SHADOW } from '../text/shadow.js'
+import { Distributions } from './distributions.js'
 import { COLOURS, Forest } from './forest.js'
 
 /** The verdict in a sentence, whether to trust it, each dimension, and what is behind them. */
@@ -27,6 +28,7 @@ export function Report({ report }: { readonly report: ShadowReport }) {
       )}
       <Checks checks={report.trust.checks} />
       <Forest report={report} />
+      <Distributions report={report} />
       <Behind report={report} />
       <Samples report={report} />
     </>

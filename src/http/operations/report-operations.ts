@@ -168,6 +168,7 @@ export const REPORT_OPERATIONS: readonly Operation[] = [
           pairs: { ab: 0, aa: 0 },
           left: { ab: 0, aa: 0 },
           dimensions: [],
+          distributions: [{ dimension: 'latency', bins: [], controlBeyond: 0 }],
           outcomes: { control: NOBODY, candidate: NOBODY },
           fenceViolations: 0,
           shadows: { failed: 0, dropped: {} },

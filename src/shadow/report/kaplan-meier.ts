@@ -163,6 +163,19 @@ export function controlQuantile({ pairs }: TimeSums, p: number): number | undefi
   return step && Math.exp(step.value)
 }
 
+/** The share of the controls that ended in each bin, and the share that outlasted all that was seen. */
+export function controlShares({ pairs }: TimeSums): {
+  readonly shares: readonly { readonly bin: number; readonly share: number }[]
+  readonly beyond: number
+} {
+  if (pairs.length === 0) return { shares: [], beyond: 0 }
+  const { steps, tail } = curveOf(pairs, 'ln')
+  return {
+    shares: steps.map(({ bin, before, after }) => ({ bin: bin.bin, share: before - after })),
+    beyond: tail,
+  }
+}
+
 /** ms that the share `p` of the candidates did not outlast; undefined if there are none. */
 export function candidateQuantile({ candidate }: TimeSums, p: number): number | undefined {
   let left = candidate.reduce((sum, { n }) => sum + n, 0) * p - ROUNDING

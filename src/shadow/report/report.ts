@@ -8,6 +8,7 @@ import type {
 import { instant } from '../../protocol/instant.js'
 import type { ExecutionMode } from '../../protocol/modes.js'
 import type { ShadowReport } from '../../protocol/shadow-report.js'
+import { distributionsOf } from './distributions.js'
 import { type MeasuredDimension, measureDimensions } from './report-dimensions.js'
 import { INTERVAL_CONFIDENCE, overallVerdict, REPORT_CONFIDENCE, verdictOn } from './report-rules.js'
 import { dimensionSentence, overallSentence } from './report-text.js'
@@ -51,6 +52,7 @@ export function shadowReport(sums: ComparisonSums, subject: ReportSubject): Shad
     orgId: subject.orgId ?? null,
     agentId: subject.agentId ?? null,
     ...summary,
+    distributions: distributionsOf(ab),
     sentence: overallSentence({ ...summary, dropped: subject.dropped.reasons, checks }),
     trust: { trusted, checks: checks.map(checkView) },
     outcomes: outcomesOf(ab),
