@@ -4,6 +4,7 @@ import { startLive, stopLive } from './api/live.js'
 import { claims, reach, token } from './api/session.js'
 import { Explain } from './explain/explain.js'
 import { Fallback } from './fallback/fallback.js'
+import { OrgFallback } from './fallback/org-fallback.js'
 import { OrgOverview } from './overview/org-overview.js'
 import { Overview } from './overview/overview.js'
 import { Shell } from './parts/shell.js'
@@ -34,6 +35,7 @@ export function App() {
           <Router>
             <Route path="/console/try" component={TryIt} />
             <Route path="/console" component={OrgOverview} />
+            <Route path="/console/fallback" component={OrgFallback} />
             <Route path="/console/explain" component={Explain} />
             <Route default component={NotFound} />
           </Router>

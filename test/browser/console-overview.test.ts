@@ -4,6 +4,8 @@ import { expect } from 'chai'
 import type { Page } from 'playwright-core'
 import { systemClock } from '../../src/core/clock.js'
 import { openSqliteJournal } from '../../src/journal/sqlite/sqlite-journal.js'
+import { fallbackStatusSchema } from '../../src/protocol/fallback.js'
+import { dataOf } from '../support/answers.js'
 import { capturingLogger } from '../support/capturing-logger.js'
 import { sampleExecution } from '../support/comparisons.js'
 import { type ConsoleRig, seriousFindings, startConsole } from '../support/console-page.js'
@@ -99,11 +101,31 @@ describe('the overview of the console', function () {
     page = await rig.open('', 'admin')
     await page.waitForSelector('.now >> text=A new session of acme is answered by')
     expect(await page.innerText('.banner')).to.include('You see the organisation acme')
-    expect(await page.innerText('nav')).to.match(/^Overview\s+Explain\s+Try it$/)
+    expect(await page.innerText('nav')).to.match(/^Overview\s+Fallback\s+Explain\s+Try it$/)
     await page.waitForSelector('.charts')
     expect(await seriousFindings(page)).to.deep.equal([])
     await page.click('nav >> text=Explain')
     await page.click('form >> button[type=submit]')
     await page.waitForSelector('.answer')
+  })
+
+  it('lets that admin trigger a fallback for the own org alone, and says who ends it', async () => {
+    page = await rig.open('/fallback', 'admin')
+    await page.waitForSelector('.held >> text=no fallback for acme')
+    expect(await page.locator('textarea[name=orgs]').count()).to.equal(0)
+    expect(await page.locator('select[name=ttl]').innerText()).not.to.include('never')
+    expect(await page.innerText('section[aria-labelledby=manual]')).to.include('You cannot reset it')
+    await page.fill('input[name=reason]', 'our own release')
+    await page.click('text=Start a manual fallback…')
+    expect(await page.innerText('dialog[open]')).to.include('acme: every new turn goes to the direct LLM')
+    await page.click('dialog >> button.danger')
+    await page.waitForSelector('.notice >> text=The fallback of acme has started, until')
+    await page.waitForSelector('.held >> text=sessions of acme are on the direct LLM')
+    expect(await seriousFindings(page)).to.deep.equal([])
+    const { manual } = fallbackStatusSchema.parse(
+      await dataOf(await rig.call('GET', '/runtime/fallback/status')),
+    )
+    expect(manual).to.deep.include({ scope: 'orgs', orgIds: ['acme'], reason: 'our own release' })
+    expect((await rig.call('POST', '/runtime/fallback/reset')).status).to.equal(200)
   })
 })

@@ -12,7 +12,7 @@ import { chooseTheme, THEMES, theme } from './theme.js'
 
 const VIEWS = [
   { path: '/console', name: SHELL.overview, for: ['all', 'org'] },
-  { path: '/console/fallback', name: SHELL.fallback, for: ['all'] },
+  { path: '/console/fallback', name: SHELL.fallback, for: ['all', 'org'] },
   { path: '/console/rollout', name: SHELL.rollout, for: ['all'] },
   { path: '/console/shadow', name: SHELL.shadow, for: ['all'] },
   { path: '/console/explain', name: SHELL.explain, for: ['all', 'org'] },

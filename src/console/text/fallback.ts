@@ -48,6 +48,14 @@ export const FALLBACK = {
     'zh-CN': '运维人员让以下组织使用直连 LLM：{ids}',
   },
   until: { en: 'until {at}', 'zh-CN': '至 {at}' },
+  orgHeld: { en: 'sessions of {orgId} are on the direct LLM', 'zh-CN': '{orgId} 的会话使用直连 LLM' },
+  orgFree: { en: 'no fallback for {orgId}', 'zh-CN': '{orgId} 没有回退' },
+  orgStarted: { en: 'The fallback of {orgId} has started,', 'zh-CN': '{orgId} 的回退已开始，' },
+  orgMay: {
+    en: 'You may send the sessions of {orgId} to the direct LLM, and of no other organisation. You cannot reset it: it ends after the time that you choose, or an operator resets it. To change more, ask an operator with the role owner.',
+    'zh-CN':
+      '您可以让 {orgId} 的会话使用直连 LLM，但不能影响其他组织。您无法重置：它会在所选时间后自动结束，或由运维人员重置。如需更多操作，请联系角色为 owner 的运维人员。',
+  },
   trigger: { en: 'Send sessions to the direct LLM', 'zh-CN': '手动回退' },
   triggerOrgs: {
     en: 'Organisations (one a line; none: everybody)',
