@@ -1,5 +1,4 @@
-/** Width of a bin of times on the scale of ln ms: all times of a bin are within 2 % of each other. */
-export const BIN_WIDTH = 0.02
+import { TIME_BIN_WIDTH } from '../protocol/shadow-report.js'
 
 /** Σ over the pairs of one bin, on one scale. */
 export interface CrossSums {
@@ -84,7 +83,7 @@ export interface TimePoint {
   readonly ln: number
 }
 
-const binOf = (ln: number): number => Math.floor(ln / BIN_WIDTH)
+const binOf = (ln: number): number => Math.floor(ln / TIME_BIN_WIDTH)
 
 const newBin = (bin: number, isCensored: boolean): OpenBin => ({
   bin,

@@ -34,6 +34,9 @@ export type ShadowDirection = z.infer<typeof shadowDirectionSchema>
 
 export const SHADOW_SAMPLES_MAX = 20
 
+/** Width of a bin of times on the scale of ln ms: all times of a bin are within 2 % of each other. */
+export const TIME_BIN_WIDTH = 0.02
+
 const count = z.number().int().min(0)
 const instant = z.string()
 

@@ -129,6 +129,26 @@ describe('the views of the console', function () {
     await guarded.locator('.timeline >> text=Aborted').waitFor()
   })
 
+  it('say so where somebody else has started a guarded rollout meanwhile, and keep what was entered', async () => {
+    page = await rig.open('/rollout')
+    await page.fill('input[name=stages]', '10, 100')
+    await page.click('text=Start a rollout…')
+    await page.waitForSelector('dialog[open]')
+    expect((await rig.call('POST', '/runtime/rollout', { stages: [5], everyMinutes: 10 })).status).to.equal(
+      200,
+    )
+    try {
+      await page.click('dialog >> button.primary')
+      await page.waitForSelector('dialog .notice.bad')
+      expect(await page.innerText('dialog')).to.include('10 %')
+      expect(rig.faults().join()).to.include('409')
+      await page.click('dialog >> text=Cancel')
+      await page.waitForSelector('[aria-labelledby=guarded] .badge >> text=running')
+    } finally {
+      await rig.call('POST', '/runtime/rollout/abort')
+    }
+  })
+
   it('say what is wrong in a value, and what the service refuses', async () => {
     page = await rig.open('/rollout')
     await page.click('summary >> text=Guardrails')
@@ -220,17 +240,28 @@ describe('the views of the console', function () {
     expect(await seriousFindings(page)).to.deep.equal([])
   })
 
-  it('fit a small screen, and have no serious finding in the dark', async () => {
-    page = await rig.open('', 'owner', { colorScheme: 'dark', viewport: { width: 360, height: 740 } })
-    await page.waitForSelector('.now')
-    for (const view of ['fallback', 'rollout', 'shadow', 'explain', 'try']) {
-      await page.click(`nav a[href="/console/${view}"]`)
-      await page.waitForSelector('main h1')
-      await page.waitForSelector('main .quiet[role=status]', { state: 'detached' })
-      expect(await seriousFindings(page), view).to.deep.equal([])
-      expect(await page.evaluate('document.documentElement.scrollWidth'), view).to.be.at.most(360)
-    }
-  })
+  for (const [colorScheme, locale] of [
+    ['light', 'en-US'],
+    ['dark', 'en-US'],
+    ['light', 'zh-CN'],
+    ['dark', 'zh-CN'],
+  ] as const)
+    it(`fit a small screen, and have no serious finding: ${colorScheme}, ${locale}`, async () => {
+      page = await rig.open('', 'owner', { colorScheme, locale, viewport: { width: 360, height: 740 } })
+      await page.waitForSelector('.now')
+      const texts: string[] = []
+      for (const view of ['', '/fallback', '/rollout', '/shadow', '/explain', '/try']) {
+        await page.click(`nav a[href="/console${view}"]`)
+        await page.waitForSelector('main h1', { state: 'attached' })
+        await page.waitForSelector('main .quiet[role=status]', { state: 'detached' })
+        expect(await seriousFindings(page), view).to.deep.equal([])
+        expect(await page.evaluate('document.documentElement.scrollWidth'), view).to.be.at.most(360)
+        texts.push(await page.innerText('main'))
+      }
+      expect(await page.evaluate('document.documentElement.dataset.theme')).to.equal(colorScheme)
+      const isChinese = locale === 'zh-CN'
+      for (const text of texts) expect(/[\u4e00-\u9fff]{2}/.test(text)).to.equal(isChinese)
+    })
 
   it('tell when the service is away, keep what was last known, and come back by themselves', async () => {
     page = await rig.open('')

@@ -1,6 +1,6 @@
 import type { KindSums } from '../../journal/comparison.js'
-import { BIN_WIDTH, type TimeSums } from '../../journal/time-sums.js'
-import type { ShadowReport, TimeDistribution } from '../../protocol/shadow-report.js'
+import type { TimeSums } from '../../journal/time-sums.js'
+import { type ShadowReport, TIME_BIN_WIDTH, type TimeDistribution } from '../../protocol/shadow-report.js'
 import { controlShares } from './kaplan-meier.js'
 
 /** bins of one distribution: what a reader can still tell apart */
@@ -25,7 +25,7 @@ function distributionOf(dimension: TimeDistribution['dimension'], sums: TimeSums
   let width = 5
   while (Math.floor(last / width) - Math.floor(first / width) >= MOST_BINS) width *= 2
   const begin = Math.floor(first / width)
-  const edge = (bin: number): number => Number(Math.exp(bin * width * BIN_WIDTH).toPrecision(4))
+  const edge = (bin: number): number => Number(Math.exp(bin * width * TIME_BIN_WIDTH).toPrecision(4))
   const bins = Array.from({ length: Math.floor(last / width) - begin + 1 }, (_, at) => ({
     fromMs: edge(begin + at),
     toMs: edge(begin + at + 1),
