@@ -24,7 +24,7 @@ const READ_MS = 250
 
 const FAULT = {
   code: 'timeout',
-  message: `the override file was not read within ${READ_MS} ms; is its file system hanging?`,
+  message: `the override was not read within ${READ_MS} ms; does its file system hang, or the engine of CHAT_FLAG_STORE?`,
 } as const
 const LATE = { flag: { kind: 'failed', fault: FAULT, isLate: true }, lease: { kind: 'failed' } } as const
 /** The read before is still under way: a write would hang as well, and the loop with it. */
