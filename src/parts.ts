@@ -38,6 +38,7 @@ import { openPostgresJournal } from './journal/postgres/postgres-journal.js'
 import { retentionFor, retentionForFleet, retentionInMemory } from './journal/retention.js'
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.js'
 import { type OverloadWatch, watchOverload } from './limits/overload.js'
+import { createSharedRates } from './limits/shared-rates.js'
 import { openUsage } from './limits/sqlite-usage.js'
 import type { LlmGate } from './llm/gate/gate.js'
 import { openGate } from './llm/gate/open-gate.js'
@@ -228,6 +229,7 @@ export function createParts(around: Surroundings) {
     usage: openUsage(typeof database === 'string' ? database : ':memory:', { clock, logger }),
     redis,
     replicas,
+    ...(redis === undefined ? {} : { rates: createSharedRates({ link: redis, clock }) }),
     flags,
     opsFile,
     flagStores,

@@ -5,6 +5,7 @@ import type { Fallback } from '../fallback/fallback.js'
 import type { IdempotencyKeys } from '../idempotency/idempotency-keys.js'
 import type { Journal } from '../journal/journal.js'
 import type { OverloadWatch } from '../limits/overload.js'
+import type { StartRates } from '../limits/start-rates.js'
 import type { PublicWindows } from '../metrics/windows/windows.js'
 import type { EndpointsView } from '../protocol/fallback.js'
 import type { FlagEditRecord } from '../protocol/flag-edit-record.js'
@@ -117,6 +118,8 @@ export interface AppDeps extends TurnDeps {
   /** default: made from `config.auth.keys`, fetched with the first token */
   readonly signingKeys?: Pick<SigningKeys, 'verify'>
   readonly idempotency: IdempotencyKeys
+  /** starts in a minute over all replicas; default: of this process alone */
+  readonly rates?: StartRates
   /** where Redis is configured: streams and stops of all replicas */
   readonly fleet?: FleetStreams
   /** that one operator may send; default: see limit-commands.ts */
