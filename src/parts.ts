@@ -27,6 +27,7 @@ import { ownDnsCheck } from './execution/upstream/own-dns.js'
 import { createKeptUsual } from './fallback/evidence/kept-usual.js'
 import type { Alert, FallbackSnapshot } from './fallback/fallback.js'
 import { createFallback, type LoopGuardrails, type RunningFallback } from './fallback/fallback-loop.js'
+import { createFleetEvidence } from './fallback/fleet/fleet-evidence.js'
 import { createHealthProbe, type ProbeSettings } from './fallback/probe/probe.js'
 import { type HealthAnswer, healthUrl, requestHealth } from './fallback/probe/probe-request.js'
 import { createStandbyWatch } from './fallback/probe/standby-watch.js'
@@ -421,6 +422,9 @@ function openFallback(parts: FallbackParts, around: Surroundings): RunningFallba
       }),
     keptUsual: createKeptUsual(parts.kept, config.runtime.url, clock),
     judged,
+    ...(redis === undefined
+      ? {}
+      : { fleet: createFleetEvidence({ link: redis, clock, replica: `${config.replica}#${nonce}` }) }),
     sift: (outcome, record) => localFaults.sift(outcome, record),
     otherAlerts: () => [
       ...otherAlerts(localFaults, sessions, parts.overload, redis),

@@ -20,6 +20,7 @@ import { createOverrideEvaluator } from '../store/override/override-evaluator.js
 import { renderOverride } from '../store/override/override-rendering.js'
 import type { Evidence, FallbackGuardrails } from './evidence/evidence.js'
 import { evidenceByScope } from './evidence/evidence-by-scope.js'
+import type { HealthView, Peers } from './evidence/health-quorum.js'
 import type { KeptUsual } from './evidence/kept-usual.js'
 import { RuntimeExecutions, type Use } from './evidence/runtime-executions.js'
 import type {
@@ -32,6 +33,7 @@ import type {
   ProvidedOverride,
   Subject,
 } from './fallback.js'
+import type { FleetEvidence } from './fleet/fleet-evidence.js'
 import { abandonedAsTimeout } from './loop/abandoned-as-timeout.js'
 import {
   adopted,
@@ -111,6 +113,8 @@ export interface FallbackDeps {
     /** the runtime's, by org and agent */
     readonly log: JudgedLog
   }
+  /** executions and health of other replicas; absent: this one judges alone */
+  readonly fleet?: FleetEvidence
   /** Hands on what is evidence, and keeps back our own faults; absent: everything is evidence. */
   sift?(outcome: Outcome, record: (outcome: Outcome) => void): void
   /** what others have to tell beside the loop's own alerts */
@@ -143,6 +147,8 @@ export interface RunningFallback extends Fallback {
 
 /** ms: the direct LLM is judged over its newest minute (rule: as sick?) */
 const DIRECT_WINDOW_MS = 60_000
+/** ms after a turn for the runtime in which its replica has a say on the runtime's health */
+const SAW_TURN_MS = 60_000
 /** ms between rounds that were asked for: a burst of flag changes is one round */
 const PAUSE_MS = 20
 /** on what a lost race left, within one round; the lock itself has them wait by chance. The next round follows at once */
@@ -171,6 +177,7 @@ class FallbackLoop implements RunningFallback {
   readonly #executions: RuntimeExecutions
   #evaluator: ReturnType<typeof createOverrideEvaluator>
   #loopFault: string | undefined
+  #peers: Peers | undefined
   /** by the probes, when they told last */
   #wasUnhealthy = false
   #alerts: { readonly present: readonly Alert[]; readonly told: readonly Alert[] } = { present: [], told: [] }
@@ -275,12 +282,42 @@ class FallbackLoop implements RunningFallback {
   }
 
   #judge(outcome: Outcome): void {
+    this.deps.fleet?.add(outcome)
     if (outcome.mode === 'direct_llm') {
       this.deps.judged.direct.record(outcome)
       if (outcome.result === 'ok') this.#standby?.answered()
       return
     }
     this.#executions.record(outcome, this.#flags.guardrails, this.#use)
+  }
+
+  /** An execution of another replica. */
+  #judgeOthers(outcome: Outcome): void {
+    if (outcome.mode === 'direct_llm') this.deps.judged.direct.record(outcome)
+    else this.#executions.record(outcome, this.#flags.guardrails, this.#use)
+  }
+
+  /** What this replica sees by itself. */
+  get #health(): HealthView {
+    const now = this.deps.clock.monotonic()
+    const lastAt = this.#lastRuntimeTurnAt
+    const { failures } = this.#probed()
+    return {
+      sawTurn: lastAt !== undefined && now - lastAt <= SAW_TURN_MS,
+      bad: failures >= this.#flags.guardrails.probeFailures,
+    }
+  }
+
+  /** A verdict that no probe has confirmed for long is left out. */
+  #probed(): Evidence['probe'] {
+    const { probeIntervalMs, probeTimeoutMs, probeFailures } = this.#flags.guardrails
+    const probe = this.#probe.state()
+    const isOld = isOutdated(probe.agoMs, probeIntervalMs, probeTimeoutMs)
+    return {
+      failures: judgedFailures(isOld ? { ...probe, healthy: true } : probe, probeFailures),
+      goodForMs: probe.goodForMs,
+      healthy: !isOld && probe.healthy === true && probe.failuresInARow === 0,
+    }
   }
 
   get #use(): Use {
@@ -357,8 +394,10 @@ class FallbackLoop implements RunningFallback {
 
   async #round(): Promise<void> {
     const before = this.#state
-    const { flags } = this.deps
-    const said = await flags.forService()
+    const { flags, fleet } = this.deps
+    const [said, news] = await Promise.all([flags.forService(), fleet?.exchange(this.#health)])
+    this.#peers = news?.peers
+    for (const outcome of news?.outcomes ?? []) this.#judgeOthers(outcome)
     if (said.guardrails.windowSeconds !== this.#flags.guardrails.windowSeconds)
       this.deps.windows.resize(said.guardrails.windowSeconds)
     this.#flags = said
@@ -506,8 +545,6 @@ class FallbackLoop implements RunningFallback {
   #evidence(guardrails: LoopGuardrails): Evidence {
     const { judged, clock } = this.deps
     const now = clock.monotonic()
-    const probe = this.#probe.state()
-    const isOld = isOutdated(probe.agoMs, guardrails.probeIntervalMs, guardrails.probeTimeoutMs)
     const runtime = this.#executions.windows(guardrails, this.#use)
     const scope = judgedScope(this.#state)
     return {
@@ -516,11 +553,8 @@ class FallbackLoop implements RunningFallback {
       ...evidenceByScope(judged.log, scope, runtime, this.#scoped.forMs(scope, now), guardrails),
       direct: judged.direct.tally(DIRECT_WINDOW_MS),
       ...(this.#standby === undefined ? {} : { standby: this.#standby.state() }),
-      probe: {
-        failures: judgedFailures(isOld ? { ...probe, healthy: true } : probe, guardrails.probeFailures),
-        goodForMs: probe.goodForMs,
-        healthy: !isOld && probe.healthy === true && probe.failuresInARow === 0,
-      },
+      probe: this.#probed(),
+      ...(this.#peers === undefined ? {} : { peers: this.#peers }),
       runtimeTurnAgoMs: this.#lastRuntimeTurnAt === undefined ? null : now - this.#lastRuntimeTurnAt,
       quietForMs: now - this.#lastCandidateAt,
     }

@@ -1,3 +1,4 @@
+import type { Clock } from '../../src/core/clock.js'
 import {
   createFallback,
   type FallbackDeps,
@@ -36,9 +37,11 @@ export function setUpLoop(
     standby?: FallbackDeps['standby']
     probe?: FallbackDeps['probe']
     keptUsual?: FallbackDeps['keptUsual']
+    fleet?: (clock: Clock) => FallbackDeps['fleet']
   } = {},
 ) {
   const clock = manualClock()
+  const fleet = options.fleet?.(clock)
   const { logger, lines } = capturingLogger()
   const files = options.files ?? createMemoryFiles(renderOverride(NEUTRAL))
   const knobs = {
@@ -113,6 +116,7 @@ export function setUpLoop(
     },
     windows,
     ...(options.standby === undefined ? {} : { standby: options.standby }),
+    ...(fleet === undefined ? {} : { fleet }),
     ...(options.keptUsual === undefined ? {} : { keptUsual: options.keptUsual }),
     journal: {
       keepTransition: (transition) => void kept.push(transition),

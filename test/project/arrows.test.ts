@@ -191,10 +191,12 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'fallback/fallback-loop': [
     'fallback',
     'fallback/evidence',
+    'fallback/fleet',
     'fallback/loop',
     'fallback/machine',
     'fallback/probe',
   ],
+  'fallback/fleet': ['fallback/evidence'],
   'fallback/loop': ['fallback', 'fallback/machine', 'fallback/probe'],
   'fallback/machine': ['fallback', 'fallback/evidence'],
   'fallback/probe': ['fallback/evidence'],

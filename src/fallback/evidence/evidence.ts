@@ -3,6 +3,7 @@ import type { FirstContent } from '../../metrics/windows/first-contents.js'
 import type { Tally } from '../../metrics/windows/windows.js'
 import type { FallbackPolicy } from '../../protocol/fallback.js'
 import { isSameScope, type Scope, type ScopeDimension } from '../../protocol/fallback-scope.js'
+import type { Peers } from './health-quorum.js'
 import type { Usual } from './usual-failures.js'
 
 /** The guardrails as the machine uses them; flag `chat-runtime-guardrails`. */
@@ -102,6 +103,8 @@ export interface Evidence {
     readonly goodForMs: number
     readonly healthy: boolean
   }
+  /** what other replicas see of its health, this one included; absent: this replica judges alone */
+  readonly peers?: Peers
   /** since the last turn decided for the runtime; null: none yet */
   readonly runtimeTurnAgoMs: number | null
   /** since the last turn that without the override would be the runtime's, or since the start */

@@ -4,6 +4,7 @@ import { includesScope, type Scope, unionOf } from '../../protocol/fallback-scop
 import { type AutoLayer, scopeOfAuto, type Trip } from '../../store/override/override.js'
 import { explain } from '../evidence/attribution.js'
 import { type Evidence, type FallbackGuardrails, insideOf, outsideOf } from '../evidence/evidence.js'
+import { hasQuorum } from '../evidence/health-quorum.js'
 import { beginsLate, isRecovered, judgeRuntime, recoveryReach, standbyTrouble } from '../evidence/verdict.js'
 import type { HeldTrip } from './adoption.js'
 import { holdMs } from './hold-time.js'
@@ -52,7 +53,8 @@ export type AutoMove =
 const STAY: AutoMove = { kind: 'stay' }
 
 /** The moves of the automatic layer: `normal → fallback → recovering → normal`. Pure. */
-export function autoMove(input: AutoInput): AutoMove {
+export function autoMove(given: AutoInput): AutoMove {
+  const input = { ...given, evidence: withoutLoneHealth(given.evidence, given.guardrails) }
   const { auto, policy } = input
   if (policy === 'off' && auto.state !== 'normal') return { kind: 'policy_off' }
   const scope = scopeOfAuto(auto)
@@ -78,6 +80,35 @@ function ownMove(input: AutoInput): AutoMove {
     default:
       return unreachable(auto)
   }
+}
+
+/** What a replica alone sees of the runtime's health moves nobody else, in either direction. */
+function withoutLoneHealth(evidence: Evidence, guardrails: FallbackGuardrails): Evidence {
+  if (!isAloneUnhealthy(evidence, guardrails)) return evidence
+  return { ...evidence, probe: { ...evidence.probe, failures: 0, healthy: false } }
+}
+
+/** The runtime is unhealthy for this replica, and well for most of those that use it. */
+function isAloneUnhealthy(evidence: Evidence, guardrails: FallbackGuardrails): boolean {
+  return isUnhealthy(evidence, guardrails) && !hasQuorum(evidence.peers)
+}
+
+/** This replica alone goes to the direct LLM, where it would be of use to its users. */
+export function goesAlone({
+  auto,
+  policy,
+  evidence,
+  guardrails,
+}: Pick<AutoInput, 'auto' | 'policy' | 'evidence' | 'guardrails'>): boolean {
+  if (policy !== 'auto' || !isAloneUnhealthy(evidence, guardrails) || !isUsed(evidence, guardrails))
+    return false
+  const isForAll = auto.state === 'fallback' && auto.scope === undefined
+  return !isForAll && !isVetoed(healthTrip(evidence, guardrails), evidence, guardrails)
+}
+
+/** ... and no longer alone: others see it as well. */
+export function isJoined(evidence: Evidence, guardrails: FallbackGuardrails): boolean {
+  return evidence.peers !== undefined && isUnhealthy(evidence, guardrails) && hasQuorum(evidence.peers)
 }
 
 /** Health, and the executions: what is wrong with the runtime now; nothing where it is well or unknown. */
@@ -158,11 +189,14 @@ function widen(input: AutoInput, auto: Exclude<AutoLayer, { state: 'normal' }>, 
 
 /** Health alone trips only where the runtime is in use: who uses the direct LLM alone is left in peace. */
 function tripOf(evidence: Evidence, guardrails: FallbackGuardrails): Trip | 'both_sick' | undefined {
-  const { runtimeTurnAgoMs } = evidence
-  const isUsed = runtimeTurnAgoMs !== null && runtimeTurnAgoMs <= guardrails.windowSeconds * 1000
-  const breach = isUsed ? breachOf(evidence, guardrails) : executionBreach(evidence, guardrails)
+  const breach = isUsed(evidence, guardrails)
+    ? breachOf(evidence, guardrails)
+    : executionBreach(evidence, guardrails)
   return breach !== undefined && isVetoed(breach, evidence, guardrails) ? 'both_sick' : breach
 }
+
+const isUsed = ({ runtimeTurnAgoMs }: Evidence, { windowSeconds }: FallbackGuardrails): boolean =>
+  runtimeTurnAgoMs !== null && runtimeTurnAgoMs <= windowSeconds * 1000
 
 /**
  * Nobody is sent to a side that is known to be no better. Rates never trip towards a sick direct LLM: failover asks it for each

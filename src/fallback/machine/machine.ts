@@ -2,7 +2,7 @@ import { unreachable } from '../../core/errors.js'
 import type { Trip } from '../../store/override/override.js'
 import { insideOf, outsideOf } from '../evidence/evidence.js'
 import { isRecovered, standbyTrouble } from '../evidence/verdict.js'
-import { autoMove, breachOf, isQuiet } from './auto-layer.js'
+import { autoMove, breachOf, goesAlone, isJoined, isQuiet } from './auto-layer.js'
 import { applyCommand, forgetCommands } from './command.js'
 import { holdsLease, leaseMove, leaseMs, observeLease, writtenLease } from './lease.js'
 import { observeProvider, prove } from './observe-provider.js'
@@ -120,6 +120,11 @@ function leaveIsolation(update: StateUpdate, { policy }: Tick): void {
     return
   }
   const { isolatedTo } = state
+  if (isolatedTo === null && isJoined(update.evidence, guardrails)) {
+    // It falls back with the others.
+    update.set({ isolated: false })
+    return
+  }
   if (isolatedTo !== null && breachOf(outsideOf(update.evidence, isolatedTo), guardrails) !== undefined) {
     update.set({ isolatedTo: null })
     return
@@ -143,6 +148,11 @@ function moveAuto(update: StateUpdate, input: Tick): void {
   if (evidence === undefined) return
   noteStandby(update)
   const { auto, trips } = state.known
+  if (goesAlone({ auto, policy, evidence, guardrails })) {
+    noteHealth(update, now)
+    if (!state.isolated || state.isolatedTo !== null) update.set({ isolated: true, isolatedTo: null })
+    return
+  }
   const holder = isStoreReady(update, input) && holdsLease(state, now, leaseMs(guardrails))
   const { timers } = state
   const move = state.isolated

@@ -1,0 +1,173 @@
+import { expect } from 'chai'
+import { systemClock } from '../../../src/core/clock.js'
+import type { RedisLink } from '../../../src/core/redis/redis-link.js'
+import { createFleetEvidence, type FleetEvidence } from '../../../src/fallback/fleet/fleet-evidence.js'
+import { createMemoryFiles } from '../../../src/store/file/memory-flag-store.js'
+import { NEUTRAL } from '../../../src/store/override/override.js'
+import { renderOverride } from '../../../src/store/override/override-rendering.js'
+import { redisLink } from '../../support/fleet.js'
+import { startRedis, type TestRedis } from '../../support/redis.js'
+import { until } from '../../support/until.js'
+import { SUBJECT, setUpLoop } from '../loop-setup.js'
+import { memoryLink } from './memory-link.js'
+
+const MODE = { mode: 'runtime_orchestrator' } as const
+const FAILED = { result: 'error', code: 'runtime_error', phase: 'headers' } as const
+
+/** So many replicas on one override; their clocks go on together. */
+function replicas(count: number) {
+  const redis = memoryLink()
+  const files = createMemoryFiles(renderOverride(NEUTRAL))
+  const all = Array.from({ length: count }, (_, at) =>
+    setUpLoop({
+      files,
+      replica: `r${at}`,
+      fleet: (clock) => createFleetEvidence({ link: redis.link, clock, replica: `r${at}#n` }),
+    }),
+  )
+  return {
+    all,
+    redis,
+    files,
+    start: () => Promise.all(all.map((one) => one.start())),
+    stop: () => Promise.all(all.map(({ fallback }) => fallback.stop())),
+    async pass(ms: number) {
+      for (let left = ms; left > 0; left -= 100) {
+        redis.state.now += 100
+        for (const one of all) await one.pass(100)
+      }
+    },
+    trips: () =>
+      all.flatMap(({ kept }) => kept.filter((told) => told.kind === 'trip' && told.adopted !== true)),
+    states: () => all.map(({ fallback }) => fallback.snapshot().override.auto.state),
+  }
+}
+
+type Fleet = ReturnType<typeof replicas>
+
+function turns({ all }: Fleet, each: number, failing: number): void {
+  for (const { fallback, clock, useRuntime } of all)
+    for (let at = 0; at < each; at += 1) {
+      useRuntime()
+      fallback.record({
+        ...(at < failing ? FAILED : { result: 'ok' }),
+        ...MODE,
+        ...SUBJECT,
+        sessionId: `session-${at}`,
+        startedAt: clock.monotonic(),
+        latencyMs: 100,
+      })
+    }
+}
+
+describe('evidence of all replicas', () => {
+  let fleet: Fleet | undefined
+  afterEach(async () => {
+    await fleet?.stop()
+    fleet = undefined
+  })
+  async function started(count: number): Promise<Fleet> {
+    const own = replicas(count)
+    fleet = own
+    await own.start()
+    await own.pass(2_000)
+    return own
+  }
+
+  it('trips once by a breach of which each of 20 replicas sees five turns', async () => {
+    const own = await started(20)
+    turns(own, 5, 4)
+    await own.pass(3_000)
+    expect(own.states()).to.deep.equal(Array.from({ length: 20 }, () => 'fallback'))
+    expect(own.trips()).to.have.length(1)
+    expect(own.trips()[0]).to.deep.include({ to: 'fallback' })
+  })
+
+  it('does not where Redis is away: each judges its own five', async () => {
+    const own = await started(20)
+    own.redis.state.isUp = false
+    turns(own, 5, 4)
+    await own.pass(3_000)
+    expect(own.trips()).to.deep.equal([])
+  })
+
+  it('isolates the one of three that alone sees the runtime dead, and trips with the second', async () => {
+    const own = await started(3)
+    turns(own, 2, 0)
+    const [first, second] = own.all
+    if (first === undefined || second === undefined) throw new Error('no replicas')
+    first.knobs.healthy = false
+    await own.pass(5_000)
+    expect(own.all.map(({ fallback }) => fallback.snapshot().isolated)).to.deep.equal([true, false, false])
+    expect(own.trips()).to.deep.equal([])
+    expect(own.states()).to.deep.equal(['normal', 'normal', 'normal'])
+    expect(first.fallback.overrideFor(SUBJECT, { on: false })).to.deep.include({
+      on: true,
+      whose: 'isolated',
+    })
+    second.knobs.healthy = false
+    await own.pass(5_000)
+    expect(own.states()).to.deep.equal(['fallback', 'fallback', 'fallback'])
+    expect(own.trips()).to.have.length(1)
+    expect(first.fallback.snapshot().isolated).to.equal(false)
+  })
+
+  it('lets the isolated one come back by what the others see, once its own probes are good', async () => {
+    const own = await started(3)
+    turns(own, 2, 0)
+    const [first] = own.all
+    if (first === undefined) throw new Error('no replicas')
+    first.knobs.healthy = false
+    await own.pass(5_000)
+    expect(first.fallback.snapshot().isolated).to.equal(true)
+    first.knobs.healthy = true
+    turns(own, 4, 0)
+    await own.pass(5_000)
+    expect(first.fallback.snapshot().isolated).to.equal(false)
+    expect(own.trips()).to.deep.equal([])
+  })
+})
+
+describe('evidence of all replicas in Redis', () => {
+  let redis: TestRedis
+  before(async function () {
+    redis = await startRedis(this, { own: true })
+  })
+  after(() => redis?.stop())
+  const links: RedisLink[] = []
+  afterEach(() => Promise.all(links.splice(0).map((link) => link.close())))
+
+  async function member(replica: string): Promise<FleetEvidence> {
+    const link = redisLink(redis.url)
+    links.push(link)
+    link.start()
+    await until('Redis', () => link.isUp)
+    return createFleetEvidence({ link, clock: systemClock, replica })
+  }
+  const pause = () => new Promise((resolve) => setTimeout(resolve, 60))
+
+  it('is read by each other replica once', async () => {
+    const [a, b] = [await member('a'), await member('b')]
+    await a.exchange({ sawTurn: true, bad: true })
+    await b.exchange({ sawTurn: true, bad: false })
+    await pause()
+    a.add({ ...FAILED, ...MODE, ...SUBJECT, startedAt: systemClock.monotonic(), latencyMs: 7 })
+    await a.exchange({ sawTurn: true, bad: true })
+    await pause()
+    const news = await b.exchange({ sawTurn: true, bad: false })
+    expect(news.outcomes.map(({ result, latencyMs }) => [result, latencyMs])).to.deep.equal([['error', 7]])
+    expect(news.peers).to.deep.equal({ saw: 2, bad: 1 })
+    await pause()
+    expect((await b.exchange({ sawTurn: true, bad: false })).outcomes).to.deep.equal([])
+  })
+
+  it('is nothing while Redis hangs, without a wait beyond the deadline, and comes back', async () => {
+    const a = await member('a')
+    expect((await a.exchange({ sawTurn: true, bad: false })).peers).to.deep.include({ bad: 0 })
+    redis.process?.hang()
+    await pause()
+    expect(await a.exchange({ sawTurn: true, bad: false })).to.deep.equal({ outcomes: [] })
+    redis.process?.resume()
+    await until('Redis', async () => (await a.exchange({ sawTurn: true, bad: false })).peers !== undefined)
+  })
+})
