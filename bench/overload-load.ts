@@ -17,12 +17,14 @@ export interface Attempt {
   readonly complete: boolean
   /** ms from the request to the end */
   readonly totalMs: number
+  /** `performance.now()` at the end */
+  readonly endedAt: number
 }
 
 export interface Load {
   readonly seconds: number
   readonly attempts: readonly Attempt[]
-  /** complete turns a second, by when they began */
+  /** turns that were complete while the load lasted, a second: what is only finished afterwards was not served at that rate */
   readonly goodput: number
   /** ms of complete turns */
   readonly p99: number
@@ -35,6 +37,8 @@ export interface Load {
 
 /** ms after which an attempt counts as broken */
 const DEADLINE_MS = 30_000
+/** of the turns of this bench, at least */
+const TURN_SECONDS = 0.5
 const DONE = 'event: done'
 
 /**
@@ -56,7 +60,7 @@ export async function openConnections(url: string): Promise<Agent> {
   return agent
 }
 
-const CONNECTIONS = 400
+const CONNECTIONS = 1000
 
 export async function putLoad(
   { url, agent }: { readonly url: string; readonly agent: Agent },
@@ -64,6 +68,7 @@ export async function putLoad(
   clients: readonly Client[],
   seconds: number,
 ): Promise<Load> {
+  const endAt = performance.now() + seconds * 1000
   const payload = Buffer.from(JSON.stringify({ agentId: 'assistant', message: JSON.stringify(order) }))
   const pending: Promise<Attempt>[] = []
   const late = { most: 0 }
@@ -74,7 +79,8 @@ export async function putLoad(
   return {
     seconds,
     attempts,
-    goodput: complete.length / seconds,
+    // The first turns of a load are not complete before the time of a turn.
+    goodput: complete.filter(({ endedAt }) => endedAt <= endAt).length / (seconds - TURN_SECONDS),
     p99: quantile(
       complete.map(({ totalMs }) => totalMs),
       0.99,
@@ -112,7 +118,13 @@ function attempt(url: string, { name, bearer }: Client, agent: Agent, payload: B
   return new Promise((resolve) => {
     const startedAt = performance.now()
     const ended = (status: number, complete: boolean): void =>
-      resolve({ client: name, status, complete, totalMs: performance.now() - startedAt })
+      resolve({
+        client: name,
+        status,
+        complete,
+        totalMs: performance.now() - startedAt,
+        endedAt: performance.now(),
+      })
     const call = request(
       `${url}/api/v1/chat/start`,
       {
