@@ -10,9 +10,8 @@ import type { Authenticate } from '../auth/auth.js'
 import { answer } from '../edge/answer.js'
 import { guard } from '../edge/guard.js'
 import { languageOf } from '../edge/language.js'
-import { Problem, type ProblemName, retryLater } from '../edge/problems.js'
+import { Problem, type ProblemName, readJournal, retryLater } from '../edge/problems.js'
 import { type BodyLimits, readJson, readOptionalJson } from '../edge/read-body.js'
-import { readJournal } from '../edge/read-journal.js'
 import { rolloutView } from './rollout-view.js'
 
 /** The guarded rollout: watched, started, paused, resumed and aborted by operators. */

@@ -23,7 +23,7 @@ import { answer } from '../edge/answer.js'
 import type { ConcurrencyLimiter } from '../edge/concurrency-limiter.js'
 import { guard } from '../edge/guard.js'
 import { type Language, languageOf } from '../edge/language.js'
-import { readJournal } from '../edge/read-journal.js'
+import { readJournal } from '../edge/problems.js'
 import { spanOfQuery } from './span-query.js'
 
 const DAY_MS = 86_400_000

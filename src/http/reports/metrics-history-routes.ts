@@ -12,8 +12,7 @@ import { hasRole } from '../auth/claims.js'
 import { answer } from '../edge/answer.js'
 import type { ConcurrencyLimiter } from '../edge/concurrency-limiter.js'
 import { guard } from '../edge/guard.js'
-import { Problem } from '../edge/problems.js'
-import { readJournal } from '../edge/read-journal.js'
+import { Problem, readJournal } from '../edge/problems.js'
 
 /**
  * What charts of both backends begin with.

@@ -18,9 +18,8 @@ import { answer } from '../edge/answer.js'
 import type { ConcurrencyLimiter } from '../edge/concurrency-limiter.js'
 import { guard } from '../edge/guard.js'
 import { type Language, languageOf, type Sentence } from '../edge/language.js'
-import { Problem } from '../edge/problems.js'
+import { Problem, readJournal } from '../edge/problems.js'
 import { readJson } from '../edge/read-body.js'
-import { readJournal } from '../edge/read-journal.js'
 import { spanOfQuery } from './span-query.js'
 
 const DAY_MS = 86_400_000

@@ -13,7 +13,7 @@ import type { Authenticate } from '../auth/auth.js'
 import { answer } from '../edge/answer.js'
 import type { ConcurrencyLimiter } from '../edge/concurrency-limiter.js'
 import { guard } from '../edge/guard.js'
-import { readJournal } from '../edge/read-journal.js'
+import { readJournal } from '../edge/problems.js'
 import { spanOfQuery } from './span-query.js'
 
 const WEEK_MS = 7 * 86_400_000
