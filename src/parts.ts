@@ -38,9 +38,9 @@ import { createMemoryJournal } from './journal/memory/memory-journal.js'
 import { openPostgresJournal } from './journal/postgres/postgres-journal.js'
 import { retentionFor, retentionForFleet, retentionInMemory } from './journal/retention.js'
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.js'
+import { openUsage } from './limits/open-usage.js'
 import { type OverloadWatch, watchOverload } from './limits/overload.js'
 import { createSharedRates } from './limits/shared-rates.js'
-import { openUsage } from './limits/sqlite-usage.js'
 import type { LlmGate } from './llm/gate/gate.js'
 import { openGate } from './llm/gate/open-gate.js'
 import { RefusedParameters } from './llm/refused-parameters.js'
@@ -116,8 +116,7 @@ export function createParts(around: Surroundings) {
   const replicas = createPresence({
     clock,
     logger,
-    // With a server each replica knows itself alone: nothing there keeps the list yet.
-    table: openReplicas(typeof database === 'string' ? database : ':memory:', clock),
+    table: openReplicas(database, clock),
     name: config.replica,
     version: packageVersion(),
   })
@@ -226,8 +225,7 @@ export function createParts(around: Surroundings) {
     kept,
     idempotency,
     overload,
-    // Of each replica alone with a server: nothing there keeps usage yet.
-    usage: openUsage(typeof database === 'string' ? database : ':memory:', { clock, logger }),
+    usage: openUsage(database, randomUUID(), { clock, logger }),
     redis,
     replicas,
     ...(redis === undefined ? {} : { rates: createSharedRates({ link: redis, clock }) }),

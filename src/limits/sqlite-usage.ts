@@ -1,14 +1,13 @@
 import { LRUCache } from 'lru-cache'
-import { type Clock, scheduleAwaited, type Timer } from '../core/clock.js'
+import { scheduleAwaited, type Timer } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
-import type { Logger } from '../core/logger.js'
 import { BusyQueue } from '../core/sqlite/busy-queue.js'
 import { openSqlite, type SqliteDatabase, type SqliteSchema } from '../core/sqlite/sqlite.js'
 import { isBusy } from '../core/sqlite/sqlite-errors.js'
-import { createMemoryUsage, dayOf, type TokenUsage } from './token-usage.js'
+import { dayOf, type TokenUsage, type UsageDeps } from './token-usage.js'
 
 /** `day`: days since the epoch, UTC. All replicas of the database add to the same rows. */
-const SCHEMA: SqliteSchema = {
+export const SQLITE_USAGE_SCHEMA: SqliteSchema = {
   room: 'usage',
   migrations: [
     `
@@ -45,12 +44,8 @@ interface Known {
 }
 
 /** @throws SqliteOpenError when the file cannot be used */
-export function openUsage(
-  path: string,
-  deps: { readonly clock: Clock; readonly logger: Logger },
-): TokenUsage {
-  return path === ':memory:' ? createMemoryUsage(deps.clock) : new SqliteUsage(openSqlite(path, SCHEMA), deps)
-}
+export const openSqliteUsage = (path: string, deps: UsageDeps): TokenUsage =>
+  new SqliteUsage(openSqlite(path, SQLITE_USAGE_SCHEMA), deps)
 
 interface WrittenRow {
   readonly key: string
@@ -72,7 +67,7 @@ class SqliteUsage implements TokenUsage {
 
   constructor(
     private readonly database: SqliteDatabase,
-    private readonly deps: { readonly clock: Clock; readonly logger: Logger },
+    private readonly deps: UsageDeps,
   ) {
     this.#queue = new BusyQueue({
       now: () => deps.clock.monotonic(),

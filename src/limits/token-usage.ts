@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../core/clock.js'
+import type { Logger } from '../core/logger.js'
 
 /** Tokens of the answers of each org in the present UTC day. */
 export interface TokenUsage {
@@ -8,6 +9,11 @@ export interface TokenUsage {
   /** So far today, at once or when the database has answered; 0 where it does not. Never rejects. */
   used(orgId: string): number | Promise<number>
   close(): void | Promise<void>
+}
+
+export interface UsageDeps {
+  readonly clock: Clock
+  readonly logger: Logger
 }
 
 const DAY_MS = 86_400_000

@@ -6,11 +6,15 @@ import { POSTGRES_KEYS_SCHEMA } from '../idempotency/postgres-keys.js'
 import { SQLITE_KEYS_SCHEMA } from '../idempotency/sqlite-keys.js'
 import { JOURNAL_SCHEMA as POSTGRES_JOURNAL_SCHEMA } from '../journal/postgres/schema.js'
 import { JOURNAL_SCHEMA as SQLITE_JOURNAL_SCHEMA } from '../journal/sqlite/schema.js'
+import { POSTGRES_USAGE_SCHEMA } from '../limits/postgres-usage.js'
+import { SQLITE_USAGE_SCHEMA } from '../limits/sqlite-usage.js'
+import { POSTGRES_REPLICAS_SCHEMA } from '../replicas/postgres-replicas.js'
 import { SESSIONS_SCHEMA as POSTGRES_SESSIONS_SCHEMA } from '../sessions/postgres/schema.js'
 import { SESSIONS_SCHEMA as SQLITE_SESSIONS_SCHEMA } from '../sessions/schema.js'
 
 const SQLITE_SCHEMAS: readonly SqliteSchema[] = [
   SQLITE_KEYS_SCHEMA,
+  SQLITE_USAGE_SCHEMA,
   SQLITE_TEXTS_SCHEMA,
   SQLITE_JOURNAL_SCHEMA,
   SQLITE_SESSIONS_SCHEMA,
@@ -22,6 +26,8 @@ export const POSTGRES_SCHEMAS: readonly PostgresSchema[] = [
   POSTGRES_JOURNAL_SCHEMA,
   POSTGRES_KEYS_SCHEMA,
   POSTGRES_TEXTS_SCHEMA,
+  POSTGRES_USAGE_SCHEMA,
+  POSTGRES_REPLICAS_SCHEMA,
 ]
 
 /** The file with the tables of all rooms as this version has them. @throws SqliteOpenError */

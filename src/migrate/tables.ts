@@ -52,6 +52,7 @@ export const MOVED_TABLES: readonly MovedTable[] = [
     key: 1,
     columns: [...texts('id', 'body', 'session', 'message_id', 'process'), ...bigints('created')],
   },
+  { name: 'org_tokens', key: 2, columns: [...bigints('day'), ...texts('org'), ...bigints('tokens')] },
   { name: 'kept_texts', key: 1, columns: [...texts('name', 'text'), ...bigints('at')] },
   {
     name: 'transitions',

@@ -1,4 +1,5 @@
-import type { Clock, Timer } from '../core/clock.js'
+import { bounded } from '../core/bounded.js'
+import { type Clock, scheduleAwaited, type Timer } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
 import type { ReplicaState } from '../protocol/fallback.js'
@@ -8,6 +9,8 @@ import type { ReplicaTable, SeenReplica } from './replicas.js'
 export const EVERY_MS = 10_000
 /** ms for which a replica that is silent is remembered */
 export const REMEMBERED_MS = 86_400_000
+/** ms the last words may take */
+const STOP_MS = 500
 /** replicas told of: each status names them all */
 export const MOST_REPLICAS = 50
 
@@ -65,6 +68,12 @@ export function createPresence({ clock, logger, table, name, version }: Presence
     })
   }
 
+  async function lastWords(wasStarted: boolean): Promise<void> {
+    await running
+    state = 'stopped'
+    if (wasStarted) await exchange()
+  }
+
   return {
     start: round,
     enter(next) {
@@ -81,10 +90,8 @@ export function createPresence({ clock, logger, table, name, version }: Presence
       const wasStarted = timer !== undefined
       timer?.cancel()
       timer = undefined
-      await running
-      state = 'stopped'
-      if (wasStarted) await exchange()
-      table.close()
+      await bounded(lastWords(wasStarted), STOP_MS, clock, (_, ms, callback) => scheduleAwaited(ms, callback))
+      await table.close()
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { ReplicaState } from '../protocol/fallback.js'
+import { REPLICA_STATES, type ReplicaState } from '../protocol/fallback.js'
 
 /** One replica as it told of itself. */
 export interface ReplicaNote {
@@ -24,5 +24,20 @@ export interface ReplicaTable {
     forgetBefore: number,
     limit: number,
   ): Promise<readonly SeenReplica[]>
-  close(): void
+  close(): void | Promise<void>
+}
+
+/** A row of the table: name, first seen, last seen, version, state. Undefined for a state of a later version. */
+export function seenOf([name, firstSeen, lastSeen, version, word]: readonly unknown[]):
+  | SeenReplica
+  | undefined {
+  const state = REPLICA_STATES.find((one) => one === word)
+  if (state === undefined) return undefined
+  return {
+    name: String(name),
+    version: String(version),
+    state,
+    firstSeen: Number(firstSeen),
+    lastSeen: Number(lastSeen),
+  }
 }

@@ -1,9 +1,8 @@
 import { type Clock, scheduleAwaited } from '../core/clock.js'
 import { BusyQueue } from '../core/sqlite/busy-queue.js'
-import { openSqlite, type SqliteDatabase, type SqliteSchema, type SqlRow } from '../core/sqlite/sqlite.js'
+import { openSqlite, type SqliteDatabase, type SqliteSchema } from '../core/sqlite/sqlite.js'
 import { isBusy } from '../core/sqlite/sqlite-errors.js'
-import { REPLICA_STATES } from '../protocol/fallback.js'
-import type { ReplicaNote, ReplicaTable, SeenReplica } from './replicas.js'
+import { type ReplicaNote, type ReplicaTable, type SeenReplica, seenOf } from './replicas.js'
 
 const SCHEMA: SqliteSchema = {
   room: 'replicas',
@@ -74,18 +73,5 @@ class SqliteReplicas implements ReplicaTable {
   close(): void {
     this.#queue.close()
     this.#database.close()
-  }
-}
-
-/** Undefined for a state of a later version. */
-function seenOf([name, firstSeen, lastSeen, version, word]: SqlRow): SeenReplica | undefined {
-  const state = REPLICA_STATES.find((one) => one === word)
-  if (state === undefined) return undefined
-  return {
-    name: String(name),
-    version: String(version),
-    state,
-    firstSeen: Number(firstSeen),
-    lastSeen: Number(lastSeen),
   }
 }

@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
 import { expect } from 'chai'
 import { sessionSchema } from '../../src/protocol/api.js'
 import { nextTurn, startTurn } from '../support/chat-client.js'
@@ -19,6 +17,7 @@ import {
   startSimulator,
   temporaryFlags,
 } from '../support/processes.js'
+import { openWay, type Way } from '../support/way.js'
 
 describe('a service with PostgreSQL', function () {
   this.timeout(60_000)
@@ -122,49 +121,6 @@ describe('a service whose PostgreSQL moves to its standby', function () {
       async () => standby.promote(),
     ))
 })
-
-/** A port whose connections lead to one server, and later to another. */
-interface Way {
-  readonly port: number
-  to(port: number): void
-  close(): Promise<void>
-}
-
-async function openWay(first: number): Promise<Way> {
-  let target = first
-  const open = new Set<Socket>()
-  const server = createServer((client) => {
-    const upstream = connect(target, '127.0.0.1')
-    for (const socket of [client, upstream]) {
-      open.add(socket)
-      socket.on('error', () => undefined)
-      socket.on('close', () => {
-        open.delete(socket)
-        client.destroy()
-        upstream.destroy()
-      })
-    }
-    client.pipe(upstream).pipe(client)
-  })
-  const end = (): void => {
-    for (const socket of open) socket.destroy()
-  }
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  return {
-    port: typeof address === 'object' && address !== null ? address.port : 0,
-    to(port) {
-      target = port
-      end()
-    },
-    async close() {
-      server.close()
-      end()
-      await once(server, 'close')
-    },
-  }
-}
 
 async function started(): Promise<PostgresServer> {
   const server = await makePostgresServer()

@@ -6,6 +6,7 @@ import { openKeptTexts } from '../../src/core/sqlite/kept-texts.js'
 import { openSqliteKeys } from '../../src/idempotency/sqlite-keys.js'
 import { openPostgresJournal } from '../../src/journal/postgres/postgres-journal.js'
 import { openSqliteJournal } from '../../src/journal/sqlite/sqlite-journal.js'
+import { openUsage } from '../../src/limits/open-usage.js'
 import { MOVE_SCHEMA, type MoveOptions, move, TargetNotEmpty } from '../../src/migrate/move.js'
 import { openFile, POSTGRES_SCHEMAS } from '../../src/migrate/schemas.js'
 import { MOVED_TABLES } from '../../src/migrate/tables.js'
@@ -47,6 +48,9 @@ describe('a SQLite file that is moved to PostgreSQL', () => {
     const texts = openKeptTexts(path(), options)
     texts.keep('flags', '{}')
     await texts.close()
+    const usage = openUsage(path(), 'n', options)
+    for (const org of ['acme', 'Ä', 'globex']) usage.add(org, 70)
+    await usage.close()
     const journal = openSqliteJournal(path(), options)
     const at = Date.now()
     const transition = {
@@ -109,7 +113,14 @@ describe('a SQLite file that is moved to PostgreSQL', () => {
     expect(reports.filter(({ same }) => !same)).to.deep.equal([])
     const rows = Object.fromEntries(reports.map(({ table, rows }) => [table, rows]))
     expect(rows).to.include({ sessions: 250, turns: 250, executions: 450, comparisons: 450, contents: 450 })
-    expect(rows).to.include({ idempotency_keys: 1, kept_texts: 1, samples: 1, drops: 1, edits: 1 })
+    expect(rows).to.include({
+      org_tokens: 3,
+      idempotency_keys: 1,
+      kept_texts: 1,
+      samples: 1,
+      drops: 1,
+      edits: 1,
+    })
     expect(rows).to.include({ transitions: 1, notifications: 1, rollout_changes: 0 })
     expect(Object.keys(rows)).to.deep.equal(MOVED_TABLES.map(({ name }) => name))
     const postgres = openPostgres(url, { clock: systemClock })
@@ -122,7 +133,9 @@ describe('a SQLite file that is moved to PostgreSQL', () => {
     const journal = openPostgresJournal(postgres, options)
     journal.keepTransition({ ...(await journal.transitions(1))[0], revision: 2 } as never)
     expect((await journal.transitions(5)).map(({ revision }) => revision)).to.deep.equal([2, 1])
-    await Promise.all([sessions.close(), journal.close()])
+    const usage = openUsage(postgres, 'b', options)
+    expect(await usage.used('acme')).to.equal(70)
+    await Promise.all([sessions.close(), journal.close(), usage.close()])
   })
 
   it('is moved on where the move was ended', async () => {

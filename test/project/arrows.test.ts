@@ -90,7 +90,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   main: ['config', 'core', 'process-exit', 'service', 'workers'],
   client: ['protocol'],
   react: ['client', 'protocol'],
-  migrate: ['core', 'idempotency', 'journal', 'sessions'],
+  migrate: ['core', 'idempotency', 'journal', 'limits', 'replicas', 'sessions'],
   cli: ['client', 'core', 'decision', 'limits', 'llm', 'migrate', 'protocol', 'store'],
   console: ['client', 'protocol'],
   simulator: ['core', 'protocol'],

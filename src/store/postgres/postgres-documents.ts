@@ -76,6 +76,8 @@ class PostgresDocuments implements SharedDocuments {
     })
     // An idle connection that breaks has left the pool already.
     this.#pool.on('error', () => undefined)
+    // One that breaks in use: its statement rejects. An error that nobody hears would end the process.
+    this.#pool.on('connect', (client) => void client.on('error', () => undefined))
     this.#listener = new PostgresListener({ connection, clock, onChange: (name) => this.#tell(name) })
   }
 

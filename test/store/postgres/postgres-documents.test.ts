@@ -1,10 +1,12 @@
 import { expect } from 'chai'
+import pg from 'pg'
 import { systemClock } from '../../../src/core/clock.js'
 import { createPostgresDocuments } from '../../../src/store/postgres/postgres-documents.js'
 import { createDocumentFlagStore, createOpsDocument } from '../../../src/store/shared/document-flag-store.js'
 import type { SharedDocuments } from '../../../src/store/shared/documents.js'
 import { postgresDatabases } from '../../support/postgres.js'
 import { until } from '../../support/until.js'
+import { openWay } from '../../support/way.js'
 import { flagStoreContract } from '../flag-store-contract.js'
 
 const ROWS = { override: 'override', lease: 'override-lease' } as const
@@ -74,6 +76,41 @@ describe('the flag store in PostgreSQL', function () {
     await createOpsDocument(documents(), systemClock).write('{}', 'missing')
     await until('the ops flags', () => told.length === 7)
     expect(told.at(-1)).to.equal('ops')
+  })
+
+  it('survives the loss of a connection in use', async () => {
+    const direct = new URL(url)
+    const way = await openWay(Number(direct.port || 5432), direct.hostname)
+    const holder = new pg.Client({ connectionString: url })
+    try {
+      const far = new URL(url)
+      far.hostname = '127.0.0.1'
+      far.port = String(way.port)
+      url = far.href
+      const one = store()
+      await one.write('0', 'missing')
+      const read = await one.read()
+      if (read.kind !== 'text') throw new Error(read.kind)
+      await holder.connect()
+      await holder.query('BEGIN; SELECT 1 FROM flag_documents FOR UPDATE')
+      const writing = one.write('1', read.hash, { keepAside: true })
+      await until('the write that waits for the row', async () => {
+        const waiting = await holder.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        return waiting.rowCount === 1
+      })
+      way.cut()
+      expect((await writing).kind).to.equal('failed')
+      await holder.query('COMMIT')
+      await until('the row that is free', async () => {
+        const result = await one.write('2', read.hash, { keepAside: true })
+        return result.kind === 'written'
+      })
+      expect(await one.read()).to.include({ kind: 'text', text: '2' })
+    } finally {
+      url = direct.href
+      await holder.end()
+      await way.close()
+    }
   })
 
   it('counts revisions, whoever changes a row', async () => {
