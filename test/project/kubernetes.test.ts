@@ -152,6 +152,13 @@ describe('deploy/kubernetes', () => {
         expect(readFileSync('Dockerfile', 'utf8')).to.contain(`USER ${spec.securityContext.runAsUser}:`)
       })
 
+      it('has one image in all its containers, that of the base', () => {
+        const { initContainers, containers } = deploymentOf(objects).template.spec
+        const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
+        for (const { image } of [...initContainers, ...containers])
+          expect(image).to.equal(`registry.example/chat-cutover:${version}`)
+      })
+
       it('mounts what it names, and writes only into volumes', () => {
         const { spec } = deploymentOf(objects).template
         const volumes = spec.volumes.map(({ name }) => name)
