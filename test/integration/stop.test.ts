@@ -59,7 +59,8 @@ describe('the end of the process', function () {
   async function endsInTime(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | string> {
     const startedAt = performance.now()
     const how = await service.end(signal)
-    expect(performance.now() - startedAt).to.be.below(DRAIN_MS + 2000)
+    // and a second for a busy machine
+    expect(performance.now() - startedAt).to.be.below(DRAIN_MS + 2000 + 1000)
     return how
   }
 
