@@ -17,6 +17,7 @@ import {
   startSimulator,
   temporaryFlags,
 } from '../support/processes.js'
+import { until } from '../support/until.js'
 import { openWay, type Way } from '../support/way.js'
 
 describe('a service with PostgreSQL', function () {
@@ -55,6 +56,12 @@ describe('a service with PostgreSQL', function () {
     const [one, two] = await Promise.all([start({ CHAT_REPLICA: 'one' }), start({ CHAT_REPLICA: 'two' })])
     const { sessionId } = await startTurn(one.url, member)
     expect(await messages(two, sessionId)).to.deep.equal(['user', 'assistant'])
+    await until('the tokens of the turn, and both replicas', async () => {
+      const [sum] = await databases.query(url, 'SELECT sum(tokens)::int AS tokens FROM org_tokens')
+      const replicas = await databases.query(url, 'SELECT name, state FROM replicas ORDER BY name')
+      const names = replicas.map(({ name, state }) => `${name} ${state}`).join()
+      return Number(sum?.tokens) > 0 && names === 'one ready,two ready'
+    })
     expect((await nextTurn(two.url, member, sessionId)).status).to.equal(200)
     expect(await one.end('SIGTERM')).to.equal(0)
     const again = await start({ CHAT_REPLICA: 'one' })

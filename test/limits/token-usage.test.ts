@@ -117,7 +117,7 @@ describe('the tokens of an org in a day', () => {
   })
 })
 
-describe('the tokens of an org while PostgreSQL is away', () => {
+describe('the tokens of an org in PostgreSQL', () => {
   const databases = postgresDatabases()
 
   /** Writes are lost before or after the database did them. */
@@ -175,6 +175,26 @@ describe('the tokens of an org while PostgreSQL is away', () => {
       expect(await usage.used('acme')).to.equal(15)
       await usage.close()
     })
+
+  it('are all counted when replicas write the same orgs at once, in another order each', async () => {
+    const url = await databases.schema()
+    const clock = manualClock()
+    const { logger, lines } = capturingLogger()
+    const replicas = Array.from({ length: 4 }, (_, n) => {
+      const database = countedPostgres(openPostgres(url, { clock: systemClock }))
+      return { database, n, usage: openUsage(database, `process ${n}`, { clock, logger }) }
+    })
+    for (let round = 0; round < 5; round += 1) {
+      for (const { n, usage } of replicas)
+        for (let org = 0; org < 700; org += 1) usage.add(`org ${(org * (n + 2) + 97 * n) % 701}`, 1)
+      clock.advance(WRITE_MS)
+      await Promise.all(replicas.map(({ database }) => database.quiet()))
+    }
+    await Promise.all(replicas.map(({ usage }) => usage.close()))
+    expect(lines).to.deep.equal([])
+    const [sum] = await databases.query(url, 'SELECT sum(tokens)::int AS tokens FROM org_tokens')
+    expect(sum?.tokens).to.equal(4 * 5 * 700)
+  })
 
   it('keep no others waiting where the database never takes one', async () => {
     const url = await databases.schema()
