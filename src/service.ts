@@ -29,7 +29,7 @@ export interface Service {
 /** ms after the drain by which each stage of a stop is over: turns given up, connections and flags, the database */
 const TURNS_MS = 1_200
 const EDGES_MS = 1_500
-const DATABASE_MS = 1_800
+const DATABASE_MS = 1_700
 /** ms the last spans may take at most, and how long before the end of the stop they are given up */
 const SPANS_MS = 1_000
 const SPANS_MARGIN_MS = 100

@@ -12,10 +12,8 @@ import { CODE_DEFAULTS, callerOf, flagsConfig, opsDocument, overrideDocument } f
 import { flagdKind, startTestFlagd, type TestFlagd } from '../support/flagd.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
-const SESSIONS = 4_000
+const SESSIONS = 10_000
 const CALLERS = Array.from({ length: SESSIONS }, (_, at) => callerOf(at))
-/** of which a daemon is asked: each is a call */
-const ASKED = 2_000
 /** questions by rpc under way at a time */
 const AT_ONCE = 100
 const against = flagdKind === 'flagd' ? 'the real flagd' : 'the flagd simulator'
@@ -50,7 +48,7 @@ describe(`the share of shadowed sessions (${against})`, function () {
     }
   }
 
-  /** As the service connects, asked for this flag alone: five flags of each turn take long by rpc. */
+  /** As the service connects, asked for this flag alone: five flags of 10,000 turns would take a minute by rpc. */
   async function byDaemon(resolver: 'in-process' | 'rpc', percent: number): Promise<Shadowed> {
     flagd ??= await startTestFlagd(files(percent))
     const port = resolver === 'rpc' ? flagd.evaluationPort : flagd.syncPort
@@ -67,7 +65,7 @@ describe(`the share of shadowed sessions (${against})`, function () {
     }
     try {
       const shadowed: boolean[] = []
-      for (let from = 0; from < ASKED; from += AT_ONCE)
+      for (let from = 0; from < CALLERS.length; from += AT_ONCE)
         shadowed.push(...(await Promise.all(CALLERS.slice(from, from + AT_ONCE).map(ask))))
       return shadowed
     } finally {
@@ -83,18 +81,17 @@ describe(`the share of shadowed sessions (${against})`, function () {
 
   it('is the one asked for, and the same sessions by every resolver and by the environment', async () => {
     const shadowed = await byFile(10)
-    // 4,000 draws at 0.1: 400 ± 19; 3.29 deviations hold 99.9 %
-    expect(numbers(shadowed).length).to.be.within(338, 462)
+    // 10,000 draws at 0.1: 1000 ± 30; 3.29 deviations hold 99.9 %
+    expect(numbers(shadowed).length).to.be.within(901, 1099)
     expect(numbers(byEnvironment(10))).to.deep.equal(numbers(shadowed))
-    const asked = numbers(shadowed.slice(0, ASKED))
-    expect(numbers(await byDaemon('in-process', 10))).to.deep.equal(asked)
-    expect(numbers(await byDaemon('rpc', 10))).to.deep.equal(asked)
+    expect(numbers(await byDaemon('in-process', 10))).to.deep.equal(numbers(shadowed))
+    expect(numbers(await byDaemon('rpc', 10))).to.deep.equal(numbers(shadowed))
   })
 
   it('grows from 10 to 20 % around the sessions it has', async () => {
     const [ten, twenty] = [numbers(byEnvironment(10)), numbers(byEnvironment(20))]
-    // 800 ± 25
-    expect(twenty.length).to.be.within(717, 883)
+    // 2000 ± 40
+    expect(twenty.length).to.be.within(1868, 2132)
     expect(twenty).to.include.members(ten)
     expect(numbers(await byFile(20))).to.deep.equal(twenty)
   })
