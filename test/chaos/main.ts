@@ -1,6 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { writeBetween } from '../support/measured-tables.js'
 import { measureNumbers, type Numbers } from './numbers.js'
 import { type Row, type RowResult, runRow } from './row.js'
 import { CLOCK_ROWS } from './rows-clock.js'
@@ -119,11 +119,6 @@ function numbersText({ measures, faults }: Numbers): string {
 }
 
 function writeDocument(part: (typeof PARTS)[number], text: string): void {
-  const [first, last] = [`<!-- chaos: ${part} -->`, `<!-- chaos: end of ${part} -->`]
-  const document = readFileSync(DOCUMENT, 'utf8')
-  const begin = document.indexOf(first)
-  const end = document.indexOf(last)
-  if (begin < 0 || end < begin) throw new Error(`${DOCUMENT} has no ${first} … ${last}`)
-  writeFileSync(DOCUMENT, `${document.slice(0, begin + first.length)}\n\n${text}\n\n${document.slice(end)}`)
+  writeBetween(DOCUMENT, `<!-- chaos: ${part} -->`, `<!-- chaos: end of ${part} -->`, text)
   say(`the ${part} are written into ${DOCUMENT}`)
 }

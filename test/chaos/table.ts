@@ -1,10 +1,11 @@
+import { markdownTable } from '../support/measured-tables.js'
 import type { RowResult } from './row.js'
 import { isMet, type Measure, median } from './statistics.js'
 
 /** Markdown tables of what was seen. */
 
 export function rowTable(results: readonly RowResult[]): string {
-  return markdown(
+  return markdownTable(
     [
       'broken',
       'replicas',
@@ -49,7 +50,7 @@ function passedOrNot({ faults, skipped }: RowResult): string {
 }
 
 export function numberTable(measures: readonly Measure[]): string {
-  return markdown(
+  return markdownTable(
     ['at the guardrails as shipped, ms', 'least', 'median', 'most', 'target', '', ''],
     measures.map((measure) => {
       const { what, values, target, most, note } = measure
@@ -58,10 +59,4 @@ export function numberTable(measures: readonly Measure[]): string {
       return [what, ...numbers.map((value) => String(Math.round(value))), target, met, note]
     }),
   )
-}
-
-function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }

@@ -78,7 +78,7 @@ export function call(world: World, target: Target, options: CallOptions): Promis
     })
     const timer = setTimeout(() => sent.destroy(new Error(`no end within ${CALL_MS} ms`)), CALL_MS)
     const leave = (): void => {
-      // All of it is here already, and the connection is somebody else's.
+      // The whole answer is here, and the connection already serves another call.
       if (answer?.complete === true) return
       hasLeft = true
       sent.destroy()

@@ -1,4 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -6,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { errorText } from '../../src/core/errors.js'
 import { DRILL } from '../chaos/guardrails.js'
 import { Stage } from '../chaos/stage.js'
+import { writeBetween } from '../support/measured-tables.js'
 import { faults, ROUND_S } from './faults.js'
 import { reader, watcher } from './operators.js'
 import { people } from './people.js'
@@ -30,8 +30,6 @@ const RESTARTS_SHARE = 1 / 3
 const PROGRESS_MS = 60_000
 /** ms without any client before what is left open is counted; kept connections to upstreams are closed by then */
 const REST_MS = 10_000
-/** Refused by the database or the upstreams as the faults have it: logged as an error. */
-const TOLERATED = /\[RuntimeAdapter\]|\[Standby\]/
 
 const say = (text: string): void => void process.stderr.write(`\u2022 ${text}\n`)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
@@ -92,7 +90,10 @@ async function soak({ minutes, write }: Extract<Asked, { kind: 'run' }>): Promis
   ].join('\n\n')
   process.stdout.write(`\n${text}\n`)
   for (const fault of world.faults) process.stdout.write(`FAILED: ${fault}\n`)
-  if (write) writeDocument(text)
+  if (write) {
+    writeBetween(DOCUMENT, '<!-- soak -->', '<!-- end of soak -->', text)
+    say(`the table is written into ${DOCUMENT}`)
+  }
   return world.faultCount === 0 && !judged.some(({ grows }) => grows) ? 0 : 1
 }
 
@@ -147,14 +148,14 @@ async function sample(
     const next = performance.now() + SAMPLE_MS
     for (const replica of stage.replicas) {
       try {
-        // One that is being started is not asked: the signal would end it.
+        // SIGUSR2 would end a process that is still starting.
         if (!world.targets.some(({ name }) => name === replica.name)) continue
         const { pid } = replica
         if (pids.get(replica.name) !== pid) samples.forget(replica.name)
         pids.set(replica.name, pid)
         await samples.takeOf(replica, passedS())
       } catch (thrown) {
-        // It was restarted meanwhile; a replica that is here has to answer.
+        // A restart meanwhile is no problem; a replica that takes calls has to answer.
         if (
           world.targets.some(
             ({ name, url }) => name === replica.name && replica.isRunning && url === replica.url,
@@ -174,7 +175,7 @@ async function mended(stage: Stage): Promise<void> {
   await stage.backToNormal()
 }
 
-/** Nobody is there any more: what is left open, and how every process ends. */
+/** After the last client has left: what is still open, and how every process ends. */
 async function end(stage: Stage, world: World, samples: Samples): Promise<void> {
   world.agent.destroy()
   await sleep(REST_MS)
@@ -183,17 +184,6 @@ async function end(stage: Stage, world: World, samples: Samples): Promise<void> 
   for (const replica of stage.replicas) {
     const code = await replica.stop()
     if (code !== 0) world.fault(`${replica.name} ended with ${code}`)
-    for (const line of replica.errors)
-      if (!TOLERATED.test(line)) world.fault(`${replica.name} logged ${line}`)
+    for (const line of replica.errors) world.fault(`${replica.name} logged ${line}`)
   }
-}
-
-function writeDocument(text: string): void {
-  const [first, last] = ['<!-- soak -->', '<!-- end of soak -->']
-  const document = readFileSync(DOCUMENT, 'utf8')
-  const begin = document.indexOf(first)
-  const end = document.indexOf(last)
-  if (begin < 0 || end < begin) throw new Error(`${DOCUMENT} has no ${first} … ${last}`)
-  writeFileSync(DOCUMENT, `${document.slice(0, begin + first.length)}\n\n${text}\n\n${document.slice(end)}`)
-  say(`the table is written into ${DOCUMENT}`)
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Random } from '../fallback/simulation/random.js'
 import { bearer } from '../support/processes.js'
 import { call } from './call.js'
-import { type Random, seededRandom } from './random.js'
 import type { World } from './world.js'
 
 const RUNTIME = '/api/v1/runtime'
@@ -31,7 +31,7 @@ const MOST_BYTES = 20_000
 
 /** Reads all that there is for operators, again and again, until told to stop. */
 export async function reader(world: World, isOver: () => boolean): Promise<void> {
-  const random = seededRandom(1000)
+  const random = new Random(1000)
   for (let n = 0; !isOver(); n += 1) {
     const path = READS[n % READS.length] ?? '/metrics'
     const answer = await call(world, world.pick(random.next()), { path, authorization: await operator() })
@@ -39,24 +39,24 @@ export async function reader(world: World, isOver: () => boolean): Promise<void>
     const isWrong = answer.kind === 'answered' && answer.status !== 200 && answer.status !== 503
     if (isWrong || answer.kind === 'broken')
       world.fault(`GET ${path}: HTTP ${answer.status} ${answer.why} ${answer.body.slice(0, 150)}`)
-    await sleep(random.between(0, PAUSE_MS))
+    await sleep(random.whole(0, PAUSE_MS))
   }
 }
 
 /** Watches the events of operators, closes the page and opens it again, until told to stop. */
 export async function watcher(world: World, lane: number, isOver: () => boolean): Promise<void> {
-  const random: Random = seededRandom(2000 + lane)
+  const random = new Random(2000 + lane)
   while (!isOver()) {
     const seen = await call(world, world.pick(random.next()), {
       path: `${RUNTIME}/events`,
       authorization: await operator(),
-      leaving: { afterBytes: random.between(1, MOST_BYTES) },
-      mostMs: random.between(500, 20_000),
+      leaving: { afterBytes: random.whole(1, MOST_BYTES) },
+      mostMs: random.whole(500, 20_000),
     })
     world.count("operators' streams")
     if (seen.kind !== 'gone' && seen.status !== 200 && seen.status !== 0 && seen.status !== 503)
       world.fault(`operators' events: HTTP ${seen.status}`)
-    await sleep(random.between(0, PAUSE_MS))
+    await sleep(random.whole(0, PAUSE_MS))
   }
 }
 

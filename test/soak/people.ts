@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Random } from '../fallback/simulation/random.js'
 import { bearer } from '../support/processes.js'
 import { call } from './call.js'
 import { CHAT, plain, resume, retry, type Said, type Speaking, stop, vanish } from './person-turns.js'
-import { type Random, seededRandom } from './random.js'
 import { singleTurn } from './single-turns.js'
 import type { Target, World } from './world.js'
 
@@ -21,7 +21,7 @@ const KINDS = [plain, plain, plain, resume, resume, retry, stop, vanish]
 
 /** People who come, talk, and erase what they said, one after another, until told to stop. */
 export async function people(world: World, lane: number, isOver: () => boolean): Promise<void> {
-  const random = seededRandom(lane)
+  const random = new Random(lane)
   const tokens = new Map<number, Person>()
   for (let life = 0; !isOver(); life += 1) {
     const n = life % USERS
@@ -54,12 +54,12 @@ const personOf = async (user: string, org: string): Promise<Person> => ({
 async function live(world: World, person: Person, random: Random): Promise<void> {
   const { user, authorization } = person
   let sessionId: string | undefined
-  const turns = random.between(1, MOST_TURNS)
+  const turns = random.whole(1, MOST_TURNS)
   let near: Target | undefined
   for (let n = 0; n < turns; n += 1) {
     // As behind a balancer that is sticky, mostly.
     near = world.pick(random.next(), random.chance(0.8) ? near : undefined)
-    const speak = KINDS[random.between(0, KINDS.length - 1)] ?? plain
+    const speak = KINDS[random.whole(0, KINDS.length - 1)] ?? plain
     const message = messageOf(random, `${user}-${n}`)
     const speaking: Speaking = {
       world,
@@ -73,7 +73,7 @@ async function live(world: World, person: Person, random: Random): Promise<void>
     const result =
       speak === plain && random.chance(0.5) ? await plain(speaking, keyed) : await speak(speaking)
     sessionId ??= sessionOf(result)
-    await sleep(random.between(0, PAUSE_MS))
+    await sleep(random.whole(0, PAUSE_MS))
     if (random.chance(0.3)) await singleTurn(speaking)
     if (random.chance(0.3)) await looks(speaking, sessionId)
   }
@@ -87,7 +87,7 @@ const sessionOf = (result: Said): string | undefined =>
 
 /** Some words: an answer of a second at most, with places to cut it. */
 function messageOf(random: Random, name: string): string {
-  const words = Array.from({ length: random.between(1, 40) }, (_, n) => `word${n}`)
+  const words = Array.from({ length: random.whole(1, 40) }, (_, n) => `word${n}`)
   return `${name} ${words.join(' ')} end`
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Random } from '../fallback/simulation/random.js'
 import { type Called, type CallOptions, call, headerOf } from './call.js'
-import type { Random } from './random.js'
 import { faultOf, type Heard, hear, NOTHING_HEARD } from './stream-check.js'
 import type { Target, World } from './world.js'
 
@@ -44,7 +44,7 @@ export async function plain(speaking: Speaking, headers: Record<string, string> 
 
 /** The connection is cut somewhere, for good. */
 export async function vanish(speaking: Speaking): Promise<Said> {
-  const leaving = { afterBytes: speaking.random.between(1, 1500) }
+  const leaving = { afterBytes: speaking.random.whole(1, 1500) }
   const called = await call(speaking.world, speaking.target, { ...turnOf(speaking), leaving })
   return said(speaking, called, hear(NOTHING_HEARD, called.body))
 }
@@ -52,14 +52,14 @@ export async function vanish(speaking: Speaking): Promise<Said> {
 /** The connection is cut somewhere, and the stream resumed from there, until it is over. */
 export async function resume(speaking: Speaking): Promise<Said> {
   const { world, target, random, authorization } = speaking
-  const leaving = (): { afterBytes: number } => ({ afterBytes: random.between(1, 1500) })
+  const leaving = (): { afterBytes: number } => ({ afterBytes: random.whole(1, 1500) })
   const first = await call(world, target, { ...turnOf(speaking), leaving: leaving() })
   let heard = hear(NOTHING_HEARD, first.body)
   let last = first
   let awayMs = 0
   for (let n = 0; n < MOST_RESUMES && last.kind === 'left' && heard.terminal === undefined; n += 1) {
     const leftAt = performance.now()
-    await sleep(random.between(0, BACK_MS))
+    await sleep(random.whole(0, BACK_MS))
     // Half of them as a plain EventSource does: by the token, without headers.
     const byToken = random.chance(0.5)
     const query = byToken

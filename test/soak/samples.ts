@@ -28,7 +28,7 @@ const sampleSchema = z.object({
 
 /**
  * What is measured of each process, the unit, and the growth an hour that is called flat. Handles and timers follow the turns under
- * way; thousands of turns come in an hour, so that one that leaves something behind in a hundred is found.
+ * way; thousands of turns come in an hour, so a leak in one of a few hundred turns is found.
  */
 const OF_PROCESS = {
   heap: { what: 'heap after GC', unit: 'MB', bound: 4 },
@@ -66,7 +66,7 @@ export class Samples {
     return [...this.#series.values()]
   }
 
-  /** A process that was started anew begins again. */
+  /** Drops what a process measured before its restart. */
   forget(who: string): void {
     for (const [key, series] of this.#series) if (series.who === who) this.#series.delete(key)
   }
@@ -107,7 +107,7 @@ export class Samples {
 
 async function valuesOf(replica: Replica): Promise<Values> {
   const { pid, log } = replica
-  // The log forgets old lines: the last one is told by itself, not by its place.
+  // The log drops old lines, so the newest sample is found by itself and not by its index.
   const before = log.findLast(isSample)
   process.kill(pid, 'SIGUSR2')
   let found: Record<string, unknown> | undefined

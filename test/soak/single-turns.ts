@@ -10,7 +10,7 @@ export async function singleTurn({ world, random, target, authorization }: Speak
     path: '/v1/chat/completions',
     authorization,
     body: { model: 'simulated', stream, messages: [{ role: 'user', content: 'one turn of its own end' }] },
-    ...(random.chance(0.2) ? { leaving: { afterBytes: random.between(1, 800) } } : {}),
+    ...(random.chance(0.2) ? { leaving: { afterBytes: random.whole(1, 800) } } : {}),
   })
   world.count(`single turns: ${called.kind}${called.kind === 'answered' ? `, HTTP ${called.status}` : ''}`)
   if (called.kind === 'broken') world.fault(`a single turn broke: ${called.why}`)

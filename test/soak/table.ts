@@ -1,3 +1,5 @@
+import { median } from '../chaos/statistics.js'
+import { markdownTable } from '../support/measured-tables.js'
 import type { AtRest, Series } from './samples.js'
 import { isFlat, trendOf } from './trend.js'
 
@@ -13,13 +15,12 @@ export function judge(series: Series, warmUpS: number, blockS: number): Judged {
   const points = series.points.filter(({ at }) => at >= start)
   const trend = trendOf(points, blockS)
   const values = series.points.map(({ value }) => value)
-  const median = values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
   const head = [
     series.who,
     unitOf(series),
-    number(median),
+    number(median(values)),
     number(Math.max(...values)),
-    ((points.at(-1)?.at ?? start) - start > 0 ? ((points.at(-1)?.at ?? start) - start) / 60 : 0).toFixed(0),
+    (Math.max(0, (points.at(-1)?.at ?? start) - start) / 60).toFixed(0),
   ]
   if (trend.kind === 'too_short')
     return { series, cells: [...head, '', '', number(series.bound), 'too short'], grows: false }
@@ -46,9 +47,10 @@ export function trendTable(judged: readonly Judged[]): string {
     'bound',
     '',
   ]
-  return [head, head.map(() => '---'), ...judged.map(({ cells }) => cells)]
-    .map((cells) => `| ${cells.join(' | ')} |`)
-    .join('\n')
+  return markdownTable(
+    head,
+    judged.map(({ cells }) => cells),
+  )
 }
 
 /** Without any client: before the first one came, and after the last one left. */
@@ -65,14 +67,14 @@ export function restTable(atRest: readonly AtRest[]): string {
     const when = at < atRest.length / 2 ? 'before' : 'after'
     return [`${who}, ${when}`, ...[heap, rss, handles, descriptors, sockets].map(number)]
   })
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+  return markdownTable(head, rows)
 }
 
 export function countTable(counts: ReadonlyMap<string, number>): string {
   const rows = [...counts]
     .sort(([a], [b]) => a.localeCompare(b))
-    .map(([what, count]) => `| ${what} | ${count} |`)
-  return ['| seen | times |', '| --- | --- |', ...rows].join('\n')
+    .map(([what, count]) => [what, String(count)])
+  return markdownTable(['seen', 'times'], rows)
 }
 
 const unitOf = ({ what, unit }: Series): string => (unit === '' ? what : `${what}, ${unit}`)

@@ -7,7 +7,7 @@ Usage: npm run soak -- [options]
   npm run soak -- --write        puts the table into docs/reliability.md
   npm run soak -- --help         this text
 
-A run below 25 minutes is too short to judge growth; it still checks turns, sessions and exits.
+A run below 25 minutes is too short to judge the growth of both replicas; it still checks turns, sessions and exits.
 
 Exit code: 0 nothing grows and nothing broke, 1 something did, 2 wrong usage.
 `

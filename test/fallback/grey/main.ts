@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { markdownTable, writeBetween } from '../../support/measured-tables.js'
 import { type Greyness, grey, type Tripped } from './grey-runtime.js'
 import { type Calm, calm, coldTrips, executionsOnly, timeToTrip, timeToTripAtStart } from './measure.js'
 import { TRAFFIC, type Traffic } from './traffic.js'
@@ -53,7 +53,7 @@ function main(argv: readonly string[]): number {
   ]
   const text = [`Played ${new Date().toISOString().slice(0, 10)}, seeds from 1.`, ...tables].join('\n\n')
   process.stdout.write(`${text}\n`)
-  if (argv.includes('--write')) writeDocument(text)
+  if (argv.includes('--write')) writeBetween(DOCUMENT, '<!-- simulate -->', '<!-- simulate: end -->', text)
   return rows.every(({ played }) => played.trips.length === 0) ? 0 : 1
 }
 
@@ -96,7 +96,7 @@ function calmTable(rows: readonly CalmRow[]): string {
     sum(({ played }) => played.turns),
     sum(({ played }) => played.trips.length),
   ]
-  return table(['traffic', 'bad, probes too', 'as', 'hours', 'turns', 'trips'], [...body, total])
+  return markdownTable(['traffic', 'bad, probes too', 'as', 'hours', 'turns', 'trips'], [...body, total])
 }
 
 function coldTable(part: number): string {
@@ -114,7 +114,10 @@ function coldTable(part: number): string {
   )
   say('starts played')
   const head = SHARES.flatMap((share) => [`${percent(share)} errors`, `${percent(share)} timeouts`])
-  return table([`trip in their first 600 turns, of ${count} starts`, 'known at the start', ...head], body)
+  return markdownTable(
+    [`trip in their first 600 turns, of ${count} starts`, 'known at the start', ...head],
+    body,
+  )
 }
 
 function tripTable(part: number, timeOf: typeof timeToTrip, head: string): string {
@@ -140,7 +143,7 @@ function tripTable(part: number, timeOf: typeof timeToTrip, head: string): strin
     }),
   )
   const columns = ['traffic', 'usually bad', head, 'trips after, s: median', '99 %']
-  return table([...columns, 'turns: median', '99 %', 'not within 6 h'], body)
+  return markdownTable([...columns, 'turns: median', '99 %', 'not within 6 h'], body)
 }
 
 function at(trips: readonly Tripped[], rank: number, of: 'afterMs' | 'turns'): number {
@@ -152,18 +155,4 @@ function causes(trips: readonly Tripped[]): string {
   const counts = new Map<string, number>()
   for (const { cause } of trips) counts.set(cause, (counts.get(cause) ?? 0) + 1)
   return trips.length === 0 ? '0' : [...counts].map(([cause, count]) => `${count} ${cause}`).join(', ')
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
-}
-
-function writeDocument(text: string): void {
-  const [first, last] = ['<!-- simulate -->', '<!-- simulate: end -->']
-  const document = readFileSync(DOCUMENT, 'utf8')
-  const begin = document.indexOf(first)
-  const end = document.indexOf(last)
-  if (begin < 0 || end < begin) throw new Error(`${DOCUMENT} has no ${first} … ${last}`)
-  writeFileSync(DOCUMENT, `${document.slice(0, begin + first.length)}\n\n${text}\n\n${document.slice(end)}`)
 }
