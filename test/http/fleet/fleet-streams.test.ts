@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import type { Server } from 'node:http'
+import { promisify } from 'node:util'
 import { expect } from 'chai'
-import { systemClock } from '../../../src/core/clock.js'
+import { type Clock, systemClock } from '../../../src/core/clock.js'
 import { createMemorySessionStore } from '../../../src/sessions/memory-session-store.js'
 import type { SessionStore } from '../../../src/sessions/session-store.js'
 import { bearer, type EdgeOptions, startEdge } from '../../support/edge.js'
@@ -105,18 +107,26 @@ describe('streams of several replicas', () => {
     for (const one of [right, wrong, client]) one.socket.destroy()
   })
 
-  it('are held by a reader elsewhere while the grace of their own is over', async () => {
-    const { client, tell, resume, seen } = await twoReplicas({ reconnectGraceMs: 300 })
+  it('are held by a reader elsewhere, and given up by their grace once it is gone', async () => {
+    const grace = heldTimers(54_321)
+    const { client, tell, resume, seen, first } = await twoReplicas({
+      reconnectGraceMs: 54_321,
+      clock: grace.clock,
+    })
     await tell('a')
     await client.waitFor('"a"')
     const reader = await resume(0)
     await reader.waitFor('"a"')
     client.socket.destroy()
-    await new Promise((resolve) => setTimeout(resolve, 700))
-    expect(seen.aborted).to.equal(false)
+    await until('its own reader gone', async () => (await connectionsOf(first.edge.server)) === 0)
+    await until('no grace', () => grace.held.size === 0)
     await tell('b')
     await reader.waitFor('"b"')
+    expect([grace.held.size, seen.aborted]).to.deep.equal([0, false])
     reader.socket.destroy()
+    await until('the grace', () => grace.held.size === 1)
+    expect(seen.aborted).to.equal(false)
+    for (const end of grace.held) end()
     await until('the turn is given up', () => seen.aborted)
   })
 
@@ -245,6 +255,22 @@ describe('streams while Redis is away', () => {
     await redis.process?.restart()
   })
 })
+
+/** The system's clock, but a timer of `ms` waits until the test calls it. */
+function heldTimers(ms: number) {
+  const held = new Set<() => void>()
+  const clock: Clock = {
+    ...systemClock,
+    schedule(delayMs, callback) {
+      if (delayMs !== ms) return systemClock.schedule(delayMs, callback)
+      held.add(callback)
+      return { cancel: () => held.delete(callback) }
+    },
+  }
+  return { clock, held }
+}
+
+const connectionsOf = (server: Server): Promise<number> => promisify(server.getConnections.bind(server))()
 
 async function openReplica(url: string, options: EdgeOptions = {}) {
   const link = redisLink(url)
