@@ -98,6 +98,7 @@ describe('deploy/kubernetes', () => {
       before(function () {
         this.timeout(30_000)
         const all = render(join(FOLDER, 'overlays', overlay))
+        // This machine has no kubectl.
         if (all === undefined) this.skip()
         objects = all
       })
@@ -242,6 +243,7 @@ describe('deploy/kubernetes', () => {
       const kustomization = { resources: [at('overlays/postgres')], components: [at('components/flagd')] }
       writeFileSync(directory.path('kustomization.yaml'), JSON.stringify(kustomization))
       const objects = render(folder)
+      // This machine has no kubectl.
       if (objects === undefined) return this.skip()
       const port = configOf(variablesOf(objects)).flags.sourcePort
       const flagd = z

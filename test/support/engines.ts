@@ -1,9 +1,22 @@
+import type { Context } from 'mocha'
+
 /** The machine has no such engine; the message says what to install or which URL to set. */
 export class EngineMissing extends Error {
   override readonly name = 'EngineMissing'
 }
 
 const told = new Set<string>()
+
+/**
+ * Skips the suite or test, and prints the reason once.
+ * @throws `missing` itself under CHAT_REQUIRE_ENGINES=1
+ */
+export function skipWithout(context: Context, missing: EngineMissing): never {
+  if (process.env.CHAT_REQUIRE_ENGINES === '1') throw missing
+  if (!told.has(missing.message)) console.log(`      skipped: ${missing.message}`)
+  told.add(missing.message)
+  return context.skip()
+}
 
 /**
  * An engine for one `describe`: started before its first test. Where it is missing, the suite skips itself and the reason is
@@ -18,10 +31,8 @@ export function engine<T>(start: () => Promise<T>): () => T {
     try {
       started = { value: await start() }
     } catch (thrown) {
-      if (!(thrown instanceof EngineMissing) || process.env.CHAT_REQUIRE_ENGINES === '1') throw thrown
-      if (!told.has(thrown.message)) console.log(`      skipped: ${thrown.message}`)
-      told.add(thrown.message)
-      this.skip()
+      if (!(thrown instanceof EngineMissing)) throw thrown
+      skipWithout(this, thrown)
     }
   })
   return () => {

@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Context } from 'mocha'
+import { EngineMissing, skipWithout } from './engines.js'
 import { freePort } from './free-port.js'
 import { until } from './until.js'
 
@@ -40,10 +41,10 @@ export async function startRedis(context: Context, { own = false } = {}): Promis
   if (given !== undefined && !own)
     return { url: `${given}?prefix=${prefix}`, process: undefined, stop: async () => undefined }
   if (isInstalled()) return startServer(prefix)
-  const why = 'no redis-server on the PATH, and CHAT_TEST_REDIS_URL is not set'
-  if (process.env.CHAT_REQUIRE_ENGINES === '1') throw new Error(`${why}, and CHAT_REQUIRE_ENGINES=1`)
-  console.log(`      skipped: ${why}`)
-  return context.skip()
+  return skipWithout(
+    context,
+    new EngineMissing('no redis-server on the PATH, and CHAT_TEST_REDIS_URL is not set'),
+  )
 }
 
 async function startServer(prefix: string): Promise<TestRedis> {

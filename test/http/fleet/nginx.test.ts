@@ -5,6 +5,7 @@ import { expect } from 'chai'
 import { systemClock } from '../../../src/core/clock.js'
 import { createMemorySessionStore } from '../../../src/sessions/memory-session-store.js'
 import { bearer, startEdge } from '../../support/edge.js'
+import { EngineMissing, skipWithout } from '../../support/engines.js'
 import { fleetStreams, redisLink } from '../../support/fleet.js'
 import { freePort } from '../../support/free-port.js'
 import { rawStart } from '../../support/raw-client.js'
@@ -22,7 +23,8 @@ describe('streams through nginx, in front of two replicas that share Redis', () 
   const closers: (() => Promise<void>)[] = []
 
   before(async function () {
-    if (spawnSync('nginx', ['-v']).error !== undefined) this.skip()
+    if (spawnSync('nginx', ['-v']).error !== undefined)
+      skipWithout(this, new EngineMissing('no nginx on the PATH'))
     redis = await startRedis(this)
   })
   after(() => redis?.stop())

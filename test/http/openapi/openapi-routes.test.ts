@@ -48,6 +48,7 @@ describe('GET /openapi.json and /docs', () => {
   })
 
   it('gives the same bytes to a client without gzip', async function () {
+    // As above: npm run build has not run.
     if (!existsSync('dist/docs-page')) return this.skip()
     const get = (encoding: string) =>
       fetch(`${edge.url}/docs/swagger-ui.css`, { headers: { 'accept-encoding': encoding } })
