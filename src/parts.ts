@@ -28,9 +28,6 @@ import { startSweep } from './sessions/retention/sweep.js'
 import { createFenceGate } from './shadow/run/fence-gate.js'
 import { openFlagStores } from './store/open-flag-stores.js'
 
-/** Everything below the request edge; nothing runs yet. */
-export type Parts = ReturnType<typeof createParts>
-
 /** Names alone: values are in the journal. */
 const loggedEdit = ({ userId, changes, toContent }: FlagEditRecord): object => ({
   userId,
@@ -38,7 +35,7 @@ const loggedEdit = ({ userId, changes, toContent }: FlagEditRecord): object => (
   content: toContent,
 })
 
-/** @throws when the database cannot be opened */
+/** Everything below the request edge; nothing runs yet. @throws when the database cannot be opened */
 export function createParts(around: Surroundings) {
   const { config, clock, logger } = around
   const { retentionDays: days } = config
