@@ -40,6 +40,8 @@ class Link implements RedisLink {
   readonly prefix: string
   failures = 0
   #connection: RedisConnection | undefined
+  /** not connected yet */
+  #opening: RedisConnection | undefined
   #isUp = false
   #isClosed = false
   #isTold = false
@@ -97,8 +99,9 @@ class Link implements RedisLink {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#timer?.cancel()
+    this.#opening?.destroy()
     this.#connection?.destroy()
-    await this.#working
+    await bounded(this.#working, CALL_MS, this.options.clock)
     this.#connection?.destroy()
     this.#connection = undefined
     this.#isUp = false
@@ -142,18 +145,24 @@ class Link implements RedisLink {
     try {
       const opened = this.options.connect()
       connection = opened
+      this.#opening = opened
       if ((await bounded(opened.connect(), CONNECT_MS, clock)) === 'late')
         throw new RedisUnavailable(`no connection within ${CONNECT_MS} ms`)
+      if (this.#isClosed) throw new RedisUnavailable('closed')
+      // Before the channels: one that is added meanwhile is subscribed too.
+      this.#connection = opened
       const subscribed = [...this.#channels.keys()].map((channel) => this.#hear(opened, channel))
       if ((await bounded(Promise.all(subscribed), CONNECT_MS, clock)) === 'late')
         throw new RedisUnavailable('channels were not subscribed in time')
     } catch (thrown) {
       connection?.destroy()
+      this.#connection = undefined
       this.#down(errorText(thrown))
       this.#attempts += 1
       return Math.min(FIRST_PAUSE_MS * 2 ** Math.min(this.#attempts, 10), MAX_PAUSE_MS)
+    } finally {
+      this.#opening = undefined
     }
-    this.#connection = connection
     this.#attempts = 0
     return this.#ping()
   }
