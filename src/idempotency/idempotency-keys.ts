@@ -24,7 +24,7 @@ export interface KeptKey extends KeyedTurn {
 }
 
 /**
- * Which turn each `Idempotency-Key` of each user stands for, shared by the replicas of one machine, so that a message that is sent again
+ * Which turn each `Idempotency-Key` of each user stands for, shared by the replicas of one database, so that a message that is sent again
  * runs no second turn. Bounded in number; no key and no content is kept, only hashes and ids. Without the database the
  * keys of this process still hold within it: nothing here rejects because the database is away.
  */

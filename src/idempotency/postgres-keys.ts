@@ -1,18 +1,8 @@
-import type { Clock } from '../core/clock.js'
-import type { Logger } from '../core/logger.js'
 import type { PostgresSchema } from '../core/postgres/migrations.js'
 import type { Postgres, PostgresDatabase } from '../core/postgres/postgres.js'
-import { faultText } from '../core/postgres/postgres-errors.js'
-import { type PgRow, statement } from '../core/postgres/statement.js'
-import {
-  type IdempotencyKeys,
-  KEY_LIFE_MS,
-  type KeptKey,
-  type KeyedTurn,
-  type KeyOwner,
-  keyId,
-} from './idempotency-keys.js'
-import { MemoryKeys } from './memory-keys.js'
+import { statement } from '../core/postgres/statement.js'
+import { DatabaseKeys, type DatabaseKeysOptions, type KeysTable, keptKey } from './database-keys.js'
+import { type IdempotencyKeys, KEY_LIFE_MS, type KeptKey, type KeyedTurn } from './idempotency-keys.js'
 
 /** `id` is the hash of owner and key, `process` a random name of the process that reserved it, `created` wall ms. */
 export const POSTGRES_KEYS_SCHEMA: PostgresSchema = {
@@ -52,8 +42,6 @@ const SQL = {
       SELECT id FROM idempotency_keys WHERE created <= $1 ORDER BY created LIMIT $2 FOR UPDATE SKIP LOCKED)`),
 } as const
 
-/** ms for which a database that failed is left alone */
-const REST_MS = 5_000
 /** ms between two looks for what is too old */
 const PRUNE_MS = 60_000
 /** rows erased at once */
@@ -61,82 +49,42 @@ const PRUNE_ROWS = 5_000
 /** rows kept by all replicas together; the oldest go first */
 const MAX_ROWS = 2_000_000
 
-export interface PostgresKeysOptions {
-  readonly clock: Clock
-  readonly logger: Logger
-  /** random: a process that is started again must not take the keys of the one before for its own */
-  readonly nonce: string
-  /** default 2,000,000 */
-  readonly maxRows?: number
+export function openPostgresKeys(postgres: Postgres, options: DatabaseKeysOptions): IdempotencyKeys {
+  return new DatabaseKeys(new PostgresKeysTable(postgres.open(POSTGRES_KEYS_SCHEMA), options), options)
 }
 
-export function openPostgresKeys(postgres: Postgres, options: PostgresKeysOptions): IdempotencyKeys {
-  return new PostgresKeys(postgres.open(POSTGRES_KEYS_SCHEMA), options)
-}
-
-class PostgresKeys implements IdempotencyKeys {
-  /** reserved while the database was away */
-  readonly #alone: MemoryKeys
-  #restsUntil = Number.NEGATIVE_INFINITY
+class PostgresKeysTable implements KeysTable {
   #pruneAt = Number.NEGATIVE_INFINITY
-  #closed = false
 
   constructor(
     private readonly database: PostgresDatabase,
-    private readonly options: PostgresKeysOptions,
-  ) {
-    this.#alone = new MemoryKeys(options.clock)
-  }
+    private readonly options: DatabaseKeysOptions,
+  ) {}
 
-  async find(owner: KeyOwner, key: string): Promise<KeptKey | undefined> {
-    const id = keyId(owner, key)
-    return this.#alone.at(id) ?? (await this.#tried(() => this.#read(id)))
-  }
-
-  async reserve(owner: KeyOwner, key: string, turn: KeyedTurn): Promise<KeptKey | 'reserved'> {
-    const id = keyId(owner, key)
-    const alone = this.#alone.at(id)
-    if (alone !== undefined) return alone
-    const kept = await this.#tried(() => this.#reserve(id, turn))
-    return kept ?? this.#alone.reserve(owner, key, turn)
-  }
-
-  async release(owner: KeyOwner, key: string, messageId: string): Promise<void> {
-    await this.#alone.release(owner, key, messageId)
-    await this.#tried(() => this.database.change(SQL.release, [keyId(owner, key), messageId]))
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true
-    await this.database.close()
+  async find(id: string): Promise<KeptKey | undefined> {
+    const [row] = await this.database.rows(SQL.find, [id, this.#now() - KEY_LIFE_MS])
+    return row && keptKey(row, this.options.nonce)
   }
 
   /** Undefined where the key was released between both looks, as if the database were away: the key then holds within this process. */
-  async #reserve(
+  async reserve(
     id: string,
     { bodyHash, sessionId, messageId }: KeyedTurn,
   ): Promise<KeptKey | 'reserved' | undefined> {
     const now = this.#now()
     const values = [id, bodyHash, sessionId, messageId, this.options.nonce, now, now - KEY_LIFE_MS]
     const isReserved = (await this.database.change(SQL.reserve, values)) === 1
-    if (!isReserved) return this.#read(id)
+    if (!isReserved) return this.find(id)
     await this.#prune(now)
     return 'reserved'
   }
 
-  async #read(id: string): Promise<KeptKey | undefined> {
-    const [row] = await this.database.rows(SQL.find, [id, this.#now() - KEY_LIFE_MS])
-    return row && this.#kept(row)
+  release(id: string, messageId: string): Promise<number> {
+    return this.database.change(SQL.release, [id, messageId])
   }
 
-  #kept([body, session, messageId, process, created]: PgRow): KeptKey {
-    return {
-      bodyHash: String(body),
-      sessionId: String(session),
-      messageId: String(messageId),
-      createdAt: Number(created),
-      isOwn: process === this.options.nonce,
-    }
+  close(): Promise<void> {
+    return this.database.close()
   }
 
   /** After the write of a new key: no more than a few at once, and more with the next key where there are more. */
@@ -152,19 +100,5 @@ class PostgresKeys implements IdempotencyKeys {
 
   #now(): number {
     return Math.round(this.options.clock.wall())
-  }
-
-  /** Undefined where the database does not answer; for a while it is not asked again then. */
-  async #tried<T>(work: () => Promise<T>): Promise<T | undefined> {
-    const { clock, logger } = this.options
-    if (this.#closed || clock.monotonic() < this.#restsUntil) return undefined
-    try {
-      return await work()
-    } catch (thrown) {
-      this.#restsUntil = clock.monotonic() + REST_MS
-      if (!this.#closed)
-        logger.warn({ error: faultText(thrown) }, 'idempotency keys are kept in memory: the database is away')
-      return undefined
-    }
   }
 }

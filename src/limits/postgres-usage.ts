@@ -5,7 +5,8 @@ import type { PostgresSchema } from '../core/postgres/migrations.js'
 import type { Postgres, PostgresDatabase } from '../core/postgres/postgres.js'
 import { faultText, isStorageFault } from '../core/postgres/postgres-errors.js'
 import { statement } from '../core/postgres/statement.js'
-import { dayOf, type TokenUsage, type UsageDeps } from './token-usage.js'
+import { DatabaseRest } from '../core/sqlite/database-rest.js'
+import { DATABASE_AWAY, dayOf, type TokenUsage, type UsageDeps } from './token-usage.js'
 
 /**
  * `day`: days since the epoch, UTC. All replicas add to the same rows. `org_token_writers` has the last batch that each process wrote:
@@ -55,8 +56,6 @@ const WRITE_ORGS = 500
 /** orgs that may wait to be written while the database is away */
 const MAX_PENDING = 100_000
 const MAX_KNOWN = 10_000
-/** ms for which a database that failed is left alone */
-const REST_MS = 5_000
 /** ms the last writes may take when the process stops */
 const CLOSE_MS = 1_000
 
@@ -94,7 +93,7 @@ class PostgresUsage implements TokenUsage {
   readonly #readings = new Map<string, Promise<number>>()
   #timer: Timer | undefined
   #writing: Promise<boolean> | undefined
-  #restsUntil = Number.NEGATIVE_INFINITY
+  readonly #rest: DatabaseRest
   #prunedDay: number | undefined
   #closed = false
 
@@ -102,7 +101,11 @@ class PostgresUsage implements TokenUsage {
     private readonly database: PostgresDatabase,
     private readonly process: string,
     private readonly deps: UsageDeps,
-  ) {}
+  ) {
+    this.#rest = new DatabaseRest(deps.clock, (thrown) =>
+      deps.logger.warn({ error: faultText(thrown) }, DATABASE_AWAY),
+    )
+  }
 
   add(orgId: string, tokens: number): void {
     const whole = Math.round(tokens)
@@ -136,7 +139,7 @@ class PostgresUsage implements TokenUsage {
 
   async #writeAll(): Promise<void> {
     await this.#writing
-    this.#restsUntil = Number.NEGATIVE_INFINITY
+    this.#rest.end()
     while ((this.#batch !== undefined || this.#pending.size > 0) && (await this.#writeBatch())) {
       // What is left follows.
     }
@@ -164,7 +167,7 @@ class PostgresUsage implements TokenUsage {
   async #read(orgId: string, day: number): Promise<number> {
     const { clock } = this.deps
     const before = this.#known.get(orgId)
-    const rows = await this.#tried(() => this.database.rows(SQL.read, [day, orgId]))
+    const rows = await this.#rest.tried(() => this.database.rows(SQL.read, [day, orgId]))
     const known = this.#known.get(orgId)
     // A write of the same org was answered meanwhile: what was read may be from before it.
     if (known !== undefined && known !== before && known.day === day) return known.tokens
@@ -199,7 +202,7 @@ class PostgresUsage implements TokenUsage {
       added.map(({ orgId }) => orgId),
       added.map(({ tokens }) => tokens),
     ]
-    const kept = await this.#tried(async () => {
+    const kept = await this.#rest.tried(async () => {
       await this.#prune(today)
       return this.database.rows(SQL.add, values).catch((thrown: unknown) => this.#drop(thrown))
     })
@@ -238,22 +241,6 @@ class PostgresUsage implements TokenUsage {
     await this.database.change(SQL.prune, [today - 1])
     await this.database.change(SQL.pruneWriters, [today - 1])
     this.#prunedDay = today
-  }
-
-  /** Undefined where the database does not answer; for a while it is not asked again then. */
-  async #tried<T>(work: () => Promise<T>): Promise<T | undefined> {
-    const { clock, logger } = this.deps
-    if (clock.monotonic() < this.#restsUntil) return undefined
-    try {
-      return await work()
-    } catch (thrown) {
-      this.#restsUntil = clock.monotonic() + REST_MS
-      logger.warn(
-        { error: faultText(thrown) },
-        '[Limits] the tokens of the day wait in memory: the database is away',
-      )
-      return undefined
-    }
   }
 }
 

@@ -2,9 +2,10 @@ import { LRUCache } from 'lru-cache'
 import { scheduleAwaited, type Timer } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
 import { BusyQueue } from '../core/sqlite/busy-queue.js'
+import { DatabaseRest } from '../core/sqlite/database-rest.js'
 import { openSqlite, type SqliteDatabase, type SqliteSchema } from '../core/sqlite/sqlite.js'
 import { isBusy } from '../core/sqlite/sqlite-errors.js'
-import { dayOf, type TokenUsage, type UsageDeps } from './token-usage.js'
+import { DATABASE_AWAY, dayOf, type TokenUsage, type UsageDeps } from './token-usage.js'
 
 /** `day`: days since the epoch, UTC. All replicas of the database add to the same rows. */
 export const SQLITE_USAGE_SCHEMA: SqliteSchema = {
@@ -33,8 +34,6 @@ const WRITE_ORGS = 500
 /** orgs that may wait to be written while the database is away */
 const MAX_PENDING = 100_000
 const MAX_KNOWN = 10_000
-/** ms for which a database that failed is left alone */
-const REST_MS = 5_000
 
 interface Known {
   readonly day: number
@@ -62,13 +61,16 @@ class SqliteUsage implements TokenUsage {
   /** as the database had it last, what is pending not among it */
   readonly #known = new LRUCache<string, Known>({ max: MAX_KNOWN })
   #timer: Timer | undefined
-  #restsUntil = Number.NEGATIVE_INFINITY
+  readonly #rest: DatabaseRest
   #prunedDay: number | undefined
 
   constructor(
     private readonly database: SqliteDatabase,
     private readonly deps: UsageDeps,
   ) {
+    this.#rest = new DatabaseRest(deps.clock, (thrown) =>
+      deps.logger.warn({ error: errorText(thrown) }, DATABASE_AWAY),
+    )
     this.#queue = new BusyQueue({
       now: () => deps.clock.monotonic(),
       schedule: scheduleAwaited,
@@ -102,7 +104,7 @@ class SqliteUsage implements TokenUsage {
 
   async close(): Promise<void> {
     this.#timer?.cancel()
-    this.#restsUntil = Number.NEGATIVE_INFINITY
+    this.#rest.end()
     while (this.#pending.size > 0 && (await this.#writeSome())) {
       // What is left follows.
     }
@@ -174,20 +176,8 @@ class SqliteUsage implements TokenUsage {
     })
   }
 
-  /** Undefined where the database does not answer; for a while it is not asked again then. */
-  async #tried<T>(work: () => T, overtake = false): Promise<T | undefined> {
-    const { clock, logger } = this.deps
-    if (clock.monotonic() < this.#restsUntil) return undefined
-    try {
-      return await this.#queue.run(work, overtake)
-    } catch (thrown) {
-      this.#restsUntil = clock.monotonic() + REST_MS
-      logger.warn(
-        { error: errorText(thrown) },
-        '[Limits] the tokens of the day wait in memory: the database is away',
-      )
-      return undefined
-    }
+  #tried<T>(work: () => T, overtake = false): Promise<T | undefined> {
+    return this.#rest.tried(() => this.#queue.run(work, overtake))
   }
 }
 

@@ -16,6 +16,9 @@ export interface UsageDeps {
   readonly logger: Logger
 }
 
+/** logged when the database fails */
+export const DATABASE_AWAY = '[Limits] the tokens of the day wait in memory: the database is away'
+
 const DAY_MS = 86_400_000
 /** orgs remembered without a database */
 const MAX_ORGS = 100_000
