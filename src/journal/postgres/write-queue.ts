@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../core/clock.js'
+import { WaitingEntries } from '../waiting-entries.js'
 
 export interface WriteQueueOptions<T> {
   readonly clock: Clock
@@ -23,11 +24,6 @@ export interface WriteQueueOptions<T> {
   pause?(ms: number): Promise<void>
 }
 
-interface Waiting<T> {
-  readonly entry: T
-  readonly rank: number
-}
-
 interface Batch<T> {
   readonly entries: readonly T[]
   readonly number: number
@@ -47,7 +43,7 @@ const LAST_PAUSES_MS = [0, 20, 50, 100, 200, 300] as const
  */
 export class WriteQueue<T> {
   readonly #options: WriteQueueOptions<T>
-  readonly #waiting: Waiting<T>[] = []
+  readonly #waiting = new WaitingEntries<T>()
   /** under way, or to be tried again */
   #batch: Batch<T> | undefined
   #batches = 0
@@ -80,7 +76,7 @@ export class WriteQueue<T> {
       this.drop()
       return
     }
-    this.#waiting.push({ entry, rank })
+    this.#waiting.push(entry, rank)
     this.#timer ??= this.#schedule()
   }
 
@@ -100,12 +96,12 @@ export class WriteQueue<T> {
       while (this.#size() > 0 && (await this.#next()));
       if (this.#size() === 0) return
     }
-    this.#dropped += this.#waiting.splice(0).length + (this.#batch?.entries.length ?? 0)
+    this.#dropped += this.#waiting.take(this.#waiting.size).length + (this.#batch?.entries.length ?? 0)
     this.#batch = undefined
   }
 
   #size(): number {
-    return this.#waiting.length + (this.#batch?.entries.length ?? 0)
+    return this.#waiting.size + (this.#batch?.entries.length ?? 0)
   }
 
   #schedule(): Timer {
@@ -120,24 +116,9 @@ export class WriteQueue<T> {
 
   #makeRoom(rank: number): boolean {
     this.#tellTrouble(new Error('too many entries wait'))
-    const victim = this.#cheapest(rank)
-    if (victim < 0) return false
-    this.#waiting.splice(victim, 1)
-    this.drop()
-    return true
-  }
-
-  /** The newest of the lowest rank below; -1 if there is none. */
-  #cheapest(rank: number): number {
-    let victim = -1
-    let lowest = rank
-    for (let at = this.#waiting.length - 1; at >= 0 && lowest > 0; at -= 1) {
-      const found = this.#waiting[at]?.rank ?? lowest
-      if (found >= lowest) continue
-      lowest = found
-      victim = at
-    }
-    return victim
+    const hasRoom = this.#waiting.makeRoom(rank)
+    if (hasRoom) this.drop()
+    return hasRoom
   }
 
   /** One batch, which all who ask for it meanwhile wait for. False if it is better to wait before the next. Never rejects. */
@@ -165,17 +146,8 @@ export class WriteQueue<T> {
 
   #take(): Batch<T> {
     this.#batches += 1
-    const taken = this.#waiting.splice(0, this.#singly > 0 ? 1 : this.#batchSize())
-    return { entries: taken.map(({ entry }) => entry), number: this.#batches }
-  }
-
-  #batchSize(): number {
-    let left = BATCH
-    const end = this.#waiting.findIndex(({ entry }) => {
-      left -= this.#options.weight(entry)
-      return left <= 0
-    })
-    return end < 0 ? this.#waiting.length : end + 1
+    const size = this.#singly > 0 ? 1 : this.#waiting.countOf(BATCH, this.#options.weight)
+    return { entries: this.#waiting.take(size), number: this.#batches }
   }
 
   #passed(): void {
@@ -205,8 +177,8 @@ export class WriteQueue<T> {
   #findImpossible(error: unknown, { entries }: Batch<T>): void {
     this.#batch = undefined
     if (entries.length > 1) {
-      // Nothing of it was written: its entries go as batches of their own. No rank is needed, for they were let in.
-      this.#waiting.unshift(...entries.map((entry) => ({ entry, rank: Number.POSITIVE_INFINITY })))
+      // Nothing of it was written: its entries go as batches of their own.
+      this.#waiting.putBack(entries)
       this.#singly = entries.length
       this.#answered()
       return

@@ -1,11 +1,12 @@
 import type { Clock, Timer } from '../../core/clock.js'
+import { WaitingEntries } from '../waiting-entries.js'
 
 export interface WriteBehindOptions<T> {
   readonly clock: Clock
   /** entries that may wait at once; what comes beyond is dropped */
   readonly maxWaiting: number
   /** 1 for an entry of usual size: so many times that one it costs to write */
-  weight?(entry: T): number
+  weight(entry: T): number
   /** Writes all of them or none. Throws what `faultKind` understands. */
   write(entries: readonly T[]): void
   /**
@@ -21,11 +22,6 @@ export interface WriteBehindOptions<T> {
   onImpossible(error: unknown): void
   /** Waits so many ms at the end; must keep the process alive meanwhile. Default: a timer of the process. */
   pause?(ms: number): Promise<void>
-}
-
-interface Waiting<T> {
-  readonly entry: T
-  readonly rank: number
 }
 
 /** ms an entry waits for others to share its transaction */
@@ -44,7 +40,7 @@ const LAST_PAUSES_MS = [0, 10, 20, 50, 100, 200, 250, 300] as const
  */
 export class WriteBehind<T> {
   readonly #options: WriteBehindOptions<T>
-  readonly #waiting: Waiting<T>[] = []
+  readonly #waiting = new WaitingEntries<T>()
   #timer: Timer | undefined
   #pauseMs = GATHER_MS
   /** entries still to be written one by one, since one among them is impossible */
@@ -69,17 +65,17 @@ export class WriteBehind<T> {
 
   /** @param rank the higher, the dearer; 0 takes nobody's place */
   add(entry: T, rank: number): void {
-    if (this.#closed || (this.#waiting.length >= this.#options.maxWaiting && !this.#makeRoom(rank))) {
+    if (this.#closed || (this.#waiting.size >= this.#options.maxWaiting && !this.#makeRoom(rank))) {
       this.drop()
       return
     }
-    this.#waiting.push({ entry, rank })
+    this.#waiting.push(entry, rank)
     this.#timer ??= this.#schedule()
   }
 
   /** Writes what waits now, unless it is known that it cannot be written at the moment. */
   async flush(): Promise<void> {
-    while (this.#waiting.length > 0 && this.#failingSince === undefined && this.#round()) await breath()
+    while (this.#waiting.size > 0 && this.#failingSince === undefined && this.#round()) await breath()
   }
 
   /** Writes what waits, trying for about a second, and drops the rest; whatever comes later is dropped too. */
@@ -90,70 +86,45 @@ export class WriteBehind<T> {
     const pause = this.#options.pause ?? processPause
     for (const pauseMs of LAST_PAUSES_MS) {
       await pause(pauseMs)
-      while (this.#waiting.length > 0 && this.#round()) await breath()
-      if (this.#waiting.length === 0) return
+      while (this.#waiting.size > 0 && this.#round()) await breath()
+      if (this.#waiting.size === 0) return
     }
-    this.#dropped += this.#waiting.splice(0).length
+    this.#dropped += this.#waiting.take(this.#waiting.size).length
   }
 
   #schedule(): Timer {
     return this.#options.clock.schedule(this.#pauseMs, () => {
       this.#timer = undefined
       this.#round()
-      if (this.#waiting.length > 0) this.#timer ??= this.#schedule()
+      if (this.#waiting.size > 0) this.#timer ??= this.#schedule()
     })
   }
 
   #makeRoom(rank: number): boolean {
     this.#tellTrouble(new Error('too many entries wait'))
-    const victim = this.#cheapest(rank)
-    if (victim < 0) return false
-    this.#waiting.splice(victim, 1)
-    this.drop()
-    return true
-  }
-
-  /** The newest of the lowest rank below; -1 if there is none. */
-  #cheapest(rank: number): number {
-    let victim = -1
-    let lowest = rank
-    for (let at = this.#waiting.length - 1; at >= 0 && lowest > 0; at -= 1) {
-      const found = this.#waiting[at]?.rank ?? lowest
-      if (found >= lowest) continue
-      lowest = found
-      victim = at
-    }
-    return victim
+    const hasRoom = this.#waiting.makeRoom(rank)
+    if (hasRoom) this.drop()
+    return hasRoom
   }
 
   /** One transaction. False if it is better to wait before the next. */
   #round(): boolean {
-    const batch = this.#waiting.slice(0, this.#singly > 0 ? 1 : this.#batchSize())
+    const size = this.#singly > 0 ? 1 : this.#waiting.countOf(BATCH, this.#options.weight)
+    const batch = this.#waiting.first(size)
     try {
-      this.#options.write(batch.map(({ entry }) => entry))
+      this.#options.write(batch)
     } catch (error) {
       return this.#failed(error, batch.length)
     }
-    this.#waiting.splice(0, batch.length)
+    this.#waiting.take(batch.length)
     this.#singly = Math.max(this.#singly - 1, 0)
     this.#passed()
     return true
   }
 
-  #batchSize(): number {
-    const { weight } = this.#options
-    if (weight === undefined) return BATCH
-    let left = BATCH
-    const end = this.#waiting.findIndex(({ entry }) => {
-      left -= weight(entry)
-      return left <= 0
-    })
-    return end < 0 ? this.#waiting.length : end + 1
-  }
-
   #passed(): void {
     this.#answered()
-    if (!this.#trouble || this.#waiting.length > 0) return
+    if (!this.#trouble || this.#waiting.size > 0) return
     this.#trouble = false
     this.#options.onOver()
   }
@@ -183,7 +154,7 @@ export class WriteBehind<T> {
       this.#answered()
       return
     }
-    this.#waiting.shift()
+    this.#waiting.take(1)
     this.#singly = 0
     this.drop()
     this.#options.onImpossible(error)
