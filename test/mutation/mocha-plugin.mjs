@@ -44,7 +44,7 @@ class MochaTestRunner {
     this.#context = globalThis[namespace]
   }
 
-  // Modules that were imported cannot be imported anew: Stryker starts another process instead.
+  // Modules cannot be imported a second time: Stryker starts another process instead.
   capabilities = () => ({ reloadEnvironment: false })
 
   async dryRun({ coverageAnalysis }) {

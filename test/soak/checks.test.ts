@@ -15,12 +15,12 @@ describe('the soak: the check of a stream', () => {
   const faultIn = (...connections: string[]): string =>
     faultOf(connections.reduce(hear, NOTHING_HEARD), MESSAGE)
 
-  it('takes a whole answer for good, over one connection or several, with heartbeats', () => {
+  it('accepts a whole answer, over one connection or several, with heartbeats', () => {
     expect(faultIn(FIRST + REST)).to.equal('')
     expect(faultIn(`${FIRST}event: heartbeat\ndata: null\n\nid: 2\neve`, REST)).to.equal('')
   })
 
-  it('takes an error, and a turn that was stopped, for an end', () => {
+  it('accepts an error, and a turn that was stopped, as an end', () => {
     expect(faultIn(FIRST + event(2, 'error', { code: 'gap_timeout' }))).to.equal('')
     expect(faultIn(FIRST + event(2, 'done', { stopped: true }))).to.equal('')
   })

@@ -3,7 +3,7 @@ import { errorText } from '../../src/core/errors.js'
 import type { Stage } from '../chaos/stage.js'
 import type { World } from './world.js'
 
-/** One thing that goes wrong, or is changed, and is over again after some seconds. */
+/** Something that goes wrong, or is changed, for some seconds. */
 interface Fault {
   readonly name: string
   begin(stage: Stage): Promise<void> | void

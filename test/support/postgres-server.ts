@@ -33,20 +33,27 @@ interface Made {
 }
 
 /** @throws EngineMissing */
-export async function makePostgresServer(): Promise<PostgresServer> {
+function makeDirectory(): Made {
   const bin = findBinaries()
   const user = ownUser()
   const directory = mkdtempSync(join(tmpdir(), 'chat-cutover-postgres-'))
   if (user.uid !== undefined && user.gid !== undefined) chownSync(directory, user.uid, user.gid)
   chmodSync(directory, 0o700)
+  return { bin, directory, user }
+}
+
+/** @throws EngineMissing */
+export async function makePostgresServer(): Promise<PostgresServer> {
+  const made = makeDirectory()
+  const { bin, directory, user } = made
   const data = join(directory, 'data')
-  // Of no use to anybody but this process, so nothing of it has to be safe on the disk.
+  // Only this process uses the data, so nothing of it has to be durable.
   execFileSync(
     join(bin, 'initdb'),
     ['-D', data, '-U', 'chat', '--auth=trust', '--no-sync', '-E', 'UTF8', '--locale=C'],
     { ...user, cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] },
   )
-  return server({ bin, directory, user }, await freePort())
+  return server(made, await freePort())
 }
 
 /** Another server that follows one, read-only until `promote`. */
@@ -56,17 +63,15 @@ export interface Standby extends PostgresServer {
 
 /** Of a server that runs. */
 export async function makeStandby(primary: PostgresServer): Promise<Standby> {
-  const bin = findBinaries()
-  const user = ownUser()
-  const directory = mkdtempSync(join(tmpdir(), 'chat-cutover-postgres-'))
-  if (user.uid !== undefined && user.gid !== undefined) chownSync(directory, user.uid, user.gid)
+  const made = makeDirectory()
+  const { bin, directory, user } = made
   const data = join(directory, 'data')
   execFileSync(
     join(bin, 'pg_basebackup'),
     ['-D', data, '-d', primary.url('postgres'), '-R', '-X', 'stream', '--no-sync', '-c', 'fast'],
     { ...user, cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] },
   )
-  const standby = server({ bin, directory, user }, await freePort())
+  const standby = server(made, await freePort())
   return {
     ...standby,
     promote: () =>
@@ -146,7 +151,7 @@ function server({ bin, directory, user }: Made, port: number): PostgresServer {
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20))
 
-/** One that has ended and is not waited for yet runs no more. */
+/** A zombie (state Z) does not count as running. */
 function isRunning(pid: number): boolean {
   const state = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim()
   return state !== '' && !state.startsWith('Z')
