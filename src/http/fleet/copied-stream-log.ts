@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../core/clock.js'
-import type { RedisLink } from '../../core/redis/redis-link.js'
+import type { RedisLink, RedisReply } from '../../core/redis/redis-link.js'
 import type { KeptStream, StreamLog, StreamOwner, StreamWriter } from '../stream/stream-log.js'
 import type { ReplicaMessages } from './replica-messages.js'
 import { StreamCopy } from './stream-copy.js'
@@ -40,7 +40,7 @@ export class CopiedStreamLog implements StreamLog {
     this.#ends = [
       link.onUp(() => this.#onUp()),
       messages.listen((message) => {
-        if (message.kind === 'erase') this.#erased(message.sessionId)
+        if (message.kind === 'erase') this.#erasedElsewhere(message.sessionId)
       }),
     ]
     this.#round()
@@ -80,14 +80,27 @@ export class CopiedStreamLog implements StreamLog {
     this.#eraseCopies(sessionId)
   }
 
-  #erased(sessionId: string): void {
+  /** @returns the streams of which copies were being written */
+  #erased(sessionId: string): string[] {
     this.options.own.erase(sessionId)
-    for (const copy of this.#copies) if (copy.kept.sessionId === sessionId) copy.stop()
+    const stopped = [...this.#copies].filter(({ kept }) => kept.sessionId === sessionId)
+    for (const copy of stopped) copy.stop()
+    return stopped.map(({ kept }) => kept.streamId)
+  }
+
+  /** What was written here between the deletion there and its message would stay. */
+  #erasedElsewhere(sessionId: string): void {
+    const stopped = this.#erased(sessionId)
+    this.#orLater(sessionId, Promise.all(stopped.map((streamId) => this.#deleteCopy(streamId))))
   }
 
   #eraseCopies(sessionId: string): void {
     this.options.messages.tell({ kind: 'erase', sessionId })
-    this.#deleteCopies(sessionId).catch(() => {
+    this.#orLater(sessionId, this.#deleteCopies(sessionId))
+  }
+
+  #orLater(sessionId: string, deletion: Promise<unknown>): void {
+    deletion.catch(() => {
       this.#toErase.add(sessionId)
       const [oldest] = this.#toErase
       if (this.#toErase.size > MAX_WAITING && oldest !== undefined) this.#toErase.delete(oldest)
@@ -98,12 +111,17 @@ export class CopiedStreamLog implements StreamLog {
     const { link, keys } = this.options
     const ofSession = keys.ofSession(sessionId)
     const streams = await link.call(ofSession, 'SMEMBERS', ofSession)
-    const deleted = (Array.isArray(streams) ? streams : []).map((streamId) => {
-      const about = keys.about(String(streamId))
-      // Both have one hash tag.
-      return link.call(about, 'DEL', about, keys.events(String(streamId)))
-    })
+    const deleted = (Array.isArray(streams) ? streams : []).map((streamId) =>
+      this.#deleteCopy(String(streamId)),
+    )
     await Promise.all([...deleted, link.call(ofSession, 'DEL', ofSession)])
+  }
+
+  #deleteCopy(streamId: string): Promise<RedisReply> {
+    const { link, keys } = this.options
+    const about = keys.about(streamId)
+    // Both have one hash tag.
+    return link.call(about, 'DEL', about, keys.events(streamId))
   }
 
   #onUp(): void {
