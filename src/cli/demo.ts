@@ -1,15 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join, relative } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { SignJWT } from 'jose'
-import { bounded } from '../core/bounded.js'
-import { systemClock } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
+import { type Child, ended, freePort, START_TIMEOUT_MS, serviceLog, startChild } from './demo-children.js'
 import { type DemoFacts, demoGuide, demoShell } from './demo-guide.js'
 import { DEMO_ORGS, type DemoTraffic, startTraffic } from './demo-traffic.js'
 import { type Language, sayIn, type Text } from './text/language.js'
@@ -58,13 +55,6 @@ const RUNTIME_ORGS = [DEMO_ORG, 'globex', 'initech', 'umbrella'] as const
 const DEMO_FILES = /^(\.?(chat\.flagd|auto-fallback)\.|chat\.(db|before)|\.override|jwt-secret$|env$)/
 /** Addresses and tokens for another terminal. */
 const SHELL_FILE = 'env'
-const START_TIMEOUT_MS = 15_000
-
-interface Child {
-  readonly name: string
-  readonly process: ChildProcess
-  readonly url: string
-}
 
 /** Starts simulators and service as processes of their own and prints what to paste. Resolves when all have ended. */
 export async function runDemo(
@@ -89,20 +79,17 @@ export async function runDemo(
   if (options.fresh) emptyData(data)
   prepareData(data)
   const secret = demoSecret(join(data, 'jwt-secret'))
-  const children: Child[] = []
+  const children: ChildProcess[] = []
   let traffic: DemoTraffic | undefined
   const stop = (): void => {
-    for (const child of children) child.process.kill('SIGTERM')
+    for (const child of children) child.kill('SIGTERM')
   }
   process.once('SIGINT', stop)
   process.once('SIGTERM', stop)
   try {
-    const llm = await startSimulator('llm', 8001)
-    children.push(llm)
-    const runtime = await startSimulator('runtime', 8000)
-    children.push(runtime)
-    const service = await startService(options, secret, llm.url, runtime.url)
-    children.push(service)
+    const llm = await startSimulator('llm', 8001, children)
+    const runtime = await startSimulator('runtime', 8000, children)
+    const service = await startService(options, secret, { llm: llm.url, runtime: runtime.url }, children)
     const tokens = { member: await token(secret, 'member'), admin: await token(secret, 'admin') }
     await firstTurn(service.url, tokens.member)
     const facts: DemoFacts = {
@@ -123,7 +110,7 @@ export async function runDemo(
   } finally {
     await traffic?.stop()
     stop()
-    await Promise.all(children.map((child) => ended(child.process)))
+    await Promise.all(children.map(ended))
   }
   return 0
 }
@@ -239,28 +226,34 @@ async function orgTokens(secret: string): Promise<ReadonlyMap<string, string>> {
   )
 }
 
-async function startSimulator(kind: 'llm' | 'runtime', preferredPort: number): Promise<Child> {
+async function startSimulator(
+  kind: 'llm' | 'runtime',
+  preferredPort: number,
+  children: ChildProcess[],
+): Promise<Child> {
   const port = await freePort(preferredPort)
   const script = join(DIST, 'simulator', 'main.js')
-  return startChild(kind, [script, kind, '--port', String(port)], process.env)
+  const args = [script, kind, '--port', String(port)]
+  return startChild(kind, { args, env: process.env, passesOn: () => true }, children)
 }
 
 async function startService(
   options: DemoOptions,
   secret: string,
-  llmUrl: string,
-  runtimeUrl: string,
+  urls: { readonly llm: string; readonly runtime: string },
+  children: ChildProcess[],
 ): Promise<Child> {
   const port = await freePort(options.port)
-  return startChild('service', [join(DIST, 'main.js')], {
+  const log = serviceLog(process.env.LOG_LEVEL ?? 'info')
+  const env = {
     PATH: process.env.PATH,
     HOST: '127.0.0.1',
     PORT: String(port),
-    LOG_LEVEL: process.env.LOG_LEVEL ?? 'info',
+    LOG_LEVEL: log.level,
     JWT_SECRET: secret,
-    LLM_BASE_URL: `${llmUrl}/v1`,
+    LLM_BASE_URL: `${urls.llm}/v1`,
     LLM_MODEL: 'simulated',
-    RUNTIME_SERVICE_URL: runtimeUrl,
+    RUNTIME_SERVICE_URL: urls.runtime,
     CHAT_RUNTIME_ENABLED_ORGS: RUNTIME_ORGS.join(','),
     CHAT_DEMO: 'true',
     CHAT_FLAGS_FILE: join(options.data, FLAG_FILES[0]),
@@ -268,52 +261,8 @@ async function startService(
     CHAT_DATABASE: join(options.data, 'chat.db'),
     CHAT_LAMEDUCK_MS: '0',
     CHAT_DRAIN_MS: '5000',
-  })
-}
-
-/** Starts a process and waits for its `listening` line; every other line it prints is passed on to stderr. */
-async function startChild(name: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Child> {
-  const child = spawn(process.execPath, [...args], { env, stdio: ['ignore', 'pipe', 'inherit'] })
-  const listening = new Promise<Child>((resolve, reject) => {
-    child.once('exit', (code) => {
-      reject(new Error(`the ${name} ended with exit code ${code}`))
-    })
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const url = listeningUrl(line)
-      if (url === undefined) {
-        process.stderr.write(`[${name}] ${line}\n`)
-        return
-      }
-      resolve({ name, process: child, url })
-    })
-  })
-  const started = await bounded(listening, START_TIMEOUT_MS, systemClock)
-  if (started === 'late') throw new Error(`the ${name} did not start in time`)
-  return started
-}
-
-function listeningUrl(line: string): string | undefined {
-  try {
-    const entry: unknown = JSON.parse(line)
-    if (typeof entry !== 'object' || entry === null || !('msg' in entry) || !('url' in entry))
-      return undefined
-    return entry.msg === 'listening' ? String(entry.url) : undefined
-  } catch {
-    return undefined
   }
-}
-
-function freePort(preferred: number): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer()
-    probe.once('error', () => resolve(0))
-    probe.listen(preferred, '127.0.0.1', () => probe.close(() => resolve(preferred)))
-  })
-}
-
-function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
-  return new Promise((resolve) => child.once('exit', () => resolve()))
+  return startChild('service', { args: [join(DIST, 'main.js')], env, passesOn: log.passesOn }, children)
 }
 
 /** One real turn: what the guide says to try works, and there is a conversation to show. */

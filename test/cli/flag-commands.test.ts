@@ -126,6 +126,10 @@ describe('the flag commands of chat-cutover', () => {
       .and.to.match(/streamsPerUser +no limit +null\n/)
     expect(shown).to.match(/weights\.acme +file +3\n/)
     expect(JSON.parse(await well('limits', 'get', '--json'))).to.have.nested.property('file.weights.acme', 3)
+    // The id of an org may have dots; the edit keeps it whole.
+    expect(await well('limits', 'set', 'weights.acme.example=2', '--dry-run')).to.match(
+      /\+.*"acme\.example": 2/,
+    )
     expect(await wrong(1, 'limits', 'set', 'streamsPerOrg=-1')).to.match(/streamsPerOrg/)
     expect(await wrong(2, 'limits', 'set', 'streamsPerOrg')).to.match(/Not name=value/)
   })

@@ -266,7 +266,43 @@ describe('the demo', function () {
       rmSync(data, { recursive: true, force: true })
     }
   })
+
+  it('starts with LOG_LEVEL=silent, and then passes on no line of the service', async () => {
+    const { guide, stderr } = await demoOf('silent')
+    expect(guide).to.include('Ctrl-C ends the demo')
+    expect(stderr).to.equal('')
+  })
+
+  it('ends with 1 and leaves no process where the service refuses to start', async () => {
+    const { code, stderr } = await demoOf('loud')
+    expect(code).to.equal(1)
+    expect(stderr).to.include('LOG_LEVEL').and.to.include('the service ended with exit code 2')
+  })
 })
+
+/** The demo with this level, ended once it has printed its guide. Its pipes close only when its processes have ended too. */
+async function demoOf(level: string): Promise<{ guide: string; stderr: string; code: number | null }> {
+  const data = mkdtempSync(join(tmpdir(), 'chat-cutover-demo-'))
+  const demo = spawn(
+    process.execPath,
+    ['dist/cli/main.js', 'demo', '--data', data, '--port', '0', '--no-traffic'],
+    { env: { ...process.env, LOG_LEVEL: level }, stdio: ['ignore', 'pipe', 'pipe'] },
+  )
+  const said = { guide: '', stderr: '' }
+  demo.stderr.on('data', (chunk: Buffer) => {
+    said.stderr += chunk.toString()
+  })
+  demo.stdout.on('data', (chunk: Buffer) => {
+    said.guide += chunk.toString()
+    if (said.guide.includes('Ctrl-C ends the demo')) demo.kill('SIGTERM')
+  })
+  try {
+    const code = await new Promise<number | null>((resolve) => demo.once('close', resolve))
+    return { ...said, code }
+  } finally {
+    rmSync(data, { recursive: true, force: true })
+  }
+}
 
 describe('a log that nobody reads any more', function () {
   this.timeout(30_000)

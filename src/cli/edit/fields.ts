@@ -26,11 +26,13 @@ export function flattened(value: object, prefix = ''): Map<string, unknown> {
 }
 
 function place(into: Record<string, unknown>, name: string, value: unknown): void {
-  const [outer = '', inner] = name.split('.', 2)
-  if (inner === undefined) {
-    into[outer] = value
+  const dot = name.indexOf('.')
+  if (dot < 0) {
+    into[name] = value
     return
   }
+  // Only at the first dot: the id of an org may have some of its own.
+  const [outer, inner] = [name.slice(0, dot), name.slice(dot + 1)]
   const there = into[outer]
   into[outer] = { ...(typeof there === 'object' ? there : {}), [inner]: value }
 }
