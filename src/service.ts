@@ -60,7 +60,7 @@ export function createService(
   const stalls = watchStalls(clock, (ms) => {
     if (ms < STALL_MS) return
     logger.warn({ ms: Math.round(ms) }, 'this process stood still')
-    parts.localFaults?.note('held_up')
+    parts.localFaults.note('held_up')
   })
   const watched: Clock = { ...clock, stalledMs: (now) => stalls.totalMs(now) }
   const deadlines = createTimerWheel(watched)
@@ -104,7 +104,7 @@ export function createService(
     assertWanted()
     await parts.tracing.start()
     assertWanted()
-    const fault = await parts.checkDatabase?.()
+    const fault = await parts.checkDatabase()
     if (fault !== undefined) logger.warn({ error: fault }, 'starting without the database')
     assertWanted()
     // Of several workers one that is not ready yet would be sent its share of the connections.
@@ -117,7 +117,7 @@ export function createService(
     parts.redis?.start()
     fleet?.start()
     parts.replicas.start()
-    seeding = parts.startSeeding?.()
+    seeding = parts.startSeeding()
     await seeding?.first
     assertWanted()
     // Before the flags: they may come from a flagd that gets them here.
@@ -195,7 +195,7 @@ export function createService(
             { name: 'journal', run: () => parts.journal.close() },
             { name: 'sessions', run: () => parts.sessions.close() },
             { name: 'idempotency keys', run: () => parts.idempotency.close() },
-            { name: 'flag store', run: () => parts.flagStores?.close() },
+            { name: 'flag store', run: () => parts.flagStores.close() },
             { name: 'usage', run: () => parts.usage.close() },
             { name: 'replicas', run: () => parts.replicas.stop() },
             { name: 'kept texts', run: () => parts.kept.close() },

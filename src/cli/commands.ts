@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { packageVersion } from '../core/files/package-version.js'
 import { COMMANDS } from './all-commands.js'
 import type { AnyCommand, Environment, Surroundings } from './command/invocation.js'
 import { processSurroundings } from './command/process-surroundings.js'
@@ -32,7 +32,7 @@ export async function runCommand(
         : runCommand([...others, '--help'], env, output, rest)
     case '-V':
     case '--version':
-      output.out(`${version()}\n`)
+      output.out(`${packageVersion()}\n`)
       return 0
   }
   // `--lang` is the one option that may stand before the command.
@@ -80,11 +80,4 @@ function notACommand(argv: readonly string[], { output }: Surroundings, language
   const there = under.length === 1 ? t('There is: ', '可用：') : t('There are: ', '可用：')
   output.err(`${fault}${there}${all}\n${t('Try: ', '请参阅：')}chat-cutover ${group} --help\n`)
   return 2
-}
-
-function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
-    ? String(manifest.version)
-    : 'unknown'
 }

@@ -52,14 +52,6 @@ export class FairQueue<T extends Asking> {
     return this.#waiting
   }
 
-  openOf(orgId: string): number {
-    return this.#open.of(orgId)
-  }
-
-  waitingOf(orgId: string): number {
-    return this.#lines.get(orgId)?.waiting.length ?? 0
-  }
-
   arrive(item: T): Arrival<T> {
     // Who waits is placed as soon as a place is free: where one is free for this item, nobody waits for it.
     if (this.#mayPlace(item)) {
@@ -67,7 +59,7 @@ export class FairQueue<T extends Asking> {
       return { kind: 'placed' }
     }
     const { waiting, waitingOfOrg } = this.capacity()
-    if (this.#waiting < waiting && this.waitingOf(item.orgId) < waitingOfOrg) {
+    if (this.#waiting < waiting && this.#waitingOf(item.orgId) < waitingOfOrg) {
       this.#enqueue(item)
       return { kind: 'waits' }
     }
@@ -111,6 +103,10 @@ export class FairQueue<T extends Asking> {
     this.#waiting -= 1
     if (line.waiting.length === 0) this.#lines.delete(item.orgId)
     return true
+  }
+
+  #waitingOf(orgId: string): number {
+    return this.#lines.get(orgId)?.waiting.length ?? 0
   }
 
   #place(orgId: string): void {
@@ -157,7 +153,7 @@ export class FairQueue<T extends Asking> {
     }
     const last = most?.line.waiting.at(-1)?.item
     if (most === undefined || last === undefined) return undefined
-    const mine = (this.#open.of(orgId) + this.waitingOf(orgId) + 1) / weight
+    const mine = (this.#open.of(orgId) + this.#waitingOf(orgId) + 1) / weight
     const yields = most.orgId === orgId ? kind === 'next' && last.kind === 'new' : most.load > mine
     if (!yields) return undefined
     this.withdraw(last)

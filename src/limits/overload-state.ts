@@ -8,7 +8,7 @@ export type OverloadLevel = 0 | 1 | 2 | 3 | 4
 export interface Look {
   /** monotonic ms */
   readonly at: number
-  /** ms the event loop was late since the last look, in the mean */
+  /** mean ms that the event loop was late since the last look */
   readonly delayMs: number
   readonly open: number
   readonly maxStreams: number
@@ -17,7 +17,7 @@ export interface Look {
 }
 
 interface Common {
-  /** what the last look alone asked for: one look is no overload, for a collection of garbage looks like one */
+  /** what the last look alone asked for; one look is not enough, because a garbage collection looks the same */
   readonly asked: OverloadLevel
   /** since when the level is higher than needed, monotonic ms */
   readonly calmSince: number | null
@@ -71,12 +71,15 @@ function at(
   before: Overload,
   look: Look,
 ): Overload {
-  if (level < 3) return { kind: 'spares', level: level === 0 ? 0 : level === 1 ? 1 : 2, asked, calmSince }
+  if (level !== 3 && level !== 4) return { kind: 'spares', level, asked, calmSince }
   const places = Math.max(LEAST_PLACES, Math.min(look.maxStreams, placesAfter(before, look)))
-  return { kind: 'sheds', level: level === 4 ? 4 : 3, asked, calmSince, places }
+  return { kind: 'sheds', level, asked, calmSince, places }
 }
 
-/** Fewer while the loop is late, more while it is not and turns are held back; not far from what is open, for that only ends by itself. */
+/**
+ * Fewer while the loop is late; more while it is not late and turns are held back. Never far from the number of open streams, because
+ * those end only by themselves.
+ */
 function placesAfter(before: Overload, { delayMs, open, limitMs }: Look): number {
   switch (before.kind) {
     case 'spares':

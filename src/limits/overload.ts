@@ -32,7 +32,7 @@ export interface OverloadDeps {
   readonly delay?: LoopDelay
 }
 
-/** ms the event loop was late since it was last asked, in the mean. */
+/** Mean ms that the event loop was late since it was last asked. */
 export interface LoopDelay {
   start(): void
   take(): number

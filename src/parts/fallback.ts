@@ -105,7 +105,7 @@ function otherAlerts(
   return [
     ...(codes.length === 0 ? [] : [{ kind: 'local_trouble', codes } as const]),
     ...(isAvailable ? [] : [{ kind: 'store_unavailable' } as const]),
-    ...(level < 3 ? [] : [{ kind: 'overload', level: level === 4 ? 4 : 3 } as const]),
+    ...(level === 3 || level === 4 ? [{ kind: 'overload', level } as const] : []),
     ...(redis === undefined || redis.isUp ? [] : [{ kind: 'redis_unreachable' } as const]),
   ]
 }

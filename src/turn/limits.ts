@@ -94,8 +94,8 @@ class TurnLimits implements Limits {
       quotas.unshift(...taken.quotas)
       if (quotas.length > 0) tell?.(first(quotas, taken.refused?.by ?? 0))
       if (taken.refused !== undefined) {
-        const isOfOrg = asks[taken.refused.by]?.key.startsWith(ORG_KEY) === true
-        this.#refuse(isOfOrg ? 'org_rate' : 'user_rate', 'rate_limited', taken.refused.waitSeconds)
+        const { by, waitSeconds } = taken.refused
+        this.#refuse(asks[by]?.reason ?? 'user_rate', 'rate_limited', waitSeconds)
       }
       isTaken = true
       return await this.#placeFor(asker, kind, limits, uncount)
@@ -149,7 +149,7 @@ class TurnLimits implements Limits {
     if (state === 'starting' || state === 'draining') throw new TurnRefused(state, RETRY_AFTER[state])
   }
 
-  /** Both are in memory but for the first time, and after a change of the flags. */
+  /** Both come from memory, except the first time and after a change of the flags. */
   async #limitsFor(orgId: string): Promise<ChatLimits> {
     const { flags, config } = this.deps
     this.#maxStreams = (await flags.limitsFor(FOR_ALL)).maxStreams ?? config.maxStreams
@@ -174,13 +174,14 @@ class TurnLimits implements Limits {
     }
   }
 
-  #rateAsks(asker: SessionOwner, limits: ChatLimits): RateAsk[] {
+  #rateAsks(asker: SessionOwner, limits: ChatLimits): (RateAsk & { readonly reason: RefusalReason })[] {
     const perUser = limits.startsPerMinutePerUser ?? this.deps.config.turnsPerMinute
     const perOrg = limits.startsPerMinutePerOrg ?? 0
-    return [
-      { key: userKey(asker), limit: perUser },
-      { key: orgKey(asker), limit: perOrg },
-    ].filter(({ limit }) => limit > 0)
+    const asks = [
+      { key: userKey(asker), limit: perUser, reason: 'user_rate' },
+      { key: orgKey(asker), limit: perOrg, reason: 'org_rate' },
+    ] as const
+    return asks.filter(({ limit }) => limit > 0)
   }
 
   async #tokens(orgId: string, { tokensPerDayPerOrg: limit }: ChatLimits): Promise<Quota | undefined> {
@@ -196,8 +197,7 @@ class TurnLimits implements Limits {
   }
 }
 
-const ORG_KEY = 'org '
-const orgKey = ({ orgId }: SessionOwner): string => `${ORG_KEY}${orgId}`
+const orgKey = ({ orgId }: SessionOwner): string => `org ${orgId}`
 const userKey = ({ orgId, userId }: SessionOwner): string => `user ${JSON.stringify([orgId, userId])}`
 
 /** The limit that refuses, or the first one, before the others. */

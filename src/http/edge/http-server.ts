@@ -3,7 +3,7 @@ import { answerClientError } from './client-error.js'
 
 /** ms */
 export interface ServerTiming {
-  /** an idle connection is kept so long: more than the 60 s of most balancers, so that they close it and not we */
+  /** how long an idle connection is kept: longer than the 60 s of most load balancers, so that they close it first */
   readonly keepAliveMs: number
   /** until the headers of a request have to be there */
   readonly headersMs: number
@@ -13,7 +13,7 @@ export interface ServerTiming {
   readonly checkMs: number
 }
 
-/** The last three are Node's own defaults, told here so that they do not change with it. */
+/** The last three are Node's own defaults, set here so that a new Node does not change them. */
 export const SERVER_TIMING: ServerTiming = {
   keepAliveMs: 65_000,
   headersMs: 60_000,
@@ -21,7 +21,7 @@ export const SERVER_TIMING: ServerTiming = {
   checkMs: 30_000,
 }
 
-/** A server of our answers also to what never becomes a request: bytes that are no HTTP, headers that are late or too large. */
+/** A server that gives our form of answer also to what never becomes a request: bytes that are not HTTP, headers that are late or too large. */
 export function createHttpServer(handler: RequestListener, timing: Partial<ServerTiming> = {}): Server {
   const { keepAliveMs, headersMs, requestMs, checkMs } = { ...SERVER_TIMING, ...timing }
   const server = createServer(
