@@ -100,7 +100,8 @@ class Exchange implements FleetEvidence {
   #alone(): FleetNews {
     this.#isHeard = false
     this.#views.clear()
-    // What could not be told would be too old later.
+    // What came late, or could not be told, would be too old later.
+    this.#late = []
     this.#tally.take(this.options.clock.monotonic())
     return ALONE
   }

@@ -6,6 +6,7 @@ import { createMemoryFiles } from '../../../src/store/file/memory-flag-store.js'
 import { NEUTRAL } from '../../../src/store/override/override.js'
 import { renderOverride } from '../../../src/store/override/override-rendering.js'
 import { redisLink } from '../../support/fleet.js'
+import { manualClock } from '../../support/manual-clock.js'
 import { startRedis, type TestRedis } from '../../support/redis.js'
 import { until } from '../../support/until.js'
 import { SUBJECT, setUpLoop } from '../loop-setup.js'
@@ -128,6 +129,49 @@ describe('evidence of all replicas', () => {
   })
 })
 
+describe('evidence of all replicas that comes late', () => {
+  const VIEW = { sawTurn: true, bad: false }
+  const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+  /** A replica whose exchange took too long, and brought one execution of another one after it. */
+  async function late() {
+    const { link, state } = memoryLink()
+    const clock = manualClock()
+    const [a, b] = ['a', 'b'].map((replica) => createFleetEvidence({ link, clock, replica }))
+    if (a === undefined || b === undefined) throw new Error('no replicas')
+    await b.exchange(VIEW)
+    a.add({ ...FAILED, ...MODE, ...SUBJECT, startedAt: 0, latencyMs: 7 })
+    await a.exchange(VIEW)
+    clock.advance(1_000)
+    let answer: () => void = () => undefined
+    state.held = new Promise((resolve) => {
+      answer = resolve
+    })
+    const exchange = b.exchange(VIEW)
+    clock.advance(200)
+    expect(await exchange).to.deep.equal({ outcomes: [] })
+    state.held = undefined
+    answer()
+    await settled()
+    clock.advance(1_000)
+    return { b, clock, state }
+  }
+
+  it('is judged at the next tick', async () => {
+    const { b } = await late()
+    expect((await b.exchange(VIEW)).outcomes.map(({ result }) => result)).to.deep.equal(['error'])
+  })
+
+  it('is not judged once Redis was away in between: it is too old', async () => {
+    const { b, clock, state } = await late()
+    state.isUp = false
+    await b.exchange(VIEW)
+    clock.advance(60_000)
+    state.isUp = true
+    expect((await b.exchange(VIEW)).outcomes).to.deep.equal([])
+  })
+})
+
 describe('evidence of all replicas in Redis', () => {
   let redis: TestRedis
   before(async function () {
@@ -142,22 +186,27 @@ describe('evidence of all replicas in Redis', () => {
     links.push(link)
     link.start()
     await until('Redis', () => link.isUp)
-    return createFleetEvidence({ link, clock: systemClock, replica })
+    return createFleetEvidence({ link, clock, replica })
   }
-  const pause = () => new Promise((resolve) => setTimeout(resolve, 60))
+  // Exchanges are at least 50 ms apart.
+  let passedMs = 0
+  const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + passedMs }
+  const pause = (): void => {
+    passedMs += 60
+  }
 
   it('is read by each other replica once', async () => {
     const [a, b] = [await member('a'), await member('b')]
     await a.exchange({ sawTurn: true, bad: true })
     await b.exchange({ sawTurn: true, bad: false })
-    await pause()
-    a.add({ ...FAILED, ...MODE, ...SUBJECT, startedAt: systemClock.monotonic(), latencyMs: 7 })
+    pause()
+    a.add({ ...FAILED, ...MODE, ...SUBJECT, startedAt: clock.monotonic(), latencyMs: 7 })
     await a.exchange({ sawTurn: true, bad: true })
-    await pause()
+    pause()
     const news = await b.exchange({ sawTurn: true, bad: false })
     expect(news.outcomes.map(({ result, latencyMs }) => [result, latencyMs])).to.deep.equal([['error', 7]])
     expect(news.peers).to.deep.equal({ saw: 2, bad: 1 })
-    await pause()
+    pause()
     expect((await b.exchange({ sawTurn: true, bad: false })).outcomes).to.deep.equal([])
   })
 
@@ -165,7 +214,7 @@ describe('evidence of all replicas in Redis', () => {
     const a = await member('a')
     expect((await a.exchange({ sawTurn: true, bad: false })).peers).to.deep.include({ bad: 0 })
     redis.process?.hang()
-    await pause()
+    pause()
     expect(await a.exchange({ sawTurn: true, bad: false })).to.deep.equal({ outcomes: [] })
     redis.process?.resume()
     await until('Redis', async () => (await a.exchange({ sawTurn: true, bad: false })).peers !== undefined)

@@ -3,7 +3,8 @@ import { type RedisLink, type RedisReply, RedisUnavailable } from '../../../src/
 /** As much of Redis as the evidence of all replicas needs: one stream whose ids are of a clock of its own. */
 export function memoryLink() {
   const entries: { readonly id: string; readonly fields: readonly string[] }[] = []
-  const state = { isUp: true, now: 5_000_000 }
+  /** `held`: calls are answered once it resolves */
+  const state = { isUp: true, now: 5_000_000, held: undefined as Promise<void> | undefined }
   const call = (command: string | undefined, args: readonly string[]): RedisReply => {
     if (command === 'XADD') {
       const star = args.indexOf('*')
@@ -26,6 +27,7 @@ export function memoryLink() {
     start: () => undefined,
     async call(_key, ...[command, ...args]) {
       if (!state.isUp) throw new RedisUnavailable('away')
+      if (state.held !== undefined) await state.held
       return call(command, args)
     },
     publish: async () => undefined,
