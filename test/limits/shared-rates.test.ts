@@ -3,6 +3,7 @@ import { systemClock } from '../../src/core/clock.js'
 import type { RedisLink } from '../../src/core/redis/redis-link.js'
 import { createSharedRates } from '../../src/limits/shared-rates.js'
 import { redisLink } from '../support/fleet.js'
+import { manualClock } from '../support/manual-clock.js'
 import { startRedis, type TestRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 
@@ -71,5 +72,40 @@ describe('the starts in a minute of all replicas', () => {
     await rates.giveBack(asks)
     expect((await rates.take(asks)).refused).to.equal(undefined)
     await redis.process?.restart()
+  })
+})
+
+describe('the starts in a minute while Redis is late', () => {
+  it('wait 100 ms for it once, and not again within a second', async () => {
+    const clock = manualClock()
+    let asked = 0
+    const link: RedisLink = {
+      isUp: true,
+      failures: 0,
+      prefix: 'test',
+      start: () => undefined,
+      call: () => {
+        asked += 1
+        return new Promise(() => undefined)
+      },
+      publish: async () => undefined,
+      subscribe: () => () => undefined,
+      onUp: () => () => undefined,
+      close: async () => undefined,
+    }
+    const rates = createSharedRates({ link, clock })
+    const asks = [{ key: 'user', limit: 1 }]
+    const first = rates.take(asks)
+    clock.advance(100)
+    expect((await first).refused).to.equal(undefined)
+    expect((await rates.take(asks)).refused?.by).to.equal(0)
+    clock.advance(999)
+    expect((await rates.take(asks)).refused?.by).to.equal(0)
+    expect(asked).to.equal(1)
+    clock.advance(1)
+    const again = rates.take(asks)
+    expect(asked).to.equal(2)
+    clock.advance(100)
+    expect((await again).refused?.by).to.equal(0)
   })
 })
