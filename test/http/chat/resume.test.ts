@@ -22,6 +22,18 @@ describe('a stream that is gone on with', () => {
     const script = toldBackend()
     const own = await startEdge({ ...GRACE, ...options, backends: { direct_llm: script.backend } })
     edge = own
+    const open = new Set<number | undefined>()
+    own.server.on('connection', (socket) => {
+      const { remotePort } = socket
+      open.add(remotePort)
+      socket.once('close', () => open.delete(remotePort))
+    })
+    /** Cuts a reader's connection, and waits until the service has seen that. */
+    const leave = async ({ socket }: RawClient): Promise<void> => {
+      const { localPort } = socket
+      socket.destroy()
+      await until('the end of the connection', () => !open.has(localPort))
+    }
     const authorization = await bearer({
       exp: Math.floor((options.clock?.wall() ?? Date.now()) / 1000) + 600,
     })
@@ -31,7 +43,7 @@ describe('a stream that is gone on with', () => {
     const token = headerOf(client, 'X-Chat-Stream-Token')
     const resume = (after: number | string, query = '') =>
       rawResume(own, streamId, { Authorization: authorization, 'Last-Event-ID': String(after) }, query)
-    return { ...script, edge: own, client, streamId, token, authorization, resume }
+    return { ...script, edge: own, leave, client, streamId, token, authorization, resume }
   }
   const ended = (client: RawClient) => client.waitFor('0\r\n\r\n')
   const seenBy = (client: RawClient) => storyOf(eventsOf(client.received()))
@@ -196,6 +208,7 @@ describe('a stream that is gone on with', () => {
       seen,
       resume,
       edge: own,
+      leave,
       streamId,
       authorization,
     } = await began({
@@ -204,16 +217,14 @@ describe('a stream that is gone on with', () => {
     })
     await tell('a')
     await client.waitFor('"a"')
-    client.socket.destroy()
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await leave(client)
     clock.advance(9_000)
     expect(seen.aborted).to.equal(false)
     const back = await resume(1)
     await back.waitFor('\r\n\r\n')
     clock.advance(20_000)
     expect(seen.aborted, 'with a reader').to.equal(false)
-    back.socket.destroy()
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await leave(back)
     clock.advance(10_000)
     await until('the turn to be cancelled', () => seen.aborted && own.turns.count === 0)
     expect(own.outcomes[0]).to.include({ result: 'aborted', code: 'client_gone' })
@@ -224,10 +235,9 @@ describe('a stream that is gone on with', () => {
 
   it('counts a user who left soon as gone, not as one who gave up a long wait', async () => {
     const clock = manualClock(Date.now())
-    const { client, edge: own } = await began({ clock, reconnectGraceMs: 10_000 })
+    const { client, leave, edge: own } = await began({ clock, reconnectGraceMs: 10_000 })
     clock.advance(1_000)
-    client.socket.destroy()
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await leave(client)
     clock.advance(10_000)
     await until('the turn to be cancelled', () => own.turns.count === 0)
     expect(own.outcomes[0]).to.include({ result: 'aborted' })
@@ -235,14 +245,13 @@ describe('a stream that is gone on with', () => {
   })
 
   it('gives way to the next message of its user, and no turn that is read does', async () => {
-    const { client, tell, seen, edge: own, authorization } = await began()
+    const { client, tell, seen, leave, edge: own, authorization } = await began()
     await tell('a')
     await client.waitFor('"a"')
     const sessionId = headerOf(client, 'X-Chat-Session-Id')
     const next = () => postTurn(own.url, authorization, `sessions/${sessionId}`, { message: 'And?' })
     expect((await next()).status).to.equal(409)
-    client.socket.destroy()
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await leave(client)
     const response = await next()
     expect(response.status).to.equal(200)
     expect(seen.aborted).to.equal(true)

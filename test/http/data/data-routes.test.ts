@@ -145,9 +145,7 @@ describe('data of users', () => {
       new Promise<number>((resolve, reject) =>
         edge.server.getConnections((fault, count) => (fault === null ? resolve(count) : reject(fault))),
       )
-    for (const end = Date.now() + 10_000; (await open()) > 0 && Date.now() < end; )
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    expect(await open()).to.equal(0)
+    await until('the connection to be cut off', async () => (await open()) === 0, 10_000)
     expect(audits('[Data] exported')).to.deep.equal([])
     reader.socket.destroy()
   })

@@ -131,6 +131,7 @@ describe('the flag store in PostgreSQL', function () {
     for (let at = 1; at <= 7; at += 1) {
       const read = await one.read()
       if (read.kind !== 'text') throw new Error(read.kind)
+      // Real time: a copy is named by its millisecond.
       await new Promise((resolve) => setTimeout(resolve, 3))
       const result = await one.write(String(at), read.hash, { keepAside: true })
       expect(result.kind).to.equal('written')
