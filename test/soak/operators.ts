@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Random } from '../fallback/simulation/random.js'
 import { bearer } from '../support/processes.js'
 import { call } from './call.js'
+import { TOKEN_MS } from './people.js'
 import type { World } from './world.js'
 
 const RUNTIME = '/api/v1/runtime'
@@ -24,8 +25,6 @@ const READS = [
   '/v1/models',
 ]
 const PAUSE_MS = 500
-/** ms a token is used; it is valid for an hour */
-const TOKEN_MS = 2_700_000
 /** bytes after which an operator closes the page */
 const MOST_BYTES = 20_000
 
@@ -60,7 +59,7 @@ export async function watcher(world: World, lane: number, isOver: () => boolean)
   }
 }
 
-/** The same token for some minutes: see people.ts. */
+/** The same token for `TOKEN_MS`, as people use theirs. */
 let signed: { readonly at: number; readonly token: Promise<string> } | undefined
 function operator(): Promise<string> {
   if (signed === undefined || performance.now() - signed.at > TOKEN_MS)

@@ -16,7 +16,7 @@ const PAUSE_MS = 300
 const TAKES_TURN_MS = 45_000
 const AGAIN_MS = 500
 /** ms a token is used; it is valid for an hour */
-const TOKEN_MS = 2_700_000
+export const TOKEN_MS = 2_700_000
 const KINDS = [plain, plain, plain, resume, resume, retry, stop, vanish]
 
 /** People who come, talk, and erase what they said, one after another, until told to stop. */
