@@ -1,31 +1,11 @@
 import { type PgValue, type Runner, type Statement, statement } from '../../core/postgres/statement.js'
-
-/** Where a page ends: an entry's instant, and its id among those of the same instant. */
-export interface Position {
-  readonly at: number
-  readonly id: number
-}
-
-/** Which entries of a table: all of a span, or those with these values in the named columns. */
-export interface SpanFilter {
-  readonly from: number
-  readonly to: number
-  /** values of the columns the index begins with, in its order */
-  readonly fixed: readonly string[]
-  /** values of the other columns, undefined for any */
-  readonly picked: readonly (string | undefined)[]
-}
-
-export interface SpanTable {
-  readonly table: 'comparisons' | 'executions' | 'drops' | 'samples'
-  /** columns of its index on spans before `at` */
-  readonly fixed: readonly string[]
-  readonly picked: readonly string[]
-  /** SQL of an entry's facts as JSON, where they are no column */
-  readonly facts?: string
-  /** entries of one page, where they are long; default 2,000 */
-  readonly size?: number
-}
+import {
+  type FactPage,
+  listOf,
+  type Position,
+  type SpanFilter,
+  type SpanTable,
+} from '../database/fact-pages.js'
 
 /** entries of one page: some ms of the event loop's time */
 const PAGE = 2_000
@@ -55,11 +35,7 @@ export class SpanPages {
   }
 
   /** The facts of the page behind `after`, and its end; without an end it was the last. */
-  async page(
-    runner: Runner,
-    { from, to, fixed, picked }: SpanFilter,
-    after?: Position,
-  ): Promise<{ readonly items: readonly unknown[]; readonly end?: Position }> {
+  async page(runner: Runner, { from, to, fixed, picked }: SpanFilter, after?: Position): Promise<FactPage> {
     // Instants are whole.
     const start = after ?? { at: whole(from), id: -1 }
     const values: PgValue[] = [start.at, whole(to), start.at, start.id, ...fixed]
@@ -73,9 +49,3 @@ export class SpanPages {
 /** The first whole instant from there on, as the column can hold it. */
 export const whole = (at: number): number =>
   Math.min(Math.max(Math.ceil(at), Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER)
-
-/** Each entry's facts are JSON by their column. */
-function listOf(text: string): readonly unknown[] {
-  const list: unknown = JSON.parse(text)
-  return Array.isArray(list) ? list : []
-}

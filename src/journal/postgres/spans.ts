@@ -1,3 +1,4 @@
+import { SPAN_TABLES } from '../database/fact-pages.js'
 import { FOR_PLACE } from '../facts.js'
 import { SpanPages } from './span-pages.js'
 
@@ -13,35 +14,23 @@ const { result, sessionId, agentId } = FOR_PLACE
 
 /** What reports and replays read of each table. */
 export const SPANS = {
-  comparisons: new SpanPages({
-    table: 'comparisons',
-    fixed: ['control_mode'],
-    picked: ['org_id', 'agent_id'],
-  }),
-  executions: new SpanPages({ table: 'executions', fixed: [], picked: ['org_id'] }),
+  comparisons: new SpanPages(SPAN_TABLES.comparisons),
+  executions: new SpanPages(SPAN_TABLES.executions),
   executedFor: new SpanPages({
-    table: 'executions',
-    fixed: [],
-    picked: ['org_id'],
+    ...SPAN_TABLES.executedFor,
     facts: `json_build_array(org_id, facts -> ${sessionId}, facts -> ${agentId}, facts -> ${result})`,
   }),
   judged: new SpanPages({
-    table: 'executions',
-    fixed: [],
-    picked: ['org_id'],
+    ...SPAN_TABLES.judged,
     facts: 'json_build_array(at, org_id, facts)',
   }),
   observations: new SpanPages({
-    table: 'samples',
-    fixed: [],
-    picked: [],
+    ...SPAN_TABLES.observations,
     facts: `json_build_array(at, ${OBSERVED})`,
     size: OBSERVED_PAGE,
   }),
   drops: new SpanPages({
-    table: 'drops',
-    fixed: ['control_mode'],
-    picked: ['org_id', 'agent_id'],
+    ...SPAN_TABLES.drops,
     facts: 'json_build_array(reason, turns, kind)',
   }),
 } as const

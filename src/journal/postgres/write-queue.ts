@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../core/clock.js'
-import { WaitingEntries } from '../waiting-entries.js'
+import { WaitingEntries } from '../database/waiting-entries.js'
 
 export interface WriteQueueOptions<T> {
   readonly clock: Clock

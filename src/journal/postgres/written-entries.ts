@@ -1,7 +1,7 @@
 import type { PgValue, Runner } from '../../core/postgres/statement.js'
+import type { QueuedEntry } from '../database/queued-entries.js'
 import type { ComparisonEntry, DropEntry, TransitionEntry } from '../entries.js'
 import { contentValues, editValues, transitionValues } from '../journal-rows.js'
-import type { QueuedEntry } from '../queued-entries.js'
 import { SQL } from './journal-sql.js'
 import type { NotificationOutbox } from './notification-outbox.js'
 

@@ -1,31 +1,11 @@
-import type { SqliteDatabase, SqlStatement, SqlValue } from '../../core/sqlite/sqlite.js'
-
-/** Where a page ends: an entry's instant, and its id among those of the same instant. */
-export interface Position {
-  readonly at: number
-  readonly id: number
-}
-
-/** Which entries of a table: all of a span, or those with these values in the named columns. */
-export interface SpanFilter {
-  readonly from: number
-  readonly to: number
-  /** values of the columns the index begins with, in its order */
-  readonly fixed: readonly SqlValue[]
-  /** values of the other columns, undefined for any */
-  readonly picked: readonly (string | undefined)[]
-}
-
-export interface SpanTable {
-  readonly table: 'comparisons' | 'executions' | 'drops' | 'samples'
-  /** columns of its index on spans before `at` */
-  readonly fixed: readonly string[]
-  readonly picked: readonly string[]
-  /** SQL of an entry's facts as JSON, where they are no column */
-  readonly facts?: string
-  /** entries of one page, where they are long; default 1,000 */
-  readonly size?: number
-}
+import type { SqliteDatabase, SqlStatement } from '../../core/sqlite/sqlite.js'
+import {
+  type FactPage,
+  listOf,
+  type Position,
+  type SpanFilter,
+  type SpanTable,
+} from '../database/fact-pages.js'
 
 /** entries of one page: about a millisecond of the event loop's time */
 const PAGE = 1_000
@@ -52,7 +32,7 @@ export class SpanPages {
   }
 
   /** The facts of the page behind `after`, and its end; without an end it was the last. */
-  page(filter: SpanFilter, after?: Position): { items: readonly unknown[]; end?: Position } {
+  page(filter: SpanFilter, after?: Position): FactPage {
     const { fixed, from, to } = filter
     const start = after ?? { at: from, id: -1 }
     const row = this.#end.get(...fixed, start.at, to, start.at, start.id)
@@ -72,10 +52,4 @@ export class SpanPages {
     )?.[0]
     return { items: typeof text === 'string' ? listOf(text) : [], ...(end === undefined ? {} : { end }) }
   }
-}
-
-/** Each entry's facts were checked to be JSON as they were written. */
-function listOf(text: string): readonly unknown[] {
-  const list: unknown = JSON.parse(text)
-  return Array.isArray(list) ? list : []
 }

@@ -1,4 +1,4 @@
-import type { QueuedEntry } from '../queued-entries.js'
+import type { QueuedEntry } from '../database/queued-entries.js'
 import type { JournalStatements } from './journal-statements.js'
 import type { NotificationOutbox } from './notification-outbox.js'
 

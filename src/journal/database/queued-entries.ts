@@ -6,8 +6,8 @@ import type {
   RolloutEntry,
   SampleEntry,
   TransitionEntry,
-} from './entries.js'
-import type { PendingNotification } from './journal.js'
+} from '../entries.js'
+import type { PendingNotification } from '../journal.js'
 
 /** What waits to be written. */
 export type QueuedEntry =
