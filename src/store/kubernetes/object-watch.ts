@@ -102,7 +102,6 @@ export class ObjectWatch {
         await this.#follow(() => {
           pauseMs = PAUSE_MS.least
         })
-        await this.#pause(LEAST_MS)
       } catch (thrown) {
         this.#isWatching = false
         const isTooOld = thrown instanceof KubernetesRefused && thrown.status === 410
@@ -113,7 +112,7 @@ export class ObjectWatch {
     this.#isWatching = false
   }
 
-  /** Lists, and then watches until a watch fails; one that ends well is gone on with from its last version. */
+  /** Lists, and then watches until a watch fails, or the end; one that ends well is gone on with from its last version. */
   async #follow(onGood: () => void): Promise<void> {
     const { object, resourceVersion } = await this.api.list(this.resource, this.name)
     let version = resourceVersion

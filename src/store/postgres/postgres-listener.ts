@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { bounded } from '../../core/bounded.js'
 import type { Clock, Timer } from '../../core/clock.js'
 import { CHANNEL } from './postgres-schema.js'
 
@@ -7,6 +8,8 @@ const PAUSE_MS = { least: 250, most: 5_000 } as const
 /** ms between two questions whether the connection still works: the other end may be gone without a word */
 const PING_MS = 15_000
 const ANSWER_MS = 2_000
+/** ms for the end of a connection */
+const END_MS = 500
 
 export interface ListenerOptions {
   readonly connection: pg.ClientConfig
@@ -85,8 +88,10 @@ export class PostgresListener {
   /** Never rejects; a connection that does not answer is not waited for. */
   async #drop(client: pg.Client | undefined): Promise<void> {
     if (client === undefined) return
-    const ended = client.end().catch(() => undefined)
-    const late = new Promise<void>((resolve) => void this.options.clock.schedule(ANSWER_MS / 4, resolve))
-    await Promise.race([ended, late])
+    await bounded(
+      client.end().catch(() => undefined),
+      END_MS,
+      this.options.clock,
+    )
   }
 }
