@@ -41,9 +41,9 @@ describe('the flag store in Kubernetes', function () {
     await api.close()
   })
 
-  const documents = (): SharedDocuments => {
+  const documents = (clock = systemClock): SharedDocuments => {
     const access = kubernetesAccess({ namespace: 'chat', server: api.url, env: {} })
-    const made = createKubernetesDocuments({ access, namespace: 'chat', clock: systemClock })
+    const made = createKubernetesDocuments({ access, namespace: 'chat', clock })
     opened.push(made)
     return made
   }
@@ -178,8 +178,10 @@ describe('the flag store in Kubernetes', function () {
     await until('the deletion', async () => (await watching.read('override')).kind === 'missing')
   })
 
-  it('asks no more while the watch works', async () => {
-    const one = store()
+  it('asks no more while the watch works, but for once in 10 s', async () => {
+    let passedMs = 0
+    const monotonic = () => systemClock.monotonic() + passedMs
+    const one = store(documents({ ...systemClock, monotonic }))
     await one.write(content('one'), 'missing')
     await one.read()
     await until('the watch', () => api.watches === 1)
@@ -191,6 +193,9 @@ describe('the flag store in Kubernetes', function () {
     const before = api.requests.length
     for (let at = 0; at < 50; at += 1) expect((await one.read()).kind).to.equal('text')
     expect(api.requests.length).to.equal(before)
+    passedMs += 10_000
+    for (let at = 0; at < 50; at += 1) expect((await one.read()).kind).to.equal('text')
+    expect(api.requests.length).to.equal(before + 1)
   })
 
   it('shows a lease as Kubernetes does, and sees one that somebody else holds', async () => {

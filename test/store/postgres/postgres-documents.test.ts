@@ -16,8 +16,8 @@ describe('the flag store in PostgreSQL', function () {
   const databases = postgresDatabases()
   let url = ''
   let opened: SharedDocuments[] = []
-  const documents = (): SharedDocuments => {
-    const made = createPostgresDocuments({ url, clock: systemClock })
+  const documents = (clock = systemClock): SharedDocuments => {
+    const made = createPostgresDocuments({ url, clock })
     opened.push(made)
     return made
   }
@@ -125,14 +125,31 @@ describe('the flag store in PostgreSQL', function () {
     ])
   })
 
+  it('holds two connections for calls at most, and one that listens', async () => {
+    await Promise.all(opened.splice(0).map((other) => other.close()))
+    const one = documents()
+    let told = 0
+    one.watch('override', () => {
+      told += 1
+    })
+    await until('the listener', () => told === 1)
+    await Promise.all(Array.from({ length: 20 }, () => one.read('override')))
+    const held = await rows(
+      "SELECT query LIKE 'LISTEN %' AS listens FROM pg_stat_activity WHERE application_name = 'chat-cutover flags' AND datname = current_database()",
+    )
+    expect(held.filter(({ listens }) => listens === true)).to.have.length(1)
+    expect(held.filter(({ listens }) => listens === false)).to.have.length.within(1, 2)
+  })
+
   it('keeps the newest five copies', async () => {
-    const one = store()
+    // A copy is named by the ms in which it was made.
+    let now = systemClock.wall()
+    const wall = () => ++now
+    const one = store(documents({ ...systemClock, wall }))
     await one.write('0', 'missing')
     for (let at = 1; at <= 7; at += 1) {
       const read = await one.read()
       if (read.kind !== 'text') throw new Error(read.kind)
-      // Real time: a copy is named by its millisecond.
-      await new Promise((resolve) => setTimeout(resolve, 3))
       const result = await one.write(String(at), read.hash, { keepAside: true })
       expect(result.kind).to.equal('written')
     }
