@@ -147,7 +147,7 @@ function runtimeFinding(
 ): Finding {
   const check = t('runtime, as the service sees it', '服务所见的 runtime')
   if (healthy === null) return { check, result: 'skipped', text: t('not probed yet', '尚未检查') }
-  if (healthy) return { check, result: 'ok', text: t('well', '正常') }
+  if (healthy) return { check, result: 'ok', text: t('healthy', '正常') }
   return {
     check,
     result: 'warning',

@@ -18,7 +18,7 @@ export const migrateCommand: CommandSpec = {
   words: ['migrate'],
   section: 'setup',
   summary: {
-    en: 'moves a SQLite file to PostgreSQL: conversations, idempotency keys, tokens of the day, the journal; may be ended and run again',
+    en: 'move conversations, journal and the rest of a SQLite file to PostgreSQL; can be interrupted and run again',
     'zh-CN': '将 SQLite 文件迁移到 PostgreSQL：对话、幂等键、当日 token 用量与日志记录；可中断后重新运行',
   },
   define: (command, t) =>

@@ -83,7 +83,7 @@ function probeText(
   { t, style }: Pick<Looks, 't' | 'style'>,
 ): string {
   if (healthy === null) return style.dim(t('not yet', '尚无结果'))
-  if (healthy && failures === 0) return style.good(t('the runtime is well', 'runtime 正常'))
+  if (healthy && failures === 0) return style.good(t('the runtime is healthy', 'runtime 正常'))
   const text = t(`${failures} bad in a row`, `连续失败 ${failures} 次`)
   return healthy ? style.warning(text) : style.bad(text)
 }

@@ -89,6 +89,11 @@ interface Look extends Required<Pick<PlotProps, 'lines' | 'format' | 'top' | 'he
   readonly drawn: { readonly current: Required<Pick<PlotProps, 'levels' | 'marks'>> }
 }
 
+/** s between two times of the axis: each about the double of the one before, so that some fit into every span */
+const TIME_STEPS = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600]
+/** px of a time under the axis: half of it may lie beyond the end of the lines */
+const TIME_WIDTH = 60
+
 function options({ width, height, lines, format, top, drawn }: Look): uPlot.Options {
   const style = getComputedStyle(document.documentElement)
   const color = (name: string): string => style.getPropertyValue(name).trim()
@@ -101,10 +106,17 @@ function options({ width, height, lines, format, top, drawn }: Look): uPlot.Opti
     width,
     height,
     legend: { show: false },
+    padding: [null, TIME_WIDTH / 2, null, null],
     cursor: { y: false, drag: { x: false, y: false } },
     scales: { y: { range: (_, _low, high) => [0, Math.max(high * 1.1, top)] } },
     axes: [
-      { ...axis, values: (_, ticks) => ticks.map((at) => clockTime(at * 1000)), space: 80, size: 30 },
+      {
+        ...axis,
+        values: (_, ticks) => ticks.map((at) => clockTime(at * 1000)),
+        incrs: TIME_STEPS,
+        space: 80,
+        size: 30,
+      },
       { ...axis, values: (_, ticks) => ticks.map(format), size: 58, space: 28 },
     ],
     series: [

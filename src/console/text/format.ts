@@ -11,15 +11,26 @@ export const share = (value: number): string =>
     maximumFractionDigits: 1,
   }).format(value)
 
-/** `840 ms`, `2.4 s`, `3 min` */
+/** `840 ms`, `2.4 s`, `3 min`, `1 h 30 min`; from a minute on in the words of the language */
 export function duration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`
-  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`
-  const minutes = Math.floor(ms / 60_000)
-  const seconds = Math.round((ms % 60_000) / 1000)
-  if (minutes >= 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
-  return seconds === 0 ? `${minutes} min` : `${minutes} min ${seconds} s`
+  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`
+  const all = Math.round(ms / 1000)
+  if (all < 60) return `${all} s`
+  const [h, min, s] =
+    language.value === 'zh-CN' ? (['小时', '分钟', '秒'] as const) : (['h', 'min', 's'] as const)
+  const minutes = Math.floor(all / 60)
+  return minutes < 60
+    ? parts([minutes, min], [all % 60, s])
+    : parts([Math.floor(minutes / 60), h], [minutes % 60, min])
 }
+
+/** Both, or the first alone where the second is 0. */
+const parts = (...pair: readonly (readonly [number, string])[]): string =>
+  pair
+    .filter(([value], index) => index === 0 || value > 0)
+    .map(([value, unit]) => `${value} ${unit}`)
+    .join(' ')
 
 export const clockTime = (at: number | string): string =>
   new Intl.DateTimeFormat(language.value, {
