@@ -56,6 +56,16 @@ describe('loadConfig', () => {
     expect(fault).to.not.include('password')
   })
 
+  it('takes no URL of another kind for the path of the database, and does not say its password', () => {
+    for (const url of ['mysql://chat:password@db/chat', 'postgress://chat:password@db/chat']) {
+      const [fault = ''] = faultsOf({ ...least, CHAT_DATABASE: url })
+      expect(fault).to.match(/^CHAT_DATABASE must be the path of a file/)
+      expect(fault).to.not.include(':password@db/chat')
+    }
+    for (const database of ['data/chat.db', ':memory:', 'file:data/chat.db', 'postgres://db/chat'])
+      expect(faultsOf({ ...least, CHAT_DATABASE: database }), database).to.deep.equal([])
+  })
+
   it('keeps no content of shadows unless it is told to', () => {
     expect(loadConfig(least).shadow).to.deep.equal({
       aaPercent: 10,

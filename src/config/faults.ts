@@ -23,6 +23,11 @@ export function workerFaults({ CHAT_WORKERS: workers, CHAT_DATABASE: database }:
 }
 
 export function databaseFaults({ CHAT_DATABASE: database }: Environment): string[] {
+  // A URL of another kind, or one with a slip, is no path: a folder would get its name, and its password with it.
+  if (/^[a-z][a-z\d+.-]*:\/\//i.test(database) && !/^(postgres(ql)?|file):/i.test(database))
+    return [
+      'CHAT_DATABASE must be the path of a file, :memory:, or postgres://user:password@host:5432/database',
+    ]
   if (!isPostgresUrl(database)) return []
   try {
     postgresAddress(database)
