@@ -31,7 +31,10 @@ export interface Load {
   readonly refused: number
   /** neither complete nor refused */
   readonly broken: number
-  /** ms that the load itself was late at most: if that is much, the clients were the limit and not the service */
+  /**
+   * most ms that the load itself was late with a turn: behind its schedule, or waiting for one of its own connections. If that is much,
+   * the load was the limit and not the service.
+   */
   readonly lateMs: number
 }
 
@@ -110,11 +113,15 @@ async function start(
     const dueIn = startedAt + ((turn + Math.random()) * 1000) / client.perSecond - performance.now()
     if (dueIn > 0) await new Promise((resolve) => setTimeout(resolve, dueIn))
     else late.most = Math.max(late.most, -dueIn)
-    pending.push(attempt(url, client, agent, payload))
+    pending.push(attempt(url, client, { agent, payload, late }))
   }
 }
 
-function attempt(url: string, { name, bearer }: Client, agent: Agent, payload: Buffer): Promise<Attempt> {
+function attempt(
+  url: string,
+  { name, bearer }: Client,
+  { agent, payload, late }: Omit<Around, 'pending'>,
+): Promise<Attempt> {
   return new Promise((resolve) => {
     const startedAt = performance.now()
     const ended = (status: number, complete: boolean): void =>
@@ -147,6 +154,9 @@ function attempt(url: string, { name, bearer }: Client, agent: Agent, payload: B
         response.on('end', () => ended(status, tail.includes(DONE)))
       },
     )
+    call.on('socket', () => {
+      late.most = Math.max(late.most, performance.now() - startedAt)
+    })
     call.on('timeout', () => call.destroy())
     call.on('error', () => ended(0, false))
     call.end(payload)

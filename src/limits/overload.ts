@@ -104,12 +104,16 @@ const placesOf = (state: Overload): number | undefined => (state.kind === 'sheds
 /** By Node's own measurement: the mean of what its timer was late. */
 function loopDelay(): LoopDelay {
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+  // Never reset: after a reset the first measurement is lost, and a loop that is late by more than a look has only that one.
+  let before = { count: 0, sum: 0 }
   return {
     start: () => void histogram.enable(),
     take() {
-      const { mean } = histogram
-      histogram.reset()
-      return Number.isFinite(mean) ? Math.max(0, mean / 1e6 - RESOLUTION_MS) : 0
+      const { count, mean } = histogram
+      const now = { count, sum: count === 0 ? 0 : count * mean }
+      const sinceBefore = (now.sum - before.sum) / Math.max(1, now.count - before.count)
+      before = now
+      return Math.max(0, sinceBefore / 1e6 - RESOLUTION_MS)
     },
     stop: () => void histogram.disable(),
   }

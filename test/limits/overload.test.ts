@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { systemClock } from '../../src/core/clock.js'
 import { chatLimitsSchema } from '../../src/limits/chat-limits.js'
 import { watchOverload } from '../../src/limits/overload.js'
 import { capturingLogger } from '../support/capturing-logger.js'
@@ -36,6 +37,27 @@ describe('the watch over an overload', () => {
     }
     return { clock, lines, seen, watch, look }
   }
+
+  it('sees an event loop whose every round takes longer than the time between two looks', async () => {
+    const watch = watchOverload({
+      clock: systemClock,
+      logger: capturingLogger().logger,
+      environment: { maxStreams: 1000, turnsPerMinute: 0 },
+      limits: async () => chatLimitsSchema.parse({ overloadDelayMs: 100 }),
+      open: () => 100,
+    })
+    watch.start()
+    try {
+      for (let round = 0; round < 8; round += 1) {
+        const endsAt = performance.now() + 250
+        while (performance.now() < endsAt);
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      expect(watch.level).to.be.at.least(3)
+    } finally {
+      watch.stop()
+    }
+  })
 
   it('tells the level and the places, tells who listens, and logs each change once', async () => {
     const { lines, seen, watch, look } = setUp()
