@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { systemClock } from '../../../src/core/clock.js'
-import type { RedisLink } from '../../../src/core/redis/redis-link.js'
+import { type RedisLink, RedisUnavailable } from '../../../src/core/redis/redis-link.js'
 import type { FleetStreams } from '../../../src/http/fleet/fleet-streams.js'
 import { streamKeys } from '../../../src/http/fleet/stream-keys.js'
 import { MemoryStreamLog } from '../../../src/http/stream/memory-stream-log.js'
@@ -58,7 +58,12 @@ describe('the copy of a stream in Redis', () => {
 
   it('is deleted with its session, also where its replica wrote on before it heard of that', async () => {
     const held: (() => void)[] = []
-    const { log } = await replica((link) => hearingLater(link, held))
+    const { log } = await replica((link) =>
+      changed(link, {
+        subscribe: (channel, listener) =>
+          link.subscribe(channel, (message) => held.push(() => listener(message))),
+      }),
+    )
     const { fleet, log: other } = await replica()
     const copy = () => fleet.find(STREAM.streamId)
     const writer = log.open(STREAM)
@@ -72,10 +77,37 @@ describe('the copy of a stream in Redis', () => {
     for (const hear of held) hear()
     await until('the second deletion', async () => (await copy()) === undefined)
   })
+
+  it('is deleted once Redis is back, where its session was erased while Redis was away', async () => {
+    let isAway = false
+    const backAgain: (() => void)[] = []
+    const { fleet, log } = await replica((link) =>
+      changed(link, {
+        call: (key, ...args) =>
+          isAway ? Promise.reject(new RedisUnavailable('away')) : link.call(key, ...args),
+        onUp: (listener) => {
+          backAgain.push(listener)
+          return link.onUp(listener)
+        },
+      }),
+    )
+    const copy = () => fleet.find(STREAM.streamId)
+    const writer = log.open(STREAM)
+    writer.append(event(1), 1)
+    writer.end()
+    await until('the copy', async () => (await copy())?.isOver === true)
+    isAway = true
+    log.erase(STREAM.sessionId)
+    await new Promise((resolve) => setImmediate(resolve))
+    isAway = false
+    expect(await copy()).not.to.equal(undefined)
+    for (const back of backAgain) back()
+    await until('the deletion', async () => (await copy()) === undefined)
+  })
 })
 
-/** The link, but each message that comes by it waits until the test calls it. */
-const hearingLater = (link: RedisLink, held: (() => void)[]): RedisLink => ({
+/** The link with some of its calls in another way. */
+const changed = (link: RedisLink, calls: Partial<RedisLink>): RedisLink => ({
   get isUp() {
     return link.isUp
   },
@@ -84,7 +116,8 @@ const hearingLater = (link: RedisLink, held: (() => void)[]): RedisLink => ({
   start: () => link.start(),
   call: (key, ...args) => link.call(key, ...args),
   publish: (channel, message) => link.publish(channel, message),
-  subscribe: (channel, listener) => link.subscribe(channel, (message) => held.push(() => listener(message))),
+  subscribe: (channel, listener) => link.subscribe(channel, listener),
   onUp: (listener) => link.onUp(listener),
   close: () => link.close(),
+  ...calls,
 })
