@@ -1,3 +1,5 @@
+import type { ComparisonQuery } from './comparison.js'
+
 /** How much of one kind of entry is kept: the newest `count`, and of those none older than `maxAgeMs`. */
 export interface Bound {
   readonly count: number
@@ -73,3 +75,10 @@ export function retentionForFleet(contentDays = CONTENT_DAYS): Retention {
     rollout_changes: many(all.rollout_changes),
   }
 }
+
+/** Without contents that are too old: nobody sees them, even where they are not deleted yet. */
+export const ofShownContents = (
+  query: ComparisonQuery,
+  { contents }: Retention,
+  wallMs: number,
+): ComparisonQuery => ({ ...query, from: Math.max(query.from, wallMs - contents.maxAgeMs) })

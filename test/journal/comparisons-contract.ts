@@ -184,6 +184,18 @@ export function comparisonsContract(open: Open): void {
   })
 
   describe('of executions', () => {
+    it('shows nothing that was said too long ago, though it may not be deleted while nothing new is kept', async () => {
+      rig.journal.keepComparison(
+        sampleComparison({ at: rig.wall(), content: { control: 'a', candidate: 'b' } }),
+      )
+      const all = { ...ALL, from: 0, to: Number.MAX_SAFE_INTEGER }
+      await rig.idle(0.5)
+      expect(await rig.journal.comparisonContents(all, 10)).to.have.length(1)
+      await rig.idle(2)
+      expect(await rig.journal.comparisonContents(all, 10)).to.deep.equal([])
+      expect((await rig.journal.comparisonSums(all)).ab.pairs).to.equal(1)
+    })
+
     it('tells whose they were; of older entries the org alone', async () => {
       rig.journal.keepExecution(sampleExecution({ at: AT + 2, sessionId: 's-2', agentId: 'a' }))
       rig.journal.keepExecution(sampleExecution({ at: AT + 1 }))

@@ -38,6 +38,7 @@ import type {
   PendingNotifications,
   Transition,
 } from '../journal.js'
+import { ofShownContents, type Retention } from '../retention.js'
 import { ComparisonSummer } from '../sums/comparison-sums.js'
 import { beginOfMinute, DropMinutes } from '../sums/drop-minutes.js'
 import { DropSummer } from '../sums/drop-sums.js'
@@ -77,11 +78,17 @@ export interface JournalDatabase {
   close(): void | Promise<void>
 }
 
+export interface DatabaseJournalOptions {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly retention: Retention
+}
+
 /** A journal in a database. What is kept waits for the writer; a reader sees everything that this process kept before. */
 export class DatabaseJournal implements Journal {
   readonly #database: JournalDatabase
   readonly #writer: EntryWriter
-  readonly #logger: Logger
+  readonly #options: DatabaseJournalOptions
   readonly #minute: DropMinutes
   readonly notifications: PendingNotifications = {
     keep: (notice) => {
@@ -101,14 +108,11 @@ export class DatabaseJournal implements Journal {
   #closed = false
   #closing: Promise<void> | undefined
 
-  constructor(
-    database: JournalDatabase,
-    { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
-  ) {
+  constructor(database: JournalDatabase, options: DatabaseJournalOptions) {
     this.#database = database
     this.#writer = database.writer
-    this.#logger = logger
-    this.#minute = new DropMinutes(clock, () => this.#keepMinute())
+    this.#options = options
+    this.#minute = new DropMinutes(options.clock, () => this.#keepMinute())
   }
 
   get dropped(): number {
@@ -188,7 +192,8 @@ export class DatabaseJournal implements Journal {
 
   async comparisonContents(query: ComparisonQuery, limit: number): Promise<readonly ComparisonContent[]> {
     await this.#catchUp()
-    return this.#database.comparisonContents(query, limit)
+    const shown = ofShownContents(query, this.#options.retention, this.#options.clock.wall())
+    return this.#database.comparisonContents(shown, limit)
   }
 
   async *executions({ from, to, orgId }: Span): AsyncGenerator<readonly ExecutionFacts[]> {
@@ -232,7 +237,7 @@ export class DatabaseJournal implements Journal {
     const before = this.dropped
     await this.#writer.close()
     const lost = this.dropped - before
-    if (lost > 0) this.#logger.warn({ dropped: lost }, this.#database.lostMessage)
+    if (lost > 0) this.#options.logger.warn({ dropped: lost }, this.#database.lostMessage)
     await this.#database.close()
   }
 

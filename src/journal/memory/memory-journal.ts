@@ -48,7 +48,7 @@ import {
   type PendingNotifications,
   type Transition,
 } from '../journal.js'
-import { type Retention, retentionInMemory } from '../retention.js'
+import { ofShownContents, type Retention, retentionInMemory } from '../retention.js'
 import { ComparisonSummer } from '../sums/comparison-sums.js'
 import { beginOfMinute, DropMinutes } from '../sums/drop-minutes.js'
 import { DropSummer } from '../sums/drop-sums.js'
@@ -91,7 +91,10 @@ class MemoryJournal implements Journal {
   #dropped = 0
   #closed = false
 
-  constructor(clock: Clock, retention: Retention) {
+  constructor(
+    private readonly clock: Clock,
+    private readonly retention: Retention,
+  ) {
     const age = new AgeReference(clock, undefined)
     const now = (): number | undefined => age.now(this.#newestAt)
     this.#transitions = new MemoryEntries(now, retention.transitions)
@@ -223,7 +226,8 @@ class MemoryJournal implements Journal {
 
   async comparisonContents(query: ComparisonQuery, limit: number): Promise<readonly ComparisonContent[]> {
     this.#checkOpen()
-    const asked = this.#contents.all().filter((content) => isAsked(query, content))
+    const shown = ofShownContents(query, this.retention, this.clock.wall())
+    const asked = this.#contents.all().filter((content) => isAsked(shown, content))
     return asked
       .reverse()
       .sort((a, b) => b.at - a.at)

@@ -6,7 +6,11 @@ import type { Postgres, PostgresDatabase } from '../../core/postgres/postgres.js
 import { faultText, isStorageFault } from '../../core/postgres/postgres-errors.js'
 import type { PgRow } from '../../core/postgres/statement.js'
 import type { ComparisonContent, ComparisonQuery, ErasedEntries, ErasedWho } from '../comparison.js'
-import { DatabaseJournal, type JournalDatabase } from '../database/database-journal.js'
+import {
+  DatabaseJournal,
+  type DatabaseJournalOptions,
+  type JournalDatabase,
+} from '../database/database-journal.js'
 import type { FactKind, Position, SpanFilter } from '../database/fact-pages.js'
 import { type QueuedEntry, weightOf } from '../database/queued-entries.js'
 import {
@@ -49,7 +53,8 @@ const MOST_CONTENTS = 100
 
 /** The journal in PostgreSQL, shared by replicas on many machines. */
 export function openPostgresJournal(postgres: Postgres, options: PostgresJournalOptions): Journal {
-  return new DatabaseJournal(new PostgresJournalDatabase(postgres.open(JOURNAL_SCHEMA), options), options)
+  const settings = { ...options, retention: options.retention ?? retentionForFleet() }
+  return new DatabaseJournal(new PostgresJournalDatabase(postgres.open(JOURNAL_SCHEMA), settings), settings)
 }
 
 class PostgresJournalDatabase implements JournalDatabase {
@@ -66,7 +71,10 @@ class PostgresJournalDatabase implements JournalDatabase {
   #readable = true
   #closed = false
 
-  constructor(database: PostgresDatabase, { clock, logger, retention, self }: PostgresJournalOptions) {
+  constructor(
+    database: PostgresDatabase,
+    { clock, logger, retention, self }: PostgresJournalOptions & DatabaseJournalOptions,
+  ) {
     this.#database = database
     this.#clock = clock
     this.#logger = logger
@@ -89,7 +97,7 @@ class PostgresJournalDatabase implements JournalDatabase {
       clock,
       database,
       partitions: this.#partitions,
-      retention: retention ?? retentionForFleet(),
+      retention,
     })
   }
 

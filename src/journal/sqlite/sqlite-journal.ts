@@ -6,7 +6,11 @@ import { openSqlite, type SqliteDatabase } from '../../core/sqlite/sqlite.js'
 import { isBusy, isStorageFault } from '../../core/sqlite/sqlite-errors.js'
 import { AgeReference } from '../age-reference.js'
 import type { ComparisonContent, ComparisonQuery, ErasedEntries, ErasedWho } from '../comparison.js'
-import { DatabaseJournal, type JournalDatabase } from '../database/database-journal.js'
+import {
+  DatabaseJournal,
+  type DatabaseJournalOptions,
+  type JournalDatabase,
+} from '../database/database-journal.js'
 import type { FactKind, Position, SpanFilter } from '../database/fact-pages.js'
 import { type QueuedEntry, weightOf } from '../database/queued-entries.js'
 import type {
@@ -58,14 +62,14 @@ const PRUNE_STEPS: Readonly<Record<Table, number>> = {
  * @throws SqliteOpenError when the file cannot be used
  */
 export function openSqliteJournal(path: string, options: SqliteJournalOptions): Journal {
-  return new DatabaseJournal(new SqliteJournalDatabase(openSqlite(path, JOURNAL_SCHEMA), options), options)
+  const settings = { ...options, retention: options.retention ?? retentionFor() }
+  return new DatabaseJournal(new SqliteJournalDatabase(openSqlite(path, JOURNAL_SCHEMA), settings), settings)
 }
 
 class SqliteJournalDatabase implements JournalDatabase {
   readonly lostMessage = '[Journal] entries were lost: the file took none to the end'
   readonly #database: SqliteDatabase
   readonly #statements: JournalStatements
-  readonly #clock: Clock
   readonly #logger: Logger
   readonly #retention: Retention
   readonly writer: WriteBehind<QueuedEntry>
@@ -76,7 +80,10 @@ class SqliteJournalDatabase implements JournalDatabase {
   readonly #spans: Readonly<Record<FactKind, SpanPages>>
   readonly #erasing: Erasing
 
-  constructor(database: SqliteDatabase, { clock, logger, retention, self }: SqliteJournalOptions) {
+  constructor(
+    database: SqliteDatabase,
+    { clock, logger, retention, self }: SqliteJournalOptions & DatabaseJournalOptions,
+  ) {
     this.#database = database
     this.#statements = new JournalStatements(database)
     this.#outbox = new NotificationOutbox(
@@ -86,9 +93,8 @@ class SqliteJournalDatabase implements JournalDatabase {
     )
     this.#spans = spansOf(database)
     this.#erasing = new Erasing(database)
-    this.#clock = clock
     this.#logger = logger
-    this.#retention = retention ?? retentionFor()
+    this.#retention = retention
     this.writer = new WriteBehind({
       clock,
       maxWaiting: MAX_WAITING,
@@ -159,10 +165,7 @@ class SqliteJournalDatabase implements JournalDatabase {
 
   async comparisonContents(query: ComparisonQuery, limit: number): Promise<readonly ComparisonContent[]> {
     const most = Math.min(limit, PAGE_ROWS)
-    // What is older is about to be deleted, and shown to nobody until then.
-    const oldest = this.#clock.wall() - this.#retention.contents.maxAgeMs
-    const kept = { ...query, from: Math.max(query.from, oldest) }
-    const rows = await this.#reads.once(() => this.#statements.contents(kept, most))
+    const rows = await this.#reads.once(() => this.#statements.contents(query, most))
     return rows.flatMap((row) => rowContent(row) ?? [])
   }
 
