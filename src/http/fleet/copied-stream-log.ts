@@ -1,3 +1,4 @@
+import { bounded } from '../../core/bounded.js'
 import type { Clock, Timer } from '../../core/clock.js'
 import type { RedisLink, RedisReply } from '../../core/redis/redis-link.js'
 import type { KeptStream, StreamLog, StreamOwner, StreamWriter } from '../stream/stream-log.js'
@@ -15,6 +16,8 @@ export interface CopiedStreamLogOptions {
   tokenOf(streamId: string): string
 }
 
+/** ms in which the ends of the last turns are copied at the end */
+const CLOSE_MS = 1_000
 /** ms between two signs of life */
 const SIGN_MS = ALIVE_MS / 3
 const RENEW_EVERY = Math.floor(RUNNING_MS / 2 / SIGN_MS)
@@ -46,10 +49,12 @@ export class CopiedStreamLog implements StreamLog {
     this.#round()
   }
 
-  /** What was not copied yet is not copied any more. */
-  close(): void {
+  /** What waits is still copied, within a second; nothing more after that. */
+  async close(): Promise<void> {
     this.#timer?.cancel()
     for (const end of this.#ends.splice(0)) end()
+    const flushed = Promise.all([...this.#copies].map((copy) => copy.flushed()))
+    await bounded(flushed, CLOSE_MS, this.options.clock)
     for (const copy of this.#copies) copy.stop()
   }
 

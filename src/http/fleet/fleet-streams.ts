@@ -35,7 +35,8 @@ export interface FleetStreams {
   /** Messages of all replicas, from `start` to `close`. One listener. */
   onMessage(listener: (message: ReplicaMessage) => void): void
   start(): void
-  close(): void
+  /** Copies what waits, within a second: readers elsewhere get the ends of the last turns. Never rejects. */
+  close(): Promise<void>
 }
 
 /** ms for which a sign of a reader counts, and between two of them */
@@ -80,9 +81,9 @@ export function createFleetStreams({ link, clock, replica, ids }: FleetStreamsOp
       endHearing = messages.listen((message) => hear(message))
       log?.start()
     },
-    close() {
+    async close() {
       endHearing()
-      log?.close()
+      await log?.close()
     },
   }
 }

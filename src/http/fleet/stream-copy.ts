@@ -41,7 +41,7 @@ export class StreamCopy implements StreamWriter {
   #sentId = 0
   #end: 'ended' | 'given_up' | undefined
   #isAnnounced = false
-  #isSending = false
+  #sending: Promise<void> | undefined
   #isDone = false
   #characters = 0
   /** where the copy may be cut: a piece's id, and the characters up to its end */
@@ -78,11 +78,17 @@ export class StreamCopy implements StreamWriter {
 
   /** Sends what waits, as far as Redis takes it. Never throws, and never waits for an answer. */
   flush(): void {
-    if (this.#isSending || this.#isDone || !this.options.link.isUp) return
-    this.#isSending = true
-    void this.#send().finally(() => {
-      this.#isSending = false
+    if (this.#sending !== undefined || this.#isDone || !this.options.link.isUp) return
+    this.#sending = this.#send().finally(() => {
+      this.#sending = undefined
     })
+  }
+
+  /** Sends what waits, and resolves once Redis took it, or did not. Never rejects. */
+  async flushed(): Promise<void> {
+    await this.#sending
+    this.flush()
+    await this.#sending
   }
 
   /** A stream that goes on without events is kept as well. */

@@ -21,7 +21,7 @@ describe('the copy of a stream in Redis', () => {
   const opened: { readonly fleet: FleetStreams; readonly link: RedisLink }[] = []
   afterEach(async () => {
     for (const { fleet, link } of opened.splice(0)) {
-      fleet.close()
+      await fleet.close()
       await link.close()
     }
   })
@@ -54,6 +54,17 @@ describe('the copy of a stream in Redis', () => {
     writer.end()
     log.erase(STREAM.sessionId)
     await until('the deletion', async () => (await newest()) === undefined)
+  })
+
+  it('has the end of a turn that ends just before its replica does', async () => {
+    const { fleet, log } = await replica()
+    const { fleet: other } = await replica()
+    const writer = log.open({ ...STREAM, streamId: 'last' })
+    writer.append(event(1), 1)
+    writer.end()
+    await fleet.close()
+    const remote = await other.find('last')
+    expect([remote?.lastId, remote?.isOver]).to.deep.equal([1, true])
   })
 
   it('is deleted with its session, also where its replica wrote on before it heard of that', async () => {

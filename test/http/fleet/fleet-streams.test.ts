@@ -175,7 +175,7 @@ describe('streams of several replicas', () => {
     const alive = `${second.link.prefix}:{${remote?.replica}}:alive`
     expect(await second.link.call(alive, 'PTTL', alive)).to.be.within(1, 15_000)
     // As after a kill: no sign of life any more, and nothing of the stream.
-    first.fleet.close()
+    await first.fleet.close()
     await first.link.close()
     await second.link.call(alive, 'DEL', alive)
     await ended(reader)
@@ -285,7 +285,7 @@ async function openReplica(url: string, options: EdgeOptions = {}) {
     fleet,
     async close() {
       await edge.close()
-      fleet.close()
+      await fleet.close()
       await link.close()
     },
   }

@@ -45,7 +45,7 @@ describe('streams through nginx, in front of two replicas that share Redis', () 
     fleet.start()
     closers.push(async () => {
       await edge.close()
-      fleet.close()
+      await fleet.close()
       await link.close()
     })
     await until('Redis', () => link.isUp)
