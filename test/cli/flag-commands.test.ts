@@ -73,7 +73,7 @@ describe('the flag commands of chat-cutover', () => {
       /^Written and in force:\n {2}flags\.chat-execution-mode\.defaultVariant: .* → "runtime_orchestrator"\n/,
     )
     expect(await well('mode', 'set', 'runtime_orchestrator')).to.equal(
-      'Nothing to change: it is so already.\n',
+      'Nothing to change: the flags already say so.\n',
     )
     expect(await well('mode', 'get')).to.match(/^Mode +runtime\n/)
     await well('mode', 'set', 'direct')

@@ -48,7 +48,7 @@ describe('chat-cutover against the service', () => {
   it('status: quiet', async () => {
     const out = await well(['status'])
     expect(out).to.match(/^Service +http:\S+ \(replica-1\)\nFallback +none\n/)
-    expect(out).to.match(/\nProbe +the runtime is well\n/)
+    expect(out).to.match(/\nProbe +the runtime is healthy\n/)
     expect(out).to.match(/\nExecutions +0 +0\nError rate +- +-\n/)
     expect(out).not.to.contain('\u001b')
   })

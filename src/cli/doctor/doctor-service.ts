@@ -151,7 +151,7 @@ function runtimeFinding(
   return {
     check,
     result: 'warning',
-    text: t(`${failures} bad probes in a row`, `连续 ${failures} 次检查失败`),
+    text: t(`${failures} failed probes in a row`, `连续 ${failures} 次检查失败`),
     advice: t(
       'Look at RUNTIME_SERVICE_URL/health from the host of the service',
       '请在服务所在主机访问 RUNTIME_SERVICE_URL/health',

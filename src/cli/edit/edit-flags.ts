@@ -46,7 +46,7 @@ export async function editFlags(
   const { t, style } = invocation
   if (invocation.json) invocation.printJson(answer)
   else if (answer.changes.length === 0)
-    invocation.print(`${t('Nothing to change: it is so already.', '无需修改：已是如此。')}\n`)
+    invocation.print(`${t('Nothing to change: the flags already say so.', '无需修改：已是如此。')}\n`)
   else {
     const inForce = answer.inForce
       ? style.good(t('Written and in force:', '已写入并生效：'))
@@ -103,7 +103,7 @@ async function preview(edit: FlagEdit, client: ServiceClient, invocation: Invoca
 function previewText({ changes, diff, effect }: FlagEditPreview, invocation: Invocation): string {
   const { t } = invocation
   if (changes.length === 0)
-    return `${t('Nothing would change: it is so already.', '不会有变化：已是如此。')}\n`
+    return `${t('Nothing would change: the flags already say so.', '不会有变化：已是如此。')}\n`
   const lines = diff === null ? changeLines(changes, invocation) : diffLines(diff, invocation)
   const sentence = effect === null ? '' : `\n${printable(effect.sentence)}\n`
   return `${lines}${sentence}\n${t('Nothing was written.', '未写入任何内容。')}\n`

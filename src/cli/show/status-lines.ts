@@ -84,7 +84,7 @@ function probeText(
 ): string {
   if (healthy === null) return style.dim(t('not yet', '尚无结果'))
   if (healthy && failures === 0) return style.good(t('the runtime is healthy', 'runtime 正常'))
-  const text = t(`${failures} bad in a row`, `连续失败 ${failures} 次`)
+  const text = t(`${failures} failed probes in a row`, `连续失败 ${failures} 次`)
   return healthy ? style.warning(text) : style.bad(text)
 }
 

@@ -1,7 +1,7 @@
 import type { Explanation } from '../../protocol/api.js'
 import { EXPLAIN } from '../text/explain.js'
 import { t } from '../text/language.js'
-import { MODES, PARTS } from '../text/parts.js'
+import { MODES } from '../text/parts.js'
 
 /** The decision, then the flags in the order they were asked; the one that settled it stands out. */
 export function Answer({ explanation: { context, decision, steps } }: { readonly explanation: Explanation }) {
@@ -12,7 +12,7 @@ export function Answer({ explanation: { context, decision, steps } }: { readonly
         <strong class={decision.mode === 'direct_llm' ? 'direct' : 'runtime'}>
           {t(MODES[decision.mode])}
         </strong>{' '}
-        {t(decision.shadow ? EXPLAIN.withShadow : EXPLAIN.withoutShadow)} · {t(EXPLAIN.reason)}:{' '}
+        {t(decision.shadow ? EXPLAIN.withShadow : EXPLAIN.withoutShadow)} · {t(EXPLAIN.reason)}{' '}
         <code>{decision.reason}</code>
       </p>
       <ol class="decision">
@@ -25,8 +25,12 @@ export function Answer({ explanation: { context, decision, steps } }: { readonly
         ))}
       </ol>
       <p class="quiet">
-        {t(EXPLAIN.context)}: {t(PARTS.orgId)} {context.orgId}, {t(EXPLAIN.userId)} {context.userId},{' '}
-        {t(PARTS.agentId)} {context.agentId || '–'}, {t(EXPLAIN.sessionId)} <code>{context.sessionId}</code>
+        {t(EXPLAIN.context, {
+          orgId: context.orgId,
+          userId: context.userId,
+          agentId: context.agentId || '–',
+        })}{' '}
+        <code>{context.sessionId}</code>
       </p>
     </section>
   )

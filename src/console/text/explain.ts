@@ -12,7 +12,10 @@ export const EXPLAIN = {
   answer: { en: 'Decision', 'zh-CN': '决策' },
   withShadow: { en: 'with a shadow on the other backend', 'zh-CN': '同时在另一后端进行影子执行' },
   withoutShadow: { en: 'without a shadow', 'zh-CN': '无影子执行' },
-  reason: { en: 'Reason', 'zh-CN': '原因' },
+  reason: { en: 'Reason:', 'zh-CN': '原因：' },
   decides: { en: 'decides', 'zh-CN': '起决定作用' },
-  context: { en: 'Asked for', 'zh-CN': '查询对象' },
+  context: {
+    en: 'Asked for: organisation {orgId}, user {userId}, agent {agentId}, session',
+    'zh-CN': '查询对象：组织 {orgId}，用户 {userId}，智能体 {agentId}，会话',
+  },
 } as const satisfies Record<string, Sentence>

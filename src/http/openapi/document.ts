@@ -10,7 +10,7 @@ JSON answers are \`{"success": true, "data": …}\` or \`{"success": false, "err
 
 Later versions add fields, codes and kinds of events: ignore what you do not know.
 
-Any call may also be answered by 404 \`not_found\` (no such path), 405 \`method_not_allowed\` with \`Allow\`, 408, 431 and 400 \`bad_request\` (not HTTP). A GET is a HEAD too.`
+Any call may also be answered by 404 \`not_found\` (no such path), 405 \`method_not_allowed\` with \`Allow\`, 408, 431 and 400 \`bad_request\` (not HTTP). HEAD works wherever GET does.`
 
 const ROLES = {
   member: 'Any valid token.',

@@ -126,7 +126,7 @@ describe('chat-cutover doctor', function () {
     expect(of(all, 'flagd')?.text).to.equal('127.0.0.1:9: ECONNREFUSED')
     expect(of(all, 'database')?.text).to.contain('is no SQLite file')
     expect(of(all, 'alert')).to.include({ result: 'warning' })
-    expect(of(all, 'runtime, as the service sees it')?.text).to.equal('7 bad probes in a row')
+    expect(of(all, 'runtime, as the service sees it')?.text).to.equal('7 failed probes in a row')
   })
 
   it('asks every endpoint of the direct LLM, and tells warnings from faults', async () => {
