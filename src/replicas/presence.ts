@@ -50,8 +50,9 @@ export function createPresence({ clock, logger, table, name, version }: Presence
       known = await table.exchange({ name, version, state }, now, now - REMEMBERED_MS, MOST_REPLICAS)
       isTold = true
     } catch (thrown) {
-      // Once an outage: the alert of the database says the rest.
-      if (isTold) logger.warn({ error: errorText(thrown) }, '[Replicas] the list of replicas waits')
+      // Once per outage: the alert of the database says the rest.
+      if (isTold)
+        logger.warn({ error: errorText(thrown) }, '[Replicas] the list of replicas is not up to date')
       isTold = false
     }
   }

@@ -102,7 +102,9 @@ describe('the presence of a replica', () => {
     isAway = true
     await advance(60_000)
     expect(seen(here)).to.deep.equal(['here starting 0 60000', 'other ready 0 0'])
-    expect(log.lines.map(({ msg }) => msg)).to.deep.equal(['[Replicas] the list of replicas waits'])
+    expect(log.lines.map(({ msg }) => msg)).to.deep.equal([
+      '[Replicas] the list of replicas is not up to date',
+    ])
     isAway = false
     await advance(10_000)
     isAway = true
