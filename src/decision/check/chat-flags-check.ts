@@ -38,7 +38,7 @@ export function checkChatFlags(root: Node, flags: Node, kind: FlagFileKind, issu
       issues.add(
         keyNode.offset,
         at,
-        `"${key}" belongs into the ${FILE_NAMES[other]} file and is ignored here`,
+        `"${key}" belongs in the ${FILE_NAMES[other]} file and is ignored here`,
         'flag',
       )
     else if (VALUE_SCHEMAS.has(key)) checkVariants(root, value, key, issues)
@@ -46,7 +46,7 @@ export function checkChatFlags(root: Node, flags: Node, kind: FlagFileKind, issu
       issues.warn(
         keyNode.offset,
         at,
-        `"${key}" is no flag of this service${meantBy(closestName(key, VALUE_SCHEMAS.keys()))}`,
+        `"${key}" is not a flag of this service${meantBy(closestName(key, VALUE_SCHEMAS.keys()))}`,
       )
   }
   if (kind === 'override' && !propertiesOf(flags).some(({ key }) => key === FLAG_KEYS.override))
@@ -72,7 +72,7 @@ function checkVariants(root: Node, flag: Node, key: string, issues: IssueList): 
       const inside = field.split('.')
       const full = [...at, ...inside]
       const likely = meantBy(closestName(inside.at(-1) ?? '', siblingsOf(parsed, inside)))
-      const name = `"${field}" is no field of this flag in this version, and is ignored${likely}`
+      const name = `"${field}" is not a field of this flag in this version and is ignored${likely}`
       issues.warn(nodeNear(root, full).offset, full, name)
     }
   }

@@ -2,7 +2,7 @@ import type { JSONPath } from 'jsonc-parser'
 import type { z } from 'zod'
 import { closestName } from '../../core/closest-name.js'
 
-/** What was likely meant by a refused value, as the end of a sentence; `''` where nobody can say. */
+/** What a refused value was probably meant to be, as the end of a sentence; `''` when unknown. */
 export function likelyIntention(issue: z.core.$ZodIssue, whole: unknown, fields: readonly string[]): string {
   if (issue.code === 'unrecognized_keys') return meantBy(closestName(issue.keys[0] ?? '', fields))
   const value = valueAt(whole, issue.path)
@@ -20,12 +20,12 @@ export function likelyIntention(issue: z.core.$ZodIssue, whole: unknown, fields:
   }
 }
 
-/** `; "name" is meant?` */
+/** `; did you mean "name"?` */
 export function meantBy(name: string | undefined): string {
   return meant(name === undefined ? undefined : JSON.stringify(name))
 }
 
-const meant = (text: string | undefined): string => (text === undefined ? '' : `; ${text} is meant?`)
+const meant = (text: string | undefined): string => (text === undefined ? '' : `; did you mean ${text}?`)
 
 function valueAt(whole: unknown, path: readonly PropertyKey[]): unknown {
   let value = whole

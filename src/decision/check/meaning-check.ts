@@ -47,8 +47,8 @@ function checkKey(value: Node, path: JSONPath, issues: IssueList): void {
   issues.suspect(
     value.offset,
     path,
-    `there is no "${key}" in a caller's context, so it is always null; ${
-      meant === undefined ? `there are ${known}` : `"${meant}" is meant?`
+    `a caller's context has no "${key}", so it is always null; ${
+      meant === undefined ? `it has ${known}` : `did you mean "${meant}"?`
     }`,
   )
 }
@@ -62,7 +62,7 @@ function checkIn(value: Node, path: JSONPath, issues: IssueList): void {
     issues.suspect(
       haystack.offset,
       [...path, 1],
-      `"in" takes this text letter by letter: any ${subject} that is a part of ${JSON.stringify(text)} is in; a list is meant: ${listOf(text)}?`,
+      `"in" with a string matches substrings: any ${subject} that is a part of ${JSON.stringify(text)} matches; did you mean the list ${listOf(text)}?`,
     )
   }
   if (haystack.type === 'array') checkMembers(haystack, subject, [...path, 1], issues)
@@ -74,7 +74,7 @@ function checkMembers(list: Node, subject: string, path: JSONPath, issues: Issue
     if (member.type === 'object' || member.type === 'array') return
     const at = [...path, index]
     if (seen.has(member.value))
-      issues.suspect(member.offset, at, `${JSON.stringify(member.value)} is there twice; once is meant?`)
+      issues.suspect(member.offset, at, `${JSON.stringify(member.value)} is listed twice`)
     seen.add(member.value)
     checkName(member, subject, at, issues)
   })
@@ -95,7 +95,7 @@ function checkName(member: Node, subject: string, path: JSONPath, issues: IssueL
   const suspect = (what: string): void => issues.suspect(member.offset, path, what)
   if (typeof name !== 'string') {
     suspect(
-      `${JSON.stringify(name)} is no text, and every ${subject} is one; ${JSON.stringify(String(name))} is meant?`,
+      `${JSON.stringify(name)} is not a string, and every ${subject} is one; did you mean ${JSON.stringify(String(name))}?`,
     )
     return
   }
@@ -104,10 +104,13 @@ function checkName(member: Node, subject: string, path: JSONPath, issues: IssueL
   const isPlain = subject !== 'userId'
   if (parts.length === 0) suspect(`no ${subject} is empty; it can go`)
   else if (isPlain && /[,;]/.test(name))
-    suspect(`${JSON.stringify(name)} is one ${subject}, commas and all; ${quoted(parts)} is meant?`)
+    suspect(
+      `${JSON.stringify(name)} is one ${subject} that contains the separators; did you mean ${quoted(parts)}?`,
+    )
   else if (name !== name.trim())
-    suspect(`no ${subject} begins or ends with a blank; ${JSON.stringify(name.trim())} is meant?`)
-  else if (isPlain && /\s/.test(name)) suspect(`no ${subject} has a blank in it; ${quoted(parts)} is meant?`)
+    suspect(`no ${subject} starts or ends with a space; did you mean ${JSON.stringify(name.trim())}?`)
+  else if (isPlain && /\s/.test(name))
+    suspect(`no ${subject} contains a space; did you mean ${quoted(parts)}?`)
 }
 
 /** The name a `var` asks for; `undefined` where it is worked out, or is the place in a list. */

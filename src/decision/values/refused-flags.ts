@@ -69,11 +69,11 @@ const FIELD_NAMES = [guardrailsSchema, llmRouteSchema, chatLimitsSchema].flatMap
 
 function likely(field: string): string {
   const meant = closestName(field.split('.').at(-1) ?? '', FIELD_NAMES)
-  return meant === undefined ? '' : `; by ${field} ${JSON.stringify(meant)} is meant?`
+  return meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)} instead of ${field}?`
 }
 
 function ignoredText(unknown: readonly string[]): string {
   const more = unknown.length > NAMED ? ` and ${unknown.length - NAMED} more` : ''
   const named = unknown.slice(0, NAMED)
-  return `unknown fields are ignored (${named.join(', ')}${more}); misspelt, or of another version of this service${named.map(likely).join('')}`
+  return `unknown fields are ignored (${named.join(', ')}${more}); they are misspelt or belong to another version of this service${named.map(likely).join('')}`
 }

@@ -58,6 +58,8 @@ function faultOf(issue: z.core.$ZodIssue): Sentence {
       return tooBig(issue)
     case 'too_small':
       return tooSmall(issue)
+    case 'invalid_value':
+      return notOneOf(issue)
     case 'custom':
       return { 'zh-CN': '不能为空', en: issue.message }
     default:
@@ -72,6 +74,13 @@ function wrongType(issue: z.core.$ZodIssueInvalidType): Sentence {
     en: `a value of type ${issue.expected}`,
   }
   return { 'zh-CN': `必须是${type['zh-CN']}`, en: `must be ${type.en}` }
+}
+
+function notOneOf({ values }: z.core.$ZodIssueInvalidValue): Sentence {
+  const allowed = values.map((value) => JSON.stringify(value) ?? String(value)).join(', ')
+  return values.length === 1
+    ? { 'zh-CN': `必须是 ${allowed}`, en: `must be ${allowed}` }
+    : { 'zh-CN': `必须是以下值之一：${allowed}`, en: `must be one of ${allowed}` }
 }
 
 function tooBig({ origin, maximum }: z.core.$ZodIssueTooBig): Sentence {

@@ -43,55 +43,55 @@ describe('what a flag file means', () => {
     [
       'a text where a list belongs',
       withList('"acme,globex"'),
-      /^error 9: .*any orgId that is a part of "acme,globex" is in; a list is meant: \["acme", "globex"\]\?$/,
+      /^error 9: .*any orgId that is a part of "acme,globex" matches; did you mean the list \["acme", "globex"\]\?$/,
     ],
-    ['a text of one org', withList('"acme"'), /a list is meant: \["acme"\]\?$/],
+    ['a text of one org', withList('"acme"'), /did you mean the list \["acme"\]\?$/],
     [
       'commas inside a member',
       withList('["acme,globex", "x"]'),
-      /^error 9: "acme,globex" is one orgId, commas and all; "acme", "globex" is meant\?$/,
+      /^error 9: "acme,globex" is one orgId that contains the separators; did you mean "acme", "globex"\?$/,
     ],
     [
       'a blank after a member',
       withList('["acme "]'),
-      /^error 9: no orgId begins or ends with a blank; "acme" is meant\?$/,
+      /^error 9: no orgId starts or ends with a space; did you mean "acme"\?$/,
     ],
     [
       'a blank inside a member',
       withList('["acme globex"]'),
-      /^error 9: no orgId has a blank in it; "acme", "globex" is meant\?$/,
+      /^error 9: no orgId contains a space; did you mean "acme", "globex"\?$/,
     ],
     ['an empty member', withList('[""]'), /^error 9: no orgId is empty; it can go$/],
     [
       'a number as a member',
       withList('[42]'),
-      /^error 9: 42 is no text, and every orgId is one; "42" is meant\?$/,
+      /^error 9: 42 is not a string, and every orgId is one; did you mean "42"\?$/,
     ],
-    ['an org twice', withList('["acme", "b", "acme"]'), /^error 9: "acme" is there twice; once is meant\?$/],
+    ['an org twice', withList('["acme", "b", "acme"]'), /^error 9: "acme" is listed twice$/],
     [
       'a key that does not exist',
       withRule('"in": [{ "var": "orgID" }, ["a"]]'),
-      /^error 9: there is no "orgID" in a caller's context, so it is always null; "orgId" is meant\?$/,
+      /^error 9: a caller's context has no "orgID", so it is always null; did you mean "orgId"\?$/,
     ],
     [
       'a key in other words',
       withRule('"in": [{ "var": "organisation" }, ["a"]]'),
-      /so it is always null; there are targetingKey, orgId, userId, agentId, sessionId$/,
+      /so it is always null; it has targetingKey, orgId, userId, agentId, sessionId$/,
     ],
     [
       'a key with a default',
       withRule('"in": [{ "var": ["org_id", ""] }, ["a"]]'),
-      /^error 9: there is no "org_id".*"orgId" is meant\?$/,
+      /^error 9: a caller's context has no "org_id".*did you mean "orgId"\?$/,
     ],
     [
       'a comparison',
       withRule('"==": [{ "var": "orgId" }, "acme "]'),
-      /^error 9: no orgId begins or ends with a blank/,
+      /^error 9: no orgId starts or ends with a space/,
     ],
     [
       'a rule deep inside',
       withRule('"and": [true, { "!": { "in": [{ "var": "orgId" }, "acme"] } }]'),
-      /^error 9: .*a list is meant/,
+      /^error 9: .*did you mean the list/,
     ],
   ] as const)
     it(`is found out: ${what}`, () => {
@@ -136,23 +136,27 @@ describe('what was likely meant', () => {
   const guardrails = (from: string, to: string) => found(OPS.replace(from, to))
 
   for (const [from, to, expected] of [
-    ['"errorRate": null', '"errorRate": 55', /^error \d+: .*<=1; 0.55 for 55 % is meant\?$/],
-    ['"timeoutRate": 0.3', '"timeoutRate": "0.3"', /^error \d+: .*; 0.3 without quotes is meant\?$/],
-    ['"scoped": true', '"scoped": "true"', /^error \d+: .*; true without quotes is meant\?$/],
-    ['"minSamples": 10', '"minSamples": 9.7', /^error \d+: .*; 10 is meant\?$/],
+    ['"errorRate": null', '"errorRate": 55', /^error \d+: .*<=1; did you mean 0.55 for 55 %\?$/],
+    ['"timeoutRate": 0.3', '"timeoutRate": "0.3"', /^error \d+: .*; did you mean 0.3 without quotes\?$/],
+    ['"scoped": true', '"scoped": "true"', /^error \d+: .*; did you mean true without quotes\?$/],
+    ['"minSamples": 10', '"minSamples": 9.7', /^error \d+: .*; did you mean 10\?$/],
     [
       '"holdSeconds": 30',
       '"holdSecond": 30',
-      /^warning \d+: "holdSecond" is no field .*; "holdSeconds" is meant\?$/,
+      /^warning \d+: "holdSecond" is not a field .*; did you mean "holdSeconds"\?$/,
     ],
-    ['"errorRate": null', '"errorrate": null', /; "errorRate" is meant\?$/],
+    ['"errorRate": null', '"errorrate": null', /; did you mean "errorRate"\?$/],
     [
       '"llm": { "connectMs"',
       '"llm": { "conectMs"',
-      /^warning \d+: "llm.conectMs" is no field .*; "connectMs" is meant\?$/,
+      /^warning \d+: "llm.conectMs" is not a field .*; did you mean "connectMs"\?$/,
     ],
-    ['"chat-runtime-shadow"', '"chat-runtme-shadow"', /^warning \d+: .*; "chat-runtime-shadow" is meant\?$/],
-    ['"direct_llm": "direct_llm"', '"direct_llm": "direct"', /^error \d+: .*; "direct_llm" is meant\?$/],
+    [
+      '"chat-runtime-shadow"',
+      '"chat-runtme-shadow"',
+      /^warning \d+: .*; did you mean "chat-runtime-shadow"\?$/,
+    ],
+    ['"direct_llm": "direct_llm"', '"direct_llm": "direct"', /^error \d+: .*; did you mean "direct_llm"\?$/],
     ['"softFailures"', '"xyz"', /ignored$/],
     ['"maxHoldSeconds": 900', '"maxHoldSeconds": 90000000', /^error \d+: .*<=604800$/],
   ] as const)
@@ -164,8 +168,8 @@ describe('what was likely meant', () => {
   it('of a field that is ignored is told beside one that is refused: in one look', () => {
     const both = OPS.replace('"errorRate": null', '"errorRate": 55').replace('"holdSeconds"', '"holdSecond"')
     expect(
-      found(both).map((line) => line.replace(/^(\w+) \d+: .* (\S+ is meant\?)$/, '$1: $2')),
-    ).to.have.members(['error: % is meant?', 'warning: "holdSeconds" is meant?'])
+      found(both).map((line) => line.replace(/^(\w+) \d+: .* did you mean (.+)\?$/, '$1: $2')),
+    ).to.have.members(['error: 0.55 for 55 %', 'warning: "holdSeconds"'])
   })
 
   it('is a known name a slip away, and never another short one', () => {
@@ -189,12 +193,12 @@ describe('the status', () => {
     const refused = new RefusedFlags(faults, clock)
     refused.accept('chat-runtime-guardrails', ['holdSecond', 'llm.gapMS', 'other'])
     expect(faults.list()[0]?.message).to.match(
-      /\(holdSecond, llm.gapMS, other\).*; by holdSecond "holdSeconds" is meant\?; by llm.gapMS "gapMs" is meant\?$/,
+      /\(holdSecond, llm.gapMS, other\).*; did you mean "holdSeconds" instead of holdSecond\?; did you mean "gapMs" instead of llm.gapMS\?$/,
     )
     const parse = createValueParser(guardrailsSchema, (value) => value)
     const result = parse({ errorRate: 55, timeoutRate: '0.3' })
     expect(result.kind === 'refused' ? result.message : '').to.match(
-      /0.55 for 55 % is meant\?.*0.3 without quotes is meant\?/,
+      /did you mean 0.55 for 55 %\?.*did you mean 0.3 without quotes\?/,
     )
   })
 })

@@ -82,7 +82,7 @@ describe('flags by resolver file', () => {
     const line = RUNTIME_FOR_ORGS.split('\n').findIndex((text) => text.includes('globex')) + 1
     expect(flags.status().faults.map((fault) => [fault.where, fault.line])).to.deep.equal([[opsFile(), line]])
     expect(flags.status().faults[0]?.message).to.match(
-      /a list is meant: \["acme", "globex"\]\?; it is in force as written$/,
+      /did you mean the list \["acme", "globex"\]\?; it is in force as written$/,
     )
     expect((await flags.forTurn(callerOf(1, 'me'))).mode).to.deep.equal({
       value: 'runtime_orchestrator',
@@ -331,7 +331,7 @@ describe('flags by resolver file', () => {
     const values = await turn(flags)
     expect(values.override.on).to.equal(false)
     expect(values.mode.value).to.equal('runtime_orchestrator')
-    expect(flags.status().faults[0]?.message).to.match(/belongs into the service's file/)
+    expect(flags.status().faults[0]?.message).to.match(/belongs in the service's file/)
   })
 
   it('does not wait at a pipe that nobody writes to, and picks up the file in its place', async function () {

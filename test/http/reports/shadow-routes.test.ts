@@ -206,7 +206,7 @@ describe('GET /runtime/shadow/report', () => {
     expect((await details('?from=yesterday', 'zh-CN'))?.[0]).to.match(/^from: 必须是 ISO 8601/)
     expect((await details('?from=2026-01-02&to=2026-01-02'))?.[0]).to.match(/^from: must be before to/)
     expect(await details('?control=both&limit=3&orgId=')).to.have.members([
-      'control: is not valid',
+      'control: must be one of "direct_llm", "runtime_orchestrator"',
       'limit: is not a known field',
       'orgId: must not be empty',
     ])
