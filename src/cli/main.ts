@@ -2,7 +2,7 @@
 import { errorCode } from '../core/errors.js'
 import { runCommand } from './commands.js'
 
-// Whoever reads us may leave early, like `head`: that is no fault.
+// The reader of our output may leave early, like `head`: that is not an error.
 process.stdout.on('error', (error) => {
   if (errorCode(error) === 'EPIPE') process.exit(0)
   throw error

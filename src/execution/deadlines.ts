@@ -74,7 +74,7 @@ export function runtimeAllowance(limits: Deadlines): Allowance {
   return { beforeCommit: left > 0 ? left : limits.totalMs / 2, inAll: limits.totalMs }
 }
 
-/** Whoever comes second, or is the direct LLM, has what the turn has left. */
+/** The second backend, and always the direct LLM, has the time that the turn has left. */
 export function leftAllowance(limits: Deadlines, usedMs: number): Allowance {
   const left = Math.max(0, limits.totalMs - usedMs)
   return { beforeCommit: left, inAll: left }

@@ -12,7 +12,7 @@ import { TurnAborted, type TurnResult } from './turn-result.js'
 export type Backends = Readonly<Record<ExecutionMode, ChatBackend>>
 
 export interface ExecuteTurnDeps extends ExecutionDeps {
-  /** Aborted with a `TurnAborted` by whoever gives the turn up; any other reason reads as `client_gone`. */
+  /** Aborted with a `TurnAborted` by the code that gives the turn up; any other reason reads as `client_gone`. */
   readonly signal: AbortSignal
   /** Calls back when the runtime is known to be dead; returns how to forget the listener. */
   onRuntimeLost?(listener: () => void): () => void

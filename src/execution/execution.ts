@@ -344,7 +344,7 @@ export class Execution implements BackendSink {
   }
 
   #tell(end: ExecutionEnd): void {
-    // Whoever waits for the end gets it, also from an observer that throws.
+    // Everyone who waits for the end gets it, also when an observer throws.
     guarded(this.deps.logger, 'record', () => this.deps.record(this.#outcome(end)))
     this.#sink?.end(end)
   }

@@ -5,7 +5,7 @@ import type { AnswerFacts, Usage } from './backend.js'
 import type { ExecutionErrorDetails } from './execution-error.js'
 
 /**
- * Put into `AbortController.abort(reason)` by whoever gives a turn up.
+ * Put into `AbortController.abort(reason)` by the code that gives a turn up.
  * `stopped` ends the stream with `done`, `shutting_down` with `error`; the others have no reader left.
  */
 export class TurnAborted extends Error {

@@ -145,7 +145,7 @@ export interface RunningFallback extends Fallback {
   maySpareShadow(subject: Subject): boolean
 }
 
-/** ms: the direct LLM is judged over its newest minute (rule: as sick?) */
+/** ms: the direct LLM is judged over its newest minute (rule: as unhealthy?) */
 const DIRECT_WINDOW_MS = 60_000
 /** ms after a turn for the runtime in which its replica has a say on the runtime's health */
 const SAW_TURN_MS = 60_000

@@ -55,7 +55,7 @@ export type Alert =
   /** a person's edit could not be read and was replaced, at most 5 min ago; `aside`: name of its copy, here kept */
   | { readonly kind: 'hand_edit_refused'; readonly detail: string; readonly aside?: string }
   | { readonly kind: 'override_missing' }
-  /** a breach, and no trip: the direct LLM is sick itself */
+  /** a breach, and no trip: the direct LLM is unhealthy itself */
   | { readonly kind: 'both_sick' }
   /** in the last minute this machine lacked something or this process stood still; `codes`: what, the newest first */
   | { readonly kind: 'local_trouble'; readonly codes: readonly string[] }
@@ -85,7 +85,7 @@ export interface ProvidedOverride {
   readonly revision?: number
 }
 
-/** The provider's word; this replica's own, newer one; its own trip, that nobody else knows of; it alone is sick. */
+/** The provider's word; this replica's own, newer one; its own trip, that nobody else knows of; it alone is unhealthy. */
 export type OverrideSource = 'provider' | 'own' | 'tripped' | 'isolated'
 
 /** The override that counts for one caller, and whose it is. */
@@ -120,6 +120,6 @@ export interface Fallback {
    * no person took this subject off it.
    */
   mayReturn(subject: Subject): boolean
-  /** Once each time the override sends turns away while the probes say that the runtime is dead: what waits on it waits in vain. */
+  /** Once each time the override sends turns away while the probes say that the runtime is dead: waiting for the runtime does not help. */
   onRuntimeLost(listener: () => void): () => void
 }

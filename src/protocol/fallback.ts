@@ -111,7 +111,7 @@ export const replicaSchema = z.strictObject({
   version: z.string().describe('Of the package'),
   state: replicaStateSchema.describe('As it told last; one that was killed tells nothing more'),
   firstSeen: instant.describe('Of this name, within the last day'),
-  lastSeen: instant.describe('A running replica tells of itself every 10 s'),
+  lastSeen: instant.describe('A running replica reports itself every 10 s'),
 })
 export type ReplicaView = z.infer<typeof replicaSchema>
 

@@ -238,7 +238,7 @@ class Replay {
   }
 }
 
-/** The code tells nothing to whoever judges. */
+/** The code does not matter to the judgement. */
 const OUTCOMES: Readonly<Record<JudgedExecution['result'], OutcomeResult>> = {
   ok: { result: 'ok' },
   error: { result: 'error', code: 'runtime_http_error', phase: 'headers' },

@@ -15,7 +15,7 @@ export interface SeenReplica extends ReplicaNote {
   readonly lastSeen: number
 }
 
-/** What the replicas that share a database tell of themselves. Every call rejects while the database does not answer. */
+/** What the replicas that share a database report about themselves. Every call rejects while the database does not answer. */
 export interface ReplicaTable {
   /** Keeps what a replica says of itself now, forgets those not seen since `forgetBefore`, and reads at most `limit`: the newest first. */
   exchange(

@@ -10,7 +10,7 @@ const MOST_STOPS = 80
 
 /** What happens around an open page: other replicas, the end of a token, no mouse. */
 describe('an open console', function () {
-  // A replica tells of itself every 10 s.
+  // A replica reports itself every 10 s.
   this.timeout(60_000)
   let rig: ConsoleRig
   let page: Page

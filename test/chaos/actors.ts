@@ -9,7 +9,7 @@ const CALL_MS = 3000
 /** Faults of a simulator, as its `PUT /_faults` takes them. */
 export type Faults = Readonly<Record<string, unknown>>
 
-/** A simulated LLM or runtime: a process that can be killed, frozen and made sick, always on the same port. */
+/** A simulated LLM or runtime: a process that can be killed, frozen and made unhealthy, always on the same port. */
 export class SimulatedService {
   #process: RunningProcess
 

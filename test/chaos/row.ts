@@ -12,7 +12,7 @@ export interface Row {
   readonly patienceMs?: number
   /** the flag files (or the database) are on a file system of their own, which the drill can fill or make read-only */
   readonly onTmpfs?: true | 'database'
-  /** the direct LLM is sick, so holds may end early: good probes of the runtime are enough */
+  /** the direct LLM is unhealthy, so holds may end early: good probes of the runtime are enough */
   readonly endsHolds?: true
   /** errors that the replicas log because of what is broken */
   readonly tolerates?: RegExp

@@ -3,7 +3,7 @@ import { DRILL } from './guardrails.js'
 import type { Row } from './row.js'
 import type { Stage } from './stage.js'
 
-/** What can be wrong with flagd, while the runtime is sick too. */
+/** What can be wrong with flagd, while the runtime is unhealthy too. */
 
 const AWAY_MS = 1000
 const SICK_MS = 1500

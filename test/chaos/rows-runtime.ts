@@ -7,7 +7,7 @@ import type { Stage } from './stage.js'
 /** What can be wrong with the runtime. */
 
 const STAGE = { replicas: 2, perSecond: 50, guardrails: DRILL } as const
-/** ms that it stays sick once the fallback is there */
+/** ms that it stays unhealthy once the fallback is there */
 const SICK_MS = 1500
 
 const FLAP_MS = 3000

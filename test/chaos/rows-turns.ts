@@ -7,7 +7,7 @@ import type { Stage } from './stage.js'
 /** What a turn can meet while the runtime's health is good. */
 
 const STAGE = { replicas: 2, perSecond: 50 } as const
-/** ms that it stays sick once the fallback is there */
+/** ms that it stays unhealthy once the fallback is there */
 const SICK_MS = 1500
 
 /** ms a user waits for the first content, and what of it tells of a hang; no deadline is that short */

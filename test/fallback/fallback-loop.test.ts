@@ -257,7 +257,7 @@ describe('the fallback loop', () => {
     await loop.fallback.stop()
   })
 
-  it('alerts on a sick direct LLM and on a recovery that waits', async () => {
+  it('alerts on an unhealthy direct LLM and on a recovery that waits', async () => {
     const loop = setUpLoop()
     loop.knobs.guardrails = { ...loop.knobs.guardrails, tickMs: 10_000, leaseSeconds: 120 }
     await loop.start()

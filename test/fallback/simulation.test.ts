@@ -55,7 +55,7 @@ describe('replicas on one store, in simulated worlds', () => {
       'widened of orgs',
       'widened of agents',
       'written late',
-      'hold ended by a sick direct LLM',
+      'hold ended by an unhealthy direct LLM',
     ])
   })
 })

@@ -304,7 +304,7 @@ describe('the turn-level metrics', () => {
       expect(later.get(`chat_fallback_scope{scope="${scope}"}`)).to.equal(0)
   })
 
-  it('have what the alert rules ask for: sick standby, waiting recovery, the database, code defaults', async () => {
+  it('have what the alert rules ask for: unhealthy standby, waiting recovery, the database, code defaults', async () => {
     const counts = new Map([['chat-execution-mode', 2]])
     let [alerts, isAvailable]: [readonly Alert[], boolean] = [[], true]
     const metrics = createServiceMetrics({

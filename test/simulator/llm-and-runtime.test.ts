@@ -109,7 +109,7 @@ describe('simulated runtime', () => {
     expect(malformed.headers.get('content-type')).to.contain('text/plain')
   })
 
-  it('is healthy, slow or sick as told', async () => {
+  it('is healthy, slow or unhealthy as told', async () => {
     expect(await (await fetch(`${simulator.url}/health`)).json()).to.include({ status: 'healthy' })
     simulator.faults = { healthStatus: 503, healthDelayMs: 30 }
     const at = performance.now()

@@ -84,7 +84,7 @@ async function conversation(first: string | undefined, invocation: Invocation): 
   return until.aborted ? 130 : exitCode
 }
 
-/** Whoever types goes on after a turn that was refused; a pipe ends with it. */
+/** A person who types goes on after a refused turn; a pipe ends with it. */
 async function turnOfMany(
   message: string,
   sessionId: string | undefined,

@@ -97,7 +97,7 @@ function replicasOf(client: ServiceClient, invocation: Invocation): Seen[] {
   const urls = named.length === 0 ? [client.connection.url] : [...new Set(named)]
   return urls.map((url) => ({
     url,
-    // Whoever names a replica means it to be asked with the same token.
+    // A replica that is named is asked with the same token.
     client: invocation.client({
       connection:
         named.length === 0 ? client.connection : { ...client.connection, url, urlFrom: '--replica' },

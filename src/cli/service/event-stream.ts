@@ -47,7 +47,7 @@ export async function* eventsOf(
       yield* arrived.splice(0)
     }
   } finally {
-    // Whoever stops reading closes the connection; a broken one has nothing to close.
+    // A reader that stops closes the connection; a broken one has nothing to close.
     reader.cancel().catch(() => undefined)
   }
 }

@@ -144,7 +144,7 @@ export function createServiceClient(connection: Connection, options: ClientOptio
 
   return {
     connection,
-    // Whoever typed the command decides about another try.
+    // The person who typed the command decides about another try.
     chat: createChatClient({
       baseUrl: url,
       token: connection.token,

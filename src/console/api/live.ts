@@ -10,7 +10,7 @@ import type {
 import type { RolloutChangeView } from '../../protocol/rollout.js'
 import { RequestError, stream } from './request.js'
 
-/** What the service tells of itself while the page is open: `GET /runtime/events`, with a new stream when one ends. */
+/** What the service reports while the page is open: `GET /runtime/events`, with a new stream when one ends. */
 
 export type Connection =
   | { readonly state: 'off' }
@@ -45,7 +45,7 @@ export const samples = signal<readonly Sample[]>([])
 export const transitions = signal<readonly TransitionEvent[]>([])
 /** the newest change of the guarded rollout */
 export const rolloutChange = signal<RolloutChangeView | undefined>(undefined)
-/** the newest change of the flags; whoever shows flags asks again when it changes */
+/** the newest change of the flags; views that show flags ask again when it changes */
 export const flagsChange = signal<FlagsEvent | undefined>(undefined)
 
 let running: AbortController | undefined

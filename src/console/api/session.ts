@@ -59,7 +59,7 @@ export function takeTokenFromAddress(): void {
   const given = /^#token=(.+)$/.exec(location.hash)?.[1]
   if (given !== undefined) {
     history.replaceState(null, '', location.pathname + location.search)
-    // Never as the one before: whoever follows such a link means to be this reader.
+    // Never as the one before: a person who follows such a link wants to be this reader.
     if (!signIn(decoded(given))) signOut('unreadable')
   } else if (claims.value !== undefined) watchExpiry(claims.value.expiresAt)
 }

@@ -3,7 +3,7 @@ import { t } from '../text/language.js'
 import { PARTS } from '../text/parts.js'
 import { Scroll } from './scroll.js'
 
-/** Values by their names, deep ones indented: for people first, as JSON for whoever wants that. */
+/** Values by their names, deep ones indented: as text first, as JSON on request. */
 export function Values({ value, name }: { readonly value: unknown; readonly name: string }) {
   const [raw, setRaw] = useState(false)
   return (

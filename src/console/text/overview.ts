@@ -27,7 +27,7 @@ export const OVERVIEW = {
   lastProbe: { en: 'last probe', 'zh-CN': '最近一次探测' },
   replicas: { en: 'Replicas seen', 'zh-CN': '已知副本' },
   replicasHint: {
-    en: 'Those that shared this database in the last day. Each tells of itself every 10 s.',
+    en: 'Those that shared this database in the last day. Each reports itself every 10 s.',
     'zh-CN': '最近一天共用此数据库的副本，每 10 秒上报一次。',
   },
   replica: { en: 'Replica', 'zh-CN': '副本' },

@@ -53,7 +53,7 @@ export const OIDC_FAULTS = {
     'zh-CN': '{issuer} 的应答无法使用：{said}。',
   },
   unusable: {
-    en: 'You are signed in at {issuer}, but its token is none of this service: it needs the claims sub, org_id, role (member, admin or owner) and exp. Ask whoever manages {issuer} to add them.',
+    en: 'You are signed in at {issuer}, but this service cannot use its token: it needs the claims sub, org_id, role (member, admin or owner) and exp. Ask the administrator of {issuer} to add them.',
     'zh-CN':
       '已在 {issuer} 登录，但其令牌不能用于本服务：需要 sub、org_id、role（member、admin 或 owner）和 exp。请联系 {issuer} 的管理员添加。',
   },

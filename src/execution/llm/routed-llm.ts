@@ -7,7 +7,7 @@ import { RoutedExecution, type RoutedLlmDeps } from './routed-execution.js'
 export interface LlmAdmission {
   /**
    * Takes a place for a turn that is about to be executed, or one in the queue. Undefined where it may go on, else the
-   * seconds after which a place may be free. Whoever calls it calls `leave` when the turn is over.
+   * seconds after which a place may be free. The caller calls `leave` when the turn is over.
    * @param waitMs how long the turn may wait
    */
   admit(turn: Turn, waitMs: number): number | undefined

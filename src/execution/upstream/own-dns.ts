@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { bounded } from '../../core/bounded.js'
 import type { Clock } from '../../core/clock.js'
 
-/** ms a look may take; a resolver that takes longer is away for whoever waits */
+/** ms a look may take; a resolver that takes longer counts as unavailable */
 const LOOK_MS = 1000
 /** ms for which a result serves everybody who asks */
 const FRESH_MS = 1000

@@ -29,7 +29,7 @@ export interface AutoInput extends Instant {
 /** What the automatic layer does now. */
 export type AutoMove =
   | { readonly kind: 'stay' }
-  /** a breach that trips nothing, for the direct LLM is sick itself */
+  /** a breach that trips nothing, for the direct LLM is unhealthy itself */
   | { readonly kind: 'both_sick' }
   /** a breach that trips nothing, for the policy is `observe` */
   | { readonly kind: 'would_trip'; readonly trip: Trip }
@@ -199,7 +199,7 @@ const isUsed = ({ runtimeTurnAgoMs }: Evidence, { windowSeconds }: FallbackGuard
   runtimeTurnAgoMs !== null && runtimeTurnAgoMs <= windowSeconds * 1000
 
 /**
- * Nobody is sent to a side that is known to be no better. Rates never trip towards a sick direct LLM: failover asks it for each
+ * Nobody is sent to a side that is known to be no better. Rates never trip towards an unhealthy direct LLM: failover asks it for each
  * turn anyway. A dead runtime does, unless the direct LLM cannot be used at all.
  */
 function isVetoed({ cause }: Trip, evidence: Evidence, guardrails: FallbackGuardrails): boolean {
@@ -212,7 +212,7 @@ function fromFallback(input: AutoInput, auto: Extract<AutoLayer, { state: 'fallb
   const { evidence, guardrails, timers } = input
   const isHeld = timers.holdUntilAt !== null && input.now < timers.holdUntilAt
   if (!input.holder || !evidence.probe.healthy) return STAY
-  // Where it sends people to a sick direct LLM, a runtime with good probes is the better side at once.
+  // Where it sends people to an unhealthy direct LLM, a runtime with good probes is the better side at once.
   const isBetter = standbyTrouble(evidence, guardrails) !== undefined
   if (!isBetter && (isHeld || !deservesTraffic(evidence, guardrails))) return STAY
   const percent = guardrails.rampPercents[0] ?? 100

@@ -78,7 +78,7 @@ function takeOverride(update: StateUpdate, override: Override, hash: string): vo
     recordWrite(update, hash, { revision: override.revision, version: store.version })
     return
   }
-  // The revision of a pending write is one above the highest seen, so whoever got there first is at least equal.
+  // The revision of a pending write is one above the highest seen, so the replica that got there first is at least equal.
   const isNewer = override.revision >= (starting || fromProvider ? highest : known.revision)
   if (isNewer) adoptOverride(update, override)
   else if (!starting && !fromProvider && override.revision < highest) handEdit(update, handEditOf(override))

@@ -1,7 +1,7 @@
 import type { Transition } from '../../journal/journal.js'
 import type { StateUpdate } from './state-update.js'
 
-/** ms an edit that was refused is told of: whoever made it may look at the status only then */
+/** ms for which a refused edit is reported: the person who made it may look at the status only then */
 const TOLD_MS = 300_000
 
 /** This replica replaced a file that could not be read: what was in it did not come into force, and somebody wanted it. */

@@ -128,7 +128,7 @@ export class StateUpdate {
     this.change({}, { actor: this.state.known.actor })
   }
 
-  /** Takes over an override; where it is judged by other evidence than this replica's so far, that begins anew. */
+  /** Takes over an override; where other evidence judges it than this replica's so far, the evidence starts again. */
   become(after: Override): void {
     this.#take(after)
     if ((after.evidenceSince ?? null) !== this.state.epoch.since) this.beginEpoch()

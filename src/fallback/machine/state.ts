@@ -15,7 +15,7 @@ import type { Command } from '../fallback.js'
 
 /**
  * All that one replica knows of the fallback. Plain JSON values. Instants ending in `At` are monotonic ms of this
- * replica; those inside the override are wall-clock ms of whoever wrote it.
+ * replica; those inside the override are wall-clock ms of the replica that wrote it.
  */
 export interface FallbackState {
   readonly self: Self
@@ -46,7 +46,7 @@ export interface FallbackState {
   readonly epoch: EvidenceEpoch
   /** policy `observe`: what would have tripped, as it was found; a lasting breach is told and kept once */
   readonly wouldTrip: Trip | null
-  /** a breach, and no trip: the direct LLM is sick itself */
+  /** a breach, and no trip: the direct LLM is unhealthy itself */
   readonly bothSick: boolean
   /** the direct LLM, to which a fallback would send everybody */
   readonly standby: StandbyTrouble | null

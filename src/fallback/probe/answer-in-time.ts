@@ -34,7 +34,7 @@ export async function answerInTime(
   return TIMEOUT
 }
 
-/** A process of ours that stood still has read no answer, and a runtime is not sick for that: as much time again. */
+/** A process of ours that stood still has read no answer, and the runtime is not unhealthy because of that: as much time again. */
 function scheduleUnlessHeldUp(clock: Clock, ms: number, callback: () => void): Timer {
   const startedAt = clock.monotonic()
   let timer = clock.schedule(ms, () => {

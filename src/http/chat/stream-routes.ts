@@ -58,7 +58,7 @@ export function mountStreamRoutes(
   })
 }
 
-/** Who asks: a user, or whoever has the token of one stream. */
+/** Who asks: a user, or a reader with the token of one stream. */
 type Asker =
   | { readonly kind: 'user'; readonly owner: StreamOwner }
   | { readonly kind: 'token_holder'; readonly token: string }

@@ -3,7 +3,7 @@ import { planOf, type RolloutProgress } from '../../store/rollout/rollout.js'
 import type { OpsMode, RolloutCommand } from '../rollout.js'
 import type { StateUpdate } from './state-update.js'
 
-/** Whether a command can do anything now: the same words for the machine and for whoever refuses it. */
+/** Whether a command can do anything now: the same words for the machine and for the caller that refuses it. */
 export function isPossible(kind: RolloutCommand['kind'], { state }: RolloutProgress): boolean {
   switch (kind) {
     case 'start':

@@ -10,7 +10,7 @@ import { StateUpdate } from './state-update.js'
 
 type Tick = Extract<RolloutInput, { kind: 'tick' }>
 
-/** ms a person's start or resumption waits for the store: whoever asked was told by then that it did not get there */
+/** ms a person's start or resumption waits for the store: by then the person who asked was told that it was not written */
 const COMMAND_MS = 2000
 
 /** The rollout of one replica: pure. The rules are told in docs/rollout.md. */

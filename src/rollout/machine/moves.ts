@@ -34,7 +34,7 @@ export function move(update: StateUpdate, input: Tick): void {
   if (!isLeft && waitsFor === null) raise(update, progress)
 }
 
-/** What a fallback that begins had seen before still counts; what comes while it lasts does not, and after it all begins anew. */
+/** What a fallback that begins had seen before still counts; what comes while it lasts does not, and after it everything starts again. */
 function follow(update: StateUpdate, { hold }: Tick): void {
   const isHeld = hold === 'fallback'
   if (update.state.held && !isHeld) update.restartEvidence()

@@ -45,7 +45,7 @@ function take(update: StateUpdate, seen: Exclude<RolloutSeen, { kind: 'failed' }
       return
     }
     case 'absent':
-      // Whoever took it out did not know whose it is, or the file was written anew without it.
+      // The person who removed it did not know whose it is, or the file was written again without it.
       if (!isSameRollout(update.state.stored, NO_ROLLOUT)) update.rewrite(update.state.force.actor)
       return
     case 'missing':

@@ -110,14 +110,14 @@ export class StateUpdate {
     this.set({ pending: { ...pending, after, reports }, ...(pending.acts === 'now' ? { force: after } : {}) })
   }
 
-  /** Acts upon it from now on; where it is judged by other executions than so far, that begins anew. */
+  /** Acts upon it from now on; where other executions judge it than so far, the evidence starts again. */
   take(force: Rollout): void {
     const since = force.evidenceSince ?? null
     this.set({ force })
     if (since !== this.state.epoch) this.restartEvidence(since)
   }
 
-  /** Only executions started from now on are judged, and the stage's time begins anew. */
+  /** Only executions started from now on are judged, and the stage's time starts again. */
   restartEvidence(epoch: number | null = this.state.epoch): void {
     this.set({ epoch, stageAt: this.at.now })
     this.effects.push({ kind: 'restart_evidence' })

@@ -7,7 +7,7 @@ import type { StageVerdict } from '../stage-verdict.js'
 
 /**
  * All that one replica knows of the rollout. Plain JSON values. Instants ending in `At` are monotonic ms of this replica;
- * those inside a rollout are wall-clock ms of whoever wrote it.
+ * those inside a rollout are wall-clock ms of the replica that wrote it.
  */
 export interface RolloutState {
   readonly self: Self
@@ -37,7 +37,7 @@ export interface RolloutState {
   readonly editor: { readonly userId: string; readonly at: number } | null
   /** since when the operators' flag leaves the rollout nothing to do; null: it does not */
   readonly mootAt: number | null
-  /** as judged at the last tick, for whoever looks */
+  /** as judged at the last tick, for the status */
   readonly verdict: StageVerdict | null
   readonly waitsFor: RolloutWait | null
 }

@@ -9,7 +9,7 @@ const TEXT_A_BATCH = 4096
 
 /**
  * Takes a shadow's answer as fast as it comes, and lets everybody else run in between: those that flood must not hold the
- * loop, however many they are. Ends when the execution did and its cancel is through as well: what a sick backend can hold of
+ * loop, however many they are. Ends when the execution did and its cancel is through as well: what an unhealthy backend can hold of
  * ours stays bounded. The rounds in between are not counted as time of the execution.
  * @param turnstile of all shadows that may run at a time
  */

@@ -23,7 +23,7 @@ const KEPT_ASIDE = 5
 const READ = `SELECT CASE WHEN octet_length(content) <= $2 THEN content END AS content
   FROM flag_documents WHERE name = $1`
 const INSERT = 'INSERT INTO flag_documents (name, content) VALUES ($1, $2) ON CONFLICT DO NOTHING'
-/** By what is there, not by a revision: whoever edits by hand has none to count up. */
+/** By content, not by a revision: a hand edit does not count one up. */
 const HAS_HASH = "name = $1 AND encode(sha256(convert_to(content, 'UTF8')), 'hex') = $2"
 const UPDATE = `UPDATE flag_documents SET content = $3 WHERE ${HAS_HASH}`
 const LOCK = `SELECT content FROM flag_documents WHERE ${HAS_HASH} FOR UPDATE`

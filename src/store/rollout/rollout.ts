@@ -25,7 +25,7 @@ export interface AtStage {
   readonly failed?: { readonly stage: number; readonly breach: Breach }
 }
 
-/** Instants are wall-clock ms of whoever wrote them: for people. */
+/** Instants are wall-clock ms of the replica that wrote them: for people. */
 export type RolloutProgress =
   | { readonly state: 'none' }
   | (AtStage & { readonly state: 'running'; readonly since: number })

@@ -70,7 +70,7 @@ describe('the automatic layer in normal', () => {
     expect(kindOf({ evidence: { ...DEAD, probe: { ...DEAD.probe, failures: 1 } } })).to.equal('stay')
   })
 
-  it('holds where the direct LLM is sick itself, and says so', () => {
+  it('holds where the direct LLM is unhealthy itself, and says so', () => {
     expect(kindOf({ evidence: { ...FAILING, direct: tally(20, 15) } })).to.equal('both_sick')
     expect(kindOf({ evidence: { ...FAILING, direct: tally(20, 11) } })).to.equal('both_sick')
     expect(kindOf({ evidence: { ...FAILING, standby: UNUSABLE } })).to.equal('both_sick')
@@ -80,7 +80,7 @@ describe('the automatic layer in normal', () => {
     expect(kindOf({ evidence: { ...DEAD, standby: UNUSABLE } })).to.equal('both_sick')
   })
 
-  it('lets the probes trip, however sick the executions of the direct LLM are', () => {
+  it('lets the probes trip, however unhealthy the executions of the direct LLM are', () => {
     expect(
       kindOf({ evidence: { ...FAILING, ...DEAD, runtime: FAILING.runtime, direct: tally(20, 20) } }),
     ).to.equal('trip')
@@ -226,7 +226,7 @@ describe('the automatic layer while recovering', () => {
     expect(kindOf({ auto, evidence: { ...DEAD, runtimeTurnAgoMs: null } })).to.equal('trip')
   })
 
-  it('relapses by health though the direct LLM is sick, not by rates, nor where that cannot be used', () => {
+  it('relapses by health though the direct LLM is unhealthy, not by rates, nor where that cannot be used', () => {
     expect(kindOf({ auto, evidence: { ...DEAD, direct: tally(20, 20) } })).to.equal('trip')
     expect(kindOf({ auto, evidence: { ...FAILING, direct: tally(20, 20) } })).to.equal('both_sick')
     expect(kindOf({ auto, evidence: { ...DEAD, standby: UNUSABLE } })).to.equal('both_sick')
@@ -286,7 +286,7 @@ describe('moves on any evidence', () => {
     })
   })
 
-  it('leave a fallback not before its hold is over, unless it leads to a sick direct LLM', () => {
+  it('leave a fallback not before its hold is over, unless it leads to an unhealthy direct LLM', () => {
     always(({ auto, timers, policy, evidence }, move) => {
       if (standbyTrouble(evidence, GUARDRAILS) !== undefined) return
       if (auto.state !== 'fallback' || move.kind === 'stay' || policy === 'off') return

@@ -83,7 +83,7 @@ describe('the lease', () => {
     expect(ownerAfter({ lease: { ...OURS, renewedAt: NOW - 4999 } })).to.equal(undefined)
   })
 
-  it('is renewed by a sick holder as long as the hold, and no longer', () => {
+  it('is renewed by an unhealthy holder as long as the hold, and no longer', () => {
     expect(ownerAfter({ lease: OURS, holdUntilAt: NOW + 1 }, DEAD)).to.equal('r1#n')
     expect(ownerAfter({ lease: OURS, holdUntilAt: NOW }, DEAD)).to.equal(undefined)
     expect(ownerAfter({ lease: OURS, auto: RECOVERING }, DEAD)).to.equal(undefined)

@@ -67,7 +67,7 @@ describe('replicas on one store', () => {
     expect(second.auto).to.equal('recovering 5')
   })
 
-  it('take over from a holder that stays sick after its hold, only when they are well', () => {
+  it('take over from a holder that stays unhealthy after its hold, only when they are well', () => {
     const { first, second } = pair()
     for (let count = 0; count < 50; count += 1) {
       first.pass(999).round({ evidence: DEAD })

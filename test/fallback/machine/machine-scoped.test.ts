@@ -161,7 +161,7 @@ describe('the fallback machine, for a scope', () => {
     }
   })
 
-  it('is not widened while the direct LLM is as sick, nor under observe', () => {
+  it('is not widened while the direct LLM is as unhealthy, nor under observe', () => {
     const rest = over(tally(30, 18))
     const BAD = { failures: 1, goodForMs: 0, healthy: false }
     const both = fallenForAcme().round({

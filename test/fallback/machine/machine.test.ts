@@ -65,7 +65,7 @@ describe('the fallback machine and a runtime that begins late', () => {
   })
 })
 
-describe('the fallback machine and a sick direct LLM', () => {
+describe('the fallback machine and an unhealthy direct LLM', () => {
   const unusable = { unusable: true, why: 'http_status 401' }
   const refused: Evidence = { ...CALM, standby: unusable }
 
@@ -180,7 +180,7 @@ describe('the fallback machine, tripping', () => {
     expect(replica.state.store.tripped).to.equal(null)
   })
 
-  it('waits with an alert while the direct LLM is as sick, and trips when that is over', () => {
+  it('waits with an alert while the direct LLM is as unhealthy, and trips when that is over', () => {
     const replica = new Driven().round().round({ evidence: { ...FAILING, direct: tally(20, 20) } })
     expect(replica.state.bothSick).to.equal(true)
     expect(replica.auto).to.equal('normal')

@@ -135,7 +135,7 @@ function runtimeFault(stage: Stage): string {
   return `runtime ${condition}`
 }
 
-/** Well for about as long as a hold, and sick again. */
+/** Healthy for about as long as a hold, then unhealthy again. */
 function runtimeAgain(stage: Stage): string {
   const { world, random, checks } = stage
   const set = (condition: 'well' | 'dead' | 'broken'): void => {
@@ -193,7 +193,7 @@ function directSick(stage: Stage): string {
     stage.world.directUnusable = false
     disturb(stage)
   })
-  return 'direct LLM sick'
+  return 'direct LLM unhealthy'
 }
 
 function pace(stage: Stage): string {

@@ -244,12 +244,12 @@ export class Checks {
       this.#ttlOver(before)
   }
 
-  /** (q): nobody is sent to a direct LLM that is known to be sick, unless the runtime is dead and the direct LLM can be used. */
+  /** (q): nobody is sent to a direct LLM that is known to be unhealthy, unless the runtime is dead and the direct LLM can be used. */
   #toNoWorseSide({ kind, cause }: Transition, evidence: Evidence, guardrails: FallbackGuardrails): void {
     if (!isStandbySick(evidence, guardrails)) return
     if (cause !== 'health' || evidence.standby?.unusable === true)
-      this.#fail(`(q) ${kind} by ${cause} towards a sick direct LLM`)
-    this.#count('tripped from a dead runtime to a sick direct LLM')
+      this.#fail(`(q) ${kind} by ${cause} towards an unhealthy direct LLM`)
+    this.#count('tripped from a dead runtime to an unhealthy direct LLM')
   }
 
   #leftovers(replica: SimReplica, { cause }: Transition, evidence: Evidence): void {
@@ -356,12 +356,12 @@ export class Checks {
     const { auto, trips } = parsed.override
     if (auto.state === 'fallback') {
       const hold = this.#holds.get(`${auto.since}:${trips}`)
-      // Where the direct LLM is sick the hold may end at once.
+      // Where the direct LLM is unhealthy the hold may end at once.
       const known = replica.state.proposal?.transition.evidence as Evidence | undefined
       const isForced = known !== undefined && isStandbySick(known, world.guardrails)
       if (isForced) {
         this.#wasCutShort = true
-        this.#count('hold ended by a sick direct LLM')
+        this.#count('hold ended by an unhealthy direct LLM')
       } else if (hold === undefined) this.#fail('(a) a fallback that nobody began')
       else if (world.now - hold.at < this.#leastHoldMs(hold.holdMs, trips) * DRIFT - ROUNDING_MS)
         this.#fail(`(a) recovered after ${world.now - hold.at} ms of ${hold.holdMs}`)

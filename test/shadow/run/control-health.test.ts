@@ -24,7 +24,7 @@ describe('the health of a control', () => {
     return { clock, now, health }
   }
 
-  it('is sick in both modes while the fallback is not normal', () => {
+  it('is unhealthy in both modes while the fallback is not normal', () => {
     const { now, health } = watched()
     expect([health.sick('direct_llm'), health.sick('runtime_orchestrator')]).to.deep.equal([false, false])
     now.normal = false
@@ -47,7 +47,7 @@ describe('the health of a control', () => {
     ],
   ]
   for (const [what, tallies, sick] of cases)
-    it(`${sick ? 'is sick' : 'is not sick'}: one ${what}`, () => {
+    it(`${sick ? 'is unhealthy' : 'is healthy'}: one ${what}`, () => {
       const { now, health } = watched()
       now.tallies.runtime_orchestrator = tallies
       expect(health.sick('runtime_orchestrator')).to.equal(sick)

@@ -409,7 +409,7 @@ describe('shadows', () => {
       expect(runner.counts().running).to.equal(0)
     })
 
-    it('when their control is sick, those of the other go on', async () => {
+    it('when their control is unhealthy, those of the other go on', async () => {
       const { consider, rounds, dropped, knobs, clock, runner } = shadowRig({
         direct_llm: hanging(DIRECT, 'a'),
         runtime_orchestrator: hanging(RUNTIME, 'a'),
