@@ -78,7 +78,7 @@ describe('the sign-in of the console by OpenID Connect', function () {
     const wrong: readonly (readonly [() => void, string])[] = [
       [() => (issuer.script.denies = true), 'refused the sign-in: the reader said no'],
       [() => (issuer.script.wrongNonce = true), 'cannot be used'],
-      [() => (issuer.script.claims = { org_id: 'acme' }), 'its token is none of this service'],
+      [() => (issuer.script.claims = { org_id: 'acme' }), 'this service cannot use its token'],
       [() => (issuer.script.tokenOrigin = 'https://elsewhere.test'), 'at another address, https://elsewhere'],
     ]
     for (const [script, words] of wrong) {
