@@ -112,8 +112,7 @@ export class DocumentEditor {
       return before === undefined ? json : `, ${json}`
     }
     if (before === undefined) return undefined
-    const between = this.text.slice(before.from, before.to).replace(',', '')
-    return between.trim() === '' ? `,${between}${json}` : undefined
+    return `,${this.text.slice(before.from, before.to).replace(',', '')}${json}`
   }
 
   /** Not by `modify`: it breaks a list that stands on one line where the last item goes. */

@@ -79,7 +79,7 @@ function mutated({ mutate, spec }, isQuick, oneIn) {
     tsconfigFile: 'none',
     disableTypeChecks: true,
     ignorePatterns: ['/dist', '/docs', '/deploy', '/bench', '/examples', '/reports'],
-    tempDirName: join(tmpdir(), 'chat-cutover-mutation'),
+    tempDirName: join(tmpdir(), `chat-cutover-mutation-${process.pid}`),
     allowEmpty: false,
     thresholds: { high: 100, low: LEAST_SCORE, break: null },
   }).runMutationTest()

@@ -9,21 +9,15 @@ import {
   TestStatus,
   toMutantRunResult,
 } from '@stryker-mutator/api/test-runner'
-import fc from 'fast-check'
 import Mocha from 'mocha'
+import { useFewRuns } from './few-runs.mjs'
 import { NOT_SAMPLED } from './results.mjs'
 
 /** ms a test may take: mutants that never end are found by Stryker's own limit */
-const TEST_MS = 30_000
+const TEST_MS = 120_000
 /** ms; tests that took longer run last */
 const SLOW_MS = 50
-/** ms of one property: a mutant that needs more luck than that counts as not noticed */
-const PROPERTY_MS = 300
-fc.configureGlobal({
-  interruptAfterTimeLimit: PROPERTY_MS,
-  markInterruptAsFailure: false,
-  endOnFailure: true,
-})
+useFewRuns()
 const { EVENT_TEST_BEGIN, EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING } = Mocha.Runner.constants
 
 class Silent {}
