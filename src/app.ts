@@ -34,6 +34,7 @@ import { mountBaselineRoutes } from './http/reports/baseline-routes.js'
 import { mountMetricsHistoryRoutes } from './http/reports/metrics-history-routes.js'
 import { mountReplayRoutes } from './http/reports/replay-routes.js'
 import { createReports } from './http/reports/reports.js'
+import { mountShadowPairsRoutes } from './http/reports/shadow-pairs-routes.js'
 import { mountShadowRoutes } from './http/reports/shadow-routes.js'
 import { MemoryStreamLog } from './http/stream/memory-stream-log.js'
 import type { Grace } from './http/stream/shared-stream.js'
@@ -72,6 +73,7 @@ export function createApp(deps: AppDeps): Koa {
   mountBaselineRoutes(api, operators, reports, deps)
   mountMetricsHistoryRoutes(api, operators, reports, deps)
   mountShadowRoutes(api, operators, reports, deps)
+  mountShadowPairsRoutes(api, operators, reports, deps)
   mountReplayRoutes(api, operators, reports, deps)
 
   const app = new Koa()

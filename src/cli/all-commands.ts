@@ -28,6 +28,7 @@ import {
   rolloutStatusCommand,
 } from './show/rollout.js'
 import { sessionsDeleteCommand, sessionsListCommand, sessionsShowCommand } from './show/sessions.js'
+import { shadowPairsCommand } from './show/shadow-pairs.js'
 import { shadowReportCommand } from './show/shadow-report.js'
 import { statusCommand } from './show/status.js'
 import { sessionsTraceCommand } from './show/turn-trace.js'
@@ -52,6 +53,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   sessionsShowCommand,
   sessionsTraceCommand,
   shadowReportCommand,
+  shadowPairsCommand,
   triggerCommand,
   resetCommand,
   modeSetCommand,

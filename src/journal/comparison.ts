@@ -24,6 +24,9 @@ export interface Comparison {
   /** whose turn it was, so that it can be erased; absent in entries of older versions */
   readonly userId?: string
   readonly agentId: string
+  /** the user's turn, as its trace and the logs name it; both absent in entries of older versions */
+  readonly sessionId?: string
+  readonly messageId?: string
   /** `ab`: the candidate is the other backend; `aa`: the control's own once more, for the noise floor */
   readonly kind: 'ab' | 'aa'
   /** 0 to 100: how likely it was to be `aa` when its turn came; absent in entries of older versions */
@@ -207,6 +210,29 @@ export interface DropSums {
   readonly reasons: Readonly<Record<string, number>>
   /** of those of which it is known */
   readonly kinds: { readonly ab: number; readonly aa: number }
+}
+
+/** One pair of both backends as kept, of which both sides ended by themselves: times to 0.1 ms, similarities to 0.0001. */
+export interface KeptPair
+  extends Pick<
+    Comparison,
+    | 'at'
+    | 'orgId'
+    | 'agentId'
+    | 'sessionId'
+    | 'messageId'
+    | 'textSimilarity'
+    | 'planSimilarity'
+    | 'callSetSimilarity'
+    | 'callOrderSimilarity'
+  > {
+  /** of the user's side; the candidate is the other one */
+  readonly controlMode: ExecutionMode
+  readonly control: KeptPairSide
+  readonly candidate: KeptPairSide
+}
+export interface KeptPairSide extends Omit<ComparedSide, 'mode' | 'result' | 'steps' | 'calls'> {
+  readonly result: 'ok' | 'error' | 'timeout'
 }
 
 /** A pair whose content was kept, redacted. */

@@ -49,6 +49,8 @@ export const PLACE = {
   candidate: 12,
   /** behind steps and calls of both sides */
   aaPercent: 22,
+  sessionId: 23,
+  messageId: 24,
 } as const
 export const SIDE_PLACE = {
   result: 0,
@@ -76,6 +78,9 @@ export function comparisonFacts(comparison: Comparison): Facts | undefined {
     count(candidate.steps),
     count(candidate.calls),
     comparison.aaPercent === undefined ? null : count(comparison.aaPercent),
+    ...(comparison.sessionId === undefined || comparison.messageId === undefined
+      ? []
+      : [name(comparison.sessionId), name(comparison.messageId)]),
   ]
   return facts.some((fact) => Number.isNaN(fact)) ? undefined : facts
 }

@@ -20,6 +20,7 @@ import type {
   ExecutedFor,
   JudgedExecution,
   KeptExecution,
+  KeptPair,
   Observation,
   Span,
 } from './comparison.js'
@@ -142,6 +143,8 @@ export interface Journal {
    * minute are known to the replica that keeps them alone. @throws JournalUnavailable
    */
   drops(query: ComparisonQuery): Promise<DropSums>
+  /** Pairs of both backends of which both sides ended by themselves, page by page, oldest first. The iteration throws JournalUnavailable. */
+  pairs(query: ComparisonQuery): AsyncIterable<readonly KeptPair[]>
   /** Of comparisons whose content was kept; newest first, at most 100. @throws JournalUnavailable */
   comparisonContents(query: ComparisonQuery, limit: number): Promise<readonly ComparisonContent[]>
   /** Page by page; latencies to 0.1 ms. The iteration throws JournalUnavailable. */

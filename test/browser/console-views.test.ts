@@ -189,6 +189,8 @@ describe('the views of the console', function () {
 
   it('say so where an answer is none of this build, and leave the other views as they are', async () => {
     page = await rig.open('/explain')
+    // A view asks again when the page has just connected.
+    await page.waitForSelector('.connection[data-state=live]')
     await page.waitForSelector('.answer')
     await page.route('**/runtime/explain*', (route) => route.fulfill({ json: { success: true, data: {} } }))
     await page.click('form >> button[type=submit]')
@@ -223,11 +225,12 @@ describe('the views of the console', function () {
     expect(await page.innerText('section[aria-labelledby=what-if]')).to.include('What happened')
   })
 
-  it('draw the times of both sides over each other, and tell them as a table', async () => {
+  it('draw the times of both sides over each other, tell them as a table, and list the pairs that differ most', async () => {
     const path = join(rig.flags.folder, 'chat.db')
     const journal = openSqliteJournal(path, { clock: systemClock, logger: capturingLogger().logger })
-    for (const latencyMs of [1_000, 1_000, 1_000, 4_000]) {
-      const pair = sampleComparison({ at: Date.now() - 60_000 })
+    for (const [at, latencyMs] of [1_000, 1_000, 1_000, 4_000].entries()) {
+      const ids = { sessionId: `session-${at}`, messageId: `message-${at}` }
+      const pair = sampleComparison({ at: Date.now() - 60_000 - at * 1_000, ...ids })
       journal.keepComparison({ ...pair, control: { ...pair.control, latencyMs } })
     }
     await journal.close()
@@ -237,6 +240,20 @@ describe('the views of the console', function () {
     expect(await seriousFindings(page)).to.deep.equal([])
     await latency.locator('button').click()
     expect((await latency.innerText()).match(/75%|25%/g)).to.deep.equal(['75%', '25%'])
+    expect(await seriousFindings(page)).to.deep.equal([])
+    const ids = (): Promise<string[]> =>
+      page?.locator('.pairs th > code').allInnerTexts() ?? Promise.resolve([])
+    await page.waitForSelector('.pairs')
+    expect((await ids()).slice(0, 2)).to.deep.equal(['message-3', 'message-0'])
+    expect(await page.innerText('.pairs tbody tr >> nth=0'))
+      .to.include('0.21')
+      .and.include('latency 0.63')
+    await page.selectOption('select[name=sort]', 'newest')
+    await until('the newest first', async () => (await ids())[0] === 'message-0')
+    expect(new URL(page.url()).searchParams.get('sort')).to.equal('newest')
+    await page.reload()
+    await page.waitForSelector('.pairs')
+    expect((await ids())[0]).to.equal('message-0')
     expect(await seriousFindings(page)).to.deep.equal([])
   })
 

@@ -135,6 +135,52 @@ export function comparisonsContract(open: Open): void {
       expect(ab.similar.text.sum).to.equal(1)
     })
 
+    it('gives single pairs of both backends, oldest first, whose sides ended by themselves', async () => {
+      const ids = { sessionId: 'session-1', messageId: 'message-1' }
+      rig.journal.keepComparison(sampleComparison({ at: AT + 3 }))
+      rig.journal.keepComparison(
+        sampleComparison({
+          at: AT + 1,
+          ...ids,
+          control: sampleSide({ latencyMs: 1_000.04, firstContentMs: 200, tokens: 50 }),
+          candidate: sampleSide({ mode: 'runtime_orchestrator', result: 'error', code: 'runtime_error' }),
+          textSimilarity: 0.25,
+          planSimilarity: 0,
+          callSetSimilarity: 0.5,
+          callOrderSimilarity: 1,
+        }),
+      )
+      rig.journal.keepComparison(sampleComparison({ at: AT + 2, kind: 'aa' }))
+      rig.journal.keepComparison(sampleComparison({ at: AT + 2, control: sampleSide({ result: 'aborted' }) }))
+      const pairs = async (more: Partial<ComparisonQuery> = {}) => {
+        const all: unknown[] = []
+        for await (const page of rig.journal.pairs({ ...ALL, ...more })) all.push(...page)
+        return all
+      }
+      const plain = { orgId: 'org-1', agentId: 'agent-1', controlMode: 'direct_llm' }
+      const older = {
+        at: AT + 1,
+        ...plain,
+        ...ids,
+        textSimilarity: 0.25,
+        planSimilarity: 0,
+        callSetSimilarity: 0.5,
+        callOrderSimilarity: 1,
+        control: { result: 'ok', latencyMs: 1_000, firstContentMs: 200, tokens: 50, characters: 100 },
+        candidate: { result: 'error', code: 'runtime_error', latencyMs: 1_000, characters: 100 },
+      }
+      const newer = {
+        at: AT + 3,
+        ...plain,
+        control: { result: 'ok', latencyMs: 1_000, characters: 100 },
+        candidate: { result: 'ok', latencyMs: 1_500, characters: 100 },
+      }
+      expect(await pairs()).to.deep.equal([older, newer])
+      expect(await pairs({ from: AT + 2 })).to.deep.equal([newer])
+      expect(await pairs({ orgId: 'org-2' })).to.deep.equal([])
+      expect(await pairs({ controlMode: 'runtime_orchestrator' })).to.deep.equal([])
+    })
+
     it('gives the contents of those that have any, newest first', async () => {
       rig.journal.keepComparison(
         sampleComparison({ at: AT + 1, content: { control: '甲', candidate: 'a\0b' } }),

@@ -7,7 +7,7 @@ import { sourceFiles } from '../support/imports.js'
 const MOST = 15
 
 /** Its files are the package's exports, by these names. */
-const MOST_OF: Readonly<Record<string, number>> = { protocol: 27 }
+const MOST_OF: Readonly<Record<string, number>> = { protocol: 28 }
 
 /** How many files each folder has, the rooms within it not counted. */
 function filesByFolder(): ReadonlyMap<string, number> {

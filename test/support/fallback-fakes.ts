@@ -197,6 +197,10 @@ export function fakeJournal(): FakeJournal {
       check()
       return memory.comparisonSums(query)
     },
+    async *pairs(query) {
+      check()
+      yield* memory.pairs(query)
+    },
     async comparisonContents(query, limit) {
       check()
       return memory.comparisonContents(query, limit)

@@ -1,27 +1,51 @@
+import type { Command } from 'commander'
 import { EXECUTION_MODES, executionModeSchema } from '../../protocol/modes.js'
 import { type ShadowDimensionReport, shadowReportSchema } from '../../protocol/shadow-report.js'
-import type { CommandSpec, Invocation } from '../command/invocation.js'
+import type { CommandSpec, Given, Invocation } from '../command/invocation.js'
 import { CommandError } from '../text/command-error.js'
 import { duration, modeName, moment, percent } from '../text/format.js'
+import type { Say } from '../text/language.js'
 import { oneLine, printable, table } from '../text/table.js'
+
+/** What the commands of the shadow report are about: span, org, agent, control. */
+
+export const defineSpan = (command: Command, t: Say): Command =>
+  command
+    .option('--from <instant>', t('ISO 8601 (7 days before --to)', 'ISO 8601（默认 --to 之前 7 天）'))
+    .option('--to <instant>', t('ISO 8601; itself not in the span (now)', 'ISO 8601，不含此刻（默认现在）'))
+    .option('--org <id>', t('of this org alone', '仅此组织'))
+    .option('--agent <id>', t('of this agent alone', '仅此智能体'))
+    .option(
+      '--control <mode>',
+      t(`what users got: ${EXECUTION_MODES.join(', ')}`, `用户实际得到的一方：${EXECUTION_MODES.join('、')}`),
+    )
+
+/** @throws CommandError where there is no such mode */
+export function controlOf({ given, t }: Pick<Invocation, 'given' | 't'>): string | undefined {
+  const control = given.text('control')
+  if (control === undefined || executionModeSchema.safeParse(control).success) return control
+  throw new CommandError(
+    t(
+      `There is no mode "${control}". Modes: ${EXECUTION_MODES.join(', ')}`,
+      `没有模式 "${control}"。可用：${EXECUTION_MODES.join(', ')}`,
+    ),
+    2,
+  )
+}
+
+export const spanQuery = (given: Given, control: string | undefined) => ({
+  from: given.text('from'),
+  to: given.text('to'),
+  orgId: given.text('org'),
+  agentId: given.text('agent'),
+  control,
+})
 
 export const shadowReportCommand: CommandSpec = {
   words: ['shadow', 'report'],
   section: 'see',
   summary: { en: 'what would change if users were switched', 'zh-CN': '若切换用户会有何变化' },
-  define: (command, t) =>
-    void command
-      .option('--from <instant>', t('ISO 8601 (7 days before --to)', 'ISO 8601（默认 --to 之前 7 天）'))
-      .option('--to <instant>', t('ISO 8601; itself not in the span (now)', 'ISO 8601，不含此刻（默认现在）'))
-      .option('--org <id>', t('of this org alone', '仅此组织'))
-      .option('--agent <id>', t('of this agent alone', '仅此智能体'))
-      .option(
-        '--control <mode>',
-        t(
-          `what users got: ${EXECUTION_MODES.join(', ')}`,
-          `用户实际得到的一方：${EXECUTION_MODES.join('、')}`,
-        ),
-      ),
+  define: (command, t) => void defineSpan(command, t),
   examples: [
     'shadow report',
     'shadow report --from 2026-01-31 --org acme',
@@ -30,22 +54,7 @@ export const shadowReportCommand: CommandSpec = {
   remote: true,
   async run(invocation) {
     const { given, t } = invocation
-    const control = given.text('control')
-    if (control !== undefined && !executionModeSchema.safeParse(control).success)
-      throw new CommandError(
-        t(
-          `There is no mode "${control}". Modes: ${EXECUTION_MODES.join(', ')}`,
-          `没有模式 "${control}"。可用：${EXECUTION_MODES.join(', ')}`,
-        ),
-        2,
-      )
-    const query = {
-      from: given.text('from'),
-      to: given.text('to'),
-      orgId: given.text('org'),
-      agentId: given.text('agent'),
-      control,
-    }
+    const query = spanQuery(given, controlOf(invocation))
     const { data } = await invocation
       .client()
       .ask({ path: '/runtime/shadow/report', query }, shadowReportSchema)

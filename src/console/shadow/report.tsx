@@ -6,6 +6,7 @@ import { MODES } from '../text/parts.js'
 import { SHADOW } from '../text/shadow.js'
 import { Distributions } from './distributions.js'
 import { COLOURS, Forest } from './forest.js'
+import { Pairs } from './pairs.js'
 
 /** The verdict in a sentence, whether to trust it, each dimension, and what is behind them. */
 export function Report({ report }: { readonly report: ShadowReport }) {
@@ -30,7 +31,7 @@ export function Report({ report }: { readonly report: ShadowReport }) {
       <Forest report={report} />
       <Distributions report={report} />
       <Behind report={report} />
-      <Samples report={report} />
+      <Pairs report={report} />
     </>
   )
 }
@@ -130,34 +131,6 @@ function Behind({
           ))}
         </tbody>
       </table>
-    </section>
-  )
-}
-
-function Samples({ report: { samples = [] } }: { readonly report: ShadowReport }) {
-  if (samples.length === 0) return null
-  return (
-    <section class="card" aria-labelledby="samples">
-      <h2 id="samples">{t(SHADOW.samples)}</h2>
-      {samples.map((sample) => (
-        <details key={`${sample.at}${sample.control}`}>
-          <summary>
-            <Time at={sample.at} /> {sample.orgId} · {sample.agentId}
-            {sample.textSimilarity !== null &&
-              ` · ${t(SHADOW.similarity)} ${sample.textSimilarity.toFixed(2)}`}
-          </summary>
-          <div class="pair">
-            <div>
-              <h3>{t(SHADOW.control)}</h3>
-              <p class="answer-text">{sample.control}</p>
-            </div>
-            <div>
-              <h3>{t(SHADOW.candidate)}</h3>
-              <p class="answer-text">{sample.candidate}</p>
-            </div>
-          </div>
-        </details>
-      ))}
     </section>
   )
 }

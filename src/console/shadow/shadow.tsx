@@ -38,6 +38,7 @@ export function Shadow() {
               const text = String(value).trim()
               if (text !== '') next.set(name, text)
             }
+            if (query.sort) next.set('sort', query.sort)
             if (`/console/shadow?${next}` === location.pathname + location.search) report.refresh()
             else route(`/console/shadow?${next}`)
           }}

@@ -1,3 +1,4 @@
+import type { ShadowPair } from '../../protocol/shadow-pairs.js'
 import type { ShadowDimension } from '../../protocol/shadow-report.js'
 import type { Sentence } from './language.js'
 import { MEASURES } from './parts.js'
@@ -56,9 +57,37 @@ export const SHADOW = {
   time: { en: 'Time', 'zh-CN': '耗时' },
   beyond: { en: 'longer: users left', 'zh-CN': '更长：用户已离开' },
   outcomes: { en: 'Outcomes', 'zh-CN': '结果' },
-  samples: { en: 'Pairs, newest first', 'zh-CN': '配对（最新在前）' },
-  similarity: { en: 'similarity', 'zh-CN': '相似度' },
+  singlePairs: { en: 'Single pairs', 'zh-CN': '单个配对' },
+  singlePairsHint: {
+    en: 'A pair differs by 1 if one side succeeded and the other did not, else by the mean of its parts: how unlike text, plan and calls are, and how far times, length and tokens are apart.',
+    'zh-CN':
+      '一侧成功而另一侧失败时，差异为 1；否则取各项的平均值：文本、计划、调用的不相似程度，以及耗时、长度、Token 数的差距。',
+  },
+  order: { en: 'Order', 'zh-CN': '排序' },
+  differMost: { en: 'those that differ most first', 'zh-CN': '差异最大的在前' },
+  newest: { en: 'newest first', 'zh-CN': '最新的在前' },
+  shownOf: { en: '{shown} of {compared} pairs', 'zh-CN': '显示 {shown} 个，共 {compared} 个配对' },
+  difference: { en: 'Difference', 'zh-CN': '差异' },
+  turn: { en: 'Turn', 'zh-CN': '回合' },
+  differsIn: { en: 'Differs most in', 'zh-CN': '差异主要在于' },
+  session: { en: 'session', 'zh-CN': '会话' },
+  noId: { en: 'id not kept', 'zh-CN': '未保留编号' },
+  answers: { en: 'Both answers', 'zh-CN': '两侧的回答' },
+  characters: { en: '{count} characters', 'zh-CN': '{count} 个字符' },
 } as const satisfies Record<string, Sentence>
+
+/** In which respects a pair differs. */
+export const PAIR_PARTS: Readonly<Record<keyof ShadowPair['parts'], Sentence>> = {
+  result: { en: 'result', 'zh-CN': '结果' },
+  text: { en: 'text', 'zh-CN': '文本' },
+  plan: { en: 'plan', 'zh-CN': '计划' },
+  calls: { en: 'calls', 'zh-CN': '调用' },
+  callOrder: { en: 'order of calls', 'zh-CN': '调用顺序' },
+  latency: MEASURES.latency,
+  firstContent: MEASURES.first_content,
+  length: { en: 'length', 'zh-CN': '长度' },
+  tokens: { en: 'tokens', 'zh-CN': 'Token 数' },
+}
 
 export const DIMENSIONS: Readonly<Record<ShadowDimension, Sentence>> = {
   ...MEASURES,

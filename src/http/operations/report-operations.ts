@@ -1,6 +1,7 @@
 import { baselineQuerySchema, baselineSchema } from '../../protocol/baseline.js'
 import { metricsHistoryQuerySchema, metricsHistorySchema } from '../../protocol/kept-metrics.js'
 import { replayRequestSchema, replaySchema } from '../../protocol/replay.js'
+import { shadowPairsQuerySchema, shadowPairsSchema } from '../../protocol/shadow-pairs.js'
 import { shadowReportQuerySchema, shadowReportSchema } from '../../protocol/shadow-report.js'
 import { API, AT, EARLIER, EXAMPLE_ORG, EXAMPLE_WINDOW } from './example-values.js'
 import type { Operation } from './operation.js'
@@ -173,6 +174,87 @@ export const REPORT_OPERATIONS: readonly Operation[] = [
           fenceViolations: 0,
           shadows: { failed: 0, dropped: {} },
           confidence: { interval: 0.99, report: 0.95 },
+        },
+      },
+    ],
+    problems: ['reports_overloaded', 'journal_unavailable'],
+  },
+  {
+    id: 'listShadowPairs',
+    method: 'get',
+    path: `${API}/runtime/shadow/pairs`,
+    tag: 'reports',
+    role: 'operator',
+    summary: 'Single pairs of the shadow report, those that differ most first',
+    description:
+      'Pairs of both backends of the last 7 days where `from` is absent, by the ids of the turns. A pair differs by 1 if one side succeeded and the other did not, else by the mean of its parts. Reads at most as many pairs as the journal keeps. Runs of the control with itself, and pairs whose user left, are not listed.',
+    query: shadowPairsQuerySchema,
+    parameters: {
+      ...SPAN,
+      agentId: { description: 'Of one agent alone.', example: 'assistant' },
+      control: {
+        description: 'The execution mode that users got; both where it is absent.',
+        example: 'direct_llm',
+      },
+      sort: {
+        description: '`difference`: those that differ most first; `newest`: the newest first.',
+        example: 'difference',
+      },
+      limit: { description: 'So many pairs.', example: 20 },
+    },
+    answers: [
+      {
+        status: 200,
+        kind: 'data',
+        description: 'The first pairs in the order asked for.',
+        data: shadowPairsSchema,
+        example: {
+          from: EARLIER,
+          to: AT,
+          orgId: null,
+          agentId: null,
+          control: 'direct_llm',
+          sort: 'difference',
+          compared: 1200,
+          pairs: [
+            {
+              at: EARLIER,
+              orgId: EXAMPLE_ORG,
+              agentId: 'assistant',
+              sessionId: '0190c0de-0000-7000-8000-000000000000',
+              messageId: '0190c0de-0000-7000-8000-000000000001',
+              difference: 0.5,
+              parts: {
+                result: 0,
+                text: 0.75,
+                plan: null,
+                calls: null,
+                callOrder: null,
+                latency: 0.5,
+                firstContent: 0.5,
+                length: 0.6,
+                tokens: 0.65,
+              },
+              control: {
+                mode: 'direct_llm',
+                result: 'ok',
+                code: null,
+                latencyMs: 1200,
+                firstContentMs: 300,
+                tokens: 70,
+                characters: 240,
+              },
+              candidate: {
+                mode: 'runtime_orchestrator',
+                result: 'ok',
+                code: null,
+                latencyMs: 2400,
+                firstContentMs: 600,
+                tokens: 200,
+                characters: 600,
+              },
+            },
+          ],
         },
       },
     ],

@@ -15,6 +15,7 @@ import type {
   ExecutedFor,
   JudgedExecution,
   KeptExecution,
+  KeptPair,
   Observation,
   Span,
 } from '../comparison.js'
@@ -38,6 +39,7 @@ import type {
   PendingNotifications,
   Transition,
 } from '../journal.js'
+import { pairOf } from '../pair-facts.js'
 import { ofShownContents, type Retention } from '../retention.js'
 import { ComparisonSummer } from '../sums/comparison-sums.js'
 import { beginOfMinute, DropMinutes } from '../sums/drop-minutes.js'
@@ -180,6 +182,18 @@ export class DatabaseJournal implements Journal {
     const summer = new ComparisonSummer()
     for await (const page of this.#facts('comparisons', filter)) for (const facts of page) summer.add(facts)
     return summer.sums()
+  }
+
+  async *pairs({
+    from,
+    to,
+    controlMode,
+    orgId,
+    agentId,
+  }: ComparisonQuery): AsyncGenerator<readonly KeptPair[]> {
+    const filter = { from, to, fixed: [controlMode], picked: [orgId, agentId] }
+    for await (const page of this.#facts('pairs', filter))
+      yield page.flatMap((list) => pairOf(list, controlMode) ?? [])
   }
 
   async drops({ from, to, controlMode, orgId, agentId }: ComparisonQuery): Promise<DropSums> {

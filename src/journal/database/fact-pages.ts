@@ -28,6 +28,7 @@ export interface SpanTable {
 /** What reports and replays read of many entries, whatever the database. */
 export const SPAN_TABLES = {
   comparisons: { table: 'comparisons', fixed: ['control_mode'], picked: ['org_id', 'agent_id'] },
+  pairs: { table: 'comparisons', fixed: ['control_mode'], picked: ['org_id', 'agent_id'] },
   executions: { table: 'executions', fixed: [], picked: ['org_id'] },
   executedFor: { table: 'executions', fixed: [], picked: ['org_id'] },
   judged: { table: 'executions', fixed: [], picked: ['org_id'] },

@@ -16,6 +16,7 @@ import type {
   ExecutedFor,
   JudgedExecution,
   KeptExecution,
+  KeptPair,
   Observation,
   Span,
 } from '../comparison.js'
@@ -48,6 +49,7 @@ import {
   type PendingNotifications,
   type Transition,
 } from '../journal.js'
+import { pairOf } from '../pair-facts.js'
 import { ofShownContents, type Retention, retentionInMemory } from '../retention.js'
 import { ComparisonSummer } from '../sums/comparison-sums.js'
 import { beginOfMinute, DropMinutes } from '../sums/drop-minutes.js'
@@ -212,6 +214,16 @@ class MemoryJournal implements Journal {
       for (const comparison of page) if (isAsked(query, comparison)) summer.add(comparison.facts)
     }
     return summer.sums()
+  }
+
+  async *pairs(query: ComparisonQuery): AsyncGenerator<readonly KeptPair[]> {
+    const sorted = this.#comparisons.all().sort((a, b) => a.at - b.at)
+    for await (const page of this.#paged(sorted))
+      yield page
+        .filter((comparison) => isAsked(query, comparison))
+        .flatMap(
+          ({ at, orgId, agentId, facts }) => pairOf([at, orgId, agentId, facts], query.controlMode) ?? [],
+        )
   }
 
   async drops(query: ComparisonQuery): Promise<DropSums> {

@@ -15,6 +15,10 @@ const { result, sessionId, agentId } = FOR_PLACE
 /** What reports and replays read of each table. */
 export const SPANS = {
   comparisons: new SpanPages(SPAN_TABLES.comparisons),
+  pairs: new SpanPages({
+    ...SPAN_TABLES.pairs,
+    facts: 'json_build_array(at, org_id, agent_id, facts)',
+  }),
   executions: new SpanPages(SPAN_TABLES.executions),
   executedFor: new SpanPages({
     ...SPAN_TABLES.executedFor,

@@ -16,6 +16,10 @@ const { result, sessionId, agentId } = FOR_PLACE
 /** What reports and replays read of each table. */
 export const spansOf = (database: SqliteDatabase): Readonly<Record<FactKind, SpanPages>> => ({
   comparisons: new SpanPages(database, SPAN_TABLES.comparisons),
+  pairs: new SpanPages(database, {
+    ...SPAN_TABLES.pairs,
+    facts: 'json_array(at, org_id, agent_id, json(facts))',
+  }),
   executions: new SpanPages(database, SPAN_TABLES.executions),
   executedFor: new SpanPages(database, {
     ...SPAN_TABLES.executedFor,

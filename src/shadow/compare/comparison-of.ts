@@ -51,6 +51,8 @@ export function comparisonOf(
     orgId: turn.caller.orgId,
     userId: turn.caller.userId,
     agentId: turn.caller.agentId,
+    sessionId: turn.sessionId,
+    messageId: turn.messageId,
     kind,
     aaPercent,
     control: sideOf(sides.control, control.outcome),

@@ -62,7 +62,7 @@ export function shadowReport(sums: ComparisonSums, subject: ReportSubject): Shad
   }
 }
 
-const otherMode = (mode: ExecutionMode): ExecutionMode =>
+export const otherMode = (mode: ExecutionMode): ExecutionMode =>
   mode === 'direct_llm' ? 'runtime_orchestrator' : 'direct_llm'
 
 function withVerdict(measured: MeasuredDimension): ShadowReport['dimensions'][number] {

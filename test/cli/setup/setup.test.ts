@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream'
 import { expect } from 'chai'
 import { decodeJwt, jwtVerify } from 'jose'
 import { COMMANDS } from '../../../src/cli/all-commands.js'
+import { shadowPairsSchema } from '../../../src/protocol/shadow-pairs.js'
 import { shadowReportSchema } from '../../../src/protocol/shadow-report.js'
 import { edgeToken, operatorEnv, runCli } from '../../support/cli.js'
 import { sampleComparison } from '../../support/comparisons.js'
@@ -240,6 +241,36 @@ describe('chat-cutover shadow report', () => {
     expect((await runCli(['shadow', 'report', '--from', 'monday'], { env })).err).to.contain(
       '400 bad_request',
     )
+    await edge.close()
+  })
+})
+
+describe('chat-cutover shadow pairs', () => {
+  it('lists pairs by the ids of their turns, those that differ most first', async () => {
+    const edge = await startEdge()
+    const env = await operatorEnv(edge)
+    expect((await runCli(['shadow', 'pairs'], { env })).out).to.equal('No pairs in this span.\n')
+    const at = Date.now() - 60_000
+    edge.journal.keepComparison(sampleComparison({ at, sessionId: 's-1', messageId: 'alike' }))
+    edge.journal.keepComparison(
+      sampleComparison({ at: at - 1, sessionId: 's-2', messageId: 'unlike', textSimilarity: 0 }),
+    )
+    const rows = async (...more: string[]): Promise<(string | undefined)[]> => {
+      const { code, out } = await runCli(['shadow', 'pairs', ...more], { env })
+      expect(code).to.equal(0)
+      return out.split('\n').map((line) => /alike|unlike/.exec(line)?.[0])
+    }
+    expect((await rows()).slice(1, 3)).to.deep.equal(['unlike', 'alike'])
+    expect((await rows('--sort', 'newest')).slice(1, 3)).to.deep.equal(['alike', 'unlike'])
+    expect((await rows('--limit', '1')).slice(1)).to.deep.equal(['unlike', undefined])
+    const json = await runCli(['shadow', 'pairs', '--json'], { env })
+    expect(shadowPairsSchema.parse(JSON.parse(json.out)).pairs).to.have.length(2)
+    for (const wrong of [
+      ['--sort', 'worst'],
+      ['--control', 'x'],
+      ['--limit', '101'],
+    ])
+      expect((await runCli(['shadow', 'pairs', ...wrong], { env })).code, wrong.join(' ')).to.equal(2)
     await edge.close()
   })
 })

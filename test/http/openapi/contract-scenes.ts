@@ -231,7 +231,7 @@ export const SCENES: Readonly<Partial<Record<ProblemName, Scene>>> = {
     const never = new Promise<never>(() => undefined)
     const journal = new Proxy(fakeJournal(), {
       get: (real, name) =>
-        /^(executions|executedFor|judged|observations|comparisonSums|drops)$/.test(String(name))
+        /^(executions|executedFor|judged|observations|comparisonSums|pairs|drops)$/.test(String(name))
           ? () =>
               Object.assign(Promise.resolve(never), { [Symbol.asyncIterator]: () => ({ next: () => never }) })
           : Reflect.get(real, name),
