@@ -78,6 +78,24 @@ describe('the workflows', () => {
     }
   })
 
+  it('build the image, start it with the fewest rights, and scan it', () => {
+    const steps = runsOf('ci.yml', 'image')
+    for (const part of [
+      'docker build',
+      '--read-only',
+      '--cap-drop ALL',
+      'no-new-privileges',
+      'healthcheck.js',
+    ])
+      expect(steps).to.contain(part)
+    const scan = workflow('ci.yml').jobs.image?.steps.find(({ uses }) =>
+      uses?.startsWith('anchore/scan-action@'),
+    )
+    const built = /--tag (\S+)/.exec(steps)?.[1]
+    expect(built).not.to.equal(undefined)
+    expect(scan?.with).to.include({ image: built, 'severity-cutoff': 'high' })
+  })
+
   it('look for known faults of packages, and release with a bill of materials and provenance', () => {
     expect(runsOf('ci.yml', 'audit')).to.contain('npm audit --omit=dev')
     const made = runsOf('release.yml', 'package')
