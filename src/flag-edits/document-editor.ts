@@ -81,11 +81,7 @@ export class DocumentEditor {
     const obstacle = this.document.obstacleTo(path)
     if (obstacle !== undefined)
       this.refuse(obstacle, 'has another form than this service writes; edit the file by hand')
-    const isArrayInsertion = typeof path.at(-1) === 'number' && value !== undefined
-    const edits = modify(this.text, path, value, {
-      formattingOptions: this.#formatting,
-      ...(isArrayInsertion && this.document.at(path) === undefined ? { isArrayInsertion } : {}),
-    })
+    const edits = modify(this.text, path, value, { formattingOptions: this.#formatting })
     this.text = applyEdits(this.text, edits)
     this.document = parsed(this.text)
   }
@@ -139,13 +135,9 @@ function parsed(text: string): OpsDocument {
   return new OpsDocument(root)
 }
 
-/** As the file is written: its line ends, and the indentation of its first indented line. */
+/** As the file is written: the indentation of its first indented line. Its line ends are found by the library. */
 function formattingOf(text: string): FormattingOptions {
   const indent = /\n([ \t]+)\S/.exec(text)?.[1] ?? '  '
   const insertSpaces = !indent.startsWith('\t')
-  return {
-    eol: text.includes('\r\n') ? '\r\n' : '\n',
-    insertSpaces,
-    tabSize: insertSpaces ? indent.length : 1,
-  }
+  return { insertSpaces, tabSize: insertSpaces ? indent.length : 1 }
 }

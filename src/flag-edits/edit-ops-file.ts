@@ -100,7 +100,7 @@ function editMode(editor: DocumentEditor, edit: FlagEdit, environment: Environme
   if (mode !== undefined) editor.set([...flag, 'defaultVariant'], mode)
   else if (takesOver) editor.set([...flag, 'defaultVariant'], environment.mode)
   const wanted = canaryPercent ?? present
-  if (present !== undefined && wanted !== undefined && needsTargeting(editor, wanted))
+  if (wanted !== undefined && needsTargeting(editor, wanted))
     editor.set([...flag, 'targeting'], modeTargeting(wanted))
 }
 

@@ -14,14 +14,14 @@ export const SILENT: EnvironmentMode = { mode: 'direct_llm', enabledOrgs: [] }
 /** @throws where the edit is refused */
 export function edited(text: string, edit: FlagEdit, environment = SILENT) {
   const result = editOpsFile(text, flagEditSchema.parse(edit), environment)
-  if (result.kind === 'refused') throw new Error(JSON.stringify(result.refusals))
+  if (result.kind !== 'edited') throw new Error(JSON.stringify(result.refusals))
   return result
 }
 
 /** @throws where the edit is made */
 export function refusals(text: string, edit: FlagEdit) {
   const result = editOpsFile(text, flagEditSchema.parse(edit), SILENT)
-  if (result.kind === 'edited') throw new Error('was made')
+  if (result.kind !== 'refused') throw new Error('was made')
   return result.refusals
 }
 

@@ -207,6 +207,11 @@ describe('the mode flag and the environment', () => {
     })
   })
 
+  it('loses the share of a canary that is taken away, also where no org is named', () => {
+    const { text } = edited(SHIPPED, { canaryPercent: 5 })
+    expect(modeOf(edited(text, { canaryPercent: 0 }).text).targeting.if[2]).to.equal(null)
+  })
+
   it('keeps a rule that is as wanted, in the form it was written in', () => {
     const short = withFlag('chat-execution-mode', { targeting: { if: [ORGS, 'runtime_orchestrator'] } })
     expect(edited(short, { canaryPercent: 0 }).changes).to.deep.equal([])

@@ -77,6 +77,19 @@ describe('what the operators’ file says', () => {
       })
   })
 
+  it('shows no orgs where their list was made by hand', () => {
+    for (const rule of [
+      { in: [{ var: 'orgId' }, ['acme'], []] },
+      { in: [{ var: 'orgId' }] },
+      { in: { 0: { var: 'orgId' }, 1: ['acme'], length: 2 } },
+      { in: [{ var: 'orgId' }, ['acme']], or: [] },
+      { in: [{ var: 'userId' }, ['acme']] },
+      { in: [{ var: 'orgId' }, ['acme', 5]] },
+      [{ var: 'orgId' }, ['acme']],
+    ])
+      expect(valuesOf(fileOf({}, { 'runtime-enabled-orgs': rule })).mode.enabledOrgs).to.equal(null)
+  })
+
   it('tells the share of shadows from a rule made by hand and from none', () => {
     const shadowOf = (targeting: unknown) => valuesOf(withFlag('chat-runtime-shadow', { targeting })).shadow
     expect(shadowOf(share(['on', 5], ['off', 95]))).to.deep.equal({ percent: 5, handMade: false })

@@ -41,7 +41,7 @@ async function main(words) {
   const asked = names.length > 0 ? names : Object.keys(MODULES)
   const results = []
   for (const name of asked) {
-    const result = resultOf(name, await mutated(MODULES[name], options.includes('--quick'), oneIn))
+    const result = resultOf(name, await mutated(MODULES[name], options.includes('--quick'), oneIn), oneIn)
     results.push(result)
     process.stdout.write(`\n${survivorText(result)}\n${table([result])}\n`)
   }
@@ -73,7 +73,7 @@ function mutated({ mutate, spec }, isQuick, oneIn) {
     concurrency: 1,
     // ms beside what the tests usually take: a slow machine is no endless loop.
     timeoutMS: 15_000,
-    reporters: ['progress-append-only'],
+    reporters: ['progress-append-only', 'survivors'],
     logLevel: 'warn',
     // The compiler's settings are for the compiler; its version here is none that Stryker can read them with.
     tsconfigFile: 'none',

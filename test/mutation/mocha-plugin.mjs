@@ -1,7 +1,13 @@
 // A test runner of Stryker for this version of mocha, which Stryker's own runner cannot load. Mocha and the tests are loaded
 // once a process, and run again for each mutant with the tests that reach it.
 import { INSTRUMENTER_CONSTANTS } from '@stryker-mutator/api/core'
-import { commonTokens, declareFactoryPlugin, PluginKind, tokens } from '@stryker-mutator/api/plugin'
+import {
+  commonTokens,
+  declareClassPlugin,
+  declareFactoryPlugin,
+  PluginKind,
+  tokens,
+} from '@stryker-mutator/api/plugin'
 import {
   DryRunStatus,
   determineHitLimitReached,
@@ -11,7 +17,7 @@ import {
 } from '@stryker-mutator/api/test-runner'
 import Mocha from 'mocha'
 import { useFewRuns } from './few-runs.mjs'
-import { NOT_SAMPLED } from './results.mjs'
+import { isSampled, isSurvivor, placeOf } from './results.mjs'
 
 /** ms a test may take: mutants that never end are found by Stryker's own limit */
 const TEST_MS = 120_000
@@ -50,9 +56,8 @@ class MochaTestRunner {
   }
 
   async mutantRun(options) {
-    // Numbers run along the code: each n-th is a fair sample.
-    if (Number(options.activeMutant.id) % this.#oneIn !== 0)
-      return { status: MutantRunStatus.Error, errorMessage: NOT_SAMPLED }
+    if (!isSampled(options.activeMutant, this.#oneIn))
+      return { status: MutantRunStatus.Error, errorMessage: 'not in the sample' }
     return this.#tested(options)
   }
 
@@ -154,7 +159,24 @@ function create(options) {
 }
 create.inject = tokens(commonTokens.options)
 
-export const strykerPlugins = [declareFactoryPlugin(PluginKind.TestRunner, 'mocha-here', create)]
+/** Tells each survivor at once: a run that is stopped early was not for nothing. */
+class SurvivorReporter {
+  static inject = tokens(commonTokens.options)
+  #oneIn
+
+  constructor({ mochaOneIn }) {
+    this.#oneIn = mochaOneIn
+  }
+
+  onMutantTested(mutant) {
+    if (isSurvivor(mutant) && isSampled(mutant, this.#oneIn)) process.stdout.write(`${placeOf(mutant)}\n`)
+  }
+}
+
+export const strykerPlugins = [
+  declareFactoryPlugin(PluginKind.TestRunner, 'mocha-here', create),
+  declareClassPlugin(PluginKind.Reporter, 'survivors', SurvivorReporter),
+]
 export const strykerValidationSchema = {
   properties: {
     mochaSpec: { type: 'array', items: { type: 'string' } },

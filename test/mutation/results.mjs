@@ -1,12 +1,13 @@
 import { relative } from 'node:path'
 
-/** why a mutant was not tested in a run with a sample of them */
-export const NOT_SAMPLED = 'not in the sample'
+/** Numbers run along the code: each n-th mutant is a fair sample, of those that no test gets to as well. */
+export const isSampled = ({ id }, oneIn) => Number(id) % oneIn === 0
+
+export const isSurvivor = ({ status }) => status === 'Survived' || status === 'NoCoverage'
 
 /** @param {readonly import('@stryker-mutator/api/core').MutantResult[]} mutants */
-export function resultOf(name, mutants) {
-  const isSampled = ({ statusReason }) => statusReason?.includes(NOT_SAMPLED) !== true
-  const sampled = mutants.filter(isSampled)
+export function resultOf(name, mutants, oneIn) {
+  const sampled = mutants.filter((mutant) => isSampled(mutant, oneIn))
   const count = (...statuses) => sampled.filter(({ status }) => statuses.includes(status)).length
   const noticed = count('Killed', 'Timeout')
   const missed = count('Survived', 'NoCoverage')
@@ -21,7 +22,7 @@ export function resultOf(name, mutants) {
     /** constants in a quick run, and what is in no sample */
     leftOut: count('Ignored') + mutants.length - sampled.length,
     score: noticed + missed === 0 ? 0 : (noticed / (noticed + missed)) * 100,
-    survivors: mutants.filter(({ status }) => status === 'Survived' || status === 'NoCoverage'),
+    survivors: sampled.filter(isSurvivor),
   }
 }
 
@@ -38,13 +39,11 @@ export function table(results) {
 }
 
 /** One line for each change that no test noticed. */
-export function survivorText({ survivors }) {
-  return survivors
-    .map(({ fileName, location, mutatorName, replacement, status }) => {
-      const file = relative(process.cwd(), fileName)
-      const place = `${file}:${location.start.line}:${location.start.column}`
-      const untested = status === 'NoCoverage' ? ' (no test gets there)' : ''
-      return `${place} ${mutatorName}${untested}: ${replacement.replaceAll(/\s+/g, ' ').slice(0, 100)}`
-    })
-    .join('\n')
+export const survivorText = ({ survivors }) => survivors.map(placeOf).join('\n')
+
+export function placeOf({ fileName, location, mutatorName, replacement, status }) {
+  const file = relative(process.cwd(), fileName)
+  const place = `${file}:${location.start.line}:${location.start.column}`
+  const untested = status === 'NoCoverage' ? ' (no test gets there)' : ''
+  return `${place} ${mutatorName}${untested}: ${replacement.replaceAll(/\s+/g, ' ').slice(0, 100)}`
 }

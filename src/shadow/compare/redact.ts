@@ -48,7 +48,7 @@ const EMAIL = new RegExp(`(?<![${LOCAL}])[${LOCAL}]+@(?:${DOMAIN}|${WORLDWIDE})`
  * writes `装饰器@app.get` without a blank.
  */
 const OTHER_EMAIL = new RegExp(
-  `(?<!\\p{L})(\\p{L}+|"[^"\\n]{1,64}")@(?:(?:[A-Za-z0-9-]+\\.)+(?:com|cn|net|org|edu|gov|hk|tw|jp|de|uk)(?![A-Za-z0-9])|${WORLDWIDE})`,
+  `((?<!\\p{L})\\p{L}+|"[^"\\n]{1,64}")@(?:(?:[A-Za-z0-9-]+\\.)+(?:com|cn|net|org|edu|gov|hk|tw|jp|de|uk)(?![A-Za-z0-9])|${WORLDWIDE})`,
   'gu',
 )
 /** Letters of a name; more are the sentence before it. */
@@ -160,8 +160,8 @@ const CHINESE_LANDLINE = /^(?:(?:\+|00)?86[ -]?)?\(?0?(?:10|2\d|[3-9]\d{2})\)?[ 
 /** an international one as it is dialled, in groups */
 const DIALLED = /^00[1-9]\d{0,2}(?:[ .()-]{1,2}(?!00)\d{1,5}){2,5}$/
 const HOTLINE = /^[48]00[ -]?\d{3}[ -]?\d{4}$/
-/** as in North America: 3, 3 and 4 digits, in groups */
-const GROUPED = /^(?:1[ .-])?\(?\d{3}\)?[ .-]{1,2}\d{3}[ .-]\d{4}$/
+/** as in North America: 3, 3 and 4 digits, in groups; a bracket parts them as well */
+const GROUPED = /^(?:1[ .-])?\(?\d{3}(?:\)[ .-]{0,2}|[ .-]{1,2})\d{3}[ .-]\d{4}$/
 
 /**
  * A national one with its zero, as in Taiwan, Japan, Germany or Britain: area code, then one or two groups. After a blank only

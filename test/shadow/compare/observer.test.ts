@@ -83,6 +83,41 @@ describe('an observer', () => {
     expect(observer.events).to.equal(6000)
   })
 
+  it('keeps names and text up to their bounds, in whole characters', () => {
+    const observer = new Observer()
+    const long = `${'n'.repeat(199)}😀`
+    observer.saw([call('n'.repeat(200)), call('n'.repeat(201)), call(long), step('s'.repeat(201))])
+    observer.saw([text('x'.repeat(MAX_TEXT)), text('y')])
+    const seen = observer.observation(OUTCOME)
+    expect(seen.calls).to.deep.equal([
+      `tool:${'n'.repeat(200)}`,
+      `tool:${'n'.repeat(200)}`,
+      `tool:${'n'.repeat(199)}`,
+    ])
+    expect(seen.steps).to.deep.equal(['s'.repeat(200)])
+    expect(seen.text).to.equal('x'.repeat(MAX_TEXT))
+    expect(observer.characters).to.equal(MAX_TEXT + 1)
+    expect(observer.calls).to.have.lengthOf(3)
+  })
+
+  it('says nothing more once something was left out', () => {
+    const observer = new Observer()
+    observer.saw([text('x'.repeat(MAX_TEXT - 1)), text('yz'), text('z')])
+    expect(observer.observation(OUTCOME).text).to.equal(`${'x'.repeat(MAX_TEXT - 1)}y`)
+    const torn = new Observer()
+    torn.saw([text(`${'x'.repeat(MAX_TEXT - 1)}😀`), text('z')])
+    expect(torn.observation(OUTCOME).text).to.equal('x'.repeat(MAX_TEXT - 1))
+  })
+
+  it('takes no more steps of a plan than it keeps, and forgets those of the plan before', () => {
+    const observer = new Observer()
+    const titles = Array.from({ length: MAX_ITEMS + 1 }, (_, at) => `s${at}`)
+    observer.saw([plan(...titles)])
+    expect(observer.observation(OUTCOME).steps).to.deep.equal(titles.slice(0, MAX_ITEMS))
+    observer.saw([plan('s1'), step('s2'), step('s1')])
+    expect(observer.observation(OUTCOME).steps).to.deep.equal(['s1', 's2'])
+  })
+
   it('gives the beginning of what was said, in whole characters', () => {
     fc.assert(
       fc.property(
