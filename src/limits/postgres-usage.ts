@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache'
 import { bounded } from '../core/bounded.js'
 import { scheduleAwaited, type Timer } from '../core/clock.js'
+import { createLru } from '../core/lru.js'
 import type { PostgresSchema } from '../core/postgres/migrations.js'
 import type { Postgres, PostgresDatabase } from '../core/postgres/postgres.js'
 import { faultText, isStorageFault } from '../core/postgres/postgres-errors.js'
@@ -89,7 +89,7 @@ class PostgresUsage implements TokenUsage {
   #batch: Batch | undefined
   #batches = 0
   /** as the database had it last, without what is pending or in the batch */
-  readonly #known = new LRUCache<string, Known>({ max: MAX_KNOWN })
+  readonly #known = createLru<string, Known>(MAX_KNOWN)
   readonly #readings = new Map<string, Promise<number>>()
   #timer: Timer | undefined
   #writing: Promise<boolean> | undefined

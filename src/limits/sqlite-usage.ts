@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache'
 import { scheduleAwaited, type Timer } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
+import { createLru } from '../core/lru.js'
 import { BusyQueue } from '../core/sqlite/busy-queue.js'
 import { DatabaseRest } from '../core/sqlite/database-rest.js'
 import { openSqlite, type SqliteDatabase, type SqliteSchema } from '../core/sqlite/sqlite.js'
@@ -59,7 +59,7 @@ class SqliteUsage implements TokenUsage {
   /** not written yet, by day and org */
   readonly #pending = new Map<string, { readonly day: number; readonly orgId: string; tokens: number }>()
   /** as the database had it last, what is pending not among it */
-  readonly #known = new LRUCache<string, Known>({ max: MAX_KNOWN })
+  readonly #known = createLru<string, Known>(MAX_KNOWN)
   #timer: Timer | undefined
   readonly #rest: DatabaseRest
   #prunedDay: number | undefined

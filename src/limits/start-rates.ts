@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '../core/clock.js'
+import { createLru } from '../core/lru.js'
 
 /** Users and orgs remembered; one forgotten starts with a full bucket, and a bucket nobody used for a minute is full anyway. */
 const MAX_KEYS = 20_000
@@ -48,7 +48,7 @@ interface Bucket {
 
 /** Token buckets: a minute's starts at once, refilled evenly over the minute. A limit that changes keeps the part of it that is used. */
 export function createStartRates(clock: Clock): StartRates {
-  const buckets = new LRUCache<string, Bucket>({ max: MAX_KEYS })
+  const buckets = createLru<string, Bucket>(MAX_KEYS)
 
   const filled = ({ key, limit }: RateAsk): Bucket => {
     const now = clock.monotonic()

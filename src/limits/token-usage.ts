@@ -1,6 +1,7 @@
-import { LRUCache } from 'lru-cache'
+import type { LRUCache } from 'lru-cache'
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/logger.js'
+import { createLru } from '../core/lru.js'
 
 /** Tokens of the answers of each org in the present UTC day. */
 export interface TokenUsage {
@@ -31,7 +32,7 @@ export const secondsLeftToday = (wallMs: number): number =>
   Math.max(1, Math.ceil((DAY_MS - (wallMs % DAY_MS)) / 1000))
 
 export function createMemoryUsage(clock: Clock): TokenUsage {
-  const orgs = new LRUCache<string, number>({ max: MAX_ORGS })
+  const orgs = createLru<string, number>(MAX_ORGS)
   let day = dayOf(clock.wall())
   const today = (): LRUCache<string, number> => {
     const now = dayOf(clock.wall())

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { createLru } from '../../core/lru.js'
 import type { ExecutionMode } from '../../protocol/modes.js'
 import type { AgentProfile } from '../agent-profile.js'
 import { type Caller, NOBODY } from '../caller.js'
@@ -17,10 +17,10 @@ const CAPACITY = 10_000
  * (guardrails and route of the org, the profile of the agent).
  */
 export class LastKnownGood {
-  readonly #turns = new LRUCache<string, TurnFlags>({ max: CAPACITY })
-  readonly #guardrailsByOrg = new LRUCache<string, Guardrails>({ max: CAPACITY })
-  readonly #profileByAgent = new LRUCache<string, AgentProfile>({ max: CAPACITY })
-  readonly #routeByOrg = new LRUCache<string, LlmRoute>({ max: CAPACITY })
+  readonly #turns = createLru<string, TurnFlags>(CAPACITY)
+  readonly #guardrailsByOrg = createLru<string, Guardrails>(CAPACITY)
+  readonly #profileByAgent = createLru<string, AgentProfile>(CAPACITY)
+  readonly #routeByOrg = createLru<string, LlmRoute>(CAPACITY)
   readonly newest = new NewestValues()
   #guardrails: Guardrails | undefined
 

@@ -1,5 +1,5 @@
 import type { EvaluationDetails, JsonValue } from '@openfeature/server-sdk'
-import { LRUCache } from 'lru-cache'
+import { createLru } from '../../core/lru.js'
 import { type ChatLimits, chatLimitsSchema, DEFAULT_CHAT_LIMITS } from '../../limits/chat-limits.js'
 import { type Caller, NOBODY } from '../caller.js'
 import { FLAG_KEYS } from '../flags.js'
@@ -26,7 +26,7 @@ export const callerOfOrg = (orgId: string): Caller =>
  * refused, or nobody answers: the last good value of the org, then of nobody's org, then what was kept, then no limits.
  */
 export class LimitValues {
-  readonly #known = new LRUCache<string, Known>({ max: CAPACITY })
+  readonly #known = createLru<string, Known>(CAPACITY)
   readonly #parse = createValueParser<ChatLimits, ChatLimits>(chatLimitsSchema, (value) => value)
   #generation = 0
 

@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache'
 import { placeOf } from '../../core/hash.js'
+import { createLru } from '../../core/lru.js'
 import type { ExecutionMode } from '../../protocol/modes.js'
 import { type Caller, NOBODY } from '../caller.js'
 import { type Evaluated, isTargeted, type OverrideValue } from '../decide.js'
@@ -52,7 +52,7 @@ function nameOfMode(mode: OrDefault<Evaluated<ExecutionMode>>): string {
  * session picks by the shares seen, flag by flag as flagd buckets them.
  */
 export class NewestValues {
-  readonly #orgs = new LRUCache<string, OrgValues>({ max: CAPACITY })
+  readonly #orgs = createLru<string, OrgValues>(CAPACITY)
   readonly #versions = { mode: 0, shadow: 0, override: 0, rollout: 0 }
   #newest: OrgValues | undefined
 

@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache'
 import type { z } from 'zod'
+import { createLru } from '../../core/lru.js'
 import { likelyIntention } from '../check/likely-intention.js'
 import { unknownFields } from '../check/unknown-fields.js'
 
@@ -23,7 +23,7 @@ export function createValueParser<Raw, T extends object>(
   finish: (raw: Raw) => T,
 ): (raw: unknown) => Parsed<T> {
   const byObject = new WeakMap<object, Parsed<T>>()
-  const byText = new LRUCache<string, Parsed<T>>({ max: TEXTS_KEPT })
+  const byText = createLru<string, Parsed<T>>(TEXTS_KEPT)
   return (raw) => {
     if (typeof raw !== 'object' || raw === null) return NO_OBJECT
     const seen = byObject.get(raw)
