@@ -1,5 +1,5 @@
-import { placeOf } from '../../core/hash.js'
 import { createLru } from '../../core/lru.js'
+import { placeOf } from '../../core/numbers/hash.js'
 import type { ExecutionMode } from '../../protocol/modes.js'
 import { type Caller, NOBODY } from '../caller.js'
 import { type Evaluated, isTargeted, type OverrideValue } from '../decide.js'

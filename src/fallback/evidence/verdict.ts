@@ -1,4 +1,4 @@
-import { normalQuantile } from '../../core/normal-quantile.js'
+import { normalQuantile } from '../../core/numbers/normal-quantile.js'
 import type { Tally } from '../../metrics/windows/windows.js'
 import type { Trip } from '../../store/override/override.js'
 import { type Evidence, type FallbackGuardrails, NO_TALLY, type RuntimeWindows } from './evidence.js'

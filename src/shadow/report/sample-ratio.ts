@@ -1,4 +1,4 @@
-import { normalQuantile } from '../../core/normal-quantile.js'
+import { normalQuantile } from '../../core/numbers/normal-quantile.js'
 import type { Assigned } from '../../journal/comparison.js'
 
 /**

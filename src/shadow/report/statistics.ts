@@ -1,4 +1,4 @@
-import { normalQuantile } from '../../core/normal-quantile.js'
+import { normalQuantile } from '../../core/numbers/normal-quantile.js'
 import type { PairCounts, PairedSums, Sums } from '../../journal/comparison.js'
 import { LEAST_FREEDOM, studentQuantile } from './student-quantile.js'
 

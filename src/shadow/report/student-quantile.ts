@@ -1,4 +1,4 @@
-import { normalQuantile, polynomial } from '../../core/normal-quantile.js'
+import { normalQuantile, polynomial } from '../../core/numbers/normal-quantile.js'
 
 /** degrees of freedom from which {@link studentQuantile} holds */
 export const LEAST_FREEDOM = 10

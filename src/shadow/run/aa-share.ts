@@ -1,4 +1,4 @@
-import { placeOf } from '../../core/hash.js'
+import { placeOf } from '../../core/numbers/hash.js'
 
 /**
  * Whether a shadow runs the control's own backend once more. By a hash of the message id: the same message is always chosen

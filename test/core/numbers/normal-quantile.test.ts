@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { normalQuantile } from '../../src/core/normal-quantile.js'
+import { normalQuantile } from '../../../src/core/numbers/normal-quantile.js'
 
 describe('quantiles', () => {
   it('of the normal distribution are those of the tables', () => {
