@@ -10,8 +10,8 @@ export interface FleetEvidence {
   /** One execution of this replica, for the others. */
   add(outcome: Outcome): void
   /**
-   * Tells the others what was added, and reads what they told since the last call. Within 200 ms; nothing where Redis does not answer
-   * until then. Never rejects.
+   * Tells the others what was added, and reads what they told since the last call. Within 200 ms; no executions where Redis does not
+   * answer until then. Never rejects.
    */
   exchange(own: HealthView): Promise<FleetNews>
 }
@@ -19,7 +19,7 @@ export interface FleetEvidence {
 export interface FleetNews {
   /** of other replicas */
   readonly outcomes: readonly Outcome[]
-  /** absent while Redis does not answer: this replica judges alone */
+  /** absent where Redis is away, or has not answered for 2 s: this replica judges alone */
   readonly peers?: Peers
 }
 
@@ -36,6 +36,11 @@ const EXCHANGE_MS = 200
 const PAUSE_MS = 50
 /** ms after which a replica that says nothing is not asked any more, and what it told is too old to be judged now */
 const SILENT_MS = 10_000
+/**
+ * ms without an answer after which this replica judges alone. One late answer does not: a replica that alone sees the runtime dead would
+ * trip for all, because of a pause of its own or of Redis.
+ */
+const UNHEARD_MS = 2_000
 /** messages that Redis keeps: of 1,000 replicas those of 10 s */
 const MAX_MESSAGES = 10_000
 /** messages read in one exchange */
@@ -59,8 +64,8 @@ class Exchange implements FleetEvidence {
   #exchangedAt = Number.NEGATIVE_INFINITY
   #isBusy = false
   #late: readonly Outcome[] = []
-  /** it answered last */
-  #isHeard = false
+  /** when Redis answered last */
+  #heardAt = Number.NEGATIVE_INFINITY
 
   constructor(private readonly options: FleetEvidenceOptions) {
     this.#key = `${options.link.prefix}:{evidence}`
@@ -90,15 +95,15 @@ class Exchange implements FleetEvidence {
         () => undefined,
       )
     }
-    if (outcomes === 'late' || outcomes === 'failed') return this.#alone()
-    this.#isHeard = true
+    if (outcomes === 'late' || outcomes === 'failed') return this.#told([], own)
+    this.#heardAt = clock.monotonic()
     const late = this.#late
     this.#late = []
     return this.#told([...late, ...outcomes], own)
   }
 
   #alone(): FleetNews {
-    this.#isHeard = false
+    this.#heardAt = Number.NEGATIVE_INFINITY
     this.#views.clear()
     // What came late, or could not be told, would be too old later.
     this.#late = []
@@ -107,8 +112,8 @@ class Exchange implements FleetEvidence {
   }
 
   #told(outcomes: readonly Outcome[], own: HealthView): FleetNews {
-    if (!this.#isHeard) return ALONE
     const now = this.options.clock.monotonic()
+    if (now - this.#heardAt > UNHEARD_MS) return this.#alone()
     for (const [replica, { at }] of this.#views) if (now - at > SILENT_MS) this.#views.delete(replica)
     return { outcomes, peers: peersOf(own, [...this.#views.values()]) }
   }

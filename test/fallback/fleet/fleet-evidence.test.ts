@@ -113,6 +113,29 @@ describe('evidence of all replicas', () => {
     expect(first.fallback.snapshot().isolated).to.equal(false)
   })
 
+  it('keeps it isolated through answers of Redis that are late', async () => {
+    const own = await started(3)
+    turns(own, 2, 0)
+    const [first] = own.all
+    if (first === undefined) throw new Error('no replicas')
+    first.knobs.healthy = false
+    await own.pass(5_000)
+    // It reads what the others have told last.
+    for (let at = 0; at < 12; at += 1) await first.pass(100)
+    let answer: () => void = () => undefined
+    own.redis.state.held = new Promise((resolve) => {
+      answer = resolve
+    })
+    // The others pause meanwhile, as on a busy machine.
+    for (let at = 0; at < 12; at += 1) await first.pass(100)
+    expect(first.fallback.snapshot().isolated).to.equal(true)
+    own.redis.state.held = undefined
+    answer()
+    for (let at = 0; at < 25; at += 1) await first.pass(100)
+    expect(first.fallback.snapshot().isolated).to.equal(true)
+    expect(own.trips()).to.deep.equal([])
+  })
+
   it('lets the isolated one come back by what the others see, once its own probes are good', async () => {
     const own = await started(3)
     turns(own, 2, 0)
@@ -149,7 +172,7 @@ describe('evidence of all replicas that comes late', () => {
     })
     const exchange = b.exchange(VIEW)
     clock.advance(200)
-    expect(await exchange).to.deep.equal({ outcomes: [] })
+    expect(await exchange).to.deep.equal({ outcomes: [], peers: { saw: 1, bad: 0 } })
     state.held = undefined
     answer()
     await settled()
@@ -160,6 +183,22 @@ describe('evidence of all replicas that comes late', () => {
   it('is judged at the next tick', async () => {
     const { b } = await late()
     expect((await b.exchange(VIEW)).outcomes.map(({ result }) => result)).to.deep.equal(['error'])
+  })
+
+  it('leaves what the others see of the health in force for 2 s', async () => {
+    const { b, clock, state } = await late()
+    await b.exchange(VIEW)
+    state.held = new Promise(() => undefined)
+    for (const [passedMs, peers] of [
+      [300, { saw: 2, bad: 1 }],
+      [600, { saw: 2, bad: 1 }],
+      [1_000, undefined],
+    ] as const) {
+      clock.advance(passedMs)
+      const news = b.exchange({ sawTurn: true, bad: true })
+      clock.advance(200)
+      expect((await news).peers, `${passedMs}`).to.deep.equal(peers)
+    }
   })
 
   it('is not judged once Redis was away in between: it is too old', async () => {
@@ -215,7 +254,10 @@ describe('evidence of all replicas in Redis', () => {
     expect((await a.exchange({ sawTurn: true, bad: false })).peers).to.deep.include({ bad: 0 })
     redis.process?.hang()
     pause()
-    expect(await a.exchange({ sawTurn: true, bad: false })).to.deep.equal({ outcomes: [] })
+    const view = { sawTurn: true, bad: false }
+    expect((await a.exchange(view)).outcomes).to.deep.equal([])
+    passedMs += 2_000
+    expect(await a.exchange(view)).to.deep.equal({ outcomes: [] })
     redis.process?.resume()
     await until('Redis', async () => (await a.exchange({ sawTurn: true, bad: false })).peers !== undefined)
   })
