@@ -9,6 +9,15 @@ const CALL_MS = 3000
 /** Faults of a simulator, as its `PUT /_faults` takes them. */
 export type Faults = Readonly<Record<string, unknown>>
 
+/** Where an actor runs, if not as a plain process on this machine's own loopback. */
+export interface ActorPlace {
+  readonly address: string
+  /** a command that becomes the process in the end */
+  readonly through: readonly string[]
+}
+
+const HERE: ActorPlace = { address: '127.0.0.1', through: [] }
+
 /** A simulated LLM or runtime: a process that can be killed, frozen and made unhealthy, always on the same port. */
 export class SimulatedService {
   #process: RunningProcess
@@ -18,6 +27,7 @@ export class SimulatedService {
     started: RunningProcess,
     /** what holds besides the faults: answers that take a little time */
     private readonly pace: Faults,
+    private readonly place: ActorPlace,
   ) {
     this.#process = started
     this.url = started.url
@@ -25,9 +35,9 @@ export class SimulatedService {
 
   readonly url: string
 
-  static async start(which: 'llm' | 'runtime', pace: Faults): Promise<SimulatedService> {
-    const port = String(await freePort())
-    const service = new SimulatedService(which, await startProcess([SIMULATOR, which, '--port', port]), pace)
+  static async start(which: 'llm' | 'runtime', pace: Faults, place = HERE): Promise<SimulatedService> {
+    const started = await launch([which, '--port', String(await freePort())], place)
+    const service = new SimulatedService(which, started, pace, place)
     await service.set({})
     return service
   }
@@ -53,7 +63,7 @@ export class SimulatedService {
   /** Again, on the same port. */
   async restart(): Promise<void> {
     await this.#process.ended
-    this.#process = await startProcess([SIMULATOR, this.which, '--port', new URL(this.url).port])
+    this.#process = await launch([this.which, '--port', new URL(this.url).port], this.place)
     await this.set({})
   }
 
@@ -76,11 +86,13 @@ export class FlagDaemon {
     readonly port: number,
     private readonly files: readonly string[],
     private process_: RunningProcess,
+    private readonly place: ActorPlace,
   ) {}
 
-  static async start(files: readonly string[]): Promise<FlagDaemon> {
+  static async start(files: readonly string[], place = HERE): Promise<FlagDaemon> {
     const port = await freePort()
-    return new FlagDaemon(port, files, await startProcess(daemonArguments(files, String(port))))
+    const started = await launch(daemonArguments(files, String(port)), place)
+    return new FlagDaemon(port, files, started, place)
   }
 
   async kill(): Promise<void> {
@@ -88,13 +100,13 @@ export class FlagDaemon {
   }
 
   async restart(): Promise<void> {
-    this.process_ = await startProcess(daemonArguments(this.files, String(this.port)))
+    this.process_ = await launch(daemonArguments(this.files, String(this.port)), this.place)
   }
 
   /** Every answer takes that much longer. */
   async delay(delayMs: number): Promise<void> {
     const port = this.process_.log.find(({ msg }) => msg === 'listening')?.controlPort
-    const answer = await fetch(`http://127.0.0.1:${port}/_faults`, {
+    const answer = await fetch(`http://${this.place.address}:${port}/_faults`, {
       method: 'PUT',
       body: JSON.stringify({ delayMs }),
     })
@@ -114,8 +126,10 @@ export class FlagDaemon {
   }
 }
 
+const launch = (args: readonly string[], { address, through }: ActorPlace): Promise<RunningProcess> =>
+  startProcess([SIMULATOR, ...args, '--host', address], {}, process.cwd(), through)
+
 const daemonArguments = (files: readonly string[], port: string): string[] => [
-  SIMULATOR,
   'flagd',
   '--port',
   port,

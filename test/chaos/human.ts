@@ -15,13 +15,14 @@ export class Human {
     return readFileSync(this.path, 'utf8') === this.#saved
   }
 
-  /** Sets the guardrails and the mode, as before a drill. */
-  prepare(guardrails: object): void {
+  /** Sets the guardrails, the limits and the mode, as before a drill. */
+  prepare(guardrails: object, limits: object = {}): void {
     const document: OpsDocument = JSON.parse(this.#saved)
     const mode = document.flags['chat-execution-mode']
     if (mode !== undefined) mode.defaultVariant = 'runtime_orchestrator'
     const standard = document.flags['chat-runtime-guardrails']?.variants.standard
     if (standard !== undefined) Object.assign(standard, guardrails)
+    Object.assign(document.flags['chat-limits']?.variants.standard ?? {}, limits)
     this.save(`${JSON.stringify(document, null, 2)}\n`)
   }
 

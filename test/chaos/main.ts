@@ -1,6 +1,8 @@
 import { cpus, loadavg } from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { writeBetween } from '../support/measured-tables.js'
+import { runFleetRow } from './fleet/fleet-row.js'
+import { FLEET_ROWS } from './fleet/fleet-rows.js'
 import { measureNumbers, type Numbers } from './numbers.js'
 import { type Row, type RowResult, runRow } from './row.js'
 import { CLOCK_ROWS } from './rows-clock.js'
@@ -21,7 +23,7 @@ import { type Asked, askedOf, USAGE } from './usage.js'
 /** `npm run chaos`: breaks everything there is, and prints what the users saw of it. */
 
 const DOCUMENT = 'docs/reliability.md'
-const PARTS = ['drills', 'numbers'] as const
+const PARTS = ['drills', 'fleet', 'numbers'] as const
 /** drills side by side; they mostly wait */
 const LANES = 2
 const ROWS = [
@@ -44,10 +46,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 process.exit(await main(process.argv.slice(2)))
 
 async function main(argv: readonly string[]): Promise<number> {
-  const asked = askedOf(
-    argv,
-    ROWS.map(({ name }) => name),
-  )
+  const names = { files: ROWS.map(({ name }) => name), fleet: FLEET_ROWS.map(({ name }) => name) }
+  const asked = askedOf(argv, names)
   switch (asked.kind) {
     case 'wrong':
       process.stderr.write(`${asked.fault}\n\n${USAGE}`)
@@ -56,7 +56,7 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(USAGE)
       return 0
     case 'list':
-      process.stdout.write([...new Set(ROWS.map(({ name }) => `${name}\n`))].join(''))
+      process.stdout.write([...new Set(names[asked.suite].map((name) => `${name}\n`))].join(''))
       return 0
     case 'run':
       return runAsked(asked)
@@ -64,6 +64,7 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function runAsked({
+  suite,
   names,
   isAll,
   numbers: areNumbersAsked,
@@ -73,8 +74,10 @@ async function runAsked({
   const lateness = monitorEventLoopDelay({ resolution: 10 })
   lateness.enable()
   const numbers: Numbers = areNumbersAsked ? await measureNumbers(say) : { measures: [], faults: [] }
-  const rows = ROWS.filter(({ name }) => names.includes(name))
-  const results = await runAll(rows, isAll ? LANES : 1)
+  const results =
+    suite === 'files'
+      ? await runAll(chosen(ROWS, names), runRow, isAll ? LANES : 1)
+      : await runAll(chosen(FLEET_ROWS, names), runFleetRow, 1)
   const machine = [
     `Measured ${new Date().toISOString().slice(0, 10)}`,
     `Node ${process.version}`,
@@ -82,7 +85,8 @@ async function runAsked({
     `load average ${loadBefore.toFixed(1)} before`,
     `the harness itself at most ${Math.round(lateness.max / 1e6)} ms late.`,
   ].join(', ')
-  const tables = { drills: drillsText(results), numbers: numbersText(numbers) }
+  const drills = { drills: '', fleet: '', [suite === 'files' ? 'drills' : 'fleet']: drillsText(results) }
+  const tables = { ...drills, numbers: numbersText(numbers) }
   for (const part of PARTS) if (tables[part] !== '') process.stdout.write(`\n${machine}\n\n${tables[part]}\n`)
   if (write)
     for (const part of PARTS) if (tables[part] !== '') writeDocument(part, `${machine}\n\n${tables[part]}`)
@@ -93,13 +97,21 @@ async function runAsked({
   return isGood ? 0 : 1
 }
 
+function chosen<R extends { readonly name: string }>(rows: readonly R[], names: readonly string[]): R[] {
+  return rows.filter(({ name }) => names.includes(name))
+}
+
 /** The longest first, so that the lanes end together; results in the order of the table. */
-async function runAll(rows: readonly Row[], lanes: number): Promise<RowResult[]> {
-  const results = new Map<Row, RowResult>()
+async function runAll<R extends Pick<Row, 'name' | 'patienceMs'>>(
+  rows: readonly R[],
+  runOne: (row: R) => Promise<RowResult>,
+  lanes: number,
+): Promise<RowResult[]> {
+  const results = new Map<R, RowResult>()
   const waiting = rows.toSorted((a, b) => (b.patienceMs ?? 0) - (a.patienceMs ?? 0))
   const lane = async (): Promise<void> => {
     for (let row = waiting.shift(); row !== undefined; row = waiting.shift()) {
-      const result = await runRow(row)
+      const result = await runOne(row)
       results.set(row, result)
       const how = result.skipped ?? (result.faults.join('; ') || 'passed')
       say(`${results.size}/${rows.length} ${row.name} (${result.resolver}): ${how}`)

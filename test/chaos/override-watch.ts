@@ -12,41 +12,20 @@ export interface Sight {
   readonly override?: Override
 }
 
-/**
- * Looks at the override's file all the time. Whatever a row did not put there itself has to be whole, signed and valid
- * against flagd's own schema, at every look.
- */
-export class OverrideWatch {
+/** Contents of the override as they were seen: each has to be whole, signed and valid against flagd's own schema. */
+export class OverrideSights {
   readonly sights: Sight[] = []
   readonly faults: string[] = []
   readonly #expected = new Set<string>()
-  #version = ''
-  #timer: NodeJS.Timeout | undefined
-
-  constructor(private readonly path: string) {}
-
-  start(everyMs: number): void {
-    this.look()
-    this.#timer = setInterval(() => this.look(), everyMs)
-  }
-
-  stop(): void {
-    clearInterval(this.#timer)
-    this.look()
-  }
 
   /** A content that the row itself is about to put there; `undefined`: no file. */
   expect(text: string | undefined): void {
     this.#expected.add(text ?? MISSING)
   }
 
-  /** Now, out of turn. */
-  look(): void {
-    const version = versionOf(this.path)
-    if (version === this.#version) return
-    this.#version = version
+  /** It is there now. */
+  protected see(text: string): void {
     const at = performance.now()
-    const text = textOf(this.path)
     if (text === this.sights.at(-1)?.text) return
     const parsed = parseOverride(text)
     this.sights.push({ at, text, ...(parsed.kind === 'override' ? { override: parsed.override } : {}) })
@@ -62,18 +41,46 @@ export class OverrideWatch {
     return this.sights.find(({ at, override }) => at >= since && override !== undefined && holds(override))
   }
 
-  /** The file's text; undefined where there is none. */
-  readNow(): string | undefined {
-    const text = textOf(this.path)
-    return text === MISSING ? undefined : text
-  }
-
   get last(): Override | undefined {
     return this.sights.at(-1)?.override
   }
 
   #fault(text: string): void {
     if (this.faults.length < 10) this.faults.push(text)
+  }
+}
+
+/** Looks at the override's file all the time. */
+export class OverrideWatch extends OverrideSights {
+  #version = ''
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(private readonly path: string) {
+    super()
+  }
+
+  start(everyMs: number): void {
+    this.look()
+    this.#timer = setInterval(() => this.look(), everyMs)
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.look()
+  }
+
+  /** Now, out of turn. */
+  look(): void {
+    const version = versionOf(this.path)
+    if (version === this.#version) return
+    this.#version = version
+    this.see(textOf(this.path))
+  }
+
+  /** The file's text; undefined where there is none. */
+  readNow(): string | undefined {
+    const text = textOf(this.path)
+    return text === MISSING ? undefined : text
   }
 }
 

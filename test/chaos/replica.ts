@@ -11,6 +11,8 @@ export class Replica {
     readonly name: string,
     private readonly environment: Readonly<Record<string, string>>,
     private readonly admin: string,
+    /** a command that becomes the process in the end */
+    private readonly through: readonly string[] = [],
   ) {}
 
   get isRunning(): boolean {
@@ -47,12 +49,13 @@ export class Replica {
 
   /** @param nodeOptions e.g. a module to be loaded first */
   async start(nodeOptions: readonly string[] = [], extra: Record<string, string> = {}): Promise<void> {
-    this.#process = await startProcess([...nodeOptions, 'dist/main.js'], {
-      PORT: '0',
-      LLM_MODEL: 'simulated',
-      ...this.environment,
-      ...extra,
-    })
+    const environment = { PORT: '0', LLM_MODEL: 'simulated', ...this.environment, ...extra }
+    this.#process = await startProcess(
+      [...nodeOptions, 'dist/main.js'],
+      environment,
+      process.cwd(),
+      this.through,
+    )
     this.#operator = new Operator(this.#process.url, this.admin)
   }
 

@@ -1,7 +1,10 @@
 import { errorText } from '../../src/core/errors.js'
 import type { TransitionView } from '../../src/protocol/fallback.js'
+import type { OverrideSights } from './override-watch.js'
+import type { Replica } from './replica.js'
 import { mountTmpfs, type SmallDisk } from './small-disk.js'
 import { Stage, type StageOptions } from './stage.js'
+import type { Traffic } from './traffic.js'
 import { waitFor } from './wait-for.js'
 
 /** One drill: what is broken, and what has to be seen of it. */
@@ -23,6 +26,29 @@ export interface Row {
   drill(stage: Stage, disk: SmallDisk | undefined): Promise<readonly string[]>
   /** What there is to tell once it is back to normal. */
   after?(stage: Stage): Promise<readonly string[]>
+}
+
+/** What any drill happens on. */
+export interface Scene {
+  readonly replicas: readonly Replica[]
+  readonly traffic: Traffic
+  readonly watch: Pick<OverrideSights, 'sights' | 'faults' | 'first'>
+  /** Both backends are dead until then (ms, `performance.now()`): turns that begin before may fail. */
+  readonly excusedUntil: number
+  /** No edit of the operators is lost. */
+  opsKept(): boolean | Promise<boolean>
+  backToNormal(patienceMs?: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** A drill and how its scene is made. */
+export interface Play<S extends Scene>
+  extends Pick<Row, 'name' | 'patienceMs' | 'endsHolds' | 'tolerates'>,
+    Pick<RowResult, 'replicas' | 'resolver'> {
+  readonly perSecond: number
+  open(): Promise<S>
+  drill(scene: S): Promise<readonly string[]>
+  after?(scene: S): Promise<readonly string[]>
 }
 
 export interface RowResult {
@@ -54,7 +80,7 @@ const LAST_TURNS = 10
 export async function runRow(row: Row): Promise<RowResult> {
   if (row.onTmpfs === undefined) return runOn(row, undefined)
   const disk = mountTmpfs(row.onTmpfs === 'database' ? DATABASE_SIZE : undefined)
-  if ('refused' in disk) return { ...resultOf(row, undefined, NOTHING), skipped: disk.refused }
+  if ('refused' in disk) return skipped(playOf(row, undefined), disk.refused)
   try {
     return await runOn(row, disk)
   } finally {
@@ -70,8 +96,26 @@ function placeOf({ onTmpfs }: Row, disk: SmallDisk | undefined): Partial<StageOp
   return onTmpfs === 'database' ? { databaseFolder: disk.folder } : { flagsFolder: disk.folder }
 }
 
-async function runOn(row: Row, disk: SmallDisk | undefined): Promise<RowResult> {
-  let stage: Stage | undefined
+const runOn = (row: Row, disk: SmallDisk | undefined): Promise<RowResult> => runPlay(playOf(row, disk))
+
+const playOf = (row: Row, disk: SmallDisk | undefined): Play<Stage> => ({
+  ...row,
+  replicas: row.stage.replicas,
+  resolver: row.stage.resolver ?? 'file',
+  perSecond: row.stage.perSecond,
+  open: () => Stage.open({ ...row.stage, ...placeOf(row, disk) }),
+  drill: (stage) => row.drill(stage, disk),
+})
+
+/** What this machine does not allow. */
+export const skipped = <S extends Scene>(play: Play<S>, why: string): RowResult => ({
+  ...resultOf(play, undefined, NOTHING),
+  skipped: why,
+})
+
+/** Never rejects. */
+export async function runPlay<S extends Scene>(row: Play<S>): Promise<RowResult> {
+  let stage: S | undefined
   const ended = {
     faults: [] as string[],
     told: [] as readonly string[],
@@ -79,25 +123,25 @@ async function runOn(row: Row, disk: SmallDisk | undefined): Promise<RowResult> 
     isOpsKept: true,
   }
   try {
-    stage = await Stage.open({ ...row.stage, ...placeOf(row, disk) })
-    ended.told = await row.drill(stage, disk)
+    stage = await row.open()
+    ended.told = await row.drill(stage)
     const mendedAt = performance.now()
     await stage.backToNormal(row.patienceMs)
     const backAt = performance.now()
     ended.backSeconds = (backAt - mendedAt) / 1000
     ended.told = [...ended.told, ...((await row.after?.(stage)) ?? [])]
-    await runtimeAnswers(stage)
+    if (row.perSecond > 0) await runtimeAnswers(stage)
     await stage.backToNormal()
     // A state that only passed by is not "back to normal".
     if (stage.watch.first(backAt, ({ auto }) => auto.state !== 'normal') !== undefined)
       ended.faults.push('it left normal again')
     if (row.endsHolds !== true)
       ended.faults.push(...holdsKept((await stage.replicas[0]?.operator.history()) ?? []))
+    ended.isOpsKept = await stage.opsKept()
     ended.faults.push(...(await stopped(stage)))
   } catch (thrown) {
     ended.faults.push(errorText(thrown))
   }
-  ended.isOpsKept = stage?.human.isKept ?? true
   if (!ended.isOpsKept) ended.faults.push('an edit of the operators was lost')
   await stage?.close()
   return resultOf(row, stage, ended)
@@ -105,8 +149,7 @@ async function runOn(row: Row, disk: SmallDisk | undefined): Promise<RowResult> 
 
 const NOTHING = { faults: [], told: [], backSeconds: Number.NaN, isOpsKept: true } as const
 
-async function runtimeAnswers({ traffic, replicas, parts }: Stage): Promise<void> {
-  if (parts.options.perSecond === 0) return
+async function runtimeAnswers({ traffic, replicas }: Scene): Promise<void> {
   const since = performance.now()
   await waitFor('the runtime to answer on every replica', () => {
     const good = traffic.ended.filter(
@@ -140,7 +183,7 @@ function holdsKept(history: readonly TransitionView[]): string[] {
 const HOLD_TOLERANCE_MS = 20
 
 /** SIGTERM ends every replica with exit code 0. */
-async function stopped(stage: Stage): Promise<string[]> {
+async function stopped(stage: Scene): Promise<string[]> {
   await stage.traffic.stop()
   const codes = await Promise.all(
     stage.replicas.map(async (replica) => ({ name: replica.name, code: await replica.stop() })),
@@ -148,9 +191,9 @@ async function stopped(stage: Stage): Promise<string[]> {
   return codes.filter(({ code }) => code !== 0).map(({ name, code }) => `${name} ended with ${code}`)
 }
 
-function resultOf(
-  row: Row,
-  stage: Stage | undefined,
+function resultOf<S extends Scene>(
+  row: Play<S>,
+  stage: S | undefined,
   ended: Pick<RowResult, 'faults' | 'told' | 'backSeconds' | 'isOpsKept'>,
 ): RowResult {
   const turns = stage?.traffic.ended ?? []
@@ -168,8 +211,8 @@ function resultOf(
   }
   return {
     name: row.name,
-    replicas: row.stage.replicas,
-    resolver: row.stage.resolver ?? 'file',
+    replicas: row.replicas,
+    resolver: row.resolver,
     turns: turns.length,
     failovers: turns.filter(({ failover }) => failover).length,
     failedBefore: of('failed_before').length,

@@ -135,6 +135,10 @@ export class Stage {
     return found
   }
 
+  opsKept(): boolean {
+    return this.human.isKept
+  }
+
   /** SIGKILL, with what it is answering. */
   async killReplica(name: string): Promise<void> {
     this.traffic.leave(name)
@@ -238,7 +242,8 @@ export class Stage {
   }
 }
 
-async function disagreementOf({ name, operator }: Replica, file: Override): Promise<string> {
+/** What one replica says that is not as in quiet times under this override; `""` where nothing. */
+export async function disagreementOf({ name, operator }: Replica, file: Override): Promise<string> {
   try {
     const { fallback, manual, probe, isolated, alerts } = await operator.status()
     const { state, revision, persisted, propagated } = fallback
@@ -252,7 +257,7 @@ async function disagreementOf({ name, operator }: Replica, file: Override): Prom
   }
 }
 
-const describe = (override: Override | undefined): string =>
+export const describe = (override: Override | undefined): string =>
   override === undefined
     ? 'nothing of ours'
     : `${override.auto.state}, manual ${override.manual.scope}, revision ${override.revision}`

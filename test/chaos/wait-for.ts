@@ -10,6 +10,7 @@ export async function waitFor(
   what: string,
   missing: () => string | Promise<string>,
   patienceMs = PATIENCE_MS,
+  lookMs = LOOK_MS,
 ): Promise<number> {
   const startedAt = performance.now()
   for (;;) {
@@ -18,6 +19,6 @@ export async function waitFor(
     if (left === '') return tookMs
     if (tookMs > patienceMs)
       throw new Error(`waited ${Math.round(tookMs / 1000)} s in vain for ${what}: ${left}`)
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    await new Promise((resolve) => setTimeout(resolve, lookMs))
   }
 }

@@ -93,25 +93,40 @@ describe('chat-cutover', () => {
 
 describe('npm run chaos', () => {
   const drills = ['killed for 5 s', 'flagd killed', 'disk full']
-  const all = { kind: 'run', names: drills, isAll: true, numbers: true, write: false }
+  const names = { files: drills, fleet: ['redis killed', 'link cut'] }
+  const all = { kind: 'run', suite: 'files', names: drills, isAll: true, numbers: true, write: false }
 
   it('runs what is asked for', () => {
-    expect(askedOfChaos([], drills)).to.deep.equal(all)
-    expect(askedOfChaos(['--write'], drills)).to.deep.equal({ ...all, write: true })
-    expect(askedOfChaos(['--numbers'], drills)).to.deep.equal({ ...all, names: [] })
-    expect(askedOfChaos(['killed', 'disk'], drills)).to.deep.include({ isAll: false, numbers: false })
-    expect(askedOfChaos(['flagd'], drills)).to.deep.include({ names: ['flagd killed'] })
+    expect(askedOfChaos([], names)).to.deep.equal(all)
+    expect(askedOfChaos(['--write'], names)).to.deep.equal({ ...all, write: true })
+    expect(askedOfChaos(['--numbers'], names)).to.deep.equal({ ...all, names: [] })
+    expect(askedOfChaos(['killed', 'disk'], names)).to.deep.include({ isAll: false, numbers: false })
+    expect(askedOfChaos(['flagd'], names)).to.deep.include({ names: ['flagd killed'] })
+  })
+
+  it('runs the drills of a fleet only where they are asked for', () => {
+    const fleet = { ...all, suite: 'fleet', names: names.fleet, numbers: false }
+    expect(askedOfChaos(['fleet'], names)).to.deep.equal(fleet)
+    expect(askedOfChaos(['fleet', 'redis'], names)).to.deep.include({ names: ['redis killed'], isAll: false })
+    expect(askedOfChaos(['fleet', '--list'], names)).to.deep.equal({ kind: 'list', suite: 'fleet' })
   })
 
   it('tells, and runs nothing, when asked', () => {
-    expect(askedOfChaos(['--help'], drills)).to.deep.equal({ kind: 'help' })
-    expect(askedOfChaos(['-h'], drills)).to.deep.equal({ kind: 'help' })
-    expect(askedOfChaos(['--list'], drills)).to.deep.equal({ kind: 'list' })
+    expect(askedOfChaos(['--help'], names)).to.deep.equal({ kind: 'help' })
+    expect(askedOfChaos(['-h'], names)).to.deep.equal({ kind: 'help' })
+    expect(askedOfChaos(['--list'], names)).to.deep.equal({ kind: 'list', suite: 'files' })
   })
 
-  for (const argv of [['--nmbers'], ['-n'], ['kiled'], ['flagd', 'kiled'], ['--numbers', 'flagd']])
+  for (const argv of [
+    ['--nmbers'],
+    ['-n'],
+    ['kiled'],
+    ['flagd', 'kiled'],
+    ['--numbers', 'flagd'],
+    ['fleet', 'flagd'],
+  ])
     it(`refuses what would run nothing: ${argv.join(' ')}`, () => {
-      expect(askedOfChaos(argv, drills).kind).to.equal('wrong')
+      expect(askedOfChaos(argv, names).kind).to.equal('wrong')
     })
 })
 

@@ -1,5 +1,14 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs'
 import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -26,34 +35,53 @@ export interface PostgresServer {
   remove(): Promise<void>
 }
 
+interface User {
+  readonly uid?: number
+  readonly gid?: number
+}
+
 interface Made {
   readonly bin: string
   readonly directory: string
-  readonly user: { uid?: number; gid?: number }
+  readonly user: User
+}
+
+/** Where a server runs, if not as a plain process that only this machine reaches: in a network namespace, for example. */
+export interface PostgresPlace {
+  /** its address; clients of any address are let in */
+  readonly host: string
+  readonly port: number
+  /** a command that becomes the server in the end; it runs as root */
+  readonly through: readonly string[]
+  /** where its directory is made */
+  readonly folder?: string
 }
 
 /** @throws EngineMissing */
-function makeDirectory(): Made {
+function makeDirectory(folder: string = tmpdir()): Made {
   const bin = findBinaries()
   const user = ownUser()
-  const directory = mkdtempSync(join(tmpdir(), 'chat-cutover-postgres-'))
+  const directory = mkdtempSync(join(folder, 'chat-cutover-postgres-'))
   if (user.uid !== undefined && user.gid !== undefined) chownSync(directory, user.uid, user.gid)
   chmodSync(directory, 0o700)
   return { bin, directory, user }
 }
 
 /** @throws EngineMissing */
-export async function makePostgresServer(): Promise<PostgresServer> {
-  const made = makeDirectory()
+export async function makePostgresServer(place?: PostgresPlace): Promise<PostgresServer> {
+  const made = makeDirectory(place?.folder)
   const { bin, directory, user } = made
   const data = join(directory, 'data')
   // Only this process uses the data, so nothing of it has to be durable.
+  // Small files of the log, where the disk may be small.
+  const log = place === undefined ? [] : ['--wal-segsize=1']
   execFileSync(
     join(bin, 'initdb'),
-    ['-D', data, '-U', 'chat', '--auth=trust', '--no-sync', '-E', 'UTF8', '--locale=C'],
+    ['-D', data, '-U', 'chat', '--auth=trust', '--no-sync', '-E', 'UTF8', '--locale=C', ...log],
     { ...user, cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] },
   )
-  return server(made, await freePort())
+  if (place !== undefined) appendFileSync(join(data, 'pg_hba.conf'), 'host all all 0.0.0.0/0 trust\n')
+  return server(made, place?.port ?? (await freePort()), place)
 }
 
 /** Another server that follows one, read-only until `promote`. */
@@ -89,15 +117,17 @@ export async function makeStandby(primary: PostgresServer): Promise<Standby> {
  */
 const SUPERVISOR = 'dir=$1; shift; "$@" & read _; kill -QUIT $!; wait $!; rm -rf "$dir"'
 
-function server({ bin, directory, user }: Made, port: number): PostgresServer {
+function server({ bin, directory, user }: Made, port: number, place?: PostgresPlace): PostgresServer {
   const data = join(directory, 'data')
+  const host = place?.host ?? '127.0.0.1'
   const settings = {
-    listen_addresses: '127.0.0.1',
+    listen_addresses: host,
     port,
     unix_socket_directories: '',
     fsync: 'off',
     full_page_writes: 'off',
-    synchronous_commit: 'off',
+    // Where a drill kills the server, what it has confirmed must be there afterwards.
+    synchronous_commit: place === undefined ? 'off' : 'on',
     shared_buffers: '16MB',
     max_connections: 100,
     autovacuum: 'off',
@@ -118,17 +148,19 @@ function server({ bin, directory, user }: Made, port: number): PostgresServer {
     ending.supervisor.kill('SIGKILL')
   }
 
-  const url = (database = 'postgres') => `postgres://chat@127.0.0.1:${port}/${database}`
+  const url = (database = 'postgres') => `postgres://chat@${host}:${port}/${database}`
 
   return {
     port,
     url,
     async start() {
-      const supervisor = spawn(
-        'sh',
-        ['-c', SUPERVISOR, 'sh', directory, join(bin, 'postgres'), '-D', data, ...options],
-        { ...user, cwd: directory, stdio: ['pipe', 'ignore', 'ignore'] },
-      )
+      const supervised = [SUPERVISOR, 'sh', directory, join(bin, 'postgres'), '-D', data, ...options]
+      const [command = 'sh', ...rest] = [...enter(place, user), 'sh', '-c', ...supervised]
+      const supervisor = spawn(command, rest, {
+        ...(place === undefined ? user : {}),
+        cwd: directory,
+        stdio: ['pipe', 'ignore', 'ignore'],
+      })
       supervisor.unref()
       if (supervisor.stdin instanceof Socket) supervisor.stdin.unref()
       const endsAt = Date.now() + START_MS
@@ -148,6 +180,12 @@ function server({ bin, directory, user }: Made, port: number): PostgresServer {
     },
   }
 }
+
+/** Into the place as root, and there the user of the server. */
+const enter = (place: PostgresPlace | undefined, { uid, gid }: User): readonly string[] =>
+  place === undefined || uid === undefined
+    ? []
+    : [...place.through, 'setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups']
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20))
 
@@ -195,7 +233,7 @@ function findBinaries(): string {
   return found
 }
 
-function ownUser(): { uid?: number; gid?: number } {
+function ownUser(): User {
   if (process.getuid?.() !== 0) return {}
   for (const name of USERS)
     try {

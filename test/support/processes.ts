@@ -37,13 +37,16 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
+/** @param through a command that becomes the process in the end, like `ip netns exec` */
 export async function startProcess(
   args: readonly string[],
   env: Record<string, string> = {},
   cwd: string = process.cwd(),
+  through: readonly string[] = [],
 ): Promise<RunningProcess> {
   const spawnedAt = performance.now()
-  const child = spawn(process.execPath, [...args], {
+  const [command = process.execPath, ...rest] = [...through, process.execPath, ...args]
+  const child = spawn(command, rest, {
     cwd,
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

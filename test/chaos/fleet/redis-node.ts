@@ -1,0 +1,74 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { waitFor } from '../wait-for.js'
+import type { Node } from './network.js'
+
+const PORT = 6379
+const LOOK_MS = 500
+const START_MS = 10_000
+
+/** A Redis server on a node, with an append file in a folder; it can be killed, stopped and started again. */
+export class RedisNode {
+  #child: ChildProcess | undefined
+
+  private constructor(
+    private readonly node: Node,
+    private readonly folder: string,
+  ) {}
+
+  /** `""`, or why there is none. */
+  static refused(): string {
+    return spawnSync('redis-server', ['--version']).status === 0 ? '' : 'no redis-server on the PATH'
+  }
+
+  static async start(node: Node, folder: string): Promise<RedisNode> {
+    const redis = new RedisNode(node, folder)
+    await redis.start()
+    return redis
+  }
+
+  get url(): string {
+    return `redis://${this.node.address}:${PORT}`
+  }
+
+  async start(): Promise<void> {
+    const { address, through } = this.node
+    const [command = '', ...rest] = [...through, 'redis-server', '--port', String(PORT), '--bind', address]
+    const kept = ['--dir', this.folder, '--save', '', '--appendonly', 'yes', '--protected-mode', 'no']
+    const child = spawn(command, [...rest, ...kept], { stdio: 'ignore' })
+    this.#child = child
+    process.once('exit', () => child.kill('SIGKILL'))
+    await waitFor('Redis to answer', async () => ((await answers(address)) ? '' : 'no answer'), START_MS)
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill('SIGKILL')
+    await ended
+  }
+
+  hang(): void {
+    this.#child?.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT')
+  }
+}
+
+function answers(address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(PORT, address)
+    socket.setTimeout(LOOK_MS, () => socket.destroy())
+    socket.on('connect', () => socket.write('PING\r\n'))
+    socket.on('data', (data) => {
+      resolve(String(data).startsWith('+PONG'))
+      socket.destroy()
+    })
+    socket.on('error', () => resolve(false))
+    socket.on('close', () => resolve(false))
+  })
+}
