@@ -51,6 +51,7 @@ export const MODULES = {
     ],
     spec: [
       'test/execution/openai',
+      'test/execution/llm/dialects.test.ts',
       'test/execution/runtime/runtime-events.test.ts',
       'test/execution/runtime/runtime-files.test.ts',
       'test/execution/runtime/runtime-translator.test.ts',

@@ -141,4 +141,63 @@ describe('files of the runtime', () => {
     for (const wrong of [undefined, 7, '', 'text', 'a/b/c', 'text/html\r\nx: y', `a/${'b'.repeat(200)}`])
       expect(cleanMimeType(wrong)).to.equal('application/octet-stream')
   })
+
+  it('are links of at most 8,192 characters, also once they are written out', () => {
+    const path = (length: number) => 'x'.repeat(length - `${BASE}/`.length)
+    expect(url(`/${path(8192)}`)).to.have.lengthOf(8192)
+    expect(url(`/${path(8193)}`)).to.equal(undefined)
+    // Each is three characters in an address.
+    expect(url(`/${'é'.repeat(2000)}`)).to.equal(undefined)
+    expect(url('/f', 'no address')).to.equal(undefined)
+  })
+
+  it('have names of at most 255 units, of which the ending stays', () => {
+    expect(cleanFilename('n'.repeat(255))).to.equal('n'.repeat(255))
+    expect(cleanFilename(`${'n'.repeat(255)}.pdf`)).to.equal(`${'n'.repeat(251)}.pdf`)
+    expect(cleanFilename(`${'n'.repeat(250)}😀.pdf`)).to.equal(`${'n'.repeat(250)}.pdf`)
+    expect(cleanFilename('n'.repeat(300))).to.equal('n'.repeat(255))
+    expect(cleanFilename(`n.${'e'.repeat(300)}`)).to.equal(`n.${'e'.repeat(253)}`)
+    expect(cleanFilename(`${'n'.repeat(300)}.${'e'.repeat(16)}`)).to.match(/^n{238}\.e{16}$/)
+    expect(cleanFilename(`${'n'.repeat(300)}.${'e'.repeat(17)}`)).to.equal('n'.repeat(255))
+    expect(cleanFilename(`a/${'n'.repeat(5000)}.pdf`)).to.equal(`${'n'.repeat(251)}.pdf`)
+  })
+
+  it('have no path, no sign that nobody sees, and some name', () => {
+    expect(cleanFilename('a/b\\c.pdf')).to.equal('c.pdf')
+    expect(cleanFilename(' c.pdf ')).to.equal('c.pdf')
+    expect(cleanFilename('..pdf')).to.equal('..pdf')
+    for (const none of ['', '.', '..', ' ', 'a/', '\u202e', '\u0000.'])
+      expect(cleanFilename(none)).to.equal('file')
+    for (const sign of [
+      '\u0000',
+      '\n',
+      '\u007f',
+      '\u2028',
+      '\u2029',
+      '\u061c',
+      '\u200e',
+      '\u200f',
+      '\u202a',
+      '\u202e',
+      '\u2066',
+      '\u2069',
+      '\ufeff',
+    ])
+      expect(cleanFilename(`a${sign}b`)).to.equal('ab')
+  })
+
+  it('have a type, or are bytes', () => {
+    for (const type of [
+      'text/markdown',
+      'text/plain; charset=utf-8',
+      'a!#$&^.+-_/b!#$&^.+-_',
+      `${'a'.repeat(127)}/b`,
+    ])
+      expect(cleanMimeType(type)).to.equal(type)
+    for (const type of [
+      ...[undefined, 5, '', 'text', 'text/', '/x', 'text/x\n', 'a b/c', 'text/x;\u00e9', 'text/x charset'],
+      ...[`${'a'.repeat(128)}/b`, `a/${'b'.repeat(128)}`, `a/b;${'c'.repeat(128)}`, ' text/x', 'text/x '],
+    ])
+      expect(cleanMimeType(type), String(type)).to.equal('application/octet-stream')
+  })
 })
