@@ -86,6 +86,11 @@ describe('the adoption of a newer override', () => {
     expect(adoptionKind(held(NEUTRAL), RESET, { ...LATER, isFirst: true })).to.equal('followed')
   })
 
+  it('takes a trigger of another for no reset', () => {
+    const triggered: Override = { ...RESET, manual: { scope: 'all', reason: 'drill' } }
+    expect(adoptionKind(held(FALLEN), triggered, SICK)).to.equal('followed')
+  })
+
   it('stays behind, alone, where it is in breach and the others go towards the runtime', () => {
     expect(adoptionKind(held(FALLEN), RECOVERING, SICK)).to.equal('left_behind')
     expect(adoptionKind(held(FALLEN), { ...THEIRS, trips: 1 }, SICK)).to.equal('left_behind')

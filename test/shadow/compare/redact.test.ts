@@ -132,9 +132,11 @@ describe('redaction', () => {
       'a.',
     ].map((piece) => piece.repeat(65_536 / piece.length))
     for (const text of hostile) {
-      const at = performance.now()
+      // Of the processor: a busy machine is no slow code.
+      const before = process.cpuUsage()
       keptContent(text, false)
-      expect(performance.now() - at, text.slice(0, 4)).to.be.below(500)
+      const { user, system } = process.cpuUsage(before)
+      expect((user + system) / 1000, text.slice(0, 4)).to.be.below(500)
     }
   })
 })
