@@ -3,6 +3,7 @@ import { directLlm } from './config/direct-llm.js'
 import { environmentSchema, type Given } from './config/environment.js'
 import { databaseFaults, describeIssue, keyFaults, oidcFaults, workerFaults } from './config/faults.js'
 import { flagStoreFaults } from './config/flag-store.js'
+import { providerModuleFaults } from './config/provider-module.js'
 import type { Config } from './config/settings.js'
 import { toConfig } from './config/to-config.js'
 import { withSecretFiles } from './core/files/secret-files.js'
@@ -31,6 +32,7 @@ export function loadConfig(env: Given): Config {
     ...oidcFaults(given),
     ...(parsed.success ? workerFaults(parsed.data) : []),
     ...(parsed.success ? flagStoreFaults(parsed.data, given) : []),
+    ...(parsed.success ? providerModuleFaults(parsed.data) : []),
     ...(parsed.success ? databaseFaults(parsed.data) : []),
     ...tracing.faults,
   ]

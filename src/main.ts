@@ -66,7 +66,8 @@ async function main(): Promise<void> {
 
   try {
     const { url } = await service.start()
-    logger.info({ url, resolver: config.flags.resolver }, 'listening')
+    const resolver = config.flags.providerModule === undefined ? config.flags.resolver : 'provider'
+    logger.info({ url, resolver }, 'listening')
   } catch (error) {
     // Stopped while it started: the stop says how the process ends.
     if (!isEnding) throw error

@@ -21,6 +21,23 @@ function faultsOf(env: Record<string, string | undefined>): readonly string[] {
 describe('loadConfig', () => {
   const directory = temporaryDirectory()
 
+  it('finds the module of a provider, and lets nothing else have the operators\u2019 flags then', () => {
+    const module = './test/support/launchdarkly-provider.mjs'
+    expect(loadConfig({ ...least, CHAT_PROVIDER_MODULE: module }).flags.providerModule).to.deep.equal({
+      name: module,
+      url: new URL('support/launchdarkly-provider.mjs', import.meta.url).href,
+    })
+    expect(faultsOf({ ...least, CHAT_PROVIDER_MODULE: './nowhere.mjs' }).join()).to.match(
+      /^CHAT_PROVIDER_MODULE=\.\/nowhere\.mjs is no module/,
+    )
+    const others = { FLAGD_RESOLVER: 'rpc', CHAT_FLAG_SOURCE_PORT: '9090' }
+    expect(faultsOf({ ...least, CHAT_PROVIDER_MODULE: module, ...others })).to.have.length(2)
+    const store = { CHAT_FLAG_STORE: 'postgres://u:p@db/flags', CHAT_FLAG_STORE_OPS: 'true' }
+    expect(faultsOf({ ...least, CHAT_PROVIDER_MODULE: module, ...store }).join()).to.match(
+      /^CHAT_FLAG_STORE_OPS=true does not go with CHAT_PROVIDER_MODULE/,
+    )
+  })
+
   it('has a default for everything but the LLM and the keys', () => {
     const config = loadConfig(least)
     expect(config).to.deep.include({ port: 3001, host: '127.0.0.1', logLevel: 'info', drainMs: 30_000 })

@@ -82,6 +82,7 @@ export const environmentSchema = z.object({
   CHAT_FALLBACK_FLAGS_FILE: z.string().default('flags/auto-fallback.flagd.json'),
   CHAT_FLAG_STORE: z.string().default('file:'),
   CHAT_FLAG_STORE_OPS: flag.default(false),
+  CHAT_PROVIDER_MODULE: z.string().trim().optional(),
   CHAT_FLAG_SOURCE_PORT: integer(1, 65_535).optional(),
   CHAT_NOTIFY_URL: httpUrl.optional(),
   CHAT_NOTIFY_FORMAT: oneOf(NOTIFY_FORMATS).default('json'),

@@ -73,6 +73,8 @@ export interface Config {
     readonly store?: FlagStoreChoice
     /** CHAT_FLAG_STORE_OPS: the operators' flags are in that store too */
     readonly opsInStore?: boolean
+    /** CHAT_PROVIDER_MODULE as given, and where it is: its OpenFeature provider has the operators' flags; absent: none */
+    readonly providerModule?: { readonly name: string; readonly url: string }
     /** CHAT_FLAG_SOURCE_PORT: where flagd daemons get the flags from this service; absent: nowhere */
     readonly sourcePort?: number
   }

@@ -3,6 +3,7 @@ import type { LlmEndpoints } from '../llm/endpoint.js'
 import { ConfigError } from './config-error.js'
 import type { Environment, Given } from './environment.js'
 import { flagStore } from './flag-store.js'
+import { providerModule } from './provider-module.js'
 import type { Config, TokenKeys } from './settings.js'
 
 /** flagd's own ports: sync for `in-process`, evaluation for `rpc`. */
@@ -45,6 +46,7 @@ export function toConfig(env: Environment, llm: LlmEndpoints, given: Given): Con
         tls: env.FLAGD_TLS,
       },
       ...flagStore(env, given),
+      ...providerModule(env),
       ...(env.CHAT_FLAG_SOURCE_PORT === undefined ? {} : { sourcePort: env.CHAT_FLAG_SOURCE_PORT }),
     },
     codeDefaults: {

@@ -96,7 +96,7 @@ export interface FlagFault {
 }
 
 export interface FlagsStatus {
-  readonly resolver: 'file' | 'in-process' | 'rpc'
+  readonly resolver: 'file' | 'in-process' | 'rpc' | 'provider'
   /** `ready` all well; `stale` last known good values; `unavailable` nothing was ever read: code defaults */
   readonly state: 'starting' | 'ready' | 'stale' | 'unavailable'
   readonly faults: readonly FlagFault[]

@@ -84,7 +84,7 @@ export interface AppDeps extends TurnDeps {
     | 'runtime'
     | 'turnsPerMinute'
   > & {
-    readonly flags: Pick<Config['flags'], 'opsFile'>
+    readonly flags: Pick<Config['flags'], 'opsFile' | 'providerModule'>
     readonly llm: readonly { readonly name: string }[]
     readonly shadow: Pick<Config['shadow'], 'keepContent'>
   }

@@ -122,7 +122,7 @@ export type LiveView = z.infer<typeof liveSchema>
 export const readySchema = z.strictObject({
   status: z.literal('ready'),
   flags: z.strictObject({
-    resolver: z.enum(['file', 'in-process', 'rpc']),
+    resolver: z.enum(['file', 'in-process', 'rpc', 'provider']),
     state: z.enum(['starting', 'ready', 'stale', 'unavailable']),
     faults: z.number().int().describe('How many faults `GET /runtime/flags` lists'),
   }),

@@ -79,15 +79,25 @@ export type OpsValues = z.infer<typeof opsValuesSchema>
 
 /** The operators' file as this replica reads it. */
 export const opsFileViewSchema = z.strictObject({
-  file: z.string().describe('CHAT_FLAGS_FILE, or the document of CHAT_FLAG_STORE that takes its place'),
-  values: opsValuesSchema.nullable().describe('Null if the file cannot be read as flags'),
+  file: z
+    .string()
+    .describe(
+      'CHAT_FLAGS_FILE, or what takes its place: the document of CHAT_FLAG_STORE, CHAT_PROVIDER_MODULE',
+    ),
+  values: opsValuesSchema
+    .nullable()
+    .describe('Null if the file cannot be read as flags, or a provider has them'),
   fault: z.string().nullable().describe('why, with the line if it has one; else null'),
 })
 export type OpsFileView = z.infer<typeof opsFileViewSchema>
 
 /** `GET /runtime/flags`. */
 export const flagsViewSchema = z.strictObject({
-  resolver: z.enum(['file', 'in-process', 'rpc']),
+  resolver: z
+    .enum(['file', 'in-process', 'rpc', 'provider'])
+    .describe(
+      '`provider`: the provider of CHAT_PROVIDER_MODULE has the flags; they cannot be read or edited here',
+    ),
   state: z.enum(['starting', 'ready', 'stale', 'unavailable']),
   faults: z.array(
     z.strictObject({

@@ -2,8 +2,10 @@ import { accessSync, constants, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { errorCode, errorText } from '../../core/errors.js'
+import { resolveModule } from '../../core/files/resolve-module.js'
 import { checkFlagDocument } from '../../decision/check/ops-file-check.js'
 import type { FlagFileKind } from '../../decision/flags.js'
+import { loadProviderModule } from '../../decision/provider/provider-module.js'
 import type { Environment, Invocation } from '../command/invocation.js'
 import { oneLine } from '../text/table.js'
 import { storeOf } from './doctor-flag-store.js'
@@ -16,7 +18,9 @@ export function checkFlagFiles(env: Environment, invocation: Invocation): Findin
     [env.CHAT_FALLBACK_FLAGS_FILE || 'flags/auto-fallback.flagd.json', 'override'],
   ]
   const { choice, ops } = storeOf(env)
-  const inFiles = files.filter(([, kind]) => (kind === 'ops' ? !ops : choice.kind === 'file'))
+  const inFiles = files.filter(([, kind]) =>
+    kind === 'ops' ? !ops && !env.CHAT_PROVIDER_MODULE : choice.kind === 'file',
+  )
   return inFiles.map(([file, kind]) => checkFlagFile(file, kind, env, invocation))
 }
 
@@ -55,6 +59,26 @@ function checkFlagFile(file: string, kind: FlagFileKind, env: Environment, { t }
         `请修正 ${variable}，或将随附 flags/ 中的文件复制到该处；服务须能写入该目录`,
       ),
     }
+  }
+}
+
+/** Whether the module can be loaded and exports a provider. The provider is not made: it would connect to its service. */
+export async function checkProviderModule(env: Environment, { t, clock }: Invocation): Promise<Finding[]> {
+  const { CHAT_PROVIDER_MODULE: name } = env
+  if (!name) return []
+  const check = t("operators' flags", '运维 flag')
+  const advice = t(
+    'Correct the module, or CHAT_PROVIDER_MODULE: without it the service does not start',
+    '请修正该模块或 CHAT_PROVIDER_MODULE；否则服务无法启动',
+  )
+  const url = resolveModule(name, process.cwd())
+  if (url === undefined)
+    return [{ check, result: 'fault', text: t(`there is no module ${name}`, `找不到模块 ${name}`), advice }]
+  try {
+    await loadProviderModule({ name, url }, clock)
+    return [{ check, result: 'ok', text: t(`${name}: exports a provider`, `${name}：导出了 provider`) }]
+  } catch (thrown) {
+    return [{ check, result: 'fault', text: oneLine(errorText(thrown)), advice }]
   }
 }
 

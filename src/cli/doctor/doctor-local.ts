@@ -5,7 +5,7 @@ import type { Environment, Invocation } from '../command/invocation.js'
 import { printable } from '../text/table.js'
 import { checkDatabase } from './doctor-database.js'
 import { checkFlagStore } from './doctor-flag-store.js'
-import { checkFlagd, checkFlagFiles } from './doctor-flags.js'
+import { checkFlagd, checkFlagFiles, checkProviderModule } from './doctor-flags.js'
 import { checkEndpoints } from './doctor-llm.js'
 import { clockFinding, type Finding } from './finding.js'
 import { probeUrl } from './probe-url.js'
@@ -21,6 +21,7 @@ export async function checkHere(invocation: Invocation, env: Environment): Promi
     checkConfiguration(invocation),
     checkFlagFiles(env, invocation),
     checkFlagStore(env, invocation),
+    checkProviderModule(env, invocation),
     checkFlagd(env, invocation),
     checkRuntime(env, invocation),
     checkEndpoints(env, invocation),

@@ -15,7 +15,7 @@ take otherwise than it is meant.
 Usage: chat-cutover flags validate [options] [file...]
 
 Without a file: CHAT_FLAGS_FILE (flags/chat.flagd.json) and CHAT_FALLBACK_FLAGS_FILE
-(flags/auto-fallback.flagd.json). A given file is the operators', unless it is the configured
+(flags/auto-fallback.flagd.json); with CHAT_PROVIDER_MODULE only the latter. A given file is the operators', unless it is the configured
 override file or is given with --override.
 
 Options:
@@ -30,7 +30,7 @@ Exit code: 0 no errors, 1 errors found, 2 wrong usage or a file that cannot be r
 用法：chat-cutover flags validate [选项] [文件...]
 
 未给出文件时检查 CHAT_FLAGS_FILE（flags/chat.flagd.json）与 CHAT_FALLBACK_FLAGS_FILE
-（flags/auto-fallback.flagd.json）。给出的文件视为运维文件，除非它是已配置的覆盖文件，
+（flags/auto-fallback.flagd.json）；设置了 CHAT_PROVIDER_MODULE 时只检查后者。给出的文件视为运维文件，除非它是已配置的覆盖文件，
 或以 --override 给出。
 
 选项：
@@ -87,7 +87,8 @@ function filesToCheck(
   const overrideFile = env.CHAT_FALLBACK_FLAGS_FILE || 'flags/auto-fallback.flagd.json'
   if (files.length === 0 && override.length === 0)
     return [
-      { file: opsFile, kind: 'ops' },
+      // The provider of a module has them; the file is not read.
+      ...(env.CHAT_PROVIDER_MODULE ? [] : [{ file: opsFile, kind: 'ops' as const }]),
       { file: overrideFile, kind: 'override' },
     ]
   return [

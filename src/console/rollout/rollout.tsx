@@ -18,8 +18,10 @@ export function Rollout() {
       <h1>{t(SHELL.rollout)}</h1>
       <p class="quiet">{t(ROLLOUT.lead)}</p>
       <Loaded resource={flags}>
-        {({ ops, environment }, etag) =>
-          ops.values === null || etag === null ? (
+        {({ resolver, ops, environment }, etag) =>
+          resolver === 'provider' ? (
+            <p class="notice">{t(ROLLOUT.inProvider, { module: ops.file })}</p>
+          ) : ops.values === null || etag === null ? (
             <p class="notice bad">{t(ROLLOUT.unreadable, { file: ops.file, fault: ops.fault ?? '' })}</p>
           ) : (
             <>

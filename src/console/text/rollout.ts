@@ -5,6 +5,10 @@ export const ROLLOUT = {
     en: 'Who gets the runtime. Changes go to the operators’ flag file and take effect within a second on every replica; comments and formatting stay.',
     'zh-CN': '设置哪些会话使用 Runtime。修改写入运维标志文件，一秒内在所有副本生效；注释和格式保持不变。',
   },
+  inProvider: {
+    en: 'The operators’ flags are in the provider of CHAT_PROVIDER_MODULE ({module}). Edit them there.',
+    'zh-CN': '运维标志由 CHAT_PROVIDER_MODULE（{module}）的 provider 提供，请在该 provider 的系统中修改。',
+  },
   unreadable: {
     en: 'The operators’ file {file} cannot be edited here: {fault}',
     'zh-CN': '无法在此编辑运维标志文件 {file}：{fault}',

@@ -31,6 +31,10 @@ export interface RpcTurnsDeps {
   readonly clock: Clock
   readonly flagValues: TurnFlagValues
   evaluate(caller: Caller): TurnEvaluations
+  /** A turn's flags while nobody is asked; default: all as they are known. */
+  recall?(caller: Caller): TurnFlags | Promise<TurnFlags>
+  /** the flags that are evaluated in this process: their answers say nothing about flagd; default: none */
+  readonly ownFlags?: ReadonlySet<string>
   /** the provider's status is READY */
   isConnected(): boolean
   /** flagd does not answer (any more) */
@@ -42,6 +46,7 @@ export interface RpcTurnsDeps {
 }
 
 type Answer = EvaluationDetails<FlagValue> | undefined
+type Answers = TurnAnswers | ServiceAnswers
 /** How the answers to one question came: all, some not in time, or with the word that nobody is there. */
 type Coming = 'answered' | 'late' | 'gone'
 
@@ -67,13 +72,13 @@ export class RpcTurns {
 
   async forTurn(caller: Caller): Promise<TurnFlags> {
     const { flagValues } = this.deps
-    if (this.#away) return flagValues.recall(caller)
+    if (this.#away) return this.deps.recall?.(caller) ?? flagValues.recall(caller)
     const evaluations = this.deps.evaluate(caller)
     const details = await this.#inTime(evaluations)
     const flags = flagValues.resolve(caller, details)
     const known = flagValues.known(caller)
     this.#note(
-      Object.values(details),
+      details,
       () => allDetails(evaluations),
       (late) => flagValues.resolveLate(caller, late, known),
     )
@@ -93,8 +98,9 @@ export class RpcTurns {
       budget.inTime(evaluations.mode),
     ])
     budget.end()
-    this.#note([guardrails, policy, override, rollout, mode], () => serviceDetails(evaluations))
-    return { guardrails, policy, override, rollout, mode }
+    const answers = { guardrails, policy, override, rollout, mode }
+    this.#note(answers, () => serviceDetails(evaluations))
+    return answers
   }
 
   /** flagd is known to be away: no turn waits for it from now on. */
@@ -125,12 +131,13 @@ export class RpcTurns {
   }
 
   /** Draws the conclusions from one question; `keepLate` gets its answers where they came after the turn. */
-  #note<Late extends object>(
-    answers: readonly Answer[],
+  #note<Late extends Answers>(
+    given: Answers,
     all: () => Promise<Late>,
     keepLate: (late: Late) => void = () => {},
   ): void {
     if (this.#closed) return
+    const answers = this.#asked(given)
     const coming = this.#coming(answers)
     if (coming === 'gone') {
       this.leave()
@@ -144,7 +151,7 @@ export class RpcTurns {
     }
     this.#silence ??= this.deps.clock.schedule(SILENT_MS, () => this.leave())
     void all().then((late) => {
-      if (this.#closed || this.#coming(Object.values(late)) !== 'answered') return
+      if (this.#closed || this.#coming(this.#asked(late)) !== 'answered') return
       this.#heard()
       // While flagd is away that is told, and what waited in a silent one comes at once when it is back.
       if (!this.#away) this.#lateness.missed(this.deps.clock.monotonic())
@@ -168,7 +175,7 @@ export class RpcTurns {
     const answers = allDetails(this.deps.evaluate(NOBODY))
     const details = await bounded(answers, PROBE_DEADLINE_MS, this.deps.clock)
     if (this.#closed || details === 'late') return false
-    if (this.#coming(Object.values(details)) !== 'answered') return false
+    if (this.#coming(this.#asked(details)) !== 'answered') return false
     this.#heard()
     const wasAway = this.#away
     this.#away = false
@@ -190,6 +197,12 @@ export class RpcTurns {
     ])
     budget.end()
     return { mode, shadow, override, rollout, guardrails, profile, route }
+  }
+
+  #asked(answers: Answers): Answer[] {
+    const { ownFlags } = this.deps
+    if (ownFlags === undefined) return Object.values(answers)
+    return Object.entries(answers).flatMap(([flag, details]) => (ownFlags.has(flag) ? [] : [details]))
   }
 
   #coming(answers: readonly Answer[]): Coming {

@@ -36,6 +36,8 @@ export interface FileProviderOptions {
   readonly overrideFile: string
   readonly clock: Clock
   readonly faults: FlagFaults
+  /** the files that are read; default: both */
+  readonly kinds?: readonly FlagFileKind[]
   /** in place of files */
   readonly documents?: FlagDocuments
   /** default: from the disk */
@@ -61,7 +63,8 @@ export class FileProvider implements Provider {
   #started = false
 
   constructor(private readonly options: FileProviderOptions) {
-    this.#sources = [this.#source('ops', options.opsFile), this.#source('override', options.overrideFile)]
+    const { opsFile, overrideFile, kinds = ['ops', 'override'] } = options
+    this.#sources = kinds.map((kind) => this.#source(kind, kind === 'ops' ? opsFile : overrideFile))
     this.#core = flagCoreOf(() => this.#flags)
   }
 
@@ -69,7 +72,7 @@ export class FileProvider implements Provider {
   async initialize(): Promise<void> {
     await Promise.all(this.#sources.map(({ file }) => file.start()))
     this.#started = true
-    if (this.state() === 'unavailable') throw new Error('neither flag file can be used')
+    if (this.state() === 'unavailable') throw new Error('no flag file can be used')
     // The SDK sets READY when this promise is done, so STALE has to come after it.
     if (this.state() === 'stale')
       this.options.clock.schedule(0, () => {

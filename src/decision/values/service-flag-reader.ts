@@ -1,8 +1,8 @@
-import type { Client, EvaluationDetails, JsonValue } from '@openfeature/server-sdk'
+import type { EvaluationDetails } from '@openfeature/server-sdk'
 import { evaluationContext, NOBODY } from '../caller.js'
 import type { TurnDefaults } from '../code-defaults.js'
 import { FLAG_KEYS } from '../flags.js'
-import type { TurnDetails } from './turn-flag-reader.js'
+import type { FlagReader, TurnDetails } from './turn-flag-reader.js'
 
 /** The flags the service asks for itself, as OpenFeature answered them. */
 export interface ServiceDetails extends Pick<TurnDetails, 'guardrails' | 'override' | 'rollout' | 'mode'> {
@@ -19,10 +19,10 @@ export type ServiceEvaluations = { readonly [Flag in keyof ServiceDetails]: Prom
 export const DEFAULT_POLICY = 'auto'
 
 /** Starts their evaluation side by side, for nobody in particular. */
-export function evaluateService(client: Client, defaults: TurnDefaults): ServiceEvaluations {
+export function evaluateService(client: FlagReader, defaults: TurnDefaults): ServiceEvaluations {
   const context = evaluationContext(NOBODY)
   return {
-    guardrails: client.getObjectDetails<JsonValue>(FLAG_KEYS.guardrails, defaults.guardrailsValue, context),
+    guardrails: client.getObjectDetails(FLAG_KEYS.guardrails, defaults.guardrailsValue, context),
     policy: client.getStringDetails(FLAG_KEYS.policy, DEFAULT_POLICY, context),
     override: client.getBooleanDetails(FLAG_KEYS.override, false, context),
     rollout: client.getBooleanDetails(FLAG_KEYS.rollout, false, context),

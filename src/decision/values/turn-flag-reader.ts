@@ -1,4 +1,4 @@
-import type { Client, EvaluationContext, EvaluationDetails, JsonValue } from '@openfeature/server-sdk'
+import type { EvaluationContext, EvaluationDetails, JsonValue } from '@openfeature/server-sdk'
 import { evaluationContext } from '../caller.js'
 import type { TurnDefaults } from '../code-defaults.js'
 import { FLAG_KEYS } from '../flags.js'
@@ -21,9 +21,28 @@ export type TurnAnswers = { readonly [Flag in keyof TurnDetails]?: TurnDetails[F
 /** The same, under way. None rejects: the SDK turns every failure into an error code. */
 export type TurnEvaluations = { readonly [Flag in keyof TurnDetails]: Promise<TurnDetails[Flag]> }
 
+/** What asks for a flag: a client of the SDK, or several of them behind one. */
+export interface FlagReader {
+  getStringDetails(
+    key: string,
+    fallback: string,
+    context: EvaluationContext,
+  ): Promise<EvaluationDetails<string>>
+  getBooleanDetails(
+    key: string,
+    fallback: boolean,
+    context: EvaluationContext,
+  ): Promise<EvaluationDetails<boolean>>
+  getObjectDetails(
+    key: string,
+    fallback: JsonValue,
+    context: EvaluationContext,
+  ): Promise<EvaluationDetails<JsonValue>>
+}
+
 /** Starts the evaluation of a turn's flags side by side. */
 export function evaluateTurn(
-  client: Client,
+  client: FlagReader,
   defaults: TurnDefaults,
   orgId: string,
   context: EvaluationContext,
@@ -33,15 +52,15 @@ export function evaluateTurn(
     shadow: client.getBooleanDetails(FLAG_KEYS.shadow, defaults.shadow(context), context),
     override: client.getBooleanDetails(FLAG_KEYS.override, false, context),
     rollout: client.getBooleanDetails(FLAG_KEYS.rollout, false, context),
-    guardrails: client.getObjectDetails<JsonValue>(FLAG_KEYS.guardrails, defaults.guardrailsValue, context),
-    profile: client.getObjectDetails<JsonValue>(FLAG_KEYS.profile, defaults.profileValue, context),
-    route: client.getObjectDetails<JsonValue>(FLAG_KEYS.route, defaults.routeValue, context),
+    guardrails: client.getObjectDetails(FLAG_KEYS.guardrails, defaults.guardrailsValue, context),
+    profile: client.getObjectDetails(FLAG_KEYS.profile, defaults.profileValue, context),
+    route: client.getObjectDetails(FLAG_KEYS.route, defaults.routeValue, context),
   }
 }
 
 /** Starts the evaluation of an org's limits. */
-export function evaluateLimits(client: Client, orgId: string): Promise<EvaluationDetails<JsonValue>> {
-  return client.getObjectDetails<JsonValue>(FLAG_KEYS.limits, {}, evaluationContext(callerOfOrg(orgId)))
+export function evaluateLimits(client: FlagReader, orgId: string): Promise<EvaluationDetails<JsonValue>> {
+  return client.getObjectDetails(FLAG_KEYS.limits, {}, evaluationContext(callerOfOrg(orgId)))
 }
 
 /** Waits for all of them, however long that takes: for resolvers that evaluate in this process. */

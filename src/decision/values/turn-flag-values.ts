@@ -27,6 +27,8 @@ import { createValueParser, type Parsed } from './value-parser.js'
 
 /** What only the resolver knows about the provider's answers. */
 export interface AnswerContext {
+  /** Sees the answers to a turn before the other two are asked about them. */
+  look?(answers: TurnAnswers): void
   /** The provider answers for this flag, but from what it last knew. */
   isStale(key: FlagKey): boolean
   /** The provider has no such flag: its owner took it away (`default`), or the flags are not here at all (`away`). */
@@ -70,6 +72,7 @@ export class TurnFlagValues {
 
   /** The turn's flags, remembered for its caller. An absent answer is one that did not come in time. */
   resolve(caller: Caller, details: TurnAnswers): TurnFlags {
+    this.answers.look?.(details)
     const found = details.override !== undefined && details.override.errorCode === undefined
     if (!found && this.#isNobodyThere(details)) return this.recall(caller)
     const known = this.#memory.of(caller)
@@ -82,8 +85,8 @@ export class TurnFlagValues {
       profile: this.#profile(known, details.profile, found),
       route: this.#route(known, details.route, found),
     }
-    // What nobody knew is nothing to remember: it would hide what becomes known.
-    return known.isLacking ? flags : this.#memory.remember(caller, known.last, flags)
+    // What nobody knew is nothing to remember: it would hide what becomes known. Nor is what was only recalled.
+    return known.isLacking || isRecalled(details) ? flags : this.#memory.remember(caller, known.last, flags)
   }
 
   /** What is known without asking anybody. Remembers nothing: an outage must not push out what is known. */
@@ -276,3 +279,7 @@ export class TurnFlagValues {
     return result
   }
 }
+
+/** None of the operators' flags was answered: all values of them are those that are known anyway. */
+const isRecalled = ({ mode, shadow, guardrails, profile, route }: TurnAnswers): boolean =>
+  (mode ?? shadow ?? guardrails ?? profile ?? route) === undefined

@@ -167,6 +167,13 @@ export const PROBLEMS = {
       '运维 flag 文件不在本机，由 flagd 提供，请在 flagd 的数据源中修改，或将 CHAT_FLAGS_FILE 指向该文件',
     en: "The operators' flag file is not on this machine: flagd serves it. Edit it at flagd's source, or point CHAT_FLAGS_FILE at it",
   },
+  flags_in_provider: {
+    status: 409,
+    code: 'flags_elsewhere',
+    'zh-CN':
+      '运维 flag 由 CHAT_PROVIDER_MODULE 的 provider 提供，本服务不能修改，请在该 provider 的系统中修改',
+    en: "The operators' flags are in the provider of CHAT_PROVIDER_MODULE. This service cannot edit them: edit them there",
+  },
   flags_changed: {
     status: 412,
     code: 'precondition_failed',

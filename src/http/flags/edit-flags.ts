@@ -34,6 +34,7 @@ const TRIES = 5
 
 /** What the edit would make of the file as it is now. @throws Problem 409, 412, 422 or 503 */
 export async function planEdit(edit: FlagEdit, matches: Matches, deps: Editing): Promise<PlannedEdit> {
+  if (deps.flags.status().resolver === 'provider') throw new Problem('flags_in_provider')
   const before = presentText(await deps.opsFile.read(), deps)
   if (!isMatch(matches, before)) throw new Problem('flags_changed')
   const { codeDefaults, llm } = deps.config

@@ -20,7 +20,10 @@ export function flagsView(
     resolver,
     state,
     faults: [...faults],
-    ops: opsFileView(name, stored),
+    ops:
+      flags.providerModule === undefined
+        ? opsFileView(name, stored)
+        : { file: flags.providerModule.name, values: null, fault: null },
     environment: { mode, enabledOrgs: [...enabledOrgs], shadowPercent, errorRate },
   }
 }

@@ -109,6 +109,7 @@ export const FLAG_OPERATIONS: readonly Operation[] = [
     ],
     problems: [
       'flags_elsewhere',
+      'flags_in_provider',
       'flags_changed',
       'flags_refused',
       'flags_if_match',

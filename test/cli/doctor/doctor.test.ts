@@ -198,6 +198,20 @@ describe('chat-cutover doctor', function () {
     expect(JSON.stringify(all)).to.not.include('password')
   })
 
+  it('loads the module of a provider where that has the flags, and looks at no file of them', async () => {
+    const env = { CHAT_FLAGS_FILE: directory.path('none.json') }
+    const module = directory.path('provider.mjs')
+    writeFileSync(module, 'export const provider = 1')
+    const wrong = of((await findings({ ...env, CHAT_PROVIDER_MODULE: module })).all, "operators' flags")
+    expect(wrong).to.have.property('result', 'fault')
+    expect(wrong?.text).to.include('exports no OpenFeature provider')
+    const good = './test/support/launchdarkly-provider.mjs'
+    const found = of((await findings({ ...env, CHAT_PROVIDER_MODULE: good })).all, "operators' flags")
+    expect(found).to.deep.include({ result: 'ok', text: `${good}: exports a provider` })
+    const missing = of((await findings({ ...env, CHAT_PROVIDER_MODULE: './no.mjs' })).all, "operators' flags")
+    expect(missing?.text).to.equal('there is no module ./no.mjs')
+  })
+
   it('looks at the running service alone where nothing of it is set here', async () => {
     const env = { CHAT_URL: edge.url }
     const { code, out, err } = await runCli(['doctor'], { env })

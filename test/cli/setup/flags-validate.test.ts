@@ -32,6 +32,11 @@ describe('flags validate', () => {
     expect(out).to.equal('flags/chat.flagd.json: good\nflags/auto-fallback.flagd.json: good\n')
   })
 
+  it('checks the override alone where a provider has the other flags', () => {
+    const { code, out } = run([], { CHAT_PROVIDER_MODULE: './provider.mjs' })
+    expect([code, out]).to.deep.equal([0, 'flags/auto-fallback.flagd.json: good\n'])
+  })
+
   it('names file, line and column of an error', () => {
     const file = write('a.json', shipped.replace('"defaultVariant": "auto"', '"defaultVariant": "x"'))
     const { code, out } = run([file])

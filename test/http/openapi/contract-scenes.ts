@@ -260,6 +260,7 @@ export const SCENES: Readonly<Partial<Record<ProblemName, Scene>>> = {
     return makeCall(edge, operation)
   },
   flags_elsewhere: onEdge(() => ({ opsFile: missing, status: { resolver: 'in-process' } })),
+  flags_in_provider: onEdge(() => ({ status: { resolver: 'provider' } })),
   flags_changed: simply(() => ({ headers: { 'if-match': '"another"' } })),
   flags_if_match: simply(() => ({ headers: { 'if-match': undefined } })),
   flags_refused: simply(() => ({ body: JSON.stringify({ guardrails: { errorRate: 7 } }) })),

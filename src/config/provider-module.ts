@@ -1,0 +1,32 @@
+import { resolveModule } from '../core/files/resolve-module.js'
+import type { Environment } from './environment.js'
+import type { Config } from './settings.js'
+
+/** Only whether there is such a module, and nothing else that wants to have the operators' flags: nothing is loaded. */
+export function providerModuleFaults(env: Environment): string[] {
+  const { CHAT_PROVIDER_MODULE: name } = env
+  if (name === undefined) return []
+  const others = [
+    ...(env.FLAGD_RESOLVER === 'file' ? [] : [`FLAGD_RESOLVER=${env.FLAGD_RESOLVER}`]),
+    ...(env.CHAT_FLAG_STORE_OPS ? ['CHAT_FLAG_STORE_OPS=true'] : []),
+    ...(env.CHAT_FLAG_SOURCE_PORT === undefined ? [] : ['CHAT_FLAG_SOURCE_PORT']),
+  ]
+  return [
+    ...(urlOf(name) === undefined
+      ? [`CHAT_PROVIDER_MODULE=${name} is no module: neither a file, nor a package that is installed here`]
+      : []),
+    ...others.map(
+      (other) => `${other} does not go with CHAT_PROVIDER_MODULE, whose provider has the operators' flags`,
+    ),
+  ]
+}
+
+/** Nothing without the variable: a configuration without a module says nothing of one. */
+export function providerModule({
+  CHAT_PROVIDER_MODULE: name,
+}: Environment): Pick<Config['flags'], 'providerModule'> {
+  const url = name === undefined ? undefined : urlOf(name)
+  return name === undefined || url === undefined ? {} : { providerModule: { name, url } }
+}
+
+const urlOf = (name: string): string | undefined => resolveModule(name, process.cwd())
