@@ -114,6 +114,10 @@ export const flagsViewSchema = z.strictObject({
     enabledOrgs: z.array(z.string()),
     shadowPercent: z.number(),
     errorRate: z.number().describe('What counts while the guardrail `errorRate` is null, 0 to 1'),
+    totalMs: z
+      .number()
+      .optional()
+      .describe('What counts while the guardrail `totalMs` is null; absent in answers of older versions'),
   }),
 })
 export type FlagsView = z.infer<typeof flagsViewSchema>

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import type { Browser, Page } from 'playwright-core'
 import { launchBrowser } from '../support/browser.js'
+import { consoleAddress } from '../support/demo.js'
 
 /** The demo as a visitor has it: one command, one address, no terminal. */
 describe('the demo in a browser', function () {
@@ -56,13 +57,3 @@ describe('the demo in a browser', function () {
     await page.waitForSelector('text=The runtime is left alone for another')
   })
 })
-
-async function consoleAddress({ stdout }: ChildProcess): Promise<string> {
-  let text = ''
-  for await (const chunk of stdout ?? []) {
-    text += String(chunk)
-    const address = /http:\S+\/console\?demo#token=\S+/.exec(text)?.[0]
-    if (address !== undefined) return address
-  }
-  throw new Error(`the demo ended: ${text}`)
-}

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { FlagsView } from '../../protocol/flag-edit.js'
 import type { ReplayTransition, ReplayView } from '../../protocol/replay.js'
 import { RequestError, request } from '../api/request.js'
@@ -23,9 +23,11 @@ type SliderName = (typeof SLIDERS)[number]['name']
 type Thresholds = Partial<Record<SliderName, number>>
 
 type Run =
-  | { readonly state: 'none' | 'running' }
+  | { readonly state: 'none'; readonly replay?: undefined }
+  /** with what the last one found, so that the view does not jump while a threshold is dragged */
+  | { readonly state: 'running'; readonly replay?: ReplayView }
   | { readonly state: 'done'; readonly replay: ReplayView }
-  | { readonly state: 'failed'; readonly error: RequestError }
+  | { readonly state: 'failed'; readonly error: RequestError; readonly replay?: undefined }
 
 /** When the fallback would have tripped with other thresholds: last night's evidence through the same machine. */
 export function WhatIf() {
@@ -33,17 +35,25 @@ export function WhatIf() {
   const [chosen, setChosen] = useState<Thresholds>({})
   const [hours, setHours] = useState<number>(12)
   const [run, setRun] = useState<Run>({ state: 'none' })
-  const inForce = flags.state === 'ready' ? flags.answer.data.ops.values?.guardrails : undefined
+  const { ops, environment } = flags.state === 'ready' ? flags.answer.data : {}
+  const inForce = ops?.values?.guardrails
   const shown = (name: SliderName, shipped: number): number => {
-    const stored = inForce?.[name]
+    const stored = inForce?.[name] ?? (name === 'errorRate' ? environment?.errorRate : undefined)
     return chosen[name] ?? (typeof stored === 'number' ? stored : shipped)
   }
-  const replay = (): void => {
-    setRun({ state: 'running' })
-    const body = { from: new Date(Date.now() - hours * HOUR_MS).toISOString(), guardrails: chosen }
-    request<ReplayView>('/runtime/replay', { method: 'POST', body }).then(
+  const asked = useRef<AbortController | undefined>(undefined)
+  useEffect(() => () => asked.current?.abort(), [])
+  const replay = (guardrails: Thresholds): void => {
+    asked.current?.abort()
+    const newest = new AbortController()
+    asked.current = newest
+    const { signal } = newest
+    setRun((before) => ({ state: 'running', ...(before.replay && { replay: before.replay }) }))
+    const body = { from: new Date(Date.now() - hours * HOUR_MS).toISOString(), guardrails }
+    request<ReplayView>('/runtime/replay', { method: 'POST', body, signal }).then(
       ({ data }) => setRun({ state: 'done', replay: data }),
       (thrown: unknown) => {
+        if (signal.aborted) return
         const error =
           thrown instanceof RequestError ? thrown : new RequestError(0, 'unreadable', String(thrown))
         setRun({ state: 'failed', error })
@@ -58,7 +68,7 @@ export function WhatIf() {
         class="inline"
         onSubmit={(event) => {
           event.preventDefault()
-          replay()
+          replay(chosen)
         }}
       >
         <label>
@@ -84,16 +94,20 @@ export function WhatIf() {
               step={0.05}
               value={shown(name, shipped)}
               onInput={({ currentTarget }) => setChosen({ ...chosen, [name]: Number(currentTarget.value) })}
+              // When it is let go, or moved by a key; the first time the button starts it.
+              onChange={({ currentTarget }) => {
+                if (run.state !== 'none') replay({ ...chosen, [name]: Number(currentTarget.value) })
+              }}
             />
           </label>
         ))}
-        <button type="submit" class="primary" disabled={run.state === 'running'}>
+        <button type="submit" class="primary">
           {t(WHAT_IF.run)}
         </button>
       </form>
       {run.state === 'running' && <Loading />}
       {run.state === 'failed' && <Fault error={run.error} />}
-      {run.state === 'done' && <Replayed replay={run.replay} />}
+      {run.replay !== undefined && <Replayed replay={run.replay} />}
     </section>
   )
 }

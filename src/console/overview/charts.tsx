@@ -35,6 +35,11 @@ export function Charts({ samples, marks, windowSeconds, guardrails, children }: 
   ]
   const level = (value: unknown): readonly Level[] =>
     typeof value === 'number' ? [{ name: t(OVERVIEW.threshold), value }] : []
+  const { latencyShare, totalMs } = guardrails ?? {}
+  const latencyLevel: readonly Level[] =
+    typeof latencyShare === 'number' && typeof totalMs === 'number'
+      ? [{ name: t(OVERVIEW.meanThreshold), value: latencyShare * totalMs, far: true }]
+      : []
   const p50 = both(({ p50LatencyMs }) => p50LatencyMs)
   const p95 = both(({ p95LatencyMs }) => p95LatencyMs)
   return (
@@ -72,6 +77,7 @@ export function Charts({ samples, marks, windowSeconds, guardrails, children }: 
             ...p50.map((line) => ({ ...line, name: `${line.name} p50` })),
             ...p95.map((line) => ({ ...line, name: `${line.name} p95`, dashed: true })),
           ]}
+          levels={latencyLevel}
           marks={marks}
           format={duration}
         />

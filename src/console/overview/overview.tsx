@@ -56,5 +56,10 @@ const secondsOf = (value: unknown): number => (typeof value === 'number' ? value
 function guardrailsOf(view: FlagsView | undefined): Readonly<Record<string, unknown>> | undefined {
   if (view === undefined || view.ops.values === null) return undefined
   const { guardrails } = view.ops.values
-  return { ...guardrails, errorRate: guardrails?.errorRate ?? view.environment.errorRate }
+  const { environment } = view
+  return {
+    ...guardrails,
+    errorRate: guardrails?.errorRate ?? environment.errorRate,
+    totalMs: guardrails?.totalMs ?? environment.totalMs,
+  }
 }

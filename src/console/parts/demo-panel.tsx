@@ -1,7 +1,9 @@
 import { useState } from 'preact/hooks'
+import { useFailovers } from '../api/failovers.js'
 import { pageConfig } from '../api/page-config.js'
 import { RequestError, requestAt } from '../api/request.js'
 import { DEMO } from '../text/demo.js'
+import { count } from '../text/format.js'
 import { t } from '../text/language.js'
 import { Fault } from './fault.js'
 
@@ -15,7 +17,9 @@ const isAsked = new URLSearchParams(location.search).has('demo')
 export function DemoPanel() {
   const [fault, setFault] = useState<FaultName>('none')
   const [error, setError] = useState<RequestError | undefined>(undefined)
-  if (!isAsked || !pageConfig.value.demo) return null
+  const isShown = isAsked && pageConfig.value.demo
+  const failovers = useFailovers(isShown)
+  if (!isShown) return null
   const choose = (chosen: FaultName): void => {
     requestAt<object>('/console/demo/fault', { method: 'PUT', body: { fault: chosen } }).then(
       () => {
@@ -44,6 +48,9 @@ export function DemoPanel() {
         ))}
       </div>
       <p class="quiet">{t(DEMO.hint)}</p>
+      <p class="failovers" aria-live="polite">
+        {t(failovers === 0 ? DEMO.noFailover : DEMO.failovers, { count: count(failovers) })}
+      </p>
       {error !== undefined && <Fault error={error} />}
     </aside>
   )

@@ -19,6 +19,8 @@ export interface Line {
 export interface Level {
   readonly name: string
   readonly value: number
+  /** many times what is usual: drawn only where the lines come near it, so that they are not flattened */
+  readonly far?: true
 }
 
 /** Something that happened. */
@@ -37,10 +39,9 @@ export interface PlotProps {
   readonly format: (value: number) => string
   /** the least top of the scale: a line of zeros needs one too; default 1 */
   readonly top?: number
-  readonly height?: number
 }
 
-export function Plot({ times, lines, levels = [], marks = [], format, top = 1, height = 150 }: PlotProps) {
+export function Plot({ times, lines, levels = [], marks = [], format, top = 1 }: PlotProps) {
   const box = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)
   const drawn = useRef({ levels, marks })
@@ -49,8 +50,10 @@ export function Plot({ times, lines, levels = [], marks = [], format, top = 1, h
   useEffect(() => {
     const node = box.current
     if (node === null) return
+    const rem = remOf()
+    const height = HEIGHT * rem
     const made = new uPlot(
-      options({ width: node.clientWidth, height, lines, format, top, drawn }),
+      options({ width: node.clientWidth, height, rem, lines, format, top, drawn }),
       dataOf(times, lines, levels),
       node,
     )
@@ -62,51 +65,60 @@ export function Plot({ times, lines, levels = [], marks = [], format, top = 1, h
       made.destroy()
       plot.current = undefined
     }
-  }, [shape, dark.value, height, language.value])
+  }, [shape, dark.value, language.value])
   useEffect(() => plot.current?.setData(dataOf(times, lines, levels)), [times, lines, levels])
   const newest = lines.map((line) => `${line.name} ${line.values.at(-1) ?? '–'}`).join(', ')
   return <div ref={box} class="plot" role="img" aria-label={newest} />
 }
 
-/** Levels go in as lines of their own, so that the scale always shows them. */
+/** Levels that are not far go in as a line of their own, so that the scale always shows them. */
 function dataOf(
   times: readonly number[],
   lines: readonly Line[],
   levels: readonly Level[],
 ): uPlot.AlignedData {
+  const near = levels.flatMap(({ value, far }) => (far === true ? [] : [value]))
   return [
     times.map((at) => at / 1000),
     ...lines.map((line) => [...line.values]),
-    levels.length === 0
-      ? times.map(() => null)
-      : times.map(() => Math.max(...levels.map(({ value }) => value))),
+    near.length === 0 ? times.map(() => null) : times.map(() => Math.max(...near)),
   ]
 }
 
-interface Look extends Required<Pick<PlotProps, 'lines' | 'format' | 'top' | 'height'>> {
+interface Look extends Required<Pick<PlotProps, 'lines' | 'format' | 'top'>> {
   readonly width: number
+  readonly height: number
+  /** how much larger than usual the text of the page is */
+  readonly rem: number
   /** what is drawn over the lines, as it is at that moment */
   readonly drawn: { readonly current: Required<Pick<PlotProps, 'levels' | 'marks'>> }
 }
 
 /** s between two times of the axis: each about the double of the one before, so that some fit into every span */
 const TIME_STEPS = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600]
-/** px of a time under the axis: half of it may lie beyond the end of the lines */
+/** px at the usual size of text */
+const HEIGHT = 150
+const FONT = 12
+/** of a time under the axis: half of it may lie beyond the end of the lines */
 const TIME_WIDTH = 60
 
-function options({ width, height, lines, format, top, drawn }: Look): uPlot.Options {
+/** The text of the page is larger on a wall display. */
+const remOf = (): number => Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / 16
+
+function options({ width, height, rem, lines, format, top, drawn }: Look): uPlot.Options {
   const style = getComputedStyle(document.documentElement)
   const color = (name: string): string => style.getPropertyValue(name).trim()
   const axis = {
     stroke: color('--quiet'),
     grid: { stroke: color('--line'), width: 1 },
     ticks: { show: false },
+    font: `${FONT * rem}px ${style.fontFamily}`,
   }
   return {
     width,
     height,
     legend: { show: false },
-    padding: [null, TIME_WIDTH / 2, null, null],
+    padding: [null, (TIME_WIDTH / 2) * rem, null, null],
     cursor: { y: false, drag: { x: false, y: false } },
     scales: { y: { range: (_, _low, high) => [0, Math.max(high * 1.1, top)] } },
     axes: [
@@ -114,10 +126,10 @@ function options({ width, height, lines, format, top, drawn }: Look): uPlot.Opti
         ...axis,
         values: (_, ticks) => ticks.map((at) => clockTime(at * 1000)),
         incrs: TIME_STEPS,
-        space: 80,
-        size: 30,
+        space: 80 * rem,
+        size: 30 * rem,
       },
-      { ...axis, values: (_, ticks) => ticks.map(format), size: 58, space: 28 },
+      { ...axis, values: (_, ticks) => ticks.map(format), size: 58 * rem, space: 28 * rem },
     ],
     series: [
       {},
@@ -143,6 +155,7 @@ function options({ width, height, lines, format, top, drawn }: Look): uPlot.Opti
 
 function level(plot: uPlot, value: number, stroke: string): void {
   const y = plot.valToPos(value, 'y', true)
+  if (y < plot.bbox.top || y > plot.bbox.top + plot.bbox.height) return
   strokeLine(plot, stroke, [plot.bbox.left, y], [plot.bbox.left + plot.bbox.width, y])
 }
 

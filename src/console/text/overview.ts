@@ -7,6 +7,7 @@ export const OVERVIEW = {
   latency: { en: 'Latency', 'zh-CN': '延迟' },
   firstContent: { en: 'First content, p95', 'zh-CN': '首个内容 P95' },
   threshold: { en: 'threshold', 'zh-CN': '阈值' },
+  meanThreshold: { en: 'threshold of the mean', 'zh-CN': '平均值的阈值' },
   window: {
     en: 'The last hour, each figure over {window}. What the journal kept counts all replicas; since this page was opened it is this replica alone.',
     'zh-CN':

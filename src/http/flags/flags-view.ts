@@ -15,7 +15,7 @@ export function flagsView(
   stored: Stored,
   name = flags.opsFile,
 ): FlagsView {
-  const { mode, enabledOrgs, shadowPercent, errorRate } = codeDefaults
+  const { mode, enabledOrgs, shadowPercent, errorRate, totalMs } = codeDefaults
   return {
     resolver,
     state,
@@ -24,7 +24,7 @@ export function flagsView(
       flags.providerModule === undefined
         ? opsFileView(name, stored)
         : { file: flags.providerModule.name, values: null, fault: null },
-    environment: { mode, enabledOrgs: [...enabledOrgs], shadowPercent, errorRate },
+    environment: { mode, enabledOrgs: [...enabledOrgs], shadowPercent, errorRate, totalMs },
   }
 }
 

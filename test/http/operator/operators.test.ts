@@ -26,7 +26,13 @@ describe('GET /runtime/flags', () => {
       state: 'stale',
       faults: [fault],
       ops: { file: 'flags/chat.flagd.json', values: null, fault: 'there is no such file' },
-      environment: { mode: 'direct_llm', enabledOrgs: [], shadowPercent: 0, errorRate: 0.5 },
+      environment: {
+        mode: 'direct_llm',
+        enabledOrgs: [],
+        shadowPercent: 0,
+        errorRate: 0.5,
+        totalMs: 300_000,
+      },
     })
     const etag = response.headers.get('etag') ?? ''
     expect(etag).to.match(/^".+"$/)

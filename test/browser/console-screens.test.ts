@@ -1,0 +1,199 @@
+import { join } from 'node:path'
+import { expect } from 'chai'
+import type { Page } from 'playwright-core'
+import { systemClock } from '../../src/core/clock.js'
+import { openSqliteJournal } from '../../src/journal/sqlite/sqlite-journal.js'
+import { capturingLogger } from '../support/capturing-logger.js'
+import { sampleExecution } from '../support/comparisons.js'
+import { type ConsoleRig, seriousFindings, startConsole } from '../support/console-page.js'
+import { until } from '../support/until.js'
+
+const MINUTE_MS = 60_000
+/** how long before the test the incident began, and how many executions a second it has; a journal takes 1,000 at once */
+const BEGAN_MS = 40 * MINUTE_MS
+const PER_SECOND = 1
+
+/** An incident that the journal kept: of the runtime's executions every minute a tenth more fails, up to all. */
+async function keepIncident(rig: ConsoleRig): Promise<void> {
+  const path = join(rig.flags.folder, 'chat.db')
+  const journal = openSqliteJournal(path, { clock: systemClock, logger: capturingLogger().logger })
+  const began = Date.now() - BEGAN_MS
+  for (let turn = 0; turn < 12 * 60 * PER_SECOND; turn += 1) {
+    const minute = Math.floor(turn / (60 * PER_SECOND))
+    journal.keepExecution(
+      sampleExecution({
+        at: began + (turn * 1_000) / PER_SECOND,
+        mode: 'runtime_orchestrator',
+        sessionId: `s-${turn}`,
+        result: turn % 10 < minute ? 'error' : 'ok',
+        latencyMs: 200,
+      }),
+    )
+  }
+  await journal.close()
+}
+
+/** A journal with an incident in it, on screens of all sizes. */
+describe('the console before a kept incident', function () {
+  this.timeout(60_000)
+  let rig: ConsoleRig
+  let page: Page
+
+  before(async function () {
+    const started = await startConsole()
+    // There is no browser: startConsole has printed so.
+    if (started === undefined) return this.skip()
+    rig = started
+    await keepIncident(rig)
+  })
+  after(async () => rig?.close())
+  afterEach(async () => {
+    await page?.context().close()
+    rig?.expectNoFaults()
+  })
+
+  const VIEWS = ['', '/fallback', '/rollout', '/shadow', '/explain', '/try']
+
+  for (const [width, height] of [
+    [2560, 1440],
+    [3840, 2160],
+  ] as const)
+    it(`fills a wall display of ${width} × ${height}, and nothing is wider than it`, async () => {
+      page = await rig.open('', 'owner', { viewport: { width, height } })
+      for (const view of VIEWS) {
+        await page.click(`nav a[href="/console${view}"]`)
+        await page.waitForSelector('main h1', { state: 'attached' })
+        await page.waitForSelector('main .quiet[role=status]', { state: 'detached' })
+        expect(await page.evaluate('document.documentElement.scrollWidth'), view).to.be.at.most(width)
+        expect(await tooWide(page), view).to.deep.equal([])
+      }
+      await page.click('nav a[href="/console"]')
+      await page.locator('.plot canvas').nth(4).waitFor()
+      const boxes = await Promise.all(
+        (await page.locator('.chart').all()).map((chart) => chart.boundingBox()),
+      )
+      expect(boxes).to.have.length(5)
+      // Side by side, and over nearly all of the width.
+      expect(new Set(boxes.map((box) => Math.round(box?.y ?? 0))).size).to.equal(1)
+      expect(sum(boxes.map((box) => box?.width ?? 0))).to.be.greaterThan(0.9 * width)
+      const plot = await page.locator('.plot').first().boundingBox()
+      const canvas = await page.locator('.plot canvas').first().boundingBox()
+      expect(Math.abs((canvas?.width ?? 0) - (plot?.width ?? 0))).to.be.lessThan(1)
+      const size: string = await page.evaluate('getComputedStyle(document.body).fontSize')
+      expect(Number.parseFloat(size)).to.be.greaterThan(17)
+    })
+
+  it('tells each time in UTC while the pointer is on it', async () => {
+    page = await rig.open('/fallback', 'owner', { timezoneId: 'Asia/Shanghai' })
+    expect((await rig.call('POST', '/runtime/fallback/trigger', { reason: 'hover' })).status).to.equal(200)
+    try {
+      for (const [view, selector] of [
+        ['/fallback', '.timeline time'],
+        ['', '.replicas time'],
+      ] as const) {
+        await page.click(`nav a[href="/console${view}"]`)
+        await page.waitForSelector(selector)
+        const seen: [string, string, string][] = await page.evaluate(
+          `[...document.querySelectorAll('main time')].map((time) => [time.dateTime, time.title, time.textContent])`,
+        )
+        expect(seen.length, view).to.be.greaterThan(0)
+        for (const [datetime, title, text] of seen) {
+          expect(title).to.equal(`${datetime.replace('T', ' ').slice(0, 19)} UTC`)
+          const there = new Date(Date.parse(datetime) + 8 * 60 * MINUTE_MS).toISOString()
+          expect(text).to.include(there.slice(11, 19))
+        }
+      }
+    } finally {
+      expect((await rig.call('POST', '/runtime/fallback/reset')).status).to.equal(200)
+    }
+  })
+
+  it('draws the thresholds where they belong, and moves them when the guardrails change', async () => {
+    page = await rig.open('')
+    const errors = page.locator('.chart').nth(1)
+    for (const threshold of [0.5, 0.8]) {
+      const guardrails = { guardrails: { errorRate: threshold } }
+      expect((await rig.call('PATCH', '/runtime/flags', guardrails, { 'if-match': '*' })).status).to.equal(
+        200,
+      )
+      await errors.locator(`.legend li:has(.level) >> text=${threshold * 100}%`).waitFor()
+      await errors.locator('.plot canvas').waitFor()
+      // The scale ends a tenth above the highest of all: the errors of the incident came to more than the thresholds.
+      const view = page
+      await until('the threshold at its place', async () => {
+        const levels = await drawnLevels(view, 1.1)
+        return levels.length > 0 && levels.every((value) => Math.abs(value - threshold) < 0.02)
+      })
+    }
+    // As long as it is far from what is usual, the threshold of the mean latency would flatten the lines.
+    const latency = page.locator('.chart').nth(3)
+    expect(await latency.locator('.legend').innerText()).to.match(/threshold of the mean\s+4 min/)
+  })
+
+  it('shows when other thresholds would have tripped, as one is dragged', async () => {
+    page = await rig.open('/fallback')
+    const section = page.locator('section[aria-labelledby=what-if]')
+    await section.locator('select').selectOption('1')
+    await section.locator('button[type=submit]').click()
+    const trips = section.locator('.pair > div').nth(1)
+    const trippedAt = async (): Promise<number | undefined> => {
+      const first = trips.locator('.timeline li:has-text("Fallback tripped") time').first()
+      return (await first.count()) === 0
+        ? undefined
+        : Date.parse((await first.getAttribute('datetime')) ?? '')
+    }
+    const began = Date.now() - BEGAN_MS
+    const slider = section.locator('input[name=errorRate]')
+    let before = Number.NEGATIVE_INFINITY
+    for (const threshold of [0.15, 0.35, 0.75]) {
+      await slider.fill(String(threshold))
+      await section
+        .locator(`.timeline >> text=threshold: ${threshold * 100}`)
+        .first()
+        .waitFor()
+      const at = (await trippedAt()) ?? Number.NaN
+      // A higher threshold trips later; each within the incident.
+      expect(at, String(threshold)).to.be.greaterThan(Math.max(before, began))
+      expect(at, String(threshold)).to.be.lessThan(began + 13 * MINUTE_MS)
+      before = at
+    }
+    expect(await section.locator('.pair > div').first().innerText()).not.to.include('Fallback tripped')
+    expect(await seriousFindings(page)).to.deep.equal([])
+  })
+})
+
+const sum = (all: readonly number[]): number => all.reduce((one, other) => one + other, 0)
+
+/** Elements that reach beyond the right edge of the page and are in nothing that scrolls. */
+const tooWide = (page: Page): Promise<string[]> =>
+  page.evaluate(`[...document.querySelectorAll('body *')]
+    .filter((one) => one.closest('.wide, .scroll, .hidden, .top nav') === null)
+    .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
+    .map((one) => one.outerHTML.slice(0, 80))`)
+
+/** Finds rows of pixels in the colour of thresholds in the chart of the error rate. `highest`: where its scale ends. */
+const drawnLevels = (page: Page, highest: number): Promise<readonly number[]> =>
+  page.evaluate(`(() => {
+    const plot = document.querySelectorAll('.chart')[1].querySelector('.plot')
+    const canvas = plot.querySelector('canvas')
+    const [drawn, area] = [canvas, plot.querySelector('.u-over')].map((one) => one.getBoundingClientRect())
+    const scale = canvas.width / drawn.width
+    const probe = document.body.appendChild(document.createElement('i'))
+    probe.className = 'level'
+    probe.style.color = 'var(--bad)'
+    const bad = getComputedStyle(probe).color.match(/\\d+/g).map(Number)
+    probe.remove()
+    const { data, width, height } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+    const found = []
+    for (let y = 0; y < height; y++) {
+      let hits = 0
+      for (let x = 0; x < width; x++) {
+        const at = 4 * (y * width + x)
+        if (data[at + 3] > 60 && bad.every((value, part) => Math.abs(data[at + part] - value) < 12)) hits++
+      }
+      // Half of a dashed line is drawn.
+      if (hits > 0.3 * area.width * scale)
+        found.push(${highest} * (1 - (drawn.top + y / scale - area.top) / area.height))
+    }
+    return found
+  })()`)
