@@ -1,7 +1,11 @@
-import { Agent, request } from 'node:http'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { LoadConnections } from './load-connections.js'
 import { quantile } from './statistics.js'
 
-/** Load that does not wait for answers: what is refused or slow slows nothing that comes after it. */
+/**
+ * Load that does not wait for answers: what is refused or slow slows nothing that comes after it. The process of the bench does nothing
+ * else meanwhile; the service and the stand-in LLM are processes of their own.
+ */
 
 export interface Client {
   readonly name: string
@@ -15,10 +19,20 @@ export interface Attempt {
   /** 0: no answer */
   readonly status: number
   readonly complete: boolean
-  /** ms from the request to the end */
+  /** ms from the request, written to a connection that was ready, to the end of its answer */
   readonly totalMs: number
   /** `performance.now()` at the end */
   readonly endedAt: number
+}
+
+/** ms that the load itself was late. If that is much, the load was the limit and not the service. */
+export interface OwnDelays {
+  /** a turn behind its schedule, the 99th percentile */
+  readonly scheduleP99: number
+  /** a turn waiting for one of the load's connections, the most */
+  readonly connectionMost: number
+  /** the load's event loop, the 99th percentile */
+  readonly loopP99: number
 }
 
 export interface Load {
@@ -27,138 +41,106 @@ export interface Load {
   /** turns that were complete while the load lasted, a second: what is only finished afterwards was not served at that rate */
   readonly goodput: number
   /** ms of complete turns */
+  readonly p50: number
   readonly p99: number
   readonly refused: number
   /** neither complete nor refused */
   readonly broken: number
-  /**
-   * most ms that the load itself was late with a turn: behind its schedule, or waiting for one of its own connections. If that is much,
-   * the load was the limit and not the service.
-   */
-  readonly lateMs: number
+  readonly own: OwnDelays
 }
 
-/** ms after which an attempt counts as broken */
+/** ms after the last request in which an answer has to end; later it counts as broken */
 const DEADLINE_MS = 30_000
 /** of the turns of this bench, at least */
 const TURN_SECONDS = 0.5
-const DONE = 'event: done'
-
-/**
- * Connections that are kept, as a proxy keeps them: Node accepts one new connection in each round of its event loop, so under load
- * new ones would wait before the service sees them.
- */
-export async function openConnections(url: string): Promise<Agent> {
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS, maxFreeSockets: CONNECTIONS })
-  const one = (): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const call = request(`${url}/health/live`, { agent }, (response) => {
-        response.resume()
-        response.on('end', resolve)
-      })
-      call.on('error', reject)
-      call.end()
-    })
-  await Promise.all(Array.from({ length: CONNECTIONS }, one))
-  return agent
-}
-
-const CONNECTIONS = 1000
+/** ms between two looks for turns that are due */
+const TICK_MS = 1
 
 export async function putLoad(
-  { url, agent }: { readonly url: string; readonly agent: Agent },
+  url: string,
+  connections: LoadConnections,
   order: object,
   clients: readonly Client[],
   seconds: number,
 ): Promise<Load> {
-  const endAt = performance.now() + seconds * 1000
-  const payload = Buffer.from(JSON.stringify({ agentId: 'assistant', message: JSON.stringify(order) }))
-  const pending: Promise<Attempt>[] = []
-  const late = { most: 0 }
-  await Promise.all(clients.map((client) => start(url, client, seconds, { agent, payload, pending, late })))
-  const attempts = await Promise.all(pending)
+  await connections.open()
+  const loop = monitorEventLoopDelay({ resolution: 1 })
+  loop.enable()
+  const due = schedule(url, order, clients, seconds)
+  const attempts: Attempt[] = []
+  const late: number[] = []
+  let connectionMost = 0
+  const startedAt = performance.now()
+  const begin = ({ client, request, at }: Due): void => {
+    const askedAt = performance.now()
+    late.push(askedAt - startedAt - at)
+    connections.take((connection) => {
+      const writtenAt = performance.now()
+      connectionMost = Math.max(connectionMost, writtenAt - askedAt)
+      connection.send(request, ({ status, complete }) => {
+        const endedAt = performance.now()
+        attempts.push({ client, status, complete, totalMs: endedAt - writtenAt, endedAt })
+      })
+    })
+  }
+  let next = 0
+  while (next < due.length) {
+    const now = performance.now() - startedAt
+    for (let one = due[next]; one !== undefined && one.at <= now; one = due[next]) {
+      next += 1
+      begin(one)
+    }
+    await pause(TICK_MS)
+  }
+  const endAt = startedAt + seconds * 1000
+  while (attempts.length < due.length && performance.now() < endAt + DEADLINE_MS) await pause(50)
+  loop.disable()
   const complete = attempts.filter((one) => one.complete)
   const refused = attempts.filter(({ status }) => status === 503 || status === 429).length
+  const times = complete.map(({ totalMs }) => totalMs)
   return {
     seconds,
     attempts,
     // The first turns of a load are not complete before the time of a turn.
     goodput: complete.filter(({ endedAt }) => endedAt <= endAt).length / (seconds - TURN_SECONDS),
-    p99: quantile(
-      complete.map(({ totalMs }) => totalMs),
-      0.99,
-    ),
+    p50: quantile(times, 0.5),
+    p99: quantile(times, 0.99),
     refused,
-    broken: attempts.length - complete.length - refused,
-    lateMs: late.most,
+    broken: due.length - complete.length - refused,
+    own: { scheduleP99: quantile(late, 0.99), connectionMost, loopP99: loop.percentile(99) / 1e6 },
   }
 }
 
-interface Around {
-  readonly agent: Agent
-  readonly payload: Buffer
-  readonly pending: Promise<Attempt>[]
-  readonly late: { most: number }
+interface Due {
+  readonly client: string
+  readonly request: Buffer
+  /** ms after the start */
+  readonly at: number
 }
 
-async function start(
-  url: string,
-  client: Client,
-  seconds: number,
-  { agent, payload, pending, late }: Around,
-): Promise<void> {
-  const startedAt = performance.now()
-  const count = Math.round(seconds * client.perSecond)
-  for (let turn = 0; turn < count; turn += 1) {
-    const dueIn = startedAt + ((turn + Math.random()) * 1000) / client.perSecond - performance.now()
-    if (dueIn > 0) await new Promise((resolve) => setTimeout(resolve, dueIn))
-    else late.most = Math.max(late.most, -dueIn)
-    pending.push(attempt(url, client, { agent, payload, late }))
-  }
-}
-
-function attempt(
-  url: string,
-  { name, bearer }: Client,
-  { agent, payload, late }: Omit<Around, 'pending'>,
-): Promise<Attempt> {
-  return new Promise((resolve) => {
-    const startedAt = performance.now()
-    const ended = (status: number, complete: boolean): void =>
-      resolve({
-        client: name,
-        status,
-        complete,
-        totalMs: performance.now() - startedAt,
-        endedAt: performance.now(),
-      })
-    const call = request(
-      `${url}/api/v1/chat/start`,
-      {
-        method: 'POST',
-        agent,
-        timeout: DEADLINE_MS,
-        headers: {
-          authorization: bearer,
-          'content-type': 'application/json',
-          'content-length': payload.length,
-        },
-      },
-      (response) => {
-        const status = response.statusCode ?? 0
-        let tail = ''
-        response.on('data', (chunk: Buffer) => {
-          if (status === 200) tail = (tail + chunk.toString('latin1')).slice(-512)
-        })
-        response.on('error', () => ended(0, false))
-        response.on('end', () => ended(status, tail.includes(DONE)))
-      },
-    )
-    call.on('socket', () => {
-      late.most = Math.max(late.most, performance.now() - startedAt)
-    })
-    call.on('timeout', () => call.destroy())
-    call.on('error', () => ended(0, false))
-    call.end(payload)
+/** Each turn at a random instant of its own share of the time. */
+function schedule(url: string, order: object, clients: readonly Client[], seconds: number): Due[] {
+  const all = clients.flatMap(({ name, bearer, perSecond }) => {
+    const request = requestOf(url, bearer, order)
+    return Array.from({ length: Math.round(seconds * perSecond) }, (_, turn) => ({
+      client: name,
+      request,
+      at: ((turn + Math.random()) * 1000) / perSecond,
+    }))
   })
+  return all.sort((a, b) => a.at - b.at)
 }
+
+function requestOf(url: string, bearer: string, order: object): Buffer {
+  const body = JSON.stringify({ agentId: 'assistant', message: JSON.stringify(order) })
+  const lines = [
+    'POST /api/v1/chat/start HTTP/1.1',
+    `Host: ${new URL(url).host}`,
+    `Authorization: ${bearer}`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ]
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`)
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

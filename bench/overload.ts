@@ -1,26 +1,34 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { LoadConnections } from './load-connections.js'
 import { startOurs } from './ours.js'
-import { type Client, type Load, openConnections, putLoad } from './overload-load.js'
+import { type Client, type Load, putLoad } from './overload-load.js'
 import { type OrgBar, overloadPlot, type ServedPoint } from './overload-plot.js'
 import { median, type Row, row } from './statistics.js'
 
 /**
  * More turns than can be served: by places (a service that is told how many streams it may open) and by the event loop (one that has
- * to find out). Beside each, the peak measured in the same run. Then one org that asks for all of it beside nine modest ones.
+ * to find out). For each, the peak is looked for first: the rate is raised until no more turns are served. Then one org that asks for all
+ * of it beside nine modest ones.
  */
 
 /** a turn of about half a second */
 const ORDER = { events: 10, everyMs: 45, firstAfterMs: 45 }
-const STEP_SECONDS = 5
+const STEP_SECONDS = 4
 const SECONDS = 15
-/** for queues and levels to come to rest between two loads */
-const REST_MS = 6_000
 const TIMES = 3
 const PLACES = 40
-/** turns a second of the first step, and what is added with each */
-const STEPS = { places: [30, 50, 70, 90, 110], loop: [60, 100, 140, 180, 220, 260, 300, 350, 400] } as const
-/** a step that serves less than this of what was asked is beyond the peak */
-const SERVED_SHARE = 0.97
+/** turns a second of the first step */
+const FIRST = { places: 40, loop: 150 } as const
+/** from a step to the next one, and how many there are at most */
+const RAISE = 1.25
+const MOST_STEPS = 16
+/** steps in a row that serve no more than so much over the best before them: the peak is found */
+const GROWTH = 1.02
+const STEPS_WITHOUT = 2
+/** kept by the load: more than it ever has under way */
+const CONNECTIONS = 4000
+/** ms after a load: at least, at most, and between two looks whether the level is 0 again */
+const REST = { leastMs: 1_000, mostMs: 20_000, lookMs: 500 } as const
 const MODEST_ORGS = 9
 /** of its share that a modest org asks for */
 const MODEST_SHARE = 0.9
@@ -30,10 +38,10 @@ export async function benchOverload(upstream: string, report: (text: string) => 
     'places',
     upstream,
     { CHAT_MAX_STREAMS: String(PLACES) },
-    STEPS.places,
+    FIRST.places,
     report,
   )
-  const loop = await overloadOf('event loop', upstream, { CHAT_MAX_STREAMS: '20000' }, STEPS.loop, report)
+  const loop = await overloadOf('event loop', upstream, { CHAT_MAX_STREAMS: '20000' }, FIRST.loop, report)
   const fair = await fairness(upstream, report)
   mkdirSync('bench/results', { recursive: true })
   writeFileSync('bench/results/overload.svg', overloadPlot(loop.curve, fair.bars))
@@ -45,42 +53,38 @@ async function overloadOf(
   what: string,
   upstream: string,
   env: Record<string, string>,
-  steps: readonly number[],
+  first: number,
   report: (text: string) => void,
 ): Promise<{ readonly rows: Row[]; readonly curve: readonly ServedPoint[] }> {
   const service = await startOurs(upstream, env)
-  const agent = await openConnections(service.url)
-  const curve: ServedPoint[] = []
+  const connections = new LoadConnections(service.url, CONNECTIONS)
   const load = async (perSecond: number, seconds: number): Promise<Load> => {
     const client: Client = { name: 'bench', bearer: service.bearer, perSecond }
-    const put = await putLoad({ url: service.url, agent }, ORDER, [client], seconds)
-    await new Promise((resolve) => setTimeout(resolve, REST_MS))
-    report(
-      `overload by ${what}, ${perSecond.toFixed(0)}/s: ${put.goodput.toFixed(1)}/s complete, p99 ${put.p99.toFixed(0)} ms, ${put.refused} refused, ${put.broken} broken, load late by ${put.lateMs.toFixed(0)} ms at most`,
-    )
+    const before = { ours: await service.usage(), own: process.cpuUsage() }
+    const put = await putLoad(service.url, connections, ORDER, [client], seconds)
+    const own = process.cpuUsage(before.own)
+    const cpu = {
+      service: ((await service.usage()).cpuMicros - before.ours.cpuMicros) / seconds / 1e6,
+      load: (own.user + own.system) / seconds / 1e6,
+    }
+    report(`overload by ${what}, ${perSecond.toFixed(0)}/s: ${textOf(put, cpu)}`)
+    await rest(service.url)
     return put
   }
   try {
-    await load(steps[0] ?? 1, STEP_SECONDS) // warm-up
-    let peak = steps[0] ?? 1
-    for (const perSecond of steps) {
-      const { goodput } = await load(perSecond, STEP_SECONDS)
-      curve.push({ asked: perSecond, served: goodput })
-      peak = Math.max(peak, goodput)
-      if (goodput < perSecond * SERVED_SHARE) break
-    }
+    await load(first, STEP_SECONDS) // warm-up
+    const { peak, curve } = await findPeak(first, (perSecond) => load(perSecond, STEP_SECONDS))
     // Both last equally long, so that the p99 are of as much.
     const atPeak = await load(peak, SECONDS)
     const beyond = await load(TIMES * peak, SECONDS)
-    curve.push({ asked: TIMES * peak, served: beyond.goodput })
     const served = row(
       `complete turns at ${TIMES} × the peak / at the peak (by ${what})`,
       '1/s',
-      atPeak.goodput,
+      Math.max(peak, atPeak.goodput),
       beyond.goodput,
     )
     return {
-      curve,
+      curve: [...curve, { asked: TIMES * peak, served: beyond.goodput }],
       rows: [
         { ...served, target: '≥ 0.9 ×', met: served.ratio >= 0.9 },
         row(
@@ -98,10 +102,53 @@ async function overloadOf(
       ],
     }
   } finally {
-    agent.destroy()
+    connections.close()
     await service.stop()
   }
 }
+
+/** Raises the rate until no more turns are served, or `MOST_STEPS` times. */
+async function findPeak(
+  first: number,
+  load: (perSecond: number) => Promise<Load>,
+): Promise<{ readonly peak: number; readonly curve: readonly ServedPoint[] }> {
+  const curve: ServedPoint[] = []
+  let peak = 0
+  let without = 0
+  for (let step = 0; step < MOST_STEPS && without < STEPS_WITHOUT; step += 1) {
+    const asked = first * RAISE ** step
+    const { goodput: served } = await load(asked)
+    curve.push({ asked, served })
+    without = served > peak * GROWTH ? 0 : without + 1
+    peak = Math.max(peak, served)
+  }
+  return { peak, curve }
+}
+
+function textOf(
+  { goodput, p50, p99, refused, broken, own }: Load,
+  cpu: { readonly service: number; readonly load: number },
+): string {
+  return [
+    `${goodput.toFixed(1)}/s complete, p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`,
+    `${refused} refused, ${broken} broken`,
+    `cores: service ${cpu.service.toFixed(2)}, load ${cpu.load.toFixed(2)}`,
+    `the load's own delays: schedule p99 ${own.scheduleP99.toFixed(0)} ms, connection ${own.connectionMost.toFixed(0)} ms at most, loop p99 ${own.loopP99.toFixed(0)} ms`,
+  ].join('; ')
+}
+
+/** Until the service is calm again, so that no load begins with the limits that the one before it left. */
+async function rest(url: string): Promise<void> {
+  const endAt = performance.now() + REST.mostMs
+  await pause(REST.leastMs)
+  while (performance.now() < endAt) {
+    const exposition = await (await fetch(`${url}/metrics`)).text()
+    if (/^chat_overload_level 0$/m.test(exposition)) return
+    await pause(REST.lookMs)
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** One org asks for three times all places, nine for nine tenths of their share each. */
 async function fairness(
@@ -109,11 +156,10 @@ async function fairness(
   report: (text: string) => void,
 ): Promise<{ readonly rows: Row[]; readonly bars: readonly OrgBar[] }> {
   const service = await startOurs(upstream, { CHAT_MAX_STREAMS: String(PLACES) })
-  const agent = await openConnections(service.url)
-  const target = { url: service.url, agent }
+  const connections = new LoadConnections(service.url, CONNECTIONS)
   try {
     const alone: Client = { name: 'alone', bearer: service.bearer, perSecond: 2 * (PLACES / 0.5) }
-    const capacity = (await putLoad(target, ORDER, [alone], STEP_SECONDS)).goodput
+    const capacity = (await putLoad(service.url, connections, ORDER, [alone], STEP_SECONDS)).goodput
     const share = capacity / (MODEST_ORGS + 1)
     const clients = await Promise.all(
       Array.from({ length: MODEST_ORGS + 1 }, async (_, at): Promise<Client> => {
@@ -122,7 +168,7 @@ async function fairness(
         return { name, bearer: await service.bearerOf(name), perSecond }
       }),
     )
-    const { attempts } = await putLoad(target, ORDER, clients, SECONDS)
+    const { attempts } = await putLoad(service.url, connections, ORDER, clients, SECONDS)
     const bars = clients.map(({ name }): OrgBar => {
       const own = attempts.filter(({ client }) => client === name)
       return {
@@ -148,7 +194,7 @@ async function fairness(
       ],
     }
   } finally {
-    agent.destroy()
+    connections.close()
     await service.stop()
   }
 }

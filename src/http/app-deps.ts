@@ -111,7 +111,7 @@ export interface AppDeps extends TurnDeps {
   /** the endpoints of the direct LLM now, in the order of their file, and the turns that wait for one */
   llmState(): Pick<EndpointsView, 'llm' | 'waiting'>
   readonly turns: TurnRegistry
-  readonly overload: Pick<OverloadWatch, 'level' | 'places' | 'onLook'>
+  readonly overload: Pick<OverloadWatch, 'level' | 'places' | 'onLook' | 'turnedAway'>
   readonly metrics: EdgeMetrics
   readonly lifecycle: Lifecycle
   readonly tracing: Tracing

@@ -1,8 +1,11 @@
 import type { Clock, Timer } from '../core/clock.js'
 import { type Asking, type Capacity, FairQueue } from './fair-queue.js'
+import { NO_PACE, type StartPace } from './start-pace.js'
 
-/** ms a turn may wait for a place; its client waits with it and has seen nothing yet */
-const WAIT_MS = 1_000
+/** ms a turn may wait; its client waits with it and has seen nothing yet. Short beside a turn: all who are served wait so long in an overload */
+const WAIT_MS = 200
+/** ms in all where another org that waits has more places for its weight: that org's turns are in its way */
+const WAIT_WITH_LESS_MS = 1_000
 /** of the places, so many turns of one org may wait: what ends in a twentieth of a turn's time serves them all */
 const WAITING_SHARE = 0.05
 /** of one org, where the places are few; never more than there are places */
@@ -13,14 +16,15 @@ const MOST_WAITING = 5_000
 /** Places for open streams, shared fairly among orgs while all are taken. */
 export interface FairPlaces {
   /**
-   * A place, given back by the function; undefined where all are taken, and stay so while the turn waits: at most a second.
-   * Never rejects.
+   * A place, given back by the function; undefined where all are taken, and stay so while the turn waits: at most 200 ms,
+   * or a second where an org that waits has more for its weight. Never rejects.
    */
   take(asking: Asking): Promise<(() => void) | undefined>
   /** A place at once or none: for who only reads, and comes back by itself. */
   takeNow(orgId: string): (() => void) | undefined
   /** To be called when there may be more places than before. */
   fill(): void
+  readonly taken: number
   /** turns that wait for a place */
   readonly waiting: number
 }
@@ -29,6 +33,8 @@ export interface FairPlacesDeps {
   readonly clock: Clock
   /** asked with each turn */
   capacity(): Pick<Capacity, 'places' | 'newPlaces'>
+  /** default: as many turns begin at once as there are places */
+  readonly pace?: StartPace
 }
 
 interface Waiting extends Asking {
@@ -36,8 +42,8 @@ interface Waiting extends Asking {
   end(placed: boolean): void
 }
 
-export function createFairPlaces({ clock, capacity }: FairPlacesDeps): FairPlaces {
-  const queue = new FairQueue<Waiting>(() => withLine(capacity()))
+export function createFairPlaces({ clock, capacity, pace = NO_PACE }: FairPlacesDeps): FairPlaces {
+  const queue = new FairQueue<Waiting>(() => withLine(capacity()), pace)
 
   const grant = (placed: readonly Waiting[]): void => {
     for (const one of placed) one.end(true)
@@ -55,8 +61,12 @@ export function createFairPlaces({ clock, capacity }: FairPlacesDeps): FairPlace
   const fill = (): void => {
     if (queue.waiting > 0) grant(queue.fill())
   }
+  pace.onRound(fill)
 
   return {
+    get taken() {
+      return queue.taken
+    },
     get waiting() {
       return queue.waiting
     },
@@ -80,8 +90,12 @@ export function createFairPlaces({ clock, capacity }: FairPlacesDeps): FairPlace
           return
         }
         arrival.pushedOut?.end(false)
-        asking.timer = clock.schedule(WAIT_MS, () => {
+        const giveUp = (): void => {
           if (queue.withdraw(asking)) asking.end(false)
+        }
+        asking.timer = clock.schedule(WAIT_MS, () => {
+          if (!queue.hasLess(asking)) giveUp()
+          else asking.timer = clock.schedule(WAIT_WITH_LESS_MS - WAIT_MS, giveUp)
         })
       })
     },

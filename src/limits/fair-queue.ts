@@ -1,3 +1,4 @@
+import { NO_PACE, type StartPace } from './start-pace.js'
 import { Tally } from './tally.js'
 
 /** One turn that asks for a place. */
@@ -42,7 +43,10 @@ export class FairQueue<T extends Asking> {
   #waiting = 0
   #seq = 0
 
-  constructor(private readonly capacity: () => Capacity) {}
+  constructor(
+    private readonly capacity: () => Capacity,
+    private readonly pace: StartPace = NO_PACE,
+  ) {}
 
   get taken(): number {
     return this.#taken
@@ -55,16 +59,16 @@ export class FairQueue<T extends Asking> {
   arrive(item: T): Arrival<T> {
     // Who waits is placed as soon as a place is free: where one is free for this item, nobody waits for it.
     if (this.#mayPlace(item)) {
-      this.#place(item.orgId)
+      this.#start(item.orgId)
       return { kind: 'placed' }
     }
-    const { waiting, waitingOfOrg } = this.capacity()
-    if (this.#waiting < waiting && this.#waitingOf(item.orgId) < waitingOfOrg) {
+    if (this.#hasRoom(item)) {
       this.#enqueue(item)
       return { kind: 'waits' }
     }
-    const pushedOut = waiting === 0 ? undefined : this.#pushOutFor(item)
+    const pushedOut = this.#yieldsTo(item)
     if (pushedOut === undefined) return { kind: 'refused' }
+    this.withdraw(pushedOut)
     this.#enqueue(item)
     return { kind: 'waits', pushedOut }
   }
@@ -88,10 +92,18 @@ export class FairQueue<T extends Asking> {
     const placed: T[] = []
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       this.withdraw(next)
-      this.#place(next.orgId)
+      this.#start(next.orgId)
       placed.push(next)
     }
     return placed
+  }
+
+  /** Whether another org waits that has more places for its weight. */
+  hasLess({ orgId, weight }: Asking): boolean {
+    const mine = (this.#open.of(orgId) + 1) / weight
+    for (const [org, line] of this.#lines)
+      if (org !== orgId && this.#open.of(org) / line.weight > mine) return true
+    return false
   }
 
   /** It waits no longer. False if it did not. */
@@ -114,9 +126,26 @@ export class FairQueue<T extends Asking> {
     this.#taken += 1
   }
 
-  #mayPlace({ kind }: Asking): boolean {
+  #start(orgId: string): void {
+    this.#place(orgId)
+    this.pace.started()
+  }
+
+  #hasRoom({ orgId, kind }: Asking): boolean {
+    const { places, newPlaces, waiting, waitingOfOrg } = this.capacity()
+    if (this.#waiting >= waiting) return false
+    if (this.#waitingOf(orgId) < waitingOfOrg) return true
+    // A burst: there is a place for each of them. While new sessions are held back it is no burst.
+    return newPlaces >= places && this.#waiting < this.#placesFor(kind) - this.#taken
+  }
+
+  #placesFor(kind: Asking['kind']): number {
     const { places, newPlaces } = this.capacity()
-    return this.#taken < (kind === 'new' ? Math.min(places, newPlaces) : places)
+    return kind === 'new' ? Math.min(places, newPlaces) : places
+  }
+
+  #mayPlace({ kind }: Asking): boolean {
+    return this.pace.mayStart(kind) && this.#taken < this.#placesFor(kind)
   }
 
   #enqueue(item: T): void {
@@ -144,8 +173,9 @@ export class FairQueue<T extends Asking> {
     return best?.item
   }
 
-  /** Takes the newest of the org out that has most for its weight, if that is more than the newcomer's would have. */
-  #pushOutFor({ orgId, weight, kind }: T): T | undefined {
+  /** The newest of the org that has most for its weight, if that is more than the newcomer's would have. */
+  #yieldsTo({ orgId, weight, kind }: T): T | undefined {
+    if (this.capacity().waiting === 0) return undefined
     let most: { readonly line: Line<T>; readonly load: number; readonly orgId: string } | undefined
     for (const [org, line] of this.#lines) {
       const load = (this.#open.of(org) + line.waiting.length) / line.weight
@@ -155,8 +185,6 @@ export class FairQueue<T extends Asking> {
     if (most === undefined || last === undefined) return undefined
     const mine = (this.#open.of(orgId) + this.#waitingOf(orgId) + 1) / weight
     const yields = most.orgId === orgId ? kind === 'next' && last.kind === 'new' : most.load > mine
-    if (!yields) return undefined
-    this.withdraw(last)
-    return last
+    return yields ? last : undefined
   }
 }

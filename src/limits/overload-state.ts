@@ -12,7 +12,9 @@ export interface Look {
   readonly delayMs: number
   readonly open: number
   readonly maxStreams: number
-  /** `overloadDelayMs`; 0: the delay says nothing */
+  /** turns refused since the last look because too many others were about to begin, though places were free */
+  readonly turnedAway: number
+  /** `overloadDelayMs`; 0: neither the delay nor who was turned away says anything */
   readonly limitMs: number
 }
 
@@ -34,6 +36,8 @@ export const NO_OVERLOAD: Overload = { kind: 'spares', level: 0, asked: 0, calmS
 const DELAY_SHARES = [0.5, 0.75, 1, 4] as const
 /** of `maxStreams`; above level 2 the places themselves are the limit */
 const STREAM_SHARES = [0.8, 0.9] as const
+/** turns turned away between two looks; fewer are a burst that met a full line */
+const TURNED_AWAY = 10
 /** with fewer places a single turn is a large share of them */
 const LEAST_STREAMS = 20
 /** a level ends below so much of what begins it */
@@ -83,7 +87,8 @@ function at(
 function placesAfter(before: Overload, { delayMs, open, limitMs }: Look): number {
   switch (before.kind) {
     case 'spares':
-      return Math.floor(open * BEGIN_SHARE)
+      // With a loop that is not late, the turns that begin are few enough already.
+      return delayMs < limitMs ? open : Math.floor(open * BEGIN_SHARE)
     case 'sheds': {
       const { places } = before
       if (delayMs >= limitMs)
@@ -98,11 +103,12 @@ const isBinding = (state: Overload, { open }: Look): boolean =>
   state.kind === 'sheds' && open >= state.places * BINDING_SHARE
 
 /** @param share of the thresholds, 1 to reach a level, less to leave it */
-function levelFor({ delayMs, open, maxStreams, limitMs }: Look, share: number): OverloadLevel {
+function levelFor({ delayMs, open, maxStreams, turnedAway, limitMs }: Look, share: number): OverloadLevel {
   const byDelay = limitMs === 0 ? 0 : DELAY_SHARES.filter((one) => delayMs >= limitMs * one * share).length
   const byStreams =
     maxStreams < LEAST_STREAMS ? 0 : STREAM_SHARES.filter((one) => open >= maxStreams * one * share).length
-  return toLevel(Math.max(byDelay, byStreams))
+  const byTurns = limitMs > 0 && turnedAway >= TURNED_AWAY * share ? 3 : 0
+  return toLevel(Math.max(byDelay, byStreams, byTurns))
 }
 
 function toLevel(level: number): OverloadLevel {

@@ -14,6 +14,8 @@ export interface OverloadWatch {
   readonly level: OverloadLevel
   /** how many streams the event loop bears; undefined while nothing is shed */
   readonly places: number | undefined
+  /** A turn was refused though places were free: too many others were about to begin. */
+  turnedAway(): void
   /** Called after each look. One listener. */
   onLook(listener: () => void): void
   start(): void
@@ -51,6 +53,7 @@ export function watchOverload({
   let timer: Timer | undefined
   let present: ChatLimits | undefined
   let tell: () => void = () => undefined
+  let turnedAway = 0
 
   const look = (): void => {
     // In time for the next look; the flags change seldom.
@@ -61,7 +64,9 @@ export function watchOverload({
     const maxStreams = present?.maxStreams ?? environment.maxStreams
     const limitMs = present?.overloadDelayMs ?? 0
     const delayMs = delay.take()
-    state = afterLook(state, { at: clock.monotonic(), delayMs, open: open(), maxStreams, limitMs })
+    const seen = { at: clock.monotonic(), delayMs, open: open(), maxStreams, turnedAway, limitMs }
+    turnedAway = 0
+    state = afterLook(state, seen)
     if (state.level !== before) told(before, delayMs)
     tell()
     arm()
@@ -82,6 +87,9 @@ export function watchOverload({
     },
     get places() {
       return placesOf(state)
+    },
+    turnedAway() {
+      turnedAway += 1
     },
     onLook(listener) {
       tell = listener

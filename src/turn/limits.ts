@@ -6,6 +6,7 @@ import { type ChatLimits, type EnvironmentLimits, weightOf } from '../limits/cha
 import { createFairPlaces } from '../limits/fair-places.js'
 import type { OverloadWatch } from '../limits/overload.js'
 import type { RefusalReason } from '../limits/refusal.js'
+import { createStartPace } from '../limits/start-pace.js'
 import { createStartRates, type Quota, type RateAsk, type StartRates } from '../limits/start-rates.js'
 import { Tally } from '../limits/tally.js'
 import { secondsLeftToday, type TokenUsage } from '../limits/token-usage.js'
@@ -22,7 +23,7 @@ export interface Admission {
 
 /** Whether a turn may begin at all. */
 export interface Limits {
-  /** Takes a place among the running turns; the caller closes it. May wait for one, at most a second. @throws TurnRefused */
+  /** Takes a place among the running turns; the caller closes it. May wait for one, at most 200 ms. @throws TurnRefused */
   admit(asker: SessionOwner, admission: Admission): Promise<TurnPlace>
   /** Takes a place for one who only reads a turn of this owner; the caller closes it. Also while draining. @throws TurnRefused */
   admitReader(owner: SessionOwner): Promise<Pick<TurnPlace, 'close'>>
@@ -35,7 +36,7 @@ export interface LimitsDeps {
   readonly flags: Pick<Flags, 'limitsFor'>
   readonly turns: Pick<TurnRegistry, 'open'>
   readonly usage: Pick<TokenUsage, 'used'>
-  readonly overload: Pick<OverloadWatch, 'level' | 'places' | 'onLook'>
+  readonly overload: Pick<OverloadWatch, 'level' | 'places' | 'onLook' | 'turnedAway'>
   readonly metrics: { recordRefusal(reason: RefusalReason): void }
   readonly lifecycle: { state(): 'starting' | 'ready' | 'leaving' | 'draining' }
   /** default: in this process alone */
@@ -60,13 +61,16 @@ class TurnLimits implements Limits {
   readonly #rates: StartRates
   readonly #places: ReturnType<typeof createFairPlaces>
   #maxStreams: number
+  #isPaced = true
 
   constructor(private readonly deps: LimitsDeps) {
     const { clock, overload, config } = deps
     this.#rates = deps.rates ?? createStartRates(clock)
     this.#maxStreams = config.maxStreams
+    const pace = createStartPace((callback) => void setImmediate(callback))
     this.#places = createFairPlaces({
       clock,
+      pace: { ...pace, mayStart: (kind) => !this.#isPaced || pace.mayStart(kind) },
       capacity: () => {
         const most = this.#maxStreams
         const borne = Math.min(most, overload.places ?? most)
@@ -127,7 +131,9 @@ class TurnLimits implements Limits {
   ): Promise<TurnPlace> {
     const giveBack = await this.#places.take({ orgId, weight: weightOf(limits, orgId), kind })
     if (giveBack === undefined) {
-      const isShed = this.deps.overload.level >= 3
+      const isTurnedAway = this.#places.taken < this.#maxStreams
+      if (isTurnedAway) this.deps.overload.turnedAway()
+      const isShed = isTurnedAway || this.deps.overload.level >= 3
       this.#refuse(
         isShed ? 'overload' : 'full',
         'overloaded',
@@ -152,7 +158,9 @@ class TurnLimits implements Limits {
   /** Both come from memory, except the first time and after a change of the flags. */
   async #limitsFor(orgId: string): Promise<ChatLimits> {
     const { flags, config } = this.deps
-    this.#maxStreams = (await flags.limitsFor(FOR_ALL)).maxStreams ?? config.maxStreams
+    const forAll = await flags.limitsFor(FOR_ALL)
+    this.#maxStreams = forAll.maxStreams ?? config.maxStreams
+    this.#isPaced = forAll.overloadDelayMs > 0
     return flags.limitsFor(orgId)
   }
 

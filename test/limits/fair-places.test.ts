@@ -15,19 +15,38 @@ describe('the places', () => {
   }
   const ask = (places: FairPlaces, orgId = 'a') => places.take({ orgId, weight: 1, kind: 'new' })
 
-  it('that are all taken are waited for, at most a second', async () => {
+  it('that are all taken are waited for, at most 200 ms', async () => {
     const { clock, places } = setUp(1)
     const giveBack = await ask(places)
     const [first, second] = [ask(places), undefined]
     expect(places.waiting).to.equal(1)
-    clock.advance(999)
+    clock.advance(199)
     expect(places.waiting).to.equal(1)
     giveBack?.()
     expect(await first).to.be.a('function')
     const late = ask(places)
-    clock.advance(1_000)
+    clock.advance(200)
     expect(await late).to.equal(second)
     expect([places.waiting, clock.pending()]).to.deep.equal([0, 0])
+  })
+
+  it('are waited for up to a second by an org that has less than another one that waits', async () => {
+    const { clock, places } = setUp(2)
+    await ask(places, 'greedy')
+    const giveBack = await ask(places, 'greedy')
+    const less = ask(places, 'modest')
+    clock.advance(100)
+    const more = ask(places, 'greedy')
+    clock.advance(200)
+    expect(await more).to.equal(undefined)
+    clock.advance(699)
+    expect(places.waiting).to.equal(1)
+    giveBack?.()
+    expect(await less).to.be.a('function')
+    const late = ask(places, 'other')
+    void ask(places, 'greedy')
+    clock.advance(1_000)
+    expect([await late, places.waiting, clock.pending()]).to.deep.equal([undefined, 0, 0])
   })
 
   it('are given back once, however often that is said', async () => {

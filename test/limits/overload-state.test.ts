@@ -10,7 +10,15 @@ function looks(from: Overload, of: readonly Partial<Look>[], startAt = 0): Overl
   let state = from
   for (const [index, look] of of.entries()) {
     const at = startAt + index * 200
-    state = afterLook(state, { at, delayMs: 0, open: 100, maxStreams: 1000, limitMs: LIMIT_MS, ...look })
+    state = afterLook(state, {
+      at,
+      delayMs: 0,
+      open: 100,
+      maxStreams: 1000,
+      turnedAway: 0,
+      limitMs: LIMIT_MS,
+      ...look,
+    })
     states.push(state)
   }
   return states
@@ -31,6 +39,19 @@ describe('the overload', () => {
       [400, 4],
     ] as const)
       expect(levels(looks(NO_OVERLOAD, times(2, { delayMs })))).to.deep.equal([0, level])
+  })
+
+  it('holds new sessions back at a loop in time where turns were turned away twice, with all places that are open', () => {
+    const away = { delayMs: 10, turnedAway: 10 }
+    expect(levels(looks(NO_OVERLOAD, times(5, { turnedAway: 9 }))).at(-1)).to.equal(0)
+    const states = looks(NO_OVERLOAD, times(2, away))
+    expect(levels(states)).to.deep.equal([0, 3])
+    expect(states.at(-1)).to.include({ places: 100 })
+    // It stays so while turns are turned away.
+    expect(
+      levels(looks(states.at(-1) ?? NO_OVERLOAD, times(20, { ...away, open: 10 }), 400)).at(-1),
+    ).to.equal(3)
+    expect(levels(looks(NO_OVERLOAD, times(5, { ...away, limitMs: 0 }))).at(-1)).to.equal(0)
   })
 
   it('does not rise by one look: a collection of garbage looks the same', () => {

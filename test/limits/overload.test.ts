@@ -72,6 +72,24 @@ describe('the watch over an overload', () => {
     watch.stop()
   })
 
+  it('counts who was turned away from one look to the next', async () => {
+    const { watch, look } = setUp()
+    watch.start()
+    await look(1)
+    const turnAway = (): void => {
+      for (let turn = 0; turn < 10; turn += 1) watch.turnedAway()
+    }
+    turnAway()
+    await look(2)
+    expect(watch.level).to.equal(0)
+    for (let time = 0; time < 2; time += 1) {
+      turnAway()
+      await look(1)
+    }
+    expect(watch.level).to.equal(3)
+    watch.stop()
+  })
+
   it('takes the limits of the flag, 0 for none', async () => {
     const { seen, watch, look } = setUp({ overloadDelayMs: 0, maxStreams: 110 })
     watch.start()

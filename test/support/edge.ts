@@ -73,7 +73,7 @@ export interface EdgeOptions {
   /** ... of one; default: those of all */
   readonly limitsFor?: (orgId: string) => Partial<ChatLimits>
   /** default: no overload */
-  readonly overload?: Pick<OverloadWatch, 'level' | 'places' | 'onLook'>
+  readonly overload?: Pick<OverloadWatch, 'level' | 'places' | 'onLook' | 'turnedAway'>
   /** default: in memory */
   readonly usage?: TokenUsage
   /** CHAT_ON_DISCONNECT */
@@ -203,7 +203,12 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     llmState: () => ({ llm: [{ name: 'default', requests: 2, resting: false }], waiting: 1 }),
     turns,
     usage: options.usage ?? createMemoryUsage(clock),
-    overload: options.overload ?? { level: 0, places: undefined, onLook: () => undefined },
+    overload: options.overload ?? {
+      level: 0,
+      places: undefined,
+      onLook: () => undefined,
+      turnedAway: () => undefined,
+    },
     clock,
     ids: { newId: randomUUID },
     logger: throwingAt(logger, options.loggerThrowsAt),

@@ -257,7 +257,7 @@ describe('turns while all places are taken', () => {
   })
 
   it('are refused sooner where the event loop is late: new sessions at level 3, all at level 4', async () => {
-    const overload = { level: 3 as 3 | 4, places: 1, onLook: () => undefined }
+    const overload = { level: 3 as 3 | 4, places: 1, onLook: () => undefined, turnedAway: () => undefined }
     const edge = await startEdge({ overload, backends: { direct_llm: hanging('direct_llm', 'Hello') } })
     const first = await start(edge)
     const refused = await start(edge)
@@ -274,7 +274,7 @@ describe('turns while all places are taken', () => {
   })
 
   it('make the replica unready at the highest level alone', async () => {
-    const overload = { level: 3 as 3 | 4, places: 10, onLook: () => undefined }
+    const overload = { level: 3 as 3 | 4, places: 10, onLook: () => undefined, turnedAway: () => undefined }
     const edge = await startEdge({ overload })
     const ready = async () => fetch(`${edge.url}/health/ready`)
     expect((await ready()).status).to.equal(200)

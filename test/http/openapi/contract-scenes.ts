@@ -188,7 +188,7 @@ export const SCENES: Readonly<Partial<Record<ProblemName, Scene>>> = {
   draining: inState('draining'),
   async overloaded(operation, keep) {
     if (operation.id === 'getReadiness') {
-      const overload = { level: 4, places: 10, onLook: () => undefined } as const
+      const overload = { level: 4, places: 10, onLook: () => undefined, turnedAway: () => undefined } as const
       return makeCall(keep(await fullEdge({ overload })), operation)
     }
     if (operation.id !== 'resumeStream') return makeCall(keep(await fullEdge({ maxStreams: 0 })), operation)

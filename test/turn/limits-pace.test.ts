@@ -1,0 +1,71 @@
+import { expect } from 'chai'
+import { silentLogger } from '../../src/core/logger.js'
+import { chatLimitsSchema } from '../../src/limits/chat-limits.js'
+import { createLimits } from '../../src/turn/limits.js'
+import { TurnRefused } from '../../src/turn/turn-refused.js'
+import { createTurnRegistry } from '../../src/turn/turn-registry.js'
+import { manualClock } from '../support/manual-clock.js'
+
+const ASKER = { orgId: 'org-1', userId: 'user-1' }
+const ROUND = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+describe('turns that are admitted', () => {
+  function setUp(overloadDelayMs: number) {
+    const clock = manualClock()
+    const turns = createTurnRegistry(clock)
+    const seen = { turnedAway: 0, refusals: [] as string[] }
+    const limits = createLimits({
+      config: { maxStreams: 100, turnsPerMinute: 0 },
+      clock,
+      logger: silentLogger,
+      flags: { limitsFor: async () => chatLimitsSchema.parse({ overloadDelayMs }) },
+      turns,
+      usage: { used: async () => 0 },
+      overload: {
+        level: 0,
+        places: undefined,
+        onLook: () => undefined,
+        turnedAway: () => {
+          seen.turnedAway += 1
+        },
+      },
+      metrics: { recordRefusal: (reason) => void seen.refusals.push(reason) },
+      lifecycle: { state: () => 'ready' },
+    })
+    return { clock, turns, limits, seen }
+  }
+
+  /** Asks for so many, and lets them go on without a new round of the event loop. */
+  async function ask({ limits }: ReturnType<typeof setUp>, count: number): Promise<Promise<unknown>[]> {
+    const asked = Array.from({ length: count }, () =>
+      limits.admit(ASKER, { kind: 'new' }).catch((thrown: unknown) => thrown),
+    )
+    for (let step = 0; step < 50; step += 1) await Promise.resolve()
+    return asked
+  }
+
+  it('begin a few in a round of the event loop, unless it is not watched', async () => {
+    const paced = setUp(100)
+    const asked = await ask(paced, 20)
+    expect(paced.turns.count).to.equal(8)
+    for (let round = 0; round < 3; round += 1) await ROUND()
+    expect(paced.turns.count).to.equal(20)
+    await Promise.all(asked)
+    const unpaced = setUp(0)
+    await ask(unpaced, 20)
+    expect(unpaced.turns.count).to.equal(20)
+  })
+
+  it('are refused as an overload where places are free, and the watch is told', async () => {
+    const edge = setUp(100)
+    const asked = await ask(edge, 10)
+    edge.clock.advance(200)
+    const answers = await Promise.all(asked)
+    const refused = answers.filter((answer) => answer instanceof TurnRefused)
+    expect(refused.map(({ refusal, retryAfterSeconds }) => [refusal, retryAfterSeconds])).to.deep.equal([
+      ['overloaded', 3],
+      ['overloaded', 3],
+    ])
+    expect(edge.seen).to.deep.equal({ turnedAway: 2, refusals: ['overload', 'overload'] })
+  })
+})
