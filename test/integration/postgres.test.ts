@@ -4,12 +4,7 @@ import { nextTurn, startTurn } from '../support/chat-client.js'
 import { engine } from '../support/engines.js'
 import { outageRig } from '../support/outage-rig.js'
 import { postgresDatabases } from '../support/postgres.js'
-import {
-  makePostgresServer,
-  makeStandby,
-  type PostgresServer,
-  type Standby,
-} from '../support/postgres-server.js'
+import { makePostgresServer, makeStandby, type PostgresServer } from '../support/postgres-server.js'
 import {
   bearer,
   type RunningProcess,
@@ -83,8 +78,7 @@ describe('a service with PostgreSQL', function () {
 
 describe('a service without its PostgreSQL', function () {
   this.timeout(90_000)
-  const server = engine(started)
-  after(() => server().remove())
+  const server = engine(started, (one) => one.remove())
   const { outage } = outageRig(async () => ({ CHAT_DATABASE: server().url() }))
 
   it('that is stopped and started', () =>
@@ -102,19 +96,20 @@ describe('a service without its PostgreSQL', function () {
 
 describe('a service whose PostgreSQL moves to its standby', function () {
   this.timeout(90_000)
-  const primary = engine(started)
-  let standby: Standby
+  const primary = engine(started, (one) => one.remove())
+  const standby = engine(
+    async () => {
+      const made = await makeStandby(primary())
+      await made.start()
+      return made
+    },
+    (one) => one.remove(),
+  )
   let way: Way
   before(async () => {
-    standby = await makeStandby(primary())
-    await standby.start()
     way = await openWay(primary().port)
   })
-  after(async () => {
-    await way?.close()
-    await standby?.remove()
-    await primary().remove()
-  })
+  after(() => way?.close())
   const { outage } = outageRig(async () => ({
     CHAT_DATABASE: `postgres://chat@127.0.0.1:${way.port}/postgres`,
   }))
@@ -123,9 +118,9 @@ describe('a service whose PostgreSQL moves to its standby', function () {
     outage(
       async () => {
         await primary().stop()
-        way.to(standby.port)
+        way.to(standby().port)
       },
-      async () => standby.promote(),
+      async () => standby().promote(),
     ))
 })
 

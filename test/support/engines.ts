@@ -22,9 +22,10 @@ export function skipWithout(context: Context, missing: EngineMissing): never {
  * An engine for one `describe`: started before its first test. Where it is missing, the suite skips itself and the reason is
  * printed once; under CHAT_REQUIRE_ENGINES=1 it fails instead.
  * @param start throws EngineMissing
+ * @param stop after the last test, where it was started
  * @returns the engine, for use in hooks and tests
  */
-export function engine<T>(start: () => Promise<T>): () => T {
+export function engine<T>(start: () => Promise<T>, stop?: (started: T) => Promise<void>): () => T {
   let started: { readonly value: T } | undefined
   before(async function () {
     this.timeout(60_000)
@@ -34,6 +35,9 @@ export function engine<T>(start: () => Promise<T>): () => T {
       if (!(thrown instanceof EngineMissing)) throw thrown
       skipWithout(this, thrown)
     }
+  })
+  after(async () => {
+    if (started !== undefined) await stop?.(started.value)
   })
   return () => {
     if (started === undefined) throw new Error('the engine is there from the first `before` on')

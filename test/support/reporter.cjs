@@ -1,6 +1,7 @@
-// mocha's spec reporter, then what a reader of the log looks for: which flagd it was, and one line of counts.
+// mocha's spec reporter, then what a reader of the log looks for: which flagd and which engines it were, and one line of counts.
 const { execFileSync } = require('node:child_process')
 const { reporters } = require('mocha')
+const { postgresKind, redisKind } = require('./engine-places.cjs')
 
 function flagdKind() {
   const binary = process.env.FLAGD_BIN ?? 'flagd'
@@ -23,7 +24,8 @@ module.exports = class Reporter extends reporters.Spec {
   epilogue() {
     super.epilogue()
     const { passes, failures, pending } = this.stats
-    process.stdout.write(`flags were tested against ${flagdKind()}\n\n`)
+    process.stdout.write(`flags were tested against ${flagdKind()}\n`)
+    process.stdout.write(`engines of the tests that need one: ${postgresKind()}, ${redisKind()}\n\n`)
     process.stdout.write(`${passes} passed, ${failures} failed${pending > 0 ? `, ${pending} skipped` : ''}\n`)
   }
 }
