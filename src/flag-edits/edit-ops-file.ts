@@ -165,7 +165,17 @@ function editGuardrails(editor: DocumentEditor, { guardrails }: FlagEdit): void 
 }
 
 function editLimits(editor: DocumentEditor, { limits }: FlagEdit): void {
-  if (limits !== undefined) editFields(editor, FLAG_KEYS.limits, limits, 'the limits')
+  if (limits === undefined) return
+  const { weights } = limits
+  // An org whose weight is null is named no more.
+  const named = isRecord(weights)
+    ? {
+        weights: Object.fromEntries(
+          Object.entries(weights).map(([org, weight]) => [org, weight ?? undefined]),
+        ),
+      }
+    : {}
+  editFields(editor, FLAG_KEYS.limits, { ...limits, ...named }, 'the limits')
 }
 
 /** Fields of the variant that is in effect for all; those not named stay. */

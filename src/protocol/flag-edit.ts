@@ -39,7 +39,9 @@ export const flagEditSchema = z
     limits: z
       .record(z.string(), z.unknown())
       .optional()
-      .describe('Fields of the limits in effect; all others stay'),
+      .describe(
+        'Fields of the limits in effect; all others stay. In `weights`, null takes an organisation away',
+      ),
     /** null: all endpoints in their order */
     llmRoute: z
       .strictObject({ endpoints: z.array(z.string().min(1).max(200)).min(1).max(100) })

@@ -103,6 +103,66 @@ describe('the views of the console', function () {
     expect(ops.values?.shadow.percent).to.equal(7)
   })
 
+  it('set limits by a form that says what is wrong, and keep both edits where somebody was faster', async () => {
+    page = await rig.open('/rollout')
+    await page.click('summary >> text=Limits')
+    const limits = page.locator('details:has(> summary:text-is("Limits"))')
+    const wrong = [
+      ['input[name="limits.streamsPerOrg"]', '-1', 'Must be a whole number from 0 to 1,000,000.'],
+      ['input[name="limits.overloadDelayMs"]', '', 'Must be a whole number from 0 to 60,000.'],
+      ['textarea[name="limits.weights"]', 'acme', '“acme” is not organisation = number.'],
+      ['textarea[name="limits.weights"]', 'a = 1\na = 2', '“a = 2”: this organisation is listed twice.'],
+      ['textarea[name="limits.weights"]', 'a = 0', '“a = 0”: the share must be from 0.01 to 1,000.'],
+    ] as const
+    for (const [field, text, words] of wrong) {
+      await page.fill(field, text)
+      await limits.locator(`.wrong >> text=${words}`).waitFor()
+      await page.click('text=Review the change')
+      expect(await page.innerText('form [role=status].notice')).to.match(/: (Must|“)/)
+    }
+    expect(await seriousFindings(page)).to.deep.equal([])
+    await page.click('text=中文')
+    await page.waitForSelector('.wrong >> text=份额必须在')
+    await page.click('text=English')
+    await page.fill('input[name="limits.streamsPerOrg"]', '200')
+    await page.fill('input[name="limits.overloadDelayMs"]', '120')
+    await page.fill('textarea[name="limits.weights"]', 'acme = 3')
+    expect(await limits.locator('.wrong').count()).to.equal(0)
+    const theirs = { limits: { startsPerMinutePerUser: 30, weights: { globex: 2 } } }
+    expect((await rig.call('PATCH', '/runtime/flags', theirs, { 'if-match': '*' })).status).to.equal(200)
+    await page.click('text=Review the change')
+    await page.waitForSelector('.conflict')
+    expect(rig.faults().join()).to.include('412')
+    const cells = await page.locator('.conflict tbody tr').allInnerTexts()
+    expect(cells.map((row) => row.split(/\t|\n/).map((cell) => cell.trim()))).to.deep.include.members([
+      ['limits.startsPerMinutePerUser', '–', '30', '–'],
+      ['limits.streamsPerOrg', '–', '–', '200'],
+      ['limits.weights', '–', 'globex = 2', 'acme = 3'],
+    ])
+    await page.click('text=Put mine on top of theirs')
+    await page.click('text=Review the change')
+    await page.waitForSelector('dialog .changes')
+    expect(await page.innerText('dialog .changes')).to.include('streamsPerOrg')
+    expect(await seriousFindings(page)).to.deep.equal([])
+    await page.click('dialog >> button.primary')
+    await page.waitForSelector('text=Saved and in effect.')
+    const stored = async (): Promise<unknown> =>
+      flagsViewSchema.parse(await dataOf(await rig.call('GET', '/runtime/flags'))).ops.values?.limits
+    expect(await stored()).to.deep.include({
+      startsPerMinutePerUser: 30,
+      streamsPerOrg: 200,
+      overloadDelayMs: 120,
+      weights: { acme: 3, globex: 2 },
+    })
+    await page.fill('textarea[name="limits.weights"]', 'globex = 2')
+    await page.fill('input[name="limits.streamsPerOrg"]', '')
+    await page.click('text=Review the change')
+    await page.click('dialog >> button.primary')
+    await page.waitForSelector('dialog', { state: 'detached' })
+    await page.waitForSelector('text=Saved and in effect.')
+    expect(await stored()).to.deep.include({ streamsPerOrg: null, weights: { globex: 2 } })
+  })
+
   it('start a guarded rollout, pause it, go on and abort it, each after saying what it does', async () => {
     await rig.call('PATCH', '/runtime/flags', { canaryPercent: 0, mode: null }, { 'if-match': '*' })
     page = await rig.open('/rollout')

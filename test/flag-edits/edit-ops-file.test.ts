@@ -190,6 +190,8 @@ describe('an edit of the operators’ file', () => {
     ])
     const more = edited(text, { limits: { weights: { globex: 2 } } })
     expect(valuesOf(more.text).limits).to.deep.include({ streamsPerOrg: 5, weights: { acme: 3, globex: 2 } })
+    const fewer = edited(more.text, { limits: { weights: { acme: null } } })
+    expect(valuesOf(fewer.text).limits).to.deep.include({ streamsPerOrg: 5, weights: { globex: 2 } })
     const older = edited('{"flags": {}}', { limits: { streamsPerUser: 2 } })
     expect(valuesOf(older.text).limits).to.deep.equal({ streamsPerUser: 2 })
     expect(refusals(SHIPPED, { limits: { maxStreams: 0 } })).to.have.lengthOf(1)

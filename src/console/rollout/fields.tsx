@@ -4,6 +4,7 @@ import { t } from '../text/language.js'
 import { MODES, PARTS } from '../text/parts.js'
 import { ROLLOUT } from '../text/rollout.js'
 import type { FormValues } from './form-values.js'
+import { LimitFields } from './limit-fields.js'
 
 /** What decides where the flags leave it open. */
 export type Environment = FlagsView['environment']
@@ -113,6 +114,7 @@ export function Fields({ values: { mode, shadow }, environment, form, set }: Fie
           ))}
         </div>
       </details>
+      <LimitFields limits={form.limits} set={(limits) => set({ limits })} />
     </>
   )
 }

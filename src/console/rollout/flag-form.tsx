@@ -1,10 +1,12 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { FlagEdit, OpsValues } from '../../protocol/flag-edit.js'
 import { t } from '../text/language.js'
+import { LIMIT_NAMES } from '../text/limits.js'
 import { ROLLOUT } from '../text/rollout.js'
 import { Conflict } from './conflict.js'
 import { type Environment, Fields } from './fields.js'
 import { type EditOf, editOf, type FormValues, formOf } from './form-values.js'
+import { limitFaultText } from './limit-fields.js'
 import { Preview } from './preview.js'
 
 type Phase =
@@ -110,6 +112,8 @@ function reviewOf(edited: EditOf): Phase {
       return { kind: 'editing', message: t(ROLLOUT.nothing) }
     case 'fault':
       return { kind: 'editing', message: t(ROLLOUT.badJson, { name: edited.field }) }
+    case 'limit':
+      return { kind: 'editing', message: `${t(LIMIT_NAMES[edited.field])}: ${limitFaultText(edited.fault)}` }
     case 'edit':
       return { kind: 'reviewing', edit: edited.edit }
   }

@@ -1,4 +1,12 @@
 import type { FlagEdit, OpsValues } from '../../protocol/flag-edit.js'
+import {
+  LIMIT_FIELDS,
+  type LimitFault,
+  type LimitTexts,
+  limitsEdit,
+  limitTexts,
+  weightsOnTop,
+} from './limit-values.js'
 
 /** The form's fields as texts, what they change, and two edits of the same file compared (pure). */
 
@@ -16,10 +24,11 @@ export interface FormValues {
   readonly route: string
   /** JSON of each field */
   readonly guardrails: Readonly<Record<string, string>>
+  readonly limits: LimitTexts
 }
 
 export function formOf(values: OpsValues): FormValues {
-  const { mode, shadow, guardrails, fallbackPolicy, llmRoute } = values
+  const { mode, shadow, guardrails, fallbackPolicy, limits, llmRoute } = values
   return {
     mode: mode.value ?? '',
     orgs: (mode.enabledOrgs ?? []).join('\n'),
@@ -30,6 +39,7 @@ export function formOf(values: OpsValues): FormValues {
     guardrails: Object.fromEntries(
       Object.entries(guardrails ?? {}).map(([name, value]) => [name, JSON.stringify(value)]),
     ),
+    limits: limitTexts(limits),
   }
 }
 
@@ -38,6 +48,8 @@ export type EditOf =
   | { readonly kind: 'none' }
   /** name of a guardrail whose text is no JSON */
   | { readonly kind: 'fault'; readonly field: string }
+  /** a limit that cannot be */
+  | { readonly kind: 'limit'; readonly field: keyof LimitTexts; readonly fault: LimitFault }
 
 /**
  * What `now` changes of `before`: fields that are equal are not in it, and organisations are added and removed one by one,
@@ -51,6 +63,8 @@ export function editOf(before: FormValues, now: FormValues): EditOf {
     if (value === undefined) return { kind: 'fault', field: name }
     if (JSON.stringify(value.json) !== before.guardrails[name]) guardrails[name] = value.json
   }
+  const limits = limitsEdit(before.limits, now.limits)
+  if (limits.kind === 'fault') return { ...limits, kind: 'limit' }
   const orgs = orgsEdit(lines(before.orgs), lines(now.orgs))
   const route = lines(now.route)
   const edit: FlagEdit = {
@@ -63,6 +77,7 @@ export function editOf(before: FormValues, now: FormValues): EditOf {
       ? {}
       : { llmRoute: route.length === 0 ? null : { endpoints: route } }),
     ...(Object.keys(guardrails).length === 0 ? {} : { guardrails }),
+    ...(Object.keys(limits.limits).length === 0 ? {} : { limits: limits.limits }),
   }
   return Object.keys(edit).length === 0 ? { kind: 'none' } : { kind: 'edit', edit }
 }
@@ -112,9 +127,12 @@ export interface FieldConflict {
 
 /** Every field that differs in any of the three. */
 export function compare(before: FormValues, theirs: FormValues, mine: FormValues): FieldConflict[] {
-  const flat = ({ guardrails, ...rest }: FormValues): Record<string, string> => ({
+  const within = (outer: string, texts: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(texts).map(([name, text]) => [`${outer}.${name}`, text]))
+  const flat = ({ guardrails, limits, ...rest }: FormValues): Record<string, string> => ({
     ...rest,
-    ...Object.fromEntries(Object.entries(guardrails).map(([name, text]) => [`guardrails.${name}`, text])),
+    ...within('guardrails', guardrails),
+    ...within('limits', limits),
   })
   const [a, b, c] = [flat(before), flat(theirs), flat(mine)]
   return [...new Set([...Object.keys(a), ...Object.keys(b), ...Object.keys(c)])]
@@ -141,5 +159,15 @@ export function onTop(before: FormValues, theirs: FormValues, mine: FormValues):
         pick(before.guardrails[name] ?? '', text, mine.guardrails[name] ?? before.guardrails[name] ?? ''),
       ]),
     ),
+    limits: {
+      ...theirs.limits,
+      ...Object.fromEntries(
+        LIMIT_FIELDS.map(({ name }) => [
+          name,
+          pick(before.limits[name], theirs.limits[name], mine.limits[name]),
+        ]),
+      ),
+      weights: weightsOnTop(before.limits.weights, theirs.limits.weights, mine.limits.weights),
+    },
   }
 }

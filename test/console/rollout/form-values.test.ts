@@ -16,6 +16,7 @@ const VALUES: OpsValues = {
   guardrails: { errorRate: null, timeoutRate: 0.3, rampPercents: [5, 25, 100] },
   fallbackPolicy: 'auto',
   llmRoute: null,
+  limits: { maxStreams: null, streamsPerOrg: 200, weights: { acme: 3 }, overloadDelayMs: 100 },
 }
 const FORM = formOf(VALUES)
 
@@ -29,6 +30,18 @@ const form: fc.Arbitrary<FormValues> = fc.record({
   route: fc.uniqueArray(name).map((endpoints) => endpoints.join('\n')),
   guardrails: fc.record({
     errorRate: fc.double({ min: 0, max: 1, noNaN: true }).map((n) => JSON.stringify(n)),
+  }),
+  limits: fc.record({
+    maxStreams: fc.option(fc.integer({ min: 1, max: 1_000 }).map(String), { nil: '' }),
+    streamsPerUser: fc.constant(''),
+    streamsPerOrg: fc.option(fc.nat(1_000).map(String), { nil: '' }),
+    startsPerMinutePerUser: fc.constant(''),
+    startsPerMinutePerOrg: fc.constant(''),
+    tokensPerDayPerOrg: fc.constant(''),
+    overloadDelayMs: fc.nat(1_000).map(String),
+    weights: fc
+      .uniqueArray(fc.tuple(name, fc.integer({ min: 1, max: 9 })), { selector: ([org]) => org })
+      .map((all) => all.map(([org, weight]) => `${org} = ${weight}`).join('\n')),
   }),
 })
 
@@ -71,6 +84,30 @@ describe('the form of the flags', () => {
     })
   })
 
+  it('names the limits that were touched, and shares one by one', () => {
+    const limits = {
+      ...FORM.limits,
+      maxStreams: ' 500',
+      streamsPerOrg: '',
+      weights: 'globex = 0.5\n\n',
+    }
+    expect(editOf(FORM, { ...FORM, limits })).to.deep.equal({
+      kind: 'edit',
+      edit: { limits: { maxStreams: 500, streamsPerOrg: null, weights: { acme: null, globex: 0.5 } } },
+    })
+    const same = { ...FORM.limits, streamsPerOrg: '0200', weights: ' acme=3 ' }
+    expect(editOf(FORM, { ...FORM, limits: same })).to.deep.equal({ kind: 'none' })
+  })
+
+  it('says which limit cannot be', () => {
+    const limits = { ...FORM.limits, overloadDelayMs: '' }
+    expect(editOf(FORM, { ...FORM, limits })).to.deep.equal({
+      kind: 'limit',
+      field: 'overloadDelayMs',
+      fault: { kind: 'whole', least: 0, most: 60_000 },
+    })
+  })
+
   it('says which guardrail is no JSON', () => {
     const now = { ...FORM, guardrails: { ...FORM.guardrails, timeoutRate: '0,3' } }
     expect(editOf(FORM, now)).to.deep.equal({ kind: 'fault', field: 'timeoutRate' })
@@ -88,6 +125,17 @@ describe('two edits of the same flags', () => {
         for (const org of ['acme', 'globex', 'initech', 'umbrella', 'hooli']) {
           const untouched = b?.has(org) === m?.has(org)
           expect(all?.has(org), org).to.equal((untouched ? t : m)?.has(org))
+        }
+        for (const limit of ['maxStreams', 'streamsPerOrg', 'overloadDelayMs'] as const)
+          expect(both.limits[limit]).to.equal(
+            mine.limits[limit] === before.limits[limit] ? theirs.limits[limit] : mine.limits[limit],
+          )
+        const [wb, wt, wm, shares] = [before, theirs, mine, both].map(
+          ({ limits }) => new Map(lines(limits.weights).map((line) => line.split(' = ') as [string, string])),
+        )
+        for (const org of ['acme', 'globex', 'initech', 'umbrella', 'hooli']) {
+          const untouched = wb?.get(org) === wm?.get(org)
+          expect(shares?.get(org), org).to.equal((untouched ? wt : wm)?.get(org))
         }
       }),
     )
