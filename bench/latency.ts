@@ -63,13 +63,17 @@ function rows(seen: { direct: number[]; relay: number[]; ours: number[] }): Row[
   ]
 }
 
-/** Open loop: a turn starts each 10 ms whether or not the earlier ones have ended. */
-async function runTurns(target: Target, seconds: number): Promise<number[]> {
+/** Open loop: turns start at their pace whether or not the earlier ones have ended. Gives the ms to the first content of each. */
+export async function runTurns(
+  target: Pick<Target, 'url' | 'headers' | 'body'>,
+  seconds: number,
+  perSecond: number = TURNS_PER_SECOND,
+): Promise<number[]> {
   const connections = createConnections()
   const turns: Promise<number>[] = []
   const startedAt = performance.now()
-  for (let turn = 0; turn < seconds * TURNS_PER_SECOND; turn++) {
-    const dueIn = startedAt + (turn * 1000) / TURNS_PER_SECOND - performance.now()
+  for (let turn = 0; turn < seconds * perSecond; turn++) {
+    const dueIn = startedAt + (turn * 1000) / perSecond - performance.now()
     if (dueIn > 0) await new Promise((resolve) => setTimeout(resolve, dueIn))
     turns.push(
       readStream(connections, target.url, target.headers, target.body).then(

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { benchDecision } from './decision.js'
 import { benchEndpoints } from './endpoints.js'
+import { benchFleet } from './fleet.js'
 import { benchLatency } from './latency.js'
 import { type MeasuredProcess, startBare } from './measured-process.js'
 import { benchOverload } from './overload.js'
@@ -28,6 +29,7 @@ const BENCHES = {
   endpoints: (_upstream: string, report: (text: string) => void) => benchEndpoints(report),
   similarity: benchSimilarity,
   overload: benchOverload,
+  fleet: benchFleet,
   workers: benchWorkers,
 } satisfies Record<BenchName, unknown>
 

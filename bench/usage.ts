@@ -11,6 +11,7 @@ export const BENCH_NAMES = {
   endpoints: 'endpoints of the direct LLM that are dead or full: what users see, what reaches the endpoints',
   similarity: 'the comparison of two answers of 4 KiB',
   overload: 'three times the rate that can be served, and one greedy org among modest ones',
+  fleet: 'PostgreSQL beside SQLite, Redis on beside off, and turns a second of one to three replicas',
   workers: 'what two workers behind one port carry beside one',
 } as const
 export type BenchName = keyof typeof BENCH_NAMES

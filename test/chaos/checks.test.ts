@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import { NEUTRAL } from '../../src/store/override/override.js'
 import { renderOverride } from '../../src/store/override/override-document.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
+import { type Event, faultOf } from './fleet/moving-reader.js'
 import { OverrideWatch } from './override-watch.js'
 import { classify } from './turn-client.js'
 
@@ -38,6 +39,31 @@ describe('the check of turns', () => {
   for (const [what, body, kind] of cases)
     it(what, () => {
       expect(classify(body, '', MESSAGE).kind).to.equal(kind)
+    })
+})
+
+describe('the check of streams that move to another replica', () => {
+  const piece = (id: number, content: string): Event => ({
+    id,
+    event: 'message',
+    data: { type: 'text', data: { content } },
+  })
+  const end = (id: number, name: 'done' | 'error'): Event => ({ id, event: name, data: {} })
+  const cases: readonly [what: string, events: readonly Event[], fault: string][] = [
+    ['takes every event once and the whole answer for good', [piece(1, ANSWER), end(2, 'done')], ''],
+    ['takes an error at the end for good', [piece(1, '[direct] '), end(2, 'error')], ''],
+    ['knows an event that came twice', [piece(1, ANSWER), piece(1, ANSWER), end(2, 'done')], 'event 1'],
+    ['knows an event that was left out', [piece(1, '[direct] '), end(3, 'done')], 'event 3'],
+    ['knows two ends', [piece(1, ANSWER), end(2, 'done'), end(3, 'done')], '2 terminal'],
+    ['knows a stream without an end', [piece(1, ANSWER)], '0 terminal'],
+    ['knows an event after the end', [end(1, 'done'), piece(2, ANSWER)], '1 terminal'],
+    ['knows a false done', [piece(1, '[direct] '), end(2, 'done')], 'a wrong text'],
+  ]
+  for (const [what, events, fault] of cases)
+    it(what, () => {
+      const found = faultOf(events, MESSAGE)
+      if (fault === '') expect(found).to.equal('')
+      else expect(found).to.match(new RegExp(`^${fault}`))
     })
 })
 

@@ -11,6 +11,8 @@ export type TurnKind = 'ok' | 'failed_before' | 'failed_after' | 'broken' | 'lef
 export interface TurnEnd {
   readonly org: string
   readonly replica: string
+  /** what its user sent; no other turn's */
+  readonly message: string
   /** ms, `performance.now()` */
   readonly startedAt: number
   readonly endedAt: number
@@ -51,7 +53,8 @@ type Answer =
 export async function runTurn(call: TurnCall): Promise<TurnEnd> {
   const startedAt = performance.now()
   const answer = await post(call)
-  const times = { org: call.org, replica: call.replica, startedAt, endedAt: performance.now() }
+  const { org, replica, message } = call
+  const times = { org, replica, message, startedAt, endedAt: performance.now() }
   if ((answer.kind === 'none' ? answer.why : answer.cut) === LEFT)
     return { ...times, kind: 'left', detail: LEFT, failover: false }
   if (answer.kind === 'none') return { ...times, kind: 'failed_before', detail: answer.why, failover: false }

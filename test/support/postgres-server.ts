@@ -45,6 +45,8 @@ export interface PostgresPlace {
   readonly port: number
   /** a command that becomes the server in the end; it runs as root */
   readonly through: readonly string[]
+  /** true: what it has confirmed survives a crash of the machine, as in production */
+  readonly isDurable?: true
   /** where its directory is made */
   readonly folder?: string
 }
@@ -116,8 +118,8 @@ function server({ bin, directory, user }: Made, port: number, place?: PostgresPl
     listen_addresses: host,
     port,
     unix_socket_directories: '',
-    fsync: 'off',
-    full_page_writes: 'off',
+    fsync: place?.isDurable === true ? 'on' : 'off',
+    full_page_writes: place?.isDurable === true ? 'on' : 'off',
     shared_buffers: '16MB',
     max_connections: 100,
     autovacuum: 'off',

@@ -1,17 +1,19 @@
 import { EngineMissing } from '../../support/engines.js'
 import { type Play, type RowResult, runPlay, skipped } from '../row.js'
 import { mountTmpfs, type SmallDisk } from '../small-disk.js'
+import type { FleetOptions } from './fleet-parts.js'
 import { FleetStage } from './fleet-stage.js'
 import { Network } from './network.js'
 import { RedisNode } from './redis-node.js'
 
 /** One drill of three replicas with their engines. */
-export interface FleetRow {
+export interface FleetRow
+  extends Pick<FleetOptions, 'guardrails' | 'environment' | 'startsQuiet' | 'flagd' | 'clocks'> {
   readonly name: string
   /** of all replicas together, each with its recovery; none where the fault is not the runtime's */
   readonly trips: 0 | 1
-  readonly guardrails?: object
-  readonly environment?: Readonly<Record<string, string>>
+  /** each replica trips in its own memory, because the store is away: as many entries in the journal, and one in the store */
+  readonly tripsInMemory?: true
   /** ms it may take by itself to come back */
   readonly patienceMs?: number
   /** errors that the replicas log because of what is broken */
@@ -22,6 +24,9 @@ export interface FleetRow {
   readonly tellsReaders?: true
   drill(stage: FleetStage, disk: SmallDisk | undefined): Promise<readonly string[]>
 }
+
+/** What a replica logs as an error while an engine is away; never that something was lost. */
+export const ENGINE_AWAY = /unavailable|53100|ECONN|terminated|timeout/
 
 const PER_SECOND = 12
 /** PostgreSQL's files when they are new, with room for its log */
@@ -61,15 +66,9 @@ function playOf(row: FleetRow, disk: SmallDisk | undefined): Play<FleetStage> {
   return {
     ...row,
     replicas: 3,
-    resolver: 'postgres',
+    resolver: row.flagd === true ? 'in-process' : 'store',
     perSecond: PER_SECOND,
-    open: () =>
-      FleetStage.open({
-        perSecond: PER_SECOND,
-        ...(row.guardrails === undefined ? {} : { guardrails: row.guardrails }),
-        ...(row.environment === undefined ? {} : { environment: row.environment }),
-        ...folder,
-      }),
+    open: () => FleetStage.open({ ...row, perSecond: PER_SECOND, ...folder }),
     async drill(stage) {
       const told = await row.drill(stage, disk)
       await noneTwice(stage)
@@ -89,10 +88,12 @@ async function seenAfter(row: FleetRow, stage: FleetStage): Promise<readonly str
   await noneTwice(stage)
   await stage.moving.stop()
   await stage.operators.stop()
+  const kept = await stage.historyKept()
   const history = await stage.history()
   const of = (kind: string): number => history.filter((one) => one.kind === kind).length
   const [trips, recoveries, relapses] = [of('trip'), of('recovered'), of('relapse') + of('widened')]
-  if (trips !== row.trips || recoveries !== row.trips || relapses > 0)
+  const most = row.tripsInMemory === true ? stage.replicas.length : row.trips
+  if (trips < row.trips || trips > most || recoveries !== row.trips || relapses > 0)
     throw new Error(`${trips} trips, ${recoveries} recoveries, ${relapses} relapses`)
   const { moving, operators } = stage
   const broken = moving.ended.filter(({ kind }) => kind === 'broken')
@@ -101,8 +102,11 @@ async function seenAfter(row: FleetRow, stage: FleetStage): Promise<readonly str
     throw new Error(`${moving.count('told')} moving readers were told an error`)
   const { confirmed, refused } = operators.counts
   return [
-    trips === 0 ? 'no trip' : '1 trip, 1 recovery',
+    trips === 0
+      ? 'no trip'
+      : `${trips} trip${trips > 1 ? 's, one in memory of each replica' : ''}, 1 recovery`,
     `${moving.count('elsewhere')} streams resumed elsewhere, ${moving.count('same')} on their own replica, ${moving.count('told')} told an error`,
+    `${kept} answers in the history, each once`,
     `${confirmed} edits confirmed, ${refused} refused`,
   ]
 }

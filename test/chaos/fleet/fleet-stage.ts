@@ -1,61 +1,30 @@
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { z } from 'zod'
 import type { TransitionView } from '../../../src/protocol/fallback.js'
 import type { Override } from '../../../src/store/override/override.js'
-import { makePostgresServer, type PostgresServer } from '../../support/postgres-server.js'
-import { bearer, TEST_SECRET } from '../../support/processes.js'
-import { SimulatedService } from '../actors.js'
-import { DRILL } from '../guardrails.js'
-import { Human } from '../human.js'
+import type { PostgresServer } from '../../support/postgres-server.js'
+import type { FlagDaemon, SimulatedService } from '../actors.js'
 import type { Sight } from '../override-watch.js'
 import { Replica } from '../replica.js'
 import type { Scene } from '../row.js'
 import { describe, disagreementOf } from '../stage.js'
 import { Traffic } from '../traffic.js'
 import { waitFor } from '../wait-for.js'
+import { environmentOf, type FleetOptions, lasting, type Parts, REPLICAS, startParts } from './fleet-parts.js'
 import { MovingReaders } from './moving-readers.js'
-import { type Cut, Network, type Node } from './network.js'
+import type { Cut } from './network.js'
 import { Operators } from './operators.js'
-import { RedisNode } from './redis-node.js'
+import type { RedisNode } from './redis-node.js'
 import { StoreWatch } from './store-watch.js'
 
-export interface FleetOptions {
-  readonly perSecond: number
-  readonly guardrails?: object
-  /** where PostgreSQL or Redis keeps its files; a folder of the stage's own by default */
-  readonly postgresFolder?: string
-  readonly redisFolder?: string
-  /** of every replica, beside what the stage itself sets */
-  readonly environment?: Readonly<Record<string, string>>
-}
-
-export const REPLICAS = ['a', 'b', 'c'] as const
-const NODES = [...REPLICAS, 'postgres', 'redis', 'runtime', 'llm'] as const
-export type Place = (typeof NODES)[number]
-const POSTGRES_PORT = 5432
-const REPLICA_PORT = '3001'
-/** Answers take so long that readers can move in the middle of one. */
-const PACE = { firstContentDelayMs: 30, gapMs: 50 } as const
-/** Three replicas, engines and load share the processors of one machine: that it is busy is not what is shown. */
-const LIMITS = { overloadDelayMs: 5000 } as const
+const SHIFT_CLOCK = ['--import', './test/chaos/shift-clock.mjs'] as const
 /** between two looks at the status of all replicas */
 const STATUS_LOOK_MS = 100
+const CALL_MS = 5000
+/** ms for what waited in memory to be written, once all is back */
+const HISTORY_MS = 20_000
 /** good answers before anything is broken */
 const BASELINE_TURNS = 20
-
-interface Parts {
-  readonly options: FleetOptions
-  readonly folder: string
-  readonly opsFile: string
-  readonly network: Network
-  readonly postgres: PostgresServer
-  readonly redis: RedisNode
-  readonly runtime: SimulatedService
-  readonly llm: SimulatedService
-  readonly admin: string
-}
 
 /** Three replicas, their engines and backends, each in a network namespace of its own. */
 export class FleetStage implements Scene {
@@ -68,33 +37,19 @@ export class FleetStage implements Scene {
 
   private constructor(private readonly parts: Parts) {
     const { options, network, postgres, admin } = parts
-    this.traffic = new Traffic({ perSecond: options.perSecond, bearer })
+    this.traffic = new Traffic({ perSecond: options.perSecond, bearer: lasting })
     this.watch = new StoreWatch(postgres.url())
     this.replicas = REPLICAS.map(
-      (name) => new Replica(name, this.#environment(network.node(name)), admin, network.node(name).through),
+      (name) =>
+        new Replica(name, environmentOf(parts, network.node(name)), admin, network.node(name).through),
     )
     this.operators = new Operators(this.replicas, admin)
-    this.moving = new MovingReaders(() => this.#targets(), bearer)
+    this.moving = new MovingReaders(() => this.#targets(), lasting)
   }
 
   /** Ends when every replica is well and the runtime answers. @throws EngineMissing, or what `ip` says */
   static async open(options: FleetOptions): Promise<FleetStage> {
-    const folder = mkdtempSync(join(tmpdir(), 'chat-cutover-fleet-'))
-    const opsFile = join(folder, 'chat.flagd.json')
-    copyFileSync('flags/chat.flagd.json', opsFile)
-    new Human(opsFile).prepare({ ...DRILL, ...options.guardrails }, LIMITS)
-    const network = Network.open(NODES)
-    const at = (name: Place): Node => network.node(name)
-    const redisFolder = options.redisFolder ?? join(folder, 'redis')
-    mkdirSync(redisFolder, { recursive: true })
-    const [postgres, redis, runtime, llm, admin] = await Promise.all([
-      startPostgres(at('postgres'), options.postgresFolder),
-      RedisNode.start(at('redis'), redisFolder),
-      SimulatedService.start('runtime', PACE, at('runtime')),
-      SimulatedService.start('llm', PACE, at('llm')),
-      bearer({ role: 'admin', user: 'operator', expires: '30d' }),
-    ])
-    const stage = new FleetStage({ options, folder, opsFile, network, postgres, redis, runtime, llm, admin })
+    const stage = new FleetStage(await startParts(options))
     try {
       await stage.#begin()
     } catch (thrown) {
@@ -116,13 +71,45 @@ export class FleetStage implements Scene {
     return this.parts.runtime
   }
 
+  get flagd(): FlagDaemon {
+    if (this.parts.flagd === undefined) throw new Error('this stage has no flagd')
+    return this.parts.flagd
+  }
+
+  /** SIGKILL, with what it is answering. */
+  async killReplica(name: string): Promise<void> {
+    this.#leave(name)
+    await this.replica(name).kill()
+  }
+
+  /** As a rolling restart does: nothing is sent to it any more, it ends what it has begun, and starts anew. */
+  async rollReplica(name: string): Promise<void> {
+    this.#leave(name)
+    const code = await this.replica(name).stop()
+    if (code !== 0) throw new Error(`${name} ended with ${code}`)
+    await this.restartReplica(name)
+  }
+
+  async restartReplica(name: string): Promise<void> {
+    const replica = this.replica(name)
+    await this.#start(replica)
+    this.traffic.rejoin({ replica: name, url: replica.url })
+    this.moving.rejoin(name)
+  }
+
+  async startTraffic(): Promise<void> {
+    await this.traffic.start(this.#targets())
+    await this.moving.start()
+    this.operators.start()
+  }
+
   replica(name: string): Replica {
     const found = this.replicas.find((replica) => replica.name === name)
     if (found === undefined) throw new Error(`no replica ${name}`)
     return found
   }
 
-  cut(from: Place, to: Place, how: Cut): void {
+  cut(from: string, to: string, how: Cut): void {
     this.parts.network.cut(from, to, how)
   }
 
@@ -139,6 +126,53 @@ export class FleetStage implements Scene {
     })
     if (sight === undefined) throw new Error(what)
     return sight
+  }
+
+  storeIs(state: Override['auto']['state'], since: number): Promise<Sight> {
+    return this.storeSays(state, since, ({ auto }) => auto.state === state)
+  }
+
+  /** Waits until a gauge of a replica has this value; gives the ms it took. */
+  gaugeIs(name: string, gauge: string, value: 0 | 1): Promise<number> {
+    const { url } = this.replica(name)
+    const missing = async (): Promise<string> => {
+      const text = await (await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(CALL_MS) })).text()
+      const found = new RegExp(`^${gauge} (\\d)$`, 'm').exec(text)?.[1]
+      return found === String(value) ? '' : `${gauge} of ${name} is ${found}`
+    }
+    return waitFor(`${gauge} of ${name} to be ${value}`, missing, undefined, STATUS_LOOK_MS)
+  }
+
+  /** When the first turn on a replica began that was decided for the direct LLM, of those after `since` (ms, `performance.now()`). */
+  async nextTurnOf(name: string, since: number): Promise<number> {
+    const first = (): number =>
+      Math.min(
+        ...this.traffic.ended
+          .filter((turn) => turn.replica === name && turn.startedAt > since && turn.decided === 'direct_llm')
+          .map(({ startedAt }) => startedAt),
+      )
+    await waitFor(`a turn of ${name} on the direct LLM`, () => (Number.isFinite(first()) ? '' : 'none'))
+    return first()
+  }
+
+  /** Waits until every answer that users got whole is in the history. @throws what is missing, or there twice */
+  async historyKept(): Promise<number> {
+    const messages = [
+      ...this.traffic.ended.filter(({ kind }) => kind === 'ok'),
+      ...this.moving.ended.filter(({ kind }) => kind !== 'broken'),
+    ].map(({ message }) => message)
+    await waitFor(
+      'all answers to be in the history',
+      async () => {
+        const times = await this.watch.timesKept(messages)
+        const twice = messages.filter((message) => (times.get(message) ?? 0) > 1)
+        if (twice.length > 0) throw new Error(`${twice.length} turns are twice in the history`)
+        const missing = messages.filter((message) => !times.has(message))
+        return missing.length === 0 ? '' : `${missing.length} of ${messages.length} are not: ${missing[0]}`
+      },
+      HISTORY_MS,
+    )
+    return messages.length
   }
 
   /** newest first, of all replicas */
@@ -171,23 +205,34 @@ export class FleetStage implements Scene {
     await Promise.all([this.traffic.stop(), this.moving.stop(), this.operators.stop()])
     await this.watch.stop()
     await Promise.all(this.replicas.map((replica) => replica.kill()))
-    const { postgres, redis, runtime, llm, network, folder } = this.parts
-    await Promise.all([redis.kill(), runtime.close(), llm.close(), postgres.remove()])
+    const { postgres, redis, runtime, llm, flagd, feed, network, folder } = this.parts
+    await Promise.all([redis.kill(), runtime.close(), llm.close(), flagd?.close(), feed?.end('SIGKILL')])
+    await postgres.remove()
     network.close()
     rmSync(folder, { recursive: true, force: true })
   }
 
   async #begin(): Promise<void> {
-    await Promise.all(this.replicas.map((replica) => replica.start()))
+    await Promise.all(this.replicas.map((replica) => this.#start(replica)))
     this.watch.start()
     await this.backToNormal()
-    await this.traffic.start(this.#targets())
-    await this.moving.start()
-    this.operators.start()
+    if (this.parts.options.startsQuiet === true) return
+    await this.startTraffic()
     await waitFor('the first answers of the runtime', () => {
       const good = this.traffic.ended.filter(({ decided }) => decided === 'runtime_orchestrator').length
       return good >= BASELINE_TURNS ? '' : `${good} of ${BASELINE_TURNS}: ${this.traffic.ended[0]?.detail}`
     })
+  }
+
+  async #start(replica: Replica): Promise<void> {
+    const offMs = this.parts.options.clocks?.[replica.name]
+    if (offMs === undefined) await replica.start()
+    else await replica.start(SHIFT_CLOCK, { CHAOS_CLOCK_MS: String(offMs), CHAOS_CLOCK_OFF: '1' })
+  }
+
+  #leave(name: string): void {
+    this.traffic.leave(name)
+    this.moving.leave(name)
   }
 
   async #disagreement(): Promise<string> {
@@ -202,41 +247,8 @@ export class FleetStage implements Scene {
   #targets(): { readonly replica: string; readonly url: string }[] {
     return this.replicas.filter(({ isRunning }) => isRunning).map(({ name, url }) => ({ replica: name, url }))
   }
-
-  #environment({ name, address }: Node): Record<string, string> {
-    const { options, folder, opsFile, postgres, redis, runtime, llm } = this.parts
-    return {
-      HOST: address,
-      PORT: REPLICA_PORT,
-      CHAT_REPLICA: name,
-      JWT_SECRET: TEST_SECRET,
-      LLM_BASE_URL: `${llm.url}/v1`,
-      RUNTIME_SERVICE_URL: runtime.url,
-      CHAT_EXECUTION_MODE: 'runtime_orchestrator',
-      CHAT_DATABASE: postgres.url(),
-      CHAT_REDIS_URL: redis.url,
-      CHAT_FLAG_STORE: 'postgres:',
-      CHAT_FLAG_STORE_OPS: 'true',
-      // The first content of the store; afterwards nobody looks there.
-      CHAT_FLAGS_FILE: opsFile,
-      CHAT_FALLBACK_FLAGS_FILE: join(folder, 'nowhere', 'override.json'),
-      CHAT_LAMEDUCK_MS: '0',
-      ...options.environment,
-    }
-  }
 }
 
 const requestsSchema = z.array(
   z.object({ path: z.string(), shadow: z.string().optional(), sessionId: z.string().optional() }),
 )
-
-async function startPostgres({ address, through }: Node, folder?: string): Promise<PostgresServer> {
-  const server = await makePostgresServer({
-    host: address,
-    port: POSTGRES_PORT,
-    through,
-    ...(folder === undefined ? {} : { folder }),
-  })
-  await server.start()
-  return server
-}

@@ -21,7 +21,7 @@ export interface Move {
   readonly tookMs: number
 }
 
-type Event = ReturnType<typeof parseEvents>[number]
+export type Event = ReturnType<typeof parseEvents>[number]
 
 /** events after which the connection breaks: the answer has begun */
 const READ_FIRST = 3
@@ -142,8 +142,8 @@ async function read(
   }
 }
 
-/** `""`, or what is wrong with all events of the turn. */
-function faultOf(events: readonly Event[], message: string): string {
+/** Pure. `""`, or what is wrong with all events of the turn. */
+export function faultOf(events: readonly Event[], message: string): string {
   const wrongId = events.findIndex(({ id }, at) => id !== at + 1)
   if (wrongId >= 0) return `event ${events[wrongId]?.id} where ${wrongId + 1} should be`
   const ends = events.filter(({ event }) => event === 'done' || event === 'error')

@@ -7,7 +7,7 @@ const EVERY_MS = 700
 /** Users whose connection breaks in mid-answer, a few each second, and who go on at another replica. */
 export class MovingReaders {
   readonly ended: Move[] = []
-  readonly #flying = new Set<Promise<void>>()
+  readonly #flying = new Set<Promise<Move>>()
   readonly #away = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #begun = 0
@@ -17,8 +17,12 @@ export class MovingReaders {
     private readonly token: typeof bearer,
   ) {}
 
+  bearer(): Promise<string> {
+    return this.token({ org: 'org-moving', user: 'user-moving' })
+  }
+
   async start(): Promise<void> {
-    const authorization = await this.token({ org: 'org-moving', user: 'user-moving' })
+    const authorization = await this.bearer()
     this.#timer = setInterval(() => this.#one(authorization), EVERY_MS)
   }
 
@@ -26,6 +30,11 @@ export class MovingReaders {
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     await Promise.all(this.#flying)
+  }
+
+  /** Those that are under way now, once they have ended. */
+  settled(): Promise<readonly Move[]> {
+    return Promise.all(this.#flying)
   }
 
   /** No turn begins there, as a balancer does it that has taken a replica out. */
@@ -53,6 +62,7 @@ export class MovingReaders {
     }).then((move) => {
       this.#flying.delete(flight)
       this.ended.push(move)
+      return move
     })
     this.#flying.add(flight)
   }

@@ -4,7 +4,6 @@ import { connect } from 'node:net'
 import { waitFor } from '../wait-for.js'
 import type { Node } from './network.js'
 
-const PORT = 6379
 const LOOK_MS = 500
 const START_MS = 10_000
 
@@ -13,8 +12,9 @@ export class RedisNode {
   #child: ChildProcess | undefined
 
   private constructor(
-    private readonly node: Node,
+    private readonly node: Pick<Node, 'address' | 'through'>,
     private readonly folder: string,
+    private readonly port: number,
   ) {}
 
   /** `""`, or why there is none. */
@@ -22,24 +22,41 @@ export class RedisNode {
     return spawnSync('redis-server', ['--version']).status === 0 ? '' : 'no redis-server on the PATH'
   }
 
-  static async start(node: Node, folder: string): Promise<RedisNode> {
-    const redis = new RedisNode(node, folder)
+  static async start(
+    node: Pick<Node, 'address' | 'through'>,
+    folder: string,
+    port = 6379,
+  ): Promise<RedisNode> {
+    const redis = new RedisNode(node, folder, port)
     await redis.start()
     return redis
   }
 
   get url(): string {
-    return `redis://${this.node.address}:${PORT}`
+    return `redis://${this.node.address}:${this.port}`
   }
 
   async start(): Promise<void> {
     const { address, through } = this.node
-    const [command = '', ...rest] = [...through, 'redis-server', '--port', String(PORT), '--bind', address]
+    const [command = '', ...rest] = [
+      ...through,
+      'redis-server',
+      '--port',
+      String(this.port),
+      '--bind',
+      address,
+    ]
     const kept = ['--dir', this.folder, '--save', '', '--appendonly', 'yes', '--protected-mode', 'no']
     const child = spawn(command, [...rest, ...kept], { stdio: 'ignore' })
     this.#child = child
-    process.once('exit', () => child.kill('SIGKILL'))
-    await waitFor('Redis to answer', async () => ((await answers(address)) ? '' : 'no answer'), START_MS)
+    const end = (): void => void child.kill('SIGKILL')
+    process.once('exit', end)
+    child.once('exit', () => process.off('exit', end))
+    await waitFor(
+      'Redis to answer',
+      async () => ((await answers(address, this.port)) ? '' : 'no answer'),
+      START_MS,
+    )
   }
 
   async kill(): Promise<void> {
@@ -59,9 +76,9 @@ export class RedisNode {
   }
 }
 
-function answers(address: string): Promise<boolean> {
+function answers(address: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(PORT, address)
+    const socket = connect(port, address)
     socket.setTimeout(LOOK_MS, () => socket.destroy())
     socket.on('connect', () => socket.write('PING\r\n'))
     socket.on('data', (data) => {

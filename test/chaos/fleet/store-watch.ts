@@ -8,6 +8,8 @@ const CALL_MS = 1000
 const AWAY_MS = 100
 const READ = "SELECT content FROM flag_documents WHERE name = 'override'"
 
+const COUNT = 'SELECT message, count(*) AS times FROM turns WHERE message = ANY($1) GROUP BY message'
+
 /** Looks at the override in PostgreSQL all the time, by a connection that no drill cuts. A server that is away has nothing to see. */
 export class StoreWatch extends OverrideSights {
   #client: pg.Client | undefined
@@ -26,6 +28,17 @@ export class StoreWatch extends OverrideSights {
     this.#isStopped = true
     await this.#running
     this.#drop()
+  }
+
+  /** How often each of these messages is in the conversations. Rejects where the server does not answer. */
+  async timesKept(messages: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const client = await connected(this.url)
+    try {
+      const { rows } = await client.query(COUNT, [messages])
+      return new Map(rows.map(({ message, times }) => [String(message), Number(times)]))
+    } finally {
+      await client.end()
+    }
   }
 
   async #run(): Promise<void> {

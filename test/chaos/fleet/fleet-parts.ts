@@ -1,0 +1,128 @@
+import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { makePostgresServer, type PostgresServer } from '../../support/postgres-server.js'
+import { bearer, type RunningProcess, startProcess, TEST_SECRET } from '../../support/processes.js'
+import { FlagDaemon, SimulatedService } from '../actors.js'
+import { DRILL } from '../guardrails.js'
+import { Human } from '../human.js'
+import { Network, type Node } from './network.js'
+import { RedisNode } from './redis-node.js'
+
+export interface FleetOptions {
+  readonly perSecond: number
+  /** no turn before `startTraffic` */
+  readonly startsQuiet?: true
+  /** flags of the turns by a flagd, which gets them from the replicas */
+  readonly flagd?: true
+  /** ms that the wall clock of a replica is off */
+  readonly clocks?: Readonly<Record<string, number>>
+  readonly guardrails?: object
+  /** where PostgreSQL or Redis keeps its files; a folder of the stage's own by default */
+  readonly postgresFolder?: string
+  readonly redisFolder?: string
+  /** of every replica, beside what the stage itself sets */
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+export const REPLICAS = ['a', 'b', 'c'] as const
+const NODES = [...REPLICAS, 'postgres', 'redis', 'runtime', 'llm', 'flagd'] as const
+const POSTGRES_PORT = 5432
+const REPLICA_PORT = '3001'
+const SOURCE_PORT = '9090'
+/** Answers take so long that readers can move in the middle of one. */
+const PACE = { firstContentDelayMs: 30, gapMs: 50 } as const
+/** Three replicas, engines and load share the processors of one machine: that it is busy is not what is shown. */
+const LIMITS = { overloadDelayMs: 5000 } as const
+/** Everything around the replicas of one stage. */
+export interface Parts {
+  readonly options: FleetOptions
+  readonly folder: string
+  readonly opsFile: string
+  readonly network: Network
+  readonly postgres: PostgresServer
+  readonly redis: RedisNode
+  readonly runtime: SimulatedService
+  readonly llm: SimulatedService
+  readonly flagd: FlagDaemon | undefined
+  /** what gives flagd its flags */
+  readonly feed: RunningProcess | undefined
+  readonly admin: string
+}
+
+/** @throws EngineMissing, or what `ip` says */
+export async function startParts(options: FleetOptions): Promise<Parts> {
+  const folder = mkdtempSync(join(tmpdir(), 'chat-cutover-fleet-'))
+  const opsFile = join(folder, 'chat.flagd.json')
+  copyFileSync('flags/chat.flagd.json', opsFile)
+  new Human(opsFile).prepare({ ...DRILL, ...options.guardrails }, LIMITS)
+  const told = join(folder, 'told.flagd.json')
+  writeFileSync(told, '{"flags":{}}')
+  const redisFolder = options.redisFolder ?? join(folder, 'redis')
+  mkdirSync(redisFolder, { recursive: true })
+  const network = Network.open(NODES)
+  const at = (name: (typeof NODES)[number]): Node => network.node(name)
+  const hasFlagd = options.flagd === true
+  const [postgres, redis, runtime, llm, flagd, feed, admin] = await Promise.all([
+    startPostgres(at('postgres'), options.postgresFolder),
+    RedisNode.start(at('redis'), redisFolder),
+    SimulatedService.start('runtime', PACE, at('runtime')),
+    SimulatedService.start('llm', PACE, at('llm')),
+    hasFlagd ? FlagDaemon.start([told], at('flagd')) : undefined,
+    hasFlagd ? startFeed(told, network) : undefined,
+    bearer({ role: 'admin', user: 'operator', expires: '30d' }),
+  ])
+  return { options, folder, opsFile, network, postgres, redis, runtime, llm, flagd, feed, admin }
+}
+
+/** In flagd's namespace, as a part of it. */
+function startFeed(told: string, network: Network): Promise<RunningProcess> {
+  const sources = REPLICAS.map((name) => `${network.node(name).address}:${SOURCE_PORT}`)
+  const command = ['--import', 'tsx', 'test/chaos/fleet/flag-feed.ts', told, ...sources]
+  return startProcess(command, {}, process.cwd(), network.node('flagd').through)
+}
+
+async function startPostgres({ address, through }: Node, folder?: string): Promise<PostgresServer> {
+  const server = await makePostgresServer({
+    host: address,
+    port: POSTGRES_PORT,
+    through,
+    ...(folder === undefined ? {} : { folder }),
+  })
+  await server.start()
+  return server
+}
+
+/** Of one replica. */
+export function environmentOf(parts: Parts, { name, address }: Node): Record<string, string> {
+  const { options, folder, opsFile, network, postgres, redis, runtime, llm, flagd } = parts
+  return {
+    HOST: address,
+    PORT: REPLICA_PORT,
+    CHAT_REPLICA: name,
+    JWT_SECRET: TEST_SECRET,
+    LLM_BASE_URL: `${llm.url}/v1`,
+    RUNTIME_SERVICE_URL: runtime.url,
+    CHAT_EXECUTION_MODE: 'runtime_orchestrator',
+    CHAT_DATABASE: postgres.url(),
+    CHAT_REDIS_URL: redis.url,
+    CHAT_FLAG_STORE: 'postgres:',
+    CHAT_FLAG_STORE_OPS: 'true',
+    // The first content of the store; afterwards nobody looks there.
+    CHAT_FLAGS_FILE: opsFile,
+    CHAT_FALLBACK_FLAGS_FILE: join(folder, 'nowhere', 'override.json'),
+    CHAT_LAMEDUCK_MS: '0',
+    ...(flagd === undefined
+      ? {}
+      : {
+          FLAGD_RESOLVER: 'in-process',
+          FLAGD_HOST: network.node('flagd').address,
+          FLAGD_PORT: String(flagd.port),
+          CHAT_FLAG_SOURCE_PORT: SOURCE_PORT,
+        }),
+    ...options.environment,
+  }
+}
+
+/** Of every clock of a drill it is still valid. */
+export const lasting: typeof bearer = (claims) => bearer({ ...claims, expires: '30d' })
