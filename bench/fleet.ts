@@ -5,6 +5,7 @@ import { RedisNode } from '../test/chaos/fleet/redis-node.js'
 import { freePort } from '../test/support/free-port.js'
 import { makePostgresServer, type PostgresServer } from '../test/support/postgres-server.js'
 import { createConnections, readStream } from './client.js'
+import { benchScale } from './fleet-scale.js'
 import { runTurns } from './latency.js'
 import { startOurs } from './ours.js'
 import { median, quantile, type Row, row } from './statistics.js'
@@ -42,7 +43,9 @@ export async function benchFleet(upstream: string, report: (text: string) => voi
   try {
     await postgres.start()
     const added = await benchEngines(upstream, postgres, redis, report)
-    return [...added, ...(await benchReplicas(upstream, postgres, redis, report))]
+    const replicas = await benchReplicas(upstream, postgres, redis, report)
+    await benchScale(postgres, redis, report)
+    return [...added, ...replicas]
   } finally {
     await Promise.all([redis.kill(), postgres.remove()])
     rmSync(folder, { recursive: true, force: true })

@@ -36,6 +36,10 @@ export class RedisNode {
     return `redis://${this.node.address}:${this.port}`
   }
 
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
   async start(): Promise<void> {
     const { address, through } = this.node
     const [command = '', ...rest] = [

@@ -69,6 +69,31 @@ const runtimeOfAll = ({ words, cut }: Direction): FleetRow => ({
   },
 })
 
+/** Nobody can tell it that it is alone: it trips for all, and the others recover without it. */
+const runtimeOfOneWithoutRedis: FleetRow = {
+  name: 'Redis killed, and the link of one replica and the runtime cut',
+  trips: 1,
+  tolerates: ENGINE_AWAY,
+  tellsReaders: true,
+  async drill(stage) {
+    await stage.redis.kill()
+    await Promise.all(stage.replicas.map(({ name }) => stage.gaugeIs(name, 'chat_redis_up', 0)))
+    const since = performance.now()
+    BOTH.cut(stage, 'a', 'runtime')
+    const { at } = await stage.storeIs('fallback', since)
+    const normal = await stage.storeIs('normal', at)
+    const { operator } = stage.replica('a')
+    await waitFor('it to know that it is alone', async () =>
+      (await operator.status()).isolated ? '' : 'not isolated',
+    )
+    stage.heal()
+    await stage.redis.start()
+    return [
+      `override after ${Math.round(at - since)} ms, the others normal without it ${((normal.at - at) / 1000).toFixed(1)} s later`,
+    ]
+  },
+}
+
 /** An engine that one replica alone has lost. */
 const engineOfOne = (engine: 'postgres' | 'redis', metric: string, { words, cut }: Direction): FleetRow => ({
   name: `link: one replica and ${engine === 'redis' ? 'Redis' : 'PostgreSQL'}, ${words}`,
@@ -124,6 +149,7 @@ const flagdOfOne = ({ words, cut }: Direction): FleetRow => ({
 
 export const LINK_ROWS: readonly FleetRow[] = [
   ...DIRECTIONS.map(runtimeOfOne),
+  runtimeOfOneWithoutRedis,
   ...DIRECTIONS.map(runtimeOfAll),
   ...DIRECTIONS.map((direction) => engineOfOne('postgres', 'chat_store_available', direction)),
   ...DIRECTIONS.map((direction) => engineOfOne('redis', 'chat_redis_up', direction)),
