@@ -2,19 +2,30 @@
 // npm test -- --grep failover
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { compiled, compileTests } from './lib/compile-tests.mjs'
 import { build, install, ROOT, run, say } from './lib/prepare.mjs'
 
 install()
 // test/project/tree.test.ts checks the types of src/ with those of the tests.
 build({ types: false })
+say('compiling the tests ...')
+const { config, spec } = await compileTests()
 say('running the tests ...')
-const given = process.argv.slice(2)
+const given = process.argv.slice(2).map((word) => (word.endsWith('.test.ts') ? compiled(word) : word))
+const files = given.some((word) => word.endsWith('.test.js')) ? [] : spec
 // Three keep two cores busy, as some tests wait for real time. No more unless asked for (`npm test -- --jobs 6`): many run
 // servers and children of their own beside their process.
 const jobs = given.includes('--jobs') ? [] : ['--jobs', '3']
 const parallel = availableParallelism() > 1 ? ['--parallel', ...jobs] : []
 run(
   process.execPath,
-  [join(ROOT, 'node_modules', 'mocha', 'bin', 'mocha.js'), ...parallel, ...given],
+  [
+    join(ROOT, 'node_modules', 'mocha', 'bin', 'mocha.js'),
+    '--config',
+    config,
+    ...parallel,
+    ...given,
+    ...files,
+  ],
   'mocha',
 )
