@@ -13,7 +13,7 @@ import { benchSimilarity } from './similarity.js'
 import type { Row } from './statistics.js'
 import { benchStreams } from './streams.js'
 import { benchTraces } from './traces.js'
-import { askedOf, type BenchName, USAGE } from './usage.js'
+import { type Asked, askedOf, type BenchName, USAGE } from './usage.js'
 import { benchWindow } from './window.js'
 import { benchWorkers } from './workers.js'
 
@@ -34,11 +34,11 @@ const BENCHES = {
 } satisfies Record<BenchName, unknown>
 
 /** Nothing to measure where help was asked for, or the wrong thing. */
-function wanted(argv: readonly string[]): readonly BenchName[] {
+function wanted(argv: readonly string[]): Extract<Asked, { kind: 'run' }> {
   const asked = askedOf(argv)
   switch (asked.kind) {
     case 'run':
-      return asked.names
+      return asked
     case 'help':
       process.stdout.write(USAGE)
       return process.exit(0)
@@ -70,11 +70,12 @@ const report = (text: string): void => {
 }
 
 const rows: Row[] = []
-for (const name of wanted(process.argv.slice(2))) {
+const { names, write } = wanted(process.argv.slice(2))
+for (const name of names) {
   let upstream: MeasuredProcess | undefined
   try {
     upstream = await startBare('upstream.ts')
-    rows.push(...(await BENCHES[name](upstream.url, report)))
+    rows.push(...(await BENCHES[name](upstream.url, report, write)))
   } finally {
     await upstream?.stop()
   }

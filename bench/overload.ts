@@ -1,4 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { markdownTable, writeBetween } from '../test/support/measured-tables.js'
 import { LoadConnections } from './load-connections.js'
 import { startOurs } from './ours.js'
 import { type Client, type Load, putLoad } from './overload-load.js'
@@ -33,7 +35,11 @@ const MODEST_ORGS = 9
 /** of its share that a modest org asks for */
 const MODEST_SHARE = 0.9
 
-export async function benchOverload(upstream: string, report: (text: string) => void): Promise<Row[]> {
+export async function benchOverload(
+  upstream: string,
+  report: (text: string) => void,
+  write: boolean,
+): Promise<Row[]> {
   const places = await overloadOf(
     'places',
     upstream,
@@ -43,10 +49,19 @@ export async function benchOverload(upstream: string, report: (text: string) => 
   )
   const loop = await overloadOf('event loop', upstream, { CHAT_MAX_STREAMS: '20000' }, FIRST.loop, report)
   const fair = await fairness(upstream, report)
+  const rows = [...places.rows, ...loop.rows, ...fair.rows]
+  const plot = overloadPlot(loop.curve, fair.bars)
   mkdirSync('bench/results', { recursive: true })
-  writeFileSync('bench/results/overload.svg', overloadPlot(loop.curve, fair.bars))
-  report('the plot is bench/results/overload.svg; docs/images/overload.svg is where the documents show it')
-  return [...places.rows, ...loop.rows, ...fair.rows]
+  writeFileSync('bench/results/overload.svg', plot)
+  const text = overloadText(rows)
+  writeFileSync('bench/results/overload.md', text)
+  report('the table and the plot are bench/results/overload.md and overload.svg')
+  if (write) {
+    writeBetween('docs/limits.md', '<!-- overload -->', '<!-- end of overload -->', text)
+    writeFileSync('docs/images/overload.svg', plot)
+    report('both are written into docs/limits.md')
+  }
+  return rows
 }
 
 async function overloadOf(
@@ -105,6 +120,24 @@ async function overloadOf(
     connections.close()
     await service.stop()
   }
+}
+
+/** As in docs/limits.md. */
+function overloadText(rows: readonly Row[]): string {
+  const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}`
+  const head = ['what', 'compared with', 'measured', 'ratio', 'target', '']
+  const cells = rows.map(({ what, unit, floor, ours, ratio, target, met }) => [
+    what,
+    `${floor.toFixed(1)} ${unit}`.trimEnd(),
+    `${ours.toFixed(1)} ${unit}`.trimEnd(),
+    ratio.toFixed(2),
+    target,
+    target === '' ? '' : met ? 'met' : 'missed',
+  ])
+  return [
+    `Measured ${new Date().toISOString().slice(0, 10)}, ${machine}, which the load and the stand-in LLM shared, Node ${process.version}. A turn takes 500 ms by itself. The peak is the most that was served while the rate was raised by a quarter each step.`,
+    markdownTable(head, cells),
+  ].join('\n\n')
 }
 
 /** Raises the rate until no more turns are served, or `MOST_STEPS` times. */

@@ -18,13 +18,14 @@ export type BenchName = keyof typeof BENCH_NAMES
 
 export const USAGE = `Measures the service beside a floor measured in the same run, and keeps the numbers in bench/results/.
 
-Usage: npm run bench -- [name...]
+Usage: npm run bench -- [name...] [--write]
 
 Without a name all of them, in some minutes; on a machine with nothing else to do.
 
 ${Object.entries(BENCH_NAMES)
   .map(([name, what]) => `  ${name.padEnd(10)} ${what}`)
   .join('\n')}
+  --write    rewrite the table and the plot of docs/limits.md (overload)
   -h, --help this text
 
 Exit code: 0 measured, whether the targets are met or not; 2 wrong usage.
@@ -33,15 +34,17 @@ Exit code: 0 measured, whether the targets are met or not; 2 wrong usage.
 export type Asked =
   | { readonly kind: 'help' }
   | { readonly kind: 'wrong'; readonly fault: string }
-  | { readonly kind: 'run'; readonly names: readonly BenchName[] }
+  | { readonly kind: 'run'; readonly names: readonly BenchName[]; readonly write: boolean }
 
 const isBench = (name: string): name is BenchName => Object.hasOwn(BENCH_NAMES, name)
 
 /** What a command line asks for; pure. */
 export function askedOf(argv: readonly string[]): Asked {
   if (argv.includes('--help') || argv.includes('-h')) return { kind: 'help' }
-  const unknown = argv.filter((name) => !isBench(name))
+  const write = argv.includes('--write')
+  const asked = argv.filter((word) => word !== '--write')
+  const unknown = asked.filter((name) => !isBench(name))
   if (unknown.length > 0) return { kind: 'wrong', fault: `Unknown bench: ${unknown.join(', ')}` }
   const all = Object.keys(BENCH_NAMES).filter(isBench)
-  return { kind: 'run', names: all.filter((name) => argv.length === 0 || argv.includes(name)) }
+  return { kind: 'run', names: all.filter((name) => asked.length === 0 || asked.includes(name)), write }
 }

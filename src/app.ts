@@ -18,6 +18,7 @@ import { countRequests } from './http/edge/count-requests.js'
 import { edgeFailed } from './http/edge/edge-log.js'
 import { answerErrors, isClientGone } from './http/edge/error-handler.js'
 import { requestId } from './http/edge/request-id.js'
+import { shedEarly } from './http/edge/shed-early.js'
 import { refuseUnmatched } from './http/edge/unmatched.js'
 import { createFlagEditFeed } from './http/flags/flag-edit-feed.js'
 import { mountFlagRoutes } from './http/flags/flag-routes.js'
@@ -85,6 +86,7 @@ export function createApp(deps: AppDeps): Koa {
   if (deps.config.corsOrigins.length > 0) app.use(allowOrigins(deps.config.corsOrigins))
   app.use(answerErrors(deps.logger))
   app.use(below(OPENAI_PREFIX, answerErrors(deps.logger, answerOpenAiProblem)))
+  app.use(shedEarly(`${API_PREFIX}/chat/start`, authenticate, limits))
   app.use(open.routes())
   app.use(api.routes())
   app.use(openAi.routes())

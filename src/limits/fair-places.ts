@@ -22,6 +22,8 @@ export interface FairPlaces {
   take(asking: Asking): Promise<(() => void) | undefined>
   /** A place at once or none: for who only reads, and comes back by itself. */
   takeNow(orgId: string): (() => void) | undefined
+  /** Whether `take` would refuse such a turn at once; nothing changes. */
+  wouldRefuse(asking: Asking): boolean
   /** To be called when there may be more places than before. */
   fill(): void
   readonly taken: number
@@ -70,6 +72,7 @@ export function createFairPlaces({ clock, capacity, pace = NO_PACE }: FairPlaces
     get waiting() {
       return queue.waiting
     },
+    wouldRefuse: (asking) => queue.wouldRefuse(asking),
     fill,
     take({ orgId, weight, kind }) {
       fill()

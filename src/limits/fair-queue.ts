@@ -73,6 +73,11 @@ export class FairQueue<T extends Asking> {
     return { kind: 'waits', pushedOut }
   }
 
+  /** What `arrive` would say to such a turn now; nothing changes. */
+  wouldRefuse(asking: Asking): boolean {
+    return !this.#mayPlace(asking) && !this.#hasRoom(asking) && this.#yieldsTo(asking) === undefined
+  }
+
   /** A place, without waiting for one. */
   placeNow(orgId: string): boolean {
     if (this.#taken >= this.capacity().places) return false
@@ -174,7 +179,7 @@ export class FairQueue<T extends Asking> {
   }
 
   /** The newest of the org that has most for its weight, if that is more than the newcomer's would have. */
-  #yieldsTo({ orgId, weight, kind }: T): T | undefined {
+  #yieldsTo({ orgId, weight, kind }: Asking): T | undefined {
     if (this.capacity().waiting === 0) return undefined
     let most: { readonly line: Line<T>; readonly load: number; readonly orgId: string } | undefined
     for (const [org, line] of this.#lines) {

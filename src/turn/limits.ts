@@ -25,6 +25,10 @@ export interface Admission {
 export interface Limits {
   /** Takes a place among the running turns; the caller closes it. May wait for one, at most 200 ms. @throws TurnRefused */
   admit(asker: SessionOwner, admission: Admission): Promise<TurnPlace>
+  /** Whether new sessions are held back for an overload. */
+  isShedding(): boolean
+  /** True where a new session would be refused at once for that; it is counted then. No other limit is asked. */
+  refusedAtOnce(asker: SessionOwner): Promise<boolean>
   /** Takes a place for one who only reads a turn of this owner; the caller closes it. Also while draining. @throws TurnRefused */
   admitReader(owner: SessionOwner): Promise<Pick<TurnPlace, 'close'>>
 }
@@ -44,7 +48,7 @@ export interface LimitsDeps {
 }
 
 /** s after which a refused client may come back: a start takes about one, a rolling restart some more, an overload as well */
-const RETRY_AFTER = { starting: 1, draining: 5, full: 1, overloaded: 3, streams: 5 } as const
+export const RETRY_AFTER = { starting: 1, draining: 5, full: 1, overloaded: 3, streams: 5 } as const
 
 const DAY_SECONDS = 86_400
 
@@ -108,6 +112,18 @@ class TurnLimits implements Limits {
       if (isTaken) await this.#rates.giveBack(asks)
       throw thrown
     }
+  }
+
+  isShedding(): boolean {
+    return this.deps.overload.level >= 3 && this.deps.lifecycle.state() === 'ready'
+  }
+
+  async refusedAtOnce({ orgId }: SessionOwner): Promise<boolean> {
+    const weight = weightOf(await this.#limitsFor(orgId), orgId)
+    if (!this.#places.wouldRefuse({ orgId, weight, kind: 'new' })) return false
+    if (this.#places.taken < this.#maxStreams) this.deps.overload.turnedAway()
+    this.#recordRefusal('overload')
+    return true
   }
 
   async admitReader(owner: SessionOwner): Promise<Pick<TurnPlace, 'close'>> {
@@ -199,8 +215,12 @@ class TurnLimits implements Limits {
     return { limit, remaining, resetSeconds, windowSeconds: DAY_SECONDS }
   }
 
-  #refuse(reason: RefusalReason, refusal: TurnRefused['refusal'], retryAfterSeconds: number): never {
+  #recordRefusal(reason: RefusalReason): void {
     guarded(this.deps.logger, 'metrics', () => this.deps.metrics.recordRefusal(reason))
+  }
+
+  #refuse(reason: RefusalReason, refusal: TurnRefused['refusal'], retryAfterSeconds: number): never {
+    this.#recordRefusal(reason)
     throw new TurnRefused(refusal, retryAfterSeconds)
   }
 }

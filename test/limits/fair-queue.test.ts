@@ -51,7 +51,9 @@ class Model {
   arrive(org: string, next = false) {
     this.#ids += 1
     const turn: Turn = { id: this.#ids, orgId: org, weight: weightOf(org), kind: next ? 'next' : 'new' }
+    const isRefused = this.queue.wouldRefuse(turn)
     const arrival = this.queue.arrive(turn)
+    expect(isRefused).to.equal(arrival.kind === 'refused')
     if (arrival.kind === 'placed') this.running.push(turn)
     if (arrival.kind !== 'waits') return { turn, arrival }
     if (arrival.pushedOut !== undefined) this.waiting.splice(this.waiting.indexOf(arrival.pushedOut), 1)

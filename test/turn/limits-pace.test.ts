@@ -14,6 +14,7 @@ describe('turns that are admitted', () => {
     const clock = manualClock()
     const turns = createTurnRegistry(clock)
     const seen = { turnedAway: 0, refusals: [] as string[] }
+    const overload = { level: 0 as 0 | 3, places: undefined as number | undefined }
     const limits = createLimits({
       config: { maxStreams: 100, turnsPerMinute: 0 },
       clock,
@@ -22,8 +23,12 @@ describe('turns that are admitted', () => {
       turns,
       usage: { used: async () => 0 },
       overload: {
-        level: 0,
-        places: undefined,
+        get level() {
+          return overload.level
+        },
+        get places() {
+          return overload.places
+        },
         onLook: () => undefined,
         turnedAway: () => {
           seen.turnedAway += 1
@@ -32,7 +37,7 @@ describe('turns that are admitted', () => {
       metrics: { recordRefusal: (reason) => void seen.refusals.push(reason) },
       lifecycle: { state: () => 'ready' },
     })
-    return { clock, turns, limits, seen }
+    return { clock, turns, limits, overload, seen }
   }
 
   /** Asks for so many, and lets them go on without a new round of the event loop. */
@@ -67,5 +72,17 @@ describe('turns that are admitted', () => {
       ['overloaded', 3],
     ])
     expect(edge.seen).to.deep.equal({ turnedAway: 2, refusals: ['overload', 'overload'] })
+  })
+
+  it('are refused early in an overload where the line is full, and are counted', async () => {
+    const edge = setUp(100)
+    await ask(edge, 8)
+    expect([edge.limits.isShedding(), await edge.limits.refusedAtOnce(ASKER)]).to.deep.equal([false, false])
+    Object.assign(edge.overload, { level: 3, places: 10 })
+    expect([edge.limits.isShedding(), await edge.limits.refusedAtOnce(ASKER)]).to.deep.equal([true, false])
+    await ask(edge, 10)
+    expect(await edge.limits.refusedAtOnce(ASKER)).to.equal(true)
+    expect(edge.seen).to.deep.equal({ turnedAway: 1, refusals: ['overload'] })
+    edge.clock.advance(200)
   })
 })
