@@ -4,8 +4,8 @@ import { NO_PACE, type StartPace } from './start-pace.js'
 
 /** ms a turn may wait; its client waits with it and has seen nothing yet. Short beside a turn: all who are served wait so long in an overload */
 const WAIT_MS = 200
-/** ms in all where another org that waits has more places for its weight: that org's turns are in its way */
-const WAIT_WITH_LESS_MS = 1_000
+/** ms in all where another org that waits asks for much more, for its weight: that org's turns are in its way */
+const WAIT_OF_MODEST_MS = 1_000
 /** of the places, so many turns of one org may wait: what ends in a twentieth of a turn's time serves them all */
 const WAITING_SHARE = 0.05
 /** of one org, where the places are few; never more than there are places */
@@ -17,7 +17,7 @@ const MOST_WAITING = 5_000
 export interface FairPlaces {
   /**
    * A place, given back by the function; undefined where all are taken, and stay so while the turn waits: at most 200 ms,
-   * or a second where an org that waits has more for its weight. Never rejects.
+   * or a second where another org that waits asks for much more. Never rejects.
    */
   take(asking: Asking): Promise<(() => void) | undefined>
   /** A place at once or none: for who only reads, and comes back by itself. */
@@ -97,8 +97,8 @@ export function createFairPlaces({ clock, capacity, pace = NO_PACE }: FairPlaces
           if (queue.withdraw(asking)) asking.end(false)
         }
         asking.timer = clock.schedule(WAIT_MS, () => {
-          if (!queue.hasLess(asking)) giveUp()
-          else asking.timer = clock.schedule(WAIT_WITH_LESS_MS - WAIT_MS, giveUp)
+          if (!queue.asksLess(asking)) giveUp()
+          else asking.timer = clock.schedule(WAIT_OF_MODEST_MS - WAIT_MS, giveUp)
         })
       })
     },

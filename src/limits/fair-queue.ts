@@ -26,6 +26,9 @@ export type Arrival<T> =
   | { readonly kind: 'waits'; readonly pushedOut?: T }
   | { readonly kind: 'refused' }
 
+/** times what another org has and asks for: two that ask for about as much do not hold each other up */
+const MUCH_MORE = 1.5
+
 interface Line<T> {
   weight: number
   /** oldest first, those of sessions before the others */
@@ -103,11 +106,11 @@ export class FairQueue<T extends Asking> {
     return placed
   }
 
-  /** Whether another org waits that has more places for its weight. */
-  hasLess({ orgId, weight }: Asking): boolean {
-    const mine = (this.#open.of(orgId) + 1) / weight
-    for (const [org, line] of this.#lines)
-      if (org !== orgId && this.#open.of(org) / line.weight > mine) return true
+  /** Whether another org waits that has and asks for much more, for its weight. */
+  asksLess({ orgId, weight }: Asking): boolean {
+    const mine = (this.#open.of(orgId) + this.#waitingOf(orgId)) / weight
+    for (const [org, { weight: of, waiting }] of this.#lines)
+      if (org !== orgId && (this.#open.of(org) + waiting.length) / of > mine * MUCH_MORE) return true
     return false
   }
 

@@ -52,6 +52,10 @@ const BEGIN_SHARE = 0.9
 const LATE_SHARE = 0.95
 const LEAST_SHARE = 0.8
 const GAIN_SHARE = 0.02
+/** the same while the loop is in time: then the places must not be what holds turns back */
+const ROOM_SHARE = 0.1
+/** of `limitMs`: below it the loop is in time */
+const IN_TIME_SHARE = 0.35
 /** of the places: from there on they are what holds turns back */
 const BINDING_SHARE = 0.95
 
@@ -87,14 +91,16 @@ function at(
 function placesAfter(before: Overload, { delayMs, open, limitMs }: Look): number {
   switch (before.kind) {
     case 'spares':
-      // With a loop that is not late, the turns that begin are few enough already.
-      return delayMs < limitMs ? open : Math.floor(open * BEGIN_SHARE)
+      // With a loop that is in time, the turns that begin are few enough already.
+      return delayMs < limitMs ? open + Math.ceil(open * ROOM_SHARE) : Math.floor(open * BEGIN_SHARE)
     case 'sheds': {
       const { places } = before
       if (delayMs >= limitMs)
         return Math.floor(Math.max(Math.min(places, open) * LATE_SHARE, open * LEAST_SHARE))
       const mayGain = delayMs < limitMs * CALM_SHARE && open >= places * BINDING_SHARE
-      return mayGain ? Math.ceil(places * (1 + GAIN_SHARE)) : places
+      if (!mayGain) return places
+      const gain = delayMs < limitMs * IN_TIME_SHARE ? ROOM_SHARE : GAIN_SHARE
+      return places + Math.ceil(places * gain)
     }
   }
 }

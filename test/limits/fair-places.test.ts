@@ -30,7 +30,7 @@ describe('the places', () => {
     expect([places.waiting, clock.pending()]).to.deep.equal([0, 0])
   })
 
-  it('are waited for up to a second by an org that has less than another one that waits', async () => {
+  it('are waited for up to a second by an org that asks for less than another one that waits', async () => {
     const { clock, places } = setUp(2)
     await ask(places, 'greedy')
     const giveBack = await ask(places, 'greedy')

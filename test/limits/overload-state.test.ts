@@ -41,12 +41,12 @@ describe('the overload', () => {
       expect(levels(looks(NO_OVERLOAD, times(2, { delayMs })))).to.deep.equal([0, level])
   })
 
-  it('holds new sessions back at a loop in time where turns were turned away twice, with all places that are open', () => {
+  it('holds new sessions back at a loop in time where turns were turned away twice, with room beyond what is open', () => {
     const away = { delayMs: 10, turnedAway: 10 }
     expect(levels(looks(NO_OVERLOAD, times(5, { turnedAway: 9 }))).at(-1)).to.equal(0)
     const states = looks(NO_OVERLOAD, times(2, away))
     expect(levels(states)).to.deep.equal([0, 3])
-    expect(states.at(-1)).to.include({ places: 100 })
+    expect(states.at(-1)).to.include({ places: 110 })
     // It stays so while turns are turned away.
     expect(
       levels(looks(states.at(-1) ?? NO_OVERLOAD, times(20, { ...away, open: 10 }), 400)).at(-1),
@@ -94,8 +94,10 @@ describe('the overload', () => {
     expect(begun).to.include({ places: 90 })
     const [late] = looks(begun, [{ delayMs: 150, open: 90 }])
     expect(late).to.include({ places: 85 })
-    const [good] = looks(begun, [{ delayMs: 20, open: 90 }])
+    const [good] = looks(begun, [{ delayMs: 40, open: 90 }])
     expect(good).to.include({ places: 92 })
+    const [inTime] = looks(begun, [{ delayMs: 20, open: 90 }])
+    expect(inTime).to.include({ places: 99 })
     const [between] = looks(begun, [{ delayMs: 80, open: 90 }])
     expect(between).to.include({ places: 90 })
   })

@@ -1,8 +1,8 @@
 import type { Middleware } from 'koa'
 import { type Limits, RETRY_AFTER } from '../../turn/limits.js'
 import type { Authenticate } from '../auth/auth.js'
-import { answerProblem } from './answer.js'
-import { retryLater } from './problems.js'
+import { answerProblem } from '../edge/answer.js'
+import { retryLater } from '../edge/problems.js'
 
 /**
  * Refuses a new session that would get no place in an overload, before it costs a way through the routes: at three times the rate that

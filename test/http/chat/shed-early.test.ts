@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import Koa from 'koa'
 import { silentLogger } from '../../../src/core/logger.js'
+import { shedEarly } from '../../../src/http/chat/shed-early.js'
 import { answerErrors } from '../../../src/http/edge/error-handler.js'
 import { Problem } from '../../../src/http/edge/problems.js'
-import { shedEarly } from '../../../src/http/edge/shed-early.js'
 
 const START = '/api/v1/chat/start'
 
