@@ -54,6 +54,7 @@ export const MODULES = {
       'test/execution/llm/dialects.test.ts',
       'test/execution/runtime/runtime-events.test.ts',
       'test/execution/runtime/runtime-files.test.ts',
+      'test/execution/runtime/runtime-frames.test.ts',
       'test/execution/runtime/runtime-translator.test.ts',
       'test/execution/runtime/soft-failure.test.ts',
     ],

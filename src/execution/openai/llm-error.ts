@@ -14,7 +14,7 @@ export function llmErrorCode(error: unknown): string | undefined {
  */
 export function errorIn(chunk: Foreign): unknown {
   if (chunk.error) return chunk.error
-  if (chunk.x_groq !== undefined && isForeign(chunk.x_groq) && chunk.x_groq.error) return chunk.x_groq.error
+  if (isForeign(chunk.x_groq) && chunk.x_groq.error) return chunk.x_groq.error
   if (chunk.object === 'error') return chunk
   if (chunk.choices !== undefined && chunk.choices !== null) return undefined
   if (chunk.detail) return chunk

@@ -31,7 +31,7 @@ export class ThinkTagReader {
   end(): void {
     const held = this.#held
     this.#held = ''
-    if (held !== '') this.#emit(this.#state === 'thinking' ? this.thinking : this.text, held)
+    this.#emit(this.#state === 'thinking' ? this.thinking : this.text, held)
   }
 
   #open(content: string): void {

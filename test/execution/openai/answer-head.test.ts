@@ -38,8 +38,8 @@ describe('the head of an answer', () => {
   })
 
   it('tells JSON and HTML by the first sign', () => {
-    expect(kinds('', '{')).to.deep.equal(['json', 'json'])
-    expect(kinds('', '<')).to.deep.equal([HTML])
+    for (const json of ['{', '{"a']) expect(kinds('', json)).to.deep.equal(['json', 'json'])
+    for (const html of ['<', '<ht']) expect(kinds('', html)).to.deep.equal([HTML])
   })
 
   it('waits until it knows, and for the end where it never does', () => {

@@ -69,6 +69,12 @@ describe('chunks of an answer', () => {
     expect(wentOn(delta({ content: 'a' }), delta({ content: 'b' }))).to.equal(false)
   })
 
+  it('keep their reason where the next one names none', () => {
+    expect(translate(delta({ content: 'a' }, 'length'), delta({}, null)).translator.finishReason).to.equal(
+      'length',
+    )
+  })
+
   it('tell whether anything spoke', () => {
     expect(translate(chunk({})).translator.spoke).to.equal(false)
     expect(translate(chunk({ choices: [] })).translator.spoke).to.equal(false)
@@ -115,6 +121,7 @@ describe('chunks of an answer', () => {
     expect(translate(`${delta({ content: 'a' })}\n${delta({ content: 'b' })}`).text).to.equal('ab')
     expect(translate(`noise\n${delta({ content: 'b' })}`).text).to.equal('b')
     const noise = Array.from({ length: 10 }, () => 'one\ntwo')
+    expect(translate(...noise.slice(1)).translator.error).to.equal(undefined)
     expect(translate(...noise).translator.error).to.include({ code: 'llm_protocol_error' })
   })
 
@@ -276,6 +283,7 @@ describe('an error in a chunk', () => {
       { error: null },
       { x_groq: { error: null } },
       { x_groq: 'x' },
+      { x_groq: null },
       { choices: [], detail: 'x' },
       { choices: [], message: 'x', code: 1 },
       { message: 'x' },

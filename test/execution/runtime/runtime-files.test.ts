@@ -146,7 +146,8 @@ describe('files of the runtime', () => {
     const path = (length: number) => 'x'.repeat(length - `${BASE}/`.length)
     expect(url(`/${path(8192)}`)).to.have.lengthOf(8192)
     expect(url(`/${path(8193)}`)).to.equal(undefined)
-    // Each is three characters in an address.
+    expect(url(`${BASE}/${path(8192)}`)).to.have.lengthOf(8192)
+    // Each is six characters in an address.
     expect(url(`/${'é'.repeat(2000)}`)).to.equal(undefined)
     expect(url('/f', 'no address')).to.equal(undefined)
   })

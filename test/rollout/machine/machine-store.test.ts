@@ -208,6 +208,12 @@ describe('the store of a rollout', () => {
     expect(others.progress).to.deep.include({ state: 'paused', stage: 3 })
   })
 
+  it('has something newer: a fault of the write before is over', () => {
+    const machine = replica().ask(command('pause')).tick().fail()
+    machine.tick(seen(running(2, { revision: 9, evidenceSince: 9 })))
+    expect(machine.state.file).to.deep.include({ attempts: 0, fault: null })
+  })
+
   it('tells two restarts of the evidence apart that fall into one instant', () => {
     const machine = replica(running(1, { evidenceSince: WALL })).tick(undefined, BREACH)
     expect(machine.state.force.evidenceSince).to.equal(WALL + 1)

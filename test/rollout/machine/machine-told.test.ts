@@ -361,6 +361,29 @@ describe('why a stage waits', () => {
     expect(machine.state.file).to.deep.include({ attempts: 1, fault: FAULT, retryAt: machine.now + 1000 })
   })
 
+  it('is the store while what a breach left is not written', () => {
+    const machine = due()
+    machine.tick({ verdict: BREACH })
+    machine.fail()
+    expect(machine.progress).to.deep.include({ stage: 0 })
+    for (const ms of [MINUTE - 1, 1]) {
+      machine.pass(ms).tick({ verdict: HEALTHY })
+      machine.take({ kind: 'lease_written', ...machine.at, hash: 'l', owner: 'a#1' })
+    }
+    machine.tick({ verdict: HEALTHY })
+    expect(machine.state.waitsFor).to.equal('store')
+    expect(machine.progress).to.deep.include({ stage: 0 })
+  })
+
+  it('is judged anew at each tick: a move that was not written is not kept', () => {
+    const machine = due()
+    machine.tick({ verdict: HEALTHY })
+    expect(machine.isWriting).to.equal(true)
+    machine.tick({ verdict: TOO_FEW })
+    expect(machine.isWriting).to.equal(false)
+    expect(machine.state.pending).to.equal(null)
+  })
+
   it('is nothing where no rollout runs', () => {
     const machine = due()
     machine.tick({ verdict: TOO_FEW })

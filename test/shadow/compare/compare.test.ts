@@ -167,6 +167,12 @@ describe('comparing two sides', () => {
     )
   })
 
+  it('tells the steps of a plan apart', () => {
+    expect(
+      compare(observed({ steps: ['look', 'write'] }), observed({ steps: ['lookwrite'] })).planSimilarity,
+    ).to.equal(0)
+  })
+
   it('is symmetric', () => {
     const side = fc
       .record({ text, steps: fc.array(text, { maxLength: 4 }), calls })

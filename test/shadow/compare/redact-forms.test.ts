@@ -55,7 +55,7 @@ const OTHERS = [
   // no birthday, of another century, torn
   ...['110105189912310012', '110105210001010012', '110105199000010012', '110105199013010012'],
   ...['110105199001000012', '110105199001320012', '11010519900101001Xa', '11010519900101001X1'],
-  ...['110105491331002', '110105490031002'],
+  ...['110105491331002', '110105490031002', '1101051990010100123', '21101051990010100123'],
   // no operator, a digit too many or too few, odd groups
   ...['12812345678', '1381234567', '138123456789', '138-12-345678', '138 12 345678', '1381 234 5678'],
   ...['1 2 8 1 2 3 4 5 6 7 8', '138 - 1234 5678', '10-12345678', '1012345678', '29-12345678', '0111234567'],
@@ -125,6 +125,7 @@ describe('redaction of numbers', () => {
     expect(redact('13812345678 4111111111111111 110105199012310012')).to.equal('[phone] [card] [id]')
     expect(redact('12 13812345678 34')).to.equal('12 [phone] 34')
     expect(redact('+1 2345 6789 0123 456')).to.equal('[phone] 456')
+    expect(redact('+1 234 567 8901234567890')).to.equal('[phone] 8901234567890')
     expect(redact('86 - 13812345678')).to.equal('86 - [phone]')
     expect(redact('3.13812345678')).to.equal('3.[phone]')
     expect(redact('4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1')).to.equal('[card]')
@@ -215,6 +216,7 @@ describe('redaction of addresses', () => {
       expect(redact(`138${blank}1234${blank}5678`)).to.equal('[phone]')
     expect(redact('（+86）13812345678')).to.equal('[phone]')
     expect(redact('ada＠example．com')).to.equal('[email]')
+    expect(redact('3\u20135，（5）')).to.equal('3-5，(5)')
     // Left as they are where they stand between words.
     for (const text of ['一\u2013二\u3000三', '（括号）', 'a\u00a0b', '句子．'])
       expect(redact(text)).to.equal(text)
