@@ -128,9 +128,10 @@ function overloadText(rows: readonly Row[]): string {
   const head = ['what', 'compared with', 'measured', 'ratio', 'target', '']
   const cells = rows.map(({ what, unit, floor, ours, ratio, target, met }) => [
     what,
-    `${floor.toFixed(1)} ${unit}`.trimEnd(),
-    `${ours.toFixed(1)} ${unit}`.trimEnd(),
-    ratio.toFixed(2),
+    // Shares and counts are compared with nothing that was measured.
+    unit === '' ? '' : `${floor.toFixed(1)} ${unit}`,
+    `${ours.toFixed(unit === '' ? 2 : 1)} ${unit}`.trimEnd(),
+    unit === '' ? '' : ratio.toFixed(2),
     target,
     target === '' ? '' : met ? 'met' : 'missed',
   ])
@@ -215,8 +216,8 @@ async function fairness(
     const modest = bars.slice(1)
     const served = modest.map((bar) => bar.served / bar.asked)
     const all = bars.reduce((sum, bar) => sum + bar.served, 0)
-    const got = row('a modest org beside a greedy one: served / asked, the median', '1/s', 1, median(served))
-    const least = row('the same, the modest org that got least', '1/s', 1, Math.min(...served))
+    const got = row('a modest org beside a greedy one: served / asked, the median', '', 1, median(served))
+    const least = row('the same, the modest org that got least', '', 1, Math.min(...served))
     const used = row('all orgs together / the greedy org alone', '1/s', capacity, all)
     return {
       bars,
