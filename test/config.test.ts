@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
 import { expect } from 'chai'
 import { environmentSchema } from '../src/config/environment.js'
 import { ConfigError, loadConfig } from '../src/config.js'
@@ -25,7 +26,7 @@ describe('loadConfig', () => {
     const module = './test/support/launchdarkly-provider.mjs'
     expect(loadConfig({ ...least, CHAT_PROVIDER_MODULE: module }).flags.providerModule).to.deep.equal({
       name: module,
-      url: new URL('support/launchdarkly-provider.mjs', import.meta.url).href,
+      url: pathToFileURL(module).href,
     })
     expect(faultsOf({ ...least, CHAT_PROVIDER_MODULE: './nowhere.mjs' }).join()).to.match(
       /^CHAT_PROVIDER_MODULE=\.\/nowhere\.mjs is no module/,
