@@ -28,6 +28,36 @@ import { temporaryDirectory } from '../support/temporary-directory.js'
 const FOLDER = 'deploy/kubernetes'
 const OVERLAYS = ['file', 'postgres', 'kubernetes'] as const
 
+/** An overlay of somebody's own: one of ours, with a component. */
+function withComponent(
+  folder: string,
+  overlay: string,
+  component: string,
+): readonly KubernetesObject[] | undefined {
+  const at = (name: string): string => relative(folder, join(process.cwd(), FOLDER, name))
+  const kustomization = { resources: [at(overlay)], components: [at(`components/${component}`)] }
+  writeFileSync(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization))
+  return render(folder)
+}
+
+const podSchema = z.object({
+  spec: z.object({
+    template: z.object({
+      spec: z.object({
+        containers: z.array(
+          z.looseObject({
+            name: z.string(),
+            image: z.string(),
+            args: z.array(z.string()).default([]),
+            ports: z.array(z.object({ name: z.string(), containerPort: z.number() })),
+            securityContext: z.looseObject(security.shape),
+          }),
+        ),
+      }),
+    }),
+  }),
+})
+
 const egressPorts = (objects: readonly KubernetesObject[]): number[] =>
   policySchema
     .parse(one(objects, 'NetworkPolicy'))
@@ -44,7 +74,7 @@ describe('deploy/kubernetes', () => {
       patches: z.array(z.object({ path: z.string().optional() })).default([]),
     })
     const kustomizations = files.filter((name) => name.endsWith('kustomization.yaml'))
-    expect(kustomizations).to.have.length(OVERLAYS.length + 2)
+    expect(kustomizations).to.have.length(OVERLAYS.length + 3)
     const named = kustomizations.flatMap((file) => {
       const { resources, patches } = schema.parse(parse(readFileSync(join(FOLDER, file), 'utf8')))
       return [...resources, ...patches.flatMap(({ path }) => path ?? [])].map((name) =>
@@ -233,16 +263,39 @@ describe('deploy/kubernetes', () => {
         })
     })
 
+  describe('components/flagd-sidecar', () => {
+    const directory = temporaryDirectory()
+
+    for (const overlay of OVERLAYS)
+      it(`gives the pods of ${overlay} a flagd that has its flags from the service, and the service its own from it`, function () {
+        this.timeout(30_000)
+        const objects = withComponent(dirname(directory.path('x')), `overlays/${overlay}`, 'flagd-sidecar')
+        // This machine has no kubectl.
+        if (objects === undefined) return this.skip()
+        const { flags } = configOf(variablesOf(objects))
+        const { containers } = podSchema.parse(one(objects, 'Deployment', 'chat-cutover')).spec.template.spec
+        const flagd = containers.find(({ name }) => name === 'flagd')
+        expect(containers).to.have.length(2)
+        expect(flagd?.image).to.equal('ghcr.io/open-feature/flagd:v0.16.1')
+        expect(JSON.parse(flagd?.args.at(-1) ?? '')).to.deep.equal([
+          { uri: `127.0.0.1:${flags.sourcePort}`, provider: 'grpc' },
+        ])
+        expect(flags.resolver).to.equal('in-process')
+        expect(flags.flagd.host).to.equal('127.0.0.1')
+        expect(flagd?.ports).to.deep.include({ name: 'sync', containerPort: flags.flagd.port })
+        expect(flagd).to.not.have.property('readinessProbe')
+        // Nobody outside of the pod reaches either port.
+        const { ingress } = policySchema.parse(one(objects, 'NetworkPolicy')).spec
+        expect(ingress.flatMap((rule) => rule.ports.map(({ port }) => port))).to.deep.equal([3001])
+      })
+  })
+
   describe('components/flagd', () => {
     const directory = temporaryDirectory()
 
     it('gets its flags from the port that the service serves', function () {
       this.timeout(30_000)
-      const folder = dirname(directory.path('kustomization.yaml'))
-      const at = (name: string): string => relative(folder, join(process.cwd(), FOLDER, name))
-      const kustomization = { resources: [at('overlays/postgres')], components: [at('components/flagd')] }
-      writeFileSync(directory.path('kustomization.yaml'), JSON.stringify(kustomization))
-      const objects = render(folder)
+      const objects = withComponent(dirname(directory.path('x')), 'overlays/postgres', 'flagd')
       // This machine has no kubectl.
       if (objects === undefined) return this.skip()
       const port = configOf(variablesOf(objects)).flags.sourcePort
