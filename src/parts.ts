@@ -9,6 +9,7 @@ import { openUsage } from './limits/open-usage.js'
 import { watchOverload } from './limits/overload.js'
 import { createSharedRates } from './limits/shared-rates.js'
 import { createLocalFaults } from './metrics/local-faults.js'
+import { createJudgedWindow } from './metrics/windows/judged-window.js'
 import { createPublicWindows } from './metrics/windows/public-windows.js'
 import { openBackends, openSharedLlm, type RuntimeSigns } from './parts/backends.js'
 import { openFallback } from './parts/fallback.js'
@@ -78,6 +79,7 @@ export function createParts(around: Surroundings) {
   const opsFile = flagStores.ops
   const windows = createPublicWindows(clock, { windowSeconds: guardrails.windowSeconds })
   const judged = openJudged(clock)
+  const rolledOut = createJudgedWindow(clock)
   const ownDns = ownDnsCheck(config.llm[0].baseUrl, clock)
   const localFaults = createLocalFaults({ clock, dnsIsOurs: ownDns })
   const fallback = openFallback(
@@ -95,10 +97,14 @@ export function createParts(around: Surroundings) {
       localFaults,
       overload,
       redis,
+      rolledOut,
     },
     around,
   )
-  const rollout = openRollout({ flags, flagStores, fallback, journal, notifier, localFaults }, around)
+  const rollout = openRollout(
+    { flags, flagStores, fallback, journal, notifier, localFaults, rolledOut },
+    around,
+  )
   const fence = config.shadow.requireFence
     ? createFenceGate({ runtime: () => shadowBackends.runtime_orchestrator, clock, logger, ids })
     : undefined

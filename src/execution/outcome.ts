@@ -22,6 +22,8 @@ export type Outcome = OutcomeResult & {
   readonly sessionId?: string
   /** of an aborted one: the user left before the commit point after waiting for long, and where it was then */
   readonly abandoned?: ExecutionPhase
+  /** the guarded rollout gave it to the runtime */
+  readonly isRollout?: true
   readonly startedAt: number
   readonly latencyMs: number
   /** absent when nothing was committed */

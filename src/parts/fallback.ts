@@ -8,14 +8,14 @@ import { createModelsRequest } from '../execution/llm/llm-models.js'
 import { createKeptUsual } from '../fallback/evidence/kept-usual.js'
 import type { Alert } from '../fallback/fallback.js'
 import { createFallback, type LoopGuardrails, type RunningFallback } from '../fallback/fallback-loop.js'
-import { createFleetEvidence } from '../fallback/fleet/fleet-evidence.js'
+import { createFleetEvidence, rolloutToo } from '../fallback/fleet/fleet-evidence.js'
 import { createHealthProbe, type ProbeSettings } from '../fallback/probe/probe.js'
 import { type HealthAnswer, healthUrl, requestHealth } from '../fallback/probe/probe-request.js'
 import { createStandbyWatch } from '../fallback/probe/standby-watch.js'
 import type { Journal } from '../journal/journal.js'
 import type { OverloadWatch } from '../limits/overload.js'
 import type { LocalFaults } from '../metrics/local-faults.js'
-import type { PublicWindows } from '../metrics/windows/windows.js'
+import type { JudgedWindow, PublicWindows } from '../metrics/windows/windows.js'
 import type { Notifier } from '../notifications/notifier.js'
 import type { SessionStore } from '../sessions/session-store.js'
 import type { FlagStores } from '../store/open-flag-stores.js'
@@ -36,6 +36,8 @@ interface FallbackParts {
   readonly localFaults: LocalFaults
   readonly overload: OverloadWatch
   readonly redis: RedisLink | undefined
+  /** of the guarded rollout: executions of other replicas join it */
+  readonly rolledOut: JudgedWindow
 }
 
 export function openFallback(parts: FallbackParts, around: Surroundings): RunningFallback {
@@ -72,7 +74,12 @@ export function openFallback(parts: FallbackParts, around: Surroundings): Runnin
     judged,
     ...(redis === undefined
       ? {}
-      : { fleet: createFleetEvidence({ link: redis, clock, replica: `${config.replica}#${nonce}` }) }),
+      : {
+          fleet: rolloutToo(
+            parts.rolledOut,
+            createFleetEvidence({ link: redis, clock, replica: `${config.replica}#${nonce}` }),
+          ),
+        }),
     sift: (outcome, record) => localFaults.sift(outcome, record),
     otherAlerts: () => [
       ...otherAlerts(localFaults, sessions, parts.overload, redis),

@@ -3,7 +3,7 @@ import type { Flags } from '../decision/flags.js'
 import type { RunningFallback } from '../fallback/fallback-loop.js'
 import type { Journal } from '../journal/journal.js'
 import type { LocalFaults } from '../metrics/local-faults.js'
-import { createJudgedWindow } from '../metrics/windows/judged-window.js'
+import type { JudgedWindow } from '../metrics/windows/windows.js'
 import type { Notifier } from '../notifications/notifier.js'
 import { createRollout, type RunningRollout } from '../rollout/rollout-loop.js'
 import type { FlagStores } from '../store/open-flag-stores.js'
@@ -16,10 +16,11 @@ interface RolloutParts {
   readonly journal: Journal
   readonly notifier: Notifier | undefined
   readonly localFaults: LocalFaults
+  readonly rolledOut: JudgedWindow
 }
 
 export function openRollout(
-  { flags, flagStores, fallback, journal, notifier, localFaults }: RolloutParts,
+  { flags, flagStores, fallback, journal, notifier, localFaults, rolledOut }: RolloutParts,
   { config, clock, logger }: Surroundings,
 ): RunningRollout {
   const nonce = randomUUID()
@@ -32,7 +33,7 @@ export function openRollout(
     flags,
     store: flagStores.rollout(nonce),
     fallback,
-    judged: createJudgedWindow(clock),
+    judged: rolledOut,
     sift: (outcome, record) => localFaults.sift(outcome, record),
     keep: (change) => journal.keepRolloutChange(change),
     notify: (change) => notifier?.notify(change),

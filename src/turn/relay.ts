@@ -89,12 +89,14 @@ function depsOf(
     onConnected: () => shadow?.underWay(),
     onRuntimeLost: (listener) => fallback.onRuntimeLost(listener),
     ...(isOnlyOverride(decided) ? { mayReturn: () => fallback.mayReturn(decided.turn.caller) } : {}),
-    record(outcome) {
+    record(ended) {
+      const isRollout = decided.decision.reason === 'rollout' && ended.mode === 'runtime_orchestrator'
+      const outcome = isRollout ? ({ ...ended, isRollout } as const) : ended
       outcomes.push(outcome)
       guarded(logger, 'traces', () => recorder.ended(outcome))
       guarded(logger, 'metrics', () => measuringIn(recorder.span, () => metrics.recordOutcome(outcome)))
       guarded(logger, 'fallback', () => fallback.record(outcome))
-      if (decided.decision.reason === 'rollout') guarded(logger, 'rollout', () => rollout.record(outcome))
+      if (isRollout) guarded(logger, 'rollout', () => rollout.record(outcome))
       // What our own machine lacks is in no rate.
       if (outcome.localFault === undefined) guarded(logger, 'windows', () => windows.record(outcome))
       guarded(logger, 'shadow', () => shadow?.ended(outcome))

@@ -1,6 +1,7 @@
 import type { Outcome } from '../../src/execution/outcome.js'
 import type { Alert } from '../../src/fallback/fallback.js'
 import { createJudgedWindow } from '../../src/metrics/windows/judged-window.js'
+import type { JudgedWindow } from '../../src/metrics/windows/windows.js'
 import type { RolloutChangeRecord } from '../../src/protocol/rollout.js'
 import type { OpsMode, RolloutCommand } from '../../src/rollout/rollout.js'
 import { createRollout, type RunningRollout } from '../../src/rollout/rollout-loop.js'
@@ -32,7 +33,13 @@ export const newFiles = (): MemoryFiles => createMemoryFiles(renderOverride(NEUT
 
 /** A loop on a clock of the test's, over files in memory, beside a fallback and flags that the test sets. */
 export function setUpRollout(
-  options: { files?: MemoryFiles; replica?: string; clock?: ManualClock; guardrails?: object } = {},
+  options: {
+    files?: MemoryFiles
+    replica?: string
+    clock?: ManualClock
+    guardrails?: object
+    judged?: JudgedWindow
+  } = {},
 ) {
   const clock = options.clock ?? manualClock()
   const { logger, lines } = capturingLogger()
@@ -81,7 +88,7 @@ export function setUpRollout(
         probe: { healthy: knobs.healthy, failures: knobs.healthy ? 0 : 3 },
       }),
     },
-    judged: createJudgedWindow(clock),
+    judged: options.judged ?? createJudgedWindow(clock),
     keep: (change) => void kept.push(change),
     notify: (change) => void notified.push(change),
   })

@@ -2,6 +2,7 @@ import { bounded } from '../../core/bounded.js'
 import type { Clock } from '../../core/clock.js'
 import type { RedisLink, RedisReply } from '../../core/redis/redis-link.js'
 import type { Outcome } from '../../execution/outcome.js'
+import type { JudgedWindow } from '../../metrics/windows/windows.js'
 import { type HealthView, type Peers, peersOf } from '../evidence/health-quorum.js'
 import { executionsOf, OwnTally, parseEvidence, renderEvidence } from './tally-of-all.js'
 
@@ -34,6 +35,11 @@ export interface FleetEvidenceOptions {
 const EXCHANGE_MS = 200
 /** ms between two exchanges: a burst of ticks is one */
 const PAUSE_MS = 50
+/**
+ * ms between two exchanges for each other replica: each reads what all tell, so with a fixed pause the messages that Redis sends out would
+ * grow with the square of the replicas. From 250 replicas on it is longer than a tick of 1 s; of 1,000 it is 4 s.
+ */
+const PAUSE_FOR_EACH_MS = 4
 /** ms after which a replica that says nothing is not asked any more, and what it told is too old to be judged now */
 const SILENT_MS = 10_000
 /**
@@ -54,6 +60,18 @@ const ALONE: FleetNews = { outcomes: [] }
  */
 export function createFleetEvidence(options: FleetEvidenceOptions): FleetEvidence {
   return new Exchange(options)
+}
+
+/** What other replicas tell of the rollout's executions is judged by the rollout as well. */
+export function rolloutToo(rolledOut: Pick<JudgedWindow, 'record'>, fleet: FleetEvidence): FleetEvidence {
+  return {
+    add: (outcome) => fleet.add(outcome),
+    async exchange(own) {
+      const news = await fleet.exchange(own)
+      for (const outcome of news.outcomes) if (outcome.isRollout) rolledOut.record(outcome)
+      return news
+    },
+  }
 }
 
 class Exchange implements FleetEvidence {
@@ -79,7 +97,7 @@ class Exchange implements FleetEvidence {
     const { link, clock } = this.options
     if (!link.isUp) return this.#alone()
     const now = clock.monotonic()
-    if (this.#isBusy || now - this.#exchangedAt < PAUSE_MS) return this.#told([], own)
+    if (this.#isBusy || now - this.#exchangedAt < this.#pauseMs()) return this.#told([], own)
     this.#exchangedAt = now
     this.#isBusy = true
     const work = this.#ask(own).finally(() => {
@@ -102,6 +120,11 @@ class Exchange implements FleetEvidence {
     return this.#told([...late, ...outcomes], own)
   }
 
+  /** At most half of the time after which a silent replica is not asked any more. */
+  #pauseMs(): number {
+    return Math.min(Math.max(PAUSE_MS, this.#views.size * PAUSE_FOR_EACH_MS), SILENT_MS / 2)
+  }
+
   #alone(): FleetNews {
     this.#heardAt = Number.NEGATIVE_INFINITY
     this.#views.clear()
@@ -113,7 +136,7 @@ class Exchange implements FleetEvidence {
 
   #told(outcomes: readonly Outcome[], own: HealthView): FleetNews {
     const now = this.options.clock.monotonic()
-    if (now - this.#heardAt > UNHEARD_MS) return this.#alone()
+    if (now - this.#heardAt > Math.max(UNHEARD_MS, 2 * this.#pauseMs())) return this.#alone()
     for (const [replica, { at }] of this.#views) if (now - at > SILENT_MS) this.#views.delete(replica)
     return { outcomes, peers: peersOf(own, [...this.#views.values()]) }
   }

@@ -31,6 +31,8 @@ const groupSchema = z.object({
   orgId: z.string(),
   agentId: z.string(),
   result: z.enum(['ok', 'error', 'timeout']),
+  /** the guarded rollout gave them to the runtime */
+  isRollout: z.literal(true).optional(),
   count: z.number().int().min(1).max(MAX_EXECUTIONS),
   latencySumMs: z.number().min(0),
   /** since the start of the one that began first */
@@ -48,7 +50,7 @@ const messageSchema = z.object({
   bad: z.boolean(),
   groups: z
     .array(groupSchema)
-    .max(EXECUTION_MODES.length * 3 * (MAX_PAIRS + 1))
+    .max((EXECUTION_MODES.length + 1) * 3 * (MAX_PAIRS + 1))
     .refine((groups) => sumOf(groups.map(({ count }) => count)) <= MAX_EXECUTIONS)
     .refine((groups) =>
       groups.every(({ count, firstContent }) => sumOf(firstContent.map(([, many]) => many)) <= count),
@@ -69,8 +71,9 @@ export class OwnTally {
   add(outcome: Outcome): void {
     const { mode, result, orgId, agentId, startedAt, latencyMs, sessionId, firstContentMs } = outcome
     if (!isJudged(result)) return
-    const key = JSON.stringify([mode, orgId, agentId, result])
-    const group = this.#groups.get(key) ?? newGroup(mode, result, orgId, agentId, startedAt)
+    const { isRollout } = outcome
+    const key = JSON.stringify([mode, orgId, agentId, result, isRollout])
+    const group = this.#groups.get(key) ?? newGroup({ mode, result, orgId, agentId, startedAt, isRollout })
     this.#groups.set(key, group)
     group.count += 1
     group.latencySumMs += boundedMs(latencyMs)
@@ -94,18 +97,19 @@ export class OwnTally {
   }
 }
 
-function newGroup(
-  mode: ExecutionMode,
-  result: JudgedResult,
-  orgId: string,
-  agentId: string,
-  startedAt: number,
-): OpenGroup {
+interface GroupOf {
+  readonly mode: ExecutionMode
+  readonly result: JudgedResult
+  readonly orgId: string
+  readonly agentId: string
+  readonly startedAt: number
+  readonly isRollout: true | undefined
+}
+
+function newGroup({ isRollout, startedAt, ...group }: GroupOf): OpenGroup {
   return {
-    mode,
-    orgId,
-    agentId,
-    result,
+    ...group,
+    ...(isRollout === undefined ? {} : { isRollout }),
     count: 0,
     latencySumMs: 0,
     startedAt,
@@ -138,9 +142,10 @@ function bounded(groups: readonly OpenGroup[]): OpenGroup[] {
 }
 
 function join(rest: Map<string, OpenGroup>, group: OpenGroup): void {
-  const { mode, result } = group
-  const key = `${mode} ${result}`
-  const sum = rest.get(key) ?? newGroup(mode, result, OTHERS, OTHERS, group.startedAt)
+  const { mode, result, startedAt, isRollout } = group
+  const key = `${mode} ${result} ${isRollout ?? ''}`
+  const sum =
+    rest.get(key) ?? newGroup({ mode, result, orgId: OTHERS, agentId: OTHERS, startedAt, isRollout })
   rest.set(key, sum)
   sum.count += group.count
   sum.latencySumMs += group.latencySumMs
@@ -178,7 +183,7 @@ export function executionsOf({ groups }: EvidenceMessage, now: number, delayMs: 
 }
 
 function executionsOfGroup(group: TallyGroup, startedAt: number): Outcome[] {
-  const { mode, orgId, agentId, result, count, latencySumMs, sessions } = group
+  const { mode, orgId, agentId, result, count, latencySumMs, sessions, isRollout } = group
   const firstContents = group.firstContent.flatMap(([bucket, many]) =>
     Array.from({ length: many }, () => estimateOf(bucket)),
   )
@@ -191,6 +196,7 @@ function executionsOfGroup(group: TallyGroup, startedAt: number): Outcome[] {
       agentId,
       startedAt,
       latencyMs: latencySumMs / count,
+      ...(isRollout === undefined ? {} : { isRollout }),
       ...(sessionId === undefined ? {} : { sessionId }),
       ...(firstContentMs === undefined ? {} : { firstContentMs }),
     }

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { systemClock } from '../../../src/core/clock.js'
 import type { RedisLink } from '../../../src/core/redis/redis-link.js'
 import { createFleetEvidence, type FleetEvidence } from '../../../src/fallback/fleet/fleet-evidence.js'
+import { renderEvidence } from '../../../src/fallback/fleet/tally-of-all.js'
 import { createMemoryFiles } from '../../../src/store/file/memory-flag-store.js'
 import { NEUTRAL } from '../../../src/store/override/override.js'
 import { renderOverride } from '../../../src/store/override/override-rendering.js'
@@ -179,6 +180,27 @@ describe('evidence of all replicas that comes late', () => {
     clock.advance(1_000)
     return { b, clock, state }
   }
+
+  it('is asked for less often the more replicas there are, and what they told holds meanwhile', async () => {
+    const { link } = memoryLink()
+    const clock = manualClock()
+    const b = createFleetEvidence({ link, clock, replica: 'b' })
+    await b.exchange(VIEW)
+    for (let at = 0; at < 500; at += 1)
+      await link.call('', 'XADD', 'k', '*', 'm', renderEvidence(`r${at}`, { sawTurn: true, bad: true }, []))
+    let asked = 0
+    const call = link.call.bind(link)
+    link.call = (key, ...args) => {
+      if (args[0] === 'XRANGE') asked += 1
+      return call(key, ...args)
+    }
+    for (let second = 0; second < 9; second += 1) {
+      clock.advance(1_000)
+      expect((await b.exchange(VIEW)).peers, `${second}`).to.deep.equal({ saw: 501, bad: 500 })
+    }
+    // Every 2 s in place of every one.
+    expect(asked).to.equal(5)
+  })
 
   it('is judged at the next tick', async () => {
     const { b } = await late()
