@@ -1,5 +1,4 @@
 import { expect } from 'chai'
-import type { RedisLink } from '../../src/core/redis/redis-link.js'
 import { createFleetEvidence, rolloutToo } from '../../src/fallback/fleet/fleet-evidence.js'
 import { createJudgedWindow } from '../../src/metrics/windows/judged-window.js'
 import { memoryLink } from '../fallback/fleet/memory-link.js'
@@ -14,15 +13,16 @@ describe('a guarded rollout over several replicas', () => {
     for (const one of open.splice(0)) await one.stop()
   })
 
-  /** Replicas on one file; `link` absent: without Redis. */
-  async function replicas(count: number, redis = memoryLink(), link: RedisLink | undefined = redis.link) {
+  /** Replicas on one file. */
+  async function replicas(count: number, withRedis = true) {
+    const redis = memoryLink()
     const [clock, files] = [manualClock(), newFiles()]
     const all = Array.from({ length: count }, (_, at) => {
       const judged = createJudgedWindow(clock)
       const replica = `r${at}`
       const setUp = setUpRollout({ files, replica, clock, judged })
-      const fleet =
-        link === undefined ? undefined : rolloutToo(judged, createFleetEvidence({ link, clock, replica }))
+      const told = createFleetEvidence({ link: redis.link, clock, replica })
+      const fleet = withRedis ? rolloutToo(judged, told) : undefined
       return { ...setUp, fleet }
     })
     for (const one of all) await one.start()
@@ -69,7 +69,7 @@ describe('a guarded rollout over several replicas', () => {
   })
 
   it('waits without Redis, where none has enough of its own', async () => {
-    const fleet = await begun(5, memoryLink(), undefined)
+    const fleet = await begun(5, false)
     fleet.executes(2)
     await fleet.pass(62_000)
     expect(fleet.percent()).to.equal(1)
