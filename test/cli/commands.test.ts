@@ -132,7 +132,9 @@ describe('npm run chaos', () => {
 
 describe('npm run bench', () => {
   it('runs what is asked for, in its own order', () => {
-    expect(askedOfBench(['report', 'relay'])).to.deep.equal({ kind: 'run', names: ['relay', 'report'] })
+    const asked = { kind: 'run', names: ['relay', 'report'], write: false }
+    expect(askedOfBench(['report', 'relay'])).to.deep.equal(asked)
+    expect(askedOfBench(['report', '--write', 'relay'])).to.deep.equal({ ...asked, write: true })
     expect(askedOfBench([])).to.have.deep.property('kind', 'run')
     expect(askedOfBench(['--help', 'relay'])).to.deep.equal({ kind: 'help' })
   })
