@@ -45,4 +45,27 @@ describe('the page of the API in a browser', function () {
     expect(foreign).to.deep.equal([])
     expect(faults).to.deep.equal([])
   })
+
+  it('follows the theme of the system, and the one chosen in the console before it', async () => {
+    const context = await browser?.newContext({ colorScheme: 'dark' })
+    const page = await context?.newPage()
+    if (context === undefined || page === undefined) throw new Error('no browser')
+    await page.goto(`${edge.url}/docs`)
+    await page.waitForSelector('#operations-chat-startChat')
+    /** of the page's ground and of a summary on it, 0 (black) to 255 */
+    const brightness = (): Promise<number[]> =>
+      page.evaluate(`[['html', 'backgroundColor'], ['.opblock-summary-description', 'color']].map(([of, what]) =>
+        Math.max(...getComputedStyle(document.querySelector(of))[what].match(/\\d+/g).slice(0, 3).map(Number)))`)
+    const [ground = 255, text = 0] = await brightness()
+    expect(ground).to.be.below(60)
+    expect(text).to.be.above(150)
+    await page.emulateMedia({ colorScheme: 'light' })
+    const [lightText = 255] = (await brightness()).slice(1)
+    expect(lightText).to.be.below(120)
+    await page.evaluate(`localStorage.setItem('chat-cutover.theme', 'dark')`)
+    await page.reload()
+    await page.waitForSelector('#operations-chat-startChat')
+    expect((await brightness())[0]).to.be.below(60)
+    await context.close()
+  })
 })

@@ -70,6 +70,34 @@ describe('chat-cutover against the service', () => {
     expect(await well(['status', '--lang', 'en'], { LANG: 'zh_CN.UTF-8' })).to.contain('Fallback')
   })
 
+  it('status: lists the replicas that share the database, and which of them are silent or gone', async () => {
+    const at = (seconds: number) => ({ firstSeen: 0, lastSeen: Date.UTC(2026, 0, 1, 0, 0, seconds) })
+    const shared = await startEdge({
+      replicas: {
+        seen: () => [
+          { name: 'replica-1', version: '1.0.0', state: 'ready', ...at(60) },
+          { name: 'b\u001b[2J', version: '1.0.1', state: 'draining', ...at(55) },
+          { name: 'c', version: '1.0.0', state: 'ready', ...at(20) },
+          { name: 'd', version: '1.0.0', state: 'stopped', ...at(10) },
+          { name: 'long gone', version: '1.0.0', state: 'stopped', ...at(-3_600) },
+        ],
+      },
+    })
+    const shown = async (lang: string): Promise<string[]> =>
+      (await runCli(['status', '--lang', lang], { env: await operatorEnv(shared) })).out
+        .split('\n')
+        .filter((line) => /^(Replica|副本) /.test(line))
+        .map((line) => line.replace(/ {2,}/, ' '))
+    expect(await shown('en')).to.deep.equal([
+      'Replica replica-1 (answers this), 1.0.0, ready',
+      'Replica b [2J, 1.0.1, ending',
+      'Replica c, 1.0.0, silent since 2026-01-01 00:00:20Z',
+      'Replica d, 1.0.0, stopped at 2026-01-01 00:00:10Z',
+    ])
+    expect((await shown('zh-CN'))[2]).to.equal('副本 c, 1.0.0, 自 2026-01-01 00:00:20Z 起无响应')
+    await shared.close()
+  })
+
   it('status: tells how long the hold still is', async () => {
     edge.fallback.now = TRIPPED
     const clock = manualClock(Date.UTC(2026, 0, 1, 0, 0, 10))

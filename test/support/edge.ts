@@ -80,6 +80,8 @@ export interface EdgeOptions {
   readonly onDisconnect?: Config['onDisconnect']
   /** CHAT_RECONNECT_GRACE_MS; default 0: a turn ends with its reader */
   readonly reconnectGraceMs?: number
+  /** default: this one alone */
+  readonly replicas?: AppDeps['replicas']
   /** of events kept of all streams */
   readonly streamBytes?: number
   readonly flags?: Partial<TurnFlags>
@@ -197,7 +199,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
       runtime_orchestrator: answering('runtime_orchestrator', 'Hello from runtime'),
       ...options.backends,
     },
-    replicas: {
+    replicas: options.replicas ?? {
       seen: () => [{ name: 'replica-1', version: '0.1.0', state: 'ready', firstSeen: 0, lastSeen: 1000 }],
     },
     llmState: () => ({ llm: [{ name: 'default', requests: 2, resting: false }], waiting: 1 }),

@@ -48,6 +48,33 @@ export function fallbackLines(status: FallbackStatus, { t, style, clock }: Looks
   return rows
 }
 
+/** ms without a sign of life after which a replica counts as silent: three of them */
+const SILENT_MS = 30_000
+/** ms for which one that stopped or fell silent is listed */
+const GONE_MS = 600_000
+
+/** The replicas that share the database, a line each. By the clock of the service: one's own may be wrong. */
+export function replicaLines(
+  { replica: own, replicas }: Pick<FallbackStatus, 'replica' | 'replicas'>,
+  { t, style }: Pick<Looks, 't' | 'style'>,
+): string[][] {
+  const now = Math.max(...replicas.map(({ lastSeen }) => Date.parse(lastSeen)))
+  return replicas.flatMap(({ name, version, state, lastSeen }) => {
+    const ago = now - Date.parse(lastSeen)
+    if (ago > GONE_MS) return []
+    const told =
+      state === 'stopped'
+        ? style.dim(t(`stopped at ${moment(lastSeen)}`, `已于 ${moment(lastSeen)} 停止`))
+        : ago > SILENT_MS
+          ? style.bad(t(`silent since ${moment(lastSeen)}`, `自 ${moment(lastSeen)} 起无响应`))
+          : state === 'ready'
+            ? style.good(t('ready', '就绪'))
+            : style.warning(t('ending', '正在结束'))
+    const here = name === own ? t(' (answers this)', '（本次应答）') : ''
+    return [[t('Replica', '副本'), `${printable(name)}${here}, ${printable(version)}, ${told}`]]
+  })
+}
+
 function headline(
   { fallbackEnabled, fallback: { state, recoveringPercent, trips } }: FallbackStatus,
   { t, style }: Pick<Looks, 't' | 'style'>,

@@ -4,7 +4,7 @@ import type { CommandSpec, Invocation } from '../command/invocation.js'
 import { modeName } from '../text/format.js'
 import { printable, table } from '../text/table.js'
 import { rolloutLine, rolloutOf } from './rollout.js'
-import { fallbackLines, metricsTable } from './status-lines.js'
+import { fallbackLines, metricsTable, replicaLines } from './status-lines.js'
 
 export const statusCommand: CommandSpec = {
   words: ['status'],
@@ -32,6 +32,7 @@ export const statusCommand: CommandSpec = {
     const rows = [
       [t('Service', '服务'), `${client.connection.url} (${printable(status.data.replica)})`],
       ...fallbackLines(status.data, invocation),
+      ...replicaLines(status.data, invocation),
       ...rolloutLine(rollout, invocation),
       ...flagLines(flags.data, invocation),
     ]

@@ -13,7 +13,9 @@ const PAGE = `<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>chat-cutover API</title>
 <link rel="icon" type="image/png" href="docs/favicon-32x32.png">
+<meta name="color-scheme" content="light dark">
 <link rel="stylesheet" href="docs/swagger-ui.css">
+<script src="docs/theme.js"></script>
 <script src="docs/swagger-ui-bundle.js" defer></script>
 <script src="docs/start.js" defer></script>
 </head>
@@ -34,8 +36,33 @@ const START = `window.SwaggerUIBundle({
 })
 `
 
+/** Before anything is drawn: the theme chosen in the console (src/console/parts/theme.ts), else that of the system. */
+const THEME = `(() => {
+  const system = matchMedia('(prefers-color-scheme: dark)')
+  const chosen = () => {
+    try {
+      return localStorage.getItem('chat-cutover.theme')
+    } catch {
+      return null
+    }
+  }
+  const follow = () => {
+    const theme = chosen()
+    const isDark = theme === 'dark' || (theme !== 'light' && system.matches)
+    document.documentElement.classList.toggle('dark-mode', isDark)
+  }
+  follow()
+  system.addEventListener('change', follow)
+  addEventListener('storage', follow)
+})()
+`
+
 export const DOCS_PAGE = textFile('text/html; charset=utf-8', PAGE)
-const START_FILE = textFile('text/javascript; charset=utf-8', START)
+/** Made here, not by the build. */
+const MADE: Readonly<Record<string, PageFile>> = {
+  'start.js': textFile('text/javascript; charset=utf-8', START),
+  'theme.js': textFile('text/javascript; charset=utf-8', THEME),
+}
 
 const BUILT: Readonly<Record<string, string>> = {
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
@@ -48,7 +75,7 @@ const kept = new Map<string, PageFile>()
 
 /** A file of the page; undefined where there is none of that name, or the build has not put it there. */
 export async function pageFile(name: string): Promise<PageFile | undefined> {
-  if (name === 'start.js') return START_FILE
+  if (Object.hasOwn(MADE, name)) return MADE[name]
   const type = Object.hasOwn(BUILT, name) ? BUILT[name] : undefined
   if (type === undefined) return undefined
   const before = kept.get(name)
