@@ -19,8 +19,11 @@ const START_TIMEOUT = 60_000
 const STOP_TIMEOUT = 15_000
 const CALL_TIMEOUT = 10_000
 
-/** @param {import('playwright-core').BrowserContextOptions} options of the browser's context */
-export async function openDemo(options) {
+/**
+ * @param {import('playwright-core').BrowserContextOptions} options of the browser's context
+ * @param {(url: string) => Promise<{url: string, close: () => void}>} [before] a proxy between browser and service
+ */
+export async function openDemo(options, before = async (url) => ({ url, close: () => undefined })) {
   const data = mkdtempSync(join(tmpdir(), 'chat-cutover-console-'))
   const demo = spawn(
     process.execPath,
@@ -43,12 +46,13 @@ export async function openDemo(options) {
       return text.includes('MEMBER_TOKEN=') ? text : undefined
     })
     const [url, token] = [/\bCHAT_URL=(\S+)/, /\bCHAT_TOKEN=(\S+)/].map((value) => value.exec(shell)?.[1])
+    const proxy = await before(url)
     const browser = await chromium.launch({
       executablePath: BROWSERS.find((path) => existsSync(path)),
       args: ['--no-sandbox', '--disable-gpu'],
     })
     const page = await (await browser.newContext({ locale: 'en-US', ...options })).newPage()
-    await page.goto(`${url}/console#token=${token}`)
+    await page.goto(`${proxy.url}/console#token=${token}`)
     await page.waitForSelector('.connection[data-state=live]')
     return {
       page,
@@ -66,6 +70,7 @@ export async function openDemo(options) {
       },
       async close() {
         await browser.close()
+        proxy.close()
         await stop()
       },
     }
