@@ -6,12 +6,15 @@ import { openSqliteJournal } from '../../src/journal/sqlite/sqlite-journal.js'
 import { capturingLogger } from '../support/capturing-logger.js'
 import { sampleExecution } from '../support/comparisons.js'
 import { type ConsoleRig, seriousFindings, startConsole } from '../support/console-page.js'
+import { sampleTransition } from '../support/fallback-fakes.js'
 import { until } from '../support/until.js'
 
 const MINUTE_MS = 60_000
 /** how long before the test the incident began, and how many executions a second it has; a journal takes 1,000 at once */
 const BEGAN_MS = 40 * MINUTE_MS
 const PER_SECOND = 1
+/** after its beginning the fallback tripped */
+const MARKED_MS = 8 * MINUTE_MS
 
 /** An incident that the journal kept: of the runtime's executions every minute a tenth more fails, up to all. */
 async function keepIncident(rig: ConsoleRig): Promise<void> {
@@ -30,6 +33,7 @@ async function keepIncident(rig: ConsoleRig): Promise<void> {
       }),
     )
   }
+  journal.keepTransition(sampleTransition({ at: began + MARKED_MS }))
   await journal.close()
 }
 
@@ -130,6 +134,16 @@ describe('the console before a kept incident', function () {
     expect(await latency.locator('.legend').innerText()).to.match(/threshold of the mean\s+4 min/)
   })
 
+  it('marks a transition where it happened', async () => {
+    page = await rig.open('')
+    await page.locator('.plot canvas').nth(4).waitFor()
+    const view = page
+    // The first minute of the incident is at the left edge, now at the right one.
+    await until('the mark of the trip', async () =>
+      (await drawnMarks(view)).some((share) => Math.abs(share - MARKED_MS / BEGAN_MS) < 0.03),
+    )
+  })
+
   it('shows when other thresholds would have tripped, as one is dragged', async () => {
     page = await rig.open('/fallback')
     const section = page.locator('section[aria-labelledby=what-if]')
@@ -157,7 +171,7 @@ describe('the console before a kept incident', function () {
       expect(at, String(threshold)).to.be.lessThan(began + 13 * MINUTE_MS)
       before = at
     }
-    expect(await section.locator('.pair > div').first().innerText()).not.to.include('Fallback tripped')
+    expect(await section.locator('.pair > div').first().innerText()).to.include('threshold: 50.00%')
     expect(await seriousFindings(page)).to.deep.equal([])
   })
 })
@@ -170,6 +184,30 @@ const tooWide = (page: Page): Promise<string[]> =>
     .filter((one) => one.closest('.wide, .scroll, .hidden, .top nav') === null)
     .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
     .map((one) => one.outerHTML.slice(0, 80))`)
+
+/** Where columns of pixels in the colour of marks are in the chart of the error rate, 0 (left) to 1. */
+const drawnMarks = (page: Page): Promise<readonly number[]> =>
+  page.evaluate(`(() => {
+    const plot = document.querySelectorAll('.chart')[1].querySelector('.plot')
+    const canvas = plot.querySelector('canvas')
+    const [drawn, area] = [canvas, plot.querySelector('.u-over')].map((one) => one.getBoundingClientRect())
+    const scale = canvas.width / drawn.width
+    const probe = document.body.appendChild(document.createElement('i'))
+    probe.style.color = 'var(--warn)'
+    const warn = getComputedStyle(probe).color.match(/\\d+/g).map(Number)
+    probe.remove()
+    const { data, width, height } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+    const found = []
+    for (let x = 0; x < width; x++) {
+      let hits = 0
+      for (let y = 0; y < height; y++) {
+        const at = 4 * (y * width + x)
+        if (data[at + 3] > 60 && warn.every((value, part) => Math.abs(data[at + part] - value) < 12)) hits++
+      }
+      if (hits > 0.3 * area.height * scale) found.push((drawn.left + x / scale - area.left) / area.width)
+    }
+    return found
+  })()`)
 
 /** Finds rows of pixels in the colour of thresholds in the chart of the error rate. `highest`: where its scale ends. */
 const drawnLevels = (page: Page, highest: number): Promise<readonly number[]> =>
