@@ -47,6 +47,26 @@ const VIEWS = {
   },
 }
 
+/** Parts of a view that are below its first screen. */
+const PARTS = {
+  history: { link: 'Fallback', part: '[aria-labelledby=history]' },
+  pairs: {
+    link: 'Shadow report',
+    part: '[aria-labelledby=pairs]',
+    prepare: (page) => page.waitForSelector('table.pairs'),
+  },
+  limits: {
+    link: 'Rollout',
+    part: 'details:has([name="limits.weights"])',
+    async prepare(page) {
+      await page.click('summary >> text=Limits')
+      await page.fill('[name="limits.streamsPerOrg"]', '200')
+      await page.fill('[name="limits.weights"]', 'acme = 3\nglobex = 0.5')
+      await page.locator('[name="limits.weights"]').blur()
+    },
+  },
+}
+
 install()
 build()
 mkdirSync(TO, { recursive: true })
@@ -79,15 +99,16 @@ try {
       })
     }
   }
-  await page.click('nav >> text=Fallback')
-  await page.waitForSelector('.timeline')
-  for (const colorScheme of ['light', 'dark']) {
-    await page.emulateMedia({ colorScheme })
-    await page.locator('[aria-labelledby=history]').scrollIntoViewIfNeeded()
-    await pause(500)
-    await page.locator('[aria-labelledby=history]').screenshot({
-      path: join(TO, `console-history-${colorScheme}.png`),
-    })
+  for (const [name, { link, part, prepare }] of Object.entries(PARTS)) {
+    await page.click(`nav >> text=${link}`)
+    await page.waitForSelector(part)
+    await prepare?.(page)
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme })
+      await page.locator(part).scrollIntoViewIfNeeded()
+      await pause(500)
+      await page.locator(part).screenshot({ path: join(TO, `console-${name}-${colorScheme}.png`) })
+    }
   }
   await page.emulateMedia({ colorScheme: 'light' })
   await page.click('nav >> text=Overview')
