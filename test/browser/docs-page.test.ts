@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import type { Browser } from 'playwright-core'
 import { launchBrowser } from '../support/browser.js'
 import { type Edge, startEdge } from '../support/edge.js'
+import { until } from '../support/until.js'
 
 describe('the page of the API in a browser', function () {
   this.timeout(60_000)
@@ -60,8 +61,7 @@ describe('the page of the API in a browser', function () {
     expect(ground).to.be.below(60)
     expect(text).to.be.above(150)
     await page.emulateMedia({ colorScheme: 'light' })
-    const [lightText = 255] = (await brightness()).slice(1)
-    expect(lightText).to.be.below(120)
+    await until('the light theme', async () => ((await brightness())[1] ?? 255) < 120)
     await page.evaluate(`localStorage.setItem('chat-cutover.theme', 'dark')`)
     await page.reload()
     await page.waitForSelector('#operations-chat-startChat')
