@@ -41,7 +41,8 @@ async function main(words) {
   const asked = names.length > 0 ? names : Object.keys(MODULES)
   const results = []
   for (const name of asked) {
-    const result = resultOf(name, await mutated(MODULES[name], options.includes('--quick'), oneIn), oneIn)
+    const isQuick = options.includes('--quick')
+    const result = resultOf(name, await mutated(MODULES[name], isQuick, oneIn), { oneIn, isQuick })
     results.push(result)
     process.stdout.write(`\n${survivorText(result)}\n${table([result])}\n`)
   }

@@ -6,13 +6,16 @@ export const isSampled = ({ id }, oneIn) => Number(id) % oneIn === 0
 export const isSurvivor = ({ status }) => status === 'Survived' || status === 'NoCoverage'
 
 /** @param {readonly import('@stryker-mutator/api/core').MutantResult[]} mutants */
-export function resultOf(name, mutants, oneIn) {
+export function resultOf(name, mutants, { oneIn, isQuick }) {
   const sampled = mutants.filter((mutant) => isSampled(mutant, oneIn))
   const count = (...statuses) => sampled.filter(({ status }) => statuses.includes(status)).length
   const noticed = count('Killed', 'Timeout')
   const missed = count('Survived', 'NoCoverage')
+  const parts = [...(isQuick ? ['quick'] : []), ...(oneIn === 1 ? [] : [`1 in ${oneIn}`])]
   return {
     name,
+    /** how much of it was run */
+    run: parts.length === 0 ? 'whole' : parts.join(', '),
     noticed,
     /** of those: it never ended */
     endless: count('Timeout'),
@@ -28,12 +31,12 @@ export function resultOf(name, mutants, oneIn) {
 
 export function table(results) {
   const rows = results.map(
-    ({ name, noticed, endless, missed, invalid, leftOut, score }) =>
-      `| ${name} | ${noticed + missed} | ${noticed} | ${endless} | ${missed} | ${invalid} | ${leftOut} | ${score.toFixed(1)} % |`,
+    ({ name, run, noticed, endless, missed, invalid, leftOut, score }) =>
+      `| ${name} | ${run} | ${noticed + missed} | ${noticed} | ${endless} | ${missed} | ${invalid} | ${leftOut} | ${score.toFixed(1)} % |`,
   )
   return [
-    '| module | mutants | noticed | of them endless | not noticed | could not run | left out | score |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    '| module | run | mutants | noticed | of them endless | not noticed | could not run | left out | score |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...rows,
   ].join('\n')
 }

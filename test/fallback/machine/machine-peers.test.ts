@@ -3,7 +3,19 @@ import type { Evidence } from '../../../src/fallback/evidence/evidence.js'
 import { autoMove, goesAlone } from '../../../src/fallback/machine/auto-layer.js'
 import { scopeOf } from '../../../src/protocol/fallback-scope.js'
 import type { AutoLayer } from '../../../src/store/override/override.js'
-import { CALM, DEAD, Driven, FAILING, fallen, GUARDRAILS, QUIET, recovering, WELL } from './driven.js'
+import {
+  CALM,
+  DEAD,
+  Driven,
+  FAILING,
+  fallen,
+  GUARDRAILS,
+  over,
+  QUIET,
+  recovering,
+  tally,
+  WELL,
+} from './driven.js'
 
 /** One of three sees the runtime unhealthy: this replica. */
 const ALONE: Evidence = { ...DEAD, peers: { saw: 3, bad: 1 } }
@@ -108,6 +120,42 @@ describe('going alone', () => {
     expect(goes({ auto: fallback })).to.equal(false)
     expect(goes({ auto: { ...fallback, scope: acme } })).to.equal(true)
     expect(goes({ auto: { state: 'recovering', trip: TRIP, since: 1, percent: 5 } })).to.equal(true)
+  })
+})
+
+describe('a breach of a scope that falls back already, found before that was known', () => {
+  const acme = scopeOf('orgs', ['acme'])
+  const tallies = { tally: tally(18, 18), left: tally(12) }
+  const others = { slow: tally(12), fast: tally(12), newest: tally(12) }
+  // Gathered for everybody: all that fails is the scope's.
+  const evidence: Evidence = {
+    ...CALM,
+    runtime: over(tally(30, 18)),
+    suspects: [{ ...acme, ...tallies, others }],
+  }
+  const moved = (auto: AutoLayer) =>
+    autoMove({
+      auto,
+      trips: 1,
+      timers: { autoSinceAt: 0, holdUntilAt: 9000, goodSinceAt: null, manualUntilAt: null },
+      evidence,
+      guardrails: GUARDRAILS,
+      policy: 'auto',
+      holder: false,
+      jitter: 0,
+      now: 1000,
+      wall: 5000,
+    })
+
+  it('is a relapse while it recovers, and nothing new while it is in fallback', () => {
+    const base = { trip: TRIP, since: 1, scope: acme }
+    expect(moved({ ...base, state: 'fallback', holdUntil: 9000 })).to.deep.equal({ kind: 'stay' })
+    expect(moved({ ...base, state: 'recovering', percent: 5 })).to.deep.equal({
+      kind: 'trip',
+      what: 'relapse',
+      trips: 2,
+      auto: { state: 'fallback', trip: TRIP, since: 5000, scope: acme, holdUntil: 65_000 },
+    })
   })
 })
 

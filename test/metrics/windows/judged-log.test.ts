@@ -148,4 +148,30 @@ describe('the log of judged executions', () => {
       ['well', 2],
     ])
   })
+
+  it('counts what is younger than the window, and reaches back beyond the fast one only for as many as asked', () => {
+    const clock = manualClock()
+    const log = createJudgedLog(clock)
+    for (let n = 0; n < 3; n += 1) {
+      log.record(sampleOutcome({ startedAt: clock.monotonic() }))
+      clock.advance(1000)
+    }
+    // Three executions: 1, 2 and 3 s old.
+    const total = (fastMs: number, atLeast: number, windowMs: number) =>
+      log.tally(everybody, { fastMs, atLeast, windowMs }).total
+    expect([total(9000, 0, 3000), total(9000, 0, 3001)]).to.deep.equal([2, 3])
+    expect([total(1000, 0, 9000), total(1001, 0, 9000), total(1000, 2, 9000)]).to.deep.equal([0, 1, 2])
+  })
+
+  it('keeps the restart of everybody through a later one of a scope', () => {
+    const clock = manualClock()
+    const log = createJudgedLog(clock)
+    clock.advance(1000)
+    log.restart(1000)
+    log.restart(1000, scopeOf('orgs', ['acme']))
+    log.record(sampleOutcome({ orgId: 'globex', startedAt: 999 }))
+    expect(log.tally(everybody, ALL).total).to.equal(0)
+    log.record(sampleOutcome({ orgId: 'globex', startedAt: 1000 }))
+    expect(log.tally(everybody, ALL).total).to.equal(1)
+  })
 })
