@@ -3,13 +3,17 @@ import type { Server } from 'node:http'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { type Clock, systemClock } from '../../../src/core/clock.js'
+import { openSqliteKeys } from '../../../src/idempotency/sqlite-keys.js'
 import { createMemorySessionStore } from '../../../src/sessions/memory-session-store.js'
 import type { SessionStore } from '../../../src/sessions/session-store.js'
+import { capturingLogger } from '../../support/capturing-logger.js'
+import { postTurn, readTurn } from '../../support/chat-client.js'
 import { bearer, type EdgeOptions, startEdge } from '../../support/edge.js'
 import { fleetStreams, redisLink } from '../../support/fleet.js'
 import { type RawClient, rawStart } from '../../support/raw-client.js'
 import { startRedis, type TestRedis } from '../../support/redis.js'
 import { eventsOf, headerOf, rawResume, storyOf } from '../../support/resuming.js'
+import { temporaryDirectory } from '../../support/temporary-directory.js'
 import { toldBackend } from '../../support/told-backend.js'
 import { until } from '../../support/until.js'
 
@@ -20,6 +24,7 @@ describe('streams of several replicas', () => {
   })
   after(() => redis?.stop())
 
+  const directory = temporaryDirectory()
   const replicas: Awaited<ReturnType<typeof openReplica>>[] = []
   let sessions: SessionStore
   beforeEach(() => {
@@ -163,6 +168,55 @@ describe('streams of several replicas', () => {
         one.socket.destroy()
         return head.startsWith('HTTP/1.1 404')
       })
+  })
+
+  it('are 410 for who asks for more than their copy keeps, and the newest events are there', async () => {
+    const { tell, client, resume, second, streamId } = await twoReplicas()
+    const pieces = 45
+    for (let at = 1; at <= pieces; at += 1) {
+      await tell('x'.repeat(32_768))
+      await until('the copy', async () => (await second.fleet.find(streamId))?.lastId === at)
+    }
+    const tooOld = await resume(1)
+    expect(await tooOld.waitFor('\r\n\r\n')).to.match(/^HTTP\/1\.1 410 /)
+    const newest = await resume(pieces - 1)
+    await newest.waitFor('x"')
+    expect(storyOf(eventsOf(newest.received())).ids).to.deep.equal([pieces])
+    await tell()
+    await ended(newest)
+    for (const one of [tooOld, newest, client]) one.socket.destroy()
+  })
+
+  it('are read by who sends the same message with its Idempotency-Key to another replica, and no second turn runs', async () => {
+    const path = directory.path('keys.db')
+    const keysOf = (nonce: string) =>
+      openSqliteKeys(path, { clock: systemClock, logger: capturingLogger().logger, nonce })
+    const [script, unused] = [toldBackend(), toldBackend()]
+    let started = 0
+    const counted = { ...unused.backend, execute: () => (started += 1) } as never
+    const first = await replica({ backends: { direct_llm: script.backend }, idempotency: keysOf('a') })
+    const second = await replica({ backends: { direct_llm: counted }, idempotency: keysOf('b') })
+    const send = async ({ edge }: typeof first) =>
+      postTurn(
+        edge.url,
+        await bearer(),
+        'start',
+        { agentId: 'assistant', message: 'Hi' },
+        { 'idempotency-key': 'k' },
+      )
+    const answer = await send(first)
+    await script.tell('a')
+    await script.tell('b')
+    const streamId = answer.headers.get('x-chat-stream-id') ?? ''
+    await until('the copy', async () => ((await second.fleet.find(streamId))?.lastId ?? 0) >= 2)
+    const again = await send(second)
+    expect([again.status, again.headers.get('x-chat-stream-id')]).to.deep.equal([200, streamId])
+    const [seen, seenAgain] = [readTurn(answer), readTurn(again)]
+    await script.tell('c')
+    await script.tell()
+    expect((await seenAgain).text).to.equal('abc')
+    expect((await seenAgain).terminal?.data).to.deep.equal((await seen).terminal?.data)
+    expect(started).to.equal(0)
   })
 
   it('end with `interrupted` where the replica that wrote them was killed', async () => {
