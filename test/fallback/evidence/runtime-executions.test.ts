@@ -71,6 +71,7 @@ describe('the executions of the runtime', () => {
     const { ends, windows } = executions()
     expect(windows()).to.not.have.any.keys('usual', 'changed')
     ends(5, 'ok')
+    ends(300, 'aborted')
     expect(windows()).to.not.have.any.keys('usual', 'changed')
   })
 

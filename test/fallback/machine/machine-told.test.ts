@@ -304,7 +304,30 @@ describe('a fault of the store', () => {
   })
 })
 
+describe('a manual fallback of all that ends while the runtime recovers', () => {
+  it('goes on with the trip that it recovers from', () => {
+    const replica = recovering()
+      .command(trigger({ ttlSeconds: 2 }))
+      .round()
+    replica.rounds(3, { evidence: CALM })
+    expect(replica.known.manual.scope).to.equal('none')
+    expect(replica.known.auto).to.deep.include({
+      state: 'recovering',
+      trip: { cause: 'error_rate', value: 0.75, threshold: 0.5 },
+    })
+  })
+})
+
 describe('a person’s edit and what comes after it', () => {
+  it('counts on from the highest revision, though the edit has an older one', () => {
+    const replica = fallen().rounds(125)
+    expect(replica.known.revision).to.equal(5)
+    const wish = { kind: 'manual', manual: all } as const
+    replica.files.override = { kind: 'hand_edit', hash: 'edit', edit: wish, revision: 2 }
+    replica.round({ evidence: CALM })
+    expect(replica.files.stored).to.deep.include({ revision: 6, manual: all })
+  })
+
   const edit: StoreSeen = { kind: 'hand_edit', hash: 'edit', edit: { kind: 'manual', manual: all } }
 
   it('takes the place of commands, also where another replica wrote over it', () => {
