@@ -16,6 +16,8 @@ import { median } from './statistics.js'
 /** What grows with the number of replicas and of open streams: told, without a floor. docs/performance.md computes with it. */
 
 const TURNS = 1_000
+/** statements of one round */
+const LOOKS = 1_000
 const ROUNDS = 9
 /** characters of an answer that is half done */
 const TEXT = 'x'.repeat(1_000)
@@ -33,7 +35,7 @@ export async function benchScale(
   for (const members of MEMBERS) await benchEvidence(redis, members, report)
 }
 
-/** Each open stream is renewed every 5 s, and each replica looks at the reservations of all once a second. */
+/** Each open stream is renewed every 5 s; each replica looks once a second which transactions have ended, and at most four times for stops. */
 async function benchReservations(postgres: PostgresServer, report: (text: string) => void): Promise<void> {
   const pool = openPostgres(postgres.url(), { clock: systemClock })
   const tables = pool.open(SESSIONS_SCHEMA)
@@ -51,12 +53,14 @@ async function benchReservations(postgres: PostgresServer, report: (text: string
       Promise.all(turns.map(({ messageId }) => store.renew(messageId, TEXT))),
     )
     report(`fleet, scale: ${Math.round((TURNS * 1000) / renewals)} renewals of open streams a second`)
-    let rows = 0
-    const look = await timed(async () => {
-      rows = (await tables.rows(SQL.allRunning, [])).length
-    })
+    const looks = Array.from({ length: LOOKS })
+    const looked = await timed(() => Promise.all(looks.map(() => tables.rows(SQL.snapshot, []))))
     report(
-      `fleet, scale: a look at ${rows} reservations ${look.toFixed(1)} ms, ${Math.round((rows * 1000) / look)} rows a second`,
+      `fleet, scale: ${Math.round((LOOKS * 1000) / looked)} looks a second at what has ended, with ${TURNS} reservations`,
+    )
+    const stops = await timed(() => Promise.all(looks.map(() => tables.rows(SQL.stopMarks, ['scale']))))
+    report(
+      `fleet, scale: ${Math.round((LOOKS * 1000) / stops)} looks a second for stops, with ${TURNS} reservations`,
     )
     await Promise.all(turns.map(({ messageId }) => store.release(messageId)))
   } finally {

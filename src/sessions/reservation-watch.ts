@@ -16,6 +16,9 @@ interface Sight {
   readonly stopSince: number | undefined
 }
 
+/** sights kept: far more than a fleet runs turns. Beyond it the first one makes room, and counts anew when it is seen again. */
+const MAX_SIGHTS = 100_000
+
 /** A fifth of the reservation (3 s of 15 s): a replica looks for marks each second, and obeys at once. */
 const STOP_SHARE = 1 / 5
 
@@ -41,20 +44,29 @@ export class ReservationWatch {
   see(reservation: SeenReservation, now: number): void {
     const { sessionId } = reservation
     this.#sights.set(sessionId, sightOf(reservation, this.#sights.get(sessionId), now))
+    if (this.#sights.size <= MAX_SIGHTS) return
+    for (const first of this.#sights.keys()) {
+      this.#sights.delete(first)
+      return
+    }
   }
 
   forget(sessionId: string): void {
     this.#sights.delete(sessionId)
   }
 
-  /** It holds nothing any more. One that is seen for the first time holds. */
-  isOver(reservation: SeenReservation, now: number): boolean {
+  /**
+   * It holds nothing any more. One that is seen for the first time holds, unless it is known otherwise for how long it is unchanged.
+   * @param unchangedMs ms for which it is known to be unchanged, with its stop mark
+   */
+  isOver(reservation: SeenReservation, now: number, unchangedMs = 0): boolean {
     this.see(reservation, now)
     const sight = this.#sights.get(reservation.sessionId)
-    if (sight === undefined) return false
-    const { since, stopSince } = sight
-    if (now - since >= this.reservationMs) return true
-    return stopSince !== undefined && now - stopSince >= this.reservationMs * STOP_SHARE
+    const since = sight?.since ?? now
+    const stopSince = sight?.stopSince ?? now
+    if (Math.max(now - since, unchangedMs) >= this.reservationMs) return true
+    const markedMs = reservation.stopRequested ? Math.max(now - stopSince, unchangedMs) : 0
+    return markedMs >= this.reservationMs * STOP_SHARE
   }
 }
 

@@ -108,7 +108,7 @@ class PostgresSessionStore implements DurableSessionStore {
     this.#reservationMs = options.reservationMs ?? DEFAULT_RESERVATION_MS
     this.#historyBudget = options.historyBudget ?? DEFAULT_HISTORY_BUDGET
     this.#reservations = new Reservations(options.clock, this.#reservationMs, () =>
-      database.rows(SQL.allRunning, []),
+      database.rows(SQL.snapshot, []),
     )
   }
 
@@ -203,6 +203,7 @@ class PostgresSessionStore implements DurableSessionStore {
     if (turn === undefined) return this.#assertOpen()
     await this.#rows(SQL.release, [turn.sessionId, messageId])
     this.#own.delete(messageId)
+    this.#reservations.forget(turn.sessionId)
   }
 
   forget(messageId: string): void {
@@ -505,7 +506,7 @@ class PostgresSessionStore implements DurableSessionStore {
 }
 
 /** columns of SQL.read before those of a turn */
-const TURN_COLUMNS = 7
+const TURN_COLUMNS = 9
 
 /** @param json pairs of message and text */
 function pastTurns(json: unknown): PastTurn[] {

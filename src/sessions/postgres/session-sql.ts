@@ -2,9 +2,6 @@ import { statement } from '../../core/postgres/statement.js'
 import { TITLE_CHARACTERS } from '../session-store.js'
 import { MAX_HISTORY_TURNS } from '../trim-history.js'
 
-/** far more than a fleet runs turns */
-const MAX_RUNNING = 100_000
-
 /** The rules of newestWithin (../trim-history.ts); one JSON text of pairs. */
 const history = (session: string, budget: string): string => `
   WITH fitting AS (
@@ -17,7 +14,15 @@ const history = (session: string, budget: string): string => `
   WHERE session = ${session} AND size BETWEEN 1 AND ${budget}
     AND seq >= (SELECT min(seq) FROM summed WHERE total <= ${budget})`
 
-const RESERVATION = 'session, message_id, lease_until, releasing, stop_requested'
+/** What names the server: another one, or the same after a start, has another. */
+const SERVER = 'extract(epoch FROM pg_postmaster_start_time())::text'
+
+/**
+ * A reservation with the version of its row (snapshots.ts): `xmin` is the transaction that wrote it. A subtransaction would not do, so nothing
+ * writes to `running` within a savepoint.
+ */
+const RESERVATION = `running.session, running.message_id, running.lease_until, running.releasing, running.stop_requested,
+  ${SERVER} AS server, running.xmin::text AS transaction`
 
 /** $1 id, $2 org, $3 user: locked against an erasure at the same time, and for nothing else. */
 const OWNED = 'SELECT id, agent FROM sessions WHERE id = $1 AND org = $2 AND user_id = $3 FOR KEY SHARE'
@@ -52,7 +57,7 @@ export const SQL = {
       SELECT $4, session, $7, $8, $9 FROM reserved RETURNING seq
     )
     SELECT owned.agent, (SELECT seq FROM started), CASE WHEN EXISTS (SELECT 1 FROM started) THEN (${history('$1', '$10')}) END,
-      ${RESERVATION}
+      held.*
     FROM owned LEFT JOIN held ON true`),
   /**
    * $1 id, $2 org, $3 user, $4 message id, $5 replica, $6 reserved until, $7 message, $8 its size, $9 now, $10 and $11 the message id and stamp
@@ -77,7 +82,8 @@ export const SQL = {
   lockOwned: statement(OWNED),
   owner: statement('SELECT org, user_id FROM sessions WHERE id = $1'),
   running: statement(`SELECT ${RESERVATION} FROM running WHERE session = $1`),
-  allRunning: statement(`SELECT ${RESERVATION} FROM running LIMIT ${MAX_RUNNING}`),
+  /** Nothing on a standby: there the list of those that have not ended is empty. */
+  snapshot: statement(`SELECT ${SERVER}, pg_current_snapshot()::text WHERE NOT pg_is_in_recovery()`),
   /** Arrays of $1 sessions, $2 message ids, $3 seqs, $4 texts, $5 their sizes; $6 reserved until: another value at each renewal. */
   renew: statement(`
     WITH asked AS (
@@ -93,7 +99,10 @@ export const SQL = {
     )
     SELECT message_id, lease_until, stop_requested FROM renewed`),
   stopMarks: statement('SELECT message_id FROM running WHERE stop_requested AND replica = $1'),
-  markStop: statement('UPDATE running SET stop_requested = true WHERE session = $1 AND message_id = $2'),
+  /** Once: another mark would be another version of the row, and a replica that is gone would seem to live. */
+  markStop: statement(
+    'UPDATE running SET stop_requested = true WHERE session = $1 AND message_id = $2 AND NOT stop_requested',
+  ),
   /** $1 text, $2 its size, $3 seq, $4 message id */
   keepText: statement(`
     UPDATE turns SET text = $1, size = CASE WHEN $2::int = 0 THEN 0 ELSE message_size + $2 END
@@ -136,9 +145,7 @@ export const SQL = {
     ON CONFLICT (session) DO UPDATE SET message_id = $2, replica = $3, lease_until = $4, stop_requested = false, releasing = false`),
   /** The session with its reservation, and a page of its turns, all of one instant. $1 id, $2 org, $3 user, $4 after, $5 most. */
   read: statement(`
-    SELECT agent, created, ${RESERVATION.split(', ')
-      .map((column) => `running.${column}`)
-      .join(', ')},
+    SELECT agent, created, ${RESERVATION},
       page.seq, page.message_id, page.message, page.text, page.started, page.ended, page.status, page.mode, page.finish
     FROM sessions LEFT JOIN running ON running.session = id
     LEFT JOIN LATERAL (SELECT * FROM turns WHERE turns.session = id AND seq > $4 ORDER BY seq LIMIT $5) page ON true
