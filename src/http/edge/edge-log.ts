@@ -7,11 +7,20 @@ import type { TraceIds } from '../../core/tracing/trace-span.js'
  * ever. A log that cannot be written ends nothing.
  */
 
-export function requestFailed(
-  logger: Logger,
-  event: { requestId: string; method: string; code: string; error: string } & Partial<TraceIds>,
-): void {
+type FailedRequest = { requestId: string; method: string; code: string; error: string } & Partial<TraceIds>
+
+export function requestFailed(logger: Logger, event: FailedRequest): void {
   guarded(logger, 'log', () => logger.error(event, 'request failed'))
+}
+
+/**
+ * An engine that turns do without is away: this request has to wait for it, all else goes on.
+ * @param event action: what an operator does about it
+ */
+export function requestDeferred(logger: Logger, event: FailedRequest & { action: string }): void {
+  guarded(logger, 'log', () =>
+    logger.warn(event, 'request answered 503: an engine is away, and turns go on without it'),
+  )
 }
 
 /** An error outside every request's own handling. */

@@ -5,8 +5,8 @@ import { spanOf } from '../../core/tracing/request-span.js'
 import { SessionStoreUnavailable } from '../../sessions/session-store.js'
 import { TurnRefused } from '../../turn/turn-refused.js'
 import { answerProblem } from './answer.js'
-import { requestFailed } from './edge-log.js'
-import { PROBLEMS, Problem, retryLater } from './problems.js'
+import { requestDeferred, requestFailed } from './edge-log.js'
+import { PROBLEMS, Problem, type ProblemName, retryLater } from './problems.js'
 import { requestIdOf } from './request-id.js'
 
 /** What a connection that went away leaves behind; no fault of ours, so never logged as one. */
@@ -63,14 +63,23 @@ const EXPECTED = new Set([
   'reports_overloaded',
 ])
 
+/** What an operator does about a problem of a service that is degraded, not broken. */
+const DEGRADED: Partial<Record<ProblemName, string>> = {
+  streams_unavailable:
+    'Check Redis (CHAT_REDIS_URL) and the way to it. Nothing needs a reset; readers try again by themselves. See redis_unreachable in docs/runbook.md',
+}
+
 function logFault(logger: Logger, ctx: Context, problem: Problem, thrown: unknown): void {
   if (EXPECTED.has(problem.problem)) return
   const cause = thrown instanceof Problem ? thrown.options.cause : thrown
-  requestFailed(logger, {
+  const event = {
     requestId: requestIdOf(ctx),
     ...spanOf(ctx).span?.ids,
     method: ctx.method,
     code: PROBLEMS[problem.problem].code,
     error: errorText(cause),
-  })
+  }
+  const action = DEGRADED[problem.problem]
+  if (action === undefined) requestFailed(logger, event)
+  else requestDeferred(logger, { ...event, action })
 }

@@ -295,7 +295,7 @@ describe('streams while Redis is away', () => {
     client.socket.destroy()
   })
 
-  it('answers 503 for a stream that is not here, not 404', async () => {
+  it('answers 503 for a stream that is not here, not 404, and warns what to do', async () => {
     const { edge, link, client, tell } = await began()
     await redis.process?.kill()
     await until('Redis down', () => !link.isUp)
@@ -303,6 +303,9 @@ describe('streams while Redis is away', () => {
     const head = await one.waitFor('\r\n\r\n')
     expect(head).to.match(/^HTTP\/1\.1 503 /)
     expect(headerOf(one, 'Retry-After')).to.equal('2')
+    const [line] = edge.log.filter(({ code }) => code === 'store_unavailable')
+    expect(line).to.include({ level: 40, method: 'GET' })
+    expect(line?.action).to.include('CHAT_REDIS_URL').and.to.include('redis_unreachable')
     one.socket.destroy()
     await tell()
     client.socket.destroy()
