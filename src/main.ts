@@ -27,7 +27,7 @@ async function main(): Promise<void> {
       : joinSiblings(channelToPrimary(), systemClock, () => stopOnce('primary'))
   const { createService } = await import('./service.js')
   const own = worker === undefined ? config : { ...config, worker }
-  const service = createService(own, logger, systemClock, undefined, siblings)
+  const service = await createService(own, logger, systemClock, undefined, siblings)
   let isEnding = false
 
   const end = (code: 0 | 1): void => {

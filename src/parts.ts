@@ -36,15 +36,15 @@ const loggedEdit = ({ userId, changes, toContent }: FlagEditRecord): object => (
   content: toContent,
 })
 
-/** Everything below the request edge; nothing runs yet. @throws when the database cannot be opened */
-export function createParts(around: Surroundings) {
+/** Everything below the request edge; nothing runs yet. Rejects when the database cannot be opened, or a package that is configured cannot be loaded. */
+export async function createParts(around: Surroundings) {
   const { config, clock, logger } = around
   const { retentionDays: days } = config
   const tracing = openTracing(config.tracing, { clock, logger, replica: config.replica })
   const guardrails = defaultGuardrails(config.codeDefaults)
-  const database = openDatabase(around)
+  const database = await openDatabase(around)
   const sessions = openSessions(around, database)
-  const redis = openRedisLink(around)
+  const redis = await openRedisLink(around)
   const journal = openJournal(around, database)
   const kept = openKept(database, { clock, logger })
   const idempotency = openIdempotencyKeys(database, { clock, logger, nonce: randomUUID() })
@@ -56,7 +56,7 @@ export function createParts(around: Surroundings) {
     version: packageVersion(),
   })
   const notifier = openNotifier(journal, around)
-  const flagStores = openFlagStores(config.flags, clock, randomUUID())
+  const flagStores = await openFlagStores(config.flags, clock, randomUUID())
   const flags = createFlags(config.flags, config.codeDefaults, {
     clock,
     logger,
@@ -164,7 +164,7 @@ export function createParts(around: Surroundings) {
     flags,
     opsFile,
     flagStores,
-    flagSource: openFlagSource(flagStores, around),
+    flagSource: await openFlagSource(flagStores, around),
     /** gives the operators' document its first content once it is started */
     startSeeding: () => startFlagSeeding(flagStores, around),
     flagsEdited,

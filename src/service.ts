@@ -39,13 +39,13 @@ const STALL_MS = 1000
 const EXIT_MS = 100
 
 /** Starts and stops every part in order; `make` is for tests of parts that fail, `siblings` the other workers behind the port. */
-export function createService(
+export async function createService(
   config: Config,
   logger: Logger,
   clock: Clock = systemClock,
   make: typeof createParts = createParts,
   siblings?: Siblings,
-): Service {
+): Promise<Service> {
   let state: ReturnType<Lifecycle['state']> = 'starting'
   const enter = (next: typeof state): void => {
     state = next
@@ -66,7 +66,14 @@ export function createService(
   const deadlines = createTimerWheel(watched)
   const alerts: Surroundings['alerts'] = () =>
     signingKeys.isUnreachable() ? [{ kind: 'keys_unreachable' }] : []
-  const parts = make({ config, logger, clock: watched, deadlines, alerts, openStreams: () => turns.count })
+  const parts = await make({
+    config,
+    logger,
+    clock: watched,
+    deadlines,
+    alerts,
+    openStreams: () => turns.count,
+  })
   const { flags, fallback, rollout, recoveryShadows, shadows } = parts
   const turns = createTurnRegistry(clock)
   const fleet =

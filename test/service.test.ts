@@ -22,7 +22,7 @@ describe('the service', () => {
     await Promise.all(open.splice(0).map((service) => service.stop()))
   })
 
-  function serviceWith(env: Record<string, string>) {
+  async function serviceWith(env: Record<string, string>) {
     const least = {
       LLM_BASE_URL: 'http://llm.test',
       JWT_SECRET: 's'.repeat(32),
@@ -30,13 +30,13 @@ describe('the service', () => {
       CHAT_LAMEDUCK_MS: '0',
       CHAT_READY_WAIT_MS: '0',
     }
-    const service = createService(loadConfig({ ...least, PORT: '0', ...env }), silentLogger)
+    const service = await createService(loadConfig({ ...least, PORT: '0', ...env }), silentLogger)
     open.push(service)
     return service
   }
 
   async function startFault(env: Record<string, string>): Promise<string> {
-    return (await rejection(serviceWith(env).start())).message
+    return (await rejection((await serviceWith(env)).start())).message
   }
 
   describe('a start that cannot listen', () => {
@@ -66,7 +66,7 @@ describe('the service', () => {
       await once(keyServer, 'listening')
       const keys = keyServer.address() as AddressInfo
       const port = await freePort()
-      const service = serviceWith({
+      const service = await serviceWith({
         PORT: String(port),
         JWT_SECRET: '',
         JWKS_URL: `http://127.0.0.1:${keys.port}/keys`,
@@ -97,7 +97,7 @@ describe('the service', () => {
       ],
     ] as const)
       it(`is answered in the envelope: ${name}`, async () => {
-        const { url } = await serviceWith({}).start()
+        const { url } = await (await serviceWith({})).start()
         const client = await rawClient(Number(new URL(url).port))
         client.socket.write(request)
         const answer = await client.waitForClose()
@@ -120,10 +120,10 @@ describe('the service', () => {
       })
 
     /** A service of which one part's end goes wrong, and the ends that came. */
-    function faulty(wrong: string, how: () => Promise<void>) {
+    async function faulty(wrong: string, how: () => Promise<void>) {
       const ended: string[] = []
-      const make = (around: Surroundings) => {
-        const parts = createParts(around)
+      const make = async (around: Surroundings) => {
+        const parts = await createParts(around)
         const ends = {
           flags: [parts.flags, 'close'],
           fallback: [parts.fallback, 'stop'],
@@ -143,7 +143,7 @@ describe('the service', () => {
         }
         return parts
       }
-      return { ended, service: createService(config(), silentLogger, systemClock, make) }
+      return { ended, service: await createService(config(), silentLogger, systemClock, make) }
     }
 
     const ALL = ['direct_llm', 'fallback', 'flags', 'journal', 'recovery shadows', 'sessions', 'shadows']
@@ -157,7 +157,7 @@ describe('the service', () => {
     for (const [text, how] of Object.entries(faults))
       for (const part of text === 'thrown' ? ALL : ['fallback', 'flags', 'journal', 'sessions'])
         it(`ends every other part where ${part} is ${text}, and names it`, async () => {
-          const { service, ended } = faulty(part, how)
+          const { service, ended } = await faulty(part, how)
           await service.start()
           const startedAt = performance.now()
           const { message } = await rejection(service.stop())
@@ -167,7 +167,7 @@ describe('the service', () => {
         })
 
     it('during a start keeps it from listening', async () => {
-      const { service } = faulty('none', async () => undefined)
+      const { service } = await faulty('none', async () => undefined)
       const started = service.start()
       const failed = rejection(started)
       await service.stop()
@@ -178,8 +178,8 @@ describe('the service', () => {
       let url = ''
       const lines = capturingLogger()
       let isStarted = false
-      const service = createService(config(), lines.logger, systemClock, (around) => {
-        const parts = createParts(around)
+      const service = await createService(config(), lines.logger, systemClock, async (around) => {
+        const parts = await createParts(around)
         const start = parts.flags.start.bind(parts.flags)
         parts.flags.start = async () => {
           stopped = service.stop()

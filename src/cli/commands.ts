@@ -1,10 +1,7 @@
-import { packageVersion } from '../core/files/package-version.js'
 import { COMMANDS } from './all-commands.js'
 import type { AnyCommand, Environment, Surroundings } from './command/invocation.js'
 import { processSurroundings } from './command/process-surroundings.js'
-import { runSpec } from './command/run-spec.js'
 import { commandsUnder, groupHelp, overview } from './overview.js'
-import { LLM_HELP } from './setup/llm-schema.js'
 import { type Language, languageOf, sayIn } from './text/language.js'
 import { type Output, processOutput } from './text/output.js'
 
@@ -32,7 +29,7 @@ export async function runCommand(
         : runCommand([...others, '--help'], env, output, rest)
     case '-V':
     case '--version':
-      output.out(`${packageVersion()}\n`)
+      output.out(`${(await import('../core/files/package-version.js')).packageVersion()}\n`)
       return 0
   }
   // `--lang` is the one option that may stand before the command.
@@ -49,7 +46,13 @@ async function run(
   language: Language,
 ): Promise<number> {
   if ('runWords' in command) return command.runWords(withoutLanguage(words), around, language)
-  return runSpec(command, words, around, language)
+  const [{ runSpec }, spec] = await Promise.all([import('./command/run-spec.js'), command.load()])
+  return runSpec({ ...command, ...spec }, words, around, language)
+}
+
+/** What it says of the file is beside the schema, and loaded with it. */
+async function llmHelp(language: Language): Promise<string> {
+  return (await import('./setup/llm-schema.js')).LLM_HELP[language]
 }
 
 /** Commands that read their own words know no --lang. */
@@ -59,7 +62,11 @@ function withoutLanguage(words: readonly string[]): string[] {
   )
 }
 
-function notACommand(argv: readonly string[], { output }: Surroundings, language: Language): number {
+async function notACommand(
+  argv: readonly string[],
+  { output }: Surroundings,
+  language: Language,
+): Promise<number> {
   const t = sayIn(language)
   const [group = '', verb] = argv
   const under = commandsUnder(group)
@@ -69,7 +76,7 @@ function notACommand(argv: readonly string[], { output }: Surroundings, language
     return 2
   }
   if (verb === '-h' || verb === '--help') {
-    output.out(group === 'llm' ? LLM_HELP[language] : groupHelp(group, language))
+    output.out(group === 'llm' ? await llmHelp(language) : groupHelp(group, language))
     return 0
   }
   const all = under.map(({ words }) => `chat-cutover ${words.join(' ')}`).join(', ')

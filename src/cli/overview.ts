@@ -1,5 +1,6 @@
 import { COMMANDS } from './all-commands.js'
-import { type AnyCommand, SECTIONS, type Section } from './command/invocation.js'
+import type { AnyCommand } from './command/invocation.js'
+import { SECTIONS, type Section } from './command/sections.js'
 import { exitCodes } from './text/exit-codes.js'
 import { type Language, sayIn, type Text } from './text/language.js'
 

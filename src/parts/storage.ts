@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { openPostgres, type Postgres } from '../core/postgres/postgres.js'
+import type { Postgres } from '../core/postgres/postgres.js'
 import { openPostgresKeptTexts } from '../core/postgres/postgres-kept-texts.js'
 import { isPostgresUrl } from '../core/postgres/postgres-url.js'
-import { nodeRedis } from '../core/redis/node-redis.js'
-import { openRedis } from '../core/redis/open-redis.js'
 import type { RedisLink } from '../core/redis/redis-link.js'
 import { type KeptTexts, openKeptTexts } from '../core/sqlite/kept-texts.js'
 import type { Journal } from '../journal/journal.js'
@@ -18,11 +16,12 @@ import type { SessionStore } from '../sessions/session-store.js'
 import { openSqliteSessionStore } from '../sessions/sqlite-session-store.js'
 import type { Surroundings } from './surroundings.js'
 
-/** The path of the SQLite file, `:memory:`, or the PostgreSQL server. */
-export const openDatabase = ({ config, clock }: Surroundings): string | Postgres =>
-  isPostgresUrl(config.database)
-    ? openPostgres(config.database, { clock, limits: config.databaseLimits })
-    : config.database
+/** The path of the SQLite file, `:memory:`, or the PostgreSQL server, whose client only then is loaded. */
+export async function openDatabase({ config, clock }: Surroundings): Promise<string | Postgres> {
+  if (!isPostgresUrl(config.database)) return config.database
+  const { openPostgres } = await import('../core/postgres/postgres.js')
+  return openPostgres(config.database, { clock, limits: config.databaseLimits })
+}
 
 export const openKept = (
   database: string | Postgres,
@@ -44,9 +43,14 @@ export function openSessions(
   return createResilientSessionStore(kept, { clock, logger, historyBudget })
 }
 
-export function openRedisLink({ config, clock, logger }: Surroundings): RedisLink | undefined {
+/** Its client is half of all files of a start: loaded only where there is Redis. */
+export async function openRedisLink({ config, clock, logger }: Surroundings): Promise<RedisLink | undefined> {
   const { redis: address } = config
   if (address === undefined) return undefined
+  const [{ nodeRedis }, { openRedis }] = await Promise.all([
+    import('../core/redis/node-redis.js'),
+    import('../core/redis/open-redis.js'),
+  ])
   return openRedis({ clock, logger, prefix: address.prefix, connect: () => nodeRedis(address) })
 }
 

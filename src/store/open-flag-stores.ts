@@ -3,9 +3,6 @@ import { createFileFlagStore } from './file/file-flag-store.js'
 import { createOpsFile } from './file/ops-file.js'
 import type { FlagStore, OpsFile } from './flag-store.js'
 import type { FlagStoreChoice } from './flag-store-choice.js'
-import { kubernetesAccess } from './kubernetes/kubernetes-access.js'
-import { createKubernetesDocuments } from './kubernetes/kubernetes-documents.js'
-import { createPostgresDocuments } from './postgres/postgres-documents.js'
 import { createDocumentFlagStore, createOpsDocument } from './shared/document-flag-store.js'
 import type { SharedDocuments } from './shared/documents.js'
 import { type ReadableDocument, readableDocument } from './shared/readable-document.js'
@@ -33,11 +30,15 @@ export interface FlagStores {
   close(): Promise<void>
 }
 
-/** Nothing is connected before the first call. */
-export function openFlagStores(settings: FlagStoreSettings, clock: Clock, nonce: string): FlagStores {
+/** Loads the client of the engine that is configured, and of no other. Nothing is connected before the first call. */
+export async function openFlagStores(
+  settings: FlagStoreSettings,
+  clock: Clock,
+  nonce: string,
+): Promise<FlagStores> {
   const { overrideFile: path } = settings
   const opsFile = createOpsFile(settings.opsFile, { clock, nonce })
-  const documents = openDocuments(settings.store, clock)
+  const documents = await openDocuments(settings.store, clock)
   if (documents === undefined)
     return {
       fallback: (each) => createFileFlagStore(path, { clock, nonce: each }),
@@ -61,14 +62,23 @@ export function openFlagStores(settings: FlagStoreSettings, clock: Clock, nonce:
   }
 }
 
-function openDocuments(choice: FlagStoreChoice | undefined, clock: Clock): SharedDocuments | undefined {
+async function openDocuments(
+  choice: FlagStoreChoice | undefined,
+  clock: Clock,
+): Promise<SharedDocuments | undefined> {
   switch (choice?.kind) {
     case undefined:
     case 'file':
       return undefined
-    case 'postgres':
+    case 'postgres': {
+      const { createPostgresDocuments } = await import('./postgres/postgres-documents.js')
       return createPostgresDocuments({ url: choice.url, clock })
+    }
     case 'kubernetes': {
+      const [{ kubernetesAccess }, { createKubernetesDocuments }] = await Promise.all([
+        import('./kubernetes/kubernetes-access.js'),
+        import('./kubernetes/kubernetes-documents.js'),
+      ])
       const { kind: _kind, ...named } = choice
       const access = kubernetesAccess({ ...named, env: process.env })
       return createKubernetesDocuments({ access, clock, ...named })

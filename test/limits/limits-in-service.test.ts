@@ -47,7 +47,7 @@ describe('the limits of a running service', () => {
       CHAT_FALLBACK_FLAGS_FILE: directory.path('auto-fallback.flagd.json'),
       CHAT_LAMEDUCK_MS: '0',
     })
-    const service = createService(config, silentLogger)
+    const service = await createService(config, silentLogger)
     open.push(service)
     return (await service.start()).url
   }

@@ -12,12 +12,6 @@ import { messageText } from './chat-text.js'
 const STOP_MS = 5_000
 
 export const chatCommand: CommandSpec = {
-  words: ['chat'],
-  section: 'try',
-  summary: {
-    en: 'a turn in the terminal, streamed, with its plan and tools',
-    'zh-CN': '在终端对话，流式显示计划与工具',
-  },
   define: (command, t) =>
     void command
       .argument('[message...]', t('one turn; without it each line typed is one', '单轮消息；省略时逐行输入'))

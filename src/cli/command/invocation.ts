@@ -6,6 +6,7 @@ import type { ExitCode } from '../text/command-error.js'
 import { type Language, type Say, sayIn, type Text } from '../text/language.js'
 import type { Output } from '../text/output.js'
 import { type Style, styleOf } from '../text/style.js'
+import type { Section } from './sections.js'
 
 const MAX_DEADLINE_SECONDS = 3600
 
@@ -96,9 +97,7 @@ export function createInvocation(around: Surroundings, language: Language, given
   }
 }
 
-export const SECTIONS = ['see', 'steer', 'try', 'check', 'setup'] as const
-export type Section = (typeof SECTIONS)[number]
-
+/** What the help lists of a command: known before its code is loaded. */
 interface Described {
   /** as they are typed: `fallback trigger` */
   readonly words: readonly string[]
@@ -106,7 +105,8 @@ interface Described {
   readonly summary: Text
 }
 
-export interface CommandSpec extends Described {
+/** The code of a command whose words commander parses. */
+export interface CommandSpec {
   /** adds arguments and options */
   define?(command: Command, t: Say): void
   /** without `chat-cutover` */
@@ -118,6 +118,13 @@ export interface CommandSpec extends Described {
   run(invocation: Invocation): Promise<ExitCode>
 }
 
+export interface ListedCommand extends Described {
+  /** The packages of other commands are not loaded. */
+  load(): Promise<CommandSpec>
+}
+
+export type LoadedCommand = Described & CommandSpec
+
 /** A command that reads its own words, as it did before there were others. */
 export interface OwnCommand extends Described {
   /** for the completion of shells */
@@ -125,7 +132,7 @@ export interface OwnCommand extends Described {
   runWords(words: readonly string[], around: Surroundings, language: Language): Promise<number> | number
 }
 
-export type AnyCommand = CommandSpec | OwnCommand
+export type AnyCommand = ListedCommand | OwnCommand
 
 /** For commander: a whole number within bounds. */
 export const wholeNumber =

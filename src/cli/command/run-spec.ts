@@ -3,16 +3,16 @@ import { CommandError, type ExitCode } from '../text/command-error.js'
 import { exitCodes } from '../text/exit-codes.js'
 import { type Language, sayIn } from '../text/language.js'
 import {
-  type CommandSpec,
   createInvocation,
   deadlineSeconds,
   Given,
+  type LoadedCommand,
   type Surroundings,
 } from './invocation.js'
 
 /** Parses the words of one command and runs it. */
 export async function runSpec(
-  spec: CommandSpec,
+  spec: LoadedCommand,
   words: readonly string[],
   around: Surroundings,
   language: Language,
@@ -39,7 +39,7 @@ export async function runSpec(
 
 /** The command as commander knows it: options, help and examples. */
 export function buildCommand(
-  spec: CommandSpec,
+  spec: LoadedCommand,
   language: Language,
   output: OutputConfiguration = {},
 ): Command {

@@ -22,7 +22,8 @@ export function storeOf(given: Environment): { readonly choice: FlagStoreChoice;
 export async function checkFlagStore(env: Environment, invocation: Invocation): Promise<Finding[]> {
   const { choice: store, ops: opsInStore } = storeOf(env)
   if (store.kind === 'file') return []
-  const stores = openFlagStores({ store, opsInStore, opsFile: '', overrideFile: '' }, systemClock, 'doctor')
+  const settings = { store, opsInStore, opsFile: '', overrideFile: '' }
+  const stores = await openFlagStores(settings, systemClock, 'doctor')
   try {
     const { override, ops } = stores.documents
     const checks = [

@@ -8,12 +8,6 @@ import type { Finding } from './finding.js'
 import { findingsText } from './findings-text.js'
 
 export const doctorCommand: CommandSpec = {
-  words: ['doctor'],
-  section: 'check',
-  summary: {
-    en: 'configuration, flags, flagd, runtime, LLM, database, clock: what is wrong, and what to do',
-    'zh-CN': '检查配置、flag、flagd、runtime、LLM、数据库与时钟，并给出处理建议',
-  },
   examples: ['doctor', 'doctor --json | jq \'.findings[] | select(.result != "ok")\''],
   exits: {
     en: 'Exit code: 0 no faults (there may be warnings); 1 faults; 2 wrong usage; 130 ended by Ctrl-C.',

@@ -13,12 +13,6 @@ const DEFAULT_TTL_SECONDS = 60
 const DEFAULT_WAIT_SECONDS = 20
 
 export const drillCommand: CommandSpec = {
-  words: ['drill'],
-  section: 'try',
-  summary: {
-    en: 'a manual fallback that measures how long decisions take to flip, and ends itself',
-    'zh-CN': '演练：手动回退并测量各副本决策切换耗时，随后自动重置',
-  },
   define: (command, t) =>
     void command
       .option(

@@ -10,9 +10,6 @@ import { changeLines } from './edit-flags.js'
 const SHIPPED = 'flags/chat.flagd.json'
 
 export const flagsDiffCommand: CommandSpec = {
-  words: ['flags', 'diff'],
-  section: 'check',
-  summary: { en: 'values in which two flag files differ', 'zh-CN': '两个 flag 文件的取值差异' },
   define: (command, t) =>
     void command
       .argument('<file>', t('the new one, or the old one where two are given', '新文件；给出两个时为旧文件'))

@@ -7,12 +7,6 @@ import { dryRunOption, EDIT_EXITS, editFlags, readValues } from './edit-flags.js
 import { fieldsOf, flattened } from './fields.js'
 
 export const guardrailsGetCommand: CommandSpec = {
-  words: ['guardrails', 'get'],
-  section: 'see',
-  summary: {
-    en: 'every guardrail, and whether the file or the default says so',
-    'zh-CN': '全部护栏及其来源（文件或默认值）',
-  },
   define: (command, t) => void command.argument('[name...]', t('these alone', '仅这些')),
   examples: ['guardrails get', 'guardrails get errorRate totalMs', 'guardrails get --json | jq .file'],
   remote: true,
@@ -66,9 +60,6 @@ const OFF: Readonly<Record<string, (t: Say) => string>> = {
 }
 
 export const guardrailsSetCommand: CommandSpec = {
-  words: ['guardrails', 'set'],
-  section: 'steer',
-  summary: { en: 'thresholds, windows and deadlines', 'zh-CN': '设置阈值、窗口与时限' },
   define: (command, t) =>
     void dryRunOption(
       command.argument(

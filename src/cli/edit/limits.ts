@@ -5,12 +5,6 @@ import { dryRunOption, EDIT_EXITS, editFlags, readValues } from './edit-flags.js
 import { fieldsOf, flattened } from './fields.js'
 
 export const limitsGetCommand: CommandSpec = {
-  words: ['limits', 'get'],
-  section: 'see',
-  summary: {
-    en: 'limits of turns: streams, starts, tokens, and what decides each',
-    'zh-CN': '对话限额（流、发起频率、token）及其来源',
-  },
   examples: ['limits get', 'limits get --json | jq .file'],
   remote: true,
   async run(invocation) {
@@ -53,12 +47,6 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
 }
 
 export const limitsSetCommand: CommandSpec = {
-  words: ['limits', 'set'],
-  section: 'steer',
-  summary: {
-    en: 'limits of turns, by user, org and in all',
-    'zh-CN': '设置对话限额（按用户、组织与总量）',
-  },
   define: (command, t) =>
     void dryRunOption(
       command.argument(

@@ -25,9 +25,6 @@ function modeOf(word: string, t: Say): NonNullable<FlagEdit['mode']> | null {
 }
 
 export const modeGetCommand: CommandSpec = {
-  words: ['mode', 'get'],
-  section: 'see',
-  summary: { en: 'the mode, the orgs and the canary of the flag', 'zh-CN': 'flag 中的模式、组织与灰度比例' },
   examples: ['mode get', 'mode get --json | jq -r .value'],
   remote: true,
   async run(invocation) {
@@ -63,9 +60,6 @@ export const modeGetCommand: CommandSpec = {
 }
 
 export const modeSetCommand: CommandSpec = {
-  words: ['mode', 'set'],
-  section: 'steer',
-  summary: { en: 'the mode for everybody that no rule names', 'zh-CN': '设置未被规则命中者的模式' },
   define: (command, t) =>
     void dryRunOption(
       command.argument(

@@ -4,9 +4,6 @@ import { oneLine } from '../text/table.js'
 import { dryRunOption, EDIT_EXITS, editFlags, readValues } from './edit-flags.js'
 
 export const orgsListCommand: CommandSpec = {
-  words: ['orgs', 'list'],
-  section: 'see',
-  summary: { en: 'the orgs that the flag puts on the runtime', 'zh-CN': 'flag 中使用 runtime 的组织' },
   examples: ['orgs list', 'orgs list --json | jq length'],
   remote: true,
   async run(invocation) {
@@ -26,9 +23,6 @@ export const orgsListCommand: CommandSpec = {
 }
 
 export const orgsAddCommand: CommandSpec = {
-  words: ['orgs', 'add'],
-  section: 'steer',
-  summary: { en: 'put orgs on the runtime', 'zh-CN': '让组织使用 runtime' },
   define: (command, t) => void dryRunOption(command.argument('<org...>', t('ids of orgs', '组织编号')), t),
   examples: ['orgs add acme', 'orgs add acme globex --dry-run'],
   exits: EDIT_EXITS,
@@ -38,9 +32,6 @@ export const orgsAddCommand: CommandSpec = {
 }
 
 export const orgsRemoveCommand: CommandSpec = {
-  words: ['orgs', 'remove'],
-  section: 'steer',
-  summary: { en: 'take orgs off that list', 'zh-CN': '将组织移出该列表' },
   define: (command, t) => void dryRunOption(command.argument('<org...>', t('ids of orgs', '组织编号')), t),
   examples: ['orgs remove acme'],
   exits: EDIT_EXITS,

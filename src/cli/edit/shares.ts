@@ -17,12 +17,6 @@ const percentOf = (word: string, t: Say): number => {
 }
 
 export const canarySetCommand: CommandSpec = {
-  words: ['canary', 'set'],
-  section: 'steer',
-  summary: {
-    en: 'share of the other sessions that get the runtime',
-    'zh-CN': '设置其余会话使用 runtime 的比例',
-  },
   define: (command, t) =>
     void dryRunOption(
       command.argument('<percent>', t('0 to 100; 0: no canary', '0 到 100；0 表示无灰度')),
@@ -36,12 +30,6 @@ export const canarySetCommand: CommandSpec = {
 }
 
 export const shadowSetCommand: CommandSpec = {
-  words: ['shadow', 'set'],
-  section: 'steer',
-  summary: {
-    en: 'share of the sessions that also run on the other backend, unseen',
-    'zh-CN': '设置影子执行的会话比例',
-  },
   define: (command, t) =>
     void dryRunOption(
       command.argument(
@@ -64,9 +52,6 @@ export const shadowSetCommand: CommandSpec = {
 }
 
 export const policySetCommand: CommandSpec = {
-  words: ['policy', 'set'],
-  section: 'steer',
-  summary: { en: 'whether the service may fall back by itself', 'zh-CN': '设置服务能否自动回退' },
   define: (command, t) =>
     void dryRunOption(
       command.argument(

@@ -16,12 +16,6 @@ import {
 } from './turn-findings.js'
 
 export const runtimeCheckCommand: CommandSpec = {
-  words: ['runtime-check'],
-  section: 'check',
-  summary: {
-    en: 'what a runtime gets wrong, and how to mend it',
-    'zh-CN': '检查 runtime 哪里不符合要求，并给出修正建议',
-  },
   define: (command, t) =>
     void command
       .argument('<url>', t('of the runtime, like http://localhost:8000', 'runtime 地址'))

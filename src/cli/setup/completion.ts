@@ -8,9 +8,6 @@ type Shell = (typeof SHELLS)[number]
 
 /** @param all asks for every command when the script is written; this one is among them */
 export const completionCommand = (all: () => readonly AnyCommand[]): CommandSpec => ({
-  words: ['completion'],
-  section: 'setup',
-  summary: { en: 'completion for bash, zsh or fish', 'zh-CN': '生成 bash、zsh 或 fish 的补全脚本' },
   define: (command) => void command.argument('<shell>', SHELLS.join(', ')),
   examples: [
     'completion bash > ~/.local/share/bash-completion/completions/chat-cutover',
@@ -29,7 +26,7 @@ export const completionCommand = (all: () => readonly AnyCommand[]): CommandSpec
         ),
         2,
       )
-    const script = WRITERS[shell](choicesOf(all(), language))
+    const script = WRITERS[shell](await choicesOf(all(), language))
     if (invocation.json) invocation.printJson({ shell, script })
     else invocation.print(script)
     return 0
@@ -48,7 +45,7 @@ interface Place {
   readonly choices: readonly Choice[]
 }
 
-function choicesOf(commands: readonly AnyCommand[], language: keyof Text): Place[] {
+async function choicesOf(commands: readonly AnyCommand[], language: keyof Text): Promise<Place[]> {
   const groups = new Map<string, Choice[]>([['', []]])
   const places: Place[] = []
   for (const command of commands) {
@@ -60,16 +57,16 @@ function choicesOf(commands: readonly AnyCommand[], language: keyof Text): Place
       if (!groups.has(first)) top.push({ word: first, about: '' })
       groups.set(first, [...(groups.get(first) ?? []), { word: second, about }])
     }
-    places.push({ words: command.words.join(' '), exact: false, choices: optionsOf(command, language) })
+    places.push({ words: command.words.join(' '), exact: false, choices: await optionsOf(command, language) })
   }
   const exact = [...groups].map(([words, choices]) => ({ words, exact: true, choices }))
   return [...exact, ...places]
 }
 
-function optionsOf(command: AnyCommand, language: keyof Text): Choice[] {
+async function optionsOf(command: AnyCommand, language: keyof Text): Promise<Choice[]> {
   if ('runWords' in command) return command.options.map((word) => ({ word, about: '' }))
-  const options = buildCommand(command, language).options.flatMap(({ long, description }) =>
-    long ? [{ word: long, about: description }] : [],
+  const options = buildCommand({ ...command, ...(await command.load()) }, language).options.flatMap(
+    ({ long, description }) => (long ? [{ word: long, about: description }] : []),
   )
   return [...options, { word: '--help', about: '' }]
 }

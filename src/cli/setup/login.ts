@@ -9,9 +9,6 @@ import { moment } from '../text/format.js'
 import { oneLine, table } from '../text/table.js'
 
 export const loginCommand: CommandSpec = {
-  words: ['login'],
-  section: 'setup',
-  summary: { en: 'keep address and token as a profile', 'zh-CN': '将地址与令牌保存为配置' },
   examples: [
     'login --url https://chat.example',
     'login --profile staging --url https://staging.example < token.txt',
@@ -86,9 +83,6 @@ function expiryOf(token: string): string | null {
 }
 
 export const logoutCommand: CommandSpec = {
-  words: ['logout'],
-  section: 'setup',
-  summary: { en: 'forget a profile', 'zh-CN': '删除配置' },
   define: (command, t) =>
     void command.argument('[profile]', t('its name (the current one)', '名称（默认为当前配置）')),
   examples: ['logout', 'logout staging'],
@@ -108,9 +102,6 @@ export const logoutCommand: CommandSpec = {
 }
 
 export const profilesCommand: CommandSpec = {
-  words: ['profiles'],
-  section: 'setup',
-  summary: { en: 'the profiles, or the one to use from now on', 'zh-CN': '列出配置，或切换当前配置' },
   define: (command, t) => void command.argument('[name]', t('use this one from now on', '切换为此配置')),
   examples: ['profiles', 'profiles staging'],
   remote: false,

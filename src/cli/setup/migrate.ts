@@ -15,12 +15,6 @@ const LIMITS = { poolSize: 2, timeoutMs: 30_000 }
 const BAR = 20
 
 export const migrateCommand: CommandSpec = {
-  words: ['migrate'],
-  section: 'setup',
-  summary: {
-    en: 'move conversations, journal and the rest of a SQLite file to PostgreSQL; can be interrupted and run again',
-    'zh-CN': '将 SQLite 文件迁移到 PostgreSQL：对话、幂等键、当日 token 用量与日志记录；可中断后重新运行',
-  },
   define: (command, t) =>
     void command
       .option('--from <file>', t('the SQLite file (data/chat.db)', 'SQLite 文件（data/chat.db）'))

@@ -10,12 +10,6 @@ const DAY_SECONDS = 86_400
 const MAX_TTL_SECONDS = 366 * DAY_SECONDS
 
 export const tokenCommand: CommandSpec = {
-  words: ['token'],
-  section: 'setup',
-  summary: {
-    en: 'an access token for development, signed with JWT_SECRET',
-    'zh-CN': '用 JWT_SECRET 签发开发用访问令牌',
-  },
   define: (command, t) =>
     void command
       .option('--role <role>', `${ROLES.join(', ')} (admin)`)

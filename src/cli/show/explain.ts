@@ -4,12 +4,6 @@ import { modeName } from '../text/format.js'
 import { printable, table } from '../text/table.js'
 
 export const explainCommand: CommandSpec = {
-  words: ['explain'],
-  section: 'see',
-  summary: {
-    en: 'which mode a caller gets, and what each flag said',
-    'zh-CN': '某个调用者会得到哪种模式，以及各 flag 的取值',
-  },
   define: (command, t) =>
     void command
       .option('--org <id>', t('of this org (your own)', '组织（默认为您的组织）'))

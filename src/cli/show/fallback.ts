@@ -14,9 +14,6 @@ import { fallbackLines } from './status-lines.js'
 const MAX_TTL_SECONDS = 30 * 86_400
 
 export const triggerCommand: CommandSpec = {
-  words: ['fallback', 'trigger'],
-  section: 'steer',
-  summary: { en: 'send everybody, or some orgs, to the direct LLM', 'zh-CN': '将全部或部分组织切到直连 LLM' },
   define: (command, t) =>
     void command
       .option('--reason <text>', t('why, for the history and those who are told', '原因，写入历史与通知'))
@@ -48,9 +45,6 @@ export const triggerCommand: CommandSpec = {
 }
 
 export const resetCommand: CommandSpec = {
-  words: ['fallback', 'reset'],
-  section: 'steer',
-  summary: { en: 'end a fallback, automatic or by hand', 'zh-CN': '结束回退，无论由谁触发' },
   examples: ['fallback reset'],
   remote: true,
   async run(invocation) {
@@ -61,8 +55,6 @@ export const resetCommand: CommandSpec = {
 }
 
 export const historyCommand = historyPageCommand({
-  words: ['fallback', 'history'],
-  summary: { en: 'what happened to the fallback, newest first', 'zh-CN': '回退的变更记录，最新在前' },
   examples: ['fallback history', "fallback history --json | jq '.[0].evidence'"],
   path: '/runtime/fallback/history',
   entry: transitionSchema,

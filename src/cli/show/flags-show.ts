@@ -8,12 +8,6 @@ import { historyPageCommand } from './history-page.js'
 import { flagLines } from './status.js'
 
 export const flagsShowCommand: CommandSpec = {
-  words: ['flags', 'show'],
-  section: 'see',
-  summary: {
-    en: "what the operators' file says, and what is wrong with it",
-    'zh-CN': '运维 flag 文件的内容与问题',
-  },
   examples: ['flags show', "flags show --json | jq '.ops.values'"],
   exits: {
     en: 'Exit code: 0 no faults; 1 faults, or the service is not there or refuses; 2 wrong usage; 130 ended by Ctrl-C.',
@@ -35,8 +29,6 @@ export const flagsShowCommand: CommandSpec = {
 }
 
 export const flagsHistoryCommand = historyPageCommand({
-  words: ['flags', 'history'],
-  summary: { en: 'who edited the flags by the API, and what', 'zh-CN': '通过 API 修改 flag 的记录' },
   examples: ['flags history', 'flags history --limit 5 --json'],
   path: '/runtime/flags/history',
   entry: flagEditEntrySchema,

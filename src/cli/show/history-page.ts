@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type CommandSpec, type Invocation, wholeNumber } from '../command/invocation.js'
 
-type History<Entry> = Pick<CommandSpec, 'words' | 'summary' | 'examples'> & {
+type History<Entry> = Pick<CommandSpec, 'examples'> & {
   /** below the prefix of the API; answers the newest entries first */
   readonly path: string
   readonly entry: z.ZodType<Entry>
@@ -10,14 +10,8 @@ type History<Entry> = Pick<CommandSpec, 'words' | 'summary' | 'examples'> & {
 }
 
 /** A command that shows one page of a history. */
-export const historyPageCommand = <Entry>({
-  path,
-  entry,
-  text,
-  ...described
-}: History<Entry>): CommandSpec => ({
-  ...described,
-  section: 'see',
+export const historyPageCommand = <Entry>({ path, entry, text, examples }: History<Entry>): CommandSpec => ({
+  examples,
   define: (command, t) =>
     void command
       .option('--limit <n>', t('so many entries (20)', '条数（20）'), wholeNumber(1, 500, t))

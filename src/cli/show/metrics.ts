@@ -4,12 +4,6 @@ import { printable } from '../text/table.js'
 import { metricsTable } from './status-lines.js'
 
 export const metricsCommand: CommandSpec = {
-  words: ['metrics'],
-  section: 'see',
-  summary: {
-    en: 'both modes over the last five minutes, of all orgs or one',
-    'zh-CN': '两种模式最近五分钟的指标，全部组织或某一组织',
-  },
   define: (command, t) => void command.argument('[org]', t('of this org alone', '仅此组织')),
   examples: ['metrics', 'metrics acme', "metrics --json | jq '.runtime.errorRate'"],
   remote: true,

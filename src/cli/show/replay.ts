@@ -16,12 +16,6 @@ import { oneLine, table } from '../text/table.js'
 const DEADLINE_MS = 60_000
 
 export const replayCommand: CommandSpec = {
-  words: ['replay'],
-  section: 'try',
-  summary: {
-    en: 'what the fallback would have done with other guardrails',
-    'zh-CN': '换用其他护栏时回退会如何动作',
-  },
   define: (command, t) =>
     void command
       .requiredOption(

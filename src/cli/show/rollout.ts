@@ -53,12 +53,6 @@ const REASON = {
 } as const
 
 export const rolloutStartCommand: CommandSpec = {
-  words: ['rollout', 'start'],
-  section: 'steer',
-  summary: {
-    en: 'let the service raise the share of sessions on the runtime, stage by stage while it is healthy',
-    'zh-CN': '开始灰度放量：健康时由服务逐阶段提高 runtime 的会话比例',
-  },
   define: (command, t) =>
     void command
       .option('--stages <percents>', t('as 1,5,25,100 (the default)', '如 1,5,25,100（默认）'), stagesOf(t))
@@ -91,12 +85,6 @@ export const rolloutStartCommand: CommandSpec = {
 }
 
 export const rolloutStatusCommand: CommandSpec = {
-  words: ['rollout', 'status'],
-  section: 'see',
-  summary: {
-    en: 'the guarded rollout: stage, verdict, what it waits for',
-    'zh-CN': '灰度放量的阶段、判定与等待原因',
-  },
   examples: ['rollout status', "rollout status --json | jq '.percent'"],
   remote: true,
   async run(invocation) {
@@ -104,14 +92,7 @@ export const rolloutStatusCommand: CommandSpec = {
   },
 }
 
-const steered = (
-  word: 'pause' | 'resume' | 'abort',
-  summary: CommandSpec['summary'],
-  example: string,
-): CommandSpec => ({
-  words: ['rollout', word],
-  section: 'steer',
-  summary,
+const steered = (word: 'pause' | 'resume' | 'abort', example: string): CommandSpec => ({
   define: (command, t) => void command.option(REASON.flags, t(REASON.en, REASON['zh-CN'])),
   examples: [`rollout ${word}`, example],
   remote: true,
@@ -123,28 +104,11 @@ const steered = (
   },
 })
 
-export const rolloutPauseCommand = steered(
-  'pause',
-  { en: 'pause the rollout; the share stays', 'zh-CN': '暂停灰度放量，比例保持不变' },
-  'rollout pause --reason "weekend"',
-)
-export const rolloutResumeCommand = steered(
-  'resume',
-  {
-    en: 'go on with a paused rollout; its stage starts again',
-    'zh-CN': '继续已暂停的灰度放量，本阶段重新计时',
-  },
-  'rollout resume --json',
-)
-export const rolloutAbortCommand = steered(
-  'abort',
-  { en: 'end the rollout; the share goes to 0', 'zh-CN': '中止灰度放量，比例降为 0' },
-  'rollout abort --reason "users complain"',
-)
+export const rolloutPauseCommand = steered('pause', 'rollout pause --reason "weekend"')
+export const rolloutResumeCommand = steered('resume', 'rollout resume --json')
+export const rolloutAbortCommand = steered('abort', 'rollout abort --reason "users complain"')
 
 export const rolloutHistoryCommand = historyPageCommand({
-  words: ['rollout', 'history'],
-  summary: { en: 'what happened to rollouts, newest first', 'zh-CN': '灰度放量的变更记录，最新在前' },
   examples: ['rollout history', 'rollout history --limit 100 --json'],
   path: `${PATH}/history`,
   entry: rolloutEntrySchema,

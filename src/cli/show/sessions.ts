@@ -6,9 +6,6 @@ import { modeName, moment } from '../text/format.js'
 import { oneLine, printable, table } from '../text/table.js'
 
 export const sessionsListCommand: CommandSpec = {
-  words: ['sessions', 'list'],
-  section: 'see',
-  summary: { en: 'your own conversations, newest first', 'zh-CN': '列出您自己的对话，最新在前' },
   define: (command, t) =>
     void command
       .option('--limit <n>', t('so many conversations (20)', '条数（20）'), wholeNumber(1, 100, t))
@@ -56,9 +53,6 @@ const shortened = (title: string): string =>
   [...title].length > TITLE ? `${[...title].slice(0, TITLE - 1).join('')}…` : title
 
 export const sessionsDeleteCommand: CommandSpec = {
-  words: ['sessions', 'delete'],
-  section: 'steer',
-  summary: { en: 'erase a conversation of your own for good', 'zh-CN': '彻底删除您自己的一段对话' },
   define: (command, t) =>
     void command
       .argument('<id>', t('id of the session', '会话编号'))
@@ -88,9 +82,6 @@ export const sessionsDeleteCommand: CommandSpec = {
 }
 
 export const sessionsShowCommand: CommandSpec = {
-  words: ['sessions', 'show'],
-  section: 'see',
-  summary: { en: 'a conversation of your own', 'zh-CN': '查看您自己的一段对话' },
   define: (command, t) => void command.argument('<id>', t('id of the session', '会话编号')),
   examples: ['sessions show 0190c0de-0000-7000-8000-000000000000'],
   remote: true,

@@ -11,9 +11,6 @@ import { oneLine, table } from '../text/table.js'
 import { controlOf, defineSpan, spanQuery } from './shadow-report.js'
 
 export const shadowPairsCommand: CommandSpec = {
-  words: ['shadow', 'pairs'],
-  section: 'see',
-  summary: { en: 'pairs whose sides differ most, by id', 'zh-CN': '两侧差异最大的配对（按编号）' },
   define: (command, t) =>
     void defineSpan(command, t)
       .option(

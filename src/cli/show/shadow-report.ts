@@ -42,9 +42,6 @@ export const spanQuery = (given: Given, control: string | undefined) => ({
 })
 
 export const shadowReportCommand: CommandSpec = {
-  words: ['shadow', 'report'],
-  section: 'see',
-  summary: { en: 'what would change if users were switched', 'zh-CN': '若切换用户会有何变化' },
   define: (command, t) => void defineSpan(command, t),
   examples: [
     'shadow report',

@@ -7,12 +7,6 @@ import { rolloutLine, rolloutOf } from './rollout.js'
 import { fallbackLines, metricsTable, replicaLines } from './status-lines.js'
 
 export const statusCommand: CommandSpec = {
-  words: ['status'],
-  section: 'see',
-  summary: {
-    en: 'fallback, flags, alerts and both modes at a glance',
-    'zh-CN': '一览：回退、flag、告警与两种模式',
-  },
   examples: ['status', "status --json | jq '.status.fallback.state'"],
   remote: true,
   async run(invocation) {

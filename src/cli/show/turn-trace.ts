@@ -4,9 +4,6 @@ import { duration, modeName, moment } from '../text/format.js'
 import { oneLine, table } from '../text/table.js'
 
 export const sessionsTraceCommand: CommandSpec = {
-  words: ['sessions', 'trace'],
-  section: 'see',
-  summary: { en: 'what happened in a turn, without its content', 'zh-CN': '查看一轮对话的过程（不含内容）' },
   define: (command, t) =>
     void command
       .argument('<id>', t('id of the session', '会话编号'))

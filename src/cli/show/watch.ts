@@ -23,12 +23,6 @@ const FIRST_WAIT_MS = 500
 const LONGEST_WAIT_MS = 10_000
 
 export const watchCommand: CommandSpec = {
-  words: ['watch'],
-  section: 'see',
-  summary: {
-    en: 'fallback, metrics and edits of the flags, live',
-    'zh-CN': '实时查看回退、指标与 flag 修改',
-  },
   examples: ['watch', 'watch --json | jq -c \'select(.event == "transition")\''],
   exits: {
     en: 'Exit code: 0 ended by Ctrl-C; 1 the service refuses (a connection that breaks is made again); 2 wrong usage.',

@@ -37,7 +37,7 @@ import {
 import { type AnswerContext, TurnFlagValues } from '../values/turn-flag-values.js'
 import { ANSWER_BUDGET_MS, startBudget } from './answer-budget.js'
 import { DaemonContent } from './daemon-content.js'
-import { connectFlagd, type FlagdConnection } from './flagd-providers.js'
+import type { FlagdConnection } from './flagd-providers.js'
 import { RpcTurns } from './rpc-turns.js'
 
 /** Resolvers `in-process` and `rpc`: flags from a flagd, which may be dead, silent or without flags of ours. */
@@ -96,6 +96,9 @@ export class DaemonFlags implements Flags {
   }
 
   async start(): Promise<void> {
+    // flagd's provider brings gRPC: loaded only where flags come from a flagd.
+    const { connectFlagd } = await import('./flagd-providers.js')
+    if (this.#closed) return
     const files = Promise.all(this.#files.map((file) => file.start()))
     this.#connection = connectFlagd(this.resolver, this.config.flagd, (refusal, text) => {
       if (this.#closed) return

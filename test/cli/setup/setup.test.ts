@@ -289,7 +289,7 @@ describe('every command of chat-cutover', () => {
         expect(out.replaceAll('\n', ' '))
           .to.contain(command.summary[lang as 'en'])
           .and.to.contain('--json')
-        for (const example of command.examples) {
+        for (const example of (await command.load()).examples) {
           expect(out).to.contain(`chat-cutover ${example}`)
           expect(example).to.contain(command.words.join(' '))
         }

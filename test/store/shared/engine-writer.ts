@@ -7,7 +7,7 @@ const [, , value = '', nonce = ''] = process.argv
 const parsed = parseFlagStore(value, { database: '', kubernetesHost: undefined })
 if (parsed.kind === 'fault') throw new Error(parsed.fault)
 const settings = { store: parsed.choice, opsFile: '', overrideFile: '' }
-const store = openFlagStores(settings, systemClock, nonce).fallback(nonce)
+const store = (await openFlagStores(settings, systemClock, nonce)).fallback(nonce)
 
 async function add(count: number): Promise<void> {
   for (let added = 0; added < count; ) {
