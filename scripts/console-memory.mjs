@@ -1,12 +1,4 @@
-// npm run console:memory: keeps the console open before the demo's traffic and prints what its tab holds, once a minute: the lowest of
-// five looks, each after a collection, for what is under way at a look (an answer of the service, a frame) is not held. Then a line
-// through the figures of each half (least squares): what the heap grows by in a minute, and how far the figures lie from that line.
-// The page holds more until its bound of half an hour of figures is reached.
-// --minutes N (default 5)
-// --view NAME: an address below /console, default the overview
-// --speed N: metrics events for each one of the service, default 1; a proxy between browser and service makes them
-// --warm-up N: minutes at that speed before the first figure, and then at the speed of the service; default 0: all of it at that speed
-// --census: what grew between the middle and the end, by constructor
+// npm run console:memory: what the tab of an open console holds; `--help` says how it is measured.
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { openDemo } from './lib/demo-page.mjs'
@@ -14,22 +6,43 @@ import { speedUp } from './lib/fast-events.mjs'
 import { grown, heapCensus } from './lib/heap-census.mjs'
 import { build, install, say } from './lib/prepare.mjs'
 
+const HELP = `console-memory: keeps the console open before the demo's traffic and prints what its tab holds, once a minute.
+
+Usage: npm run console:memory -- [options]
+
+Each figure is the lowest of five looks, each after a collection: what is under way at a look (an answer of the service, a frame) is not held.
+Then comes a line through the figures of each half (least squares): what the heap grows by in a minute, and how far the figures lie from
+that line. The page holds more until its bound of half an hour of figures is reached.
+
+Options:
+  --minutes N   how long it measures (default 5)
+  --view NAME   an address below /console, such as fallback (default: the overview)
+  --speed N     metrics events for each one of the service (default 1); a proxy between browser and service makes them
+  --warm-up N   minutes at that speed before the first figure, and then at the speed of the service (default 0: all of it at that speed)
+  --census      what grew between the middle and the end, by constructor
+  -h, --help    this text
+
+Needs Chromium (CHROMIUM_BIN, or where Debian has it).
+Exit code: 0 measured, 1 failed, 2 wrong usage.
+`
 const LOOKS = 5
 /** ms */
 const BETWEEN_LOOKS = 700
 const MINUTE = 60_000
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '5' },
-    view: { type: 'string', default: '' },
-    speed: { type: 'string', default: '1' },
-    'warm-up': { type: 'string', default: '0' },
-    census: { type: 'boolean', default: false },
-  },
-})
+const OPTIONS = {
+  minutes: { type: 'string', default: '5' },
+  view: { type: 'string', default: '' },
+  speed: { type: 'string', default: '1' },
+  'warm-up': { type: 'string', default: '0' },
+  census: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+}
+const values = readOptions()
 const [minutes, warmUp] = [Number(values.minutes), Number(values['warm-up'])]
 let speed = Number(values.speed)
+if (!(minutes > 0 && warmUp >= 0 && speed >= 1))
+  refuse('--minutes must be above 0, --warm-up at least 0, --speed at least 1')
 
 install()
 build()
@@ -78,6 +91,24 @@ try {
   }
 } finally {
   await close()
+}
+
+/** The options; ends the process where there is nothing to measure. */
+function readOptions() {
+  let read
+  try {
+    read = parseArgs({ options: OPTIONS }).values
+  } catch (error) {
+    refuse(error.message)
+  }
+  if (!read.help) return read
+  process.stdout.write(HELP)
+  process.exit(0)
+}
+
+function refuse(what) {
+  process.stderr.write(`${what}\nTry: npm run console:memory -- --help\n`)
+  process.exit(2)
 }
 
 /** The lowest of some looks at the heap, and the counts of the last. */

@@ -47,8 +47,10 @@ describe('the demo in a browser', function () {
     while (!(await isBusy())) await page.waitForTimeout(200)
   })
 
-  it('breaks the runtime on a click, and falls back by itself', async () => {
+  it('breaks the runtime on a click, fails a turn over, and falls back by itself', async () => {
     await page.click('text=It is down')
+    // The turn that the panel sends meets the fault, whoever sees first that the runtime is dead.
+    await page.waitForSelector('.failovers >> text=Turns that failed over since you opened this page')
     await page.waitForSelector('.now.bad')
     expect(await page.innerText('.now')).to.include('a fallback sends everybody to the direct LLM')
     await page.click('text=Nothing')

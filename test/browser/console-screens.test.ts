@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import { expect } from 'chai'
-import type { Page } from 'playwright-core'
+import type { Locator, Page } from 'playwright-core'
 import { systemClock } from '../../src/core/clock.js'
 import { openSqliteJournal } from '../../src/journal/sqlite/sqlite-journal.js'
+import { shadowReportSchema } from '../../src/protocol/shadow-report.js'
+import { dataOf } from '../support/answers.js'
 import { capturingLogger } from '../support/capturing-logger.js'
-import { sampleExecution } from '../support/comparisons.js'
+import { sampleComparison, sampleDrop, sampleExecution, sampleSide } from '../support/comparisons.js'
 import { type ConsoleRig, seriousFindings, startConsole } from '../support/console-page.js'
 import { sampleTransition } from '../support/fallback-fakes.js'
 import { until } from '../support/until.js'
@@ -37,6 +39,46 @@ async function keepIncident(rig: ConsoleRig): Promise<void> {
   await journal.close()
 }
 
+/** Pairs of the two orgs of which a report is drawn, and what was dropped of them; a journal takes 1,000 at once. */
+const AB = 270
+const AA = 90
+
+/**
+ * A candidate that takes twice as long as the control, in two orgs. Of `well` a quarter of the pairs is the control once more, as configured; of
+ * `skewed` as many, where it should be three quarters. The service that is asked keeps no content, though there is some.
+ */
+async function keepPairs(rig: ConsoleRig): Promise<void> {
+  const path = join(rig.flags.folder, 'chat.db')
+  const journal = openSqliteJournal(path, { clock: systemClock, logger: capturingLogger().logger })
+  const at = Date.now() - BEGAN_MS
+  for (const [orgId, aaPercent] of [
+    ['well', 25],
+    ['skewed', 75],
+  ] as const)
+    for (let pair = 0; pair < AB + AA; pair += 1) {
+      const kind = pair < AB ? 'ab' : 'aa'
+      const spread = (seed: number): number => Math.exp(0.3 * Math.sin(seed * (pair + 1)))
+      const slower = kind === 'ab' ? 2 : 1
+      const candidate = { mode: kind === 'ab' ? 'runtime_orchestrator' : 'direct_llm' } as const
+      journal.keepComparison(
+        sampleComparison({
+          at: at + pair,
+          orgId,
+          kind,
+          aaPercent,
+          messageId: `${orgId}-${pair}`,
+          control: sampleSide({ latencyMs: 1_000 * spread(1.7) }),
+          candidate: sampleSide({ ...candidate, latencyMs: 1_000 * slower * spread(2.9) }),
+          textSimilarity: kind === 'ab' ? 0.7 : 0.9,
+          content: { control: 'kept', candidate: 'before' },
+        }),
+      )
+    }
+  for (const reason of ['busy', 'busy', 'busy', 'sick'])
+    journal.keepDrop(sampleDrop({ at, orgId: 'well', reason, kind: 'ab' }))
+  await journal.close()
+}
+
 /** A journal with an incident in it, on screens of all sizes. */
 describe('the console before a kept incident', function () {
   this.timeout(60_000)
@@ -49,6 +91,7 @@ describe('the console before a kept incident', function () {
     if (started === undefined) return this.skip()
     rig = started
     await keepIncident(rig)
+    await keepPairs(rig)
   })
   after(async () => rig?.close())
   afterEach(async () => {
@@ -86,6 +129,89 @@ describe('the console before a kept incident', function () {
       const size: string = await page.evaluate('getComputedStyle(document.body).fontSize')
       expect(Number.parseFloat(size)).to.be.greaterThan(17)
     })
+
+  it('draws its charts anew in the text of a wall display when the window is moved onto one', async () => {
+    page = await rig.open('', 'owner', { viewport: { width: 1280, height: 900 } })
+    await page.evaluate(RECORD_FONTS)
+    const view = page
+    /** px of the text in the charts as they were drawn last, of the text of the page, and height of a chart */
+    const sizes = (): Promise<[number, number, number]> =>
+      view.evaluate(`[
+        Math.min(...fonts.values()),
+        Number.parseFloat(getComputedStyle(document.documentElement).fontSize),
+        document.querySelector('.plot canvas')?.getBoundingClientRect().height ?? 0,
+      ]`)
+    for (const width of [1280, 3840, 1280]) {
+      await page.setViewportSize({ width, height: 1200 })
+      await until(`charts for a width of ${width}`, async () => {
+        const [drawn, text, height] = await sizes()
+        return Math.abs(drawn - (12 / 16) * text) < 0.1 && Math.abs(height - (150 / 16) * text) < 1
+      })
+      const [, text] = await sizes()
+      expect(text).to.be.closeTo(width === 1280 ? 16 : 23.4, 0.1)
+    }
+  })
+
+  it('draws each dimension of a report with its interval and noise, and tells what is behind it', async () => {
+    page = await rig.open('/shadow?orgId=well')
+    await page.waitForSelector('.forest svg circle.net')
+    const report = shadowReportSchema.parse(
+      await dataOf(await rig.call('GET', '/runtime/shadow/report?orgId=well')),
+    )
+    expect(await page.innerText('.now'))
+      .to.match(/^\s*worse/)
+      .and.include(report.sentence.en)
+    expect(await page.locator('main > .notice.bad, .loaded > .notice.bad').count()).to.equal(0)
+    const latency = report.dimensions.find(({ dimension }) => dimension === 'latency')
+    if (latency?.net == null || latency.floorRelative === null || latency.margin === null)
+      throw new Error('no interval of the latency')
+    expect(latency.net.low).to.be.above(0.2)
+    const row = page.locator('.forest tbody tr', { has: page.locator('th:text-is("latency")') })
+    expect(await row.locator('.badge').innerText()).to.equal('worse')
+    expect(await row.innerText()).to.include(latency.sentence.en)
+    const percent = (value: number): string =>
+      `${Math.abs(value * 100)
+        .toFixed(1)
+        .replace(/\.0$/, '')}%`
+    expect(await row.locator('.interval .figure').innerText()).to.equal(
+      `+${percent(latency.net.value)} (+${percent(latency.net.low)} … +${percent(latency.net.high)})`,
+    )
+    // All of one row are drawn on one scale, with 0 in the middle.
+    const { net, floorRelative: floor, margin } = latency
+    const scale = (await drawn(row, 'line.net', 'x2')) / net.high
+    expect(scale).to.be.above(0)
+    for (const [mark, attribute, value] of [
+      ['line.net', 'x1', net.low],
+      ['circle.net', 'cx', net.value],
+      ['.floor', 'x1', floor.low],
+      ['.floor', 'x2', floor.high],
+      ['.margin', 'x', -margin],
+    ] as const)
+      expect(await drawn(row, mark, attribute), mark).to.be.closeTo(value * scale, 0.1)
+    const facts = page.locator('section[aria-labelledby=outcomes] .facts')
+    const fact = (name: string): Promise<string> =>
+      facts.locator('> div', { hasText: name }).locator('dd').innerText()
+    expect(await fact('Pairs of both backends')).to.equal(String(AB))
+    expect(await fact('Pairs of the control with itself')).to.equal(String(AA))
+    expect(await fact('Dropped, by reason')).to.equal('busy 3, sick 1')
+    expect(await page.locator('.checks .badge').allInnerTexts())
+      .to.include('passed')
+      .and.not.include('failed')
+    await page.waitForSelector('.pairs tbody tr')
+    expect(await page.locator('.pairs summary').count()).to.equal(0)
+    expect(await seriousFindings(page)).to.deep.equal([])
+  })
+
+  it('warns of a report whose pairs are no longer the sample that was drawn', async () => {
+    page = await rig.open('/shadow?orgId=skewed')
+    await page.waitForSelector('.notice.bad >> text=Do not trust this report')
+    expect(await page.innerText('.now')).to.match(/^\s*not enough data/)
+    const check = page.locator('.checks li', { hasText: 'compared with itself as often as configured' })
+    expect(await check.innerText()).to.match(/^failed.+χ² [\d.]+ \(fails above [\d.]+\)/)
+    // What was measured stays to be seen.
+    expect(await page.locator('.forest svg circle.net').count()).to.be.above(0)
+    expect(await seriousFindings(page)).to.deep.equal([])
+  })
 
   it('tells each time in UTC while the pointer is on it', async () => {
     page = await rig.open('/fallback', 'owner', { timezoneId: 'Asia/Shanghai' })
@@ -175,6 +301,24 @@ describe('the console before a kept incident', function () {
     expect(await seriousFindings(page)).to.deep.equal([])
   })
 })
+
+/** Keeps in the page's `fonts` the size of the text that each canvas was last given. */
+const RECORD_FONTS = `(() => {
+  globalThis.fonts = new Map()
+  const { fillText } = CanvasRenderingContext2D.prototype
+  CanvasRenderingContext2D.prototype.fillText = function (...all) {
+    for (const canvas of fonts.keys()) if (!canvas.isConnected) fonts.delete(canvas)
+    fonts.set(this.canvas, Number.parseFloat(/[\\d.]+px/.exec(this.font)[0]) / devicePixelRatio)
+    return fillText.apply(this, all)
+  }
+})()`
+
+/** Where a mark of a row of the forest is, from its middle, in units of the drawing. */
+const drawn = async (row: Locator, mark: string, attribute: string): Promise<number> => {
+  const read = async (selector: string, name: string): Promise<number> =>
+    Number(await row.locator(selector).getAttribute(name))
+  return (await read(mark, attribute)) - (await read('.zero', 'x1'))
+}
 
 const sum = (all: readonly number[]): number => all.reduce((one, other) => one + other, 0)
 

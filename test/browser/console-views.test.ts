@@ -1,14 +1,16 @@
 import { join } from 'node:path'
 import { expect } from 'chai'
 import type { Page } from 'playwright-core'
+import { z } from 'zod'
 import { systemClock } from '../../src/core/clock.js'
 import { openSqliteJournal } from '../../src/journal/sqlite/sqlite-journal.js'
-import { fallbackStatusSchema } from '../../src/protocol/fallback.js'
+import { fallbackStatusSchema, type TransitionView, transitionSchema } from '../../src/protocol/fallback.js'
 import { flagsViewSchema } from '../../src/protocol/flag-edit.js'
 import { dataOf } from '../support/answers.js'
 import { capturingLogger } from '../support/capturing-logger.js'
 import { sampleComparison } from '../support/comparisons.js'
 import { type ConsoleRig, seriousFindings, startConsole, tokenOf } from '../support/console-page.js'
+import { bearer } from '../support/processes.js'
 import { until } from '../support/until.js'
 
 /** What Chromium itself logs of a connection that is lost. */
@@ -21,7 +23,7 @@ describe('the views of the console', function () {
   let page: Page | undefined
 
   before(async function () {
-    const started = await startConsole()
+    const started = await startConsole({ CHAT_SHADOW_KEEP_CONTENT: 'true' })
     // There is no browser: startConsole has printed so.
     if (started === undefined) return this.skip()
     rig = started
@@ -75,6 +77,15 @@ describe('the views of the console', function () {
     const { ops } = flagsViewSchema.parse(await dataOf(await rig.call('GET', '/runtime/flags')))
     expect(ops.values?.mode).to.deep.include({ enabledOrgs: ['acme'], canaryPercent: 5 })
     await page.waitForSelector('.timeline >> text=+acme')
+    expect(await seriousFindings(page)).to.deep.equal([])
+  })
+
+  it('show the flags as JSON after one click', async () => {
+    page = await rig.open('/rollout')
+    await page.click('summary >> text=Values of the file as JSON')
+    const shown: unknown = JSON.parse(await page.innerText('.values pre'))
+    const { ops } = flagsViewSchema.parse(await dataOf(await rig.call('GET', '/runtime/flags')))
+    expect(shown).to.deep.equal(ops.values)
     expect(await seriousFindings(page)).to.deep.equal([])
   })
 
@@ -247,6 +258,134 @@ describe('the views of the console', function () {
     expect(await page.evaluate('document.documentElement.scrollWidth')).to.be.at.most(360)
   })
 
+  it('show the plan and the tools of a turn, and in the next one a failover at its time', async () => {
+    await rig.call('PATCH', '/runtime/flags', { enabledOrgs: ['acme'] }, { 'if-match': '*' })
+    page = await rig.open('/try', 'member')
+    const lines = page.locator('.happened li')
+    const texts = async (): Promise<string[]> =>
+      (await lines.allInnerTexts()).map((text) => text.replace(/^\+\d+ ms\s+/, ''))
+    await page.fill('textarea[name=message]', 'Use a tool')
+    await page.keyboard.press('Enter')
+    await page.waitForSelector('.happened >> text=Done by the runtime')
+    const seen = await texts()
+    const inOrder = [
+      'Plan: Search → Summarise',
+      'Step "Search": running',
+      'Call of search',
+      'Result of search: success',
+      'Step "Search": completed',
+    ].map((text) => seen.indexOf(text))
+    expect(inOrder, seen.join()).to.deep.equal([...inOrder].sort((a, b) => a - b))
+    expect(inOrder[0]).to.be.greaterThan(0)
+    await rig.fault('runtime', { errorEvent: true })
+    try {
+      await page.fill('textarea[name=message]', 'and now')
+      await page.keyboard.press('Enter')
+      await page.waitForSelector('.happened >> text=Done by the direct LLM')
+    } finally {
+      await rig.fault('runtime')
+    }
+    const after = await texts()
+    const failover = after.findIndex((text) =>
+      /^Failover: runtime failed \(runtime_error, .+\) after \d+ ms; the other backend answered$/.test(text),
+    )
+    expect(failover, after.join()).to.be.greaterThan(-1)
+    expect(failover).to.be.below(after.findIndex((text) => text.startsWith('First text')))
+    expect(await lines.nth(failover).getAttribute('class')).to.equal('warn')
+    expect(await page.locator('.answer-text').last().innerText()).to.match(/^\[direct\] Answer/)
+  })
+
+  it('draw each step of a fallback and its recovery, count down to the next one, and tell in the history what led there', async () => {
+    const before = flagsViewSchema.parse(await dataOf(await rig.call('GET', '/runtime/flags'))).ops.values
+    const quick = {
+      tickMs: 100,
+      probeIntervalMs: 100,
+      consecutiveFailures: 3,
+      holdSeconds: 3,
+      recoverySamples: 1,
+      recoveryShadowPercent: 100,
+      rampPercents: [5, 25, 100],
+      rampStepSeconds: 3,
+      scoped: false,
+    }
+    const edit = {
+      mode: 'runtime_orchestrator',
+      fallbackPolicy: 'auto',
+      guardrails: quick,
+      limits: { startsPerMinutePerUser: 10_000 },
+    }
+    expect((await rig.call('PATCH', '/runtime/flags', edit, { 'if-match': '*' })).status).to.equal(200)
+    page = await rig.open('/fallback')
+    const view = page
+    await view.waitForSelector('.steps li[aria-current]')
+    await view.evaluate(RECORD_STEPS)
+    await rig.fault('runtime', { status: 500 })
+    let isOver = false
+    const traffic = (async () => {
+      const headers = { authorization: await bearer({ user: 'traffic' }), 'content-type': 'application/json' }
+      const body = JSON.stringify({ agentId: 'demo', message: 'go on' })
+      while (!isOver) {
+        await (await fetch(`${rig.url}/api/v1/chat/start`, { method: 'POST', headers, body })).text()
+        await view.waitForTimeout(50)
+      }
+    })()
+    try {
+      await view.locator('.steps .fallback[aria-current]').waitFor()
+      await rig.fault('runtime')
+      await view.waitForSelector('.timeline >> text=Recovered', { timeout: 40_000 })
+      await view.locator('.steps .normal[aria-current]').waitFor()
+    } finally {
+      isOver = true
+      await traffic
+      await rig.fault('runtime')
+      const { guardrails } = before ?? {}
+      await rig.call(
+        'PATCH',
+        '/runtime/flags',
+        { mode: null, guardrails: guardrails ?? {} },
+        { 'if-match': '*' },
+      )
+    }
+    const { steps, timers }: { steps: string[]; timers: string[] } = await view.evaluate('recorded')
+    expect(steps).to.deep.equal([
+      'Normal',
+      'Fallback',
+      'Recovering 5 %',
+      'Recovering 25 %',
+      'Recovering 100 %',
+      'Normal',
+    ])
+    const counted = (start: string): number[] =>
+      timers
+        .filter((text) => text.startsWith(start))
+        .flatMap((text) => Number(/(\d[\d.]*) s/.exec(text)?.[1] ?? []))
+    const counts = ['The runtime is left alone', '5 %', '25 %', '100 %'].map(counted)
+    for (const seconds of counts) {
+      expect(seconds, timers.join()).to.not.deep.equal([])
+      expect(seconds).to.deep.equal([...seconds].sort((a, b) => b - a))
+    }
+    expect(Math.max(...counts.map(({ length }) => length))).to.be.above(1)
+    const trip = view.locator('.timeline > li:has-text("Fallback tripped")').first()
+    expect(await trip.locator('.values').first().isVisible()).to.equal(false)
+    await trip.locator('summary').click()
+    const [newest] = transitionsOf(await dataOf(await rig.call('GET', '/runtime/fallback/history?limit=100')))
+    const text = await trip.innerText()
+    expect(text).to.include(`by the service itself, replica ${newest?.replica}`)
+    expect(text).to.match(new RegExp(`Revision ${newest?.revision}\\b`))
+    const [evidence, guardrails] = [trip.locator('.values').nth(0), trip.locator('.values').nth(1)]
+    expect(await evidence.innerText()).to.match(/^Evidence/)
+    expect(await guardrails.innerText()).to.match(/^Guardrails at that moment/)
+    for (const [part, value] of [
+      [evidence, newest?.evidence],
+      [guardrails, newest?.guardrails],
+    ] as const) {
+      await part.locator('button >> text=as JSON').click()
+      expect(JSON.parse(await part.locator('pre').innerText())).to.deep.equal(value)
+    }
+    expect(newest?.guardrails).to.deep.include({ consecutiveFailures: 3 })
+    expect(await seriousFindings(view)).to.deep.equal([])
+  })
+
   it('say so where an answer is none of this build, and leave the other views as they are', async () => {
     page = await rig.open('/explain')
     // A view asks again when the page has just connected.
@@ -290,7 +429,9 @@ describe('the views of the console', function () {
     const journal = openSqliteJournal(path, { clock: systemClock, logger: capturingLogger().logger })
     for (const [at, latencyMs] of [1_000, 1_000, 1_000, 4_000].entries()) {
       const ids = { sessionId: `session-${at}`, messageId: `message-${at}` }
-      const pair = sampleComparison({ at: Date.now() - 60_000 - at * 1_000, ...ids })
+      const content =
+        at === 3 ? { content: { control: 'the text of one', candidate: 'that of the other' } } : {}
+      const pair = sampleComparison({ at: Date.now() - 60_000 - at * 1_000, ...ids, ...content })
       journal.keepComparison({ ...pair, control: { ...pair.control, latencyMs } })
     }
     await journal.close()
@@ -308,6 +449,13 @@ describe('the views of the console', function () {
     expect(await page.innerText('.pairs tbody tr >> nth=0'))
       .to.include('0.21')
       .and.include('latency 0.63')
+    // Of the one pair whose content is kept.
+    expect(await page.locator('.pairs summary').count()).to.equal(1)
+    await page.click('.pairs tbody tr:nth-child(2) summary')
+    expect(await page.locator('.pairs .answer-text').allInnerTexts()).to.deep.equal([
+      'the text of one',
+      'that of the other',
+    ])
     await page.selectOption('select[name=sort]', 'newest')
     await until('the newest first', async () => (await ids())[0] === 'message-0')
     expect(new URL(page.url()).searchParams.get('sort')).to.equal('newest')
@@ -385,3 +533,25 @@ describe('the views of the console', function () {
     await until('the canary in the form', async () => (await input.inputValue()) === '33')
   })
 })
+
+/** The last entry that the service itself made of a fallback's begin. */
+const transitionsOf = (data: unknown): TransitionView[] =>
+  z
+    .array(transitionSchema)
+    .parse(data)
+    .filter(({ kind }) => kind === 'trip')
+
+/** Keeps in the page's `recorded` each step that is marked as the present one, and each text of the countdown. */
+const RECORD_STEPS = `(() => {
+  globalThis.recorded = { steps: [], timers: [] }
+  const keep = (all, selector) => {
+    const text = document.querySelector(selector)?.textContent
+    if (text !== undefined && text !== all.at(-1)) all.push(text)
+  }
+  const look = () => {
+    keep(recorded.steps, '.steps [aria-current]')
+    keep(recorded.timers, '[role=timer]')
+  }
+  look()
+  new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true })
+})()`

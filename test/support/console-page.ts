@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Faults } from '../../src/simulator/faults.js'
 import { launchBrowser } from './browser.js'
 import {
   bearer,
@@ -24,6 +25,8 @@ export interface ConsoleRig {
   open(path: string, role?: Role, options?: BrowserContextOptions): Promise<Page>
   /** A call of the API by an operator. */
   call(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<Response>
+  /** Breaks a simulated backend (faults of the simulator); none: mends it. */
+  fault(backend: 'llm' | 'runtime', faults?: Faults): Promise<void>
   /** One more replica on the same files, under this name; whoever starts it ends it. */
   another(replica: string): Promise<RunningProcess>
   /** Nothing that a page must not do has happened since the last call. */
@@ -66,6 +69,12 @@ export async function startConsole(env: Record<string, string> = {}): Promise<Co
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       }),
+    fault: async (backend, faults = {}) => {
+      const { url: at } = backend === 'llm' ? llm : runtime
+      const headers = { 'content-type': 'application/json' }
+      const { ok } = await fetch(`${at}/_faults`, { method: 'PUT', headers, body: JSON.stringify(faults) })
+      expect(ok).to.equal(true)
+    },
     another: (replica) => start({ CHAT_REPLICA: replica }),
     restart: async (meanwhile) => {
       await service.end()

@@ -79,14 +79,16 @@ export function History() {
 }
 
 function Entry({ entry }: { readonly entry: TransitionView }) {
-  const { at, kind, reason, cause, value, threshold } = entry
+  const { at, kind, reason, cause, value, threshold, revision } = entry
   return (
     <li class={COLOURS[kind]}>
       <details>
         <summary>
           <Time at={at} /> <strong>{t(TRANSITION_NAMES[kind])}</strong> <span>{reason}</span>
         </summary>
-        <p class="quiet">{by(entry)}</p>
+        <p class="quiet">
+          {by(entry)} · {t(FALLBACK.revision)} <span class="figure">{revision}</span>
+        </p>
         <p>
           {t(FALLBACK.scope)}: {scopeText(entry)}
           {cause !== null &&

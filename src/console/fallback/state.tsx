@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
-import type { FallbackData, FallbackStatus } from '../../protocol/fallback.js'
+import type { FallbackData, FallbackStatus, TransitionView } from '../../protocol/fallback.js'
 import type { FlagsView } from '../../protocol/flag-edit.js'
-import { flagsChange } from '../api/live.js'
+import { flagsChange, transitions } from '../api/live.js'
 import { useResource } from '../api/resource.js'
 import { Time } from '../parts/states.js'
 import { CAUSE_NAMES, FALLBACK } from '../text/fallback.js'
@@ -11,6 +11,9 @@ import { PARTS } from '../text/parts.js'
 
 /** The steps of a recovery as they ship, while the guardrails are not known. */
 const RAMP: readonly number[] = [5, 25, 100]
+const RAMP_STEP_SECONDS = 30
+/** How far back the beginning of a step is looked for: other entries may have come since. */
+const ENTRIES = 10
 
 interface Step {
   readonly name: string
@@ -21,7 +24,8 @@ interface Step {
 /** The automatic layer as a picture, then as facts. */
 export function State({ status: { fallback, fallbackReason } }: { readonly status: FallbackStatus }) {
   const flags = useResource<FlagsView>('/runtime/flags', [flagsChange.value])
-  const ramp = rampOf(flags.state === 'ready' ? flags.answer.data : undefined)
+  const known = flags.state === 'ready' ? flags.answer.data : undefined
+  const ramp = rampOf(known)
   return (
     <section class="card" aria-labelledby="state">
       <h2 id="state">{t(FALLBACK.state)}</h2>
@@ -37,7 +41,11 @@ export function State({ status: { fallback, fallbackReason } }: { readonly statu
       ) : (
         <>
           <p>{fallbackReason}</p>
-          <Waiting fallback={fallback} />
+          {fallback.state === 'recovering' ? (
+            <WaitingForStep percent={fallback.recoveringPercent ?? 0} stepMs={stepMsOf(known)} />
+          ) : (
+            <WaitingForShadows fallback={fallback} />
+          )}
           <Facts fallback={fallback} />
         </>
       )}
@@ -48,6 +56,11 @@ export function State({ status: { fallback, fallbackReason } }: { readonly statu
 function rampOf(flags: FlagsView | undefined): readonly number[] {
   const ramp = flags?.ops.values?.guardrails?.rampPercents
   return Array.isArray(ramp) && ramp.every((percent) => typeof percent === 'number') ? ramp : RAMP
+}
+
+function stepMsOf(flags: FlagsView | undefined): number {
+  const seconds = flags?.ops.values?.guardrails?.rampStepSeconds
+  return 1000 * (typeof seconds === 'number' ? seconds : RAMP_STEP_SECONDS)
 }
 
 /** A recovery that began with other steps shows its own beside them. */
@@ -69,19 +82,38 @@ function stepsOf({ state, recoveringPercent }: FallbackData, ramp: readonly numb
   ]
 }
 
-function Waiting({ fallback: { state, holdUntil, recoveringPercent } }: { readonly fallback: FallbackData }) {
+/** ms until then by the reader's clock; 0 where it is over */
+function useLeft(until: number): number {
   const [now, setNow] = useState(Date.now())
   useEffect(() => {
     const timer = setInterval(() => setNow(Date.now()), 1000)
     return () => clearInterval(timer)
   }, [])
-  if (state === 'recovering') return <p>{t(FALLBACK.rampNext, { percent: recoveringPercent ?? 0 })}</p>
-  const left = holdUntil === null ? 0 : Date.parse(holdUntil) - now
+  return Math.max(0, until - now)
+}
+
+const inSeconds = (ms: number): string => duration(Math.ceil(ms / 1000) * 1000)
+
+function WaitingForShadows({ fallback: { holdUntil } }: { readonly fallback: FallbackData }) {
+  const left = useLeft(holdUntil === null ? 0 : Date.parse(holdUntil))
+  return (
+    <p role="timer">{left > 0 ? t(FALLBACK.holdLeft, { left: inSeconds(left) }) : t(FALLBACK.holdOver)}</p>
+  )
+}
+
+/** A step ends after its time at the earliest. When it began, the transitions tell. */
+function WaitingForStep({ percent, stepMs }: { readonly percent: number; readonly stepMs: number }) {
+  const kept = useResource<TransitionView[]>(`/runtime/fallback/history?limit=${ENTRIES}`, [percent])
+  const began = [...transitions.value, ...(kept.state === 'ready' ? kept.answer.data : [])]
+    .filter(({ kind }) => kind === 'recovery_begun' || kind === 'ramp_step')
+    .filter(({ recoveringPercent }) => recoveringPercent === percent)
+    .map(({ at }) => Date.parse(at))
+  const left = useLeft(Math.max(0, ...began) + stepMs)
   return (
     <p role="timer">
       {left > 0
-        ? t(FALLBACK.holdLeft, { left: duration(Math.ceil(left / 1000) * 1000) })
-        : t(FALLBACK.holdOver)}
+        ? t(FALLBACK.rampLeft, { percent, left: inSeconds(left) })
+        : t(FALLBACK.rampNext, { percent })}
     </p>
   )
 }

@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks'
+import { sendDemoTurn } from '../api/demo-turn.js'
 import { useFailovers } from '../api/failovers.js'
 import { pageConfig } from '../api/page-config.js'
 import { RequestError, requestAt } from '../api/request.js'
@@ -25,6 +26,8 @@ export function DemoPanel() {
       () => {
         setFault(chosen)
         setError(undefined)
+        // The probe may find a dead runtime before the traffic does: this turn meets the fault in any case.
+        if (chosen !== 'none') void sendDemoTurn(t(DEMO.turn))
       },
       (thrown: unknown) => {
         if (thrown instanceof RequestError) setError(thrown)

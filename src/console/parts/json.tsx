@@ -3,9 +3,17 @@ import { t } from '../text/language.js'
 import { PARTS } from '../text/parts.js'
 import { Scroll } from './scroll.js'
 
-/** Values by their names, deep ones indented: as text first, as JSON on request. */
-export function Values({ value, name }: { readonly value: unknown; readonly name: string }) {
-  const [raw, setRaw] = useState(false)
+/** Values by their names, deep ones indented, or as JSON: which one first, `startsAs` says. */
+export function Values({
+  value,
+  name,
+  startsAs = 'list',
+}: {
+  readonly value: unknown
+  readonly name: string
+  readonly startsAs?: 'list' | 'json'
+}) {
+  const [raw, setRaw] = useState(startsAs === 'json')
   return (
     <div class="values">
       <h3>

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import uPlot from 'uplot'
 import { clockTime } from '../text/format.js'
 import { language } from '../text/language.js'
@@ -44,13 +44,13 @@ export interface PlotProps {
 export function Plot({ times, lines, levels = [], marks = [], format, top = 1 }: PlotProps) {
   const box = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)
+  const [rem, setRem] = useState(remOf)
   const drawn = useRef({ levels, marks })
   drawn.current = { levels, marks }
   const shape = lines.map((line) => `${line.name}${line.color}${line.dashed}`).join()
   useEffect(() => {
     const node = box.current
     if (node === null) return
-    const rem = remOf()
     const height = HEIGHT * rem
     const made = new uPlot(
       options({ width: node.clientWidth, height, rem, lines, format, top, drawn }),
@@ -58,14 +58,18 @@ export function Plot({ times, lines, levels = [], marks = [], format, top = 1 }:
       node,
     )
     plot.current = made
-    const resize = new ResizeObserver(() => made.setSize({ width: node.clientWidth, height }))
+    const resize = new ResizeObserver(() => {
+      made.setSize({ width: node.clientWidth, height })
+      // The window moved onto a larger display: axes get their fonts only when the plot is made.
+      setRem(remOf())
+    })
     resize.observe(node)
     return () => {
       resize.disconnect()
       made.destroy()
       plot.current = undefined
     }
-  }, [shape, dark.value, language.value])
+  }, [shape, dark.value, language.value, rem])
   useEffect(() => plot.current?.setData(dataOf(times, lines, levels)), [times, lines, levels])
   const newest = lines.map((line) => `${line.name} ${line.values.at(-1) ?? '–'}`).join(', ')
   return <div ref={box} class="plot" role="img" aria-label={newest} />

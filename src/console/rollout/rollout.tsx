@@ -28,7 +28,7 @@ export function Rollout() {
               <FlagForm values={ops.values} environment={environment} etag={etag} refresh={flags.refresh} />
               <details class="card">
                 <summary>{t(ROLLOUT.raw)}</summary>
-                <Values name={ops.file} value={ops.values} />
+                <Values name={ops.file} value={ops.values} startsAs="json" />
               </details>
             </>
           )

@@ -26,9 +26,13 @@ export const FALLBACK = {
     en: 'The wait is over. Recovery shadows test the runtime; the first sessions return once enough of them are good.',
     'zh-CN': '等待已结束。恢复影子正在测试 Runtime，足够多成功后首批会话切回。',
   },
+  rampLeft: {
+    en: '{percent} % of the sessions are back. The next step comes in {left} at the earliest, if enough executions are healthy.',
+    'zh-CN': '已有 {percent}% 的会话切回。若有足够多的执行成功，最快 {left} 后进入下一步。',
+  },
   rampNext: {
-    en: '{percent} % of the sessions are back. The next step comes when the runtime has been healthy for its time.',
-    'zh-CN': '已有 {percent}% 的会话切回。Runtime 保持健康达到规定时间后进入下一步。',
+    en: '{percent} % of the sessions are back. The next step comes as soon as enough executions in this step are healthy.',
+    'zh-CN': '已有 {percent}% 的会话切回。本步骤中足够多的执行成功后，即进入下一步。',
   },
   trips: { en: 'Trips in a row', 'zh-CN': '连续触发次数' },
   revision: { en: 'Revision', 'zh-CN': '修订号' },

@@ -69,7 +69,7 @@ export const ROLLOUT = {
   mine: { en: 'Yours', 'zh-CN': '您的修改' },
   keepMine: { en: 'Put mine on top of theirs', 'zh-CN': '在其修改之上应用我的修改' },
   takeTheirs: { en: 'Discard mine', 'zh-CN': '放弃我的修改' },
-  raw: { en: 'Values of the file', 'zh-CN': '文件取值' },
+  raw: { en: 'Values of the file as JSON', 'zh-CN': '文件取值（JSON）' },
   edits: { en: 'Earlier edits', 'zh-CN': '历史修改' },
   noEdits: { en: 'No edits yet.', 'zh-CN': '暂无修改。' },
 } as const satisfies Record<string, Sentence>

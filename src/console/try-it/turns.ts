@@ -85,6 +85,7 @@ const told = (text: string, kind: Happened['kind'] = 'plain'): Told => ({ text, 
 /** Takes over what the event brings, and keeps the line that tells of it. */
 function take(event: ChatEvent, at: number): void {
   const line = lineOf(event)
+  const failover = event.type === 'done' ? failoverLine(event.done) : undefined
   if (event.type === 'open') sessionId.value = event.sessionId
   change((turn) => ({
     ...turn,
@@ -93,8 +94,20 @@ function take(event: ChatEvent, at: number): void {
       : {}),
     ...(event.type === 'done' ? { state: 'done', done: event.done } : {}),
     ...(event.type === 'failed' ? { state: 'failed' } : {}),
-    ...(line === undefined ? {} : { happened: [...turn.happened, { at, ...line }].slice(-MAX_HAPPENED) }),
+    happened: withFailover(
+      line === undefined ? turn.happened : [...turn.happened, { at, ...line }],
+      failover,
+    ).slice(-MAX_HAPPENED),
   }))
+}
+
+/** The stream tells of a failover only at its end. It stands where it happened: before the text of the backend that took over. */
+function withFailover(happened: readonly Happened[], failover: Happened | undefined): readonly Happened[] {
+  if (failover === undefined) return happened
+  // The service measures from its own start of the turn, the page from its request.
+  const at = Math.max(failover.at, happened[0]?.at ?? 0)
+  const earlier = happened.filter((line) => line.at <= at)
+  return [...earlier, { ...failover, at }, ...happened.slice(earlier.length)]
 }
 
 function lineOf(event: ChatEvent): Told {
@@ -149,19 +162,22 @@ const resultLine = (name: string, success: boolean): Told =>
     success ? 'good' : 'bad',
   )
 
+function failoverLine({ failover }: DoneEvent): Happened | undefined {
+  if (failover === undefined) return undefined
+  const { from, cause, phase, afterMs } = failover
+  const text = t(TRY_IT.failover, { from: t(MODES[from]), cause, phase, after: duration(afterMs) })
+  return { at: Math.round(afterMs), text, kind: 'warn' }
+}
+
 function doneLine({ failover, usage, executionMode, decision, stopped }: DoneEvent): Told {
-  const parts = [
-    t(TRY_IT.done, {
-      mode: t(MODES[executionMode]),
-      tokens: usage.tokens,
-      latency: duration(usage.latencyMs),
-      reason: decision.reason,
-    }),
-  ]
-  if (failover !== undefined) {
-    const { from, cause, phase, afterMs } = failover
-    parts.unshift(t(TRY_IT.failover, { from: t(MODES[from]), cause, phase, after: duration(afterMs) }))
-  }
-  if (stopped === true) parts.push(t(TRY_IT.stopped))
-  return told(parts.join(' · '), failover === undefined ? 'good' : 'warn')
+  const text = t(TRY_IT.done, {
+    mode: t(MODES[executionMode]),
+    tokens: usage.tokens,
+    latency: duration(usage.latencyMs),
+    reason: decision.reason,
+  })
+  return told(
+    stopped === true ? `${text} · ${t(TRY_IT.stopped)}` : text,
+    failover === undefined ? 'good' : 'warn',
+  )
 }
