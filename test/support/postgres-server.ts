@@ -83,6 +83,11 @@ export interface Standby extends PostgresServer {
   promote(): void
 }
 
+/** For suites that make a standby in the middle of a test. @throws EngineMissing */
+export function requireStandby(): void {
+  findBinaries(STANDBY)
+}
+
 /** Of a server that runs. */
 export async function makeStandby(primary: PostgresServer): Promise<Standby> {
   const made = makeDirectory(STANDBY)

@@ -9,7 +9,12 @@ import type { DurableSessionStore } from '../../../src/sessions/session-store.js
 import { countedPostgres } from '../../support/counted-postgres.js'
 import { engine } from '../../support/engines.js'
 import { type ManualClock, manualClock } from '../../support/manual-clock.js'
-import { makePostgresServer, makeStandby, type PostgresServer } from '../../support/postgres-server.js'
+import {
+  makePostgresServer,
+  makeStandby,
+  type PostgresServer,
+  requireStandby,
+} from '../../support/postgres-server.js'
 import { until } from '../../support/until.js'
 import { openWay } from '../../support/way.js'
 import { newTurn, RESERVATION_MS } from '../session-store-contract.js'
@@ -21,12 +26,15 @@ const LOOK_MS = RESERVATION_MS / 15
 
 describe('reservations in a PostgreSQL whose standby takes over without the last transactions', function () {
   this.timeout(60_000)
-  const primary = engine(async (): Promise<PostgresServer> => {
-    const server = await makePostgresServer()
-    await server.start()
-    return server
-  })
-  after(() => primary().remove())
+  const primary = engine(
+    async (): Promise<PostgresServer> => {
+      requireStandby()
+      const server = await makePostgresServer()
+      await server.start()
+      return server
+    },
+    (server) => server.remove(),
+  )
 
   it('hold, though the new server uses the numbers of those transactions again', async () => {
     const clock = manualClock()

@@ -7,6 +7,7 @@ import {
   makePostgresServer,
   makeStandby,
   type PostgresServer,
+  requireStandby,
   type Standby,
 } from '../../support/postgres-server.js'
 import { until } from '../../support/until.js'
@@ -16,17 +17,20 @@ const PATIENCE_MS = 20_000
 
 describe('the flag store in a PostgreSQL that moves to its standby', function () {
   this.timeout(60_000)
-  const primary = engine(async (): Promise<PostgresServer> => {
-    const server = await makePostgresServer()
-    await server.start()
-    return server
-  })
+  const primary = engine(
+    async (): Promise<PostgresServer> => {
+      requireStandby()
+      const server = await makePostgresServer()
+      await server.start()
+      return server
+    },
+    (server) => server.remove(),
+  )
   let standby: Standby | undefined
   let way: Way | undefined
   after(async () => {
     await way?.close()
     await standby?.remove()
-    await primary().remove()
   })
 
   it('is read and not written while that is read-only, and goes on once it is promoted', async () => {
