@@ -67,7 +67,7 @@ const caller = (at: number) => ({
   sessionId: `5f0c1f3e-0000-4000-8000-${String(at % 1000).padStart(12, '0')}`,
 })
 
-/** The same six flags by the SDK alone, on the same provider. */
+/** The same seven flags by the SDK alone, on the same provider. */
 async function bareClient(): Promise<(who: ReturnType<typeof caller>) => Promise<unknown>> {
   const provider = new FileProvider({
     ...FILES,
@@ -84,6 +84,7 @@ async function bareClient(): Promise<(who: ReturnType<typeof caller>) => Promise
       client.getStringDetails('chat-execution-mode', 'direct_llm', context),
       client.getBooleanDetails('chat-runtime-shadow', false, context),
       client.getBooleanDetails('chat-runtime-fallback', false, context),
+      client.getBooleanDetails('chat-runtime-rollout', false, context),
       client.getObjectDetails('chat-runtime-guardrails', {}, context),
       client.getObjectDetails('chat-agent-profile', {}, context),
       client.getObjectDetails('chat-llm-route', {}, context),

@@ -23,6 +23,7 @@ import { LimitValues } from '../values/limit-values.js'
 import { RefusedFlags } from '../values/refused-flags.js'
 import { evaluateService, serviceDetails } from '../values/service-flag-reader.js'
 import { ServiceFlagValues } from '../values/service-flag-values.js'
+import { StaticAnswers } from '../values/static-answers.js'
 import { allDetails, evaluateLimits, evaluateTurn } from '../values/turn-flag-reader.js'
 import { type AnswerContext, TurnFlagValues } from '../values/turn-flag-values.js'
 import { FileProvider } from './file-provider.js'
@@ -39,6 +40,7 @@ export class FileFlags implements Flags {
   private readonly opsFile: string
   #bound: BoundClient | undefined
   #client: Client | undefined
+  #turnReader: StaticAnswers | undefined
   #closed = false
 
   constructor(
@@ -94,12 +96,14 @@ export class FileFlags implements Flags {
     const kept = this.#kept.load().then(() => this.#service.startFrom(this.#kept))
     await bounded(Promise.all([this.#bound.initialised, kept]), START_BOUND_MS, this.deps.clock)
     this.#client = this.#bound.client
+    this.#turnReader = new StaticAnswers(this.#client, () => this.#provider.version)
     void kept.then(() => this.#faults.replace('kept', this.#kept.fault(this.opsFile, this.#isOpsKnown())))
   }
 
   async forTurn(caller: Caller): Promise<TurnFlags> {
-    if (this.#client === undefined) return this.#flagValues.recall(caller)
-    const evaluations = evaluateTurn(this.#client, this.defaults, caller.orgId, evaluationContext(caller))
+    const reader = this.#turnReader
+    if (reader === undefined) return this.#flagValues.recall(caller)
+    const evaluations = evaluateTurn(reader, this.defaults, caller.orgId, evaluationContext(caller))
     return this.#flagValues.resolve(caller, await allDetails(evaluations))
   }
 

@@ -61,6 +61,7 @@ export class FileProvider implements Provider {
   #flags: ReadonlyMap<string, FeatureFlag> = new Map()
   #stale: ReadonlySet<string> = new Set()
   #started = false
+  #version = 0
 
   constructor(private readonly options: FileProviderOptions) {
     const { opsFile, overrideFile, kinds = ['ops', 'override'] } = options
@@ -81,7 +82,13 @@ export class FileProvider implements Provider {
       })
   }
 
+  /** Another one after each change of the flags in effect, and after the end. */
+  get version(): number {
+    return this.#version
+  }
+
   async onClose(): Promise<void> {
+    this.#version += 1
     await Promise.all(this.#sources.map(({ file }) => file.close()))
   }
 
@@ -181,6 +188,7 @@ export class FileProvider implements Provider {
   }
 
   #merge(): void {
+    this.#version += 1
     this.#flags = new Map(this.#sources.flatMap(({ flags }) => [...flags]))
     this.#stale = new Set(
       this.#sources.flatMap(({ refused, flags, refusedFlags }) =>
