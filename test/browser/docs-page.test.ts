@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import type { Browser } from 'playwright-core'
 import { launchBrowser } from '../support/browser.js'
+import { seriousFindings } from '../support/console-page.js'
 import { type Edge, startEdge } from '../support/edge.js'
 import { until } from '../support/until.js'
 
@@ -46,6 +47,20 @@ describe('the page of the API in a browser', function () {
     expect(foreign).to.deep.equal([])
     expect(faults).to.deep.equal([])
   })
+
+  for (const colorScheme of ['dark', 'light'] as const)
+    it(`has no serious finding, and opens a call by its address: ${colorScheme}`, async () => {
+      const context = await browser?.newContext({ colorScheme })
+      const page = await context?.newPage()
+      if (context === undefined || page === undefined) throw new Error('no browser')
+      await page.goto(`${edge.url}/docs#/chat/startChat`)
+      await page.waitForSelector('#operations-chat-startChat .responses-table')
+      expect(await seriousFindings(page)).to.deep.equal([])
+      await page.click('#operations-chat-getSession .opblock-summary-path')
+      await page.waitForSelector('#operations-chat-getSession .responses-table')
+      expect(new URL(page.url()).hash).to.equal('#/chat/getSession')
+      await context.close()
+    })
 
   it('follows the theme of the system, and the one chosen in the console before it', async () => {
     const context = await browser?.newContext({ colorScheme: 'dark' })

@@ -34,7 +34,7 @@ describe('GET /openapi.json and /docs', () => {
     const page = await response.text()
     expect(page).not.to.match(/(?:src|href)="(?:https?:)?\/\//)
     const parts = [...page.matchAll(/(?:src|href)="(docs\/[^"]+)"/g)].map((match) => match[1] ?? '')
-    expect(parts.length).to.equal(5)
+    expect(parts.length).to.equal(6)
     // npm run build puts them there; without it only the page is.
     if (!existsSync('dist/docs-page')) return this.skip()
     for (const part of parts) {
