@@ -122,6 +122,7 @@ export class ProviderFlags implements Flags {
   async start(): Promise<void> {
     const { clock } = this.deps
     const source = await this.load()
+    if (this.#closed) return
     this.#own = bindProvider(this.#ownProvider, () => {})
     this.#reader = routedReader(() => this.#connection?.client, this.#own.client)
     const connection = new ProviderConnection({

@@ -343,6 +343,42 @@ describe('flags of a provider module', () => {
     expect([faults(), made.map(({ closed }) => closed)]).to.deep.equal([[], [1, 0]])
   })
 
+  it('start nothing when they are closed while the module loads', async () => {
+    const clock = manualClock()
+    const { made } = overrideSource()
+    let watched = 0
+    let initialised = 0
+    const provider = new ScriptedProvider(async () => {
+      initialised += 1
+    })
+    let loaded: (source: ProviderExport) => void = () => {}
+    const flags = new ProviderFlags(
+      MODULE,
+      flagsConfig('/nowhere/ops', '/nowhere/override'),
+      createTurnDefaults(CODE_DEFAULTS),
+      {
+        clock,
+        logger: capturingLogger().logger,
+        documents: {
+          override: {
+            ...made,
+            watch(listener) {
+              watched += 1
+              return made.watch(listener)
+            },
+          },
+        },
+      },
+      () => new Promise((resolve) => (loaded = resolve)),
+    )
+    const starting = flags.start()
+    await flags.close()
+    loaded({ kind: 'provider', provider })
+    await settle(clock, 700)
+    await starting
+    expect({ watched, initialised }).to.deep.equal({ watched: 0, initialised: 0 })
+  })
+
   it('that held for everybody are kept for the next start', async () => {
     const kept = memoryTexts()
     const provider = new InMemoryProvider({
