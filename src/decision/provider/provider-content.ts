@@ -6,9 +6,13 @@ import {
 } from '@openfeature/server-sdk'
 import { FLAG_KEYS, type FlagName } from '../flags.js'
 
+const OWN = ['override', 'rollout'] as const satisfies readonly FlagName[]
+/** The flags of this service itself: no provider is asked for them. */
+export const OWN_FLAGS: ReadonlySet<string> = new Set(OWN)
+
 /** What the provider answered for the operators' flags, asked for nobody in particular. */
 export type OpsAnswers = {
-  readonly [Flag in Exclude<FlagName, 'override' | 'rollout'>]?: EvaluationDetails<FlagValue>
+  readonly [Flag in Exclude<FlagName, (typeof OWN)[number]>]?: EvaluationDetails<FlagValue>
 }
 
 /**
@@ -18,7 +22,7 @@ export type OpsAnswers = {
 export function servesFlags(answers: {
   readonly [flag: string]: EvaluationDetails<FlagValue> | undefined
 }): boolean | undefined {
-  const asked = Object.entries(answers).filter(([name]) => name !== 'override' && name !== 'rollout')
+  const asked = Object.entries(answers).filter(([name]) => !OWN_FLAGS.has(name))
   if (asked.some(([, details]) => details !== undefined && !saysNothing(details))) return true
   return asked.length === 0 || asked.some(([, details]) => details?.errorCode !== ErrorCode.FLAG_NOT_FOUND)
     ? undefined

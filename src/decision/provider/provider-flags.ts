@@ -26,7 +26,7 @@ import { START_BOUND_MS } from '../start-bound.js'
 import { KeptFlags } from '../values/kept-flags.js'
 import { LimitValues } from '../values/limit-values.js'
 import { RefusedFlags } from '../values/refused-flags.js'
-import { evaluateService, type ServiceAnswers } from '../values/service-flag-reader.js'
+import { evaluatePolicy, evaluateService, type ServiceAnswers } from '../values/service-flag-reader.js'
 import { ServiceFlagValues } from '../values/service-flag-values.js'
 import {
   evaluateLimits,
@@ -38,13 +38,12 @@ import {
 import { TurnFlagValues } from '../values/turn-flag-values.js'
 import { routedReader } from './provider-answers.js'
 import { ProviderConnection } from './provider-connection.js'
-import { documentToKeep, servesFlags } from './provider-content.js'
+import { documentToKeep, OWN_FLAGS, servesFlags } from './provider-content.js'
 import { loadProviderModule, type ProviderExport } from './provider-module.js'
 
 /** ms between two looks at a provider: it need not tell when its flags change */
 const LOOK_MS = 5_000
 const IN_FORCE = 'last known good values are in force, then code defaults'
-const OWN_FLAGS: ReadonlySet<string> = new Set(['override', 'rollout'])
 
 type ProviderModule = NonNullable<Config['flags']['providerModule']>
 
@@ -357,9 +356,8 @@ export class ProviderFlags implements Flags {
 
   async #keep(ops: Omit<TurnDetails, 'override' | 'rollout'>): Promise<void> {
     const reader = this.#asked()
-    const { policy } = evaluateService(reader, this.defaults)
     const all = await bounded(
-      Promise.all([policy, evaluateLimits(reader, NOBODY.orgId)]),
+      Promise.all([evaluatePolicy(reader), evaluateLimits(reader, NOBODY.orgId)]),
       LOOK_MS,
       this.deps.clock,
     )

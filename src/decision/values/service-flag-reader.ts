@@ -18,12 +18,16 @@ export type ServiceEvaluations = { readonly [Flag in keyof ServiceDetails]: Prom
 /** the code default of `chat-runtime-fallback-policy` */
 export const DEFAULT_POLICY = 'auto'
 
+/** Starts the evaluation of the policy alone. */
+export const evaluatePolicy = (client: FlagReader): ServiceEvaluations['policy'] =>
+  client.getStringDetails(FLAG_KEYS.policy, DEFAULT_POLICY, evaluationContext(NOBODY))
+
 /** Starts their evaluation side by side, for nobody in particular. */
 export function evaluateService(client: FlagReader, defaults: TurnDefaults): ServiceEvaluations {
   const context = evaluationContext(NOBODY)
   return {
     guardrails: client.getObjectDetails(FLAG_KEYS.guardrails, defaults.guardrailsValue, context),
-    policy: client.getStringDetails(FLAG_KEYS.policy, DEFAULT_POLICY, context),
+    policy: evaluatePolicy(client),
     override: client.getBooleanDetails(FLAG_KEYS.override, false, context),
     rollout: client.getBooleanDetails(FLAG_KEYS.rollout, false, context),
     mode: client.getStringDetails(FLAG_KEYS.mode, defaults.mode(NOBODY.orgId), context),
