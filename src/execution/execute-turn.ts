@@ -1,7 +1,7 @@
 import { guarded } from '../core/guarded.js'
 import type { Failover, MessageBody } from '../protocol/events.js'
 import type { AbortCode } from '../protocol/execution-codes.js'
-import type { ExecutionMode } from '../protocol/modes.js'
+import { type ExecutionMode, otherMode } from '../protocol/modes.js'
 import { type ChatBackend, logIds, type Turn } from './backend.js'
 import { leftAllowance, limitsOf, runtimeAllowance } from './deadlines.js'
 import { Execution, type ExecutionDeps, type ExecutionLimits } from './execution.js'
@@ -158,7 +158,7 @@ class TurnRun implements TurnExecution {
 
   #takeOver(execution: Execution, { failover }: FailedOver): void {
     const { signal } = this.deps
-    const other = execution.mode === 'direct_llm' ? 'runtime_orchestrator' : 'direct_llm'
+    const other = otherMode(execution.mode)
     if (signal.aborted) {
       this.#finish({ ...abortedBeforeStart(other, signal), failover, usage: execution.usage })
       return

@@ -5,6 +5,9 @@ export const EXECUTION_MODES = ['direct_llm', 'runtime_orchestrator'] as const
 export const executionModeSchema = z.enum(EXECUTION_MODES)
 export type ExecutionMode = z.infer<typeof executionModeSchema>
 
+export const otherMode = (mode: ExecutionMode): ExecutionMode =>
+  mode === 'direct_llm' ? 'runtime_orchestrator' : 'direct_llm'
+
 /**
  * Why a turn got its execution mode; travels to the log, the metrics and the `done` event. `rollout`: a guarded rollout put its
  * session on the runtime.

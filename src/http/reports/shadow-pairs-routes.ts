@@ -1,25 +1,21 @@
 import type Router from '@koa/router'
-import type { ComparisonQuery, KeptPairSide } from '../../journal/comparison.js'
+import type { KeptPairSide } from '../../journal/comparison.js'
 import { instant } from '../../protocol/instant.js'
-import { EXECUTION_MODES, type ExecutionMode } from '../../protocol/modes.js'
+import { EXECUTION_MODES, type ExecutionMode, otherMode } from '../../protocol/modes.js'
 import { type ShadowPair, type ShadowPairs, shadowPairsQuerySchema } from '../../protocol/shadow-pairs.js'
 import { FirstPairs, type RankedPair } from '../../shadow/report/first-pairs.js'
-import { otherMode } from '../../shadow/report/report.js'
 import type { AppDeps } from '../app-deps.js'
 import type { Authenticate } from '../auth/auth.js'
 import { answer } from '../edge/answer.js'
 import type { ConcurrencyLimiter } from '../edge/concurrency-limiter.js'
 import { guard } from '../edge/guard.js'
 import { readJournal } from '../edge/problems.js'
-import { spanOfQuery } from './span-query.js'
+import { shadowSubject } from './shadow-subject.js'
 
-const WEEK_MS = 7 * 86_400_000
 /** contents of one instant, org and agent that are looked through for that of a pair */
 const MOST_CONTENTS = 100
 /** similarities are kept to 0.0001 */
 const SAME_SIMILARITY = 0.0001
-
-type About = Omit<ComparisonQuery, 'controlMode'>
 
 /**
  * Single pairs of both backends, those that differ most first. Reads the kept pairs of the span page by page, at most as many as the
@@ -34,12 +30,8 @@ export function mountShadowPairsRoutes(
 ): void {
   router.get('/runtime/shadow/pairs', async (ctx) => {
     await authenticate(ctx, config.auth.operatorRole)
-    const { orgId, agentId, control, sort, limit, ...instants } = guard(shadowPairsQuerySchema, ctx.query)
-    const about: About = {
-      ...spanOfQuery(instants, clock.wall(), WEEK_MS),
-      ...(orgId === undefined ? {} : { orgId }),
-      ...(agentId === undefined ? {} : { agentId }),
-    }
+    const { control, sort, limit, ...asked } = guard(shadowPairsQuerySchema, ctx.query)
+    const about = shadowSubject(asked, clock.wall())
     const first = new FirstPairs(sort, limit)
     const read = async (): Promise<readonly ShadowPair[]> => {
       for (const controlMode of control === undefined ? EXECUTION_MODES : [control])
@@ -59,8 +51,8 @@ export function mountShadowPairsRoutes(
     answer(ctx, {
       from: instant(about.from),
       to: instant(about.to),
-      orgId: orgId ?? null,
-      agentId: agentId ?? null,
+      orgId: about.orgId ?? null,
+      agentId: about.agentId ?? null,
       control: control ?? null,
       sort,
       compared: first.compared,

@@ -14,9 +14,7 @@ import { answer } from '../edge/answer.js'
 import type { ConcurrencyLimiter } from '../edge/concurrency-limiter.js'
 import { guard } from '../edge/guard.js'
 import { readJournal } from '../edge/problems.js'
-import { spanOfQuery } from './span-query.js'
-
-const WEEK_MS = 7 * 86_400_000
+import { type ShadowSubject, shadowSubject } from './shadow-subject.js'
 
 /**
  * What would change if users were switched to the other backend.
@@ -30,12 +28,8 @@ export function mountShadowRoutes(
 ): void {
   router.get('/runtime/shadow/report', async (ctx) => {
     await authenticate(ctx, config.auth.operatorRole)
-    const { orgId, agentId, control, ...instants } = guard(shadowReportQuerySchema, ctx.query)
-    const about = {
-      ...spanOfQuery(instants, clock.wall(), WEEK_MS),
-      ...(orgId === undefined ? {} : { orgId }),
-      ...(agentId === undefined ? {} : { agentId }),
-    }
+    const { control, ...asked } = guard(shadowReportQuerySchema, ctx.query)
+    const about = shadowSubject(asked, clock.wall())
     const { query, sums, dropped, contents } = await reports.run(
       () => readJournal(materialOf(journal, about, control, config.shadow.keepContent)),
       () => ctx.writable,
@@ -62,7 +56,7 @@ interface Material {
 
 async function materialOf(
   journal: AppDeps['journal'],
-  about: Omit<ComparisonQuery, 'controlMode'>,
+  about: ShadowSubject,
   control: ExecutionMode | undefined,
   withContents: boolean,
 ): Promise<Material> {
@@ -77,7 +71,7 @@ async function materialOf(
  */
 async function countsOf(
   journal: AppDeps['journal'],
-  about: Omit<ComparisonQuery, 'controlMode'>,
+  about: ShadowSubject,
   control: ExecutionMode | undefined,
 ): Promise<Material> {
   const counted = async (controlMode: ExecutionMode): Promise<Material> => {

@@ -6,7 +6,7 @@ import type {
   SideCounts,
 } from '../../journal/comparison.js'
 import { instant } from '../../protocol/instant.js'
-import type { ExecutionMode } from '../../protocol/modes.js'
+import { type ExecutionMode, otherMode } from '../../protocol/modes.js'
 import type { ShadowReport } from '../../protocol/shadow-report.js'
 import { distributionsOf } from './distributions.js'
 import { type MeasuredDimension, measureDimensions } from './report-dimensions.js'
@@ -61,9 +61,6 @@ export function shadowReport(sums: ComparisonSums, subject: ReportSubject): Shad
     ...(subject.contents === undefined ? {} : { samples: subject.contents.map(sampleOf) }),
   }
 }
-
-export const otherMode = (mode: ExecutionMode): ExecutionMode =>
-  mode === 'direct_llm' ? 'runtime_orchestrator' : 'direct_llm'
 
 function withVerdict(measured: MeasuredDimension): ShadowReport['dimensions'][number] {
   const { basis, ...rest } = measured

@@ -1,7 +1,7 @@
 import type { Turn } from '../../execution/backend.js'
 import type { ExecutionLimits } from '../../execution/execution.js'
 import type { Comparison } from '../../journal/comparison.js'
-import type { ExecutionMode } from '../../protocol/modes.js'
+import { type ExecutionMode, otherMode } from '../../protocol/modes.js'
 import type { ControlEnd } from '../compare/comparison-of.js'
 import type { Observer } from '../compare/observer.js'
 import type { Candidate, CandidateEnd } from './candidate.js'
@@ -37,6 +37,5 @@ export interface Pair {
 }
 
 export function candidateMode({ kind, control }: Pair): ExecutionMode {
-  if (kind === 'aa') return control
-  return control === 'direct_llm' ? 'runtime_orchestrator' : 'direct_llm'
+  return kind === 'aa' ? control : otherMode(control)
 }
