@@ -2,7 +2,7 @@ import type { PgRow } from '../../core/postgres/statement.js'
 
 /** The state of a row: any change of it gives another. */
 export interface RowVersion {
-  /** when the server that gave it started; only compared for equality, so no clock decides */
+  /** names one run of the server that gave it; only compared for equality, so no clock decides */
   readonly server: string
   /** the lower 32 bits of the transaction that wrote it */
   readonly transaction: number
@@ -27,7 +27,7 @@ const MAX_AGE_MS = 3_600_000
 /**
  * Tells for how long a row is unchanged, whichever row, without reading it again and again: a row version whose transaction had ended
  * in a snapshot of some seconds ago was there then, and is there now. Ages are by this process's own monotonic clock. A server
- * that started again, or another that took over, may use the numbers of lost transactions once more, so its rows are compared with its own
+ * that started again (also by itself, after a crash), or another that took over, may use the numbers of lost transactions once more, so its rows are compared with its own
  * snapshots alone. Pure.
  */
 export class Snapshots {

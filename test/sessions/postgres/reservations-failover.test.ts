@@ -78,6 +78,66 @@ describe('reservations in a PostgreSQL whose standby takes over without the last
   })
 })
 
+describe('reservations in a PostgreSQL of which one process crashes', function () {
+  this.timeout(60_000)
+  const server = engine(
+    async (): Promise<PostgresServer> => {
+      const made = await makePostgresServer()
+      await made.start()
+      return made
+    },
+    (made) => made.remove(),
+  )
+
+  it('hold, though the server uses the numbers of the last transactions again', async () => {
+    const url = server().url()
+    const clock = manualClock()
+    const counted = countedPostgres(openPostgres(url, { clock: systemClock }))
+    const reader = openStore(counted, clock)
+    let writer: DurableSessionStore | undefined
+    try {
+      await firstValue(url, "ALTER SYSTEM SET wal_writer_delay = '10s'")
+      await firstValue(url, 'SELECT pg_reload_conf()')
+      await reader.probe()
+      const crashing = new pg.Client({ connectionString: url })
+      crashing.on('error', () => {})
+      await crashing.connect()
+      for (let at = 0; at < LOST; at += 1) {
+        await crashing.query('BEGIN')
+        await crashing.query('SELECT pg_current_xact_id()')
+        await crashing.query('ROLLBACK')
+      }
+      for (let passed = 0; passed <= RESERVATION_MS; passed += LOOK_MS) {
+        clock.advance(LOOK_MS)
+        await counted.quiet()
+      }
+      const lost = await nextTransaction(url)
+      const { rows } = await crashing.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+      const ended = new Promise((resolve) => crashing.once('end', resolve))
+      process.kill(rows[0]?.pid ?? Number.NaN, 'SIGKILL')
+      await ended
+
+      await until(
+        'numbers that are used again',
+        async () => (await nextTransaction(url).catch(() => lost)) < lost,
+        PATIENCE_MS,
+      )
+      writer = openStore(openPostgres(url, { clock: systemClock }), clock)
+      await writer.create(newTurn('m1'), 'agent-1')
+      expect(await nextTransaction(url)).to.be.lessThan(lost)
+      await until(
+        'the server for the reader',
+        async () => (await reader.newestTurnAt().catch(() => undefined)) !== undefined,
+        PATIENCE_MS,
+      )
+      expect((await reader.begin(newTurn('m2'))).kind).to.equal('busy')
+    } finally {
+      await writer?.close()
+      await reader.close()
+    }
+  })
+})
+
 const urlOf = (port: number): string => `postgres://chat@127.0.0.1:${port}/postgres`
 
 function openStore(postgres: Parameters<typeof openPostgresSessionStore>[0], clock: ManualClock) {
