@@ -2,7 +2,7 @@ import { resolveModule } from '../core/files/resolve-module.js'
 import type { Environment } from './environment.js'
 import type { Config } from './settings.js'
 
-/** Only whether there is such a module, and nothing else that wants to have the operators' flags: nothing is loaded. */
+/** Whether the module exists, and whether another variable names a second source of the operators' flags. Loads nothing. */
 export function providerModuleFaults(env: Environment): string[] {
   const { CHAT_PROVIDER_MODULE: name } = env
   if (name === undefined) return []
@@ -21,7 +21,7 @@ export function providerModuleFaults(env: Environment): string[] {
   ]
 }
 
-/** Nothing without the variable: a configuration without a module says nothing of one. */
+/** Empty where the variable is not set. */
 export function providerModule({
   CHAT_PROVIDER_MODULE: name,
 }: Environment): Pick<Config['flags'], 'providerModule'> {

@@ -7,8 +7,7 @@ import { duration, modeName, moment, percent } from '../text/format.js'
 import type { Say } from '../text/language.js'
 import { oneLine, printable, table } from '../text/table.js'
 
-/** What the commands of the shadow report are about: span, org, agent, control. */
-
+/** The options of all commands about shadows: span, org, agent, control. */
 export const defineSpan = (command: Command, t: Say): Command =>
   command
     .option('--from <instant>', t('ISO 8601 (7 days before --to)', 'ISO 8601（默认 --to 之前 7 天）'))

@@ -86,18 +86,19 @@ const RULES: ReadonlySet<string> = new Set([
 ])
 const isRule = (reason: string): boolean => RULES.has(reason)
 
-const WITHOUT_SAY: ReadonlySet<string> = new Set([
+/** reasons that no value of a flag has */
+const REASONS_WITHOUT_FLAG: ReadonlySet<string> = new Set([
   StandardResolutionReasons.DEFAULT,
   StandardResolutionReasons.DISABLED,
   StandardResolutionReasons.ERROR,
   StandardResolutionReasons.UNKNOWN,
 ])
 
-/** Of two values none can be kept for "no value": a default without a variant, for no reason of a flag, is none. */
+/** Both values of a boolean may be a flag's. So the default counts as "no value" where it comes without a variant and without a flag's reason. */
 const isUnnamedDefault = (
   { value, variant, reason }: EvaluationDetails<boolean>,
   fallback: boolean,
-): boolean => value === fallback && !variant && (reason === undefined || WITHOUT_SAY.has(reason))
+): boolean => value === fallback && !variant && (reason === undefined || REASONS_WITHOUT_FLAG.has(reason))
 
 const isNoObject = (value: JsonValue): boolean =>
   typeof value === 'object' && value !== null && NO_TEXT in value

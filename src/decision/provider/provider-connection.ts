@@ -38,7 +38,7 @@ export class ProviderConnection {
     return this.#bound?.client
   }
 
-  /** What the SDK knows of the provider; a provider that is none yet is not ready. */
+  /** What the SDK knows of the provider; NOT_READY while there is none. */
   get status(): ProviderStatus {
     return this.#bound?.client.providerStatus ?? ProviderStatus.NOT_READY
   }

@@ -334,7 +334,7 @@ export class ProviderFlags implements Flags {
     if (wasAway) this.#returned()
   }
 
-  /** Whether the provider has flags of ours, by any of its answers: at once, for else their absence counted as its owner's will. */
+  /** Learns from any answer whether the provider has flags of ours. At once: otherwise a missing flag would count as removed by its owner. */
   #see(answers: TurnAnswers | ServiceAnswers): void {
     const isServed = servesFlags(answers)
     if (isServed === undefined || this.#closed) return
