@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { getHeapStatistics } from 'node:v8'
 import Router from '@koa/router'
 import Koa, { type Middleware } from 'koa'
@@ -18,6 +19,7 @@ import { allowOrigins } from './http/edge/cors.js'
 import { countRequests } from './http/edge/count-requests.js'
 import { edgeFailed } from './http/edge/edge-log.js'
 import { answerErrors, isClientGone } from './http/edge/error-handler.js'
+import { languageOf } from './http/edge/language.js'
 import { requestId } from './http/edge/request-id.js'
 import { refuseUnmatched } from './http/edge/unmatched.js'
 import { createFlagEditFeed } from './http/flags/flag-edit-feed.js'
@@ -47,9 +49,15 @@ import { API_PREFIX } from './protocol/api.js'
 import { OPENAI_PREFIX } from './protocol/openai.js'
 import { createLimits } from './turn/limits.js'
 
+export interface App {
+  /** for the HTTP server */
+  readonly listener: RequestListener
+  readonly middleware: Koa['middleware']
+}
+
 /** The request edge, in the order a request meets it. Owns no timer of its own beside those of open requests. */
-export function createApp(deps: AppDeps): Koa {
-  const authenticate = createAuthenticate(createTokenVerifier(deps.config.auth, deps))
+export function createApp(deps: AppDeps): App {
+  const { authenticate, recognize } = createAuthenticate(createTokenVerifier(deps.config.auth, deps))
   const operators = limitCommands(authenticate, createStartRates(deps.clock), deps.commandsPerMinute)
   const reports = createReports(deps.clock)
   const edits = createFlagEditFeed((edit) => deps.flagsEdited(edit))
@@ -86,7 +94,6 @@ export function createApp(deps: AppDeps): Koa {
   if (deps.config.corsOrigins.length > 0) app.use(allowOrigins(deps.config.corsOrigins))
   app.use(answerErrors(deps.logger))
   app.use(below(OPENAI_PREFIX, answerErrors(deps.logger, answerOpenAiProblem)))
-  app.use(shedEarly(`${API_PREFIX}/chat/start`, authenticate, limits))
   app.use(open.routes())
   app.use(api.routes())
   app.use(openAi.routes())
@@ -94,7 +101,16 @@ export function createApp(deps: AppDeps): Koa {
   app.on('error', (thrown: unknown) => {
     if (!isClientGone(thrown)) edgeFailed(deps.logger, { error: errorText(thrown) })
   })
-  return app
+  const shedding = {
+    ...deps,
+    corsOrigins: deps.config.corsOrigins,
+    startPath: `${API_PREFIX}/chat/start`,
+    recognize,
+    limits,
+    languageOf: (request: IncomingMessage, response: ServerResponse) =>
+      languageOf(app.createContext(request, response)),
+  }
+  return { listener: shedEarly(shedding, app.callback()), middleware: app.middleware }
 }
 
 /** of the heap's limit, for the events of all streams */

@@ -101,7 +101,7 @@ export async function createService(
     signingKeys,
     ...(fleet === undefined ? {} : { fleet }),
   })
-  const server = createHttpServer(app.callback())
+  const server = createHttpServer(app.listener)
 
   const assertWanted = (): void => {
     if (stopping !== undefined) throw new Error('stopped before it had started')

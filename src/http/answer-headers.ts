@@ -6,7 +6,7 @@ import type { Quota } from '../limits/start-rates.js'
  * Content-Security-Policy for themselves. A fixed set in place of koa-helmet, whose further headers are for pages or, like HSTS, the
  * business of the proxy that has the certificate.
  */
-const HEADERS = {
+export const SAFE_HEADERS = {
   'X-Content-Type-Options': 'nosniff',
   'X-Frame-Options': 'DENY',
   'Referrer-Policy': 'no-referrer',
@@ -15,7 +15,7 @@ const HEADERS = {
 } as const
 
 export const safeHeaders: Middleware = (ctx, next) => {
-  ctx.set(HEADERS)
+  ctx.set(SAFE_HEADERS)
   return next()
 }
 

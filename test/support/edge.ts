@@ -224,7 +224,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     ...(options.commandsPerMinute === undefined ? {} : { commandsPerMinute: options.commandsPerMinute }),
     ...(options.streamBytes === undefined ? {} : { streamBytes: options.streamBytes }),
   })
-  const server = createServer(app.callback())
+  const server = createServer(app.listener)
   // A test that fails halfway leaves its edge open; the process still has to end.
   server.unref()
   server.on('connection', (socket) => socket.unref())

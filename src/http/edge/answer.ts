@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import type { ErrorBody } from '../../protocol/api.js'
-import { languageOf } from './language.js'
+import { type Language, languageOf } from './language.js'
 import { PROBLEMS, type Problem } from './problems.js'
 
 /** Answers `{"success": true, "data": …}`. */
@@ -13,13 +13,18 @@ export function answer(ctx: Context, data: unknown): void {
 export function answerProblem(ctx: Context, problem: Problem): void {
   const kind = PROBLEMS[problem.problem]
   const language = languageOf(ctx)
-  const details = problem.options.details?.map((line) => line[language])
-  const body: ErrorBody = {
-    success: false,
-    error: { code: kind.code, message: kind[language], ...(details === undefined ? {} : { details }) },
-  }
   ctx.status = kind.status
   ctx.set({ 'Cache-Control': 'no-store', 'Content-Language': language, ...problem.options.headers })
   ctx.vary('Accept-Language')
-  ctx.body = body
+  ctx.body = problemBody(problem, language)
+}
+
+/** What the client reads. */
+export function problemBody(problem: Problem, language: Language): ErrorBody {
+  const kind = PROBLEMS[problem.problem]
+  const details = problem.options.details?.map((line) => line[language])
+  return {
+    success: false,
+    error: { code: kind.code, message: kind[language], ...(details === undefined ? {} : { details }) },
+  }
 }

@@ -3,7 +3,7 @@ import { guarded } from '../../core/guarded.js'
 import type { Logger } from '../../core/logger.js'
 
 /** nginx's status for a client that left before it was answered */
-const CLIENT_LEFT = 499
+export const CLIENT_LEFT = 499
 
 export interface CountingDeps {
   readonly logger: Logger

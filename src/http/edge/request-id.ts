@@ -1,18 +1,22 @@
 import type { Context, Middleware } from 'koa'
 
-const HEADER = 'X-Request-ID'
+export const REQUEST_ID = 'X-Request-ID'
 /** visible ASCII only: the id goes into log lines and upstream headers */
 const SANE = /^[\x21-\x7e]{1,128}$/
 
 /** Takes a sane `X-Request-ID` or makes one, and echoes it on every answer. */
 export function requestId(ids: { newId(): string }): Middleware {
   return (ctx, next) => {
-    const inbound = ctx.get(HEADER)
-    ctx.set(HEADER, SANE.test(inbound) ? inbound : ids.newId())
+    ctx.set(REQUEST_ID, saneId(ctx.get(REQUEST_ID), ids))
     return next()
   }
 }
 
+/** The client's id, or a new one where that is missing or no id. */
+export function saneId(inbound: string, ids: { newId(): string }): string {
+  return SANE.test(inbound) ? inbound : ids.newId()
+}
+
 export function requestIdOf(ctx: Context): string {
-  return ctx.response.get(HEADER)
+  return ctx.response.get(REQUEST_ID)
 }
