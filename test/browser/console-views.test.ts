@@ -260,6 +260,11 @@ describe('the views of the console', function () {
 
   it('show the plan and the tools of a turn, and in the next one a failover at its time', async () => {
     await rig.call('PATCH', '/runtime/flags', { enabledOrgs: ['acme'] }, { 'if-match': '*' })
+    await until('acme to be on the runtime', async () =>
+      JSON.stringify(await dataOf(await rig.call('GET', '/runtime/explain?orgId=acme'))).includes(
+        '"mode":"runtime_orchestrator"',
+      ),
+    )
     page = await rig.open('/try', 'member')
     const lines = page.locator('.happened li')
     const texts = async (): Promise<string[]> =>
