@@ -77,6 +77,7 @@ describe('chat-cutover against the service', () => {
         seen: () => [
           { name: 'replica-1', version: '1.0.0', state: 'ready', ...at(60) },
           { name: 'b\u001b[2J', version: '1.0.1', state: 'draining', ...at(55) },
+          { name: 'new', version: '1.0.1', state: 'starting', ...at(55) },
           { name: 'c', version: '1.0.0', state: 'ready', ...at(20) },
           { name: 'd', version: '1.0.0', state: 'stopped', ...at(10) },
           { name: 'long gone', version: '1.0.0', state: 'stopped', ...at(-3_600) },
@@ -91,10 +92,11 @@ describe('chat-cutover against the service', () => {
     expect(await shown('en')).to.deep.equal([
       'Replica replica-1 (answers this), 1.0.0, ready',
       'Replica b [2J, 1.0.1, ending',
+      'Replica new, 1.0.1, starting',
       'Replica c, 1.0.0, silent since 2026-01-01 00:00:20Z',
       'Replica d, 1.0.0, stopped at 2026-01-01 00:00:10Z',
     ])
-    expect((await shown('zh-CN'))[2]).to.equal('副本 c, 1.0.0, 自 2026-01-01 00:00:20Z 起无响应')
+    expect((await shown('zh-CN'))[3]).to.equal('副本 c, 1.0.0, 自 2026-01-01 00:00:20Z 起无响应')
     await shared.close()
   })
 

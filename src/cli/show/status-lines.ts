@@ -69,7 +69,7 @@ export function replicaLines(
           ? style.bad(t(`silent since ${moment(lastSeen)}`, `自 ${moment(lastSeen)} 起无响应`))
           : state === 'ready'
             ? style.good(t('ready', '就绪'))
-            : style.warning(t('ending', '正在结束'))
+            : style.warning(state === 'starting' ? t('starting', '启动中') : t('ending', '正在结束'))
     const here = name === own ? t(' (answers this)', '（本次应答）') : ''
     return [[t('Replica', '副本'), `${printable(name)}${here}, ${printable(version)}, ${told}`]]
   })
