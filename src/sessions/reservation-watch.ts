@@ -16,7 +16,7 @@ interface Sight {
   readonly stopSince: number | undefined
 }
 
-/** sights kept: far more than a fleet runs turns. Beyond it the first one makes room, and counts anew when it is seen again. */
+/** sights kept: far more than a fleet runs turns. Beyond it the first one makes room; its time starts again when it is next seen. */
 const MAX_SIGHTS = 100_000
 
 /** A fifth of the reservation (3 s of 15 s): a replica looks for marks each second, and obeys at once. */

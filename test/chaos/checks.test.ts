@@ -3,7 +3,9 @@ import { expect } from 'chai'
 import { NEUTRAL } from '../../src/store/override/override.js'
 import { renderOverride } from '../../src/store/override/override-document.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
+import { startParts } from './fleet/fleet-parts.js'
 import { type Event, faultOf } from './fleet/moving-reader.js'
+import { Network } from './fleet/network.js'
 import { OverrideWatch } from './override-watch.js'
 import { classify } from './turn-client.js'
 
@@ -100,5 +102,18 @@ describe('the watch over the override', () => {
     writeFileSync(directory.path('auto-fallback.flagd.json'), '')
     watch.look()
     expect(watch.faults).to.deep.equal([])
+  })
+})
+
+describe('the stage of three replicas', function () {
+  this.timeout(60_000)
+
+  it('leaves nothing behind where a part does not start, so that the next drill can', async function () {
+    if (Network.refused() !== '') this.skip()
+    const options = { perSecond: 1, postgresFolder: '/nowhere' }
+    for (const _ of [1, 2]) {
+      const thrown: unknown = await startParts(options).catch((error: unknown) => error)
+      expect(String(thrown)).to.match(/nowhere|no PostgreSQL/)
+    }
   })
 })

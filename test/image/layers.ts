@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmdirSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Stage } from './dockerfile.js'
@@ -21,7 +21,12 @@ export interface Scratch {
 /** A tmpfs for everything that the steps write. @throws Error where mounting is not allowed */
 export function openScratch(): Scratch {
   const folder = mkdtempSync(join(tmpdir(), 'chat-cutover-image-'))
-  mount(['-t', 'tmpfs', '-o', 'size=4g', 'tmpfs', folder])
+  try {
+    mount(['-t', 'tmpfs', '-o', 'size=4g', 'tmpfs', folder])
+  } catch (thrown) {
+    rmdirSync(folder)
+    throw thrown
+  }
   const mounts: string[] = []
   return {
     root(name) {
@@ -38,7 +43,8 @@ export function openScratch(): Scratch {
     },
     release() {
       for (const path of [...mounts.reverse(), folder]) spawnSync('umount', ['--lazy', path])
-      rmSync(folder, { recursive: true, force: true })
+      // Never with its content: what is still mounted there is this machine's own /proc and /dev.
+      rmdirSync(folder)
     },
   }
 }

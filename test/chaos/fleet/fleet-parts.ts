@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makePostgresServer, type PostgresServer } from '../../support/postgres-server.js'
@@ -48,31 +48,51 @@ export interface Parts {
   /** what gives flagd its flags */
   readonly feed: RunningProcess | undefined
   readonly admin: string
+  /** Ends and removes all of them, whatever of it fails. @throws what failed first */
+  close(): Promise<void>
 }
 
-/** @throws EngineMissing, or what `ip` says */
+/** Where one part does not start, none is left. @throws EngineMissing, or what `ip` says */
 export async function startParts(options: FleetOptions): Promise<Parts> {
   const folder = mkdtempSync(join(tmpdir(), 'chat-cutover-fleet-'))
-  const opsFile = join(folder, 'chat.flagd.json')
-  copyFileSync('flags/chat.flagd.json', opsFile)
-  new Human(opsFile).prepare({ ...DRILL, ...options.guardrails }, LIMITS)
-  const told = join(folder, 'told.flagd.json')
-  writeFileSync(told, '{"flags":{}}')
-  const redisFolder = options.redisFolder ?? join(folder, 'redis')
-  mkdirSync(redisFolder, { recursive: true })
-  const network = Network.open(NODES)
-  const at = (name: (typeof NODES)[number]): Node => network.node(name)
-  const hasFlagd = options.flagd === true
-  const [postgres, redis, runtime, llm, flagd, feed, admin] = await Promise.all([
-    startPostgres(at('postgres'), options.postgresFolder),
-    RedisNode.start(at('redis'), redisFolder),
-    SimulatedService.start('runtime', PACE, at('runtime')),
-    SimulatedService.start('llm', PACE, at('llm')),
-    hasFlagd ? FlagDaemon.start([told], at('flagd')) : undefined,
-    hasFlagd ? startFeed(told, network) : undefined,
-    bearer({ role: 'admin', user: 'operator', expires: '30d' }),
-  ])
-  return { options, folder, opsFile, network, postgres, redis, runtime, llm, flagd, feed, admin }
+  const ends: (() => Promise<unknown>)[] = []
+  let network: Network | undefined
+  const close = async (): Promise<void> => {
+    const ended = await Promise.allSettled(ends.map((end) => end()))
+    network?.close()
+    rmSync(folder, { recursive: true, force: true })
+    for (const one of ended) if (one.status === 'rejected') throw one.reason
+  }
+  const kept = <T>(starting: Promise<T>, end: (part: T) => Promise<unknown>): Promise<T> => {
+    ends.push(() => starting.then(end, () => undefined))
+    return starting
+  }
+  try {
+    const opsFile = join(folder, 'chat.flagd.json')
+    copyFileSync('flags/chat.flagd.json', opsFile)
+    new Human(opsFile).prepare({ ...DRILL, ...options.guardrails }, LIMITS)
+    const told = join(folder, 'told.flagd.json')
+    writeFileSync(told, '{"flags":{}}')
+    const redisFolder = options.redisFolder ?? join(folder, 'redis')
+    mkdirSync(redisFolder, { recursive: true })
+    network = Network.open(NODES)
+    const nodes = network
+    const at = (name: (typeof NODES)[number]): Node => nodes.node(name)
+    const hasFlagd = options.flagd === true
+    const [postgres, redis, runtime, llm, flagd, feed, admin] = await Promise.all([
+      kept(startPostgres(at('postgres'), options.postgresFolder), (one) => one.remove()),
+      kept(RedisNode.start(at('redis'), redisFolder), (one) => one.kill()),
+      kept(SimulatedService.start('runtime', PACE, at('runtime')), (one) => one.close()),
+      kept(SimulatedService.start('llm', PACE, at('llm')), (one) => one.close()),
+      hasFlagd ? kept(FlagDaemon.start([told], at('flagd')), (one) => one.close()) : undefined,
+      hasFlagd ? kept(startFeed(told, nodes), (one) => one.end('SIGKILL')) : undefined,
+      bearer({ role: 'admin', user: 'operator', expires: '30d' }),
+    ])
+    return { options, folder, opsFile, network, postgres, redis, runtime, llm, flagd, feed, admin, close }
+  } catch (thrown) {
+    await close().catch(() => undefined)
+    throw thrown
+  }
 }
 
 /** In flagd's namespace, as a part of it. */
@@ -89,7 +109,12 @@ async function startPostgres({ address, through }: Node, folder?: string): Promi
     through,
     ...(folder === undefined ? {} : { folder }),
   })
-  await server.start()
+  try {
+    await server.start()
+  } catch (thrown) {
+    await server.remove()
+    throw thrown
+  }
   return server
 }
 

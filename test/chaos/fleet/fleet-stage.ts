@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs'
 import { z } from 'zod'
 import type { TransitionView } from '../../../src/protocol/fallback.js'
 import type { Override } from '../../../src/store/override/override.js'
@@ -82,7 +81,7 @@ export class FleetStage implements Scene {
     await this.replica(name).kill()
   }
 
-  /** As a rolling restart does: nothing is sent to it any more, it ends what it has begun, and starts anew. */
+  /** As a rolling restart does: nothing is sent to it any more, it ends what it has begun, and starts again. */
   async rollReplica(name: string): Promise<void> {
     this.#leave(name)
     const code = await this.replica(name).stop()
@@ -202,14 +201,13 @@ export class FleetStage implements Scene {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.traffic.stop(), this.moving.stop(), this.operators.stop()])
-    await this.watch.stop()
-    await Promise.all(this.replicas.map((replica) => replica.kill()))
-    const { postgres, redis, runtime, llm, flagd, feed, network, folder } = this.parts
-    await Promise.all([redis.kill(), runtime.close(), llm.close(), flagd?.close(), feed?.end('SIGKILL')])
-    await postgres.remove()
-    network.close()
-    rmSync(folder, { recursive: true, force: true })
+    try {
+      await Promise.all([this.traffic.stop(), this.moving.stop(), this.operators.stop()])
+      await this.watch.stop()
+      await Promise.all(this.replicas.map((replica) => replica.kill()))
+    } finally {
+      await this.parts.close()
+    }
   }
 
   async #begin(): Promise<void> {

@@ -28,7 +28,12 @@ export class RedisNode {
     port = 6379,
   ): Promise<RedisNode> {
     const redis = new RedisNode(node, folder, port)
-    await redis.start()
+    try {
+      await redis.start()
+    } catch (thrown) {
+      await redis.kill()
+      throw thrown
+    }
     return redis
   }
 

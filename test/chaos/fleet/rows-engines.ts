@@ -66,7 +66,7 @@ const postgresFull: FleetRow = {
     await sleep(AWAY_MS)
     const sent = stage.traffic.ended.filter(({ startedAt }) => startedAt > since).length
     disk?.makeRoom()
-    // Without room for its log the server ends itself; whoever runs it starts it again.
+    // Without room for its log the server ends itself; an operator starts it again.
     await stage.postgres.stop('immediate')
     await stage.postgres.start()
     const backMs = await noticed(stage, 'postgres', 1)
