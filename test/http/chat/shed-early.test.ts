@@ -146,6 +146,22 @@ describe('the refusal of a new session in an overload', () => {
     expect(edge.refusals).to.have.length(before)
   })
 
+  it('verifies a bad token once', async () => {
+    let verified = 0
+    const verify = async (): Promise<never> => {
+      verified += 1
+      throw new Error('not a token')
+    }
+    const strict = await startEdge({ overload: OVERLOAD, signingKeys: { verify } })
+    const answered = await fetch(strict.url + START, {
+      method: 'POST',
+      body: '{',
+      headers: { authorization },
+    })
+    await strict.close()
+    expect([answered.status, verified]).to.deep.equal([401, 1])
+  })
+
   it('leaves the connection for the next request, however long the body', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     const ports: (number | undefined)[] = []
