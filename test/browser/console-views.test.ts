@@ -169,8 +169,10 @@ describe('the views of the console', function () {
     await page.fill('input[name="limits.streamsPerOrg"]', '')
     await page.click('text=Review the change')
     await page.click('dialog >> button.primary')
-    await page.waitForSelector('dialog', { state: 'detached' })
-    await page.waitForSelector('text=Saved and in effect.')
+    // The page still says of the first edit that it is saved.
+    await until('the second edit to be written', async () =>
+      JSON.stringify(await stored()).includes('"weights":{"globex":2}'),
+    )
     expect(await stored()).to.deep.include({ streamsPerOrg: null, weights: { globex: 2 } })
   })
 
