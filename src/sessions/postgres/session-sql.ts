@@ -18,10 +18,11 @@ const history = (session: string, budget: string): string => `
  * What names one run of the server: another server, or the same after a start or a crash, has another. After the crash of one of its
  * processes it goes on without the last transactions, with the same start time; it sets its statistics back then, and its last checkpoint
  * is another one. To read statistics may take long before version 15; checkpoints are frequent, and each of them is taken for a crash.
+ * A subquery of its own, so that a statement evaluates it once and not for each row.
  */
-const SERVER = `concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()),
+const SERVER = `(SELECT concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()),
   CASE WHEN current_setting('server_version_num')::int >= 150000 THEN extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time())::text
-  ELSE (SELECT redo_lsn::text FROM pg_control_checkpoint()) END)`
+  ELSE (SELECT redo_lsn::text FROM pg_control_checkpoint()) END))`
 
 /**
  * A reservation with the version of its row (snapshots.ts): `xmin` is the transaction that wrote it. A subtransaction would not do, so nothing
