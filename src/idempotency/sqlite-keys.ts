@@ -38,14 +38,29 @@ export function openSqliteKeys(path: string, options: DatabaseKeysOptions): Idem
   return new DatabaseKeys(new SqliteKeysTable(openSqlite(path, SQLITE_KEYS_SCHEMA), options), options)
 }
 
+/** Prepared once: to prepare one costs more than to run it. */
+const prepareAll = (database: SqliteDatabase) => ({
+  find: database.prepare(
+    'SELECT body, session, message_id, process, created FROM idempotency_keys WHERE id = ? AND created > ?',
+  ),
+  insert: database.prepare('INSERT OR REPLACE INTO idempotency_keys VALUES (?, ?, ?, ?, ?, ?)'),
+  release: database.prepare('DELETE FROM idempotency_keys WHERE id = ? AND message_id = ?'),
+  beyond: database.prepare('SELECT created FROM idempotency_keys ORDER BY created DESC LIMIT 1 OFFSET ?'),
+  prune: database.prepare(
+    'DELETE FROM idempotency_keys WHERE id IN (SELECT id FROM idempotency_keys WHERE created <= ? ORDER BY created LIMIT ?)',
+  ),
+})
+
 class SqliteKeysTable implements KeysTable {
   readonly #queue: BusyQueue
+  readonly #statements: ReturnType<typeof prepareAll>
   #pruneAt = Number.NEGATIVE_INFINITY
 
   constructor(
     private readonly database: SqliteDatabase,
     private readonly options: DatabaseKeysOptions,
   ) {
+    this.#statements = prepareAll(database)
     this.#queue = new BusyQueue({
       now: () => options.clock.monotonic(),
       schedule: scheduleAwaited,
@@ -64,11 +79,7 @@ class SqliteKeysTable implements KeysTable {
   }
 
   release(id: string, messageId: string): Promise<number> {
-    return this.#queue.run(() =>
-      this.database
-        .prepare('DELETE FROM idempotency_keys WHERE id = ? AND message_id = ?')
-        .run(id, messageId),
-    )
+    return this.#queue.run(() => this.#statements.release.run(id, messageId))
   }
 
   close(): void {
@@ -81,33 +92,21 @@ class SqliteKeysTable implements KeysTable {
     if (found !== undefined) return found
     const now = Math.round(this.options.clock.wall())
     this.#prune(now)
-    this.database
-      .prepare('INSERT OR REPLACE INTO idempotency_keys VALUES (?, ?, ?, ?, ?, ?)')
-      .run(id, bodyHash, sessionId, messageId, this.options.nonce, now)
+    this.#statements.insert.run(id, bodyHash, sessionId, messageId, this.options.nonce, now)
     return 'reserved'
   }
 
   #read(id: string): KeptKey | undefined {
-    const row = this.database
-      .prepare(
-        'SELECT body, session, message_id, process, created FROM idempotency_keys WHERE id = ? AND created > ?',
-      )
-      .get(id, Math.round(this.options.clock.wall()) - KEY_LIFE_MS)
+    const row = this.#statements.find.get(id, Math.round(this.options.clock.wall()) - KEY_LIFE_MS)
     return row && keptKey(row, this.options.nonce)
   }
 
   /** Within the write of a new key: no more than a few at once, and more with the next key where there are more. */
   #prune(now: number): void {
     if (this.options.clock.monotonic() < this.#pruneAt) return
-    const beyond = this.database
-      .prepare('SELECT created FROM idempotency_keys ORDER BY created DESC LIMIT 1 OFFSET ?')
-      .get(this.options.maxRows ?? MAX_ROWS)
+    const beyond = this.#statements.beyond.get(this.options.maxRows ?? MAX_ROWS)
     const before = Math.max(now - KEY_LIFE_MS, Number(beyond?.[0] ?? 0))
-    const erased = this.database
-      .prepare(
-        'DELETE FROM idempotency_keys WHERE id IN (SELECT id FROM idempotency_keys WHERE created <= ? ORDER BY created LIMIT ?)',
-      )
-      .run(before, PRUNE_ROWS)
+    const erased = this.#statements.prune.run(before, PRUNE_ROWS)
     if (erased < PRUNE_ROWS) this.#pruneAt = this.options.clock.monotonic() + PRUNE_MS
   }
 }
