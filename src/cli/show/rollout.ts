@@ -10,7 +10,7 @@ import { breachText } from '../../protocol/rollout-text.js'
 import { type CommandSpec, collected, type Invocation } from '../command/invocation.js'
 import type { ServiceClient } from '../service/service-client.js'
 import { Refused } from '../text/command-error.js'
-import { duration, moment } from '../text/format.js'
+import { duration, moment, span } from '../text/format.js'
 import type { Say } from '../text/language.js'
 import { oneLine, printable, table } from '../text/table.js'
 import { historyPageCommand } from './history-page.js'
@@ -161,7 +161,7 @@ function rolloutLines(view: RolloutView, { t, style, language }: Invocation): st
   }
   if (view.since !== null) rows.push([t('Since', '开始于'), moment(view.since)])
   if (secondsLeft !== null && secondsLeft > 0)
-    rows.push([t('Time left', '剩余时间'), duration(secondsLeft * 1000)])
+    rows.push([t('Time left', '剩余时间'), span(secondsLeft * 1000)])
   if (verdict !== null)
     rows.push([
       t('Verdict', '判定'),

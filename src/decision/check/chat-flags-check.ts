@@ -72,7 +72,7 @@ function checkVariants(root: Node, flag: Node, key: string, issues: IssueList): 
       const inside = field.split('.')
       const full = [...at, ...inside]
       const likely = meantBy(closestName(inside.at(-1) ?? '', siblingsOf(parsed, inside)))
-      const name = `"${field}" is not a field of this flag in this version and is ignored${likely}`
+      const name = `"${field}" is not a field of this flag in this version, and the service does not read it${likely}`
       issues.warn(nodeNear(root, full).offset, full, name)
     }
   }

@@ -157,7 +157,7 @@ describe('what was likely meant', () => {
       /^warning \d+: .*; did you mean "chat-runtime-shadow"\?$/,
     ],
     ['"direct_llm": "direct_llm"', '"direct_llm": "direct"', /^error \d+: .*; did you mean "direct_llm"\?$/],
-    ['"softFailures"', '"xyz"', /ignored$/],
+    ['"softFailures"', '"xyz"', /does not read it$/],
     ['"maxHoldSeconds": 900', '"maxHoldSeconds": 90000000', /^error \d+: .*<=604800$/],
   ] as const)
     it(`by ${to}`, () => {

@@ -189,7 +189,7 @@ describe('the check of a flag file', () => {
     expect(issues).to.have.length(1)
     expect(issues[0]).to.include({ line, severity: 'warning' })
     expect(issues[0]?.path).to.equal(`flags.${FLAG_KEYS.guardrails}.variants.standard.minSample`)
-    expect(issues[0]?.message).to.match(/"minSample".*ignored/)
+    expect(issues[0]?.message).to.match(/"minSample".*does not read it/)
   })
 
   it("names a mode that is none, a profile's unknown field and a policy that is none", () => {
