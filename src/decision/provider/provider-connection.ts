@@ -24,7 +24,8 @@ export interface ProviderConnectionDeps {
 
 /**
  * The provider behind its client. One whose initialisation fails or hangs is made again after a while where the module
- * exports a function; an exported provider is left to itself, for it cannot be initialised twice.
+ * exports a function, unless it answers all the same: then whether it still does is looked at as often. An exported provider is
+ * left to itself, for it cannot be initialised twice.
  */
 export class ProviderConnection {
   #bound: BoundClient | undefined
@@ -61,6 +62,8 @@ export class ProviderConnection {
   #scheduleRetry(): void {
     this.#retry = this.deps.clock.schedule(this.#waitMs, () => {
       if (!this.deps.isAnswering()) void this.start()
+      // It may fail later, and the SDK does not initialise it again.
+      else this.#scheduleRetry()
     })
     this.#waitMs = Math.min(this.#waitMs * 2, MAX_RETRY_MS)
   }

@@ -323,6 +323,30 @@ describe('flags of a provider module', () => {
     expect([flags.status().state, faults(), made.length]).to.deep.equal(['ready', [], 1])
   })
 
+  it('whose provider answers although its initialisation failed, and fails later: another one is made then', async () => {
+    const made: ScriptedProvider[] = []
+    const { flags, clock, modeOf } = await open({
+      kind: 'factory',
+      async make() {
+        const provider = new ScriptedProvider(async () => {
+          if (made.length === 1) throw new Error('unauthorised')
+        })
+        provider.answer = mode('runtime_orchestrator')
+        made.push(provider)
+        return provider
+      },
+    })
+    await settle(clock, 10_000)
+    expect([await modeOf(), made.length]).to.deep.equal(['runtime_orchestrator default', 1])
+    for (const provider of made) provider.answer = () => new Promise(() => {})
+    await modeOf()
+    await settle(clock, 61_000)
+    expect(await modeOf()).to.equal('runtime_orchestrator default')
+    expect([flags.status().state, made.map(({ closed }) => closed)]).to.deep.equal(['ready', [1, 0]])
+    await settle(clock, 121_000)
+    expect(made.length).to.equal(2)
+  })
+
   it('whose provider never ends its initialisation: told, made again, and the first one closed', async () => {
     const made: ScriptedProvider[] = []
     const { clock, faults, modeOf } = await open({
