@@ -9,6 +9,10 @@ const USUAL_LATENESS_MS = 5
 /** looks more while the event loop is late: the time was ours, not flagd's */
 const MORE_LOOKS = 5
 
+/** The fault of a source whose answers come, but after the budget. */
+export const lateText = (source: string): string =>
+  `${source} answers later than a turn waits (${ANSWER_BUDGET_MS} ms): turns take the newest values known of their session, their org or anybody, then code defaults`
+
 /** The time that the answers to one question share. */
 export interface AnswerBudget {
   /** The answer, or `undefined` when the time is over before it. The evaluation itself goes on. */

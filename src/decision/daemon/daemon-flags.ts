@@ -35,9 +35,10 @@ import {
   type TurnEvaluations,
 } from '../values/turn-flag-reader.js'
 import { type AnswerContext, TurnFlagValues } from '../values/turn-flag-values.js'
-import { ANSWER_BUDGET_MS, startBudget } from './answer-budget.js'
+import { lateText } from './answer-budget.js'
 import { DaemonContent } from './daemon-content.js'
 import type { FlagdConnection } from './flagd-providers.js'
+import { limitsInTime } from './limits-in-time.js'
 import { RpcTurns } from './rpc-turns.js'
 
 /** Resolvers `in-process` and `rpc`: flags from a flagd, which may be dead, silent or without flags of ours. */
@@ -125,14 +126,10 @@ export class DaemonFlags implements Flags {
     if (current !== undefined) return current
     if (this.#client === undefined || this.#closed || this.#rpc?.away === true)
       return this.#limits.recall(orgId)
-    const { generation } = this.#limits
-    const answer = evaluateLimits(this.#client, orgId)
-    const budget = startBudget(this.deps.clock)
-    const details = await budget.inTime(answer)
-    budget.end()
-    if (details === undefined)
-      void answer.then((late) => this.#closed || this.#limits.resolve(orgId, late, generation))
-    return this.#limits.resolve(orgId, details, generation)
+    return limitsInTime(this.#limits, orgId, evaluateLimits(this.#client, orgId), {
+      clock: this.deps.clock,
+      isClosed: () => this.#closed,
+    })
   }
 
   async forService(): Promise<ServiceFlags> {
@@ -244,8 +241,7 @@ export class DaemonFlags implements Flags {
 
   #late(isLate: boolean): void {
     if (this.#closed) return
-    const message = `flagd answers later than a turn waits (${ANSWER_BUDGET_MS} ms): turns take the newest values known of their session, their org or anybody, then code defaults`
-    this.#faults.replace('late', isLate ? [{ where: this.#address, message }] : [])
+    this.#faults.replace('late', isLate ? [{ where: this.#address, message: lateText('flagd') }] : [])
   }
 
   async #firstLook(): Promise<void> {

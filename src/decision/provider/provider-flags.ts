@@ -6,7 +6,8 @@ import type { ChatLimits } from '../../limits/chat-limits.js'
 import { type Caller, evaluationContext, NOBODY } from '../caller.js'
 import { type ChangeListener, ChangeListeners } from '../change-listeners.js'
 import type { TurnDefaults } from '../code-defaults.js'
-import { startBudget } from '../daemon/answer-budget.js'
+import { lateText } from '../daemon/answer-budget.js'
+import { limitsInTime } from '../daemon/limits-in-time.js'
 import { RpcTurns } from '../daemon/rpc-turns.js'
 import { FileProvider } from '../file/file-provider.js'
 import { FlagFaults } from '../flag-faults.js'
@@ -153,14 +154,10 @@ export class ProviderFlags implements Flags {
     const current = this.#limits.current(orgId)
     if (current !== undefined) return current
     if (this.#reader === undefined || this.#closed || this.#turns.away) return this.#limits.recall(orgId)
-    const { generation } = this.#limits
-    const answer = evaluateLimits(this.#reader, orgId)
-    const budget = startBudget(this.deps.clock)
-    const details = await budget.inTime(answer)
-    budget.end()
-    if (details === undefined)
-      void answer.then((late) => this.#closed || this.#limits.resolve(orgId, late, generation))
-    return this.#limits.resolve(orgId, details, generation)
+    return limitsInTime(this.#limits, orgId, evaluateLimits(this.#reader, orgId), {
+      clock: this.deps.clock,
+      isClosed: () => this.#closed,
+    })
   }
 
   async forService(): Promise<ServiceFlags> {
@@ -286,9 +283,7 @@ export class ProviderFlags implements Flags {
 
   #late(isLate: boolean): void {
     if (this.#closed) return
-    const message =
-      'it answers later than a turn waits (50 ms): turns take the newest values known of their session, their org or anybody, then code defaults'
-    this.#faults.replace('late', isLate ? [{ where: this.#where, message }] : [])
+    this.#faults.replace('late', isLate ? [{ where: this.#where, message: lateText('it') }] : [])
   }
 
   #tellKept(): void {
