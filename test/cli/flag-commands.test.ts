@@ -116,6 +116,35 @@ describe('the flag commands of chat-cutover', () => {
     expect(err).to.match(/older version.*Nothing was written/)
   })
 
+  it('that show values say that a provider has the flags, not that its module cannot be read', async () => {
+    const view = flagsViewSchema.parse({
+      resolver: 'provider',
+      state: 'ready',
+      faults: [],
+      ops: { file: './provider.mjs', values: null, fault: null },
+      environment: { mode: 'direct_llm', enabledOrgs: [], shadowPercent: 0, errorRate: 0.5 },
+    })
+    const service = createServer((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ success: true, data: view }))
+    }).listen(0, '127.0.0.1')
+    await once(service, 'listening')
+    const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`
+    for (const command of [
+      ['mode', 'get'],
+      ['orgs', 'list'],
+      ['guardrails', 'get'],
+      ['limits', 'get'],
+    ])
+      expect(await runCli(command, { env: { ...env, CHAT_URL: url } })).to.deep.equal({
+        code: 1,
+        out: '',
+        err: "The operators' flags are in the provider of ./provider.mjs, and this service cannot read them. chat-cutover explain shows what a caller gets\n",
+      })
+    service.close()
+    service.closeAllConnections()
+  })
+
   it('limits set and limits get', async () => {
     const set = await well('limits', 'set', 'streamsPerOrg=200', 'weights.acme=3')
     expect(set).to.match(/standard\.streamsPerOrg: null → 200\n.*weights\.acme: \(nothing\) → 3\n/)

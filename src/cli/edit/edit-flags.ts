@@ -150,6 +150,14 @@ export async function readValues(invocation: Invocation): Promise<OpsValues> {
   const { file, fault, values } = data.ops
   if (values !== null) return values
   const { t } = invocation
+  if (data.resolver === 'provider')
+    throw new CommandError(
+      t(
+        `The operators' flags are in the provider of ${oneLine(file)}, and this service cannot read them. chat-cutover explain shows what a caller gets`,
+        `运维 flag 由 ${oneLine(file)} 的 provider 提供，本服务无法读取。可用 chat-cutover explain 查看某个调用者的结果`,
+      ),
+      1,
+    )
   const why = printable(fault ?? '')
   throw new CommandError(
     t(
