@@ -29,13 +29,13 @@ describe('loadConfig', () => {
       url: pathToFileURL(module).href,
     })
     expect(faultsOf({ ...least, CHAT_PROVIDER_MODULE: './nowhere.mjs' }).join()).to.match(
-      /^CHAT_PROVIDER_MODULE=\.\/nowhere\.mjs is no module/,
+      /^CHAT_PROVIDER_MODULE=\.\/nowhere\.mjs was not found: /,
     )
     const others = { FLAGD_RESOLVER: 'rpc', CHAT_FLAG_SOURCE_PORT: '9090' }
     expect(faultsOf({ ...least, CHAT_PROVIDER_MODULE: module, ...others })).to.have.length(2)
     const store = { CHAT_FLAG_STORE: 'postgres://u:p@db/flags', CHAT_FLAG_STORE_OPS: 'true' }
     expect(faultsOf({ ...least, CHAT_PROVIDER_MODULE: module, ...store }).join()).to.match(
-      /^CHAT_FLAG_STORE_OPS=true does not go with CHAT_PROVIDER_MODULE/,
+      /^CHAT_FLAG_STORE_OPS=true cannot be set together with CHAT_PROVIDER_MODULE/,
     )
   })
 

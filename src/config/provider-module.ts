@@ -13,10 +13,13 @@ export function providerModuleFaults(env: Environment): string[] {
   ]
   return [
     ...(urlOf(name) === undefined
-      ? [`CHAT_PROVIDER_MODULE=${name} is no module: neither a file, nor a package that is installed here`]
+      ? [
+          `CHAT_PROVIDER_MODULE=${name} was not found: there is no such file, and no package of this name is installed here`,
+        ]
       : []),
     ...others.map(
-      (other) => `${other} does not go with CHAT_PROVIDER_MODULE, whose provider has the operators' flags`,
+      (other) =>
+        `${other} cannot be set together with CHAT_PROVIDER_MODULE: the operators' flags come from its provider alone`,
     ),
   ]
 }

@@ -75,8 +75,15 @@ export async function checkProviderModule(env: Environment, { t, clock }: Invoca
   if (url === undefined)
     return [{ check, result: 'fault', text: t(`there is no module ${name}`, `找不到模块 ${name}`), advice }]
   try {
-    await loadProviderModule({ name, url }, clock)
-    return [{ check, result: 'ok', text: t(`${name}: exports a provider`, `${name}：导出了 provider`) }]
+    const { kind } = await loadProviderModule({ name, url }, clock)
+    const text =
+      kind === 'provider'
+        ? t(`${name}: exports a provider`, `${name}：导出了 provider`)
+        : t(
+            `${name}: exports a function for the provider, which is not called here`,
+            `${name}：导出了创建 provider 的函数，此处不调用`,
+          )
+    return [{ check, result: 'ok', text }]
   } catch (thrown) {
     return [{ check, result: 'fault', text: oneLine(errorText(thrown)), advice }]
   }

@@ -1,6 +1,7 @@
 import {
   PAIR_SORTS,
   pairSortSchema,
+  SHADOW_PAIRS_MAX,
   type ShadowPair,
   shadowPairsSchema,
 } from '../../protocol/shadow-pairs.js'
@@ -17,7 +18,7 @@ export const shadowPairsCommand: CommandSpec = {
         '--sort <order>',
         t(`${PAIR_SORTS.join(', ')} (difference)`, `${PAIR_SORTS.join('、')}（difference）`),
       )
-      .option('--limit <n>', t('so many pairs (20)', '条数（20）'), wholeNumber(1, 100, t)),
+      .option('--limit <n>', t('so many pairs (20)', '条数（20）'), wholeNumber(1, SHADOW_PAIRS_MAX, t)),
   examples: ['shadow pairs', 'shadow pairs --org acme --sort newest --limit 5'],
   remote: true,
   async run(invocation) {

@@ -31,13 +31,13 @@ export async function loadProviderModule(
   if (isProvider(found)) return { kind: 'provider', provider: serverProvider(found, name) }
   if (typeof found !== 'function')
     throw new Error(
-      `CHAT_PROVIDER_MODULE: ${name} exports no OpenFeature provider: it needs an export "default", "provider" or "createProvider" that is a provider, or a function that gives one`,
+      `CHAT_PROVIDER_MODULE: ${name} exports no OpenFeature provider: its export "default", "provider" or "createProvider" must be a provider, or a function that returns one`,
     )
   return {
     kind: 'factory',
     async make() {
       const made: unknown = await Reflect.apply(found, undefined, [])
-      if (!isProvider(made)) throw new Error('what the exported function gives is no OpenFeature provider')
+      if (!isProvider(made)) throw new Error('the exported function did not return an OpenFeature provider')
       return serverProvider(made, name)
     },
   }
@@ -70,6 +70,8 @@ function isProvider(value: unknown): value is Provider {
 
 function serverProvider(provider: Provider, name: string): Provider {
   if (provider.runsOn === 'client')
-    throw new Error(`CHAT_PROVIDER_MODULE: ${name} gives a provider for browsers; one for servers is needed`)
+    throw new Error(
+      `CHAT_PROVIDER_MODULE: ${name} has a provider for browsers; a provider for servers is needed`,
+    )
   return provider
 }

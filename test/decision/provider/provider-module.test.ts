@@ -57,7 +57,7 @@ describe('the module of a provider', () => {
       expect(await rejection(load(text)), text).to.match(wrong)
     const loaded = await load('export default () => 7')
     const making = loaded.kind === 'factory' ? loaded.make() : Promise.resolve()
-    expect(await rejection(making)).to.match(/no OpenFeature provider/)
+    expect(await rejection(making)).to.match(/did not return an OpenFeature provider/)
   })
 
   it('is found by path, by URL and by the name of a package', async () => {
