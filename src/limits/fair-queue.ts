@@ -1,5 +1,4 @@
 import { NO_PACE, type StartPace } from './start-pace.js'
-import { Tally } from './tally.js'
 
 /** One turn that asks for a place. */
 export interface Asking {
@@ -29,7 +28,10 @@ export type Arrival<T> =
 /** times what another org has and asks for: two that ask for about as much do not hold each other up */
 const MUCH_MORE = 1.5
 
-interface Line<T> {
+/** An org that has a place, or waits for one. */
+interface Org<T> {
+  open: number
+  /** as its last turn that waited told it */
   weight: number
   /** oldest first, those of sessions before the others */
   readonly waiting: { readonly item: T; readonly seq: number }[]
@@ -40,8 +42,9 @@ interface Line<T> {
  * weight, and of a line that is full the org that has most for its weight loses. Running turns keep their places. Pure: no clock.
  */
 export class FairQueue<T extends Asking> {
-  readonly #open = new Tally()
-  readonly #lines = new Map<string, Line<T>>()
+  readonly #orgs = new Map<string, Org<T>>()
+  /** the orgs with turns that wait: each placed or refused turn looks at all of them */
+  readonly #lines = new Set<Org<T>>()
   #taken = 0
   #waiting = 0
   #seq = 0
@@ -61,7 +64,7 @@ export class FairQueue<T extends Asking> {
 
   arrive(item: T): Arrival<T> {
     // Who waits is placed as soon as a place is free: where one is free for this item, nobody waits for it.
-    if (this.#mayPlace(item)) {
+    if (this.#mayPlace(item.kind)) {
       this.#start(item.orgId)
       return { kind: 'placed' }
     }
@@ -78,7 +81,7 @@ export class FairQueue<T extends Asking> {
 
   /** What `arrive` would say to such a turn now; nothing changes. */
   wouldRefuse(asking: Asking): boolean {
-    return !this.#mayPlace(asking) && !this.#hasRoom(asking) && this.#yieldsTo(asking) === undefined
+    return !this.#mayPlace(asking.kind) && !this.#hasRoom(asking) && this.#yieldsTo(asking) === undefined
   }
 
   /** A place, without waiting for one. */
@@ -90,7 +93,11 @@ export class FairQueue<T extends Asking> {
 
   /** A place is free again. @returns who takes one now */
   leave(orgId: string): T[] {
-    this.#open.remove(orgId)
+    const org = this.#orgs.get(orgId)
+    if (org !== undefined) {
+      org.open -= 1
+      this.#forgetIdle(orgId, org)
+    }
     this.#taken -= 1
     return this.fill()
   }
@@ -108,29 +115,39 @@ export class FairQueue<T extends Asking> {
 
   /** Whether another org waits that has and asks for much more, for its weight. */
   asksLess({ orgId, weight }: Asking): boolean {
-    const mine = (this.#open.of(orgId) + this.#waitingOf(orgId)) / weight
-    for (const [org, { weight: of, waiting }] of this.#lines)
-      if (org !== orgId && (this.#open.of(org) + waiting.length) / of > mine * MUCH_MORE) return true
+    const own = this.#orgs.get(orgId)
+    const mine = demandOf(own) / weight
+    for (const org of this.#lines)
+      if (org !== own && demandOf(org) / org.weight > mine * MUCH_MORE) return true
     return false
   }
 
   /** It waits no longer. False if it did not. */
   withdraw(item: T): boolean {
-    const line = this.#lines.get(item.orgId)
-    const at = line?.waiting.findIndex((one) => one.item === item) ?? -1
-    if (line === undefined || at < 0) return false
-    line.waiting.splice(at, 1)
+    const org = this.#orgs.get(item.orgId)
+    const at = org?.waiting.findIndex((one) => one.item === item) ?? -1
+    if (org === undefined || at < 0) return false
+    org.waiting.splice(at, 1)
     this.#waiting -= 1
-    if (line.waiting.length === 0) this.#lines.delete(item.orgId)
+    if (org.waiting.length === 0) this.#lines.delete(org)
+    this.#forgetIdle(item.orgId, org)
     return true
   }
 
-  #waitingOf(orgId: string): number {
-    return this.#lines.get(orgId)?.waiting.length ?? 0
+  #orgOf(orgId: string): Org<T> {
+    const known = this.#orgs.get(orgId)
+    if (known !== undefined) return known
+    const org: Org<T> = { open: 0, weight: 1, waiting: [] }
+    this.#orgs.set(orgId, org)
+    return org
+  }
+
+  #forgetIdle(orgId: string, org: Org<T>): void {
+    if (demandOf(org) === 0) this.#orgs.delete(orgId)
   }
 
   #place(orgId: string): void {
-    this.#open.add(orgId)
+    this.#orgOf(orgId).open += 1
     this.#taken += 1
   }
 
@@ -142,7 +159,7 @@ export class FairQueue<T extends Asking> {
   #hasRoom({ orgId, kind }: Asking): boolean {
     const { places, newPlaces, waiting, waitingOfOrg } = this.capacity()
     if (this.#waiting >= waiting) return false
-    if (this.#waitingOf(orgId) < waitingOfOrg) return true
+    if ((this.#orgs.get(orgId)?.waiting.length ?? 0) < waitingOfOrg) return true
     // A burst: there is a place for each of them. While new sessions are held back it is no burst.
     return newPlaces >= places && this.#waiting < this.#placesFor(kind) - this.#taken
   }
@@ -152,31 +169,35 @@ export class FairQueue<T extends Asking> {
     return kind === 'new' ? Math.min(places, newPlaces) : places
   }
 
-  #mayPlace({ kind }: Asking): boolean {
+  #mayPlace(kind: Asking['kind']): boolean {
     return this.pace.mayStart(kind) && this.#taken < this.#placesFor(kind)
   }
 
   #enqueue(item: T): void {
-    const line = this.#lines.get(item.orgId) ?? { weight: item.weight, waiting: [] }
-    this.#lines.set(item.orgId, line)
-    line.weight = item.weight
+    const org = this.#orgOf(item.orgId)
+    this.#lines.add(org)
+    org.weight = item.weight
     const entry = { item, seq: this.#seq }
     this.#seq += 1
-    const at = item.kind === 'new' ? -1 : line.waiting.findIndex((one) => one.item.kind === 'new')
-    if (at < 0) line.waiting.push(entry)
-    else line.waiting.splice(at, 0, entry)
+    const at = item.kind === 'new' ? -1 : org.waiting.findIndex((one) => one.item.kind === 'new')
+    if (at < 0) org.waiting.push(entry)
+    else org.waiting.splice(at, 0, entry)
     this.#waiting += 1
   }
 
   /** Of the heads that may take a place, the one whose org would have least for its weight; of equals the one that came first. */
   #next(): T | undefined {
-    let best: { readonly item: T; readonly seq: number; readonly share: number } | undefined
-    for (const [orgId, { weight, waiting }] of this.#lines) {
+    const may = { new: this.#mayPlace('new'), next: this.#mayPlace('next') }
+    if (!may.new && !may.next) return undefined
+    let best: { readonly item: T; readonly seq: number } | undefined
+    let least = 0
+    for (const { open, weight, waiting } of this.#lines) {
       const [head] = waiting
-      if (head === undefined || !this.#mayPlace(head.item)) continue
-      const share = (this.#open.of(orgId) + 1) / weight
-      if (best === undefined || share < best.share || (share === best.share && head.seq < best.seq))
-        best = { ...head, share }
+      if (head === undefined || !may[head.item.kind]) continue
+      const share = (open + 1) / weight
+      if (best !== undefined && (share > least || (share === least && head.seq > best.seq))) continue
+      best = head
+      least = share
     }
     return best?.item
   }
@@ -184,15 +205,23 @@ export class FairQueue<T extends Asking> {
   /** The newest of the org that has most for its weight, if that is more than the newcomer's would have. */
   #yieldsTo({ orgId, weight, kind }: Asking): T | undefined {
     if (this.capacity().waiting === 0) return undefined
-    let most: { readonly line: Line<T>; readonly load: number; readonly orgId: string } | undefined
-    for (const [org, line] of this.#lines) {
-      const load = (this.#open.of(org) + line.waiting.length) / line.weight
-      if (most === undefined || load > most.load) most = { line, load, orgId: org }
+    let greediest: Org<T> | undefined
+    let most = 0
+    for (const org of this.#lines) {
+      const load = demandOf(org) / org.weight
+      if (greediest !== undefined && load <= most) continue
+      greediest = org
+      most = load
     }
-    const last = most?.line.waiting.at(-1)?.item
-    if (most === undefined || last === undefined) return undefined
-    const mine = (this.#open.of(orgId) + this.#waitingOf(orgId) + 1) / weight
-    const yields = most.orgId === orgId ? kind === 'next' && last.kind === 'new' : most.load > mine
+    const last = greediest?.waiting.at(-1)?.item
+    if (last === undefined) return undefined
+    const own = this.#orgs.get(orgId)
+    const yields =
+      greediest === own ? kind === 'next' && last.kind === 'new' : most > (demandOf(own) + 1) / weight
     return yields ? last : undefined
   }
 }
+
+/** What an org has and asks for. */
+const demandOf = (org: Org<unknown> | undefined): number =>
+  org === undefined ? 0 : org.open + org.waiting.length

@@ -193,4 +193,22 @@ describe('places shared among orgs', () => {
     expect(model.arrive('a', true).arrival.kind).to.equal('placed')
     expect(model.arrive('a', true).arrival.kind).to.equal('waits')
   })
+
+  it('look at the capacity as often for a hundred orgs that wait as for one', () => {
+    const looksOf = (orgs: number): number => {
+      let looks = 0
+      const queue = new FairQueue<Asking>(() => {
+        looks += 1
+        return { places: 1, newPlaces: 1, waiting: orgs, waitingOfOrg: 1 }
+      })
+      queue.arrive({ orgId: 'first', weight: 1, kind: 'new' })
+      for (let org = 0; org < orgs; org += 1) queue.arrive({ orgId: `org-${org}`, weight: 1, kind: 'new' })
+      expect(queue.waiting).to.equal(orgs)
+      looks = 0
+      queue.fill()
+      expect(queue.leave('first')).to.have.lengthOf(1)
+      return looks
+    }
+    expect(looksOf(100)).to.equal(looksOf(1))
+  })
 })
