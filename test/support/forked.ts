@@ -3,11 +3,12 @@ import { once } from 'node:events'
 import { bundled } from './bundled.js'
 
 const MESSAGE_DEADLINE_MS = 20_000
+const SILENT = `sent no message within ${MESSAGE_DEADLINE_MS / 1000} s and was killed`
 
 /** A TypeScript (or plain `.mjs`) file run as a process of its own, talking by IPC messages. */
 export interface Forked {
   send(message: string): void
-  /** the next message the process sends; rejects when it ends or stays silent */
+  /** the next message the process sends; where it ends or stays silent, rejects and says how */
   message(): Promise<string>
   /** Kills it without a chance to tidy up and waits for its end. */
   kill(): Promise<void>
@@ -34,15 +35,20 @@ export function forked(file: string, args: readonly string[], limits = ':'): For
   })
   child.on('exit', () => wake?.())
   return {
-    send: (message) => void child.send(message),
+    // To a process that has ended nothing is sent; `message` says how it ended.
+    send: (message) => void child.send(message, () => {}),
     async message() {
-      const deadline = setTimeout(() => child.kill('SIGKILL'), MESSAGE_DEADLINE_MS)
+      let isSilent = false
+      const deadline = setTimeout(() => {
+        isSilent = true
+        child.kill('SIGKILL')
+      }, MESSAGE_DEADLINE_MS)
       try {
         for (;;) {
           const message = messages.shift()
           if (message !== undefined) return message
           if (child.exitCode !== null || child.signalCode !== null)
-            throw new Error(`${file} ended without a message`)
+            throw new Error(`${file} ${isSilent ? SILENT : endOf(child)}`)
           await new Promise<void>((resolve) => {
             wake = resolve
           })
@@ -57,6 +63,9 @@ export function forked(file: string, args: readonly string[], limits = ':'): For
     },
   }
 }
+
+const endOf = ({ exitCode, signalCode }: ChildProcess): string =>
+  `ended without a message, with ${signalCode ?? `code ${exitCode}`}`
 
 /** For `afterEach`: no process outlives its test. */
 export async function killForked(): Promise<void> {

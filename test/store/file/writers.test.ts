@@ -98,7 +98,8 @@ describe('processes that write one file', function () {
     writeFileSync(path, '{"sum": 0}')
     const start = hashOf('{"sum": 0}')
     const [reader, human] = [watcher(path), person(path)]
-    const written = await together(path)
+    // They stop in any case: later there is no file for them.
+    const written = await together(path).finally(() => Promise.all([human.stop(), reader.stop()]))
     const saved = await human.stop()
     expect(await reader.stop()).to.deep.equal([])
     expect(written).to.have.length(WRITERS * WRITES_EACH)
