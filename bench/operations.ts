@@ -5,7 +5,7 @@ import pg from 'pg'
 import { startTurn } from '../test/support/chat-client.js'
 import { redisLink } from '../test/support/fleet.js'
 import { freePort } from '../test/support/free-port.js'
-import { makePostgresServer } from '../test/support/postgres-server.js'
+import { startPostgresServer } from '../test/support/postgres-server.js'
 import { bearer, startServiceProcess, startSimulator, temporaryFlags } from '../test/support/processes.js'
 import { serve } from '../test/support/redis.js'
 import { until } from '../test/support/until.js'
@@ -31,8 +31,7 @@ const turns = Number(process.argv[2] ?? 100)
 const directory = mkdtempSync(join(tmpdir(), 'chat-cutover-operations-'))
 const port = await freePort()
 const redis = await serve('redis-server', port, directory)
-const server = await makePostgresServer()
-await server.start()
+const server = await startPostgresServer()
 const database = new pg.Client({ connectionString: server.url('postgres') })
 await database.connect()
 await database.query("ALTER SYSTEM SET log_statement = 'none'")

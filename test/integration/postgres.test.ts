@@ -4,7 +4,7 @@ import { nextTurn, startTurn } from '../support/chat-client.js'
 import { engine } from '../support/engines.js'
 import { outageRig } from '../support/outage-rig.js'
 import { postgresDatabases } from '../support/postgres.js'
-import { makePostgresServer, makeStandby, type PostgresServer } from '../support/postgres-server.js'
+import { makeStandby, startPostgresServer, startPrimary } from '../support/postgres-server.js'
 import {
   bearer,
   type RunningProcess,
@@ -78,7 +78,7 @@ describe('a service with PostgreSQL', function () {
 
 describe('a service without its PostgreSQL', function () {
   this.timeout(90_000)
-  const server = engine(started, (one) => one.remove())
+  const server = engine(startPostgresServer, (one) => one.remove())
   const { outage } = outageRig(async () => ({ CHAT_DATABASE: server().url() }))
 
   it('that is stopped and started', () =>
@@ -96,7 +96,7 @@ describe('a service without its PostgreSQL', function () {
 
 describe('a service whose PostgreSQL moves to its standby', function () {
   this.timeout(90_000)
-  const primary = engine(started, (one) => one.remove())
+  const primary = engine(startPrimary, (one) => one.remove())
   const standby = engine(
     async () => {
       const made = await makeStandby(primary())
@@ -123,9 +123,3 @@ describe('a service whose PostgreSQL moves to its standby', function () {
       async () => standby().promote(),
     ))
 })
-
-async function started(): Promise<PostgresServer> {
-  const server = await makePostgresServer()
-  await server.start()
-  return server
-}

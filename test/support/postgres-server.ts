@@ -83,9 +83,17 @@ export interface Standby extends PostgresServer {
   promote(): void
 }
 
-/** For suites that make a standby in the middle of a test. @throws EngineMissing */
-export function requireStandby(): void {
+/** One that runs. @throws EngineMissing */
+export async function startPostgresServer(): Promise<PostgresServer> {
+  const server = await makePostgresServer()
+  await server.start()
+  return server
+}
+
+/** One that runs, for suites that make a standby of it in the middle of a test. @throws EngineMissing */
+export async function startPrimary(): Promise<PostgresServer> {
   findBinaries(STANDBY)
+  return startPostgresServer()
 }
 
 /** Of a server that runs. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { engine } from './engines.js'
-import { makePostgresServer, type PostgresServer } from './postgres-server.js'
+import { type PostgresServer, startPostgresServer } from './postgres-server.js'
 
 let shared: Promise<PostgresServer> | undefined
 
@@ -9,14 +9,8 @@ let shared: Promise<PostgresServer> | undefined
 async function sharedUrl(): Promise<string> {
   const given = process.env.CHAT_TEST_POSTGRES_URL
   if (given !== undefined && given !== '') return given
-  shared ??= started()
+  shared ??= startPostgresServer()
   return (await shared).url()
-}
-
-async function started(): Promise<PostgresServer> {
-  const server = await makePostgresServer()
-  await server.start()
-  return server
 }
 
 /** Databases of one `describe`. */

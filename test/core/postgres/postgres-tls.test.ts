@@ -9,7 +9,7 @@ import { serverReport } from '../../../src/core/postgres/server-report.js'
 import { statement } from '../../../src/core/postgres/statement.js'
 import { type Authority, type Certificate, makeAuthority, pemOf } from '../../support/certificates.js'
 import { engine } from '../../support/engines.js'
-import { makePostgresServer, type PostgresServer } from '../../support/postgres-server.js'
+import { type PostgresServer, startPostgresServer } from '../../support/postgres-server.js'
 
 interface Served {
   readonly server: PostgresServer
@@ -33,8 +33,7 @@ describe('a connection to PostgreSQL over TLS', function () {
   const served = engine(
     async (): Promise<Served> => {
       const authority = makeAuthority(directory)
-      const server = await makePostgresServer()
-      await server.start()
+      const server = await startPostgresServer()
       await requireTls(server, authority)
       return {
         server,

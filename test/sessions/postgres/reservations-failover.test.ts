@@ -9,12 +9,7 @@ import type { DurableSessionStore } from '../../../src/sessions/session-store.js
 import { countedPostgres } from '../../support/counted-postgres.js'
 import { engine } from '../../support/engines.js'
 import { type ManualClock, manualClock } from '../../support/manual-clock.js'
-import {
-  makePostgresServer,
-  makeStandby,
-  type PostgresServer,
-  requireStandby,
-} from '../../support/postgres-server.js'
+import { makeStandby, startPostgresServer, startPrimary } from '../../support/postgres-server.js'
 import { until } from '../../support/until.js'
 import { openWay } from '../../support/way.js'
 import { newTurn, RESERVATION_MS } from '../session-store-contract.js'
@@ -26,15 +21,7 @@ const LOOK_MS = RESERVATION_MS / 15
 
 describe('reservations in a PostgreSQL whose standby takes over without the last transactions', function () {
   this.timeout(60_000)
-  const primary = engine(
-    async (): Promise<PostgresServer> => {
-      requireStandby()
-      const server = await makePostgresServer()
-      await server.start()
-      return server
-    },
-    (server) => server.remove(),
-  )
+  const primary = engine(startPrimary, (server) => server.remove())
 
   it('hold, though the new server uses the numbers of those transactions again', async () => {
     const clock = manualClock()
@@ -80,14 +67,7 @@ describe('reservations in a PostgreSQL whose standby takes over without the last
 
 describe('reservations in a PostgreSQL of which one process crashes', function () {
   this.timeout(60_000)
-  const server = engine(
-    async (): Promise<PostgresServer> => {
-      const made = await makePostgresServer()
-      await made.start()
-      return made
-    },
-    (made) => made.remove(),
-  )
+  const server = engine(startPostgresServer, (made) => made.remove())
 
   it('hold, though the server uses the numbers of the last transactions again', async () => {
     const url = server().url()

@@ -3,13 +3,7 @@ import { systemClock } from '../../../src/core/clock.js'
 import { createPostgresDocuments } from '../../../src/store/postgres/postgres-documents.js'
 import { createDocumentFlagStore } from '../../../src/store/shared/document-flag-store.js'
 import { engine } from '../../support/engines.js'
-import {
-  makePostgresServer,
-  makeStandby,
-  type PostgresServer,
-  requireStandby,
-  type Standby,
-} from '../../support/postgres-server.js'
+import { makeStandby, type Standby, startPrimary } from '../../support/postgres-server.js'
 import { until } from '../../support/until.js'
 import { openWay, type Way } from '../../support/way.js'
 
@@ -17,15 +11,7 @@ const PATIENCE_MS = 20_000
 
 describe('the flag store in a PostgreSQL that moves to its standby', function () {
   this.timeout(60_000)
-  const primary = engine(
-    async (): Promise<PostgresServer> => {
-      requireStandby()
-      const server = await makePostgresServer()
-      await server.start()
-      return server
-    },
-    (server) => server.remove(),
-  )
+  const primary = engine(startPrimary, (server) => server.remove())
   let standby: Standby | undefined
   let way: Way | undefined
   after(async () => {
