@@ -29,6 +29,12 @@ interface TestProcess {
   resume(): void
 }
 
+const running = new Set<ChildProcess>()
+// A test that fails halfway leaves its server: it ends with this process.
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 const isInstalled = (): boolean => spawnSync('redis-server', ['--version']).status === 0
 
 /**
@@ -84,9 +90,10 @@ export async function serve(
 ): Promise<ChildProcess> {
   const options = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--daemonize', 'no']
   const child = spawn(command, [...more, ...options], { stdio: 'ignore' })
-  // A test that fails halfway leaves its server: the process still has to end, and the server with it.
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  // It does not keep this process alive.
   child.unref()
-  process.once('exit', () => child.kill('SIGKILL'))
   await until(`${command} on port ${port}`, () => answers(port))
   return child
 }
