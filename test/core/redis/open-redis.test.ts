@@ -111,7 +111,8 @@ describe('a link to a Redis Cluster', () => {
     await (await startRedis(this, { own: true })).stop()
     directory = mkdtempSync(join(tmpdir(), 'chat-cutover-cluster-'))
     port = await freePort()
-    const options = ['--save', '', '--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf']
+    const bus = ['--cluster-port', String(await freePort())]
+    const options = ['--save', '', '--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf', ...bus]
     node = await serve('redis-server', port, directory, options)
     const link = redisLink(`redis://127.0.0.1:${port}`)
     link.start()
