@@ -94,13 +94,13 @@ export async function serve(
   child.once('exit', () => running.delete(child))
   // It does not keep this process alive.
   child.unref()
-  await until(`${command} on port ${port}`, () => answers(port))
+  await until(`${command} on port ${port}`, () => redisAnswers(port))
   return child
 }
 
-function answers(port: number): Promise<boolean> {
+export function redisAnswers(port: number, address = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
+    const socket = connect(port, address)
     socket.setTimeout(500, () => socket.destroy())
     socket.on('connect', () => socket.write('PING\r\n'))
     socket.on('data', (data) => {

@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { redisAnswers } from '../../support/redis.js'
 import { waitFor } from '../wait-for.js'
 import type { Node } from './network.js'
 
-const LOOK_MS = 500
 const START_MS = 10_000
 
 /** A Redis server on a node, with an append file in a folder; it can be killed, stopped and started again. */
@@ -63,7 +62,7 @@ export class RedisNode {
     child.once('exit', () => process.off('exit', end))
     await waitFor(
       'Redis to answer',
-      async () => ((await answers(address, this.port)) ? '' : 'no answer'),
+      async () => ((await redisAnswers(this.port, address)) ? '' : 'no answer'),
       START_MS,
     )
   }
@@ -83,18 +82,4 @@ export class RedisNode {
   resume(): void {
     this.#child?.kill('SIGCONT')
   }
-}
-
-function answers(address: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, address)
-    socket.setTimeout(LOOK_MS, () => socket.destroy())
-    socket.on('connect', () => socket.write('PING\r\n'))
-    socket.on('data', (data) => {
-      resolve(String(data).startsWith('+PONG'))
-      socket.destroy()
-    })
-    socket.on('error', () => resolve(false))
-    socket.on('close', () => resolve(false))
-  })
 }
