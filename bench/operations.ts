@@ -37,11 +37,12 @@ await database.connect()
 await database.query("ALTER SYSTEM SET log_statement = 'none'")
 const flags = temporaryFlags()
 const llm = await startSimulator('llm')
-await fetch(`${llm.url}/_faults`, {
+const faults = await fetch(`${llm.url}/_faults`, {
   method: 'PUT',
   headers: { 'content-type': 'application/json' },
   body: JSON.stringify({ events: EVENTS }),
-}).catch(() => undefined)
+})
+if (!faults.ok) throw new Error(`the simulator takes no number of events: ${await faults.text()}`)
 const service = await startServiceProcess({
   llmUrl: llm.url,
   runtimeUrl: 'http://127.0.0.1:1',
