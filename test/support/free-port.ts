@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 
 /**
- * Below what systems hand out by themselves (Linux from 32768, others from 49152): whoever is killed and started again on its
- * port must not find there what somebody else was given meanwhile, be it for a connection.
+ * Below what systems hand out by themselves (Linux from 32768, others from 49152): a server that is killed and started again must
+ * find its port free. From that range another process, or a mere connection, could have been given it.
  */
 const [FIRST, LAST] = [20_000, 32_000]
 const TRIES = 100
