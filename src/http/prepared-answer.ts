@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { SAFE_HEADERS } from './answer-headers.js'
-import { problemBody } from './edge/answer.js'
+import { problemBody, problemHeaders } from './edge/answer.js'
 import { originHeaders } from './edge/cors.js'
 import type { Language } from './edge/language.js'
 import { PROBLEMS, type Problem } from './edge/problems.js'
@@ -47,9 +47,7 @@ export function prepareAnswer(problem: Problem, deps: PreparedDeps): PreparedAns
     const headers: Record<string, string> = {
       ...SAFE_HEADERS,
       ...originHeaders(deps.corsOrigins, origin),
-      'Cache-Control': 'no-store',
-      'Content-Language': language,
-      ...problem.options.headers,
+      ...problemHeaders(problem, language),
       Vary: deps.corsOrigins.length > 0 ? 'Origin, Accept-Language' : 'Accept-Language',
       'Content-Type': 'application/json; charset=utf-8',
       'Content-Length': String(Buffer.byteLength(text)),

@@ -14,10 +14,17 @@ export function answerProblem(ctx: Context, problem: Problem): void {
   const kind = PROBLEMS[problem.problem]
   const language = languageOf(ctx)
   ctx.status = kind.status
-  ctx.set({ 'Cache-Control': 'no-store', 'Content-Language': language, ...problem.options.headers })
+  ctx.set(problemHeaders(problem, language))
   ctx.vary('Accept-Language')
   ctx.body = problemBody(problem, language)
 }
+
+/** The headers that every answer of this problem has, in this language. */
+export const problemHeaders = (problem: Problem, language: Language): Record<string, string> => ({
+  'Cache-Control': 'no-store',
+  'Content-Language': language,
+  ...problem.options.headers,
+})
 
 /** What the client reads. */
 export function problemBody(problem: Problem, language: Language): ErrorBody {
