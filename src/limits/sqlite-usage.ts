@@ -63,6 +63,7 @@ class SqliteUsage implements TokenUsage {
   #timer: Timer | undefined
   readonly #rest: DatabaseRest
   #prunedDay: number | undefined
+  #closed = false
 
   constructor(
     private readonly database: SqliteDatabase,
@@ -82,7 +83,7 @@ class SqliteUsage implements TokenUsage {
 
   add(orgId: string, tokens: number): void {
     const whole = Math.round(tokens)
-    if (!(whole > 0)) return
+    if (!(whole > 0) || this.#closed) return
     const day = this.#today()
     const key = keyOf(day, orgId)
     const waiting = this.#pending.get(key)
@@ -103,6 +104,7 @@ class SqliteUsage implements TokenUsage {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     this.#timer?.cancel()
     this.#rest.end()
     while (this.#pending.size > 0 && (await this.#writeSome())) {
@@ -138,7 +140,9 @@ class SqliteUsage implements TokenUsage {
   async #write(): Promise<void> {
     await this.#writeSome()
     this.#timer =
-      this.#pending.size === 0 ? undefined : this.deps.clock.schedule(WRITE_MS, () => void this.#write())
+      this.#closed || this.#pending.size === 0
+        ? undefined
+        : this.deps.clock.schedule(WRITE_MS, () => void this.#write())
   }
 
   /** False where the database did not take it: it waits on. */

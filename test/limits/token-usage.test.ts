@@ -2,7 +2,9 @@ import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
 import { silentLogger } from '../../src/core/logger.js'
 import { openPostgres, type Postgres } from '../../src/core/postgres/postgres.js'
+import { openSqlite } from '../../src/core/sqlite/sqlite.js'
 import { openUsage } from '../../src/limits/open-usage.js'
+import { SQLITE_USAGE_SCHEMA } from '../../src/limits/sqlite-usage.js'
 import { createMemoryUsage, secondsLeftToday, type TokenUsage } from '../../src/limits/token-usage.js'
 import { capturingLogger } from '../support/capturing-logger.js'
 import { countedPostgres } from '../support/counted-postgres.js'
@@ -114,6 +116,27 @@ describe('the tokens of an org in a day', () => {
     const midnight = Date.UTC(2026, 5, 2)
     expect(secondsLeftToday(midnight - 1)).to.equal(1)
     expect(secondsLeftToday(midnight)).to.equal(86_400)
+  })
+})
+
+describe('the tokens of an org in a file that another process has locked', () => {
+  const directory = temporaryDirectory()
+
+  it('leave no timer behind when they cannot be written before the close', async () => {
+    const clock = manualClock()
+    const path = directory.path('locked.db')
+    const usage = openUsage(path, 'one', { clock, logger: silentLogger })
+    const other = openSqlite(path, SQLITE_USAGE_SCHEMA)
+    other.exec('BEGIN IMMEDIATE')
+    usage.add('acme', 1)
+    clock.advance(WRITE_MS)
+    const closing = usage.close()
+    // Past the deadline of the lock.
+    clock.stall(2_000)
+    await closing
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(clock.pending()).to.equal(0)
+    other.close()
   })
 })
 
