@@ -1,7 +1,7 @@
 /**
  * Turns that begin in one round of the event loop; the others wait for the next rounds. A round is as long as what there is to do in it:
- * the more the running turns need, the fewer begin in a second, without any measurement. Each costs about 1 ms of CPU at its beginning,
- * so with these a round stays near 20 ms while the loop is used in full.
+ * the more the running turns need, the fewer begin in a second, without any measurement. With the 1 ms of CPU that
+ * `overload-simulation.test.ts` assumes for the beginning of a turn, these add at most 16 ms to a round.
  */
 const PER_ROUND = {
   new: 8,
