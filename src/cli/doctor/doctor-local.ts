@@ -58,8 +58,8 @@ async function checkConfiguration({ t, env, interrupted }: Invocation): Promise<
     result: 'fault',
     text: printable(said.trim() || String(code)),
     advice: t(
-      'Set what is named; .env.example explains each variable',
-      '请设置上述变量，说明见 .env.example',
+      'Correct the variables named above; .env.example explains each of them',
+      '请修正上述变量，说明见 .env.example',
     ),
   }
 }

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { errorText } from '../../core/errors.js'
 import { withSecretFiles } from '../../core/files/secret-files.js'
 import { openPostgres, type PostgresDatabase } from '../../core/postgres/postgres.js'
 import { faultText, isStorageFault } from '../../core/postgres/postgres-errors.js'
-import { isPostgresUrl, shownUrl } from '../../core/postgres/postgres-url.js'
+import { isPostgresUrl, postgresAddress, shownUrl } from '../../core/postgres/postgres-url.js'
 import { SqliteOpenError } from '../../core/sqlite/sqlite-errors.js'
 import { MOVE_SCHEMA, type MovedReport, move, TargetNotEmpty } from '../../migrate/move.js'
 import { openFile, POSTGRES_SCHEMAS } from '../../migrate/schemas.js'
@@ -56,15 +57,22 @@ export const migrateCommand: CommandSpec = {
 }
 
 function targetOf({ given, env, t }: Invocation): string {
-  const to = given.text('to') ?? withSecretFiles(withEnvFile(env)).env.CHAT_DATABASE ?? ''
-  if (isPostgresUrl(to)) return to
-  throw new CommandError(
-    t(
-      'Say where to: --to postgres://user@host:5432/database, or CHAT_DATABASE',
-      '请指定目标：--to postgres://user@host:5432/database，或设置 CHAT_DATABASE',
-    ),
-    2,
-  )
+  const named = given.text('to')
+  const to = named ?? withSecretFiles(withEnvFile(env)).env.CHAT_DATABASE ?? ''
+  if (!isPostgresUrl(to))
+    throw new CommandError(
+      t(
+        'Give the target as --to postgres://user@host:5432/database, or in CHAT_DATABASE',
+        '请指定目标：--to postgres://user@host:5432/database，或设置 CHAT_DATABASE',
+      ),
+      2,
+    )
+  try {
+    postgresAddress(to)
+    return to
+  } catch (thrown) {
+    throw new CommandError(`${named === undefined ? 'CHAT_DATABASE' : '--to'} ${errorText(thrown)}`, 2)
+  }
 }
 
 async function moved(invocation: Invocation, from: string, to: string): Promise<MovedReport[]> {

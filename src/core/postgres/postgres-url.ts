@@ -54,7 +54,7 @@ function parsed(given: string): URL {
   try {
     return new URL(given)
   } catch {
-    throw new Error('is no URL like postgres://user:password@host:5432/database')
+    throw new Error('is not a URL like postgres://user:password@host:5432/database')
   }
 }
 

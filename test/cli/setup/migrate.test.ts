@@ -42,4 +42,18 @@ describe('chat-cutover migrate', () => {
     const nowhere = await runCli(['migrate'], { env: { CHAT_DATABASE: 'data/chat.db' } })
     expect([nowhere.code, nowhere.err.includes('--to')]).to.deep.equal([2, true])
   })
+
+  it('says what is wrong with the address of the target, and opens nothing', async () => {
+    const wrong = await runCli(['migrate', '--to', 'postgres://u:secret@a/b?sslmode=some'])
+    expect(wrong).to.deep.equal({
+      code: 2,
+      out: '',
+      err: '--to has sslmode=some: use one of disable, require, verify-ca, verify-full\n',
+    })
+    const set = await runCli(['migrate'], { env: { CHAT_DATABASE: 'postgres://u:secret@a:99999/b' } })
+    expect([set.code, set.err]).to.deep.equal([
+      2,
+      'CHAT_DATABASE is not a URL like postgres://user:password@host:5432/database\n',
+    ])
+  })
 })
