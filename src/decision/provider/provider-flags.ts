@@ -240,6 +240,10 @@ export class ProviderFlags implements Flags {
   }
 
   #listen(client: Client): void {
+    // What the provider before it said of itself is over.
+    this.#wasReady = false
+    this.#isFailing = false
+    this.#tellFailing()
     const isCurrent = (): boolean => !this.#closed && this.#connection?.client === client
     const failed = (): void => {
       if (!isCurrent() || !this.#wasReady) return

@@ -347,6 +347,33 @@ describe('flags of a provider module', () => {
     expect(made.length).to.equal(2)
   })
 
+  it('of a new provider are not stale because the one before it was', async () => {
+    const made: ScriptedProvider[] = []
+    let initialised: () => void = () => {}
+    const { flags, clock, modeOf } = await open({
+      kind: 'factory',
+      async make() {
+        const provider =
+          made.length === 0
+            ? new ScriptedProvider(() => new Promise((resolve) => (initialised = resolve)))
+            : new ScriptedProvider(async () => Promise.reject(new Error('unauthorised')))
+        provider.answer = mode('runtime_orchestrator')
+        made.push(provider)
+        return provider
+      },
+    })
+    await settle(clock, 31_000)
+    initialised()
+    await settle(clock, 500)
+    made[0]?.events.emit(ProviderEvents.Stale)
+    expect(await modeOf()).to.equal('runtime_orchestrator stale')
+    for (const provider of made) provider.answer = () => new Promise(() => {})
+    await modeOf()
+    await settle(clock, 61_000)
+    expect(await modeOf()).to.equal('runtime_orchestrator default')
+    expect(flags.status().state).to.equal('ready')
+  })
+
   it('whose provider never ends its initialisation: told, made again, and the first one closed', async () => {
     const made: ScriptedProvider[] = []
     const { clock, faults, modeOf } = await open({
