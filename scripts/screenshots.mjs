@@ -67,6 +67,16 @@ const PARTS = {
   },
 }
 
+if (process.argv.length > 2) {
+  const asksForHelp = ['-h', '--help'].includes(process.argv[2] ?? '')
+  const usage = `Usage: npm run screenshots
+
+Takes pictures of each view of the console in both themes into docs/images/, from a demo that has just been through a fallback and its
+recovery. About two minutes. Needs Chromium (CHROMIUM_BIN, or where Debian has it) and a font with Chinese characters.
+`
+  ;(asksForHelp ? process.stdout : process.stderr).write(usage)
+  process.exit(asksForHelp ? 0 : 2)
+}
 install()
 build()
 mkdirSync(TO, { recursive: true })

@@ -1,6 +1,7 @@
+import type { z } from 'zod'
 import { ConfigError } from './config/config-error.js'
 import { directLlm } from './config/direct-llm.js'
-import { environmentSchema, type Given } from './config/environment.js'
+import { type Environment, environmentSchema, type Given } from './config/environment.js'
 import { databaseFaults, describeIssue, keyFaults, oidcFaults, workerFaults } from './config/faults.js'
 import { flagStoreFaults } from './config/flag-store.js'
 import { providerModuleFaults } from './config/provider-module.js'
@@ -22,6 +23,7 @@ export function loadConfig(env: Given): Config {
     Object.entries(secrets.env).filter(([, value]) => value !== undefined && value.trim() !== ''),
   )
   const parsed = environmentSchema.safeParse(given)
+  const sound = parsed.success ? parsed.data : withoutFaulty(given, parsed.error)
   const llm = directLlm(given)
   const tracing = readTracingSettings(given)
   const faults = [
@@ -30,13 +32,26 @@ export function loadConfig(env: Given): Config {
     ...llm.faults,
     ...keyFaults(given, env),
     ...oidcFaults(given),
-    ...(parsed.success ? workerFaults(parsed.data) : []),
-    ...(parsed.success ? flagStoreFaults(parsed.data, given) : []),
-    ...(parsed.success ? providerModuleFaults(parsed.data) : []),
-    ...(parsed.success ? databaseFaults(parsed.data) : []),
+    ...(sound === undefined ? [] : faultsTogether(sound, given)),
     ...tracing.faults,
   ]
   if (!parsed.success || llm.endpoints === undefined || faults.length > 0) throw new ConfigError(faults)
   const config = toConfig(parsed.data, llm.endpoints, given)
   return tracing.settings === undefined ? config : { ...config, tracing: tracing.settings }
 }
+
+/** What remains if the variables with a fault of their own were not set, so that one message lists every fault. */
+function withoutFaulty(given: Given, { issues }: z.ZodError): Environment | undefined {
+  const faulty = new Set(issues.map(({ path }) => path[0]))
+  return environmentSchema.safeParse(
+    Object.fromEntries(Object.entries(given).filter(([name]) => !faulty.has(name))),
+  ).data
+}
+
+/** Faults of variables that are good each by itself. */
+const faultsTogether = (env: Environment, given: Given): string[] => [
+  ...workerFaults(env),
+  ...flagStoreFaults(env, given),
+  ...providerModuleFaults(env),
+  ...databaseFaults(env),
+]

@@ -186,6 +186,18 @@ describe('loadConfig', () => {
     ])
   })
 
+  it('reports faults of several variables together beside those of one alone', () => {
+    const faults = faultsOf({
+      ...least,
+      PORT: 'abc',
+      CHAT_DATABASE: 'mysql://db',
+      CHAT_PROVIDER_MODULE: './nowhere.mjs',
+    })
+    expect(faults).to.have.length(3)
+    for (const name of ['PORT', 'CHAT_DATABASE', 'CHAT_PROVIDER_MODULE'])
+      expect(faults.filter((fault) => fault.startsWith(name))).to.have.length(1)
+  })
+
   it('refuses a weak secret without printing it', () => {
     const [fault] = faultsOf({ ...least, JWT_SECRET: 'hunter2' })
     expect(fault).to.match(/^JWT_SECRET must be at least 32 bytes/)

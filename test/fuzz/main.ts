@@ -1,21 +1,53 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import fc from 'fast-check'
+import { errorText } from '../../src/core/errors.js'
 import { TARGETS } from './targets.js'
 
-/**
- * Fuzzes each target in turn until the time is over: `--minutes 10`, `--seed N` to repeat a run, `--only NAME`. A finding is printed with
- * its smallest input and kept in `data/fuzz/`, in the form of the corpus. Exit code 1 if there is one.
- */
-const { values } = parseArgs({
-  options: { minutes: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' } },
-})
-const minutes = Number(values.minutes ?? 10)
-const seed = Number(values.seed ?? Date.now() % 1_000_000_000)
-if (!(minutes > 0) || !Number.isInteger(seed))
-  throw new Error('--minutes takes a number above 0, --seed a whole one')
-const targets = TARGETS.filter(({ name }) => values.only === undefined || name === values.only)
-if (targets.length === 0) throw new Error(`--only takes one of ${TARGETS.map(({ name }) => name).join(', ')}`)
+/** `npm run fuzz`. A finding is kept in `data/fuzz/`, in the form of the corpus. */
+const USAGE = `Fuzzes each target in turn until the time is over. A finding is printed with its smallest input and kept in data/fuzz/.
+
+Usage: npm run fuzz -- [options]
+
+Options:
+  --minutes N   default 10
+  --seed N      repeats the run that printed this seed
+  --only NAME   one target alone: ${TARGETS.map(({ name }) => name).join(', ')}
+  -h, --help    this text
+
+Exit code: 0 nothing found, 1 something, 2 wrong usage.
+`
+const { minutes, seed, targets } = asked()
+
+function asked() {
+  const wrong = (text: string): never => {
+    process.stderr.write(`${text}\nTry: npm run fuzz -- --help\n`)
+    process.exit(2)
+  }
+  try {
+    const { values } = parseArgs({
+      options: {
+        minutes: { type: 'string', default: '10' },
+        seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
+        only: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+    if (values.help) {
+      process.stdout.write(USAGE)
+      process.exit(0)
+    }
+    const [minutes, seed] = [Number(values.minutes), Number(values.seed)]
+    if (!(minutes > 0) || !Number.isInteger(seed))
+      return wrong('--minutes takes a number above 0, --seed a whole one')
+    const targets = TARGETS.filter(({ name }) => values.only === undefined || name === values.only)
+    if (targets.length === 0)
+      return wrong(`--only takes one of ${TARGETS.map(({ name }) => name).join(', ')}`)
+    return { minutes, seed, targets }
+  } catch (thrown) {
+    return wrong(errorText(thrown))
+  }
+}
 
 const SLICE_MS = Math.min(10_000, (minutes * 60_000) / targets.length)
 const endAt = performance.now() + minutes * 60_000

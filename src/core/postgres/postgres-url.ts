@@ -33,6 +33,9 @@ export function shownUrl(url: string): string {
  */
 export function postgresAddress(given: string): PostgresAddress {
   const url = parsed(given)
+  // The driver would go to this machine.
+  if (url.hostname === '' && !url.searchParams.has('host'))
+    throw new Error('names no host: postgres://user:password@host:5432/database')
   const mode = sslMode(url.searchParams.get('sslmode') ?? 'disable')
   const [ca, cert, key] = SSL_FILES.map((name) => fileOf(url, name))
   for (const name of ['sslmode', ...SSL_FILES]) url.searchParams.delete(name)

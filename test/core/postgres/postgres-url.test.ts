@@ -45,6 +45,8 @@ describe('the URL of a PostgreSQL database', () => {
         .with.property('message')
         .that.does.not.include('secret')
     expect(() => postgresAddress('postgres://:port')).to.throw('is no URL like')
+    expect(() => postgresAddress('postgres://')).to.throw('names no host')
+    expect(() => postgresAddress('postgres:///chat?host=/run/postgresql')).not.to.throw()
   })
 
   it('is shown without user, password and parameters', () => {
