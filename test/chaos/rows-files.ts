@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DRILL } from './guardrails.js'
 import { saveInPieces, saveText } from './human.js'
 import type { Row } from './row.js'
-import { isRefusedEdit, type Stage } from './stage.js'
+import { isRefusedEdit } from './scene-waits.js'
+import type { Stage } from './stage.js'
 import { waitFor } from './wait-for.js'
 
 /** What can be wrong with the flag files. */

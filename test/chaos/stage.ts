@@ -1,7 +1,6 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { errorText } from '../../src/core/errors.js'
 import type { Override } from '../../src/store/override/override.js'
 import { bearer, TEST_SECRET } from '../support/processes.js'
 import { FlagDaemon, SimulatedService } from './actors.js'
@@ -10,6 +9,7 @@ import { Human } from './human.js'
 import { KeyServer } from './key-server.js'
 import { OverrideWatch, type Sight } from './override-watch.js'
 import { Replica } from './replica.js'
+import { beginOrClose, disagreement, firstAnswers, named, sightOf } from './scene-waits.js'
 import { TcpProxy } from './tcp-proxy.js'
 import { Traffic } from './traffic.js'
 import { waitFor } from './wait-for.js'
@@ -55,8 +55,6 @@ interface Parts {
 
 const NAMES = ['a', 'b', 'c'] as const
 const LOOK_MS = 5
-/** good answers before anything is broken */
-const BASELINE_TURNS = 20
 
 /** Simulators, replicas, files, traffic and watch of one drill; `close` frees all of it. */
 export class Stage {
@@ -94,13 +92,7 @@ export class Stage {
     const processes = { llm, runtime, proxy, flagd, keyServer }
     const parts = { options, folder, opsFile, overrideFile, database, ...processes, admin }
     const stage = new Stage(parts)
-    try {
-      await stage.#begin()
-    } catch (thrown) {
-      await stage.close()
-      throw thrown
-    }
-    return stage
+    return beginOrClose(stage, () => stage.#begin())
   }
 
   get runtime(): SimulatedService {
@@ -130,9 +122,7 @@ export class Stage {
   excusedUntil = 0
 
   replica(name: string | undefined): Replica {
-    const found = this.replicas.find((replica) => replica.name === name)
-    if (found === undefined) throw new Error(`no replica ${name}`)
-    return found
+    return named(this.replicas, name)
   }
 
   opsKept(): boolean {
@@ -160,15 +150,8 @@ export class Stage {
   }
 
   /** The first content of the file since then (ms, `performance.now()`) that says so. */
-  async fileSays(what: string, since: number, holds: (override: Override) => boolean): Promise<Sight> {
-    let sight: Sight | undefined
-    await waitFor(`the file to say ${what}`, () => {
-      this.watch.look()
-      sight = this.watch.first(since, holds)
-      return sight === undefined ? `it says ${describe(this.watch.last)}` : ''
-    })
-    if (sight === undefined) throw new Error(what)
-    return sight
+  fileSays(what: string, since: number, holds: (override: Override) => boolean): Promise<Sight> {
+    return sightOf(what, this.watch, since, holds, () => this.watch.look())
   }
 
   fileIs(state: Override['auto']['state'], since: number): Promise<Sight> {
@@ -181,14 +164,9 @@ export class Stage {
   }
 
   /** What is not as in quiet times; `""` where all is. */
-  async disagreement(): Promise<string> {
+  disagreement(): Promise<string> {
     this.watch.look()
-    const file = this.watch.last
-    if (file === undefined || file.auto.state !== 'normal' || file.manual.scope !== 'none')
-      return `the file says ${describe(file)}`
-    const running = this.replicas.filter(({ isRunning }) => isRunning)
-    const said = await Promise.all(running.map((replica) => disagreementOf(replica, file)))
-    return said.filter((text) => text !== '').join('; ')
+    return disagreement(this.watch.last, this.replicas)
   }
 
   async close(): Promise<void> {
@@ -211,10 +189,7 @@ export class Stage {
     await this.backToNormal()
     if (options.perSecond === 0) return
     await this.traffic.start(this.replicas.map(({ name, url }) => ({ replica: name, url })))
-    await waitFor('the first answers of the runtime', () => {
-      const good = this.traffic.ended.filter(({ decided }) => decided === 'runtime_orchestrator').length
-      return good >= BASELINE_TURNS ? '' : `${good} of ${BASELINE_TURNS}: ${this.traffic.ended[0]?.detail}`
-    })
+    await firstAnswers(this.traffic)
   }
 
   #environment(name: string, isFirst: boolean): Record<string, string> {
@@ -240,32 +215,4 @@ export class Stage {
       ...options.environment,
     }
   }
-}
-
-/** What one replica says that is not as in quiet times under this override; `""` where nothing. */
-export async function disagreementOf({ name, operator }: Replica, file: Override): Promise<string> {
-  try {
-    const { fallback, manual, probe, isolated, alerts } = await operator.status()
-    const { state, revision, persisted, propagated } = fallback
-    const isWell = state === 'normal' && manual.scope === 'none' && probe.healthy === true && !isolated
-    // A refused edit is told for five minutes, however well everything is.
-    const isQuiet = alerts.every((alert) => isRefusedEdit(alert) || isHeldUp(alert))
-    if (isWell && persisted && propagated && revision === file.revision && isQuiet) return ''
-    return `${name} says ${JSON.stringify({ state, manual: manual.scope, healthy: probe.healthy, isolated, persisted, propagated, revision, file: file.revision, alerts })}`
-  } catch (thrown) {
-    return `${name} does not answer: ${errorText(thrown)}`
-  }
-}
-
-export const describe = (override: Override | undefined): string =>
-  override === undefined
-    ? 'nothing of ours'
-    : `${override.auto.state}, manual ${override.manual.scope}, revision ${override.revision}`
-
-/** The machine of the drills has no time to spare: nothing that a drill broke. */
-const isHeldUp = (alert: string): boolean => alert.includes('(held_up)')
-
-/** The alert about an edit by hand that was refused, in either language. */
-export function isRefusedEdit(alert: string): boolean {
-  return /refused|被拒绝/.test(alert)
 }

@@ -6,7 +6,7 @@ import type { FlagDaemon, SimulatedService } from '../actors.js'
 import type { Sight } from '../override-watch.js'
 import { Replica } from '../replica.js'
 import type { Scene } from '../row.js'
-import { describe, disagreementOf } from '../stage.js'
+import { beginOrClose, disagreement, firstAnswers, named, sightOf } from '../scene-waits.js'
 import { Traffic } from '../traffic.js'
 import { waitFor } from '../wait-for.js'
 import { environmentOf, type FleetOptions, lasting, type Parts, REPLICAS, startParts } from './fleet-parts.js'
@@ -22,8 +22,6 @@ const STATUS_LOOK_MS = 100
 const CALL_MS = 5000
 /** ms for what waited in memory to be written, once all is back */
 const HISTORY_MS = 20_000
-/** good answers before anything is broken */
-const BASELINE_TURNS = 20
 
 /** Three replicas, their engines and backends, each in a network namespace of its own. */
 export class FleetStage implements Scene {
@@ -49,13 +47,7 @@ export class FleetStage implements Scene {
   /** Ends when every replica is well and the runtime answers. @throws EngineMissing, or what `ip` says */
   static async open(options: FleetOptions): Promise<FleetStage> {
     const stage = new FleetStage(await startParts(options))
-    try {
-      await stage.#begin()
-    } catch (thrown) {
-      await stage.close()
-      throw thrown
-    }
-    return stage
+    return beginOrClose(stage, () => stage.#begin())
   }
 
   get postgres(): PostgresServer {
@@ -103,9 +95,7 @@ export class FleetStage implements Scene {
   }
 
   replica(name: string): Replica {
-    const found = this.replicas.find((replica) => replica.name === name)
-    if (found === undefined) throw new Error(`no replica ${name}`)
-    return found
+    return named(this.replicas, name)
   }
 
   cut(from: string, to: string, how: Cut): void {
@@ -117,14 +107,8 @@ export class FleetStage implements Scene {
   }
 
   /** The first content of the override in the store since then (ms, `performance.now()`) that says so. */
-  async storeSays(what: string, since: number, holds: (override: Override) => boolean): Promise<Sight> {
-    let sight: Sight | undefined
-    await waitFor(`the override to say ${what}`, () => {
-      sight = this.watch.first(since, holds)
-      return sight === undefined ? `it says ${describe(this.watch.last)}` : ''
-    })
-    if (sight === undefined) throw new Error(what)
-    return sight
+  storeSays(what: string, since: number, holds: (override: Override) => boolean): Promise<Sight> {
+    return sightOf(what, this.watch, since, holds)
   }
 
   storeIs(state: Override['auto']['state'], since: number): Promise<Sight> {
@@ -197,7 +181,12 @@ export class FleetStage implements Scene {
   }
 
   async backToNormal(patienceMs?: number): Promise<void> {
-    await waitFor('everything to be back to normal', () => this.#disagreement(), patienceMs, STATUS_LOOK_MS)
+    await waitFor(
+      'everything to be back to normal',
+      () => disagreement(this.watch.last, this.replicas),
+      patienceMs,
+      STATUS_LOOK_MS,
+    )
   }
 
   async close(): Promise<void> {
@@ -216,10 +205,7 @@ export class FleetStage implements Scene {
     await this.backToNormal()
     if (this.parts.options.startsQuiet === true) return
     await this.startTraffic()
-    await waitFor('the first answers of the runtime', () => {
-      const good = this.traffic.ended.filter(({ decided }) => decided === 'runtime_orchestrator').length
-      return good >= BASELINE_TURNS ? '' : `${good} of ${BASELINE_TURNS}: ${this.traffic.ended[0]?.detail}`
-    })
+    await firstAnswers(this.traffic)
   }
 
   async #start(replica: Replica): Promise<void> {
@@ -231,15 +217,6 @@ export class FleetStage implements Scene {
   #leave(name: string): void {
     this.traffic.leave(name)
     this.moving.leave(name)
-  }
-
-  async #disagreement(): Promise<string> {
-    const override = this.watch.last
-    if (override === undefined || override.auto.state !== 'normal' || override.manual.scope !== 'none')
-      return `the override says ${describe(override)}`
-    const running = this.replicas.filter(({ isRunning }) => isRunning)
-    const said = await Promise.all(running.map((replica) => disagreementOf(replica, override)))
-    return said.filter((text) => text !== '').join('; ')
   }
 
   #targets(): { readonly replica: string; readonly url: string }[] {
