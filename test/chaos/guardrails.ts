@@ -23,5 +23,11 @@ export const DRILL = {
   llm: { connectMs: 3000, headersMs: 3000, firstContentMs: 4000, gapMs: 4000 },
 } as const
 
+/**
+ * No overload protection: replicas, engines and load of a drill share the processors of one machine. That these are busy is not
+ * what a drill is about, and turns refused for it would hide what is.
+ */
+export const DRILL_LIMITS = { overloadDelayMs: 0 } as const
+
 /** Answers take their time, so that some turns are always before and some after their commit point. */
 export const PACE = { firstContentDelayMs: 30, gapMs: 15 } as const

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Override } from '../../src/store/override/override.js'
 import { bearer, TEST_SECRET } from '../support/processes.js'
 import { FlagDaemon, SimulatedService } from './actors.js'
-import { PACE } from './guardrails.js'
+import { DRILL_LIMITS, PACE } from './guardrails.js'
 import { Human } from './human.js'
 import { KeyServer } from './key-server.js'
 import { OverrideWatch, type Sight } from './override-watch.js'
@@ -24,6 +24,8 @@ export interface StageOptions {
   readonly leaveAfterMs?: number
   /** written into the operators' file; empty: as shipped */
   readonly guardrails: object
+  /** written into the operators' file; those of a drill by default */
+  readonly limits?: object
   readonly resolver?: 'file' | 'in-process' | 'rpc'
   /** where the flag files are; a folder of the stage's own by default */
   readonly flagsFolder?: string
@@ -78,7 +80,7 @@ export class Stage {
     const overrideFile = join(flagsFolder, 'auto-fallback.flagd.json')
     copyFileSync('flags/chat.flagd.json', opsFile)
     copyFileSync('flags/auto-fallback.flagd.json', overrideFile)
-    new Human(opsFile).prepare(options.guardrails)
+    new Human(opsFile).prepare(options.guardrails, options.limits ?? DRILL_LIMITS)
     const keyServer = options.keyServer === true ? await KeyServer.start() : undefined
     const [llm, runtime, admin] = await Promise.all([
       SimulatedService.start('llm', PACE),

@@ -55,6 +55,8 @@ async function soak({ minutes, write }: Extract<Asked, { kind: 'run' }>): Promis
     replicas: 2,
     perSecond: 0,
     guardrails: DRILL,
+    // As shipped, overload protection too: what it keeps may grow as well.
+    limits: {},
     lookEveryMs: 50,
     environment: {
       NODE_OPTIONS: `--import=${pathToFileURL(resolve('test/soak/probe.mjs')).href} --disable-warning=ExperimentalWarning`,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { makePostgresServer, type PostgresServer } from '../../support/postgres-server.js'
 import { bearer, type RunningProcess, startProcess, TEST_SECRET } from '../../support/processes.js'
 import { FlagDaemon, SimulatedService } from '../actors.js'
-import { DRILL } from '../guardrails.js'
+import { DRILL, DRILL_LIMITS } from '../guardrails.js'
 import { Human } from '../human.js'
 import { Network, type Node } from './network.js'
 import { RedisNode } from './redis-node.js'
@@ -32,8 +32,6 @@ const REPLICA_PORT = '3001'
 const SOURCE_PORT = '9090'
 /** Answers take so long that readers can move in the middle of one. */
 const PACE = { firstContentDelayMs: 30, gapMs: 50 } as const
-/** Three replicas, engines and load share the processors of one machine: that it is busy is not what is shown. */
-const LIMITS = { overloadDelayMs: 5000 } as const
 /** Everything around the replicas of one stage. */
 export interface Parts {
   readonly options: FleetOptions
@@ -70,7 +68,7 @@ export async function startParts(options: FleetOptions): Promise<Parts> {
   try {
     const opsFile = join(folder, 'chat.flagd.json')
     copyFileSync('flags/chat.flagd.json', opsFile)
-    new Human(opsFile).prepare({ ...DRILL, ...options.guardrails }, LIMITS)
+    new Human(opsFile).prepare({ ...DRILL, ...options.guardrails }, DRILL_LIMITS)
     const told = join(folder, 'told.flagd.json')
     writeFileSync(told, '{"flags":{}}')
     const redisFolder = options.redisFolder ?? join(folder, 'redis')
