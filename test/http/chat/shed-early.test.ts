@@ -1,42 +1,54 @@
 import { once } from 'node:events'
 import { Agent, createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { expect } from 'chai'
-import { silentLogger } from '../../../src/core/logger.js'
 import { NO_TRACING } from '../../../src/core/tracing/tracing.js'
 import { shedEarly } from '../../../src/http/chat/shed-early.js'
+import { capturingLogger } from '../../support/capturing-logger.js'
 import { bearer, type Edge, startEdge } from '../../support/edge.js'
+import { rejection } from '../../support/rejection.js'
 import { spansInMemory } from '../../support/spans.js'
+import { until } from '../../support/until.js'
 
 const START = '/api/v1/chat/start'
 const OVERLOAD = { level: 3, places: 0, onLook: () => undefined, turnedAway: () => undefined } as const
 
 describe('a new session in an overload', () => {
-  const limits = { sheds: true, refuses: true }
+  const limits = { sheds: true, refuses: true, throws: false }
   const asked: string[] = []
+  const counted: string[] = []
+  let lines: Record<string, unknown>[]
+  let recognized: () => Promise<void>
   let server: Server
   let url: string
   beforeEach(async () => {
-    Object.assign(limits, { sheds: true, refuses: true })
+    Object.assign(limits, { sheds: true, refuses: true, throws: false })
     asked.length = 0
+    counted.length = 0
+    recognized = async () => undefined
+    const log = capturingLogger()
+    lines = log.lines
     const deps = {
       startPath: START,
-      recognize: async ({ headers }: IncomingMessage) =>
-        headers.authorization === undefined
+      recognize: async ({ headers }: IncomingMessage) => {
+        await recognized()
+        return headers.authorization === undefined
           ? undefined
-          : ({ orgId: 'org-1', userId: 'user-1', role: 'member', expiresAt: 0 } as const),
+          : ({ orgId: 'org-1', userId: 'user-1', role: 'member', expiresAt: 0 } as const)
+      },
       limits: {
         isShedding: () => limits.sheds,
         refusedAtOnce: async ({ orgId }: { orgId: string }) => {
           asked.push(orgId)
+          if (limits.throws) throw new Error('no limits')
           return limits.refuses
         },
       },
       ids: { newId: () => 'id-1' },
       corsOrigins: [],
       languageOf: () => 'en' as const,
-      logger: silentLogger,
-      metrics: { recordRequest: () => undefined },
+      logger: log.logger,
+      metrics: { recordRequest: (route: string, code: number) => void counted.push(`${route} ${code}`) },
       tracing: NO_TRACING,
     }
     server = createServer(shedEarly(deps, (_request, response) => void response.end('on its way')))
@@ -71,6 +83,35 @@ describe('a new session in an overload', () => {
     limits.sheds = false
     expect((await post()).status).to.equal(200)
     expect(asked).to.deep.equal(['org-1'])
+  })
+
+  it('is counted as one whose client left, where it leaves before it is recognized', async () => {
+    let goOn = (): void => undefined
+    const begun = new Promise<void>((resolve) => {
+      recognized = () => {
+        resolve()
+        return new Promise((go) => {
+          goOn = go
+        })
+      }
+    })
+    const client = httpRequest(url + START, { method: 'POST', headers: { authorization: 'Bearer t' } })
+    client.on('error', () => undefined)
+    client.end('{')
+    const [socket] = (await once(server, 'connection')) as [Socket]
+    await begun
+    client.destroy()
+    await once(socket, 'close')
+    goOn()
+    await until('the refusal to be counted', () => counted.length > 0)
+    expect(counted).to.deep.equal([`POST ${START} 499`])
+  })
+
+  it('loses its connection where the limits fail, which is logged', async () => {
+    limits.throws = true
+    expect(await rejection(post())).to.be.instanceOf(Error)
+    expect(lines.map(({ msg, error }) => [msg, error])).to.deep.equal([['request edge failed', 'no limits']])
+    expect(counted).to.deep.equal([])
   })
 })
 
