@@ -6,6 +6,16 @@ import type { Postgres, PostgresDatabase } from '../core/postgres/postgres.js'
 import { faultText, isStorageFault } from '../core/postgres/postgres-errors.js'
 import { statement } from '../core/postgres/statement.js'
 import { DatabaseRest } from '../core/sqlite/database-rest.js'
+import {
+  type Added,
+  FRESH_MS,
+  type Known,
+  keyOf,
+  MAX_KNOWN,
+  MAX_PENDING,
+  WRITE_MS,
+  WRITE_ORGS,
+} from './kept-usage.js'
 import { DATABASE_AWAY, dayOf, type TokenUsage, type UsageDeps } from './token-usage.js'
 
 /**
@@ -47,30 +57,8 @@ const SQL = {
   pruneWriters: statement('DELETE FROM org_token_writers WHERE day < $1'),
 } as const
 
-/** ms in which usage is gathered before it is written: one statement for all turns that end meanwhile */
-const WRITE_MS = 1_000
-/** ms after which what other replicas added is looked for */
-const FRESH_MS = 2_000
-/** orgs of one statement */
-const WRITE_ORGS = 500
-/** orgs that may wait to be written while the database is away */
-const MAX_PENDING = 100_000
-const MAX_KNOWN = 10_000
 /** ms the last writes may take when the process stops */
 const CLOSE_MS = 1_000
-
-interface Known {
-  readonly day: number
-  readonly tokens: number
-  /** monotonic ms */
-  readonly readAt: number
-}
-
-interface Added {
-  readonly day: number
-  readonly orgId: string
-  tokens: number
-}
 
 /** What is sent to the database, and sent again until it is known to be there. */
 interface Batch {
@@ -243,5 +231,3 @@ class PostgresUsage implements TokenUsage {
     this.#prunedDay = today
   }
 }
-
-const keyOf = (day: number, orgId: string): string => `${day} ${orgId}`

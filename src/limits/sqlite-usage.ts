@@ -5,6 +5,16 @@ import { BusyQueue } from '../core/sqlite/busy-queue.js'
 import { DatabaseRest } from '../core/sqlite/database-rest.js'
 import { openSqlite, type SqliteDatabase, type SqliteSchema } from '../core/sqlite/sqlite.js'
 import { isBusy } from '../core/sqlite/sqlite-errors.js'
+import {
+  type Added,
+  FRESH_MS,
+  type Known,
+  keyOf,
+  MAX_KNOWN,
+  MAX_PENDING,
+  WRITE_MS,
+  WRITE_ORGS,
+} from './kept-usage.js'
 import { DATABASE_AWAY, dayOf, type TokenUsage, type UsageDeps } from './token-usage.js'
 
 /** `day`: days since the epoch, UTC. All replicas of the database add to the same rows. */
@@ -25,22 +35,6 @@ export const SQLITE_USAGE_SCHEMA: SqliteSchema = {
 /** ms a call waits for a lock held by another process */
 const LOCK_DEADLINE_MS = 1_000
 const MAX_WAITING = 1_000
-/** ms in which usage is gathered before it is written: one transaction for all turns that end meanwhile */
-const WRITE_MS = 1_000
-/** ms after which what other replicas added is looked for */
-const FRESH_MS = 2_000
-/** orgs of one write, so that it holds the event loop for a few ms at most; the others follow with the next one */
-const WRITE_ORGS = 500
-/** orgs that may wait to be written while the database is away */
-const MAX_PENDING = 100_000
-const MAX_KNOWN = 10_000
-
-interface Known {
-  readonly day: number
-  readonly tokens: number
-  /** monotonic ms */
-  readonly readAt: number
-}
 
 /** @throws SqliteOpenError when the file cannot be used */
 export const openSqliteUsage = (path: string, deps: UsageDeps): TokenUsage =>
@@ -57,7 +51,7 @@ interface WrittenRow {
 class SqliteUsage implements TokenUsage {
   readonly #queue: BusyQueue
   /** not written yet, by day and org */
-  readonly #pending = new Map<string, { readonly day: number; readonly orgId: string; tokens: number }>()
+  readonly #pending = new Map<string, Added>()
   /** as the database had it last, what is pending not among it */
   readonly #known = createLru<string, Known>(MAX_KNOWN)
   #timer: Timer | undefined
@@ -184,5 +178,3 @@ class SqliteUsage implements TokenUsage {
     return this.#rest.tried(() => this.#queue.run(work, overtake))
   }
 }
-
-const keyOf = (day: number, orgId: string): string => `${day} ${orgId}`
