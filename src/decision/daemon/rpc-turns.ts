@@ -116,12 +116,13 @@ export class RpcTurns {
   probe(): Promise<void> {
     if (this.#closed) return Promise.resolve()
     this.#nextProbe?.cancel()
-    this.#probing ??= this.#probeOnce().then((answered) => {
-      this.#probing = undefined
-      if (!answered && !this.#closed)
-        this.#nextProbe = this.deps.clock.schedule(PROBE_INTERVAL_MS, () => void this.probe())
-    })
-    return this.#probing
+    return this.#probing ?? this.#startProbe()
+  }
+
+  /** The same where another provider answers from now on: a question to the one before it is not waited for. */
+  probeAnew(): Promise<void> {
+    this.#probing = undefined
+    return this.probe()
   }
 
   close(): void {
@@ -171,10 +172,22 @@ export class RpcTurns {
     this.#toldLate = told
   }
 
-  async #probeOnce(): Promise<boolean> {
+  #startProbe(): Promise<void> {
+    const isCurrent = (): boolean => this.#probing === probing
+    const probing: Promise<void> = this.#probeOnce(isCurrent).then((answered) => {
+      if (!isCurrent()) return
+      this.#probing = undefined
+      if (!answered && !this.#closed)
+        this.#nextProbe = this.deps.clock.schedule(PROBE_INTERVAL_MS, () => void this.probe())
+    })
+    this.#probing = probing
+    return probing
+  }
+
+  async #probeOnce(isCurrent: () => boolean): Promise<boolean> {
     const answers = allDetails(this.deps.evaluate(NOBODY))
     const details = await bounded(answers, PROBE_DEADLINE_MS, this.deps.clock)
-    if (this.#closed || details === 'late') return false
+    if (this.#closed || details === 'late' || !isCurrent()) return false
     if (this.#coming(this.#asked(details)) !== 'answered') return false
     this.#heard()
     const wasAway = this.#away

@@ -271,7 +271,7 @@ export class ProviderFlags implements Flags {
     if (this.#connection?.status === ProviderStatus.READY) this.#wasReady = true
     const message = `${fault}; ${IN_FORCE}`
     this.#faults.replace('attempt', fault === undefined ? [] : [{ where: this.#where, message }])
-    void this.#turns.probe()
+    void this.#turns.probeAnew()
   }
 
   #tellFailing(): void {
