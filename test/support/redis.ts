@@ -35,7 +35,14 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
-const isInstalled = (): boolean => spawnSync('redis-server', ['--version']).status === 0
+/** For suites that start servers of their own by `serve`; the same as `startRedis` where there is none. For `before`. */
+export function requireRedis(context: Context): void {
+  if (spawnSync('redis-server', ['--version']).status === 0) return
+  skipWithout(
+    context,
+    new EngineMissing('no redis-server on the PATH, and no CHAT_TEST_REDIS_URL that this suite could use'),
+  )
+}
 
 /**
  * Skips the suite, saying why, where there is no Redis; fails it where `CHAT_REQUIRE_ENGINES=1` says that there must be one.
@@ -46,11 +53,8 @@ export async function startRedis(context: Context, { own = false } = {}): Promis
   const prefix = `test-${process.pid}-${Math.random().toString(36).slice(2)}`
   if (given !== undefined && !own)
     return { url: `${given}?prefix=${prefix}`, process: undefined, stop: async () => undefined }
-  if (isInstalled()) return startServer(prefix)
-  return skipWithout(
-    context,
-    new EngineMissing('no redis-server on the PATH, and CHAT_TEST_REDIS_URL is not set'),
-  )
+  requireRedis(context)
+  return startServer(prefix)
 }
 
 async function startServer(prefix: string): Promise<TestRedis> {

@@ -7,7 +7,7 @@ import { type RedisLink, RedisRefused, RedisUnavailable } from '../../../src/cor
 import { streamKeys } from '../../../src/http/fleet/stream-keys.js'
 import { redisLink } from '../../support/fleet.js'
 import { freePort } from '../../support/free-port.js'
-import { serve, startRedis, type TestRedis } from '../../support/redis.js'
+import { requireRedis, serve, startRedis, type TestRedis } from '../../support/redis.js'
 import { rejection } from '../../support/rejection.js'
 import { until } from '../../support/until.js'
 
@@ -107,8 +107,7 @@ describe('a link to a Redis Cluster', () => {
   let directory: string
   let port: number
   before(async function () {
-    // Says why where there is no Redis.
-    await (await startRedis(this, { own: true })).stop()
+    requireRedis(this)
     directory = mkdtempSync(join(tmpdir(), 'chat-cutover-cluster-'))
     port = await freePort()
     const bus = ['--cluster-port', String(await freePort())]

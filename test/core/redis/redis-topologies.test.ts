@@ -7,7 +7,7 @@ import type { RedisLink } from '../../../src/core/redis/redis-link.js'
 import { streamKeys } from '../../../src/http/fleet/stream-keys.js'
 import { redisLink } from '../../support/fleet.js'
 import { freePort } from '../../support/free-port.js'
-import { serve, startRedis } from '../../support/redis.js'
+import { requireRedis, serve } from '../../support/redis.js'
 import { rejection } from '../../support/rejection.js'
 import { until } from '../../support/until.js'
 
@@ -17,9 +17,8 @@ const PATIENCE_MS = 20_000
 function servers() {
   const children: ChildProcess[] = []
   let directory = ''
-  before(async function () {
-    // Says why where there is no Redis.
-    await (await startRedis(this, { own: true })).stop()
+  before(function () {
+    requireRedis(this)
     directory = mkdtempSync(join(tmpdir(), 'chat-cutover-redis-'))
   })
   after(() => {
