@@ -1,10 +1,11 @@
 import type { ChildProcess } from 'node:child_process'
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { makeAuthority } from '../support/certificates.js'
 import { startTurn } from '../support/chat-client.js'
+import { engine } from '../support/engines.js'
 import { redisLink } from '../support/fleet.js'
 import { freePort } from '../support/free-port.js'
 import {
@@ -15,41 +16,16 @@ import {
   temporaryFlags,
 } from '../support/processes.js'
 import { rawStart } from '../support/raw-client.js'
-import { serve, startRedis } from '../support/redis.js'
+import { requireRedis, serve } from '../support/redis.js'
 import { eventsOf, headerOf, rawResume } from '../support/resuming.js'
 import { until } from '../support/until.js'
-
-const openssl = (cwd: string, ...args: string[]): void =>
-  void execFileSync('openssl', args, { cwd, stdio: ['ignore', 'ignore', 'pipe'] })
-
-/** ca.pem, server.pem and server.key: an authority that nobody knows, and what it signed. */
-function makeCertificates(directory: string): void {
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-  openssl(
-    directory,
-    'req',
-    '-x509',
-    ...key,
-    '-keyout',
-    'ca.key',
-    '-out',
-    'ca.pem',
-    '-days',
-    '2',
-    '-subj',
-    '/CN=tests',
-  )
-  openssl(directory, 'req', ...key, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=redis')
-  writeFileSync(join(directory, 'names'), 'subjectAltName=IP:127.0.0.1,DNS:localhost\n')
-  const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'names']
-  openssl(directory, 'x509', '-req', '-in', 'server.csr', ...signed, '-out', 'server.pem')
-}
 
 describe('processes that share Redis', function () {
   this.timeout(90_000)
   const flags = temporaryFlags()
   const running: RunningProcess[] = []
-  let directory = ''
+  const directory = mkdtempSync(join(tmpdir(), 'chat-cutover-redis-tls-'))
+  const authority = engine(async () => makeAuthority(directory))
   let redis: ChildProcess | undefined
   let port = 0
   let tlsPort = 0
@@ -57,14 +33,19 @@ describe('processes that share Redis', function () {
   let authorization = ''
 
   before(async function () {
-    // Says why where there is no Redis.
-    await (await startRedis(this, { own: true })).stop()
-    directory = mkdtempSync(join(tmpdir(), 'chat-cutover-redis-tls-'))
-    makeCertificates(directory)
+    requireRedis(this)
     port = await freePort()
     tlsPort = await freePort()
-    const tls = ['--tls-port', String(tlsPort), '--tls-auth-clients', 'no', '--tls-ca-cert-file', 'ca.pem']
-    const files = ['--tls-cert-file', 'server.pem', '--tls-key-file', 'server.key']
+    const { cert, key } = authority().issue('localhost')
+    const tls = [
+      '--tls-port',
+      String(tlsPort),
+      '--tls-auth-clients',
+      'no',
+      '--tls-ca-cert-file',
+      authority().ca,
+    ]
+    const files = ['--tls-cert-file', cert, '--tls-key-file', key]
     redis = await serve('redis-server', port, directory, [
       '--save',
       '',
@@ -83,7 +64,7 @@ describe('processes that share Redis', function () {
     await llm?.end()
     redis?.kill('SIGKILL')
     flags.remove()
-    if (directory !== '') rmSync(directory, { recursive: true, force: true })
+    rmSync(directory, { recursive: true, force: true })
   })
 
   const faults = (knobs: object) =>
@@ -103,7 +84,7 @@ describe('processes that share Redis', function () {
     return { ...service, port: Number(new URL(service.url).port) }
   }
   const plain = (prefix: string): string => `redis://127.0.0.1:${port}?prefix=${prefix}`
-  const encrypted = (prefix: string): string => `rediss://127.0.0.1:${tlsPort}?prefix=${prefix}`
+  const encrypted = (prefix: string): string => `rediss://localhost:${tlsPort}?prefix=${prefix}`
   const isUp = async ({ url }: RunningProcess): Promise<boolean> =>
     /^chat_redis_up(\{.*\})? 1$/m.test(await (await fetch(`${url}/metrics`)).text())
   const up = (service: RunningProcess) => until('Redis', () => isUp(service), 20_000)
@@ -114,7 +95,7 @@ describe('processes that share Redis', function () {
       start({
         CHAT_REPLICA: 'other',
         CHAT_REDIS_URL: encrypted('killed'),
-        NODE_EXTRA_CA_CERTS: join(directory, 'ca.pem'),
+        NODE_EXTRA_CA_CERTS: authority().ca,
       }),
     ])
     await Promise.all([up(killed), up(other)])
