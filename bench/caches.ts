@@ -142,7 +142,7 @@ const caches: readonly Cache[] = [
     },
   },
   {
-    name: 'judged executions one by one',
+    name: 'judged executions of the runtime one by one',
     bound: 16_384,
     fill(count) {
       const log = createJudgedLog(systemClock)

@@ -12,6 +12,8 @@ import { JOURNAL_SCHEMA } from '../src/journal/sqlite/schema.js'
 import { openSqliteJournal } from '../src/journal/sqlite/sqlite-journal.js'
 import { baselineOf } from '../src/metrics/baseline.js'
 import type { ExecutionMode } from '../src/protocol/modes.js'
+import { SHADOW_PAIRS_MAX } from '../src/protocol/shadow-pairs.js'
+import { FirstPairs } from '../src/shadow/report/first-pairs.js'
 import { UNBOUNDED_RETENTION } from '../test/support/unbounded-retention.js'
 import { startOurs } from './ours.js'
 import { median, type Row, row } from './statistics.js'
@@ -65,6 +67,12 @@ export async function benchReport(upstream: string, report: (text: string) => vo
       })
       return ab.pairs + aa.pairs
     })
+    const pairs = await measure(`pairs that differ most`, report, async () => {
+      const first = new FirstPairs('difference', SHADOW_PAIRS_MAX)
+      for await (const page of journal.pairs({ ...SPAN, controlMode: 'direct_llm' }))
+        for (const pair of page) first.add(pair)
+      return first.compared
+    })
     const baseline = await measure(`baseline of ${EXECUTIONS} executions`, report, async () => {
       const modes = await baselineOf(journal.executions(SPAN))
       return modes.direct_llm.total + modes.runtime_orchestrator.total
@@ -81,6 +89,14 @@ export async function benchReport(upstream: string, report: (text: string) => vo
       ),
       row('report: of one org among them (floor: what it may take)', 'ms', REPORT_MS, ofOrg.ms, 1),
       row('report: event loop held at most (floor: what it may)', 'ms', HELD_MS, sums.heldMs, 1),
+      row(
+        'pairs: those that differ most of 90,000 (floor: what the report may take)',
+        'ms',
+        REPORT_MS,
+        pairs.ms,
+        1,
+      ),
+      row('pairs: event loop held at most (floor: what it may)', 'ms', HELD_MS, pairs.heldMs, 1),
       row('baseline: 500,000 executions (floor: what it may take)', 'ms', BASELINE_MS, baseline.ms, 1),
       row('baseline: event loop held at most (floor: what it may)', 'ms', HELD_MS, baseline.heldMs, 1),
       row('an execution kept (floor: what a turn may pay)', 'µs', KEEP_MICROS, await keepMicros(journal), 1),
