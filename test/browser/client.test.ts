@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { Browser, Page } from 'playwright-core'
 import type * as Client from '../../src/client/index.js'
-import { launchBrowser } from '../support/browser.js'
+import { browserOrSkip } from '../support/browser.js'
 import { bundled, CLIENT } from '../support/client-bundle.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
 import { type PageServer, servePage } from '../support/page-server.js'
@@ -21,9 +21,7 @@ describe('the client in a browser', function () {
   let edge: Edge
 
   before(async function () {
-    browser = await launchBrowser()
-    // There is no browser: launchBrowser has printed so.
-    if (browser === undefined) return this.skip()
+    browser = await browserOrSkip(this)
     pages = await servePage(
       '<script type="module">globalThis.chatClient = await import("/page.js")</script>',
       await bundled(CLIENT),

@@ -1,41 +1,25 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect } from 'chai'
 import type { Browser, Page } from 'playwright-core'
-import { launchBrowser } from '../support/browser.js'
-import { consoleAddress } from '../support/demo.js'
+import { browserOrSkip } from '../support/browser.js'
+import { type Demo, startDemo } from '../support/demo.js'
 
 /** The demo as a visitor has it: one command, one address, no terminal. */
 describe('the demo in a browser', function () {
   this.timeout(90_000)
   let browser: Browser | undefined
-  let data: string
-  let demo: ChildProcess | undefined
+  let demo: Demo | undefined
   let page: Page
 
   before(async function () {
-    browser = await launchBrowser()
-    // There is no browser: launchBrowser has printed so.
-    if (browser === undefined) return this.skip()
-    data = mkdtempSync(join(tmpdir(), 'chat-cutover-demo-'))
-    demo = spawn(process.execPath, ['dist/cli/main.js', 'demo', '--data', data, '--port', '0'], {
-      env: { PATH: process.env.PATH, CHAT_LANG: 'en', LANG: 'en_US.UTF-8' },
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-    const address = await consoleAddress(demo)
+    browser = await browserOrSkip(this)
+    demo = startDemo()
+    const address = await demo.address()
     page = await (await browser.newContext({ locale: 'en-US' })).newPage()
     await page.goto(address)
   })
   after(async () => {
     await browser?.close()
-    if (demo === undefined) return
-    const ended = once(demo, 'exit')
-    demo.kill('SIGTERM')
-    await ended
-    rmSync(data, { recursive: true, force: true })
+    await demo?.close()
   })
 
   it('shows users on both backends, and who is where', async () => {

@@ -86,10 +86,7 @@ describe('the console before a kept incident', function () {
   let page: Page
 
   before(async function () {
-    const started = await startConsole()
-    // There is no browser: startConsole has printed so.
-    if (started === undefined) return this.skip()
-    rig = started
+    rig = await startConsole(this)
     await keepIncident(rig)
     await keepPairs(rig)
   })
@@ -329,53 +326,47 @@ const tooWide = (page: Page): Promise<string[]> =>
     .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
     .map((one) => one.outerHTML.slice(0, 80))`)
 
-/** Where columns of pixels in the colour of marks are in the chart of the error rate, 0 (left) to 1. */
-const drawnMarks = (page: Page): Promise<readonly number[]> =>
+/**
+ * Runs `find` in the page on the pixels of the chart of the error rate. `find` ends a function that knows `width` and `height` of
+ * the canvas, where it and its plot lie on the page (`drawn`, `area`), its pixels per CSS pixel (`scale`), and `hit(x, y)`: whether
+ * a pixel has the given colour.
+ */
+const inPixels = (page: Page, colour: string, find: string): Promise<readonly number[]> =>
   page.evaluate(`(() => {
     const plot = document.querySelectorAll('.chart')[1].querySelector('.plot')
     const canvas = plot.querySelector('canvas')
     const [drawn, area] = [canvas, plot.querySelector('.u-over')].map((one) => one.getBoundingClientRect())
     const scale = canvas.width / drawn.width
     const probe = document.body.appendChild(document.createElement('i'))
-    probe.style.color = 'var(--warn)'
-    const warn = getComputedStyle(probe).color.match(/\\d+/g).map(Number)
+    probe.style.color = 'var(${colour})'
+    const wanted = getComputedStyle(probe).color.match(/\\d+/g).map(Number)
     probe.remove()
     const { data, width, height } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
-    const found = []
-    for (let x = 0; x < width; x++) {
-      let hits = 0
-      for (let y = 0; y < height; y++) {
-        const at = 4 * (y * width + x)
-        if (data[at + 3] > 60 && warn.every((value, part) => Math.abs(data[at + part] - value) < 12)) hits++
-      }
-      if (hits > 0.3 * area.height * scale) found.push((drawn.left + x / scale - area.left) / area.width)
+    const hit = (x, y) => {
+      const at = 4 * (y * width + x)
+      return data[at + 3] > 60 && wanted.every((value, part) => Math.abs(data[at + part] - value) < 12)
     }
-    return found
+    const count = (many, isHit) => Array.from({ length: many }, (_, one) => isHit(one)).filter(Boolean).length
+    ${find}
   })()`)
 
-/** Finds rows of pixels in the colour of thresholds in the chart of the error rate. `highest`: where its scale ends. */
+/** Where columns of pixels in the colour of marks are in the chart of the error rate, 0 (left) to 1. */
+const drawnMarks = (page: Page): Promise<readonly number[]> =>
+  inPixels(
+    page,
+    '--warn',
+    `return Array.from({ length: width }, (_, x) => x)
+      .filter((x) => count(height, (y) => hit(x, y)) > 0.3 * area.height * scale)
+      .map((x) => (drawn.left + x / scale - area.left) / area.width)`,
+  )
+
+/** Where rows of pixels in the colour of thresholds are in the chart of the error rate. `highest`: where its scale ends. */
 const drawnLevels = (page: Page, highest: number): Promise<readonly number[]> =>
-  page.evaluate(`(() => {
-    const plot = document.querySelectorAll('.chart')[1].querySelector('.plot')
-    const canvas = plot.querySelector('canvas')
-    const [drawn, area] = [canvas, plot.querySelector('.u-over')].map((one) => one.getBoundingClientRect())
-    const scale = canvas.width / drawn.width
-    const probe = document.body.appendChild(document.createElement('i'))
-    probe.className = 'level'
-    probe.style.color = 'var(--bad)'
-    const bad = getComputedStyle(probe).color.match(/\\d+/g).map(Number)
-    probe.remove()
-    const { data, width, height } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
-    const found = []
-    for (let y = 0; y < height; y++) {
-      let hits = 0
-      for (let x = 0; x < width; x++) {
-        const at = 4 * (y * width + x)
-        if (data[at + 3] > 60 && bad.every((value, part) => Math.abs(data[at + part] - value) < 12)) hits++
-      }
-      // Half of a dashed line is drawn.
-      if (hits > 0.3 * area.width * scale)
-        found.push(${highest} * (1 - (drawn.top + y / scale - area.top) / area.height))
-    }
-    return found
-  })()`)
+  inPixels(
+    page,
+    '--bad',
+    // Half of a dashed line is drawn.
+    `return Array.from({ length: height }, (_, y) => y)
+      .filter((y) => count(width, (x) => hit(x, y)) > 0.3 * area.width * scale)
+      .map((y) => ${highest} * (1 - (drawn.top + y / scale - area.top) / area.height))`,
+  )

@@ -7,10 +7,7 @@ describe('the console in a browser', function () {
   let rig: ConsoleRig
 
   before(async function () {
-    const started = await startConsole()
-    // There is no browser: startConsole has printed so.
-    if (started === undefined) return this.skip()
-    rig = started
+    rig = await startConsole(this)
   })
   after(async () => rig?.close())
   afterEach(() => rig?.expectNoFaults())

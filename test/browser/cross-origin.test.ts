@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import type { Browser, Page } from 'playwright-core'
-import { launchBrowser } from '../support/browser.js'
+import { browserOrSkip } from '../support/browser.js'
 import { parseEvents } from '../support/chat-client.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
 import { type PageServer, servePage } from '../support/page-server.js'
@@ -24,9 +24,7 @@ describe('a page of another origin', function () {
   let preflights = 0
 
   before(async function () {
-    browser = await launchBrowser()
-    // There is no browser: launchBrowser has printed so.
-    if (browser === undefined) return this.skip()
+    browser = await browserOrSkip(this)
     pages = await servePage()
     allowed = pages.origin
     edge = await startEdge({ corsOrigins: [allowed] })

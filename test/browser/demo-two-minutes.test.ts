@@ -1,12 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect } from 'chai'
 import type { Browser, Page } from 'playwright-core'
-import { launchBrowser } from '../support/browser.js'
-import { consoleAddress } from '../support/demo.js'
+import { browserOrSkip } from '../support/browser.js'
+import { type Demo, startDemo } from '../support/demo.js'
 
 /** s from the first look at the page until all three have been seen */
 const MOST_SECONDS = 120
@@ -17,8 +12,7 @@ const MOST_SECONDS = 120
 describe('two minutes of the demo', function () {
   this.timeout(240_000)
   let browser: Browser | undefined
-  let data: string
-  let demo: ChildProcess | undefined
+  let demo: Demo | undefined
   let page: Page
   let opened: number
 
@@ -27,26 +21,16 @@ describe('two minutes of the demo', function () {
       console.log('      skipped: takes up to two minutes; set CHAT_TEST_DEMO=1')
       return this.skip()
     }
-    browser = await launchBrowser()
-    // There is no browser: launchBrowser has printed so.
-    if (browser === undefined) return this.skip()
-    data = mkdtempSync(join(tmpdir(), 'chat-cutover-demo-'))
-    demo = spawn(process.execPath, ['dist/cli/main.js', 'demo', '--data', data, '--port', '0'], {
-      env: { PATH: process.env.PATH, CHAT_LANG: 'en', LANG: 'en_US.UTF-8' },
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-    const address = await consoleAddress(demo)
+    browser = await browserOrSkip(this)
+    demo = startDemo()
+    const address = await demo.address()
     page = await (await browser.newContext({ locale: 'en-US' })).newPage()
     opened = performance.now()
     await page.goto(address)
   })
   after(async () => {
     await browser?.close()
-    if (demo === undefined) return
-    const ended = once(demo, 'exit')
-    demo.kill('SIGTERM')
-    await ended
-    rmSync(data, { recursive: true, force: true })
+    await demo?.close()
   })
 
   /** s since the page was opened */

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import type { Browser } from 'playwright-core'
-import { launchBrowser } from '../support/browser.js'
+import { browserOrSkip } from '../support/browser.js'
 import { seriousFindings } from '../support/console-page.js'
 import { type Edge, startEdge } from '../support/edge.js'
 import { until } from '../support/until.js'
@@ -11,9 +11,7 @@ describe('the page of the API in a browser', function () {
   let edge: Edge
 
   before(async function () {
-    browser = await launchBrowser()
-    // There is no browser: launchBrowser has printed so.
-    if (browser === undefined) return this.skip()
+    browser = await browserOrSkip(this)
     edge = await startEdge()
   })
   after(async () => {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { expect } from 'chai'
 import type { Browser, Page } from 'playwright-core'
-import { launchBrowser } from '../support/browser.js'
+import { browserOrSkip } from '../support/browser.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
 import { type PageServer, servePage } from '../support/page-server.js'
 import { scripted, text } from '../support/scripted-backend.js'
@@ -31,9 +31,7 @@ describe('a plain EventSource', function () {
   const pieces = ['grüße ', '你好 🎈 ', 'again ', 'end']
 
   before(async function () {
-    browser = await launchBrowser()
-    // There is no browser: launchBrowser has printed so.
-    if (browser === undefined) return this.skip()
+    browser = await browserOrSkip(this)
     pages = await servePage()
     const told = scripted('direct_llm', async function* () {
       for (const piece of pieces) {

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import type { Browser, Page } from 'playwright-core'
-import { launchBrowser } from '../support/browser.js'
+import { browserOrSkip } from '../support/browser.js'
 import { bundled } from '../support/client-bundle.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
 import { type PageServer, servePage } from '../support/page-server.js'
@@ -56,9 +56,7 @@ describe('the React hook in a browser', function () {
   let edge: Edge
 
   before(async function () {
-    browser = await launchBrowser()
-    // There is no browser: launchBrowser has printed so.
-    if (browser === undefined) return this.skip()
+    browser = await browserOrSkip(this)
     pages = await servePage(
       '<div id="app"></div><script type="module" src="/page.js"></script>',
       await bundled(PAGE_CODE),

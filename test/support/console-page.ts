@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import type { Context } from 'mocha'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import type { Faults } from '../../src/simulator/faults.js'
-import { launchBrowser } from './browser.js'
+import { browserOrSkip } from './browser.js'
 import {
   bearer,
   type RunningProcess,
@@ -38,10 +39,12 @@ export interface ConsoleRig {
   close(): Promise<void>
 }
 
-/** Undefined where there is no browser: the reason is printed. */
-export async function startConsole(env: Record<string, string> = {}): Promise<ConsoleRig | undefined> {
-  const browser = await launchBrowser()
-  if (browser === undefined) return undefined
+/** Skips the tests of `hook` where there is no browser. */
+export async function startConsole(
+  hook: Pick<Context, 'skip'>,
+  env: Record<string, string> = {},
+): Promise<ConsoleRig> {
+  const browser = await browserOrSkip(hook)
   const flags = temporaryFlags()
   const [llm, runtime] = await Promise.all([startSimulator('llm'), startSimulator('runtime')])
   const start = (more: Record<string, string> = {}): Promise<RunningProcess> =>
