@@ -1,4 +1,5 @@
 import type { FallbackStatus, WindowMetrics } from '../../protocol/fallback.js'
+import { judgeReplicas } from '../../protocol/instant.js'
 import type { Invocation } from '../command/invocation.js'
 import { duration, moment, percent, span } from '../text/format.js'
 import { printable, table } from '../text/table.js'
@@ -48,24 +49,17 @@ export function fallbackLines(status: FallbackStatus, { t, style, clock }: Looks
   return rows
 }
 
-/** ms without a sign of life after which a replica counts as silent: three of them */
-const SILENT_MS = 30_000
-/** ms for which one that stopped or fell silent is listed */
-const GONE_MS = 600_000
-
-/** The replicas that share the database, a line each. By the clock of the service: one's own may be wrong. */
+/** The replicas that share the database, a line each. */
 export function replicaLines(
   { replica: own, replicas }: Pick<FallbackStatus, 'replica' | 'replicas'>,
   { t, style }: Pick<Looks, 't' | 'style'>,
 ): string[][] {
-  const now = Math.max(...replicas.map(({ lastSeen }) => Date.parse(lastSeen)))
-  return replicas.flatMap(({ name, version, state, lastSeen }) => {
-    const ago = now - Date.parse(lastSeen)
-    if (ago > GONE_MS) return []
+  return judgeReplicas(replicas).flatMap(({ name, version, state, lastSeen, isSilent, isGone }) => {
+    if (isGone) return []
     const told =
       state === 'stopped'
         ? style.dim(t(`stopped at ${moment(lastSeen)}`, `已于 ${moment(lastSeen)} 停止`))
-        : ago > SILENT_MS
+        : isSilent
           ? style.bad(t(`silent since ${moment(lastSeen)}`, `自 ${moment(lastSeen)} 起无响应`))
           : state === 'ready'
             ? style.good(t('ready', '就绪'))

@@ -1,26 +1,19 @@
-import type { FallbackStatus, ReplicaView } from '../../protocol/fallback.js'
+import type { FallbackStatus } from '../../protocol/fallback.js'
+import { type JudgedReplica, judgeReplicas } from '../../protocol/instant.js'
 import { Scroll } from '../parts/scroll.js'
 import { Time } from '../parts/states.js'
 import { clockTime, count } from '../text/format.js'
 import { t } from '../text/language.js'
 import { OVERVIEW } from '../text/overview.js'
 
-/** ms without a sign of life after which a replica counts as silent: three of them */
-const SILENT_MS = 30_000
-/** ms for which one that stopped or fell silent stands among the others */
-const GONE_MS = 600_000
-
 /** Who shares the database: which of them told all this, leads the recovery, made the last change, or is silent. */
 export function Replicas({ status }: { readonly status: FallbackStatus }) {
-  const { replicas } = status
-  // By the clock of the service: the reader's own may be wrong.
-  const now = Math.max(...replicas.map(({ lastSeen }) => Date.parse(lastSeen)))
-  const rows = replicas.map((replica) => ({ replica, ago: now - Date.parse(replica.lastSeen) }))
-  const gone = rows.filter(({ ago }) => ago > GONE_MS)
+  const replicas = judgeReplicas(status.replicas)
+  const gone = replicas.filter(({ isGone }) => isGone)
   return (
     <section class="card replicas" aria-labelledby="replicas">
       <h2 id="replicas">{t(OVERVIEW.replicas)}</h2>
-      <Table rows={rows.filter(({ ago }) => ago <= GONE_MS)} status={status} />
+      <Table rows={replicas.filter(({ isGone }) => !isGone)} status={status} />
       {gone.length > 0 && (
         <details>
           <summary>{t(OVERVIEW.earlier, { many: count(gone.length) })}</summary>
@@ -32,13 +25,13 @@ export function Replicas({ status }: { readonly status: FallbackStatus }) {
   )
 }
 
-interface Row {
-  readonly replica: ReplicaView
-  /** ms since its last sign of life */
-  readonly ago: number
-}
-
-function Table({ rows, status }: { readonly rows: readonly Row[]; readonly status: FallbackStatus }) {
+function Table({
+  rows,
+  status,
+}: {
+  readonly rows: readonly JudgedReplica[]
+  readonly status: FallbackStatus
+}) {
   return (
     <Scroll name={t(OVERVIEW.replicas)}>
       <table>
@@ -52,13 +45,13 @@ function Table({ rows, status }: { readonly rows: readonly Row[]; readonly statu
           </tr>
         </thead>
         <tbody>
-          {rows.map(({ replica, ago }) => (
+          {rows.map((replica) => (
             <tr key={replica.name}>
               <th scope="row">
                 {replica.name} <small>{partsOf(replica.name, status)}</small>
               </th>
               <td>
-                <State state={replica.state} ago={ago} />
+                <State replica={replica} />
               </td>
               <td class="figure">{replica.version}</td>
               <td>
@@ -75,8 +68,8 @@ function Table({ rows, status }: { readonly rows: readonly Row[]; readonly statu
   )
 }
 
-function State({ state, ago }: { readonly state: ReplicaView['state']; readonly ago: number }) {
-  if (state !== 'stopped' && ago > SILENT_MS) return <span class="badge bad">{t(OVERVIEW.silent)}</span>
+function State({ replica: { state, isSilent } }: { readonly replica: JudgedReplica }) {
+  if (isSilent) return <span class="badge bad">{t(OVERVIEW.silent)}</span>
   const look = state === 'ready' ? 'good' : state === 'stopped' ? '' : 'warn'
   return <span class={`badge ${look}`}>{t(OVERVIEW[state])}</span>
 }
