@@ -181,12 +181,12 @@ describe('the views of the console', function () {
     await page.click('text=Start a rollout…')
     await page.waitForSelector('dialog[open]')
     expect(await page.innerText('dialog')).to.include(
-      'the first 5 % of the sessions go to the runtime now, then 50 %',
+      'the first 5% of the sessions go to the runtime now, then 50%',
     )
     await page.click('dialog >> button.primary')
     const guarded = page.locator('section[aria-labelledby=guarded]')
     await guarded.locator('.badge >> text=running').waitFor()
-    expect(await guarded.locator('[aria-current=step]').innerText()).to.equal('5 %')
+    expect(await guarded.locator('[aria-current=step]').innerText()).to.equal('5%')
     expect(await seriousFindings(page)).to.deep.equal([])
     await guarded.locator('text=Pause').click()
     await guarded.locator('.badge >> text=paused').waitFor()
@@ -210,7 +210,7 @@ describe('the views of the console', function () {
     try {
       await page.click('dialog >> button.primary')
       await page.waitForSelector('dialog .notice.bad')
-      expect(await page.innerText('dialog')).to.include('10 %')
+      expect(await page.innerText('dialog')).to.include('10%')
       expect(rig.faults().join()).to.include('409')
       await page.click('dialog >> text=Cancel')
       await page.waitForSelector('[aria-labelledby=guarded] .badge >> text=running')
@@ -354,16 +354,16 @@ describe('the views of the console', function () {
     expect(steps).to.deep.equal([
       'Normal',
       'Fallback',
-      'Recovering 5 %',
-      'Recovering 25 %',
-      'Recovering 100 %',
+      'Recovering 5%',
+      'Recovering 25%',
+      'Recovering 100%',
       'Normal',
     ])
     const counted = (start: string): number[] =>
       timers
         .filter((text) => text.startsWith(start))
         .flatMap((text) => Number(/(\d[\d.]*) s/.exec(text)?.[1] ?? []))
-    const counts = ['The runtime is left alone', '5 %', '25 %', '100 %'].map(counted)
+    const counts = ['The runtime is left alone', '5%', '25%', '100%'].map(counted)
     for (const seconds of counts) {
       expect(seconds, timers.join()).to.not.deep.equal([])
       expect(seconds).to.deep.equal([...seconds].sort((a, b) => b - a))

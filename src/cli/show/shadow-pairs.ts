@@ -50,7 +50,7 @@ export const shadowPairsCommand: CommandSpec = {
     }
     const head = [
       t('difference', '差异'),
-      t('turn', '回合'),
+      t('turn', '轮次'),
       t('organisation', '组织'),
       t('agent', '智能体'),
       t('session', '会话'),

@@ -90,7 +90,7 @@ function Entry({ entry }: { readonly entry: TransitionView }) {
           {by(entry)} · {t(FALLBACK.revision)} <span class="figure">{revision}</span>
         </p>
         <p>
-          {t(FALLBACK.scope)}: {scopeText(entry)}
+          {t(FALLBACK.scopeOf, { scope: scopeText(entry) })}
           {cause !== null &&
             value !== null &&
             threshold !== null &&
@@ -98,8 +98,10 @@ function Entry({ entry }: { readonly entry: TransitionView }) {
             cause !== 'manual' && (
               <>
                 {' · '}
-                {t(FALLBACK.measured)}: {measured(cause, value)} · {t(FALLBACK.threshold)}:{' '}
-                {measured(cause, threshold)}
+                {t(FALLBACK.measuredOf, {
+                  value: measured(cause, value),
+                  threshold: measured(cause, threshold),
+                })}
               </>
             )}
         </p>

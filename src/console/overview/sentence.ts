@@ -18,11 +18,11 @@ const TEXT = {
     'zh-CN': '{orgs} 使用 Runtime，其余使用直连 LLM',
   },
   orgsAndCanary: {
-    en: '{orgs} {verb} on the runtime, and so are {percent} % of all other sessions',
+    en: '{orgs} {verb} on the runtime, and so are {percent}% of all other sessions',
     'zh-CN': '{orgs} 使用 Runtime，其余会话的 {percent}% 也使用 Runtime',
   },
   canary: {
-    en: '{percent} % of all sessions are on the runtime, all others on the direct LLM',
+    en: '{percent}% of all sessions are on the runtime, all others on the direct LLM',
     'zh-CN': '{percent}% 的会话使用 Runtime，其余使用直连 LLM',
   },
   byHand: {
@@ -35,7 +35,7 @@ const TEXT = {
     'zh-CN': '但自 {since} 起回退使{whom}改用直连 LLM',
   },
   recovering: {
-    en: 'and the runtime is recovering: {percent} % of its sessions are back',
+    en: 'and the runtime is recovering: {percent}% of its sessions are back',
     'zh-CN': 'Runtime 正在恢复：已有 {percent}% 的会话切回',
   },
   manual: {

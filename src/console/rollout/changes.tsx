@@ -13,7 +13,7 @@ export function Changes({ entries }: { readonly entries: readonly RolloutEntry[]
           key={id}
           class={kind === 'lowered' || kind === 'stopped' ? 'bad' : kind === 'raised' ? 'good' : ''}
         >
-          <Time at={at} /> <strong>{t(ROLLOUT_CHANGE_NAMES[kind])}</strong> {fromPercent} % → {toPercent} %{' '}
+          <Time at={at} /> <strong>{t(ROLLOUT_CHANGE_NAMES[kind])}</strong> {fromPercent}% → {toPercent}%{' '}
           {reason}
           {userId !== null && ` (${userId})`}
         </li>

@@ -61,7 +61,7 @@ function Now({ view }: { readonly view: RolloutView }) {
         <ol class="steps">
           {[0, ...plan.stages].map((stage) => (
             <li key={stage} class="recovering" aria-current={stage === percent ? 'step' : undefined}>
-              {stage} %
+              {stage}%
             </li>
           ))}
         </ol>

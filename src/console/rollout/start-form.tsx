@@ -60,7 +60,7 @@ export function effectOf({ stages, everyMinutes, orgIds, agentIds }: RolloutRequ
   return t(GUARDED.startEffect, {
     whom: whom.length === 0 ? t(PARTS.everybody) : names(whom, 20),
     percent,
-    rest: rest.length === 0 ? t(GUARDED.onlyStage) : rest.map((stage) => `${stage} %`).join(' → '),
+    rest: rest.length === 0 ? t(GUARDED.onlyStage) : rest.map((stage) => `${stage}%`).join(' → '),
     minutes: everyMinutes,
   })
 }

@@ -18,8 +18,8 @@ export function Report({ report }: { readonly report: ShadowReport }) {
           {report.sentence[language.value]}
         </p>
         <p class="why">
-          {t(SHADOW.control)}: {t(MODES[report.control])} · {t(SHADOW.candidate)}:{' '}
-          {t(MODES[report.candidate])} · <Time at={report.from} /> – <Time at={report.to} />
+          {t(SHADOW.sides, { control: t(MODES[report.control]), candidate: t(MODES[report.candidate]) })} ·{' '}
+          <Time at={report.from} /> – <Time at={report.to} />
         </p>
       </section>
       {!report.trust.trusted && (

@@ -6,7 +6,7 @@ export const FALLBACK = {
   state: { en: 'State', 'zh-CN': '状态' },
   normal: { en: 'Normal', 'zh-CN': '正常' },
   fallback: { en: 'Fallback', 'zh-CN': '回退中' },
-  recovering: { en: 'Recovering {percent} %', 'zh-CN': '恢复 {percent}%' },
+  recovering: { en: 'Recovering {percent}%', 'zh-CN': '恢复 {percent}%' },
   normalNote: {
     en: 'The operators’ flags decide who is on the runtime.',
     'zh-CN': '由运维标志决定哪些会话使用 Runtime。',
@@ -16,6 +16,11 @@ export const FALLBACK = {
   threshold: { en: 'Threshold', 'zh-CN': '阈值' },
   since: { en: 'Since', 'zh-CN': '开始时间' },
   scope: { en: 'For whom', 'zh-CN': '范围' },
+  scopeOf: { en: 'For whom: {scope}', 'zh-CN': '范围：{scope}' },
+  measuredOf: {
+    en: 'Measured: {value} · Threshold: {threshold}',
+    'zh-CN': '测得：{value} · 阈值：{threshold}',
+  },
   orgs: { en: 'organisations: {ids}', 'zh-CN': '组织：{ids}' },
   agents: { en: 'agents: {ids}', 'zh-CN': '智能体：{ids}' },
   holdLeft: {
@@ -27,11 +32,11 @@ export const FALLBACK = {
     'zh-CN': '等待已结束。恢复影子正在测试 Runtime，足够多成功后首批会话切回。',
   },
   rampLeft: {
-    en: '{percent} % of the sessions are back. The next step comes in {left} at the earliest, if enough executions are healthy.',
+    en: '{percent}% of the sessions are back. The next step comes in {left} at the earliest, if enough executions are healthy.',
     'zh-CN': '已有 {percent}% 的会话切回。若有足够多的执行成功，最快 {left} 后进入下一步。',
   },
   rampNext: {
-    en: '{percent} % of the sessions are back. The next step comes as soon as enough executions in this step are healthy.',
+    en: '{percent}% of the sessions are back. The next step comes as soon as enough executions in this step are healthy.',
     'zh-CN': '已有 {percent}% 的会话切回。本步骤中足够多的执行成功后，即进入下一步。',
   },
   trips: { en: 'Trips in a row', 'zh-CN': '连续触发次数' },

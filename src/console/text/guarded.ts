@@ -16,7 +16,7 @@ export const GUARDED = {
   startTitle: { en: 'Start a guarded rollout?', 'zh-CN': '开始灰度放量？' },
   startYes: { en: 'Start', 'zh-CN': '开始' },
   startEffect: {
-    en: '{whom}: the first {percent} % of the sessions go to the runtime now, then {rest}. Each stage lasts at least {minutes} minutes and goes on only while the runtime is healthy. A breach goes back one stage; a second one stops it.',
+    en: '{whom}: the first {percent}% of the sessions go to the runtime now, then {rest}. Each stage lasts at least {minutes} minutes and goes on only while the runtime is healthy. A breach goes back one stage; a second one stops it.',
     'zh-CN':
       '{whom}：首先 {percent}% 的会话使用 Runtime，之后为 {rest}。每阶段至少 {minutes} 分钟，仅在 Runtime 健康时继续。越过护栏退回一个阶段，再次越过则停止。',
   },
@@ -27,7 +27,7 @@ export const GUARDED = {
   abortTitle: { en: 'Abort the rollout?', 'zh-CN': '中止灰度放量？' },
   abortYes: { en: 'Abort', 'zh-CN': '中止' },
   abortEffect: {
-    en: 'The {percent} % of the sessions that the rollout put on the runtime return to the direct LLM with their next turn.',
+    en: 'The {percent}% of the sessions that the rollout put on the runtime return to the direct LLM with their next turn.',
     'zh-CN': '由灰度放量分配到 Runtime 的 {percent}% 会话，从下一轮次起改用直连 LLM。',
   },
   finishedNext: { en: 'Make it permanent: {command}', 'zh-CN': '使其永久生效：{command}' },

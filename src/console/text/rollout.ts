@@ -23,7 +23,7 @@ export const ROLLOUT = {
     'zh-CN': '影子：同时在另一后端执行的轮次百分比',
   },
   shadowEnvironment: {
-    en: 'Empty: the environment decides ({percent} %).',
+    en: 'Empty: the environment decides ({percent}%).',
     'zh-CN': '留空：由环境变量决定（{percent}%）。',
   },
   handMade: {

@@ -15,7 +15,7 @@ export const TRY_IT = {
   trace: { en: 'What happened', 'zh-CN': '过程' },
   traceEmpty: { en: 'The trace of the turn appears here.', 'zh-CN': '轮次的过程会显示在这里。' },
   opened: { en: 'Stream opened', 'zh-CN': '流已打开' },
-  thinking: { en: 'Thinking', 'zh-CN': '思考' },
+  thinking: { en: 'Thinking: {text}', 'zh-CN': '思考：{text}' },
   plan: { en: 'Plan: {steps}', 'zh-CN': '计划：{steps}' },
   step: { en: 'Step "{title}": {status}', 'zh-CN': '步骤“{title}”：{status}' },
   call: { en: 'Call of {name}', 'zh-CN': '调用 {name}' },

@@ -3,7 +3,7 @@ import type { Sentence } from './language.js'
 export const WHAT_IF = {
   title: { en: 'What if', 'zh-CN': '假设分析' },
   lead: {
-    en: 'The kept evidence of the last hours, judged once more with other guardrails. Nothing is changed by it.',
+    en: 'The kept evidence of the last hours, judged once more with other guardrails. Nothing changes.',
     'zh-CN': '用其他护栏重新判断最近几小时保存的依据。不会改变任何设置。',
   },
   hours: { en: 'last {hours} h', 'zh-CN': '最近 {hours} 小时' },

@@ -134,7 +134,7 @@ function messageLine(message: ChatMessage): Told {
     case 'text':
       return turns.value.at(-1)?.answer === '' ? told(t(TRY_IT.firstText), 'good') : undefined
     case 'thinking':
-      return told(`${t(TRY_IT.thinking)}: ${message.data.content}`)
+      return told(t(TRY_IT.thinking, { text: message.data.content }))
     case 'plan':
       return told(t(TRY_IT.plan, { steps: message.data.steps.map(({ title }) => title).join(' → ') }))
     case 'plan_step': {

@@ -20,7 +20,7 @@ const NAMES: Readonly<Record<ShadowDimension, Bilingual>> = {
 }
 
 const MODES: Readonly<Record<ExecutionMode, Bilingual>> = {
-  direct_llm: { 'zh-CN': 'direct LLM', en: 'the direct LLM' },
+  direct_llm: { 'zh-CN': '直连 LLM', en: 'the direct LLM' },
   runtime_orchestrator: { 'zh-CN': 'Runtime', en: 'the runtime' },
 }
 
