@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
-import { useEffect, useErrorBoundary } from 'preact/hooks'
+import { useEffect, useErrorBoundary, useRef } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import { connection } from '../api/live.js'
 import { claims, reach, signOut } from '../api/session.js'
@@ -22,6 +22,11 @@ const VIEWS = [
 /** Header, views, the state of the connection; the view itself within. */
 export function Shell({ children }: { readonly children: ComponentChildren }) {
   const { path } = useLocation()
+  const menu = useRef<HTMLElement>(null)
+  useEffect(() => {
+    // On a small screen the menu is wider than the page.
+    menu.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [path, language.value])
   useEffect(() => {
     const view = VIEWS.find((one) => one.path === path)
     document.title = view === undefined ? 'chat-cutover' : `${t(view.name)} · chat-cutover`
@@ -35,7 +40,7 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
         <a class="brand" href="/console">
           chat-cutover
         </a>
-        <nav aria-label={t(SHELL.menu)}>
+        <nav ref={menu} aria-label={t(SHELL.menu)}>
           {VIEWS.filter((view) => view.for.some((who) => who === reach.value)).map((view) => (
             <a key={view.path} href={view.path} aria-current={path === view.path ? 'page' : undefined}>
               {t(view.name)}

@@ -129,7 +129,7 @@ export function overallSentence(report: {
   const overall = isPartial ? BETTER_SO_FAR : OVERALL[report.verdict]
   return {
     'zh-CN':
-      `${doubt['zh-CN']}若将用户从 ${from['zh-CN']} 切换到 ${to['zh-CN']}：${overall['zh-CN']}` +
+      `${doubt['zh-CN']}若将用户从“${from['zh-CN']}”切换到“${to['zh-CN']}”：${overall['zh-CN']}` +
       `（${joined(
         parts.map((part) => part['zh-CN']),
         '；',
