@@ -1,5 +1,3 @@
-import type { ReplicaView } from './fallback.js'
-
 /** Farthest a calendar reaches, ms from the epoch. */
 const LIMIT = 8.64e15
 
@@ -13,14 +11,16 @@ const SILENT_MS = 30_000
 /** ms after which one that stopped or fell silent is no longer listed among the others */
 const GONE_MS = 600_000
 
-export interface JudgedReplica extends ReplicaView {
+export interface ReplicaSilence {
   /** it reports nothing any more, and has not said that it stops */
   readonly isSilent: boolean
   readonly isGone: boolean
 }
 
 /** Which replicas of a status are silent or gone. By the clock of the service: the reader's own may be wrong. */
-export function judgeReplicas(replicas: readonly ReplicaView[]): JudgedReplica[] {
+export function judgeReplicas<Replica extends { readonly state: string; readonly lastSeen: string }>(
+  replicas: readonly Replica[],
+): (Replica & ReplicaSilence)[] {
   const now = Math.max(...replicas.map(({ lastSeen }) => Date.parse(lastSeen)))
   return replicas.map((replica) => {
     const ago = now - Date.parse(replica.lastSeen)

@@ -1,5 +1,5 @@
-import type { FallbackStatus } from '../../protocol/fallback.js'
-import { type JudgedReplica, judgeReplicas } from '../../protocol/instant.js'
+import type { FallbackStatus, ReplicaView } from '../../protocol/fallback.js'
+import { judgeReplicas, type ReplicaSilence } from '../../protocol/instant.js'
 import { Scroll } from '../parts/scroll.js'
 import { Time } from '../parts/states.js'
 import { clockTime, count } from '../text/format.js'
@@ -24,6 +24,8 @@ export function Replicas({ status }: { readonly status: FallbackStatus }) {
     </section>
   )
 }
+
+type JudgedReplica = ReplicaView & ReplicaSilence
 
 function Table({
   rows,

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useLayoutEffect, useState } from 'preact/hooks'
 import type { FlagEdit, OpsValues } from '../../protocol/flag-edit.js'
 import { t } from '../text/language.js'
 import { LIMIT_NAMES } from '../text/limits.js'
@@ -35,7 +35,8 @@ export function FlagForm({
   const [form, setForm] = useState(stored)
   const [phase, setPhase] = useState<Phase>({ kind: 'editing' })
   const edited = editOf(base.form, form)
-  useEffect(() => {
+  // Before anybody can type into what is drawn: an effect after the paint would drop the first input.
+  useLayoutEffect(() => {
     if (edited.kind === 'none') start()
   }, [etag])
 

@@ -265,7 +265,7 @@ describe('the report', () => {
     expect(report.confidence).to.deep.equal({ interval: 0.995, report: 0.95 })
     expect(report).not.to.have.property('samples')
     expect(report.sentence.en).to.contain('from the runtime to the direct LLM').and.to.contain('2 times')
-    expect(report.sentence['zh-CN']).to.contain('从 Runtime 切换到 direct LLM：').and.to.contain('写操作')
+    expect(report.sentence['zh-CN']).to.contain('从“Runtime”切换到“直连 LLM”：').and.to.contain('写操作')
   })
 
   it('gives the success rate as the error rate the other way round', () => {
