@@ -173,6 +173,15 @@ describe('the views of the console', function () {
     expect(await stored()).to.deep.include({ streamsPerOrg: null, weights: { globex: 2 } })
   })
 
+  it('keep what is typed into the flags as soon as a change of somebody else is drawn', async () => {
+    page = await rig.open('/rollout')
+    await page.click('summary >> text=Limits')
+    const typed = page.evaluate(TYPE_ONCE_DRAWN)
+    const theirs = { limits: { weights: { umbrella: 5 } } }
+    expect((await rig.call('PATCH', '/runtime/flags', theirs, { 'if-match': '*' })).status).to.equal(200)
+    expect(await typed).to.equal('typed = 1')
+  })
+
   it('start a guarded rollout, pause it, go on and abort it, each after saying what it does', async () => {
     await rig.call('PATCH', '/runtime/flags', { canaryPercent: 0, mode: null }, { 'if-match': '*' })
     page = await rig.open('/rollout')
@@ -559,3 +568,21 @@ const RECORD_STEPS = `(() => {
   look()
   new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true })
 })()`
+
+/**
+ * Types into the weights 5 ms after an org `umbrella` is drawn among the values, before anything that waits for a paint; what
+ * the field holds 300 ms later.
+ */
+const TYPE_ONCE_DRAWN = `new Promise((resolve) => {
+  globalThis.requestAnimationFrame = () => 0
+  new MutationObserver((_, observer) => {
+    if (!document.querySelector('pre').textContent.includes('umbrella')) return
+    observer.disconnect()
+    const field = document.querySelector('textarea[name="limits.weights"]')
+    setTimeout(() => {
+      field.value = 'typed = 1'
+      field.dispatchEvent(new Event('input', { bubbles: true }))
+      setTimeout(() => resolve(field.value), 300)
+    }, 5)
+  }).observe(document.body, { subtree: true, childList: true, characterData: true })
+})`
