@@ -7,6 +7,7 @@ import pg from 'pg'
 import { postgresBinaries } from './engine-places.cjs'
 import { EngineMissing } from './engines.js'
 import { freePort } from './free-port.js'
+import { until } from './until.js'
 
 const SERVER = ['initdb', 'postgres']
 const STANDBY = ['pg_basebackup', 'pg_ctl', 'postgres']
@@ -168,11 +169,7 @@ function server({ bin, directory, user }: Made, port: number, place?: PostgresPl
       })
       supervisor.unref()
       if (supervisor.stdin instanceof Socket) supervisor.stdin.unref()
-      const endsAt = Date.now() + START_MS
-      while (!(await answers(url()))) {
-        if (Date.now() > endsAt) throw new Error('PostgreSQL does not start')
-        await pause()
-      }
+      await until('PostgreSQL', () => answers(url()), START_MS)
       const pid = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0])
       running = { supervisor, pid }
     },
