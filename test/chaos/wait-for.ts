@@ -18,7 +18,7 @@ export async function waitFor(
     const tookMs = performance.now() - startedAt
     if (left === '') return tookMs
     if (tookMs > patienceMs)
-      throw new Error(`waited ${Math.round(tookMs / 1000)} s in vain for ${what}: ${left}`)
+      throw new Error(`waited ${Math.round(tookMs / 1000)} s for ${what}, and still: ${left}`)
     await new Promise((resolve) => setTimeout(resolve, lookMs))
   }
 }
