@@ -1,7 +1,8 @@
 import type { PostgresSchema } from '../core/postgres/migrations.js'
 import { POSTGRES_TEXTS_SCHEMA } from '../core/postgres/postgres-kept-texts.js'
 import { SQLITE_TEXTS_SCHEMA } from '../core/sqlite/kept-texts.js'
-import { openSqlite, type SqliteDatabase, type SqliteSchema } from '../core/sqlite/sqlite.js'
+import { hasTable, openSqlite, type SqliteDatabase, type SqliteSchema } from '../core/sqlite/sqlite.js'
+import { SqliteOpenError } from '../core/sqlite/sqlite-errors.js'
 import { POSTGRES_KEYS_SCHEMA } from '../idempotency/postgres-keys.js'
 import { SQLITE_KEYS_SCHEMA } from '../idempotency/sqlite-keys.js'
 import { JOURNAL_SCHEMA as POSTGRES_JOURNAL_SCHEMA } from '../journal/postgres/schema.js'
@@ -32,6 +33,9 @@ export const POSTGRES_SCHEMAS: readonly PostgresSchema[] = [
 
 /** The file with the tables of all rooms as this version has them. @throws SqliteOpenError */
 export function openFile(path: string): SqliteDatabase {
+  // Else our tables would be made in a file of something else.
+  if (!hasTable(path, 'sessions'))
+    throw new SqliteOpenError(`${path} is not a database of this service: it has no table of conversations`)
   const [last, ...others] = SQLITE_SCHEMAS
   for (const schema of others) openSqlite(path, schema).close()
   return openSqlite(path, last ?? SQLITE_SESSIONS_SCHEMA)

@@ -80,6 +80,24 @@ export function openSqlite(path: string, schema: SqliteSchema): SqliteDatabase {
   }
 }
 
+/** Whether a file that is there has such a table; changes nothing in it. @throws SqliteOpenError */
+export function hasTable(path: string, table: string): boolean {
+  const file = resolve(path)
+  try {
+    const connection = new Database(file, { readonly: true, timeout: BUSY_TIMEOUT_MS })
+    try {
+      const found = connection
+        .prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?")
+        .get(table)
+      return found !== undefined
+    } finally {
+      connection.close()
+    }
+  } catch (error) {
+    throw openError(file, error, OPEN_DEADLINE_MS)
+  }
+}
+
 function connect(file: string, schema: SqliteSchema, waitMs: number): Connection {
   const connection = retryWhileBusy(() => new Database(file, { timeout: BUSY_TIMEOUT_MS }), waitMs)
   try {

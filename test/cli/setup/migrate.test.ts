@@ -1,6 +1,8 @@
+import { writeFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { systemClock } from '../../../src/core/clock.js'
 import { silentLogger } from '../../../src/core/logger.js'
+import { hasTable, openSqlite } from '../../../src/core/sqlite/sqlite.js'
 import { openSqliteSessionStore } from '../../../src/sessions/sqlite-session-store.js'
 import { runCli } from '../../support/cli.js'
 import { postgresDatabases } from '../../support/postgres.js'
@@ -41,6 +43,26 @@ describe('chat-cutover migrate', () => {
     expect([none.code, none.err.includes('There is no file')]).to.deep.equal([2, true])
     const nowhere = await runCli(['migrate'], { env: { CHAT_DATABASE: 'data/chat.db' } })
     expect([nowhere.code, nowhere.err.includes('--to')]).to.deep.equal([2, true])
+  })
+
+  it('refuses a file of something else, and leaves it as it was', async () => {
+    const file = directory.path('other.db')
+    const other = openSqlite(file, { room: 'other', migrations: ['CREATE TABLE things (name TEXT) STRICT'] })
+    other.close()
+    const words = ['migrate', '--to', 'postgres://u@127.0.0.1:1/b', '--from']
+    const { code, err } = await runCli([...words, file])
+    expect([code, err]).to.deep.equal([
+      1,
+      `${file} is not a database of this service: it has no table of conversations\n`,
+    ])
+    expect(hasTable(file, 'turns')).to.equal(false)
+    writeFileSync(
+      directory.path('text.db'),
+      'no database at all, but long enough to be read as one'.repeat(100),
+    )
+    const text = await runCli([...words, directory.path('text.db')])
+    expect([text.code, text.err]).to.deep.equal([1, text.err])
+    expect(text.err).to.match(/not a (SQLite )?database/)
   })
 
   it('says what is wrong with the address of the target, and opens nothing', async () => {
