@@ -89,13 +89,6 @@ export async function benchReport(upstream: string, report: (text: string) => vo
       ),
       row('report: of one org among them (floor: what it may take)', 'ms', REPORT_MS, ofOrg.ms, 1),
       row('report: event loop held at most (floor: what it may)', 'ms', HELD_MS, sums.heldMs, 1),
-      row(
-        'pairs: those that differ most of 90,000 (floor: what the report may take)',
-        'ms',
-        REPORT_MS,
-        pairs.ms,
-        1,
-      ),
       row('pairs: event loop held at most (floor: what it may)', 'ms', HELD_MS, pairs.heldMs, 1),
       row('baseline: 500,000 executions (floor: what it may take)', 'ms', BASELINE_MS, baseline.ms, 1),
       row('baseline: event loop held at most (floor: what it may)', 'ms', HELD_MS, baseline.heldMs, 1),
