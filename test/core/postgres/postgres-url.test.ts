@@ -44,7 +44,7 @@ describe('the URL of a PostgreSQL database', () => {
         .to.throw(text)
         .with.property('message')
         .that.does.not.include('secret')
-    expect(() => postgresAddress('postgres://:port')).to.throw('is no URL like')
+    expect(() => postgresAddress('postgres://:port')).to.throw('is not a URL like')
     expect(() => postgresAddress('postgres://')).to.throw('names no host')
     expect(() => postgresAddress('postgres:///chat?host=/run/postgresql')).not.to.throw()
   })
