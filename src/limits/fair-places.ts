@@ -20,8 +20,11 @@ export interface FairPlaces {
    * or a second where another org that waits asks for much more. Never rejects.
    */
   take(asking: Asking): Promise<(() => void) | undefined>
-  /** A place at once or none: for who only reads, and comes back by itself. */
-  takeNow(orgId: string): (() => void) | undefined
+  /**
+   * A place at once or none: for who only reads. Bound by `most` open streams alone and not by an overload, in which a turn would end
+   * because its reader is kept away from it.
+   */
+  takeNow(orgId: string, most: number): (() => void) | undefined
   /** Whether `take` would refuse such a turn at once; nothing changes. */
   wouldRefuse(asking: Asking): boolean
   /** To be called when there may be more places than before. */
@@ -102,9 +105,9 @@ export function createFairPlaces({ clock, capacity, pace = NO_PACE }: FairPlaces
         })
       })
     },
-    takeNow(orgId) {
+    takeNow(orgId, most) {
       fill()
-      return queue.placeNow(orgId) ? givingBack(orgId) : undefined
+      return queue.placeNow(orgId, most) ? givingBack(orgId) : undefined
     },
   }
 }

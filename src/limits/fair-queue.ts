@@ -84,9 +84,9 @@ export class FairQueue<T extends Asking> {
     return !this.#mayPlace(asking.kind) && !this.#hasRoom(asking) && this.#yieldsTo(asking) === undefined
   }
 
-  /** A place, without waiting for one. */
-  placeNow(orgId: string): boolean {
-    if (this.#taken >= this.capacity().places) return false
+  /** A place, without waiting for one, while fewer than `most` are taken. */
+  placeNow(orgId: string, most: number): boolean {
+    if (this.#taken >= most) return false
     this.#place(orgId)
     return true
   }

@@ -131,7 +131,7 @@ class TurnLimits implements Limits {
 
   async admitReader(owner: SessionOwner): Promise<Pick<TurnPlace, 'close'>> {
     const uncount = this.#count(this.#readersOf, owner, await this.#limitsFor(owner.orgId))
-    const giveBack = this.#places.takeNow(owner.orgId)
+    const giveBack = this.#places.takeNow(owner.orgId, this.#maxStreams)
     if (giveBack === undefined) {
       uncount()
       this.#refuse('full', 'overloaded', RETRY_AFTER.full)

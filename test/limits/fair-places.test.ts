@@ -54,8 +54,8 @@ describe('the places', () => {
     const giveBack = await ask(places)
     giveBack?.()
     giveBack?.()
-    expect(places.takeNow('a')).to.be.a('function')
-    expect(places.takeNow('a')).to.equal(undefined)
+    expect(places.takeNow('a', 1)).to.be.a('function')
+    expect(places.takeNow('a', 1)).to.equal(undefined)
   })
 
   it('refuse at once what the line has no room for', async () => {

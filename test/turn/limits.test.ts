@@ -273,6 +273,25 @@ describe('turns while all places are taken', () => {
     await edge.close()
   })
 
+  it('leave a place to the reader of a running turn in any overload, up to the open streams allowed', async () => {
+    const overload = { level: 4 as const, places: 1, onLook: () => undefined, turnedAway: () => undefined }
+    const edge = await startEdge({
+      overload,
+      maxStreams: 2,
+      backends: { direct_llm: hanging('direct_llm', 'Hello') },
+    })
+    const { response } = await start(edge)
+    const authorization = await bearer({ sub: 'user-1', org_id: 'org-1' })
+    const comeBack = () =>
+      fetch(`${edge.url}/api/v1/chat/streams/${response.headers.get('x-chat-stream-id')}`, {
+        headers: { authorization },
+      })
+    expect((await comeBack()).status).to.equal(200)
+    expect((await comeBack()).status).to.equal(503)
+    expect(edge.refusals).to.deep.equal(['full'])
+    await edge.close()
+  })
+
   it('make the replica unready at the highest level alone', async () => {
     const overload = { level: 3 as 3 | 4, places: 10, onLook: () => undefined, turnedAway: () => undefined }
     const edge = await startEdge({ overload })
