@@ -7,6 +7,7 @@ import { DRILL } from '../chaos/guardrails.js'
 import { Stage } from '../chaos/stage.js'
 import { writeBetween } from '../support/measured-tables.js'
 import { faults, ROUND_S } from './faults.js'
+import { fill } from './fill.js'
 import { reader, watcher } from './operators.js'
 import { people } from './people.js'
 import { GRACE_MS } from './person-turns.js'
@@ -23,10 +24,12 @@ const WATCHERS = 3
 const SAMPLE_MS = 5000
 /** The database is walked through for its sizes. */
 const DATABASE_EVERY = 10
-/** s; streams are kept for 5 min after their end */
+/** s from the end of the fill until growth is judged; streams are kept for 5 min after their end */
 const WARM_UP_S = 360
-/** of the run: the second replica is restarted until then, and judged after its last start */
-const RESTARTS_SHARE = 1 / 3
+/** of the run: the second replica is restarted until then; then the caches are filled */
+const RESTARTS_SHARE = 1 / 5
+/** A shorter run cannot judge growth, so it fills no caches. */
+const LEAST_MINUTES = 30
 const PROGRESS_MS = 60_000
 /** ms without any client before what is left open is counted; kept connections to upstreams are closed by then */
 const REST_MS = 10_000
@@ -67,10 +70,11 @@ async function soak({ minutes, write }: Extract<Asked, { kind: 'run' }>): Promis
   })
   const world = new World((fault) => say(`FAILED: ${fault}`))
   const samples = new Samples(stage.parts.database)
+  let judgedFrom = WARM_UP_S
   try {
     for (const replica of stage.replicas) await samples.takeAtRest(replica)
     for (const { name, url } of stage.replicas) world.arrive(name, url)
-    await run(stage, world, samples, minutes)
+    judgedFrom += await run(stage, world, samples, minutes)
     await end(stage, world, samples)
   } catch (thrown) {
     world.fault(errorText(thrown))
@@ -78,7 +82,7 @@ async function soak({ minutes, write }: Extract<Asked, { kind: 'run' }>): Promis
     world.agent.destroy()
     await stage.close()
   }
-  const judged = samples.all.map((series) => judge(series, WARM_UP_S, ROUND_S))
+  const judged = samples.all.map((series) => judge(series, judgedFrom, ROUND_S))
   const turns = [...world.counts].reduce(
     (sum, [what, count]) => sum + (what.startsWith('turns that ended') ? count : 0),
     0,
@@ -99,25 +103,41 @@ async function soak({ minutes, write }: Extract<Asked, { kind: 'run' }>): Promis
   return world.faultCount === 0 && !judged.some(({ grows }) => grows) ? 0 : 1
 }
 
-async function run(stage: Stage, world: World, samples: Samples, minutes: number): Promise<void> {
+/** Gives when the caches were full, s from the start of the run; 0 where they were not filled. */
+async function run(stage: Stage, world: World, samples: Samples, minutes: number): Promise<number> {
   const startedAt = performance.now()
   const passedS = (): number => (performance.now() - startedAt) / 1000
   const share = (): number => passedS() / (minutes * 60)
   let isWell = false
   // People go on until all is well again: a recovery waits for turns.
   const isOver = (): boolean => isWell
+  let filledAt = 0
+  let filling = Promise.resolve()
+  const beginFill = (): void => {
+    say('fills the caches')
+    filling = fill(world, isOver)
+      .then(() => {
+        filledAt = passedS()
+        say(`the caches are full after ${(filledAt / 60).toFixed(1)} min`)
+      })
+      .catch((thrown) => world.fault(`the caches were not filled: ${errorText(thrown)}`))
+  }
+  let fillBegan = minutes < LEAST_MINUTES
+  /** Asked at the end of each round, with both replicas running. */
+  const restarts = (): boolean => {
+    if (share() < RESTARTS_SHARE) return true
+    if (!fillBegan) beginFill()
+    fillBegan = true
+    return false
+  }
   const breaking = async (): Promise<void> => {
     try {
-      await faults(
-        stage,
-        world,
-        () => share() >= 1,
-        () => share() < RESTARTS_SHARE,
-      )
+      await faults(stage, world, () => share() >= 1, restarts)
       await mended(stage)
     } finally {
       isWell = true
     }
+    await filling
   }
   const actors = [
     ...Array.from({ length: PEOPLE }, (_, lane) => people(world, lane, isOver)),
@@ -136,6 +156,7 @@ async function run(stage: Stage, world: World, samples: Samples, minutes: number
   } finally {
     clearInterval(progress)
   }
+  return filledAt
 }
 
 async function sample(

@@ -9,9 +9,9 @@ export interface Judged {
   readonly grows: boolean
 }
 
-/** Judges the points after the warm-up. */
-export function judge(series: Series, warmUpS: number, blockS: number): Judged {
-  const start = (series.points[0]?.at ?? 0) + warmUpS
+/** Judges the points from then on (s since the start of the run). */
+export function judge(series: Series, from: number, blockS: number): Judged {
+  const start = Math.max(from, series.points[0]?.at ?? 0)
   const points = series.points.filter(({ at }) => at >= start)
   const trend = trendOf(points, blockS)
   const values = series.points.map(({ value }) => value)

@@ -7,7 +7,8 @@ Usage: npm run soak -- [options]
   npm run soak -- --write        puts the table into docs/reliability.md
   npm run soak -- --help         this text
 
-A run below 25 minutes is too short to judge the growth of both replicas; it still checks turns, sessions and exits.
+After a fifth of the time the caches that keep sessions are filled, which takes some minutes; growth is judged from
+6 min after that. A run below 30 minutes is too short for both; it still checks turns, sessions and exits.
 
 Exit code: 0 nothing grows and nothing broke, 1 something did, 2 wrong usage.
 `
