@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Override } from '../../src/store/override/override.js'
 import { bearer, TEST_SECRET } from '../support/processes.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
 import { FlagDaemon, SimulatedService } from './actors.js'
 import { DRILL_LIMITS, PACE } from './guardrails.js'
 import { Human } from './human.js'
@@ -10,7 +11,6 @@ import { KeyServer } from './key-server.js'
 import { OverrideWatch, type Sight } from './override-watch.js'
 import { Replica } from './replica.js'
 import { beginOrClose, disagreement, firstAnswers, named, sightOf } from './scene-waits.js'
-import { TcpProxy } from './tcp-proxy.js'
 import { Traffic } from './traffic.js'
 import { waitFor } from './wait-for.js'
 
@@ -87,7 +87,8 @@ export class Stage {
       SimulatedService.start('runtime', PACE),
       (keyServer?.bearer ?? bearer)({ role: 'admin', user: 'operator', expires: '30d' }),
     ])
-    const proxy = options.proxied === true ? await TcpProxy.start(runtime.url) : undefined
+    const proxy =
+      options.proxied === true ? await TcpProxy.start(Number(new URL(runtime.url).port)) : undefined
     const isFile = (options.resolver ?? 'file') === 'file'
     const flagd = isFile ? undefined : await FlagDaemon.start([opsFile, overrideFile])
     const database = join(options.databaseFolder ?? folder, 'chat.db')

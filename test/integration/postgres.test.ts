@@ -12,8 +12,8 @@ import {
   startSimulator,
   temporaryFlags,
 } from '../support/processes.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
 import { until } from '../support/until.js'
-import { openWay, type Way } from '../support/way.js'
 
 describe('a service with PostgreSQL', function () {
   this.timeout(60_000)
@@ -105,20 +105,20 @@ describe('a service whose PostgreSQL moves to its standby', function () {
     },
     (one) => one.remove(),
   )
-  let way: Way
+  let proxy: TcpProxy
   before(async () => {
-    way = await openWay(primary().port)
+    proxy = await TcpProxy.start(primary().port)
   })
-  after(() => way?.close())
+  after(() => proxy?.close())
   const { outage } = outageRig(async () => ({
-    CHAT_DATABASE: `postgres://chat@127.0.0.1:${way.port}/postgres`,
+    CHAT_DATABASE: `postgres://chat@127.0.0.1:${proxy.port}/postgres`,
   }))
 
   it('goes on while that is read-only, and writes what waited once it is promoted', () =>
     outage(
       async () => {
         await primary().stop()
-        way.to(standby().port)
+        proxy.moveTo(standby().port)
       },
       async () => standby().promote(),
     ))

@@ -5,6 +5,9 @@ import { bundled } from './bundled.js'
 const MESSAGE_DEADLINE_MS = 20_000
 const SILENT = `sent no message within ${MESSAGE_DEADLINE_MS / 1000} s and was killed`
 
+/** characters of what a process wrote last to its standard error, for the failure of a test */
+const MAX_ERRORS = 2_000
+
 /** A TypeScript (or plain `.mjs`) file run as a process of its own, talking by IPC messages. */
 export interface Forked {
   send(message: string): void
@@ -23,17 +26,27 @@ const children = new Set<ChildProcess>()
 export function forked(file: string, args: readonly string[], limits = ':'): Forked {
   const command = [process.execPath, file.endsWith('.mjs') ? file : bundled(file), ...args]
   const child = spawn('sh', ['-c', `${limits}; exec "$@"`, 'sh', ...command], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
   })
   children.add(child)
-  const ended = once(child, 'exit').finally(() => children.delete(child))
+  let errors = ''
+  child.stderr?.on('data', (chunk: Buffer) => {
+    process.stderr.write(chunk)
+    errors = (errors + chunk.toString()).slice(-MAX_ERRORS)
+  })
+  // Its pipes may end after it: what it wrote last is to be told as well.
+  let isClosed = false
+  const ended = once(child, 'close').finally(() => children.delete(child))
   const messages: string[] = []
   let wake: (() => void) | undefined
   child.on('message', (message) => {
     messages.push(String(message))
     wake?.()
   })
-  child.on('exit', () => wake?.())
+  child.on('close', () => {
+    isClosed = true
+    wake?.()
+  })
   return {
     // To a process that has ended nothing is sent; `message` says how it ended.
     send: (message) => void child.send(message, () => {}),
@@ -47,8 +60,7 @@ export function forked(file: string, args: readonly string[], limits = ':'): For
         for (;;) {
           const message = messages.shift()
           if (message !== undefined) return message
-          if (child.exitCode !== null || child.signalCode !== null)
-            throw new Error(`${file} ${isSilent ? SILENT : endOf(child)}`)
+          if (isClosed) throw new Error(`${file} ${isSilent ? SILENT : endOf(child)}\n${errors}`.trimEnd())
           await new Promise<void>((resolve) => {
             wake = resolve
           })

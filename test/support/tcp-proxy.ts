@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
-/** Stands between one replica and the runtime, and can be cut. */
+/** Stands before one server, or one after the other, and breaks connections. */
 export class TcpProxy {
   readonly #sockets = new Set<Socket>()
   readonly #server: Server
@@ -10,31 +10,50 @@ export class TcpProxy {
   #deadEvery = 0
   #accepted = 0
 
-  private constructor(target: URL) {
+  private constructor(
+    private target: number,
+    host: string,
+  ) {
     this.#server = createServer((socket) => {
       this.#accepted += 1
       if (this.#isCut) socket.resetAndDestroy()
       else if (this.#deadEvery > 0 && this.#accepted % this.#deadEvery === 0) refuse(socket)
-      else this.#join(socket, target)
+      else this.#join(socket, connect(this.target, host))
     })
   }
 
-  static async start(targetUrl: string): Promise<TcpProxy> {
-    const proxy = new TcpProxy(new URL(targetUrl))
+  /** @param target the port of the server */
+  static async start(target: number, host = '127.0.0.1'): Promise<TcpProxy> {
+    const proxy = new TcpProxy(target, host)
     proxy.#server.listen(0, '127.0.0.1')
     await once(proxy.#server, 'listening')
     return proxy
   }
 
-  get url(): string {
+  get port(): number {
     const address = this.#server.address()
-    return `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
+    return typeof address === 'object' && address !== null ? address.port : 0
   }
 
-  /** Every connection, open or new, is reset. */
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`
+  }
+
+  /** New connections lead to the server on that port. Those there are break. */
+  moveTo(target: number): void {
+    this.target = target
+    this.reset()
+  }
+
+  /** Breaks the connections there are. */
+  reset(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+  }
+
+  /** Until `restore`, every connection breaks: those there are, and new ones at once. */
   cut(): void {
     this.#isCut = true
-    for (const socket of this.#sockets) socket.resetAndDestroy()
+    this.reset()
   }
 
   /** As a balancer does with instances of which one is dead: one in so many connections gets a 503. */
@@ -53,8 +72,7 @@ export class TcpProxy {
     await once(this.#server, 'close')
   }
 
-  #join(socket: Socket, { hostname, port }: URL): void {
-    const upstream = connect(Number(port), hostname)
+  #join(socket: Socket, upstream: Socket): void {
     for (const [one, other] of [
       [socket, upstream],
       [upstream, socket],

@@ -10,8 +10,8 @@ import { countedPostgres } from '../../support/counted-postgres.js'
 import { engine } from '../../support/engines.js'
 import { type ManualClock, manualClock } from '../../support/manual-clock.js'
 import { makeStandby, startPostgresServer, startPrimary } from '../../support/postgres-server.js'
+import { TcpProxy } from '../../support/tcp-proxy.js'
 import { until } from '../../support/until.js'
-import { openWay } from '../../support/way.js'
 import { newTurn, RESERVATION_MS } from '../session-store-contract.js'
 
 const PATIENCE_MS = 20_000
@@ -25,8 +25,8 @@ describe('reservations in a PostgreSQL whose standby takes over without the last
 
   it('hold, though the new server uses the numbers of those transactions again', async () => {
     const clock = manualClock()
-    const way = await openWay(primary().port)
-    const counted = countedPostgres(openPostgres(urlOf(way.port), { clock: systemClock }))
+    const proxy = await TcpProxy.start(primary().port)
+    const counted = countedPostgres(openPostgres(urlOf(proxy.port), { clock: systemClock }))
     const reader = openStore(counted, clock)
     const standby = await makeStandby(primary())
     let writer: DurableSessionStore | undefined
@@ -46,7 +46,7 @@ describe('reservations in a PostgreSQL whose standby takes over without the last
       await standby.start()
       expect(await firstValue(standby.url(), SQL.snapshot.text)).to.equal(undefined)
       standby.promote()
-      way.to(standby.port)
+      proxy.moveTo(standby.port)
       writer = openStore(openPostgres(standby.url(), { clock: systemClock }), clock)
       await writer.create(newTurn('m1'), 'agent-1')
       expect(await nextTransaction(standby.url())).to.be.lessThan(lost)
@@ -59,7 +59,7 @@ describe('reservations in a PostgreSQL whose standby takes over without the last
     } finally {
       await writer?.close()
       await reader.close()
-      await way.close()
+      await proxy.close()
       await standby.remove()
     }
   })

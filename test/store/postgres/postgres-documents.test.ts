@@ -5,8 +5,8 @@ import { createPostgresDocuments } from '../../../src/store/postgres/postgres-do
 import { createDocumentFlagStore, createOpsDocument } from '../../../src/store/shared/document-flag-store.js'
 import type { SharedDocuments } from '../../../src/store/shared/documents.js'
 import { postgresDatabases } from '../../support/postgres.js'
+import { TcpProxy } from '../../support/tcp-proxy.js'
 import { until } from '../../support/until.js'
-import { openWay } from '../../support/way.js'
 import { flagStoreContract } from '../flag-store-contract.js'
 
 const ROWS = { override: 'override', lease: 'override-lease' } as const
@@ -80,12 +80,12 @@ describe('the flag store in PostgreSQL', function () {
 
   it('survives the loss of a connection in use', async () => {
     const direct = new URL(url)
-    const way = await openWay(Number(direct.port || 5432), direct.hostname)
+    const proxy = await TcpProxy.start(Number(direct.port || 5432), direct.hostname)
     const holder = new pg.Client({ connectionString: url })
     try {
       const far = new URL(url)
       far.hostname = '127.0.0.1'
-      far.port = String(way.port)
+      far.port = String(proxy.port)
       url = far.href
       const one = store()
       await one.write('0', 'missing')
@@ -98,7 +98,7 @@ describe('the flag store in PostgreSQL', function () {
         const waiting = await holder.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
         return waiting.rowCount === 1
       })
-      way.cut()
+      proxy.reset()
       expect((await writing).kind).to.equal('failed')
       await holder.query('COMMIT')
       await until('the row that is free', async () => {
@@ -109,7 +109,7 @@ describe('the flag store in PostgreSQL', function () {
     } finally {
       url = direct.href
       await holder.end()
-      await way.close()
+      await proxy.close()
     }
   })
 

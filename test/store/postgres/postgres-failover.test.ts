@@ -4,8 +4,8 @@ import { createPostgresDocuments } from '../../../src/store/postgres/postgres-do
 import { createDocumentFlagStore } from '../../../src/store/shared/document-flag-store.js'
 import { engine } from '../../support/engines.js'
 import { makeStandby, type Standby, startPrimary } from '../../support/postgres-server.js'
+import { TcpProxy } from '../../support/tcp-proxy.js'
 import { until } from '../../support/until.js'
-import { openWay, type Way } from '../../support/way.js'
 
 const PATIENCE_MS = 20_000
 
@@ -13,15 +13,15 @@ describe('the flag store in a PostgreSQL that moves to its standby', function ()
   this.timeout(60_000)
   const primary = engine(startPrimary, (server) => server.remove())
   let standby: Standby | undefined
-  let way: Way | undefined
+  let proxy: TcpProxy | undefined
   after(async () => {
-    await way?.close()
+    await proxy?.close()
     await standby?.remove()
   })
 
   it('is read and not written while that is read-only, and goes on once it is promoted', async () => {
-    way = await openWay(primary().port)
-    const url = `postgres://chat@127.0.0.1:${way.port}/postgres`
+    proxy = await TcpProxy.start(primary().port)
+    const url = `postgres://chat@127.0.0.1:${proxy.port}/postgres`
     const documents = createPostgresDocuments({ url, clock: systemClock })
     const store = createDocumentFlagStore(documents, { clock: systemClock, lease: 'override-lease' })
     try {
@@ -36,7 +36,7 @@ describe('the flag store in a PostgreSQL that moves to its standby', function ()
       standby = await makeStandby(primary())
       await standby.start()
       await primary().stop()
-      way.to(standby.port)
+      proxy.moveTo(standby.port)
       await until('the standby', async () => (await store.read()).kind === 'text', PATIENCE_MS)
       expect(await store.read()).to.deep.equal(before)
       const refused = await store.write('after', before.hash)
