@@ -10,6 +10,7 @@ import { operatorEnv, runCli } from '../support/cli.js'
 import { type Edge, startEdge } from '../support/edge.js'
 import { NOTHING, QUIET } from '../support/fallback-fakes.js'
 import { manualClock } from '../support/manual-clock.js'
+import { sampleTransition } from '../support/transitions.js'
 
 const TRIPPED: FallbackSnapshot = {
   ...QUIET,
@@ -199,22 +200,7 @@ describe('chat-cutover against the service', () => {
 
   it('fallback history: newest first, page by page', async () => {
     expect(await well(['fallback', 'history'])).to.equal('Nothing yet.\n')
-    for (const revision of [1, 2])
-      edge.journal.kept.push({
-        id: revision,
-        at: Date.UTC(2026, 0, 1),
-        from: 'normal',
-        to: 'fallback',
-        manualFrom: 'none',
-        manualTo: 'none',
-        actor: 'auto',
-        replica: 'replica-a',
-        cause: 'error_rate',
-        value: 0.55,
-        threshold: 0.5,
-        trips: 1,
-        revision,
-      })
+    for (const revision of [1, 2]) edge.journal.kept.push({ ...sampleTransition({ revision }), id: revision })
     const lines = (await well(['fallback', 'history'])).split('\n')
     expect(lines.slice(1, 3).map((line) => line.split(/ {2,}/))).to.deep.equal(
       ['2', '1'].map((id) => [

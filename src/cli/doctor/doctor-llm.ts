@@ -1,4 +1,5 @@
 import { type LlmEndpoint, llmEndpoint } from '../../llm/endpoint.js'
+import { endpointHeaders, modelsUrl } from '../../llm/endpoint-request.js'
 import { loadEndpoints } from '../../llm/load-endpoints.js'
 import type { Environment, Invocation } from '../command/invocation.js'
 import { printable } from '../text/table.js'
@@ -62,10 +63,12 @@ async function checkEndpoint(
         '告警 standby_sick 会说明服务能否访问',
       ),
     }
-  const url = modelsUrl(endpoint)
+  const url = new URL(modelsUrl(endpoint))
+  url.username = ''
+  url.password = ''
   const where = `${url.protocol}//${url.host}${url.pathname}`
   const probed = await probeUrl(url.href, {
-    headers: { ...endpoint.headers, ...keyHeader(endpoint) },
+    headers: endpointHeaders(endpoint),
     interrupted: invocation.interrupted(),
     now: () => clock.wall(),
   })
@@ -103,25 +106,5 @@ async function checkEndpoint(
       `${where} answers ${probed.status} within ${Math.round(probed.ms)} ms`,
       `${where} 返回 ${probed.status}，${Math.round(probed.ms)} ms`,
     ),
-  }
-}
-
-function modelsUrl({ baseUrl, query }: LlmEndpoint): URL {
-  const url = new URL(baseUrl)
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}/models`
-  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
-  url.username = ''
-  url.password = ''
-  return url
-}
-
-function keyHeader({ auth }: LlmEndpoint): Record<string, string> {
-  switch (auth.kind) {
-    case 'bearer':
-      return { authorization: `Bearer ${auth.key}` }
-    case 'api-key':
-      return { 'api-key': auth.key }
-    case 'none':
-      return {}
   }
 }

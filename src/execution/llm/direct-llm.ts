@@ -2,11 +2,11 @@ import { type Clock, systemClock } from '../../core/clock.js'
 import { guarded } from '../../core/guarded.js'
 import { type Logger, silentLogger } from '../../core/logger.js'
 import type { LlmEndpoint } from '../../llm/endpoint.js'
+import { completionsUrl, endpointHeaders } from '../../llm/endpoint-request.js'
 import { RefusedParameters } from '../../llm/refused-parameters.js'
 import type { BackendEvent, ChatBackend } from '../backend.js'
 import { createHttpClient } from '../upstream/http-client.js'
 import { DirectExecution, type DirectExecutionDeps } from './direct-execution.js'
-import { completionsUrl, endpointHeaders } from './llm-request.js'
 import { LlmRequests } from './llm-requests.js'
 
 export interface DirectLlmDeps {

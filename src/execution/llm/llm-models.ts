@@ -1,9 +1,9 @@
 import type { Clock } from '../../core/clock.js'
 import { errorCode } from '../../core/errors.js'
 import type { LlmEndpoint } from '../../llm/endpoint.js'
+import { endpointHeaders, modelsUrl } from '../../llm/endpoint-request.js'
 import { TransportError } from '../transport-error.js'
 import { createHttpClient } from '../upstream/http-client.js'
-import { endpointHeaders, modelsUrl } from './llm-request.js'
 
 /** Whether an LLM endpoint can be used at all. `code`: `http_status`, the system's word (`ECONNREFUSED`), or the transport's. */
 export type ModelsAnswer =
