@@ -163,6 +163,16 @@ describe('the flag commands of chat-cutover', () => {
     expect(await wrong(2, 'limits', 'set', 'streamsPerOrg')).to.match(/Not name=value/)
   })
 
+  it('refuse a name that there is not, `__proto__` among them', async () => {
+    for (const flag of ['limits', 'guardrails'])
+      for (const name of ['nope', '__proto__', '__proto__.a', 'constructor'])
+        for (const how of [[], ['--dry-run']])
+          expect(await wrong(1, flag, 'set', `${name}=3`, ...how)).to.match(
+            new RegExp(`refused[\\s\\S]*\\b${name.split('.')[0]}\\b.*is not a (known )?field`),
+          )
+    expect(text()).to.equal(SHIPPED)
+  })
+
   it('orgs add, remove and list', async () => {
     expect(await well('orgs', 'add', 'acme', 'globex')).to.match(/: \+acme \+globex\n/)
     expect(await well('orgs', 'list')).to.equal('acme\nglobex\n')

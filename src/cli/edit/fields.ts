@@ -5,7 +5,8 @@ import type { Say } from '../text/language.js'
 
 /** `name=value …` as an object; a dot leads into a field. @throws CommandError */
 export function fieldsOf(words: readonly string[], t: Say): Record<string, unknown> {
-  const fields: Record<string, unknown> = {}
+  // Without a prototype `__proto__` is a name like any other, which the service refuses.
+  const fields: Record<string, unknown> = Object.create(null)
   for (const word of words) {
     const at = word.indexOf('=')
     if (at < 1) throw new CommandError(t(`Not name=value: ${word}`, `不是 名称=取值 的形式：${word}`), 2)

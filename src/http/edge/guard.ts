@@ -31,7 +31,8 @@ export function describeIssue(issue: z.core.$ZodIssue): Sentence[] {
   return [line(field, faultOf(issue))]
 }
 
-const unknownField = (path: string[]): Sentence =>
+/** A field that must not be there, by the parts of its path. */
+export const unknownField = (path: readonly string[]): Sentence =>
   line(path.filter((part) => part !== '').join('.'), {
     'zh-CN': '未知字段，请删除',
     en: 'is not a known field',

@@ -11,7 +11,6 @@ import {
   type FlagEditEffect,
   type FlagEditPreview,
   flagEditQuerySchema,
-  flagEditSchema,
 } from '../../protocol/flag-edit.js'
 import {
   type FlagEditEntry,
@@ -35,6 +34,7 @@ import { makeEdit, type PlannedEdit, planEdit } from './edit-flags.js'
 import type { FlagEditFeed } from './flag-edit-feed.js'
 import { flagsTag, matchesOf } from './flags-tag.js'
 import { flagsView } from './flags-view.js'
+import { guardEdit } from './guard-edit.js'
 import { textDiff } from './text-diff.js'
 
 /** The operators' flags: what they say, and edits of them. */
@@ -60,10 +60,7 @@ export function mountFlagRoutes(
 
   router.patch('/runtime/flags', async (ctx) => {
     const identity = await authenticate(ctx, operatorRole)
-    const edit = guard(
-      flagEditSchema,
-      await readJson(ctx, { ...EDGE_TIMING, ...deps.timing, clock: deps.clock }),
-    )
+    const edit = guardEdit(await readJson(ctx, { ...EDGE_TIMING, ...deps.timing, clock: deps.clock }))
     const { dryRun } = guard(flagEditQuerySchema, ctx.query)
     const matches = matchesOf(ctx.get('If-Match'))
     if (dryRun === 'true') {
