@@ -22,3 +22,6 @@ const VISIBLE = /[^\s\u00ad\u200b-\u200f\u2060]/
 export function isBlank(text: string): boolean {
   return !VISIBLE.test(text)
 }
+
+/** `1 execution`, `2 executions`; for nouns that take an s. */
+export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`

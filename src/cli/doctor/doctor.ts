@@ -1,4 +1,5 @@
 import { withSecretFiles } from '../../core/files/secret-files.js'
+import { counted } from '../../core/text.js'
 import { withEnvFile } from '../command/env-file.js'
 import type { CommandSpec } from '../command/invocation.js'
 import { Interrupted } from '../text/command-error.js'
@@ -45,5 +46,3 @@ export const doctorCommand: CommandSpec = {
     return faults === 0 ? 0 : 1
   },
 }
-
-const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`

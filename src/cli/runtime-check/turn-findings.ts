@@ -1,3 +1,4 @@
+import { counted } from '../../core/text.js'
 import type { Invocation } from '../command/invocation.js'
 import type { Finding } from '../doctor/finding.js'
 import { printable } from '../text/table.js'
@@ -183,7 +184,7 @@ export function toolFinding(turn: RuntimeTurn, t: Translate): Finding {
         '没有调用工具；可用 --tool-question 给出需要工具的问题',
       ),
     }
-  return { check, result: 'ok', text: t(`${calls} events of calls`, `${calls} 个调用事件`) }
+  return { check, result: 'ok', text: t(counted(calls, 'call event'), `${calls} 个调用事件`) }
 }
 
 const logAdvice = (t: Translate): string => t('Its log says why', '请查看 runtime 日志')

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { errorText } from '../../core/errors.js'
+import { counted } from '../../core/text.js'
 import {
   REPLAY_MAX_DAYS,
   type ReplayTransition,
@@ -108,7 +109,12 @@ function replayText(data: ReplayView, { t, style }: Invocation): string {
     [t('Recovering', '恢复时长'), span(replayed.recoveringMs), span(happened.recoveringMs)],
   ]
   const looked = t(
-    `${evidence.executions} executions, ${evidence.shadows} recovery shadows, ${evidence.probeVerdicts} verdicts of the probes, ${evidence.commands} commands`,
+    [
+      counted(evidence.executions, 'execution'),
+      counted(evidence.shadows, 'recovery shadow'),
+      counted(evidence.probeVerdicts, 'probe verdict'),
+      counted(evidence.commands, 'command'),
+    ].join(', '),
     `${evidence.executions} 次执行，${evidence.shadows} 次恢复影子请求，${evidence.probeVerdicts} 次探测结论，${evidence.commands} 次人工操作`,
   )
   const notes = data.limits.map((limit) => style.dim(`- ${oneLine(limit)}`))

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { counted } from '../../core/text.js'
 import {
   type RolloutEntry,
   type RolloutRequest,
@@ -166,7 +167,7 @@ function rolloutLines(view: RolloutView, { t, style, language }: Invocation): st
     rows.push([
       t('Verdict', '判定'),
       t(
-        `${verdict}: ${evidence.total} executions, ${evidence.errors} errors, ${evidence.timeouts} timeouts, mean ${duration(evidence.avgLatencyMs)}`,
+        `${verdict}: ${counted(evidence.total, 'execution')}, ${counted(evidence.errors, 'error')}, ${counted(evidence.timeouts, 'timeout')}, mean ${duration(evidence.avgLatencyMs)}`,
         `${verdict}：执行 ${evidence.total} 次，错误 ${evidence.errors}，超时 ${evidence.timeouts}，平均 ${duration(evidence.avgLatencyMs)}`,
       ),
     ])

@@ -1,4 +1,5 @@
 import { errorText } from '../../core/errors.js'
+import { counted } from '../../core/text.js'
 import {
   flagsEventSchema,
   type MetricsEvent,
@@ -176,7 +177,7 @@ function windowText(metrics: WindowMetrics, { t }: Pick<Invocation, 't'>): strin
   const { total, errorRate, timeoutRate, avgLatencyMs, p95LatencyMs } = metrics
   if (total === 0) return t('no executions', '无执行')
   return t(
-    `${total} executions, errors ${percent(errorRate)}, timeouts ${percent(timeoutRate)}, mean ${duration(avgLatencyMs)}, P95 ${duration(p95LatencyMs)}`,
+    `${counted(total, 'execution')}, errors ${percent(errorRate)}, timeouts ${percent(timeoutRate)}, mean ${duration(avgLatencyMs)}, P95 ${duration(p95LatencyMs)}`,
     `执行 ${total} 次，错误 ${percent(errorRate)}，超时 ${percent(timeoutRate)}，平均 ${duration(avgLatencyMs)}，P95 ${duration(p95LatencyMs)}`,
   )
 }

@@ -1,4 +1,5 @@
 import { isJsonFault, parseJsonTree } from '../../core/json/json-tree.js'
+import { counted } from '../../core/text.js'
 import type { Caller } from '../../decision/caller.js'
 import { modeByFile } from '../../decision/file/mode-by-file.js'
 import { FLAG_KEYS } from '../../decision/flags.js'
@@ -36,13 +37,13 @@ export async function editEffect(
     modeByFile(before.text, config.codeDefaults, isRolledOut),
     modeByFile(after.text, config.codeDefaults, isRolledOut),
   ]
-  const counts = await counted(journal.executedFor({ from, to }), now, then)
+  const counts = await countSides(journal.executedFor({ from, to }), now, then)
   const withoutUser = texts.some(asksForUser)
   const effect = { from: instant(from), to: instant(to), ...counts, withoutUser }
   return { ...effect, sentence: sentence(effect, language) }
 }
 
-async function counted(
+async function countSides(
   pages: AsyncIterable<readonly ExecutedFor[]>,
   now: (caller: Caller) => ExecutionMode,
   then: (caller: Caller) => ExecutionMode,
@@ -86,9 +87,15 @@ function sentence(
       ...(withoutUser ? ['规则涉及用户，而用户未被记录，结果仅供参考'] : []),
     ].join('；')
   return [
-    `Of ${sessions} sessions of the last 24 hours ${toRuntime} would go to the runtime and ${toDirect} to the direct LLM`,
+    `Of ${counted(sessions, 'session')} of the last 24 hours ${toRuntime} would go to the runtime and ${toDirect} to the direct LLM`,
     ...(more ? [`there are more, which were not looked at`] : []),
-    ...(unknown > 0 ? [`${unknown} executions are left out, for their sessions are not known`] : []),
+    ...(unknown > 0
+      ? [
+          unknown === 1
+            ? '1 execution is left out, because its session is not known'
+            : `${unknown} executions are left out, because their sessions are not known`,
+        ]
+      : []),
     ...(withoutUser ? ['a rule asks for the user, who is not kept, so this is an estimate'] : []),
   ].join('; ')
 }

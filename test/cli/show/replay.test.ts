@@ -42,7 +42,7 @@ describe('chat-cutover replay', () => {
     expect(out).to.match(/\ngapMs {2}60000 → 1000 {2}\(changes nothing in a replay\)\n/)
     expect(out).to.match(/\nTrips +[1-9]\d* +0\n/)
     expect(out).to.match(/\n\S+ \S+Z +replayed +trip +normal → fallback +\d+ (s|min) +Error rate too high: /)
-    expect(out).to.match(/\n1200 executions, 0 recovery shadows, /)
+    expect(out).to.match(/\n1200 executions, 0 recovery shadows, 0 probe verdicts, 0 commands\n/)
     const zh = await runCli(['replay', '--guardrails', path, '--lang', 'zh-CN'], { env })
     expect(zh.out)
       .to.match(/^重放 /)

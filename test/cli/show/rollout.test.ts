@@ -64,7 +64,7 @@ describe('chat-cutover rollout', () => {
     }
     const { out } = await run('rollout status')
     expect(out).to.include("stage 2 of 3, 5%; waits: the stage's time is not over")
-    expect(out).to.include('healthy: 40 executions, 1 errors')
+    expect(out).to.include('healthy: 40 executions, 1 error, 0 timeouts')
     expect(out).to.include('at 25%: Error rate too high: 60.00% (threshold: 50.00%); one more stops it')
     expect((await run('status')).out).to.match(/Rollout +stage 2 of 3, 5%/)
     edge.rollout.now = {

@@ -229,7 +229,7 @@ describe('PATCH /runtime/flags', () => {
       unknown: 1,
       more: false,
       withoutUser: false,
-      sentence: `Of 400 sessions of the last 24 hours ${changed} would go to the runtime and 0 to the direct LLM; 1 executions are left out, for their sessions are not known`,
+      sentence: `Of 400 sessions of the last 24 hours ${changed} would go to the runtime and 0 to the direct LLM; 1 execution is left out, because its session is not known`,
     })
     const back = flagEditPreviewSchema.parse(
       await dataOf(
