@@ -212,14 +212,16 @@ function editDistance(a: readonly string[], b: readonly string[]): number {
 function sizesOfWork(run: () => void): number[] {
   const { normalize, match } = String.prototype
   const sizes: number[] = []
-  String.prototype.normalize = function (form) {
-    sizes.push(this.length)
-    return normalize.call(this, form)
-  }
-  String.prototype.match = function (...search: Parameters<typeof match>) {
-    sizes.push(this.length)
-    return match.apply(this, search)
-  }
+  Object.assign(String.prototype, {
+    normalize(this: string, form: string) {
+      sizes.push(this.length)
+      return normalize.call(this, form)
+    },
+    match(this: string, search: RegExp) {
+      sizes.push(this.length)
+      return match.call(this, search)
+    },
+  })
   try {
     run()
   } finally {
