@@ -210,8 +210,9 @@ describe('the requests of one execution', () => {
   })
 
   it('share one time for their heads', async () => {
-    const slow: Faults = { refuseParameters: ['temperature'], headersDelayMs: 200 }
-    const { error, sent } = await ask(slow, open(), sampleTurn({ profile }), sampleCall({ headersMs: 300 }))
+    // The first has 400 ms to spare on a busy machine; both together have none.
+    const slow: Faults = { refuseParameters: ['temperature'], headersDelayMs: 500 }
+    const { error, sent } = await ask(slow, open(), sampleTurn({ profile }), sampleCall({ headersMs: 900 }))
     expect(error).to.include({ code: 'headers_timeout' })
     expect(sent).to.have.length(2)
   })
