@@ -34,6 +34,7 @@ function secondsPass(clock: ManualClock): { stop(): void } {
 describe('an answer of a server that never ends its response', () => {
   let server: Server
   let url: string
+  let passing: { stop(): void } | undefined
 
   async function serve(answer: (response: ServerResponse) => void): Promise<void> {
     server = createServer((request, response) => {
@@ -43,7 +44,9 @@ describe('an answer of a server that never ends its response', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   }
+  // Where a test fails as well: seconds that go on would take the time of the tests after it.
   afterEach(async () => {
+    passing?.stop()
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
   })
@@ -71,7 +74,6 @@ describe('an answer of a server that never ends its response', () => {
     const seen: string[] = []
     const clock = manualClock()
     const backend = createDirectLlm(llmEndpoint({ baseUrl: url, model: 'm' }), { clock })
-    let passing: { stop(): void } | undefined
     const call = sampleCall({ onComplete: () => void seen.push('complete') })
     for await (const batch of pulledAnswer(backend, sampleTurn(), call)) {
       seen.push(
@@ -81,7 +83,6 @@ describe('an answer of a server that never ends its response', () => {
       expect(seen).to.deep.equal(['a', 'complete', 'b'])
       passing = secondsPass(clock)
     }
-    passing?.stop()
     expect(seen).to.deep.equal(['a', 'complete', 'b', 'complete', 'facts'])
     backend.close()
   })
@@ -96,7 +97,6 @@ describe('an answer of a server that never ends its response', () => {
     })
     const seen: string[] = []
     const clock = manualClock()
-    let passing: { stop(): void } | undefined
     const backend = createDirectLlm(llmEndpoint({ baseUrl: url, model: 'm' }), { clock })
     for await (const batch of pulledAnswer(backend, sampleTurn(), sampleCall())) {
       seen.push(...batch.map((event) => (event.type === 'text' ? event.data.content : event.type)))
@@ -105,7 +105,6 @@ describe('an answer of a server that never ends its response', () => {
       // It is over a second after its last text.
       if (seen.length === 2) passing = secondsPass(clock)
     }
-    passing?.stop()
     expect(seen).to.deep.equal(['a', 'b', 'facts'])
     backend.close()
   })
