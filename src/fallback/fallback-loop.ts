@@ -1,44 +1,31 @@
 import { isDeepStrictEqual } from 'node:util'
 import { bounded } from '../core/bounded.js'
-import type { Clock } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
-import type { Logger } from '../core/logger.js'
 import { createLoop } from '../core/loop.js'
 import type { Outcome } from '../execution/outcome.js'
-import type { Journal, Transition } from '../journal/journal.js'
-import type { JudgedLog, JudgedWindow, PublicWindows } from '../metrics/windows/windows.js'
-import type { FallbackPolicy } from '../protocol/fallback.js'
-import { covers, type ScopeSubject } from '../protocol/fallback-scope.js'
+import type { ScopeSubject } from '../protocol/fallback-scope.js'
 import type { ExecutionMode } from '../protocol/modes.js'
-import type { FlagStore, Stored } from '../store/flag-store.js'
+import type { Stored } from '../store/flag-store.js'
 import {
   overrideOfMetadata,
   type ParsedOverride,
   parseOverride,
 } from '../store/override/override-document.js'
-import { createOverrideEvaluator } from '../store/override/override-evaluator.js'
 import { renderOverride } from '../store/override/override-rendering.js'
-import type { Evidence, FallbackGuardrails } from './evidence/evidence.js'
-import { evidenceByScope } from './evidence/evidence-by-scope.js'
-import type { HealthView, Peers } from './evidence/health-quorum.js'
-import type { KeptUsual } from './evidence/kept-usual.js'
-import { RuntimeExecutions, type Use } from './evidence/runtime-executions.js'
 import type {
-  Alert,
   Command,
   CountingOverride,
-  Fallback,
   FallbackEvent,
   FallbackSnapshot,
   ProvidedOverride,
   Subject,
 } from './fallback.js'
-import type { FleetEvidence } from './fleet/fleet-evidence.js'
 import { abandonedAsTimeout } from './loop/abandoned-as-timeout.js'
+import { AlertLog } from './loop/alert-log.js'
+import { CallerRules } from './loop/caller-rules.js'
+import { EvidenceSources } from './loop/evidence-sources.js'
 import {
   adopted,
-  alertOver,
-  alertRaised,
   isolationBegan,
   isolationOver,
   roundFailed,
@@ -47,9 +34,9 @@ import {
   wouldTripNoMore,
 } from './loop/fallback-log.js'
 import { releaseLease, writeLease } from './loop/lease-file.js'
-import { overrideSource } from './loop/override-source.js'
+import type { FallbackDeps, LoopFlags, LoopGuardrails, RunningFallback } from './loop/running-fallback.js'
 import { RuntimeLoss } from './loop/runtime-loss.js'
-import { ScopeIdleTime } from './loop/scope-idle-time.js'
+import { SampleLog } from './loop/sample-log.js'
 import { snapshotOf } from './loop/snapshot.js'
 import { FlagStoreReader } from './loop/store-reader.js'
 import { leaseMs } from './machine/lease.js'
@@ -59,102 +46,15 @@ import {
   type FallbackInput,
   type FallbackState,
   initialState,
-  judgedScope,
   type Step,
 } from './machine/state.js'
-import type { HealthProbe, ProbeResult } from './probe/probe.js'
-import { isOutdated, judgedFailures } from './probe/probe-counts.js'
+import type { HealthProbe } from './probe/probe.js'
 import type { StandbyWatch } from './probe/standby-watch.js'
 
-/** The guardrails of everything the loop runs. */
-export interface LoopGuardrails extends FallbackGuardrails {
-  readonly probeIntervalMs: number
-  readonly probeTimeoutMs: number
-  readonly recoveryShadowPercent: number
-}
-
-/** What the flags say to the loop, each time it asks. */
-export interface LoopFlags {
-  readonly guardrails: LoopGuardrails
-  readonly policy: FallbackPolicy
-  readonly override?: {
-    readonly on: boolean
-    readonly metadata: Readonly<Record<string, string | number | boolean>>
-  }
-  readonly ready: boolean
-}
-
-export interface FallbackDeps {
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly replica: string
-  /** of this start of this process */
-  readonly nonce: string
-  /** 0 to 1 */
-  random(): number
-  /** in force until the flags are asked first */
-  readonly codeDefaults: Pick<LoopFlags, 'guardrails' | 'policy'>
-  readonly flags: {
-    forService(): Promise<LoopFlags>
-    onChange(listener: (keys: readonly string[]) => void): () => void
-  }
-  readonly store: FlagStore
-  readonly probe: (wiring: {
-    onResult(result: ProbeResult): void
-    guardrails(): LoopGuardrails
-  }) => HealthProbe
-  /** absent: nobody looks after the direct LLM while it is not used */
-  readonly standby?: (wiring: { onChange(): void }) => StandbyWatch
-  /** what usually fails, from one start to the next; absent: each start knows nothing */
-  readonly keptUsual?: KeptUsual
-  readonly judged: {
-    readonly runtime: JudgedWindow
-    readonly direct: JudgedWindow
-    /** the runtime's, by org and agent */
-    readonly log: JudgedLog
-  }
-  /** executions and health of other replicas; absent: this one judges alone */
-  readonly fleet?: FleetEvidence
-  /** Hands on what is evidence, and keeps back our own faults; absent: everything is evidence. */
-  sift?(outcome: Outcome, record: (outcome: Outcome) => void): void
-  /** what others have to tell beside the loop's own alerts */
-  otherAlerts?(): readonly Alert[]
-  readonly windows: Pick<PublicWindows, 'clear' | 'resize'>
-  readonly journal: Pick<Journal, 'keepTransition' | 'keepSample'>
-  /** Never throws, never waits. */
-  notify(transition: Transition): void
-}
-
-/** The fallback with its loop. */
-export interface RunningFallback extends Fallback {
-  /** Ends after the first round; never rejects. */
-  start(): Promise<void>
-  /** Ends the loop and the probe, and lets the lease go. */
-  stop(): Promise<void>
-  /** The live connection to the runtime was refused or broken: probe at once. */
-  trouble(): void
-  /** A request went out to the runtime, of a turn or a shadow. */
-  requestSent(): void
-  /** An execution of the runtime, of a turn or a shadow, got its response head. */
-  headCame(): void
-  /** One recovery shadow's end, into the judged window alone. */
-  recordShadow(outcome: Outcome): void
-  /** in force now */
-  readonly guardrails: LoopGuardrails
-  /** A turn that goes to the direct LLM because of the override may be tried on the runtime, silently. */
-  maySpareShadow(subject: Subject): boolean
-}
-
-/** ms: the direct LLM is judged over its newest minute (rule: as unhealthy?) */
-const DIRECT_WINDOW_MS = 60_000
-/** ms after a turn for the runtime in which its replica has a say on the runtime's health */
-const SAW_TURN_MS = 60_000
 /** ms between rounds that were asked for: a burst of flag changes is one round */
 const PAUSE_MS = 20
 /** on what a lost race left, within one round; the lock itself has them wait by chance. The next round follows at once */
 const MAX_ATTEMPTS = 5
-/** samples between two of the whole state */
-const CHECKPOINT_EVERY = 500
 /** ms a command waits for the store */
 const COMMAND_MS = 2000
 
@@ -171,20 +71,15 @@ class FallbackLoop implements RunningFallback {
   #flags: Pick<LoopFlags, 'guardrails' | 'policy'>
   /** the file's, as read or written last: of `store.seen` */
   #text: string | undefined
-  #lastRuntimeTurnAt: number | undefined
-  #lastCandidateAt: number
-  readonly #scoped = new ScopeIdleTime()
-  readonly #executions: RuntimeExecutions
-  #evaluator: ReturnType<typeof createOverrideEvaluator>
+  readonly #evidence: EvidenceSources
+  readonly #callers: CallerRules
   #loopFault: string | undefined
-  #peers: Peers | undefined
   /** by the probes, when they told last */
   #wasUnhealthy = false
-  #alerts: { readonly present: readonly Alert[]; readonly told: readonly Alert[] } = { present: [], told: [] }
-  #seq = 0
+  readonly #alerts: AlertLog
+  readonly #samples: SampleLog
   /** the state's first instant: a replay begins there */
   readonly #createdAt: number
-  readonly #owner: string
   readonly #reader: FlagStoreReader<ParsedOverride>
   readonly #probe: HealthProbe
   readonly #standby: StandbyWatch | undefined
@@ -196,19 +91,26 @@ class FallbackLoop implements RunningFallback {
   constructor(private readonly deps: FallbackDeps) {
     const { clock, replica, nonce } = deps
     this.#flags = deps.codeDefaults
-    this.#owner = `${replica}#${nonce}`
+    const owner = `${replica}#${nonce}`
     this.#createdAt = clock.monotonic()
-    this.#state = initialState({ replica, owner: this.#owner }, this.#createdAt)
-    this.#lastCandidateAt = this.#createdAt
-    this.#executions = new RuntimeExecutions({ clock, judged: deps.judged, keptUsual: deps.keptUsual })
-    this.#evaluator = createOverrideEvaluator(this.#state.known)
+    this.#state = initialState({ replica, owner }, this.#createdAt)
+    this.#samples = new SampleLog(deps, owner)
+    this.#callers = new CallerRules(this.#state)
     this.#reader = new FlagStoreReader(deps.store, clock, parseOverride)
+    this.#alerts = new AlertLog(deps.logger)
     this.#loss = new RuntimeLoss(deps.logger, clock)
     this.#probe = deps.probe({
       onResult: () => this.#onProbe(),
       guardrails: () => this.#flags.guardrails,
     })
     this.#standby = deps.standby?.({ onChange: () => void this.#loop.nudge() })
+    this.#evidence = new EvidenceSources(deps, {
+      since: this.#createdAt,
+      probe: this.#probe,
+      standby: this.#standby,
+      state: () => this.#state,
+      guardrails: () => this.#flags.guardrails,
+    })
     this.#loop = createLoop({
       clock,
       intervalMs: () => this.#flags.guardrails.tickMs,
@@ -220,39 +122,23 @@ class FallbackLoop implements RunningFallback {
 
   async start(): Promise<void> {
     const { self } = this.#state
-    this.#keepSample({ kind: 'start', self, now: this.#createdAt })
+    this.#samples.keep({ kind: 'start', self, now: this.#createdAt }, this.#state)
     this.#forgetFlags = this.deps.flags.onChange(() => void this.#loop.nudge())
     this.#probe.start()
     this.#standby?.start()
-    await Promise.all([this.#loop.start(), this.#executions.load()])
+    await Promise.all([this.#loop.start(), this.#evidence.load()])
   }
 
   async stop(): Promise<void> {
     this.#forgetFlags?.()
     await Promise.all([this.#loop.stop(), this.#probe.stop(), this.#standby?.stop()])
-    this.#executions.keep('now')
+    this.#evidence.keep('now')
     await releaseLease(this.deps, this.#state)
     await this.deps.store.close()
   }
 
   overrideFor(subject: Subject, provided: ProvidedOverride): CountingOverride {
-    const isOwnOn = (): boolean => this.#evaluator(subject)
-    const whose = overrideSource(this.#state, provided, subject, isOwnOn)
-    switch (whose) {
-      case 'isolated':
-      case 'tripped':
-        return { on: true, whose, ...this.#scopedFor(subject) }
-      case 'provider':
-        return { on: provided.on, whose, ...this.#scopedFor(subject) }
-      case 'own':
-        return { on: isOwnOn(), whose, ...this.#scopedFor(subject) }
-    }
-  }
-
-  #scopedFor(subject: Subject): Pick<CountingOverride, 'scoped'> {
-    const scope = judgedScope(this.#state)
-    if (scope === undefined) return {}
-    return { scoped: { dimension: scope.dimension, covered: covers(scope, subject) } }
+    return this.#callers.overrideFor(subject, provided)
   }
 
   turnDecided(
@@ -260,84 +146,19 @@ class FallbackLoop implements RunningFallback {
     modeWithoutOverride: ExecutionMode,
     subject: ScopeSubject,
   ): void {
-    const now = this.deps.clock.monotonic()
-    if (decision.mode === 'runtime_orchestrator') this.#lastRuntimeTurnAt = now
-    if (modeWithoutOverride !== 'runtime_orchestrator') return
-    this.#lastCandidateAt = now
-    this.#scoped.turn(judgedScope(this.#state), subject, now)
+    this.#evidence.turnDecided(decision.mode, modeWithoutOverride, subject)
   }
 
   record(outcome: Outcome): void {
-    this.#sift(abandonedAsTimeout(outcome))
+    this.#evidence.record(abandonedAsTimeout(outcome))
   }
 
   recordShadow(outcome: Outcome): void {
-    this.#sift(outcome)
-  }
-
-  #sift(outcome: Outcome): void {
-    const { sift } = this.deps
-    if (sift === undefined) this.#judge(outcome)
-    else sift(outcome, (evidence) => this.#judge(evidence))
-  }
-
-  #judge(outcome: Outcome): void {
-    this.deps.fleet?.add(outcome)
-    if (outcome.mode === 'direct_llm') {
-      this.deps.judged.direct.record(outcome)
-      if (outcome.result === 'ok') this.#standby?.answered()
-      return
-    }
-    this.#executions.record(outcome, this.#flags.guardrails, this.#use)
-  }
-
-  /** An execution of another replica. */
-  #judgeOthers(outcome: Outcome): void {
-    if (outcome.mode === 'direct_llm') this.deps.judged.direct.record(outcome)
-    else this.#executions.record(outcome, this.#flags.guardrails, this.#use)
-  }
-
-  /** What this replica sees by itself. */
-  get #health(): HealthView {
-    const now = this.deps.clock.monotonic()
-    const lastAt = this.#lastRuntimeTurnAt
-    const { failures } = this.#probed()
-    return {
-      sawTurn: lastAt !== undefined && now - lastAt <= SAW_TURN_MS,
-      bad: failures >= this.#flags.guardrails.probeFailures,
-    }
-  }
-
-  /** A verdict that no probe has confirmed for long is left out. */
-  #probed(): Evidence['probe'] {
-    const { probeIntervalMs, probeTimeoutMs, probeFailures } = this.#flags.guardrails
-    const probe = this.#probe.state()
-    const isOld = isOutdated(probe.agoMs, probeIntervalMs, probeTimeoutMs)
-    return {
-      failures: judgedFailures(isOld ? { ...probe, healthy: true } : probe, probeFailures),
-      goodForMs: probe.goodForMs,
-      healthy: !isOld && probe.healthy === true && probe.failuresInARow === 0,
-    }
-  }
-
-  get #use(): Use {
-    const { known, isolated, wouldTrip, bothSick } = this.#state
-    const { state } = known.auto
-    return {
-      isInUse: state === 'normal' && !isolated,
-      isUsual: state !== 'fallback' && !isolated && wouldTrip === null && !bothSick,
-    }
+    this.#evidence.record(outcome)
   }
 
   maySpareShadow(subject: Subject): boolean {
-    const { known, isolated } = this.#state
-    if (this.#flags.policy === 'off') return false
-    if (known.auto.state === 'normal' && !isolated) return false
-    // Everybody else is on the runtime, and shows nothing of those in the scope.
-    if (!covers(judgedScope(this.#state), subject)) return false
-    // Who a person took off the runtime is left alone, silently too.
-    if (known.manual.scope === 'none') return true
-    return known.manual.scope === 'orgs' && !this.#isManual(subject)
+    return this.#flags.policy !== 'off' && this.#callers.maySpareShadow(subject)
   }
 
   get guardrails(): LoopGuardrails {
@@ -383,9 +204,7 @@ class FallbackLoop implements RunningFallback {
 
   mayReturn(subject: Subject): boolean {
     const { healthy, failuresInARow } = this.#probe.state()
-    if (healthy !== true || failuresInARow > 0) return false
-    const { manual } = this.#state.known
-    return manual.scope === 'none' || (manual.scope === 'orgs' && !this.#isManual(subject))
+    return healthy === true && failuresInARow === 0 && this.#callers.mayReturn(subject)
   }
 
   onRuntimeLost(listener: () => void): () => void {
@@ -394,17 +213,15 @@ class FallbackLoop implements RunningFallback {
 
   async #round(): Promise<void> {
     const before = this.#state
-    const { flags, fleet } = this.deps
-    const [said, news] = await Promise.all([flags.forService(), fleet?.exchange(this.#health)])
-    this.#peers = news?.peers
-    for (const outcome of news?.outcomes ?? []) this.#judgeOthers(outcome)
+    const [said, news] = await Promise.all([this.deps.flags.forService(), this.#evidence.exchange()])
+    this.#evidence.takeNews(news)
     if (said.guardrails.windowSeconds !== this.#flags.guardrails.windowSeconds)
       this.deps.windows.resize(said.guardrails.windowSeconds)
     this.#flags = said
     const override = said.override === undefined ? undefined : overrideOfMetadata(said.override.metadata)
     const provider = { ready: said.ready, ...(override === undefined ? {} : { override }) }
     // Once for all attempts: a breach that lost its race still holds.
-    const evidence = this.#evidence(said.guardrails)
+    const evidence = this.#evidence.read(said.guardrails)
     let seen = await this.#reader.read()
     for (let attempt = 1; ; attempt += 1) {
       // What was read last is what a late read leaves to be written upon, other flags and all.
@@ -431,8 +248,8 @@ class FallbackLoop implements RunningFallback {
       seen = this.#reader.found(found)
     }
     this.#loopFault = undefined
-    this.#executions.keep()
-    this.#tellAlerts()
+    this.#evidence.keep()
+    this.#alerts.roundEnded(this.snapshot().alerts)
     this.#emit({ kind: 'tick', changed: before !== this.#state })
   }
 
@@ -444,7 +261,7 @@ class FallbackLoop implements RunningFallback {
       return []
     }
     this.#take(step)
-    this.#keepSample(input)
+    this.#samples.keep(input, this.#state)
     for (const effect of step.effects) this.#apply(effect)
     return step.effects
   }
@@ -452,7 +269,7 @@ class FallbackLoop implements RunningFallback {
   #take({ state }: Step): void {
     const before = this.#state
     this.#state = state
-    if (state.known !== before.known) this.#evaluator = createOverrideEvaluator(state.known)
+    this.#callers.take(state)
     const { logger } = this.deps
     this.#tellLost()
     if (state.isolated && !before.isolated) isolationBegan(logger)
@@ -474,11 +291,11 @@ class FallbackLoop implements RunningFallback {
     const { windows, journal, logger } = this.deps
     switch (effect.kind) {
       case 'restart_evidence':
-        this.#executions.restart(effect.scope)
+        this.#evidence.restart(effect.scope)
         return
       case 'reset_health':
         this.#probe.reset()
-        this.#executions.forget()
+        this.#evidence.forget()
         windows.clear('runtime_orchestrator')
         return
       case 'report':
@@ -542,28 +359,11 @@ class FallbackLoop implements RunningFallback {
     this.#advance({ kind: 'lease_written', ...this.#instant(), hash, owner: lease.owner })
   }
 
-  #evidence(guardrails: LoopGuardrails): Evidence {
-    const { judged, clock } = this.deps
-    const now = clock.monotonic()
-    const runtime = this.#executions.windows(guardrails, this.#use)
-    const scope = judgedScope(this.#state)
-    return {
-      at: now,
-      runtime,
-      ...evidenceByScope(judged.log, scope, runtime, this.#scoped.forMs(scope, now), guardrails),
-      direct: judged.direct.tally(DIRECT_WINDOW_MS),
-      ...(this.#standby === undefined ? {} : { standby: this.#standby.state() }),
-      probe: this.#probed(),
-      ...(this.#peers === undefined ? {} : { peers: this.#peers }),
-      runtimeTurnAgoMs: this.#lastRuntimeTurnAt === undefined ? null : now - this.#lastRuntimeTurnAt,
-      quietForMs: now - this.#lastCandidateAt,
-    }
-  }
-
   /** The failure that completes a burst ticks at once. */
   #onProbe(): void {
     const isUnhealthy = this.#probe.state().healthy === false
-    if (isUnhealthy !== this.#wasUnhealthy) this.#keepSample({ kind: 'probe', healthy: !isUnhealthy })
+    if (isUnhealthy !== this.#wasUnhealthy)
+      this.#samples.keep({ kind: 'probe', healthy: !isUnhealthy }, this.#state)
     if (isUnhealthy && !this.#wasUnhealthy) void this.#loop.nudge()
     this.#wasUnhealthy = isUnhealthy
   }
@@ -574,21 +374,6 @@ class FallbackLoop implements RunningFallback {
     this.#loopFault = fault
   }
 
-  /** Told when it was there in two rounds running: a read that was late once is nobody's trouble. */
-  #tellAlerts(): void {
-    const { alerts } = this.snapshot()
-    const { logger } = this.deps
-    const told = this.#alerts.told.filter(({ kind }) => alerts.some((alert) => alert.kind === kind))
-    for (const alert of this.#alerts.told) if (!told.includes(alert)) alertOver(logger, alert)
-    for (const alert of alerts) {
-      const isLasting = this.#alerts.present.some(({ kind }) => kind === alert.kind)
-      if (!isLasting || told.some(({ kind }) => kind === alert.kind)) continue
-      alertRaised(logger, alert)
-      told.push(alert)
-    }
-    this.#alerts = { present: alerts, told }
-  }
-
   #emit(event: FallbackEvent): void {
     for (const listener of this.#listeners) {
       try {
@@ -597,24 +382,6 @@ class FallbackLoop implements RunningFallback {
         roundFailed(this.deps.logger, errorText(thrown))
       }
     }
-  }
-
-  /** Retention takes the oldest samples of a long run away: a replay can begin at any checkpoint. */
-  #keepSample(input: unknown): void {
-    this.#keepOne(input)
-    if (this.#seq % CHECKPOINT_EVERY === 0) this.#keepOne({ kind: 'checkpoint', state: this.#state })
-  }
-
-  #keepOne(input: unknown): void {
-    const { journal, clock, replica } = this.deps
-    journal.keepSample({ at: clock.wall(), replica, run: this.#owner, seq: this.#seq, input })
-    this.#seq += 1
-  }
-
-  #isManual(subject: Subject): boolean {
-    const { known } = this.#state
-    if (known.auto.state === 'normal') return this.#evaluator(subject)
-    return createOverrideEvaluator({ ...known, auto: { state: 'normal' } })(subject)
   }
 
   #instant(): { now: number; wall: number } {

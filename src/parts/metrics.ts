@@ -1,6 +1,6 @@
 import type { RedisLink } from '../core/redis/redis-link.js'
 import type { Flags } from '../decision/flags.js'
-import type { RunningFallback } from '../fallback/fallback-loop.js'
+import type { RunningFallback } from '../fallback/loop/running-fallback.js'
 import type { Journal } from '../journal/journal.js'
 import type { OverloadWatch } from '../limits/overload.js'
 import { activeTrace } from '../metrics/active-trace.js'

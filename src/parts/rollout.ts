@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Flags } from '../decision/flags.js'
-import type { RunningFallback } from '../fallback/fallback-loop.js'
+import type { RunningFallback } from '../fallback/loop/running-fallback.js'
 import type { Journal } from '../journal/journal.js'
 import type { LocalFaults } from '../metrics/local-faults.js'
 import type { JudgedWindow } from '../metrics/windows/windows.js'

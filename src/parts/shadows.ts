@@ -1,5 +1,5 @@
 import type { FallbackSnapshot } from '../fallback/fallback.js'
-import type { LoopGuardrails, RunningFallback } from '../fallback/fallback-loop.js'
+import type { LoopGuardrails, RunningFallback } from '../fallback/loop/running-fallback.js'
 import type { Journal } from '../journal/journal.js'
 import type { OverloadWatch } from '../limits/overload.js'
 import type { JudgedWindow, Tally } from '../metrics/windows/windows.js'

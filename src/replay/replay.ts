@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.js'
-import type { LoopGuardrails } from '../fallback/fallback-loop.js'
+import type { LoopGuardrails } from '../fallback/loop/running-fallback.js'
 import type { JudgedExecution } from '../journal/comparison.js'
 import type { Journal, Transition } from '../journal/journal.js'
 import type { FallbackStateName } from '../protocol/fallback.js'

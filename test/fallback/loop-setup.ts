@@ -1,10 +1,6 @@
 import type { Clock } from '../../src/core/clock.js'
-import {
-  createFallback,
-  type FallbackDeps,
-  type LoopFlags,
-  type LoopGuardrails,
-} from '../../src/fallback/fallback-loop.js'
+import { createFallback } from '../../src/fallback/fallback-loop.js'
+import type { FallbackDeps, LoopFlags, LoopGuardrails } from '../../src/fallback/loop/running-fallback.js'
 import { createHealthProbe } from '../../src/fallback/probe/probe.js'
 import type { HealthAnswer } from '../../src/fallback/probe/probe-request.js'
 import type { EvidenceSample, Transition } from '../../src/journal/journal.js'

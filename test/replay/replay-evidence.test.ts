@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import type { LoopGuardrails } from '../../src/fallback/fallback-loop.js'
+import type { LoopGuardrails } from '../../src/fallback/loop/running-fallback.js'
 import { type ReplayEvent, type ReplayOptions, replayEvidence } from '../../src/replay/replay-evidence.js'
 import { inPages, recordedRun } from './recorded-run.js'
 
