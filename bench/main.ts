@@ -70,12 +70,12 @@ const report = (text: string): void => {
 }
 
 const rows: Row[] = []
-const { names, write } = wanted(process.argv.slice(2))
+const { names, write, part } = wanted(process.argv.slice(2))
 for (const name of names) {
   let upstream: MeasuredProcess | undefined
   try {
     upstream = await startBare('upstream.ts')
-    rows.push(...(await BENCHES[name](upstream.url, report, write)))
+    rows.push(...(await BENCHES[name](upstream.url, report, write, part)))
   } finally {
     await upstream?.stop()
   }

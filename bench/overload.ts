@@ -6,6 +6,7 @@ import { startOurs } from './ours.js'
 import { type Client, type Load, putLoad } from './overload-load.js'
 import { type OrgBar, overloadPlot, type ServedPoint } from './overload-plot.js'
 import { median, type Row, row } from './statistics.js'
+import type { OverloadPart } from './usage.js'
 
 /**
  * More turns than can be served: by places (a service that is told how many streams it may open) and by the event loop (one that has
@@ -35,20 +36,22 @@ const MODEST_ORGS = 9
 /** of its share that a modest org asks for */
 const MODEST_SHARE = 0.9
 
+/** @param only this part, and no table */
 export async function benchOverload(
   upstream: string,
   report: (text: string) => void,
   write: boolean,
+  only?: OverloadPart,
 ): Promise<Row[]> {
-  const places = await overloadOf(
-    'places',
-    upstream,
-    { CHAT_MAX_STREAMS: String(PLACES) },
-    FIRST.places,
-    report,
-  )
-  const loop = await overloadOf('event loop', upstream, { CHAT_MAX_STREAMS: '20000' }, FIRST.loop, report)
-  const fair = await fairness(upstream, report)
+  const parts = {
+    places: () => overloadOf('places', upstream, { CHAT_MAX_STREAMS: String(PLACES) }, FIRST.places, report),
+    loop: () => overloadOf('event loop', upstream, { CHAT_MAX_STREAMS: '20000' }, FIRST.loop, report),
+    fairness: () => fairness(upstream, report),
+  } satisfies Record<OverloadPart, unknown>
+  if (only !== undefined) return (await parts[only]()).rows
+  const places = await parts.places()
+  const loop = await parts.loop()
+  const fair = await parts.fairness()
   const rows = [...places.rows, ...loop.rows, ...fair.rows]
   const plot = overloadPlot(loop.curve, fair.bars)
   mkdirSync('bench/results', { recursive: true })
@@ -75,13 +78,14 @@ async function overloadOf(
   const connections = new LoadConnections(service.url, CONNECTIONS)
   const load = async (perSecond: number, seconds: number): Promise<Load> => {
     const client: Client = { name: 'bench', bearer: service.bearer, perSecond }
-    const before = { ours: await service.usage(), own: process.cpuUsage() }
+    const before = { ours: await service.usage(), own: process.cpuUsage(), all: busyMs() }
+    const begunAt = performance.now()
     const put = await putLoad(service.url, connections, ORDER, [client], seconds)
     const own = process.cpuUsage(before.own)
-    const cpu = {
-      service: ((await service.usage()).cpuMicros - before.ours.cpuMicros) / seconds / 1e6,
-      load: (own.user + own.system) / seconds / 1e6,
-    }
+    const cores = (ms: number): number => ms / (performance.now() - begunAt)
+    const ours = cores(((await service.usage()).cpuMicros - before.ours.cpuMicros) / 1000)
+    const generator = cores((own.user + own.system) / 1000)
+    const cpu = { service: ours, load: generator, others: cores(busyMs() - before.all) - ours - generator }
     report(`overload by ${what}, ${perSecond.toFixed(0)}/s: ${textOf(put, cpu)}`)
     await rest(service.url)
     return put
@@ -141,6 +145,10 @@ function overloadText(rows: readonly Row[]): string {
   ].join('\n\n')
 }
 
+/** ms that the cores of the machine were busy since its start: shows what else ran while it was measured */
+const busyMs = (): number =>
+  cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0)
+
 /** Raises the rate until no more turns are served, or `MOST_STEPS` times. */
 async function findPeak(
   first: number,
@@ -161,12 +169,12 @@ async function findPeak(
 
 function textOf(
   { goodput, p50, p99, refused, broken, own }: Load,
-  cpu: { readonly service: number; readonly load: number },
+  cpu: { readonly service: number; readonly load: number; readonly others: number },
 ): string {
   return [
     `${goodput.toFixed(1)}/s complete, p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`,
     `${refused} refused, ${broken} broken`,
-    `cores: service ${cpu.service.toFixed(2)}, load ${cpu.load.toFixed(2)}`,
+    `cores: service ${cpu.service.toFixed(2)}, load ${cpu.load.toFixed(2)}, all else (also the stand-in LLM) ${cpu.others.toFixed(2)}`,
     `the load's own delays: schedule p99 ${own.scheduleP99.toFixed(0)} ms, connection ${own.connectionMost.toFixed(0)} ms at most, loop p99 ${own.loopP99.toFixed(0)} ms`,
   ].join('; ')
 }

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../core/clock.js'
-import { type Asking, type Capacity, FairQueue } from './fair-queue.js'
+import { type Asking, type Capacity, FairQueue, type OwnLine } from './fair-queue.js'
 import { NO_PACE, type StartPace } from './start-pace.js'
 
 /** ms a turn may wait; its client waits with it and has seen nothing yet. Short beside a turn: all who are served wait so long in an overload */
@@ -29,6 +29,8 @@ export interface FairPlaces {
   wouldRefuse(asking: Asking): boolean
   /** To be called when there may be more places than before. */
   fill(): void
+  /** whether turns wait though there are places for them: too many others are about to begin */
+  readonly holdsBack: boolean
   readonly taken: number
   /** turns that wait for a place */
   readonly waiting: number
@@ -42,15 +44,30 @@ export interface FairPlacesDeps {
   readonly pace?: StartPace
 }
 
+/** ms that the head of a line has to have waited before that tells how fast turns begin */
+const TELLING_WAIT_MS = WAIT_MS / 2
+/** so many turns more than were before the head are taken to have begun meanwhile: one long round says little about the next ones */
+const SURE_STARTS = 32
+
 interface Waiting extends Asking {
+  /** monotonic ms */
+  readonly since: number
   timer: Timer | undefined
   end(placed: boolean): void
 }
 
 export function createFairPlaces({ clock, capacity, pace = NO_PACE }: FairPlacesDeps): FairPlaces {
-  const queue = new FairQueue<Waiting>(() => withLine(capacity()), pace)
+  /** monotonic ms of the last place that went to one who waited */
+  let grantedAt = 0
+  const isTooSlow = ({ head, wereAhead, ahead }: OwnLine<Waiting>): boolean => {
+    // Not until now: while this round of the event loop reads requests, no turn begins.
+    const waitedMs = grantedAt - head.since
+    return waitedMs >= TELLING_WAIT_MS && (waitedMs * ahead) / (wereAhead + SURE_STARTS) > WAIT_MS
+  }
+  const queue = new FairQueue(() => withLine(capacity()), pace, isTooSlow)
 
   const grant = (placed: readonly Waiting[]): void => {
+    if (placed.length > 0) grantedAt = clock.monotonic()
     for (const one of placed) one.end(true)
   }
 
@@ -69,6 +86,9 @@ export function createFairPlaces({ clock, capacity, pace = NO_PACE }: FairPlaces
   pace.onRound(fill)
 
   return {
+    get holdsBack() {
+      return queue.holdsBack
+    },
     get taken() {
       return queue.taken
     },
@@ -84,6 +104,7 @@ export function createFairPlaces({ clock, capacity, pace = NO_PACE }: FairPlaces
           orgId,
           weight,
           kind,
+          since: clock.monotonic(),
           timer: undefined,
           end(placed) {
             asking.timer?.cancel()

@@ -25,6 +25,16 @@ export type Arrival<T> =
   | { readonly kind: 'waits'; readonly pushedOut?: T }
   | { readonly kind: 'refused' }
 
+/** What an org has in the line, and where one more of its turns would stand. */
+export interface OwnLine<T> {
+  /** the one that is next */
+  readonly head: T
+  /** turns of the org that were before the head when it came */
+  readonly wereAhead: number
+  /** turns of the org that would be before the newcomer */
+  readonly ahead: number
+}
+
 /** times what another org has and asks for: two that ask for about as much do not hold each other up */
 const MUCH_MORE = 1.5
 
@@ -34,7 +44,14 @@ interface Org<T> {
   /** as its last turn that waited told it */
   weight: number
   /** oldest first, those of sessions before the others */
-  readonly waiting: { readonly item: T; readonly seq: number }[]
+  readonly waiting: Entry<T>[]
+}
+
+interface Entry<T> {
+  readonly item: T
+  readonly seq: number
+  /** turns of its org that were before it when it came */
+  readonly wereAhead: number
 }
 
 /**
@@ -49,9 +66,11 @@ export class FairQueue<T extends Asking> {
   #waiting = 0
   #seq = 0
 
+  /** @param isTooSlow asked where places are free, so that turns wait for the pace alone: whether a newcomer would wait for nothing */
   constructor(
     private readonly capacity: () => Capacity,
     private readonly pace: StartPace = NO_PACE,
+    private readonly isTooSlow: (line: OwnLine<T>) => boolean = () => false,
   ) {}
 
   get taken(): number {
@@ -82,6 +101,11 @@ export class FairQueue<T extends Asking> {
   /** What `arrive` would say to such a turn now; nothing changes. */
   wouldRefuse(asking: Asking): boolean {
     return !this.#mayPlace(asking.kind) && !this.#hasRoom(asking) && this.#yieldsTo(asking) === undefined
+  }
+
+  /** Whether turns wait though there are places for them: too many others are about to begin. */
+  get holdsBack(): boolean {
+    return this.#waiting > 0 && this.#taken < this.#placesFor('new')
   }
 
   /** A place, without waiting for one, while fewer than `most` are taken. */
@@ -158,10 +182,18 @@ export class FairQueue<T extends Asking> {
 
   #hasRoom({ orgId, kind }: Asking): boolean {
     const { places, newPlaces, waiting, waitingOfOrg } = this.capacity()
-    if (this.#waiting >= waiting) return false
+    if (this.#waiting >= waiting || this.#isHopeless(orgId, kind)) return false
     if ((this.#orgs.get(orgId)?.waiting.length ?? 0) < waitingOfOrg) return true
     // A burst: there is a place for each of them. While new sessions are held back it is no burst.
     return newPlaces >= places && this.#waiting < this.#placesFor(kind) - this.#taken
+  }
+
+  #isHopeless(orgId: string, kind: Asking['kind']): boolean {
+    const line = this.#orgs.get(orgId)?.waiting ?? []
+    const [head] = line
+    if (head === undefined || this.#taken >= this.#placesFor(kind)) return false
+    if (kind === 'new') return this.isTooSlow({ ...head, head: head.item, ahead: line.length })
+    return head.item.kind === 'next' && this.isTooSlow({ ...head, head: head.item, ahead: placeOfNext(line) })
   }
 
   #placesFor(kind: Asking['kind']): number {
@@ -177,11 +209,9 @@ export class FairQueue<T extends Asking> {
     const org = this.#orgOf(item.orgId)
     this.#lines.add(org)
     org.weight = item.weight
-    const entry = { item, seq: this.#seq }
+    const at = item.kind === 'new' ? org.waiting.length : placeOfNext(org.waiting)
+    org.waiting.splice(at, 0, { item, seq: this.#seq, wereAhead: at })
     this.#seq += 1
-    const at = item.kind === 'new' ? -1 : org.waiting.findIndex((one) => one.item.kind === 'new')
-    if (at < 0) org.waiting.push(entry)
-    else org.waiting.splice(at, 0, entry)
     this.#waiting += 1
   }
 
@@ -220,6 +250,12 @@ export class FairQueue<T extends Asking> {
       greediest === own ? kind === 'next' && last.kind === 'new' : most > (demandOf(own) + 1) / weight
     return yields ? last : undefined
   }
+}
+
+/** Behind the other turns of sessions, before the new ones. */
+function placeOfNext(line: readonly Entry<Asking>[]): number {
+  const at = line.findIndex(({ item }) => item.kind === 'new')
+  return at < 0 ? line.length : at
 }
 
 /** What an org has and asks for. */

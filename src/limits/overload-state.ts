@@ -23,6 +23,8 @@ interface Common {
   readonly asked: OverloadLevel
   /** since when the level is higher than needed, monotonic ms */
   readonly calmSince: number | null
+  /** open streams of the last looks, older ones for less: a single long round leaves few of them open for a moment */
+  readonly lately: number
 }
 
 export type Overload =
@@ -30,7 +32,7 @@ export type Overload =
   /** `places`: open streams that the event loop bears, by what was seen of it */
   | (Common & { readonly kind: 'sheds'; readonly level: 3 | 4; readonly places: number })
 
-export const NO_OVERLOAD: Overload = { kind: 'spares', level: 0, asked: 0, calmSince: null }
+export const NO_OVERLOAD: Overload = { kind: 'spares', level: 0, asked: 0, calmSince: null, lately: 0 }
 
 /** of `limitMs`, for each level */
 const DELAY_SHARES = [0.5, 0.75, 1, 4] as const
@@ -49,6 +51,8 @@ const CALM_AT_TOP_MS = 5_000
 const LEAST_PLACES = 10
 /** of the open streams: what is left when shedding begins, with each late look, at the least, and gained with each good one */
 const BEGIN_SHARE = 0.9
+/** of `lately`, from one look to the next */
+const LATELY_SHARE = 0.9
 const LATE_SHARE = 0.95
 const LEAST_SHARE = 0.8
 const GAIN_SHARE = 0.02
@@ -79,9 +83,10 @@ function at(
   before: Overload,
   look: Look,
 ): Overload {
-  if (level !== 3 && level !== 4) return { kind: 'spares', level, asked, calmSince }
+  const lately = Math.max(look.open, before.lately * LATELY_SHARE)
+  if (level !== 3 && level !== 4) return { kind: 'spares', level, asked, calmSince, lately }
   const places = Math.max(LEAST_PLACES, Math.min(look.maxStreams, placesAfter(before, look)))
-  return { kind: 'sheds', level, asked, calmSince, places }
+  return { kind: 'sheds', level, asked, calmSince, lately, places }
 }
 
 /**
@@ -92,7 +97,7 @@ function placesAfter(before: Overload, { delayMs, open, limitMs }: Look): number
   switch (before.kind) {
     case 'spares':
       // With a loop that is in time, the turns that begin are few enough already.
-      return delayMs < limitMs ? open + Math.ceil(open * ROOM_SHARE) : Math.floor(open * BEGIN_SHARE)
+      return delayMs < limitMs ? withRoom(Math.max(open, before.lately)) : Math.floor(open * BEGIN_SHARE)
     case 'sheds': {
       const { places } = before
       if (delayMs >= limitMs)
@@ -104,6 +109,8 @@ function placesAfter(before: Overload, { delayMs, open, limitMs }: Look): number
     }
   }
 }
+
+const withRoom = (open: number): number => Math.ceil(open) + Math.ceil(open * ROOM_SHARE)
 
 const isBinding = (state: Overload, { open }: Look): boolean =>
   state.kind === 'sheds' && open >= state.places * BINDING_SHARE

@@ -28,7 +28,7 @@ export interface Limits {
    * that waits asks for much more. @throws TurnRefused
    */
   admit(asker: SessionOwner, admission: Admission): Promise<TurnPlace>
-  /** Whether new sessions are held back for an overload. */
+  /** Whether new sessions are held back, for an overload or because too many turns are about to begin. */
   isShedding(): boolean
   /** True where a new session would be refused at once for that; it is counted then. No other limit is asked. */
   refusedAtOnce(asker: SessionOwner): Promise<boolean>
@@ -118,7 +118,8 @@ class TurnLimits implements Limits {
   }
 
   isShedding(): boolean {
-    return this.deps.overload.level >= 3 && this.deps.lifecycle.state() === 'ready'
+    const isShedding = this.deps.overload.level >= 3 || this.#places.holdsBack
+    return isShedding && this.deps.lifecycle.state() === 'ready'
   }
 
   async refusedAtOnce({ orgId }: SessionOwner): Promise<boolean> {

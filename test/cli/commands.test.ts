@@ -136,8 +136,22 @@ describe('npm run bench', () => {
     expect(askedOfBench(['report', 'relay'])).to.deep.equal(asked)
     expect(askedOfBench(['report', '--write', 'relay'])).to.deep.equal({ ...asked, write: true })
     expect(askedOfBench([])).to.have.deep.property('kind', 'run')
+    const loop = { kind: 'run', names: ['overload'], write: false, part: 'loop' }
+    expect(askedOfBench(['overload', '--part=loop'])).to.deep.equal(loop)
     expect(askedOfBench(['--help', 'relay'])).to.deep.equal({ kind: 'help' })
   })
+
+  const wrongParts: [argv: string[], fault: string][] = [
+    [['overload', '--part=all'], '--part is one of places, loop, fairness'],
+    [['overload', '--part='], '--part is one of places, loop, fairness'],
+    [['overload', '--part=loop', '--part=places'], '--part is one of places, loop, fairness'],
+    [['overload', '--part=loop', '--write'], '--write needs all parts'],
+    [['relay', '--part=loop'], 'Only overload has parts'],
+  ]
+  for (const [argv, fault] of wrongParts)
+    it(`refuses a part that there is not: ${argv.join(' ')}`, () => {
+      expect(askedOfBench(argv)).to.deep.equal({ kind: 'wrong', fault })
+    })
 
   for (const name of ['nope', '--nope', 'toString'])
     it(`refuses what there is not: ${name}`, () => {

@@ -76,6 +76,62 @@ describe('the places', () => {
     expect(await waiting).to.be.a('function')
   })
 
+  describe('of which enough are free, but whose turns begin slowly', () => {
+    /** 160 turns of one org wait; for 110 ms so many of them begin every 10 ms */
+    function line(every10Ms: number, kind: 'new' | 'next' = 'new') {
+      const clock = manualClock()
+      let left = 0
+      let endRound: () => void = () => undefined
+      const pace = {
+        mayStart: () => left > 0,
+        started: () => {
+          left -= 1
+        },
+        onRound: (listener: () => void) => {
+          endRound = listener
+        },
+      }
+      const capacity = { places: 1_000, newPlaces: 1_000 }
+      const places = createFairPlaces({ clock, capacity: () => capacity, pace })
+      for (let turn = 0; turn < 160; turn += 1) void places.take({ orgId: 'a', weight: 1, kind })
+      for (let round = 0; round < 11; round += 1) {
+        clock.advance(10)
+        left = every10Ms
+        endRound()
+      }
+      left = 0
+      return places
+    }
+    const newOf = (orgId: string) => ({ orgId, weight: 1, kind: 'new' }) as const
+
+    it('refuse at once who would not begin within 200 ms', async () => {
+      const slow = line(1)
+      expect([slow.waiting, slow.holdsBack, slow.wouldRefuse(newOf('a'))]).to.deep.equal([149, true, true])
+      expect(await ask(slow)).to.equal(undefined)
+      const fast = line(8)
+      expect([fast.waiting, fast.holdsBack, fast.wouldRefuse(newOf('a'))]).to.deep.equal([72, true, false])
+    })
+
+    it('let others into the line: another org, and turns of sessions', () => {
+      const slow = line(1)
+      expect(slow.wouldRefuse(newOf('b'))).to.equal(false)
+      expect(slow.wouldRefuse({ ...newOf('a'), kind: 'next' })).to.equal(false)
+    })
+
+    it('refuse a turn of a session where those that wait are turns of sessions as well', () => {
+      const next = { ...newOf('a'), kind: 'next' } as const
+      expect(line(1, 'next').wouldRefuse(next)).to.equal(true)
+      expect(line(8, 'next').wouldRefuse(next)).to.equal(false)
+    })
+
+    it('hold nobody back where none is free', async () => {
+      const { places } = setUp(1)
+      await ask(places)
+      void ask(places)
+      expect([places.waiting, places.holdsBack]).to.deep.equal([1, false])
+    })
+  })
+
   it('serve nine modest orgs nearly in full beside one that asks for three times everything', async () => {
     const { clock, places } = setUp(40)
     // 40 places and turns of half a second: 80 turns a second, 8 for each of ten orgs.

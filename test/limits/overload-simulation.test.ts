@@ -5,13 +5,15 @@ import { createStartPace } from '../../src/limits/start-pace.js'
 import { simulateLoop } from '../support/simulated-loop.js'
 
 /**
- * A process in simulated time: each request costs CPU to be read, a refusal a little more, a turn at its start, with the head of its
- * answer, with each event, and at its end.
+ * A process in simulated time: each request costs CPU to be read, a refusal a little more. One that is not refused at once costs the way
+ * through the middleware, whatever becomes of it; a turn costs CPU at its start, with the head of its answer, with each event, and at its
+ * end.
  */
 const MAX_STREAMS = 20_000
 const READ_MS = 0.06
 const REFUSAL_MS = 0.02
-const START_MS = 0.8
+const WAY_MS = 0.4
+const START_MS = 0.4
 const HEAD_MS = 0.2
 const EVENT_MS = 0.05
 const END_MS = 0.2
@@ -29,7 +31,7 @@ const LONG: Turn = { events: 200, everyMs: 50 }
 
 /** turns a second that it can serve: 1,000 ms of CPU over that of a turn */
 const capacityFor = ({ events }: Turn): number =>
-  1000 / (READ_MS + START_MS + HEAD_MS + events * EVENT_MS + END_MS)
+  1000 / (READ_MS + WAY_MS + START_MS + HEAD_MS + events * EVENT_MS + END_MS)
 
 interface Run {
   /** complete turns a second, from `from` on */
@@ -89,11 +91,20 @@ async function run(turn: Turn, perSecond: number, seconds: number, from: number,
   }
   const ask = (askedAt: number): void => {
     loop.work(READ_MS)
-    void places.take({ orgId: 'a', weight: 1, kind: 'new' }).then((giveBack) => {
-      if (giveBack !== undefined) return runTurn(askedAt, giveBack)
+    const asking = { orgId: 'a', weight: 1, kind: 'new' } as const
+    const refuse = (): void => {
       loop.work(REFUSAL_MS)
       if (open < MAX_STREAMS) turnedAway += 1
       if (askedAt >= from) refused += 1
+    }
+    if ((state.level >= 3 || places.holdsBack) && places.wouldRefuse(asking)) {
+      refuse()
+      return
+    }
+    loop.work(WAY_MS)
+    void places.take(asking).then((giveBack) => {
+      if (giveBack !== undefined) return runTurn(askedAt, giveBack)
+      refuse()
     })
   }
   // A second in advance, so that the load waits for nothing.

@@ -54,6 +54,19 @@ describe('the overload', () => {
     expect(levels(looks(NO_OVERLOAD, times(5, { ...away, limitMs: 0 }))).at(-1)).to.equal(0)
   })
 
+  it('begins with the places of a moment ago where a long round left few streams open', () => {
+    const states = looks(NO_OVERLOAD, [
+      { open: 500 },
+      { delayMs: 50, open: 300, turnedAway: 300 },
+      { delayMs: 40, open: 90, turnedAway: 400 },
+    ])
+    expect(states.at(-1)).to.include({ level: 3, places: 495 })
+    // What was open long ago says nothing.
+    const later = looks(NO_OVERLOAD, [{ open: 500 }, ...times(30, { open: 90, turnedAway: 0 })]).at(-1)
+    const begun = looks(later ?? NO_OVERLOAD, times(2, { open: 90, turnedAway: 10 }), 6_200)
+    expect(begun.at(-1)).to.include({ places: 99 })
+  })
+
   it('does not rise by one look: a collection of garbage looks the same', () => {
     expect(levels(looks(NO_OVERLOAD, [{ delayMs: 900 }, {}, { delayMs: 900 }, {}]))).to.deep.equal([
       0, 0, 0, 0,

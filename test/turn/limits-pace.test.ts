@@ -61,6 +61,16 @@ describe('turns that are admitted', () => {
     expect(unpaced.turns.count).to.equal(20)
   })
 
+  it('may be refused early as soon as others wait though places are free', async () => {
+    const edge = setUp(100)
+    await ask(edge, 8)
+    expect(edge.limits.isShedding()).to.equal(false)
+    await ask(edge, 1)
+    expect([edge.limits.isShedding(), await edge.limits.refusedAtOnce(ASKER)]).to.deep.equal([true, false])
+    for (let round = 0; round < 2; round += 1) await ROUND()
+    expect(edge.limits.isShedding()).to.equal(false)
+  })
+
   it('are refused as an overload where places are free, and the watch is told', async () => {
     const edge = setUp(100)
     const asked = await ask(edge, 10)
