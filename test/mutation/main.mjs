@@ -72,8 +72,9 @@ function mutated({ mutate, spec }, isQuick, oneIn) {
     ignoreStatic: isQuick,
     // Several would share the time that a mutant is given before it counts as one that never ends.
     concurrency: 1,
-    // ms beside what the tests usually take: a slow machine is no endless loop.
-    timeoutMS: 15_000,
+    // ms beside what the tests usually take. A new process loads the tests in this time, also on a busy machine; loops are
+    // found sooner, by how often they run.
+    timeoutMS: 60_000,
     reporters: ['progress-append-only', 'survivors'],
     logLevel: 'warn',
     // The compiler's settings are for the compiler; its version here is none that Stryker can read them with.

@@ -209,6 +209,14 @@ describe('an answer of JSON', () => {
 })
 
 describe('a reader that has no room', () => {
+  it('goes on where it was stopped, and changes nothing where it was not', () => {
+    const { reads, told, running } = answer()
+    running.resume()
+    reads(text('a'))
+    running.resume()
+    expect(told).to.deep.equal(['a'])
+  })
+
   it('stops the body, and its time does not run until it goes on', () => {
     let hasRoom = false
     const { reads, told, clock, running } = answer(SSE, () => hasRoom)

@@ -61,6 +61,9 @@ describe('the head of an answer', () => {
       kinds('text/event-stream', mark.subarray(0, 1), mark.subarray(1, 2), mark.subarray(2)),
     ).to.deep.equal([undefined, undefined, undefined, 'sse'])
     expect(kinds('', 'x\ufeff{....')).to.deep.equal([NO_STREAM])
+    expect(kinds('', 'dat\ufeffa: x')).to.deep.equal([NO_STREAM])
+    // Half a mark and then something else is no mark.
+    expect(kinds('', Buffer.concat([mark.subarray(0, 2), Buffer.from('{"a":1}')]))).to.deep.equal([NO_STREAM])
   })
 
   it('looks at 4 KiB of white space and no more', () => {

@@ -100,6 +100,9 @@ describe('chunks of an answer', () => {
     for (const sign of [...signs, 'heartbeat', ' ping ']) {
       const many = Array.from({ length: 12 }, () => sign)
       expect(translate(...many).translator.error, sign).to.equal(undefined)
+      // Between noise it is no chunk either.
+      const noise = Array.from({ length: 10 }, () => ['noise', sign]).flat()
+      expect(translate(...noise).translator.error, sign).to.include({ code: 'llm_protocol_error' })
     }
     for (const noise of ['pings', 'nulls', 'x ping', '[]', '{"a', 'keep--alive', `:${'x'.repeat(64)}`]) {
       const many = Array.from({ length: 10 }, () => noise)
@@ -121,6 +124,8 @@ describe('chunks of an answer', () => {
     expect(translate(`${delta({ content: 'a' })}\n${delta({ content: 'b' })}`).text).to.equal('ab')
     expect(translate(`noise\n${delta({ content: 'b' })}`).text).to.equal('b')
     const noise = Array.from({ length: 10 }, () => 'one\ntwo')
+    const read = `${delta({ content: 'a' })}\nnoise\n${delta({ content: 'b' })}`
+    expect(translate(read, ...noise.slice(1)).translator.error).to.equal(undefined)
     expect(translate(...noise.slice(1)).translator.error).to.equal(undefined)
     expect(translate(...noise).translator.error).to.include({ code: 'llm_protocol_error' })
   })
@@ -168,6 +173,7 @@ describe('chunks of an answer', () => {
     expect(translator.usage?.tokens).to.equal(2)
     expect(translator.counted).to.equal(true)
     expect(translate(usage(1)).translator.counted).to.equal(false)
+    expect(translate(delta({ content: 'a' }, 'stop')).translator.counted).to.equal(false)
   })
 })
 
@@ -177,7 +183,7 @@ describe('the content of a chunk', () => {
       'a',
       { type: 'text', text: 'b' },
       { type: 'text', text: 5 },
-      { type: 'image_url', text: 'x' },
+      { type: 'image_url', text: 'x', refusal: 'x' },
       { type: 'refusal', refusal: 'c' },
       { type: 'refusal', refusal: 5 },
       null,
@@ -229,6 +235,8 @@ describe('a think block', () => {
       reader.take(piece)
       return reader.passed
     })
+    reader.end()
+    // What was held is told once.
     reader.end()
     return { out, passed }
   }

@@ -46,6 +46,9 @@ describe('files of the runtime', () => {
   it('are at an absolute address, below the path of the runtime too', () => {
     expect(url('files/a b')).to.equal('http://runtime:8000/files/a%20b')
     expect(url('/f', 'http://gate/runtime')).to.equal('http://gate/runtime/f')
+    expect(url('/f', 'http://gate/runtime//')).to.equal('http://gate/runtime/f')
+    // Only at its beginning makes a scheme an address absolute.
+    expect(url('/f?of=http://x/y', 'http://gate/runtime')).to.equal('http://gate/runtime/f?of=http://x/y')
     expect(url('http://runtime:8000/f')).to.equal('http://runtime:8000/f')
     expect(url('//runtime:8000/f')).to.equal('http://runtime:8000/f')
     expect(url(`${CDN}/f?sig=1`)).to.equal(`${CDN}/f?sig=1`)
@@ -68,6 +71,7 @@ describe('files of the runtime', () => {
       'http://runtime:8000@evil.example/f',
       'http://user:pw@runtime:8000/f',
       'https://user@cdn.example/f',
+      'http://:pw@runtime:8000/f',
       'http://cdn.example/f',
       'javascript:alert(1)',
       'JaVaScRiPt:alert(1)',
@@ -147,6 +151,8 @@ describe('files of the runtime', () => {
     expect(url(`/${path(8192)}`)).to.have.lengthOf(8192)
     expect(url(`/${path(8193)}`)).to.equal(undefined)
     expect(url(`${BASE}/${path(8192)}`)).to.have.lengthOf(8192)
+    // It may become shorter: what is long as it comes is dropped all the same.
+    expect(url(`${BASE}/${'x/../'.repeat(2000)}f`)).to.equal(undefined)
     // Each is six characters in an address.
     expect(url(`/${'é'.repeat(2000)}`)).to.equal(undefined)
     expect(url('/f', 'no address')).to.equal(undefined)
@@ -156,6 +162,7 @@ describe('files of the runtime', () => {
     expect(cleanFilename('n'.repeat(255))).to.equal('n'.repeat(255))
     expect(cleanFilename(`${'n'.repeat(255)}.pdf`)).to.equal(`${'n'.repeat(251)}.pdf`)
     expect(cleanFilename(`${'n'.repeat(250)}😀.pdf`)).to.equal(`${'n'.repeat(250)}.pdf`)
+    expect(cleanFilename(`😀${'n'.repeat(255)}.pdf`)).to.equal(`😀${'n'.repeat(249)}.pdf`)
     expect(cleanFilename('n'.repeat(300))).to.equal('n'.repeat(255))
     expect(cleanFilename(`n.${'e'.repeat(300)}`)).to.equal(`n.${'e'.repeat(253)}`)
     expect(cleanFilename(`${'n'.repeat(300)}.${'e'.repeat(16)}`)).to.match(/^n{238}\.e{16}$/)
@@ -196,7 +203,19 @@ describe('files of the runtime', () => {
     ])
       expect(cleanMimeType(type)).to.equal(type)
     for (const type of [
-      ...[undefined, 5, '', 'text', 'text/', '/x', 'text/x\n', 'a b/c', 'text/x;\u00e9', 'text/x charset'],
+      ...[
+        undefined,
+        5,
+        ['text/x'],
+        '',
+        'text',
+        'text/',
+        '/x',
+        'text/x\n',
+        'a b/c',
+        'text/x;\u00e9',
+        'text/x charset',
+      ],
       ...[`${'a'.repeat(128)}/b`, `a/${'b'.repeat(128)}`, `a/b;${'c'.repeat(128)}`, ' text/x', 'text/x '],
     ])
       expect(cleanMimeType(type), String(type)).to.equal('application/octet-stream')

@@ -35,6 +35,8 @@ describe('a frame of the runtime with odd data', () => {
       ['plan_created', { steps: [{ id: 'a' }, { title: 'B' }] }],
       ['plan_step_start', { title: 'A' }],
       ['tool_call_start', { tool_name: '' }],
+      ['tool_call_start', { tool_name: null }],
+      ['tool_call_start', { tool_name: { a: 1 } }],
       ['tool_call_complete', {}],
       ['skill_call_start', { skill_name: 'S' }],
       ['skill_call_complete', { skill_name: 'S' }],
@@ -160,6 +162,8 @@ describe('a result of the runtime', () => {
     const at = 'x'.repeat(MAX_RESULT)
     expect(cut(at)).to.deep.equal({ result: at, other: 1 })
     expect(cut(`${at}y`)).to.deep.equal({ result: at, truncated: true, other: 1 })
+    // A pair is cut away where it is cut in two, and not elsewhere.
+    expect(cut(`😀${at}`)).to.deep.equal({ result: `😀${at.slice(2)}`, truncated: true, other: 1 })
     expect(cut(`${'x'.repeat(MAX_RESULT - 1)}😀`).result).to.equal('x'.repeat(MAX_RESULT - 1))
     expect(cut([at]).result).to.equal(`["${at.slice(2)}`)
     expect(withTruncatedResult({ other: 1 })).to.deep.equal({ other: 1 })
@@ -192,6 +196,8 @@ describe('the translation of an execution', () => {
     expect(made.translate([frame('text_chunk', { content: 'I enc' })])).to.deep.equal([])
     expect(made.translate(['{'])).to.equal(undefined)
     expect(made.translate(['{"event":"file_created",'])).to.have.lengthOf(2)
+    expect(made.translate(['[DONE]'])).to.equal(undefined)
+    expect(translator().made.translate([frame('execution_error')])).to.equal(undefined)
   })
 
   it('tells why an execution failed', () => {
@@ -218,6 +224,7 @@ describe('the translation of an execution', () => {
     expect(failed({ code: 'TIMEOUT' })).to.deep.include({ code: 'runtime_timeout', timeout: true })
     expect(failed({ code: 'EXECUTION_CANCELLED', httpStatus: 504 })).to.deep.include({
       code: 'runtime_cancelled',
+      phase: 'streaming',
       timeout: false,
     })
     expect(failed({ code: 'content_filter' }).details).to.deep.equal({
@@ -266,10 +273,11 @@ describe('the translation of an execution', () => {
     }
     expect(titlesOf(step('a', 'A'), step('a'), step('a', 'B'), step('a'))).to.deep.equal(['A', 'A', 'B', 'B'])
     const many = Array.from({ length: 1001 }, (_, at) => ({ id: `s${at}`, title: `S${at}` }))
-    expect(titlesOf(frame('plan_created', { steps: many }), step('s999'), step('s1000'))).to.deep.equal([
-      'S999',
-      's1000',
-    ])
+    // Other events take none of their places.
+    const other = frame('thinking', { content: 'x' })
+    expect(
+      titlesOf(other, frame('plan_created', { steps: many }), step('s999'), step('s1000')),
+    ).to.deep.equal(['S999', 's1000'])
   })
 })
 
