@@ -4,7 +4,7 @@ import type { AbortCode } from '../protocol/execution-codes.js'
 import { type ExecutionMode, otherMode } from '../protocol/modes.js'
 import { type ChatBackend, logIds, type Turn } from './backend.js'
 import { leftAllowance, limitsOf, runtimeAllowance } from './deadlines.js'
-import { Execution, type ExecutionDeps, type ExecutionLimits } from './execution.js'
+import { Execution, type ExecutionDeps, type ExecutionLimits, type ExecutionSink } from './execution.js'
 import type { ExecutionEnd } from './execution-end.js'
 import type { ExecutionError } from './execution-error.js'
 import { TurnAborted, type TurnResult } from './turn-result.js'
@@ -64,7 +64,7 @@ type Stage =
   | { readonly kind: 'failing_over'; readonly start: () => void }
   | { readonly kind: 'ended' }
 
-class TurnRun implements TurnExecution {
+class TurnRun implements TurnExecution, ExecutionSink {
   #stage: Stage = { kind: 'ended' }
   #first: FailedOver | undefined
   #earlierAttempts = 0
@@ -126,14 +126,20 @@ class TurnRun implements TurnExecution {
     const own = limitsOf(which, limits)
     const execution = new Execution(this.backends[which], turn, own, allowance, deps)
     this.#stage = { kind: 'executing', execution }
-    execution.start({
-      batch: (events) => this.sink.batch(events),
-      end: (end) => this.#executed(execution, end),
-    })
+    execution.start(this)
+  }
+
+  /** Of the execution: see `ExecutionSink`. */
+  batch(events: readonly MessageBody[]): boolean {
+    return this.sink.batch(events)
+  }
+
+  /** Of the execution: see `ExecutionSink`. */
+  end(end: ExecutionEnd): void {
+    if (this.#stage.kind === 'executing') this.#executed(this.#stage.execution, end)
   }
 
   #executed(execution: Execution, end: ExecutionEnd): void {
-    if (this.#stage.kind === 'ended') return
     const { turn, deps } = this
     if (end.kind !== 'failed' || this.#first !== undefined || !mayFailOver(execution, end.error, deps)) {
       if (end.kind === 'failed') logFailure(turn, execution, end.error, deps)

@@ -4,22 +4,17 @@ import type { MessageBody } from '../protocol/events.js'
 const MAX_KEPT_CHARACTERS = 1_048_576
 
 /** The text of an answer as far as it has come; what the history keeps of it. */
-export interface PartialText {
-  readonly value: string
-  add(batch: readonly MessageBody[]): void
-}
+export class PartialText {
+  #value = ''
 
-export function createPartialText(): PartialText {
-  let value = ''
-  return {
-    get value() {
-      return value
-    },
-    add(batch) {
-      for (const body of batch) {
-        if (body.type !== 'text' || value.length >= MAX_KEPT_CHARACTERS) continue
-        value += body.data.content
-      }
-    },
+  get value(): string {
+    return this.#value
+  }
+
+  add(batch: readonly MessageBody[]): void {
+    for (const body of batch) {
+      if (body.type !== 'text' || this.#value.length >= MAX_KEPT_CHARACTERS) continue
+      this.#value += body.data.content
+    }
   }
 }

@@ -10,11 +10,14 @@ import {
 import type { Outcome } from '../execution/outcome.js'
 import type { TurnResult } from '../execution/turn-result.js'
 import type { KeptExecution } from '../journal/comparison.js'
+import type { MessageBody } from '../protocol/events.js'
 import { countedAs } from '../protocol/execution-results.js'
 import type { ShadowHandle } from '../shadow/run/shadow-runner.js'
 import { type DecidedTurn, isOnlyOverride } from './decide-turn.js'
 import { NOT_STARTED } from './end-turn.js'
+import type { PartialText } from './partial-text.js'
 import type { RunningTurn } from './running-turn.js'
+import type { TurnRecorder } from './trace/turn-recorder.js'
 import { turnBroke } from './turn-log.js'
 import type { TurnReader } from './turn-reader.js'
 
@@ -28,50 +31,76 @@ export function relay(
   running: RunningTurn,
   shadow?: ShadowHandle,
 ): Promise<TurnResult> {
-  const { turn, decision, flags } = decided
-  const { who, text, recorder, deps } = running
-  const { logger } = deps
-  return new Promise((resolve) => {
-    let execution: TurnExecution | undefined
-    const end = (result: TurnResult): void => {
-      guarded(logger, 'shadow', () => shadow?.left())
-      resolve(result)
-    }
-    const broke = (thrown: unknown): void => {
-      turnBroke(logger, { ...who, error: errorText(thrown) })
-      execution?.leave()
-      end({ ...NOT_STARTED, executionMode: decision.mode, phase: 'streaming' })
-    }
-    const sink: TurnSink = {
-      batch(events) {
-        try {
-          text.add(events)
-          recorder.saw(events)
-          if (shadow !== undefined) guarded(logger, 'shadow', () => shadow.saw(events))
-          return reader.write(events)
-        } catch (thrown) {
-          broke(thrown)
-          return false
-        }
-      },
-      end(result) {
-        try {
-          // Also after a stop, which left the reader waiting. Writing to a reader that is gone does nothing.
-          if (result.kind !== 'answered' && result.closing !== undefined) reader.write(result.closing)
-          end(result)
-        } catch (thrown) {
-          broke(thrown)
-        }
-      },
-    }
+  return new Promise((resolve) => new Relay(decided, reader, running, shadow, resolve).start())
+}
+
+/** One object: with many streams each object more costs every event a look into cold memory. */
+class Relay implements TurnSink {
+  #execution: TurnExecution | undefined
+  readonly #text: PartialText
+  readonly #recorder: TurnRecorder
+
+  constructor(
+    private readonly decided: DecidedTurn,
+    private readonly reader: TurnReader,
+    private readonly running: RunningTurn,
+    private readonly shadow: ShadowHandle | undefined,
+    private readonly ended: (result: TurnResult) => void,
+  ) {
+    this.#text = running.text
+    this.#recorder = running.recorder
+  }
+
+  start(): void {
+    const { decided, running, shadow } = this
+    const { turn, decision, flags } = decided
     try {
-      reader.onRelief(() => execution?.resume())
+      this.reader.onRelief(() => this.#execution?.resume())
       const told = depsOf(decided, running, shadow)
-      execution = executeTurn(turn, decision.mode, deps.backends, flags.guardrails, told, sink)
+      const { backends } = running.deps
+      this.#execution = executeTurn(turn, decision.mode, backends, flags.guardrails, told, this)
     } catch (thrown) {
-      broke(thrown)
+      this.#broke(thrown)
     }
-  })
+  }
+
+  batch(events: readonly MessageBody[]): boolean {
+    try {
+      this.#text.add(events)
+      this.#recorder.saw(events)
+      if (this.shadow !== undefined) this.#tellShadow(this.shadow, events)
+      return this.reader.write(events)
+    } catch (thrown) {
+      this.#broke(thrown)
+      return false
+    }
+  }
+
+  end(result: TurnResult): void {
+    try {
+      // Also after a stop, which left the reader waiting. Writing to a reader that is gone does nothing.
+      if (result.kind !== 'answered' && result.closing !== undefined) this.reader.write(result.closing)
+      this.#end(result)
+    } catch (thrown) {
+      this.#broke(thrown)
+    }
+  }
+
+  #tellShadow(shadow: ShadowHandle, events: readonly MessageBody[]): void {
+    guarded(this.running.deps.logger, 'shadow', () => shadow.saw(events))
+  }
+
+  #end(result: TurnResult): void {
+    guarded(this.running.deps.logger, 'shadow', () => this.shadow?.left())
+    this.ended(result)
+  }
+
+  #broke(thrown: unknown): void {
+    const { who, deps } = this.running
+    turnBroke(deps.logger, { ...who, error: errorText(thrown) })
+    this.#execution?.leave()
+    this.#end({ ...NOT_STARTED, executionMode: this.decided.decision.mode, phase: 'streaming' })
+  }
 }
 
 /** What the execution needs, and whom it tells. */

@@ -5,7 +5,7 @@ import type { Outcome } from '../execution/outcome.js'
 import { NO_SESSIONS } from '../sessions/no-sessions.js'
 import type { SessionOwner } from '../sessions/session-store.js'
 import type { TurnRequest } from './begin-turn.js'
-import { createPartialText, type PartialText } from './partial-text.js'
+import { PartialText } from './partial-text.js'
 import { TurnRecorder } from './trace/turn-recorder.js'
 import { startTurnSpan } from './trace/turn-spans.js'
 import type { TurnDeps, TurnTiming } from './turn-deps.js'
@@ -56,7 +56,7 @@ export function newTurn(
     owner: { orgId, userId },
     place,
     startedAt: deps.clock.monotonic(),
-    text: createPartialText(),
+    text: new PartialText(),
     recorder: new TurnRecorder(who, deps.clock, span),
     outcomes: [],
     after: [],

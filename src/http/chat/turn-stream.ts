@@ -1,7 +1,10 @@
 import type { Context } from 'koa'
+import type { TurnResult } from '../../execution/turn-result.js'
+import type { MessageBody } from '../../protocol/events.js'
 import type { SessionOwner } from '../../sessions/session-store.js'
-import type { ReaderOptions, TurnReader } from '../../turn/turn-reader.js'
-import { languageOf } from '../edge/language.js'
+import type { ReaderOptions, TurnFacts, TurnKept, TurnReader } from '../../turn/turn-reader.js'
+import { type Language, languageOf } from '../edge/language.js'
+import type { SharedStream } from '../stream/shared-stream.js'
 import type { Streams } from '../stream/streams.js'
 import { terminalEvent } from './terminal-event.js'
 
@@ -12,12 +15,29 @@ export function openTurnStream(
   owner: SessionOwner,
   { messageId, sessionId, onReaderLost }: ReaderOptions,
 ): TurnReader {
-  const language = languageOf(ctx)
   const stream = streams.open(ctx, { streamId: messageId, sessionId, owner, onReaderLost })
-  return {
-    finished: stream.finished,
-    write: (batch) => stream.write(batch),
-    onRelief: (listener) => stream.onRelief(listener),
-    end: (result, kept, facts) => stream.end(terminalEvent(result, kept, { ...facts, language })),
+  return new TurnStream(stream, languageOf(ctx))
+}
+
+class TurnStream implements TurnReader {
+  constructor(
+    private readonly stream: SharedStream,
+    private readonly language: Language,
+  ) {}
+
+  get finished(): Promise<void> {
+    return this.stream.finished
+  }
+
+  write(batch: readonly MessageBody[]): boolean {
+    return this.stream.write(batch)
+  }
+
+  onRelief(listener: () => void): void {
+    this.stream.onRelief(listener)
+  }
+
+  end(result: TurnResult, kept: TurnKept, facts: TurnFacts): void {
+    this.stream.end(terminalEvent(result, kept, { ...facts, language: this.language }))
   }
 }

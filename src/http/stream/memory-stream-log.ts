@@ -41,35 +41,34 @@ export class MemoryStreamLog implements StreamLog {
 
   open(stream: { streamId: string; sessionId: string; owner: StreamOwner }): StreamWriter {
     this.#forgetOld()
-    const kept = new MemoryStream(stream)
+    const kept = new MemoryStream(stream, this.#options.maxStreamBytes ?? MAX_STREAM_BYTES, this.#home)
     this.#running.set(kept.streamId, kept)
     const others = this.#bySession.get(kept.sessionId)
     if (others === undefined) this.#bySession.set(kept.sessionId, new Set([kept]))
     else others.add(kept)
-    const maxStreamBytes = this.#options.maxStreamBytes ?? MAX_STREAM_BYTES
-    const end = (into: Map<string, MemoryStream>): void => {
-      if (kept.isOver) return
-      kept.endAt(this.#options.clock.monotonic())
-      this.#running.delete(kept.streamId)
-      this.#replace(kept.streamId)
-      into.set(kept.streamId, kept)
-      this.#forgetOld()
-    }
-    return {
-      kept,
-      append: (text, lastId) => {
-        const before = kept.bytes
-        kept.append(text, lastId, maxStreamBytes)
-        this.#bytes += kept.bytes - before
-        if (this.#bytes > this.#options.maxBytes) this.#makeRoom()
-      },
-      end: () => end(this.#ended),
-      giveUp: () => {
-        this.#empty(kept)
-        kept.break()
-        end(this.#emptied)
-      },
-    }
+    return kept
+  }
+
+  readonly #home: Home = {
+    grew: (bytes) => {
+      this.#bytes += bytes
+      if (this.#bytes > this.#options.maxBytes) this.#makeRoom()
+    },
+    ended: (kept) => this.#end(kept, this.#ended),
+    givenUp: (kept) => {
+      this.#empty(kept)
+      kept.break()
+      this.#end(kept, this.#emptied)
+    },
+  }
+
+  #end(kept: MemoryStream, into: Map<string, MemoryStream>): void {
+    if (kept.isOver) return
+    kept.endAt(this.#options.clock.monotonic())
+    this.#running.delete(kept.streamId)
+    this.#replace(kept.streamId)
+    into.set(kept.streamId, kept)
+    this.#forgetOld()
   }
 
   find(streamId: string): KeptStream | undefined {
@@ -142,21 +141,42 @@ export class MemoryStreamLog implements StreamLog {
   }
 }
 
-class MemoryStream implements KeptStream {
+/** What a stream tells the log that keeps it. */
+interface Home {
+  /** so many bytes more, or fewer, are kept of it */
+  grew(bytes: number): void
+  ended(kept: MemoryStream): void
+  givenUp(kept: MemoryStream): void
+}
+
+/** One stream and its own writer: with many streams each object that an event needs is cold memory. */
+class MemoryStream implements KeptStream, StreamWriter {
   readonly streamId: string
   readonly sessionId: string
   readonly owner: StreamOwner
   #chunks: Chunk[] = []
+  /** the last of them, that takes what comes */
+  #open: Chunk | undefined
   /** everything after this id is kept */
   #keptAfter = 0
   #lastId = 0
   #bytes = 0
+  /** of them those that the log knows of */
+  #told = 0
   #endedAt: number | undefined
 
-  constructor({ streamId, sessionId, owner }: { streamId: string; sessionId: string; owner: StreamOwner }) {
+  constructor(
+    { streamId, sessionId, owner }: { streamId: string; sessionId: string; owner: StreamOwner },
+    private readonly maxBytes: number,
+    private readonly home: Home,
+  ) {
     this.streamId = streamId
     this.sessionId = sessionId
     this.owner = { orgId: owner.orgId, userId: owner.userId }
+  }
+
+  get kept(): KeptStream {
+    return this
   }
 
   get lastId(): number {
@@ -180,15 +200,30 @@ class MemoryStream implements KeptStream {
     this.#endedAt = now
   }
 
-  append(text: string, lastId: number, maxBytes: number): void {
-    let chunk = this.#chunks.at(-1)
+  append(text: string, lastId: number): void {
+    const open = this.#open
     // No UTF-16 unit needs more than three bytes of UTF-8.
-    if (chunk === undefined || chunk.buffer.length - chunk.used < 3 * text.length)
-      chunk = this.#roomFor(text, chunk)
+    const hasRoom = open !== undefined && open.buffer.length - open.used >= 3 * text.length
+    const chunk = hasRoom ? open : this.#roomFor(text, open)
     chunk.used += chunk.buffer.write(text, chunk.used)
     chunk.lastId = lastId
     this.#lastId = lastId
-    while (this.#bytes > maxBytes) this.#giveUpFirst()
+    if (!hasRoom) this.#grew()
+  }
+
+  end(): void {
+    this.home.ended(this)
+  }
+
+  giveUp(): void {
+    this.home.givenUp(this)
+  }
+
+  #grew(): void {
+    while (this.#bytes > this.maxBytes) this.#giveUpFirst()
+    const more = this.#bytes - this.#told
+    this.#told = this.#bytes
+    if (more !== 0) this.home.grew(more)
   }
 
   #roomFor(text: string, chunk: Chunk | undefined): Chunk {
@@ -199,13 +234,16 @@ class MemoryStream implements KeptStream {
     const buffer = Buffer.allocUnsafeSlow(Math.max(usual, needed))
     const next = { buffer, used: 0, before: this.#lastId, lastId: this.#lastId }
     this.#chunks.push(next)
+    this.#open = next
     this.#bytes += buffer.length
     return next
   }
 
   empty(): void {
     this.#chunks = []
+    this.#open = undefined
     this.#bytes = 0
+    this.#told = 0
     this.#keptAfter = this.#lastId
   }
 
@@ -225,6 +263,7 @@ class MemoryStream implements KeptStream {
   #giveUpFirst(): void {
     const chunk = this.#chunks.shift()
     if (chunk === undefined) return
+    if (chunk === this.#open) this.#open = undefined
     this.#bytes -= chunk.buffer.length
     this.#keptAfter = chunk.lastId
   }

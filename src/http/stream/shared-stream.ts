@@ -24,9 +24,12 @@ export class SharedStream {
   /** Resolves when the stream is over and no reader is left. Never rejects. */
   readonly finished: Promise<void>
   readonly #options: SharedStreamOptions
+  readonly #clock: Clock
   readonly #writer: StreamWriter
   readonly #idPrefix: string
   readonly #readers = new Set<StreamReader>()
+  /** the one reader, where it is alone, as nearly always */
+  #only: StreamReader | undefined
   /** readers on other replicas, until when each is known to read */
   readonly #remote = new Map<string, Timer>()
   #lastId = 0
@@ -38,6 +41,7 @@ export class SharedStream {
 
   constructor(options: SharedStreamOptions) {
     this.#options = options
+    this.#clock = options.clock
     this.#writer = options.writer
     this.#idPrefix = options.writer.kept.streamId.slice(0, 8)
     this.finished = new Promise((resolve) => {
@@ -61,6 +65,7 @@ export class SharedStream {
       onRelief: () => this.#relieved(),
     })
     this.#readers.add(reader)
+    this.#only = onlyOf(this.#readers)
     reader.catchUp()
     // Before the end only one that was cut off: it was too slow for what is kept.
     return reader.finished.then(() => this.#left(reader, 'client_too_slow'))
@@ -92,7 +97,7 @@ export class SharedStream {
    */
   write(batch: readonly MessageBody[]): boolean {
     if (this.#isOver || batch.length === 0) return true
-    const timestamp = isoTime(this.#options.clock.wall())
+    const timestamp = isoTime(this.#clock.wall())
     // A local string: one kept beside the stream would cost each event a write into old memory.
     let text = ''
     let id = this.#lastId
@@ -105,8 +110,9 @@ export class SharedStream {
       })
     }
     this.#lastId = id
-    const isAlone = this.#readers.size === 1
-    for (const reader of this.#readers) reader.push(text, id, isAlone)
+    const only = this.#only
+    if (only !== undefined) only.push(text, id, true)
+    else for (const reader of this.#readers) reader.push(text, id, false)
     // After the write: it has made one piece of the text already.
     this.#writer.append(text, id)
     return !this.#isHeld()
@@ -153,6 +159,7 @@ export class SharedStream {
   }
 
   #isHeld(): boolean {
+    if (this.#only !== undefined) return this.#only.isHeld
     if (this.#readers.size === 0) return false
     for (const reader of this.#readers) if (!reader.isHeld) return false
     return true
@@ -160,6 +167,7 @@ export class SharedStream {
 
   #left(reader: StreamReader, why: ReaderLost): void {
     if (!this.#readers.delete(reader)) return
+    this.#only = onlyOf(this.#readers)
     if (this.#isOver) this.#tellFinished()
     else if (!this.#isRead) this.#unread(why)
     else if (!this.#isHeld()) this.#relieved()
@@ -195,4 +203,9 @@ export class SharedStream {
   #tellFinished(): void {
     if (this.#isOver && this.#readers.size === 0) this.#onFinished()
   }
+}
+
+function onlyOf(readers: ReadonlySet<StreamReader>): StreamReader | undefined {
+  const [first] = readers
+  return readers.size === 1 ? first : undefined
 }

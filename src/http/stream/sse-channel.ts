@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { Context } from 'koa'
 import SseTransform from 'koa-sse-stream/lib/sse.js'
 import type { Clock, Timer } from '../../core/clock.js'
@@ -67,106 +68,129 @@ const COMMENT = ': keep-alive\n'
  * back-pressure; so Koa does not respond itself (`ctx.respond = false`).
  */
 export function openSseChannel(ctx: Context, options: SseChannelOptions): SseChannel {
-  const { res } = ctx
-  const { clock } = options
-  // Of a context the class needs this much; `body` it looks at with every event, on a real one by way of two getters.
-  const sse = new SseTransform({ req: ctx.req, set: (fields) => ctx.set(fields), body: undefined })
-  let state: 'open' | 'ended' | 'closed' = 'open'
+  return new ResponseChannel(ctx, options)
+}
+
+/** One object for each reader, with plain fields: at many streams each object more costs an event a look into cold memory. */
+class ResponseChannel implements SseChannel {
+  readonly finished: Promise<void>
+  readonly #ctx: Context
+  readonly #res: ServerResponse
+  #state: 'open' | 'ended' | 'closed' = 'open'
   /** what the next write takes */
-  let collected = ''
-  let heartbeat: Timer | undefined
+  #collected = ''
+  readonly #options: SseChannelOptions
+  readonly #sse: SseTransform
+  readonly #watch: { stop(): void }
+  #heartbeat: Timer
 
-  const onText = (text: string): void => {
-    if (state === 'ended') collected += text
-    else res.write(text)
+  constructor(ctx: Context, options: SseChannelOptions) {
+    const { res } = ctx
+    const { clock } = options
+    this.#ctx = ctx
+    this.#res = res
+    this.#options = options
+    // Of a context the class needs this much; `body` it looks at with every event, on a real one by way of two getters.
+    const sse = new SseTransform({ req: ctx.req, set: (fields) => ctx.set(fields), body: undefined })
+    this.#sse = sse
+    this.#watch = createReaderWatch(res, options.slowReaderMs, clock, () => this.#close('client_too_slow'))
+    this.finished = new Promise<void>((resolve) => {
+      const settle = (): void => {
+        this.#close('client_gone')
+        resolve()
+      }
+      res.once('finish', settle)
+      res.once('close', settle)
+      if (res.closed || res.destroyed) queueMicrotask(settle)
+    })
+
+    startResponse(ctx, options.headers)
+    // A write may meet a connection that broke a moment ago; `close` says so too, and first.
+    res.on('error', () => undefined)
+    res.on('drain', options.onRelief)
+    sse.on('error', () => this.#close('client_gone'))
+    sse.setEncoding('utf8')
+    // The library opens with a comment and an empty line, which some clients take for an empty event and fail on, posting the
+    // turn again and again. So it is dropped, and the headers go out alone.
+    sse.read()
+    res.flushHeaders()
+    sse.on('data', (text: string) => this.#onText(text))
+    sse.once('end', () => this.#writeLast())
+    this.#heartbeat = clock.schedule(options.heartbeatMs, this.#beat)
   }
 
-  const writeLast = (): void => {
-    const text = collected
-    collected = ''
-    res.end(text)
+  get open(): boolean {
+    return this.#state === 'open'
   }
 
-  const beat = (): void => {
-    heartbeat = clock.schedule(options.heartbeatMs, beat)
+  get blocked(): boolean {
+    return this.#res.writableNeedDrain
+  }
+
+  get waiting(): number {
+    return this.#res.writableLength
+  }
+
+  add(event: ChannelEvent): void {
+    this.#collected += eventText(event)
+  }
+
+  flush(): boolean {
+    const text = this.#collected
+    this.#collected = ''
+    return text === '' || this.#res.write(text)
+  }
+
+  write(text: string): boolean {
+    return this.#res.write(text)
+  }
+
+  end(last?: ChannelEvent & { readonly event: string }): void {
+    if (this.#state !== 'open') return
+    this.#state = 'ended'
+    this.#heartbeat.cancel()
+    if (last === undefined) this.#writeLast()
+    else this.#sse.sendEnd(last)
+  }
+
+  cut(): void {
+    if (this.#state !== 'open') return
+    this.#state = 'ended'
+    this.#res.destroy()
+  }
+
+  #onText(text: string): void {
+    if (this.#state === 'ended') this.#collected += text
+    else this.#res.write(text)
+  }
+
+  #writeLast(): void {
+    const text = this.#collected
+    this.#collected = ''
+    this.#res.end(text)
+  }
+
+  readonly #beat = (): void => {
+    const { clock, heartbeatMs, heartbeat } = this.#options
+    this.#heartbeat = clock.schedule(heartbeatMs, this.#beat)
     // A blocked reader would only be sent more it does not take.
-    if (res.writableNeedDrain) return
-    if (options.heartbeat === 'comment') res.write(COMMENT)
-    else sse.write(HEARTBEAT)
+    if (this.#res.writableNeedDrain) return
+    if (heartbeat === 'comment') this.#res.write(COMMENT)
+    else this.#sse.write(HEARTBEAT)
   }
 
-  const watch = createReaderWatch(res, options.slowReaderMs, clock, () => close('client_too_slow'))
-
-  const close = (why: ReaderLost): void => {
-    if (state === 'closed') return
-    const lost = state === 'open'
-    state = 'closed'
-    heartbeat?.cancel()
-    watch.stop()
-    sse.destroy()
+  #close(why: ReaderLost): void {
+    if (this.#state === 'closed') return
+    const lost = this.#state === 'open'
+    this.#state = 'closed'
+    this.#heartbeat?.cancel()
+    this.#watch.stop()
+    this.#sse.destroy()
     // RST: what the system still holds for a reader that takes nothing is freed too.
-    if (why === 'client_too_slow') ctx.req.socket.resetAndDestroy()
-    else if (!res.writableFinished) res.destroy()
-    options.onRelief()
-    if (lost) options.onReaderLost(why)
-  }
-
-  const finished = new Promise<void>((resolve) => {
-    const settle = (): void => {
-      close('client_gone')
-      resolve()
-    }
-    res.once('finish', settle)
-    res.once('close', settle)
-    if (res.closed || res.destroyed) queueMicrotask(settle)
-  })
-
-  startResponse(ctx, options.headers)
-  // A write may meet a connection that broke a moment ago; `close` says so too, and first.
-  res.on('error', () => undefined)
-  res.on('drain', options.onRelief)
-  sse.on('error', () => close('client_gone'))
-  sse.setEncoding('utf8')
-  // The library opens with a comment and an empty line, which some clients take for an empty event and fail on, posting the
-  // turn again and again. So it is dropped, and the headers go out alone.
-  sse.read()
-  res.flushHeaders()
-  sse.on('data', onText)
-  sse.once('end', writeLast)
-  heartbeat = clock.schedule(options.heartbeatMs, beat)
-
-  return {
-    finished,
-    get open() {
-      return state === 'open'
-    },
-    get blocked() {
-      return res.writableNeedDrain
-    },
-    get waiting() {
-      return res.writableLength
-    },
-    add(event) {
-      collected += eventText(event)
-    },
-    flush() {
-      const text = collected
-      collected = ''
-      return text === '' || res.write(text)
-    },
-    write: (text) => res.write(text),
-    end(last) {
-      if (state !== 'open') return
-      state = 'ended'
-      heartbeat?.cancel()
-      if (last === undefined) writeLast()
-      else sse.sendEnd(last)
-    },
-    cut() {
-      if (state !== 'open') return
-      state = 'ended'
-      res.destroy()
-    },
+    if (why === 'client_too_slow') this.#ctx.req.socket.resetAndDestroy()
+    else if (!this.#res.writableFinished) this.#res.destroy()
+    this.#options.onRelief()
+    if (lost) this.#options.onReaderLost(why)
   }
 }
 
