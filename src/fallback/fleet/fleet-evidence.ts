@@ -20,7 +20,7 @@ export interface FleetEvidence {
 export interface FleetNews {
   /** of other replicas */
   readonly outcomes: readonly Outcome[]
-  /** absent where Redis is away, or has not answered for 2 s: this replica judges alone */
+  /** absent where Redis is away, or a question has waited 2 s for its answer: this replica judges alone */
   readonly peers?: Peers
 }
 
@@ -43,8 +43,8 @@ const PAUSE_FOR_EACH_MS = 4
 /** ms after which a replica that says nothing is not asked any more, and what it told is too old to be judged now */
 const SILENT_MS = 10_000
 /**
- * ms without an answer after which this replica judges alone. One late answer does not: a replica that alone sees the runtime dead would
- * trip for all, because of a pause of its own or of Redis.
+ * ms after the first question without an answer in time: from then on this replica judges alone. After one late answer it does not: a
+ * replica that alone sees the runtime dead would trip for all, because of a pause of its own or of Redis.
  */
 const UNHEARD_MS = 2_000
 /** messages that Redis keeps: of 1,000 replicas those of 10 s */
@@ -82,8 +82,10 @@ class Exchange implements FleetEvidence {
   #exchangedAt = Number.NEGATIVE_INFINITY
   #isBusy = false
   #late: readonly Outcome[] = []
-  /** when Redis answered last */
-  #heardAt = Number.NEGATIVE_INFINITY
+  /** Redis has answered, and has not been silent for long since */
+  #isHeard = false
+  /** when it was asked first of what it has not answered in time */
+  #unansweredSince: number | undefined
 
   constructor(private readonly options: FleetEvidenceOptions) {
     this.#key = `${options.link.prefix}:{evidence}`
@@ -99,22 +101,24 @@ class Exchange implements FleetEvidence {
     const now = clock.monotonic()
     if (this.#isBusy || now - this.#exchangedAt < this.#pauseMs()) return this.#told([], own)
     this.#exchangedAt = now
+    this.#unansweredSince ??= now
     this.#isBusy = true
     const work = this.#ask(own).finally(() => {
       this.#isBusy = false
     })
     const outcomes = await bounded(work, EXCHANGE_MS, clock).catch(() => 'failed' as const)
     if (outcomes === 'late') {
-      // What it still brings is judged at the next tick.
+      // What it still brings is judged once an answer is in time.
       work.then(
         (late) => {
-          this.#late = late
+          this.#late = [...this.#late, ...late]
         },
         () => undefined,
       )
     }
     if (outcomes === 'late' || outcomes === 'failed') return this.#told([], own)
-    this.#heardAt = clock.monotonic()
+    this.#isHeard = true
+    this.#unansweredSince = undefined
     const late = this.#late
     this.#late = []
     return this.#told([...late, ...outcomes], own)
@@ -126,7 +130,8 @@ class Exchange implements FleetEvidence {
   }
 
   #alone(): FleetNews {
-    this.#heardAt = Number.NEGATIVE_INFINITY
+    this.#isHeard = false
+    this.#unansweredSince = undefined
     this.#views.clear()
     // What came late, or could not be told, would be too old later.
     this.#late = []
@@ -136,7 +141,8 @@ class Exchange implements FleetEvidence {
 
   #told(outcomes: readonly Outcome[], own: HealthView): FleetNews {
     const now = this.options.clock.monotonic()
-    if (now - this.#heardAt > Math.max(UNHEARD_MS, 2 * this.#pauseMs())) return this.#alone()
+    const unansweredMs = now - (this.#unansweredSince ?? now)
+    if (!this.#isHeard || unansweredMs > Math.max(UNHEARD_MS, 2 * this.#pauseMs())) return this.#alone()
     for (const [replica, { at }] of this.#views) if (now - at > SILENT_MS) this.#views.delete(replica)
     return { outcomes, peers: peersOf(own, [...this.#views.values()]) }
   }

@@ -178,7 +178,7 @@ describe('evidence of all replicas that comes late', () => {
     answer()
     await settled()
     clock.advance(1_000)
-    return { b, clock, state }
+    return { a, b, clock, state }
   }
 
   it('is asked for less often the more replicas there are, and what they told holds meanwhile', async () => {
@@ -207,6 +207,36 @@ describe('evidence of all replicas that comes late', () => {
     expect((await b.exchange(VIEW)).outcomes.map(({ result }) => result)).to.deep.equal(['error'])
   })
 
+  it('is judged once an answer is in time, of several that were late', async () => {
+    const { a, b, clock, state } = await late()
+    a.add({ ...FAILED, ...MODE, ...SUBJECT, startedAt: 0, latencyMs: 7 })
+    await a.exchange(VIEW)
+    let answer: () => void = () => undefined
+    state.held = new Promise((resolve) => {
+      answer = resolve
+    })
+    const second = b.exchange(VIEW)
+    clock.advance(200)
+    expect((await second).outcomes).to.deep.equal([])
+    state.held = undefined
+    answer()
+    await settled()
+    clock.advance(1_000)
+    expect((await b.exchange(VIEW)).outcomes).to.have.length(2)
+  })
+
+  it('leaves what the others see of the health in force where ticks are 5 s apart', async () => {
+    const { b, clock, state } = await late()
+    await b.exchange(VIEW)
+    state.held = new Promise(() => undefined)
+    clock.advance(5_000)
+    const news = b.exchange(VIEW)
+    clock.advance(200)
+    expect((await news).peers).to.deep.equal({ saw: 2, bad: 0 })
+    clock.advance(4_800)
+    expect((await b.exchange(VIEW)).peers).to.equal(undefined)
+  })
+
   it('leaves what the others see of the health in force for 2 s', async () => {
     const { b, clock, state } = await late()
     await b.exchange(VIEW)
@@ -214,7 +244,7 @@ describe('evidence of all replicas that comes late', () => {
     for (const [passedMs, peers] of [
       [300, { saw: 2, bad: 1 }],
       [600, { saw: 2, bad: 1 }],
-      [1_000, undefined],
+      [1_100, undefined],
     ] as const) {
       clock.advance(passedMs)
       const news = b.exchange({ sawTurn: true, bad: true })
