@@ -11,7 +11,7 @@ import { POSTGRES_USAGE_SCHEMA } from '../limits/postgres-usage.js'
 import { SQLITE_USAGE_SCHEMA } from '../limits/sqlite-usage.js'
 import { POSTGRES_REPLICAS_SCHEMA } from '../replicas/postgres-replicas.js'
 import { SESSIONS_SCHEMA as POSTGRES_SESSIONS_SCHEMA } from '../sessions/postgres/schema.js'
-import { SESSIONS_SCHEMA as SQLITE_SESSIONS_SCHEMA } from '../sessions/schema.js'
+import { SESSIONS_SCHEMA as SQLITE_SESSIONS_SCHEMA } from '../sessions/sqlite/schema.js'
 
 const SQLITE_SCHEMAS: readonly SqliteSchema[] = [
   SQLITE_KEYS_SCHEMA,

@@ -13,7 +13,7 @@ import { createMemorySessionStore } from '../sessions/memory-session-store.js'
 import { openPostgresSessionStore } from '../sessions/postgres/postgres-session-store.js'
 import { createResilientSessionStore } from '../sessions/resilient-session-store.js'
 import type { SessionStore } from '../sessions/session-store.js'
-import { openSqliteSessionStore } from '../sessions/sqlite-session-store.js'
+import { openSqliteSessionStore } from '../sessions/sqlite/sqlite-session-store.js'
 import type { Surroundings } from './surroundings.js'
 
 /** The path of the SQLite file, `:memory:`, or the PostgreSQL server, whose client only then is loaded. */

@@ -11,7 +11,7 @@ import { MOVE_SCHEMA, type MoveOptions, move, TargetNotEmpty } from '../../src/m
 import { openFile, POSTGRES_SCHEMAS } from '../../src/migrate/schemas.js'
 import { MOVED_TABLES } from '../../src/migrate/tables.js'
 import { openPostgresSessionStore } from '../../src/sessions/postgres/postgres-session-store.js'
-import { openSqliteSessionStore } from '../../src/sessions/sqlite-session-store.js'
+import { openSqliteSessionStore } from '../../src/sessions/sqlite/sqlite-session-store.js'
 import { sampleComparison, sampleDrop, sampleExecution } from '../support/comparisons.js'
 import { postgresDatabases } from '../support/postgres.js'
 import { rejection } from '../support/rejection.js'

@@ -220,6 +220,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   simulator: ['simulator/flagd'],
   'sessions/postgres': ['sessions'],
   'sessions/retention': ['sessions'],
+  'sessions/sqlite': ['sessions'],
   'store/file': ['store'],
   'store/kubernetes': ['store', 'store/shared'],
   'store/open-flag-stores': ['store', 'store/file', 'store/kubernetes', 'store/postgres', 'store/shared'],

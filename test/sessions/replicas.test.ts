@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { silentLogger } from '../../src/core/logger.js'
 import type { SessionStore } from '../../src/sessions/session-store.js'
-import { openSqliteSessionStore } from '../../src/sessions/sqlite-session-store.js'
+import { openSqliteSessionStore } from '../../src/sessions/sqlite/sqlite-session-store.js'
 import { forked, killForked } from '../support/forked.js'
 import { type ManualClock, manualClock } from '../support/manual-clock.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'

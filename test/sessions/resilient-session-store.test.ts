@@ -6,7 +6,7 @@ import {
   type SessionStore,
   SessionStoreUnavailable,
 } from '../../src/sessions/session-store.js'
-import { openSqliteSessionStore } from '../../src/sessions/sqlite-session-store.js'
+import { openSqliteSessionStore } from '../../src/sessions/sqlite/sqlite-session-store.js'
 import { capturingLogger } from '../support/capturing-logger.js'
 import { type ManualClock, manualClock } from '../support/manual-clock.js'
 import { rejection } from '../support/rejection.js'

@@ -1,7 +1,7 @@
 import { silentLogger } from '../../src/core/logger.js'
 import { createMemorySessionStore } from '../../src/sessions/memory-session-store.js'
 import { createResilientSessionStore } from '../../src/sessions/resilient-session-store.js'
-import { openSqliteSessionStore } from '../../src/sessions/sqlite-session-store.js'
+import { openSqliteSessionStore } from '../../src/sessions/sqlite/sqlite-session-store.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { sessionStoreContract } from './session-store-contract.js'
 

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { silentLogger } from '../../src/core/logger.js'
 import { createMemorySessionStore } from '../../src/sessions/memory-session-store.js'
 import type { SessionStore, TurnEnd } from '../../src/sessions/session-store.js'
-import { openSqliteSessionStore } from '../../src/sessions/sqlite-session-store.js'
+import { openSqliteSessionStore } from '../../src/sessions/sqlite/sqlite-session-store.js'
 import { codePoint } from '../support/code-point.js'
 import { type ManualClock, manualClock } from '../support/manual-clock.js'
 

@@ -2,8 +2,8 @@ import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
 import { silentLogger } from '../../src/core/logger.js'
 import { openSqlite } from '../../src/core/sqlite/sqlite.js'
-import { SESSIONS_SCHEMA } from '../../src/sessions/schema.js'
-import { openSqliteSessionStore } from '../../src/sessions/sqlite-session-store.js'
+import { SESSIONS_SCHEMA } from '../../src/sessions/sqlite/schema.js'
+import { openSqliteSessionStore } from '../../src/sessions/sqlite/sqlite-session-store.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
 describe('conversations written before an answer told why it ended', () => {

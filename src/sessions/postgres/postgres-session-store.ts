@@ -1,5 +1,4 @@
 import type { Clock } from '../../core/clock.js'
-import { errorCode } from '../../core/errors.js'
 import type { Logger } from '../../core/logger.js'
 import type { Postgres, PostgresDatabase } from '../../core/postgres/postgres.js'
 import { faultText, isStorageFault } from '../../core/postgres/postgres-errors.js'
@@ -30,10 +29,14 @@ import {
   type UnkeptTurn,
 } from '../session-store.js'
 import { isInScope, maySee, sessionView, type TurnRecord, turnRecord } from '../session-view.js'
+import { StoreAvailability } from '../store-availability.js'
 import { visibleSize } from '../trim-history.js'
+import { type Erased, eraseIdleSessions, eraseOwned } from './erasure.js'
 import { Reservations, reservationOf } from './reservations.js'
+import { restoreTurn } from './restore-turn.js'
 import { SESSIONS_SCHEMA } from './schema.js'
 import { SQL } from './session-sql.js'
+import { endValues, type OwnTurn, pastTurns, READ_COLUMNS } from './turn-values.js'
 
 export interface PostgresSessionStoreOptions {
   readonly clock: Clock
@@ -46,13 +49,6 @@ export interface PostgresSessionStoreOptions {
   readonly historyBudget?: number
 }
 
-/** A turn that this process runs. */
-interface OwnTurn {
-  readonly messageId: string
-  readonly sessionId: string
-  readonly seq: number
-}
-
 interface AskedRenewal {
   readonly messageId: string
   readonly partialText: string
@@ -62,13 +58,10 @@ interface AskedRenewal {
 const STOP_MARKS_MS = 250
 /** renewals of one statement */
 const MAX_RENEWALS = 200
-/** turns read or erased at once */
+/** turns read at once */
 const PAGE_TURNS = 200
 /** sessions of one page of a scan, whosever */
 const SCANNED = 1_000
-/** sessions of one step that are looked at, and of those erased */
-const LOOKED_IDLE = 200
-const MOST_IDLE = 20
 /** the place before all sessions there are */
 const NEWEST: SessionPlace = { createdAt: Number.MAX_SAFE_INTEGER, sessionId: '' }
 
@@ -85,7 +78,7 @@ export function openPostgresSessionStore(
 
 class PostgresSessionStore implements DurableSessionStore {
   readonly #clock: Clock
-  readonly #logger: Logger
+  readonly #availability: StoreAvailability
   readonly #replica: string
   readonly #reservationMs: number
   readonly #historyBudget: number
@@ -94,8 +87,6 @@ class PostgresSessionStore implements DurableSessionStore {
   readonly #reservations: Reservations
   #marks: Promise<ReadonlySet<string>> = Promise.resolve(new Set<string>())
   #marksReadAt = Number.NEGATIVE_INFINITY
-  #available = true
-  #writesFail = false
   #closed = false
 
   constructor(
@@ -103,7 +94,7 @@ class PostgresSessionStore implements DurableSessionStore {
     options: PostgresSessionStoreOptions,
   ) {
     this.#clock = options.clock
-    this.#logger = options.logger
+    this.#availability = new StoreAvailability(options.logger)
     this.#replica = options.replica
     this.#reservationMs = options.reservationMs ?? DEFAULT_RESERVATION_MS
     this.#historyBudget = options.historyBudget ?? DEFAULT_HISTORY_BUDGET
@@ -115,7 +106,7 @@ class PostgresSessionStore implements DurableSessionStore {
   readonly #renewWithOthers = gathered(MAX_RENEWALS, (asked: readonly AskedRenewal[]) => this.#renew(asked))
 
   get isAvailable(): boolean {
-    return this.#available
+    return this.#availability.isAvailable
   }
 
   /** It holds nothing back, so nothing is lost. */
@@ -224,14 +215,18 @@ class PostgresSessionStore implements DurableSessionStore {
 
   async restore(unkept: UnkeptTurn): Promise<'kept' | 'refused'> {
     const { turn, released } = unkept
+    const { messageId, sessionId } = turn
     const stamp = this.#now() + this.#reservationMs
-    const kept = await this.#run(() =>
-      this.database.transaction((runner) => this.#restore(runner, unkept, stamp)),
+    const kept = await this.#transaction((runner) =>
+      restoreTurn(runner, unkept, {
+        replica: this.#replica,
+        stamp,
+        isFree: (reservation) => this.#reservations.live(reservation) === undefined,
+      }),
     )
     if (kept === undefined) return 'refused'
     if (kept.isHeld) this.#started(turn, kept.seq, stamp)
-    else if (!released)
-      this.#own.set(turn.messageId, { messageId: turn.messageId, sessionId: turn.sessionId, seq: kept.seq })
+    else if (!released) this.#own.set(messageId, { messageId, sessionId, seq: kept.seq })
     return 'kept'
   }
 
@@ -263,7 +258,7 @@ class PostgresSessionStore implements DurableSessionStore {
       const rows = await this.#reads(SQL.read, [sessionId, owner.orgId, owner.userId, after, PAGE_TURNS])
       const [session] = rows
       if (session === undefined) return undefined
-      const page = rows.map((row) => row.slice(TURN_COLUMNS)).filter(([seq]) => seq !== null)
+      const page = rows.map((row) => row.slice(READ_COLUMNS)).filter(([seq]) => seq !== null)
       turns.push(...page.map(turnRecord))
       const last = page.at(-1)
       if (page.length < PAGE_TURNS || last === undefined) {
@@ -289,14 +284,7 @@ class PostgresSessionStore implements DurableSessionStore {
   }
 
   async delete(sessionId: string, owner: SessionOwner): Promise<boolean> {
-    const step = (): Promise<'none' | 'some' | 'all'> =>
-      this.#run(() =>
-        this.database.transaction(async (runner) => {
-          const locked = await runner.rows(SQL.lockForErasure, [sessionId, owner.orgId, owner.userId])
-          if (locked.length === 0) return 'none'
-          return (await eraseSome(runner, sessionId)) ? 'some' : 'all'
-        }),
-      )
+    const step = (): Promise<Erased> => this.#transaction((runner) => eraseOwned(runner, sessionId, owner))
     let found = await step()
     while (found === 'some') found = await step()
     if (found === 'none') return false
@@ -315,23 +303,11 @@ class PostgresSessionStore implements DurableSessionStore {
     return looked.length < SCANNED || last === undefined ? { sessions } : { sessions, next: last.sessionId }
   }
 
-  async eraseIdle(before: number, after = ''): Promise<{ readonly erased: number; readonly next?: string }> {
-    const limit = Math.ceil(before)
-    const looked = await this.#reads(SQL.idle, [after, LOOKED_IDLE, limit])
-    let erased = 0
-    let last = after
-    for (const [id, isIdle] of looked) {
-      const sessionId = String(id)
-      if (isIdle === true) {
-        if (erased >= MOST_IDLE) return { erased, next: last }
-        const found = await this.#eraseIdleOne(sessionId, limit)
-        // One that was erased in part is looked at again, and is as old as before.
-        if (found === 'some') return { erased, next: last }
-        if (found === 'all') erased += 1
-      }
-      last = sessionId
-    }
-    return looked.length < LOOKED_IDLE ? { erased } : { erased, next: last }
+  eraseIdle(before: number, after = ''): Promise<{ readonly erased: number; readonly next?: string }> {
+    return eraseIdleSessions(before, after, {
+      reads: (query, values) => this.#reads(query, values),
+      transaction: (work) => this.#transaction(work),
+    })
   }
 
   async newestTurnAt(): Promise<number | undefined> {
@@ -380,55 +356,6 @@ class PostgresSessionStore implements DurableSessionStore {
     })
   }
 
-  async #restore(
-    runner: Runner,
-    { turn, agentId, startedAt, text, end, endedAt, released }: UnkeptTurn,
-    stamp: number,
-  ): Promise<{ readonly seq: number; readonly isHeld: boolean } | undefined> {
-    const { sessionId, messageId, owner } = turn
-    const who = [sessionId, owner.orgId, owner.userId]
-    const started = Math.round(startedAt)
-    if ((await runner.rows(SQL.lockOwned, who)).length === 0) {
-      if (agentId === undefined) return undefined
-      if ((await runner.change(SQL.insertSession, [...who, agentId, started])) === 0) return undefined
-    }
-    const message = storableText(turn.message)
-    const inserted = await runner.rows(SQL.insertTurn, [
-      messageId,
-      sessionId,
-      message,
-      message.length,
-      started,
-    ])
-    const [row] = inserted.length > 0 ? inserted : await runner.rows(SQL.turnOf, [messageId, sessionId])
-    if (row === undefined) return undefined
-    const own = { messageId, sessionId, seq: Number(row[0]) }
-    if (end === undefined) {
-      const partial = storableText(text)
-      await runner.rows(SQL.keepText, [partial, visibleSize(partial), own.seq, messageId])
-    } else await runner.rows(SQL.end, endValues(own, end, Math.round(endedAt ?? startedAt)))
-    const [held] = await runner.rows(SQL.running, [sessionId])
-    const holder = held && reservationOf(held)
-    if (released) {
-      if (holder?.messageId === messageId) await runner.rows(SQL.release, [sessionId, messageId])
-      return { seq: own.seq, isHeld: false }
-    }
-    const isHeld = holder?.messageId === messageId || this.#reservations.live(holder) === undefined
-    if (isHeld) await runner.rows(SQL.reserve, [sessionId, messageId, this.#replica, stamp])
-    return { seq: own.seq, isHeld }
-  }
-
-  #eraseIdleOne(sessionId: string, before: number): Promise<'none' | 'some' | 'all'> {
-    return this.#run(() =>
-      this.database.transaction(async (runner) => {
-        await runner.rows(SQL.lock, [sessionId])
-        const [row] = await runner.rows(SQL.isIdle, [sessionId, before])
-        if (row?.[0] !== true) return 'none'
-        return (await eraseSome(runner, sessionId)) ? 'some' : 'all'
-      }),
-    )
-  }
-
   async #history(sessionId: string): Promise<PastTurn[]> {
     const [row] = await this.#reads(SQL.history, [sessionId, this.#historyBudget])
     return pastTurns(row?.[0])
@@ -464,6 +391,10 @@ class PostgresSessionStore implements DurableSessionStore {
     return this.#run(() => this.database.rows(query, values), 'read')
   }
 
+  #transaction<T>(work: (runner: Runner) => Promise<T>): Promise<T> {
+    return this.#run(() => this.database.transaction(work))
+  }
+
   #assertOpen(): void {
     if (this.#closed) throw new SessionStoreUnavailable('the session store is closed')
   }
@@ -472,7 +403,7 @@ class PostgresSessionStore implements DurableSessionStore {
     this.#assertOpen()
     try {
       const result = await work()
-      this.#recovered(kind)
+      this.#availability.worked(kind)
       return result
     } catch (error) {
       throw this.#failure(error, kind)
@@ -482,49 +413,8 @@ class PostgresSessionStore implements DurableSessionStore {
   #failure(error: unknown, kind: 'read' | 'write'): unknown {
     if (this.#closed) return new SessionStoreUnavailable('the session store is closed', { cause: error })
     if (!isStorageFault(error)) return error
-    if (kind === 'write') this.#writesFail = true
-    // Once until it works again: under load every turn would tell the same.
-    if (this.#available) {
-      this.#available = false
-      this.#logger.error(
-        { code: errorCode(error), error: faultText(error) },
-        '[Sessions] the session store is unavailable',
-      )
-    }
-    return new SessionStoreUnavailable(`the session store is unavailable: ${faultText(error)}`, {
-      cause: error,
-    })
+    const text = faultText(error)
+    this.#availability.failed(kind, error, text)
+    return new SessionStoreUnavailable(`the session store is unavailable: ${text}`, { cause: error })
   }
-
-  /** A standby, or a full disk, still reads: that says nothing of writes that failed. */
-  #recovered(kind: 'read' | 'write'): void {
-    if (kind === 'write') this.#writesFail = false
-    if (this.#available || this.#writesFail) return
-    this.#available = true
-    this.#logger.info('[Sessions] the session store is available again')
-  }
-}
-
-/** columns of SQL.read before those of a turn */
-const TURN_COLUMNS = 9
-
-/** @param json pairs of message and text */
-function pastTurns(json: unknown): PastTurn[] {
-  const pairs: unknown = JSON.parse(String(json ?? '[]'))
-  if (!Array.isArray(pairs)) return []
-  return pairs.map(([message, text]: unknown[]) => ({ message: String(message), text: String(text) }))
-}
-
-/** The values of SQL.end. */
-function endValues({ seq, messageId }: OwnTurn, end: TurnEnd, now: number): PgValue[] {
-  const text = storableText(end.text)
-  const { status, executionMode, finishReason = null, trace = null } = end
-  return [text, visibleSize(text), seq, messageId, status, executionMode, finishReason, now, trace]
-}
-
-/** The session goes with its last turns: one that was erased in part is still there to be erased again. True where there may be more. */
-async function eraseSome(runner: Runner, sessionId: string): Promise<boolean> {
-  if ((await runner.change(SQL.deleteTurns, [sessionId, PAGE_TURNS])) === PAGE_TURNS) return true
-  await runner.rows(SQL.deleteSession, [sessionId])
-  return false
 }

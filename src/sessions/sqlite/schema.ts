@@ -1,4 +1,4 @@
-import type { SqliteSchema } from '../core/sqlite/sqlite.js'
+import type { SqliteSchema } from '../../core/sqlite/sqlite.js'
 
 /**
  * Times are wall ms. `turns.seq` orders all turns. A turn's `status`, `mode`, `finish` and `ended` are NULL until its own replica
@@ -7,7 +7,7 @@ import type { SqliteSchema } from '../core/sqlite/sqlite.js'
  * texts, so that choosing the history reads no text that is not sent. `trace` is JSON (protocol/turn-trace.ts), NULL until the end.
  * Each index costs a page a write, and each page of a turn its share of the relay: a turn is found by its `seq`, which
  * its own process remembers, so `message_id` (a new UUID) needs none.
- * `lease_until` is the end of the turn's reservation by the writer's wall clock. Readers only watch it change (reservation-watch.ts);
+ * `lease_until` is the end of the turn's reservation by the writer's wall clock. Readers only watch it change (../reservation-watch.ts);
  * the column keeps its name and its meaning for processes of earlier versions beside this one.
  */
 export const SESSIONS_SCHEMA: SqliteSchema = {

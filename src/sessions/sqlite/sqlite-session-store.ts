@@ -1,14 +1,13 @@
-import { type Clock, scheduleAwaited, type Timer } from '../core/clock.js'
-import { errorCode, errorText } from '../core/errors.js'
-import type { Logger } from '../core/logger.js'
-import { BusyQueue, BusyQueueError } from '../core/sqlite/busy-queue.js'
-import { gathered } from '../core/sqlite/gathered.js'
-import { openSqlite, type SqliteDatabase } from '../core/sqlite/sqlite.js'
-import { isBusy, isStorageFault } from '../core/sqlite/sqlite-errors.js'
-import { storableText } from '../core/text.js'
-import type { SessionView } from '../protocol/api.js'
-import { ReservationWatch } from './reservation-watch.js'
-import { SESSIONS_SCHEMA } from './schema.js'
+import { type Clock, scheduleAwaited, type Timer } from '../../core/clock.js'
+import { errorText } from '../../core/errors.js'
+import type { Logger } from '../../core/logger.js'
+import { BusyQueue, BusyQueueError } from '../../core/sqlite/busy-queue.js'
+import { gathered } from '../../core/sqlite/gathered.js'
+import { openSqlite, type SqliteDatabase } from '../../core/sqlite/sqlite.js'
+import { isBusy, isStorageFault } from '../../core/sqlite/sqlite-errors.js'
+import { storableText } from '../../core/text.js'
+import type { SessionView } from '../../protocol/api.js'
+import { ReservationWatch } from '../reservation-watch.js'
 import {
   type BeginResult,
   type DataScope,
@@ -29,8 +28,10 @@ import {
   type TraceReader,
   type TurnEnd,
   type UnkeptTurn,
-} from './session-store.js'
-import { isInScope, maySee, sessionView, type TurnRecord } from './session-view.js'
+} from '../session-store.js'
+import { isInScope, maySee, sessionView, type TurnRecord } from '../session-view.js'
+import { StoreAvailability } from '../store-availability.js'
+import { SESSIONS_SCHEMA } from './schema.js'
 import { type Reservation, SessionStatements, type TurnRow } from './sqlite-statements.js'
 
 export interface SqliteSessionStoreOptions {
@@ -83,7 +84,7 @@ class SqliteSessionStore implements DurableSessionStore {
   readonly #statements: SessionStatements
   readonly #queue: BusyQueue
   readonly #clock: Clock
-  readonly #logger: Logger
+  readonly #availability: StoreAvailability
   readonly #replica: string
   readonly #reservationMs: number
   readonly #historyBudget: number
@@ -93,14 +94,13 @@ class SqliteSessionStore implements DurableSessionStore {
   #look: Timer
   #marks: ReadonlySet<string> = new Set()
   #marksReadAt = Number.NEGATIVE_INFINITY
-  #available = true
   #closed = false
 
   constructor(database: SqliteDatabase, options: SqliteSessionStoreOptions) {
     this.#database = database
     this.#statements = new SessionStatements(database)
     this.#clock = options.clock
-    this.#logger = options.logger
+    this.#availability = new StoreAvailability(options.logger)
     this.#replica = options.replica
     this.#reservationMs = options.reservationMs ?? DEFAULT_RESERVATION_MS
     this.#historyBudget = options.historyBudget ?? DEFAULT_HISTORY_BUDGET
@@ -121,7 +121,7 @@ class SqliteSessionStore implements DurableSessionStore {
   )
 
   get isAvailable(): boolean {
-    return this.#available
+    return this.#availability.isAvailable
   }
 
   /** It holds nothing back, so nothing is lost. */
@@ -408,7 +408,7 @@ class SqliteSessionStore implements DurableSessionStore {
   async #run<T>(work: () => T, overtake: boolean): Promise<T> {
     try {
       const result = await this.#queue.run(work, overtake)
-      this.#recovered()
+      this.#availability.worked('write')
       return result
     } catch (error) {
       throw this.#failure(error)
@@ -419,22 +419,9 @@ class SqliteSessionStore implements DurableSessionStore {
     if (this.#closed) return new SessionStoreUnavailable('the session store is closed', { cause: error })
     if (!(error instanceof BusyQueueError) && !isStorageFault(error)) return error
     const cause = error instanceof BusyQueueError ? (error.cause ?? error) : error
-    // Once until it works again: under load every turn would tell the same.
-    if (this.#available) {
-      this.#available = false
-      this.#logger.error(
-        { code: errorCode(cause), error: errorText(cause) },
-        '[Sessions] the session store is unavailable',
-      )
-    }
+    this.#availability.failed('write', cause, errorText(cause))
     return new SessionStoreUnavailable(`the session store is unavailable: ${errorText(error)}`, {
       cause: error,
     })
-  }
-
-  #recovered(): void {
-    if (this.#available) return
-    this.#available = true
-    this.#logger.info('[Sessions] the session store is available again')
   }
 }

@@ -1,5 +1,5 @@
-import type { SqliteDatabase, SqlRow, SqlStatement, SqlValue } from '../core/sqlite/sqlite.js'
-import type { SeenReservation } from './reservation-watch.js'
+import type { SqliteDatabase, SqlRow, SqlStatement, SqlValue } from '../../core/sqlite/sqlite.js'
+import type { SeenReservation } from '../reservation-watch.js'
 import {
   type HeldSession,
   type PastTurn,
@@ -8,9 +8,9 @@ import {
   type SessionSummary,
   TITLE_CHARACTERS,
   type TurnEnd,
-} from './session-store.js'
-import { type SessionRecord, type TurnRecord, turnRecord } from './session-view.js'
-import { MAX_HISTORY_TURNS, visibleSize } from './trim-history.js'
+} from '../session-store.js'
+import { type SessionRecord, type TurnRecord, turnRecord } from '../session-view.js'
+import { MAX_HISTORY_TURNS, visibleSize } from '../trim-history.js'
 
 /** A turn that holds its session, be the reservation over or not. */
 export interface Reservation extends SeenReservation {

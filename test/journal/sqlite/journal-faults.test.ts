@@ -7,7 +7,7 @@ import { type Journal, JournalUnavailable } from '../../../src/journal/journal.j
 import { TABLES } from '../../../src/journal/sqlite/journal-statements.js'
 import { JOURNAL_SCHEMA } from '../../../src/journal/sqlite/schema.js'
 import { openSqliteJournal } from '../../../src/journal/sqlite/sqlite-journal.js'
-import { openSqliteSessionStore } from '../../../src/sessions/sqlite-session-store.js'
+import { openSqliteSessionStore } from '../../../src/sessions/sqlite/sqlite-session-store.js'
 import { capturingLogger } from '../../support/capturing-logger.js'
 import { sampleComparison, sampleDrop, sampleExecution } from '../../support/comparisons.js'
 import { forked, killForked } from '../../support/forked.js'
