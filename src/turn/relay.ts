@@ -21,41 +21,49 @@ import type { TurnRecorder } from './trace/turn-recorder.js'
 import { turnBroke } from './turn-log.js'
 import type { TurnReader } from './turn-reader.js'
 
+/** What the execution brought before the reader was open. */
+interface Early {
+  readonly events: MessageBody[]
+  result?: TurnResult
+}
+
 /**
- * Executes the turn; what one read brings is written to the reader in the same call. A slow reader holds the execution, an
- * abort frees it. The request is on its way when it returns; never rejects.
+ * Executes the turn; what one read brings is written to the reader in the same call. A slow reader holds the execution, and so does one
+ * that is not open yet; an abort frees it. The request is made when it returns.
  */
-export function relay(
-  decided: DecidedTurn,
-  reader: TurnReader,
-  running: RunningTurn,
-  shadow?: ShadowHandle,
-): Promise<TurnResult> {
-  return new Promise((resolve) => new Relay(decided, reader, running, shadow, resolve).start())
+export function relay(decided: DecidedTurn, running: RunningTurn, shadow?: ShadowHandle): Relay {
+  const relaying = new Relay(decided, running, shadow)
+  relaying.start()
+  return relaying
 }
 
 /** One object: with many streams each object more costs every event a look into cold memory. */
-class Relay implements TurnSink {
+export class Relay implements TurnSink {
+  /** How the turn ended; not before `open`. Never rejects. */
+  readonly result: Promise<TurnResult>
+  #resolve: (result: TurnResult) => void = () => undefined
   #execution: TurnExecution | undefined
+  #reader: TurnReader | undefined
+  #early: Early | undefined
   readonly #text: PartialText
   readonly #recorder: TurnRecorder
 
   constructor(
     private readonly decided: DecidedTurn,
-    private readonly reader: TurnReader,
     private readonly running: RunningTurn,
     private readonly shadow: ShadowHandle | undefined,
-    private readonly ended: (result: TurnResult) => void,
   ) {
     this.#text = running.text
     this.#recorder = running.recorder
+    this.result = new Promise((resolve) => {
+      this.#resolve = resolve
+    })
   }
 
   start(): void {
     const { decided, running, shadow } = this
     const { turn, decision, flags } = decided
     try {
-      this.reader.onRelief(() => this.#execution?.resume())
       const told = depsOf(decided, running, shadow)
       const { backends } = running.deps
       this.#execution = executeTurn(turn, decision.mode, backends, flags.guardrails, told, this)
@@ -64,26 +72,56 @@ class Relay implements TurnSink {
     }
   }
 
+  /** Its reader: gets what has come meanwhile, then what comes. Once. */
+  open(reader: TurnReader): void {
+    const early = this.#early
+    this.#early = undefined
+    this.#reader = reader
+    try {
+      reader.onRelief(() => this.#execution?.resume())
+      const takesMore = early === undefined || early.events.length === 0 || reader.write(early.events)
+      if (early?.result !== undefined) this.#end(early.result)
+      else if (takesMore) this.#execution?.resume()
+    } catch (thrown) {
+      this.#broke(thrown)
+    }
+  }
+
+  /** There will be no reader: gives the execution up. `result` stays open. */
+  leave(): void {
+    guarded(this.running.deps.logger, 'shadow', () => this.shadow?.left())
+    this.#execution?.leave()
+  }
+
+  /** Of the execution: see `TurnSink`. */
   batch(events: readonly MessageBody[]): boolean {
     try {
       this.#text.add(events)
       this.#recorder.saw(events)
       if (this.shadow !== undefined) this.#tellShadow(this.shadow, events)
-      return this.reader.write(events)
+      return this.#write(events)
     } catch (thrown) {
       this.#broke(thrown)
       return false
     }
   }
 
+  /** Of the execution: see `TurnSink`. */
   end(result: TurnResult): void {
     try {
       // Also after a stop, which left the reader waiting. Writing to a reader that is gone does nothing.
-      if (result.kind !== 'answered' && result.closing !== undefined) this.reader.write(result.closing)
+      if (result.kind !== 'answered' && result.closing !== undefined) this.#write(result.closing)
       this.#end(result)
     } catch (thrown) {
       this.#broke(thrown)
     }
+  }
+
+  #write(events: readonly MessageBody[]): boolean {
+    if (this.#reader !== undefined) return this.#reader.write(events)
+    this.#early ??= { events: [] }
+    this.#early.events.push(...events)
+    return false
   }
 
   #tellShadow(shadow: ShadowHandle, events: readonly MessageBody[]): void {
@@ -91,8 +129,13 @@ class Relay implements TurnSink {
   }
 
   #end(result: TurnResult): void {
+    if (this.#reader === undefined) {
+      this.#early ??= { events: [] }
+      this.#early.result = result
+      return
+    }
     guarded(this.running.deps.logger, 'shadow', () => this.shadow?.left())
-    this.ended(result)
+    this.#resolve(result)
   }
 
   #broke(thrown: unknown): void {

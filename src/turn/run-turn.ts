@@ -4,7 +4,7 @@ import type { TurnResult } from '../execution/turn-result.js'
 import { type BegunTurn, beginTurn, type TurnRequest } from './begin-turn.js'
 import { type DecidedTurn, decideTurn, isOnlyOverride } from './decide-turn.js'
 import { keepTurn, NOT_ADMITTED, NOT_STARTED, releaseSession, tellTurnEnded } from './end-turn.js'
-import { relay } from './relay.js'
+import { type Relay, relay } from './relay.js'
 import { type Asker, newTurn, type RunningTurn } from './running-turn.js'
 import type { TurnDeps, TurnTiming } from './turn-deps.js'
 import { reservationNotRenewed, turnBroke } from './turn-log.js'
@@ -64,11 +64,16 @@ async function answerTurn(
   const { who, place, deps } = running
   const { turn, decision } = decided
   const { logger, metrics } = deps
+  let relaying: Relay | undefined
   let reader: TurnReader
   try {
+    relaying = startTurn(decided, running)
+    // The request is on its way before the answer is opened: the upstream thinks meanwhile.
+    await nextRound()
     reader = openReader({ ...who, onReaderLost: (why, unreadMs) => place.abort(why, unreadMs) })
     guarded(logger, 'metrics', () => metrics.streamOpened())
   } catch (thrown) {
+    relaying?.leave()
     deps.admission.leave(turn)
     throw thrown
   }
@@ -79,7 +84,7 @@ async function answerTurn(
     return { ...who, decision, latencyMs, ...history, ...(failedAt === undefined ? {} : { failedAt }) }
   }
   try {
-    await streamTurn(decided, facts, reader, running)
+    await streamTurn(decided, facts, reader, relaying, running)
   } catch (thrown) {
     turnBroke(logger, { ...who, error: errorText(thrown) })
     const broken = { ...NOT_STARTED, executionMode: decision.mode, phase: 'streaming' } as const
@@ -95,27 +100,37 @@ async function answerTurn(
   }
 }
 
-/** From the open reader to its end and the session's release; its reservation is released in every case. */
-async function streamTurn(
-  decided: DecidedTurn,
-  facts: () => TurnFacts,
-  reader: TurnReader,
-  running: RunningTurn,
-): Promise<void> {
+/** Makes the user's own request, and considers the silent ones beside it. */
+function startTurn(decided: DecidedTurn, running: RunningTurn): Relay {
   const { turn, decision, flags } = decided
   const { deps } = running
+  const shadow = guarded(deps.logger, 'shadows', () =>
+    deps.shadows.consider(turn, decision, flags.guardrails),
+  )
+  const relaying = relay(decided, running, shadow)
+  // The user's own request is on its way by now.
+  if (isOnlyOverride(decided))
+    guarded(deps.logger, 'recovery shadows', () => deps.recoveryShadows.consider(turn, flags.guardrails))
+  return relaying
+}
+
+/** What was asked for until now goes out: microtasks and ticks run before it. */
+const nextRound = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** From the open reader to its end and the session's release; its reservation is released in every case. */
+async function streamTurn(
+  { decision }: DecidedTurn,
+  facts: () => TurnFacts,
+  reader: TurnReader,
+  relaying: Relay,
+  running: RunningTurn,
+): Promise<void> {
   const reservation = reserveSession(running)
   let result: TurnResult
   let told: TurnFacts
   try {
-    const shadow = guarded(deps.logger, 'shadows', () =>
-      deps.shadows.consider(turn, decision, flags.guardrails),
-    )
-    const relaying = relay(decided, reader, running, shadow)
-    // The user's own request is on its way by now.
-    if (isOnlyOverride(decided))
-      guarded(deps.logger, 'recovery shadows', () => deps.recoveryShadows.consider(turn, flags.guardrails))
-    result = await relaying
+    relaying.open(reader)
+    result = await relaying.result
     told = facts()
   } finally {
     // A renewal under way would be written before the end anyway.

@@ -67,9 +67,12 @@ export function mountChatRoutes(
           ...(ids === undefined ? {} : { ids }),
         }
         const open: OpenReader = (options) => {
-          const opened = openTurnStream(ctx, streams, identity, options)
-          onOpen?.()
-          return opened
+          try {
+            return openTurnStream(ctx, streams, identity, options)
+          } finally {
+            // Also where that fails: the backend has been asked by then, and is not asked again.
+            onOpen?.()
+          }
         }
         await runTurn(request, asker, place, open, deps, timing)
       }
