@@ -1,7 +1,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
-import got, { type Got, type NativeRequestOptions, type Request } from 'got'
+import got, { type Got, type NativeRequestOptions, Options, type Request } from 'got'
 import type { Clock, Timer } from '../../core/clock.js'
 import { scheduleRunning } from '../../core/deadline.js'
 import { errorCode } from '../../core/errors.js'
@@ -127,6 +127,27 @@ function requestByGiven(
   return url.protocol === 'https:' ? https.request(url, given, callback) : http.request(url, given, callback)
 }
 
+/** got takes the options to begin with as its third parameter, which its types leave out. */
+type GotWithOptions = (url: undefined, given: object, options: Options) => Request
+
+/** addresses of one client that are prepared: more than it has endpoints */
+const MOST_PREPARED = 100
+const prepared = new WeakMap<Got, Map<string, Options>>()
+
+/** A POST whose address is parsed, and whose unchanging options are merged, once an address: a tenth of what a request costs got. */
+function preparedPost(client: Got, url: string, body: string, headers: PostRequest['headers']): Request {
+  const known = prepared.get(client) ?? new Map<string, Options>()
+  prepared.set(client, known)
+  const options = known.get(url) ?? postOptions(client, url)
+  if (known.size < MOST_PREPARED) known.set(url, options)
+  return (client as unknown as GotWithOptions)(undefined, { body, headers }, options)
+}
+
+function postOptions(client: Got, url: string): Options {
+  const headers = { 'content-type': 'application/json' }
+  return new Options(url, { method: 'POST', isStream: true, headers }, client.defaults.options)
+}
+
 /** The server closed a kept connection before it answered. It may have read the request, or not. */
 class ReusedSocketClosed extends TransportError {}
 
@@ -166,10 +187,7 @@ class Attempt {
     const request =
       options.body === undefined
         ? client.stream.get(options.url, { headers: options.headers })
-        : client.stream.post(options.url, {
-            body: options.body,
-            headers: { 'content-type': 'application/json', ...options.headers },
-          })
+        : preparedPost(client, options.url, options.body, options.headers)
     this.#request = request
     // Stays for good: got may raise an error after the response was consumed or destroyed.
     request.on('error', this.#onError)
