@@ -5,7 +5,7 @@ import { browserOrSkip } from '../support/browser.js'
 import { bundled, CLIENT } from '../support/client-bundle.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
 import { type PageServer, servePage } from '../support/page-server.js'
-import { aborted, scripted, text } from '../support/scripted-backend.js'
+import { answeringOrWaiting } from '../support/scripted-backend.js'
 import { until } from '../support/until.js'
 
 /** What the page that the test serves has of the client. */
@@ -26,12 +26,7 @@ describe('the client in a browser', function () {
       '<script type="module">globalThis.chatClient = await import("/page.js")</script>',
       await bundled(CLIENT),
     )
-    const slow = scripted('direct_llm', async function* (turn, call) {
-      call.onConnected()
-      yield [text('grüße ')]
-      yield [text('你好 🎈')]
-      if (turn.message === 'for ever') await aborted(call.signal)
-    })
+    const slow = answeringOrWaiting('direct_llm', 'grüße ', '你好 🎈')
     edge = await startEdge({ corsOrigins: [pages.origin], backends: { direct_llm: slow } })
     page = await browser.newPage()
     await page.goto(pages.origin)

@@ -4,7 +4,7 @@ import { browserOrSkip } from '../support/browser.js'
 import { bundled } from '../support/client-bundle.js'
 import { bearer, type Edge, startEdge } from '../support/edge.js'
 import { type PageServer, servePage } from '../support/page-server.js'
-import { aborted, scripted, text } from '../support/scripted-backend.js'
+import { answeringOrWaiting } from '../support/scripted-backend.js'
 import { until } from '../support/until.js'
 
 /** A page that shows all there is of a conversation; its address has the session to go on with. */
@@ -61,12 +61,7 @@ describe('the React hook in a browser', function () {
       '<div id="app"></div><script type="module" src="/page.js"></script>',
       await bundled(PAGE_CODE),
     )
-    const slow = scripted('direct_llm', async function* (turn, call) {
-      call.onConnected()
-      yield [text('Hello ')]
-      yield [text('there')]
-      if (turn.message === 'for ever') await aborted(call.signal)
-    })
+    const slow = answeringOrWaiting('direct_llm', 'Hello ', 'there')
     edge = await startEdge({ corsOrigins: [pages.origin], backends: { direct_llm: slow } })
   })
   after(async () => {

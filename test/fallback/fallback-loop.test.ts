@@ -63,6 +63,27 @@ const REFUSED_EDITS: Readonly<Record<string, (text: string) => string>> = {
 }
 const on = (text: string) => text.replace('"defaultVariant": "off"', '"defaultVariant": "on"')
 
+/** A loop whose reads of the store hang from `hang` on. */
+function setUpHanging(onWrite?: () => void) {
+  let hanging = false
+  const loop = setUpLoop({
+    wrap: (store) => ({
+      ...store,
+      read: () => (hanging ? new Promise(() => undefined) : store.read()),
+      write: (...call) => {
+        onWrite?.()
+        return store.write(...call)
+      },
+    }),
+  })
+  return {
+    loop,
+    hang: () => {
+      hanging = true
+    },
+  }
+}
+
 describe('an edit by hand that is refused', () => {
   for (const [what, edited] of Object.entries(REFUSED_EDITS))
     it(`is kept in the history, notified, and an alert for five minutes: ${what}`, async () => {
@@ -523,15 +544,9 @@ describe('the fallback loop', () => {
   })
 
   it('does not wait for a store that hangs', async () => {
-    let hanging = false
-    const loop = setUpLoop({
-      wrap: (store) => ({
-        ...store,
-        read: () => (hanging ? new Promise(() => undefined) : store.read()),
-      }),
-    })
+    const { loop, hang } = setUpHanging()
     await loop.start()
-    hanging = true
+    hang()
     loop.record('error', 10)
     await loop.pass(1300)
     expect(isDirect(loop)).to.equal(true)
@@ -564,20 +579,12 @@ describe('the fallback loop', () => {
   })
 
   it('does not write into a store whose read hangs: the loop would hang with it', async () => {
-    let hanging = false
     let writes = 0
-    const loop = setUpLoop({
-      wrap: (store) => ({
-        ...store,
-        read: () => (hanging ? new Promise(() => undefined) : store.read()),
-        write: (...call) => {
-          writes += 1
-          return store.write(...call)
-        },
-      }),
+    const { loop, hang } = setUpHanging(() => {
+      writes += 1
     })
     await loop.start()
-    hanging = true
+    hang()
     await loop.pass(2000)
     loop.record('error', 10)
     await loop.pass(3000)
@@ -587,15 +594,9 @@ describe('the fallback loop', () => {
   })
 
   it('says that the store cannot be read, where nothing waits to be written', async () => {
-    let hanging = false
-    const loop = setUpLoop({
-      wrap: (store) => ({
-        ...store,
-        read: () => (hanging ? new Promise(() => undefined) : store.read()),
-      }),
-    })
+    const { loop, hang } = setUpHanging()
     await loop.start()
-    hanging = true
+    hang()
     await loop.pass(3000)
     expect(loop.fallback.snapshot()).to.deep.include({ persisted: true })
     expect(loop.fallback.snapshot().alerts.map(({ kind }) => kind)).to.deep.equal(['store_unreadable'])

@@ -29,6 +29,15 @@ export function answering(mode: ExecutionMode, ...pieces: string[]) {
   })
 }
 
+/** Answers with the pieces; the message `for ever` then waits until its turn is stopped. */
+export function answeringOrWaiting(mode: ExecutionMode, ...pieces: string[]) {
+  return scripted(mode, async function* (turn, call) {
+    call.onConnected()
+    for (const piece of pieces) yield [text(piece)]
+    if (turn.message === 'for ever') await aborted(call.signal)
+  })
+}
+
 /** Sends the pieces and then nothing until it is aborted. */
 export function hanging(mode: ExecutionMode, ...pieces: string[]) {
   return scripted(mode, async function* (_turn, call) {

@@ -36,10 +36,7 @@ describe('reservations in a PostgreSQL whose standby takes over without the last
       await until('the tables', () => hasTables(standby.url()), PATIENCE_MS)
       await standby.stop()
       for (let at = 0; at < LOST; at += 1) await reader.probe()
-      for (let passed = 0; passed <= RESERVATION_MS; passed += LOOK_MS) {
-        clock.advance(LOOK_MS)
-        await counted.quiet()
-      }
+      await passReservation(clock, counted)
       const lost = await nextTransaction(primary().url())
 
       await primary().stop()
@@ -50,12 +47,7 @@ describe('reservations in a PostgreSQL whose standby takes over without the last
       writer = openStore(openPostgres(standby.url(), { clock: systemClock }), clock)
       await writer.create(newTurn('m1'), 'agent-1')
       expect(await nextTransaction(standby.url())).to.be.lessThan(lost)
-      await until(
-        'the new server',
-        async () => (await reader.newestTurnAt().catch(() => undefined)) !== undefined,
-        PATIENCE_MS,
-      )
-      expect((await reader.begin(newTurn('m2'))).kind).to.equal('busy')
+      await expectBusy(reader)
     } finally {
       await writer?.close()
       await reader.close()
@@ -87,10 +79,7 @@ describe('reservations in a PostgreSQL of which one process crashes', function (
         await crashing.query('SELECT pg_current_xact_id()')
         await crashing.query('ROLLBACK')
       }
-      for (let passed = 0; passed <= RESERVATION_MS; passed += LOOK_MS) {
-        clock.advance(LOOK_MS)
-        await counted.quiet()
-      }
+      await passReservation(clock, counted)
       const lost = await nextTransaction(url)
       const { rows } = await crashing.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
       const ended = new Promise((resolve) => crashing.once('end', resolve))
@@ -105,12 +94,7 @@ describe('reservations in a PostgreSQL of which one process crashes', function (
       writer = openStore(openPostgres(url, { clock: systemClock }), clock)
       await writer.create(newTurn('m1'), 'agent-1')
       expect(await nextTransaction(url)).to.be.lessThan(lost)
-      await until(
-        'the server for the reader',
-        async () => (await reader.newestTurnAt().catch(() => undefined)) !== undefined,
-        PATIENCE_MS,
-      )
-      expect((await reader.begin(newTurn('m2'))).kind).to.equal('busy')
+      await expectBusy(reader)
     } finally {
       await writer?.close()
       await reader.close()
@@ -123,6 +107,27 @@ const urlOf = (port: number): string => `postgres://chat@127.0.0.1:${port}/postg
 function openStore(postgres: Parameters<typeof openPostgresSessionStore>[0], clock: ManualClock) {
   const options = { clock, replica: 'one', logger: silentLogger, reservationMs: RESERVATION_MS }
   return openPostgresSessionStore(postgres, options)
+}
+
+/** As long as a reservation lasts, with all looks at it. */
+async function passReservation(
+  clock: ManualClock,
+  counted: ReturnType<typeof countedPostgres>,
+): Promise<void> {
+  for (let passed = 0; passed <= RESERVATION_MS; passed += LOOK_MS) {
+    clock.advance(LOOK_MS)
+    await counted.quiet()
+  }
+}
+
+/** Once it reads the server as it is now. */
+async function expectBusy(reader: DurableSessionStore): Promise<void> {
+  await until(
+    'the server for the reader',
+    async () => (await reader.newestTurnAt().catch(() => undefined)) !== undefined,
+    PATIENCE_MS,
+  )
+  expect((await reader.begin(newTurn('m2'))).kind).to.equal('busy')
 }
 
 async function firstValue(url: string, sql: string): Promise<unknown> {
