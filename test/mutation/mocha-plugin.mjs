@@ -19,8 +19,8 @@ import Mocha from 'mocha'
 import { useFewRuns } from './few-runs.mjs'
 import { isSampled, isSurvivor, placeOf } from './results.mjs'
 
-/** ms a test may take, as in the suite: one that waits for what never comes fails, without the end of this process */
-const TEST_MS = 10_000
+/** ms a test may take, twice the suite's: one that waits for what never comes fails, without the end of this process */
+const TEST_MS = 20_000
 /** ms; tests that took longer run last */
 const SLOW_MS = 50
 useFewRuns()

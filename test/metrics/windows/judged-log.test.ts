@@ -174,4 +174,31 @@ describe('the log of judged executions', () => {
     log.record(sampleOutcome({ orgId: 'globex', startedAt: 1000 }))
     expect(log.tally(everybody, ALL).total).to.equal(1)
   })
+  it('counts from the very instant at which a scope began anew', () => {
+    const clock = manualClock()
+    const log = createJudgedLog(clock)
+    clock.advance(1000)
+    log.restart(1000, scopeOf('orgs', ['acme']))
+    log.record(sampleOutcome({ orgId: 'acme', startedAt: 999 }))
+    expect(log.tally(everybody, ALL).total).to.equal(0)
+    log.record(sampleOutcome({ orgId: 'acme', startedAt: 1000 }))
+    expect(log.tally(everybody, ALL).total).to.equal(1)
+  })
+
+  it('holds the newest alone, each once', () => {
+    const log = createJudgedLog(manualClock(), 4)
+    for (let n = 0; n < 6; n += 1) log.record(sampleOutcome({ result: 'error', sessionId: `s${n}` }))
+    expect(log.tally(everybody, ALL).total).to.equal(4)
+    expect(log.streak(everybody, 100)).to.deep.equal({ failures: 4, sessions: 4 })
+  })
+
+  it('has a row of failures of one day at most', () => {
+    const clock = manualClock()
+    const log = createJudgedLog(clock)
+    log.record(sampleOutcome({ result: 'error' }))
+    clock.advance(86_399_999)
+    expect(log.streak(everybody, 100).failures).to.equal(1)
+    clock.advance(1)
+    expect(log.streak(everybody, 100).failures).to.equal(0)
+  })
 })

@@ -48,6 +48,9 @@ describe('executions that are counted', () => {
     expect(metrics.p99LatencyMs).to.be.closeTo(3000, 30)
     expect(metrics.p95FirstContentMs).to.be.closeTo(100, 1)
     expect(counted(facts('ok', 1)).metrics().p95FirstContentMs).to.equal(0)
+    // Those without a first content have no time to it, rather than none.
+    const most = Array.from({ length: 30 }, () => facts('ok', 1000))
+    expect(counted(facts('ok', 1000, 100), ...most).metrics().p95FirstContentMs).to.be.closeTo(100, 1)
   })
 
   it('are taken in, and out again', () => {
