@@ -187,7 +187,7 @@ describe('the log of judged executions', () => {
 
   it('holds the newest alone, each once', () => {
     const log = createJudgedLog(manualClock(), 4)
-    for (let n = 0; n < 6; n += 1) log.record(sampleOutcome({ result: 'error', sessionId: `s${n}` }))
+    for (let n = 0; n < 6; n += 1) log.record({ ...sampleOutcome({ result: 'error' }), sessionId: `s${n}` })
     expect(log.tally(everybody, ALL).total).to.equal(4)
     expect(log.streak(everybody, 100)).to.deep.equal({ failures: 4, sessions: 4 })
   })
