@@ -1,11 +1,13 @@
 import type { Clock, Timer } from '../core/clock.js'
 import { type Asking, type Capacity, FairQueue, type OwnLine } from './fair-queue.js'
-import { NO_PACE, type StartPace } from './start-pace.js'
+import { createLineTrend, NO_PACE, type StartPace } from './start-pace.js'
 
 /** ms a turn may wait; its client waits with it and has seen nothing yet. Short beside a turn: all who are served wait so long in an overload */
 const WAIT_MS = 200
-/** ms in all where another org that waits asks for much more, for its weight: that org's turns are in its way */
-const WAIT_OF_MODEST_MS = 1_000
+/** ms in all in a burst, and where another org that waits asks for much more, for its weight: that org's turns are in its way */
+const LONG_WAIT_MS = 1_000
+/** ms between two looks whether a burst goes on */
+const BURST_LOOK_MS = 100
 /** of the places, so many turns of one org may wait: what ends in a twentieth of a turn's time serves them all */
 const WAITING_SHARE = 0.05
 /** of one org, where the places are few; never more than there are places */
@@ -16,8 +18,8 @@ const MOST_WAITING = 5_000
 /** Places for open streams, shared fairly among orgs while all are taken. */
 export interface FairPlaces {
   /**
-   * A place, given back by the function; undefined where all are taken, and stay so while the turn waits: at most 200 ms,
-   * or a second where another org that waits asks for much more. Never rejects.
+   * A place, given back by the function; undefined where none gets free while the turn waits: at most 200 ms, or a second in a burst
+   * and where another org that waits asks for much more. Never rejects.
    */
   take(asking: Asking): Promise<(() => void) | undefined>
   /**
@@ -25,7 +27,7 @@ export interface FairPlaces {
    * because its reader is kept away from it.
    */
   takeNow(orgId: string, most: number): (() => void) | undefined
-  /** Whether `take` would refuse such a turn at once; nothing changes. */
+  /** Whether `take` would refuse such a turn at once. One that is refused then is counted as one that came. */
   wouldRefuse(asking: Asking): boolean
   /** To be called when there may be more places than before. */
   fill(): void
@@ -57,18 +59,32 @@ interface Waiting extends Asking {
 }
 
 export function createFairPlaces({ clock, capacity, pace = NO_PACE }: FairPlacesDeps): FairPlaces {
+  const trend = createLineTrend()
   /** monotonic ms of the last place that went to one who waited */
   let grantedAt = 0
+
+  /** There is a place for each turn that waits, and more of them begin than come. */
+  const isBurst = (): boolean => {
+    const { places, newPlaces } = capacity()
+    if (newPlaces < places || queue.taken >= places) return false
+    return !trend.isGrowing(clock.monotonic())
+  }
   const isTooSlow = ({ head, wereAhead, ahead }: OwnLine<Waiting>): boolean => {
     // Not until now: while this round of the event loop reads requests, no turn begins.
     const waitedMs = grantedAt - head.since
-    return waitedMs >= TELLING_WAIT_MS && (waitedMs * ahead) / (wereAhead + SURE_STARTS) > WAIT_MS
+    if (waitedMs < TELLING_WAIT_MS) return false
+    const expectedMs = (waitedMs * ahead) / (wereAhead + SURE_STARTS)
+    return expectedMs > (isBurst() ? LONG_WAIT_MS : WAIT_MS)
   }
   const queue = new FairQueue(() => withLine(capacity()), pace, isTooSlow)
 
   const grant = (placed: readonly Waiting[]): void => {
-    if (placed.length > 0) grantedAt = clock.monotonic()
-    for (const one of placed) one.end(true)
+    if (placed.length === 0) return
+    grantedAt = clock.monotonic()
+    for (const one of placed) {
+      trend.began(grantedAt)
+      one.end(true)
+    }
   }
 
   const givingBack = (orgId: string): (() => void) => {
@@ -95,7 +111,11 @@ export function createFairPlaces({ clock, capacity, pace = NO_PACE }: FairPlaces
     get waiting() {
       return queue.waiting
     },
-    wouldRefuse: (asking) => queue.wouldRefuse(asking),
+    wouldRefuse(asking) {
+      const isRefused = queue.wouldRefuse(asking)
+      if (isRefused) trend.came(clock.monotonic())
+      return isRefused
+    },
     fill,
     take({ orgId, weight, kind }) {
       fill()
@@ -112,6 +132,7 @@ export function createFairPlaces({ clock, capacity, pace = NO_PACE }: FairPlaces
           },
         }
         const arrival = queue.arrive(asking)
+        if (arrival.kind !== 'placed') trend.came(asking.since)
         if (arrival.kind !== 'waits') {
           asking.end(arrival.kind === 'placed')
           return
@@ -120,10 +141,14 @@ export function createFairPlaces({ clock, capacity, pace = NO_PACE }: FairPlaces
         const giveUp = (): void => {
           if (queue.withdraw(asking)) asking.end(false)
         }
-        asking.timer = clock.schedule(WAIT_MS, () => {
-          if (!queue.asksLess(asking)) giveUp()
-          else asking.timer = clock.schedule(WAIT_OF_MODEST_MS - WAIT_MS, giveUp)
-        })
+        const lookAgain = (): void => {
+          const waited = clock.monotonic() - asking.since
+          if (waited < LONG_WAIT_MS && queue.asksLess(asking))
+            asking.timer = clock.schedule(LONG_WAIT_MS - waited, giveUp)
+          else if (waited < LONG_WAIT_MS && isBurst()) asking.timer = clock.schedule(BURST_LOOK_MS, lookAgain)
+          else giveUp()
+        }
+        asking.timer = clock.schedule(WAIT_MS, lookAgain)
       })
     },
     takeNow(orgId, most) {

@@ -41,3 +41,41 @@ export function createStartPace(afterRound: (callback: () => void) => void): Sta
 
 /** As many at once as come. */
 export const NO_PACE: StartPace = { mayStart: () => true, started: () => undefined, onRound: () => undefined }
+
+/** ms of one bucket; two of them are looked at */
+const BUCKET_MS = 100
+
+/** How many turns came to a line in the last moments, and how many of them began. Knows no clock: times are monotonic ms. */
+export interface LineTrend {
+  came(at: number): void
+  began(at: number): void
+  /** Whether at least as many came as began, in the last 100 to 200 ms. */
+  isGrowing(at: number): boolean
+}
+
+export function createLineTrend(): LineTrend {
+  let bucket = 0
+  let now = { came: 0, began: 0 }
+  let before = now
+  const roll = (at: number): void => {
+    const current = Math.floor(at / BUCKET_MS)
+    if (current === bucket) return
+    before = current === bucket + 1 ? now : { came: 0, began: 0 }
+    now = { came: 0, began: 0 }
+    bucket = current
+  }
+  return {
+    came(at) {
+      roll(at)
+      now.came += 1
+    },
+    began(at) {
+      roll(at)
+      now.began += 1
+    },
+    isGrowing(at) {
+      roll(at)
+      return now.came + before.came >= now.began + before.began
+    },
+  }
+}

@@ -24,8 +24,8 @@ export interface Admission {
 /** Whether a turn may begin at all. */
 export interface Limits {
   /**
-   * Takes a place among the running turns; the caller closes it. May wait for one, at most 200 ms, or a second where another org
-   * that waits asks for much more. @throws TurnRefused
+   * Takes a place among the running turns; the caller closes it. May wait for one, at most 200 ms, or a second in a burst and
+   * where another org that waits asks for much more. @throws TurnRefused
    */
   admit(asker: SessionOwner, admission: Admission): Promise<TurnPlace>
   /** Whether new sessions are held back, for an overload or because too many turns are about to begin. */

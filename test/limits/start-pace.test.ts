@@ -59,12 +59,42 @@ describe('the pace at which turns begin', () => {
     expect(heldBack.begun).to.deep.equal({ new: 18, next: 0, refused: 82 })
   })
 
-  it('refuses who could not begin in 200 ms', async () => {
+  it('refuses who could not begin in 200 ms while as many come as begin', async () => {
     const { clock, places, begun, ask } = setUp()
     ask('new', 10)
-    clock.advance(200)
+    clock.advance(199)
+    expect(begun.refused).to.equal(0)
+    clock.advance(1)
     await settle()
     expect(begun).to.deep.equal({ new: 8, next: 0, refused: 2 })
     expect([places.waiting, clock.pending()]).to.deep.equal([0, 0])
+  })
+
+  it('lets the turns of a burst wait a second while more begin than come', async () => {
+    const { clock, places, begun, ask, round } = setUp({ places: 200, newPlaces: 200 })
+    ask('new', 100)
+    for (let at = 0; at < 900; at += 100) {
+      await round()
+      clock.advance(100)
+      await settle()
+    }
+    expect(begun).to.deep.equal({ new: 80, next: 0, refused: 0 })
+    clock.advance(100)
+    await settle()
+    expect(begun).to.deep.equal({ new: 80, next: 0, refused: 20 })
+    expect([places.waiting, clock.pending()]).to.deep.equal([0, 0])
+  })
+
+  it('waits for no burst where places are taken, or new sessions held back', async () => {
+    for (const capacity of [
+      { places: 5, newPlaces: 5 },
+      { places: 100, newPlaces: 5 },
+    ]) {
+      const { clock, begun, ask } = setUp(capacity)
+      ask('new', 10)
+      clock.advance(200)
+      await settle()
+      expect(begun).to.deep.equal({ new: 5, next: 0, refused: 5 })
+    }
   })
 })
