@@ -1,5 +1,5 @@
-// Puts Swagger UI into dist/docs-page/, where the service serves it from; part of npm run build. Compressed once here, not with
-// each request.
+// Puts Swagger UI and the OpenAPI document into dist/docs-page/, where the service serves them from; part of npm run build, after
+// src/ is compiled. Made and compressed once here, not with each start or request.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,3 +17,10 @@ for (const name of FILES) {
   writeFileSync(join(TO, `${name}.gz`), gzipSync(readFileSync(join(FROM, name)), { level: 9 }))
 }
 for (const name of LICENCES) writeFileSync(join(TO, name), readFileSync(join(FROM, name)))
+
+const module = (path) => import(new URL(`../dist/${path}`, import.meta.url).href)
+const { openApiDocument } = await module('http/openapi/document.js')
+const { OPERATIONS } = await module('http/operations/all-operations.js')
+const { packageVersion } = await module('core/files/package-version.js')
+const text = JSON.stringify(openApiDocument(OPERATIONS, packageVersion()))
+writeFileSync(join(TO, 'openapi.json.gz'), gzipSync(text, { level: 9 }))

@@ -40,11 +40,18 @@ export function textFile(type: string, text: string): PageFile {
   return { type, body, etag: tagOf(body), compressed: false }
 }
 
+/** @param body gzip. @param type with its charset */
+export const compressedPage = (body: Buffer, type: string): PageFile => ({
+  type,
+  body,
+  etag: tagOf(body),
+  compressed: true,
+})
+
 /** A file that the build has compressed; undefined where it has not put it there. */
 export async function compressedFile(at: URL, type: string): Promise<PageFile | undefined> {
   try {
-    const body = await readFile(at)
-    return { type, body, etag: tagOf(body), compressed: true }
+    return compressedPage(await readFile(at), type)
   } catch {
     return undefined
   }

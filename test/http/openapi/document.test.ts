@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { gunzipSync } from 'node:zlib'
 import { createConfig, lintFromString } from '@redocly/openapi-core'
 import { expect } from 'chai'
+import { packageVersion } from '../../../src/core/files/package-version.js'
 import { openApiDocument } from '../../../src/http/openapi/document.js'
 import { OPERATIONS } from '../../../src/http/operations/all-operations.js'
 import { problemsOf } from '../../../src/http/operations/operation.js'
@@ -37,6 +40,12 @@ describe('the OpenAPI document', function () {
     const wrong = { ...first, body: { ...first.body, examples: { wrong: { agentId: 1 } } } }
     const faults = await faultsOf(openApiDocument([wrong, ...rest], '0.0.0'))
     expect(faults.join()).to.include('no-invalid-media-type-examples')
+  })
+
+  it('lies beside the built service, the same as the code makes it', () => {
+    const built: unknown = JSON.parse(gunzipSync(readFileSync('dist/docs-page/openapi.json.gz')).toString())
+    const made = openApiDocument(OPERATIONS, packageVersion())
+    expect(built).to.deep.equal(JSON.parse(JSON.stringify(made)))
   })
 
   it('is 3.1, and names each operation once', () => {
