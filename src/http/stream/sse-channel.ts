@@ -138,11 +138,18 @@ class ResponseChannel implements SseChannel {
   flush(): boolean {
     const text = this.#collected
     this.#collected = ''
-    return text === '' || this.#res.write(text)
+    return text === '' || this.write(text)
   }
 
   write(text: string): boolean {
-    return this.#res.write(text)
+    const res = this.#res
+    const { socket } = res
+    if (socket === null) return res.write(text)
+    // Held until it is in its HTTP chunk, and then sent at once; Node alone would hold it until the next tick.
+    socket.cork()
+    const takesMore = res.write(text)
+    socket.uncork()
+    return takesMore
   }
 
   end(last?: ChannelEvent & { readonly event: string }): void {
