@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.js'
+import type { Clock, Timer } from '../../core/clock.js'
 
 /** How many looks fit into the limit: a reader is cut off at most a sixth of the limit late. */
 const LOOKS = 6
@@ -7,13 +7,15 @@ const LOOKS = 6
 export interface WatchedResponse {
   /** bytes the system has not taken yet */
   readonly writableLength: number
-  setTimeout(ms: number, callback?: () => void): unknown
+  setTimeout(ms: number): unknown
+  on(event: 'timeout', listener: () => void): unknown
   off(event: 'timeout', listener: () => void): unknown
 }
 
 /**
  * Calls `onStuck` when the reader of `res` takes nothing for `limitMs` although bytes wait for it. A reader that takes
- * a little is left alone: a socket's own idle timer looks at the system's write queue, not at our calls alone.
+ * a little is left alone: a socket's own idle timer looks at the system's write queue, not at our calls alone. That timer is set
+ * anew by each write, so it runs only for a reader for whom bytes were waiting at the latest look.
  */
 export function createReaderWatch(
   res: WatchedResponse,
@@ -22,24 +24,47 @@ export function createReaderWatch(
   onStuck: () => void,
 ): { stop(): void } {
   const lookMs = Math.max(1, Math.ceil(limitMs / LOOKS))
+  let isWatched = false
   let stuckMs = 0
-  let lastLook = clock.monotonic()
+  let lastIdle = 0
+  let timer: Timer
+
+  const watch = (now: number): void => {
+    isWatched = true
+    stuckMs = 0
+    lastIdle = now
+    res.setTimeout(lookMs)
+  }
+
+  const look = (): void => {
+    timer = clock.schedule(lookMs, look)
+    if (res.writableLength > 0 === isWatched) return
+    if (!isWatched) watch(clock.monotonic())
+    else {
+      isWatched = false
+      res.setTimeout(0)
+    }
+  }
 
   // Fires when the socket moved nothing for lookMs; when it did move in between, the timer silently starts again and
-  // fires later, which the time since the last look shows.
-  const look = (): void => {
+  // fires later, which the time since the last time shows.
+  const onIdle = (): void => {
     const now = clock.monotonic()
-    const movedSince = now - lastLook > 1.5 * lookMs
-    lastLook = now
+    const movedSince = now - lastIdle > 1.5 * lookMs
+    lastIdle = now
     if (res.writableLength === 0) stuckMs = 0
     else stuckMs = movedSince ? lookMs : stuckMs + lookMs
     if (stuckMs >= limitMs) onStuck()
     else res.setTimeout(lookMs)
   }
 
-  res.setTimeout(lookMs, look)
+  timer = clock.schedule(lookMs, look)
+  res.on('timeout', onIdle)
   return {
-    // The socket's timer is left running: after a finished answer it is the server's own, for keep-alive.
-    stop: () => void res.off('timeout', look),
+    // The socket's timer is left as it is: after a finished answer it is the server's own, for keep-alive.
+    stop() {
+      timer.cancel()
+      res.off('timeout', onIdle)
+    },
   }
 }

@@ -9,9 +9,8 @@ function fakeResponse() {
   return Object.assign(emitter, {
     writableLength: 1,
     armedMs: 0,
-    setTimeout(ms: number, callback?: () => void) {
+    setTimeout(ms: number) {
       this.armedMs = ms
-      if (callback !== undefined) emitter.on('timeout', callback)
     },
     fire: () => emitter.emit('timeout'),
   })
@@ -28,7 +27,9 @@ function watched(limitMs: number) {
     clock.advance(afterMs)
     response.fire()
   }
-  return { response, seen, watch, look }
+  // The look that finds bytes waiting.
+  clock.advance(limitMs / 6)
+  return { clock, response, seen, watch, look }
 }
 
 describe('the watch over a reader', () => {
@@ -38,6 +39,23 @@ describe('the watch over a reader', () => {
       expect([response.armedMs, seen.stuck]).to.deep.equal([5_000, 0])
       look(5_000)
     }
+    expect(seen.stuck).to.equal(1)
+  })
+
+  it("has the socket's timer, which each write sets anew, only while bytes wait at its looks", () => {
+    const { clock, response, seen, look } = watched(30_000)
+    look(5_000)
+    response.writableLength = 0
+    clock.advance(5_000)
+    expect(response.armedMs).to.equal(0)
+    clock.advance(60_000)
+    expect(response.armedMs).to.equal(0)
+    response.writableLength = 1
+    clock.advance(5_000)
+    expect(response.armedMs).to.equal(5_000)
+    for (let at = 1; at <= 5; at += 1) look(5_000)
+    expect(seen.stuck).to.equal(0)
+    look(5_000)
     expect(seen.stuck).to.equal(1)
   })
 
@@ -61,8 +79,9 @@ describe('the watch over a reader', () => {
   })
 
   it('stops', () => {
-    const { response, watch } = watched(30_000)
+    const { clock, response, watch } = watched(30_000)
     watch.stop()
     expect(response.listenerCount('timeout')).to.equal(0)
+    expect(clock.pending()).to.equal(0)
   })
 })
