@@ -94,14 +94,15 @@ function at(
  * those end only by themselves.
  */
 function placesAfter(before: Overload, { delayMs, open, limitMs }: Look): number {
+  const borne = Math.max(open, before.lately)
   switch (before.kind) {
     case 'spares':
       // With a loop that is in time, the turns that begin are few enough already.
-      return delayMs < limitMs ? withRoom(Math.max(open, before.lately)) : Math.floor(open * BEGIN_SHARE)
+      return delayMs < limitMs ? withRoom(borne) : Math.floor(borne * BEGIN_SHARE)
     case 'sheds': {
       const { places } = before
       if (delayMs >= limitMs)
-        return Math.floor(Math.max(Math.min(places, open) * LATE_SHARE, open * LEAST_SHARE))
+        return Math.floor(Math.max(Math.min(places, borne) * LATE_SHARE, open * LEAST_SHARE))
       const mayGain = delayMs < limitMs * CALM_SHARE && open >= places * BINDING_SHARE
       if (!mayGain) return places
       const gain = delayMs < limitMs * IN_TIME_SHARE ? ROOM_SHARE : GAIN_SHARE

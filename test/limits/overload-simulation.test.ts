@@ -45,8 +45,15 @@ interface Run {
 /**
  * @param from ms, measured from here on
  * @param burst turns at the same instant, a second after the start
+ * @param stall for so many ms nothing goes on, from `from` on
  */
-async function run(turn: Turn, perSecond: number, seconds: number, from: number, burst = 0): Promise<Run> {
+async function run(
+  turn: Turn,
+  perSecond: number,
+  seconds: number,
+  from: number,
+  { burst = 0, stall = 0 } = {},
+): Promise<Run> {
   const loop = simulateLoop()
   let state: Overload = NO_OVERLOAD
   let open = 0
@@ -117,6 +124,7 @@ async function run(turn: Turn, perSecond: number, seconds: number, from: number,
   }
   comeFrom(0)
   for (let turn = 0; turn < burst; turn += 1) loop.arrives(1_000, () => ask(1_000))
+  if (stall > 0) loop.arrives(from, () => loop.work(stall))
   const look = (): void => {
     const seen = { at: loop.now(), delayMs: loop.delayMs(), open, maxStreams: MAX_STREAMS, turnedAway }
     turnedAway = 0
@@ -164,9 +172,16 @@ describe('a process with more to do than it can, in simulated time', function ()
 
   it('serves a burst of two fifths of a second in full', async () => {
     for (const seconds of [0.2, 0.4]) {
-      const burst = await run(SHORT, 5, 8, 0, Math.floor(capacity * seconds))
+      const burst = await run(SHORT, 5, 8, 0, { burst: Math.floor(capacity * seconds) })
       expect([burst.refused, burst.highest], `${seconds} s`).to.deep.equal([0, 0])
     }
+  })
+
+  it('is soon back at what it can after a pause of more than half a second', async () => {
+    const peak = await run(SHORT, 0.95 * capacity, 8, 2_000)
+    const beyond = await run(SHORT, 3 * capacity, 8, 2_000, { stall: 600 })
+    // A tenth of the time is the pause itself.
+    expect(beyond.goodput / peak.goodput).to.be.at.least(0.8)
   })
 
   it('holds the streams back where turns cost most of their time after their beginning', async () => {

@@ -115,6 +115,17 @@ describe('the overload', () => {
     expect(between).to.include({ places: 90 })
   })
 
+  it('keeps the places of a moment ago through a pause in which nearly all streams ended', () => {
+    const before = looks(shedding(), times(3, { delayMs: 10, open: 100 })).at(-1) ?? NO_OVERLOAD
+    expect(before).to.include({ places: 109 })
+    const [paused, after] = looks(before, [{ delayMs: 340, open: 20 }, { open: 20 }], 1_000)
+    expect(paused).to.include({ places: 95 })
+    expect(after).to.include({ places: 95 })
+    // A loop that stays late with few streams open leaves few places.
+    const late = looks(before, times(30, { delayMs: 340, open: 20 }), 1_000).at(-1)
+    expect(late).to.include({ places: 16 })
+  })
+
   it('keeps at least ten places, at most those there are, and stays near what is open', () => {
     const look = fc.record({ delayMs: fc.integer({ min: 0, max: 1000 }), open: fc.nat(1200) })
     fc.assert(
