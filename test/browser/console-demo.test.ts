@@ -35,8 +35,8 @@ describe('the demo in a browser', function () {
     await page.click('text=It is down')
     // The turn that the panel sends meets the fault, whoever sees first that the runtime is dead.
     await page.waitForSelector('.failovers >> text=Turns that failed over since you opened this page')
-    await page.waitForSelector('.now.bad')
-    expect(await page.innerText('.now')).to.include('a fallback sends everybody to the direct LLM')
+    // It says other things before that on a busy machine.
+    await page.waitForSelector('.now.bad:has-text("a fallback sends everybody to the direct LLM")')
     await page.click('text=Nothing')
     await page.click('nav >> text=Fallback')
     await page.waitForSelector('.timeline >> text=Fallback tripped')
