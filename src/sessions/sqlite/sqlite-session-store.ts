@@ -61,6 +61,9 @@ const MOST_IDLE = 20
 /** in one transaction, which holds the event loop and the lock of the others for about 2 ms */
 const MAX_RENEWALS = 32
 
+/** commits after which the log is copied back: some thousand pages of it */
+const COPIED_COMMITS = 120
+
 /** What is asked for with one renewal. */
 interface AskedRenewal {
   readonly messageId: string
@@ -92,6 +95,8 @@ class SqliteSessionStore implements DurableSessionStore {
   readonly #own = new Map<string, TurnRow>()
   readonly #watch: ReservationWatch
   #look: Timer
+  #commits = 0
+  #copying: Timer | undefined
   #marks: ReadonlySet<string> = new Set()
   #marksReadAt = Number.NEGATIVE_INFINITY
   #closed = false
@@ -345,6 +350,7 @@ class SqliteSessionStore implements DurableSessionStore {
     if (this.#closed) return
     this.#closed = true
     this.#look.cancel()
+    this.#copying?.cancel()
     this.#queue.close()
     this.#database.close()
   }
@@ -398,7 +404,21 @@ class SqliteSessionStore implements DurableSessionStore {
   }
 
   #write<T>(work: () => T): Promise<T> {
-    return this.#run(() => this.#database.transaction(work), false)
+    return this.#run(() => {
+      const result = this.#database.transaction(work)
+      this.#commits += 1
+      if (this.#commits >= COPIED_COMMITS) this.#copyBackSoon()
+      return result
+    }, false)
+  }
+
+  /** In a round of its own, before which a turn that has just begun makes its request: the commit would take some ms for it. */
+  #copyBackSoon(): void {
+    this.#commits = 0
+    this.#copying ??= this.#clock.schedule(0, () => {
+      this.#copying = undefined
+      this.#database.copyLogBack()
+    })
   }
 
   #read<T>(work: () => T): Promise<T> {
