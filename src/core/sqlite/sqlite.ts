@@ -10,7 +10,7 @@ export type SqlRow = readonly SqlValue[]
 
 /** A prepared statement; parameters by position. Throws libsql's `SqliteError` (a `code` like `SQLITE_FULL`). */
 export interface SqlStatement {
-  /** rows changed */
+  /** rows changed. Outside a transaction it is one of its own. */
   run(...values: SqlValue[]): number
   /** the first row */
   get(...values: SqlValue[]): SqlRow | undefined
@@ -18,6 +18,7 @@ export interface SqlStatement {
 }
 
 export interface SqliteDatabase {
+  /** A statement that writes and gives rows (`RETURNING`) is for transactions only. */
   prepare(sql: string): SqlStatement
   exec(sql: string): void
   /**
@@ -105,7 +106,6 @@ export function hasTable(path: string, table: string): boolean {
 function connect(file: string, schema: SqliteSchema, waitMs: number): Connection {
   const connection = retryWhileBusy(() => new Database(file, { timeout: BUSY_TIMEOUT_MS }), waitMs)
   try {
-    // One set of statements for all tries: a `BEGIN` that was busy stays in progress until the same statement runs again.
     const database = wrap(new LastingConnection(connection, undefined, () => connection))
     retryWhileBusy(() => configure(connection, file, file === ':memory:'), waitMs)
     retryWhileBusy(() => migrate(database, file, schema), waitMs)
@@ -193,20 +193,6 @@ function retryWhileBusy<T>(work: () => T, waitMs: number): T {
 }
 
 function wrap(lasting: LastingConnection): SqliteDatabase {
-  const beginWrite = prepare(lasting, 'BEGIN IMMEDIATE')
-  const beginRead = prepare(lasting, 'BEGIN')
-  const commit = prepare(lasting, 'COMMIT')
-  const within = <T>(begin: SqlStatement, work: () => T): T => {
-    begin.run()
-    try {
-      const result = work()
-      commit.run()
-      return result
-    } catch (error) {
-      rollback(lasting.current())
-      throw error
-    }
-  }
   const emptyLog = (): void => {
     attempt(() => lasting.current().prepare('PRAGMA wal_checkpoint(TRUNCATE)').all())
   }
@@ -215,8 +201,8 @@ function wrap(lasting: LastingConnection): SqliteDatabase {
     exec: (sql) => {
       lasting.current().exec(sql)
     },
-    transaction: (work) => within(beginWrite, work),
-    snapshot: (work) => within(beginRead, work),
+    transaction: (work) => within(lasting, 'BEGIN IMMEDIATE', work),
+    snapshot: (work) => within(lasting, 'BEGIN', work),
     truncateLog: emptyLog,
     copyLogBack: () => attempt(() => lasting.current().prepare('PRAGMA wal_checkpoint(PASSIVE)').all()),
     giveBackPages: () => attempt(() => giveBackPages(lasting.current())),
@@ -228,13 +214,38 @@ function wrap(lasting: LastingConnection): SqliteDatabase {
   }
 }
 
+/**
+ * All of `work` or nothing. Nothing that may meet a lock is a prepared statement: libsql leaves one that was busy in progress until it runs
+ * again, and as long as it is, this connection commits nothing and may keep the lock away from everybody.
+ */
+function within<T>(lasting: LastingConnection, begin: 'BEGIN' | 'BEGIN IMMEDIATE', work: () => T): T {
+  execute(lasting, begin)
+  try {
+    const result = work()
+    execute(lasting, 'COMMIT')
+    return result
+  } catch (error) {
+    rollback(lasting.current())
+    throw error
+  }
+}
+
+function execute(lasting: LastingConnection, sql: string): void {
+  try {
+    lasting.current().exec(sql)
+  } catch (error) {
+    lasting.failed(error)
+    throw error
+  }
+}
+
 /** pages of one call: about 10 ms */
 const GIVEN_BACK = 1_000
 
 function giveBackPages(connection: Connection): void {
   const count = (name: string): number => Number(connection.prepare(`PRAGMA ${name}`).raw().get([]))
   if (count('freelist_count') * 10 > count('page_count'))
-    connection.prepare(`PRAGMA incremental_vacuum(${GIVEN_BACK})`).all()
+    connection.exec(`PRAGMA incremental_vacuum(${GIVEN_BACK})`)
 }
 
 /** Some faults (a full disk) have rolled back already; the error of the work is the one that counts. */
@@ -276,8 +287,10 @@ function prepare(lasting: LastingConnection, sql: string): SqlStatement {
       throw error
     }
   }
+  const run = (values: SqlValue[]): number => use((prepared) => prepared.run(values).changes)
   return {
-    run: (...values) => use((prepared) => prepared.run(values).changes),
+    run: (...values) =>
+      lasting.current().inTransaction ? run(values) : within(lasting, 'BEGIN IMMEDIATE', () => run(values)),
     get: (...values) => use((prepared) => row(prepared.get(values))),
     all: (...values) => use((prepared) => prepared.all(values).map((value) => row(value) ?? [])),
   }

@@ -305,6 +305,27 @@ describe('a SQLite file', () => {
       expect(done).to.equal(true)
     })
 
+    it('reads a snapshot while another connection writes, also after a write of its own was refused for that', () => {
+      const path = directory.path('test.db')
+      const [a, b] = [open(path, FIRST), open(path, FIRST)]
+      const count = b.prepare('SELECT count(*) FROM things')
+      a.transaction(() => {
+        expect(isBusy(thrownBy(() => b.transaction(() => undefined)))).to.equal(true)
+        expect(b.snapshot(() => count.get())).to.deep.equal([0])
+      })
+    })
+
+    it('keeps no lock after a single write that was refused once', () => {
+      const path = directory.path('test.db')
+      const [a, b] = [open(path, FIRST), open(path, FIRST)]
+      const insert = (into: typeof a, name: string) =>
+        into.prepare('INSERT INTO things VALUES (?, 1)').run(name)
+      a.transaction(() => expect(isBusy(thrownBy(() => insert(b, 'apple')))).to.equal(true))
+      insert(b, 'pear')
+      insert(a, 'plum')
+      expect(a.prepare('SELECT name FROM things ORDER BY name').all()).to.deep.equal([['pear'], ['plum']])
+    })
+
     it('tells a fault of ours from one of the storage', () => {
       const database = open(':memory:', FIRST)
       const insert = database.prepare('INSERT INTO things VALUES (?, ?)')
