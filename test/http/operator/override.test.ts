@@ -9,6 +9,7 @@ import { startTurn } from '../../support/chat-client.js'
 import { bearer, type Edge, type EdgeOptions, startEdge } from '../../support/edge.js'
 import { QUIET } from '../../support/fallback-fakes.js'
 import { scripted } from '../../support/scripted-backend.js'
+import { until } from '../../support/until.js'
 
 const RUNTIME: EdgeOptions = { flags: { mode: { value: 'runtime_orchestrator', reason: 'targeting_match' } } }
 
@@ -116,18 +117,21 @@ describe('the override of a turn', () => {
 
   it('never cuts a running turn', async () => {
     let goOn: () => void = () => undefined
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    let isHeld = false
     const runtime = scripted('runtime_orchestrator', async function* (_turn, call) {
       call.onConnected()
       call.onHeaders()
       yield [{ type: 'text', data: { content: 'a' } }]
-      await new Promise<void>((resolve) => {
-        goOn = resolve
-      })
+      isHeld = true
+      await held
       yield [{ type: 'text', data: { content: 'b' } }]
     })
     const edge = await startEdge({ ...RUNTIME, backends: { runtime_orchestrator: runtime } })
     const turn = startTurn(edge.url, await bearer())
-    while (runtime.turns.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    await until('the middle of the turn', () => isHeld)
     edge.fallback.own = { on: true }
     goOn()
     const { text, terminal } = await turn
