@@ -184,16 +184,26 @@ class Attempt {
     }
     options.signal.addEventListener('abort', this.#onAbort, { once: true })
     this.#wait('connect_timeout', options.connectMs)
-    const request =
-      options.body === undefined
-        ? client.stream.get(options.url, { headers: options.headers })
-        : preparedPost(client, options.url, options.body, options.headers)
+    const request = this.#made(client, options)
+    if (request === undefined) return
     this.#request = request
     // Stays for good: got may raise an error after the response was consumed or destroyed.
     request.on('error', this.#onError)
     request.once('socket', this.#onSocket)
     request.once('request', this.#onRequest)
     request.once('response', this.#onResponse)
+  }
+
+  /** Undefined for an address that got refuses: that fails as one does where nobody listens. */
+  #made(client: Got, { url, body, headers }: PostRequest): Request | undefined {
+    try {
+      return body === undefined
+        ? client.stream.get(url, { headers })
+        : preparedPost(client, url, body, headers)
+    } catch (error) {
+      this.#fail('unreachable', error instanceof Error ? error : undefined)
+      return undefined
+    }
   }
 
   readonly #onRequest = (request: http.ClientRequest): void =>

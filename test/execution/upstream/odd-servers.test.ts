@@ -1,11 +1,15 @@
+import { getEventListeners } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import zlib from 'node:zlib'
 import { expect } from 'chai'
 import { createDirectLlm } from '../../../src/execution/llm/direct-llm.js'
 import { createRuntimeOrchestrator } from '../../../src/execution/runtime/runtime-orchestrator.js'
+import { TransportError } from '../../../src/execution/transport-error.js'
+import { createHttpClient } from '../../../src/execution/upstream/http-client.js'
 import { llmEndpoint } from '../../../src/llm/endpoint.js'
 import { executed } from '../../support/executed.js'
+import { manualClock } from '../../support/manual-clock.js'
 import { sampleCall, sampleTurn } from '../../support/sample-turn.js'
 import { until } from '../../support/until.js'
 
@@ -125,5 +129,33 @@ describe('servers that do not know when to stop', () => {
     await withLlm(async (run) => {
       expect((await run()).error).to.include({ code: 'llm_protocol_error', phase: 'headers' })
     })
+  })
+})
+
+describe('an address that no request can be made for', () => {
+  // The HTTP client takes this host for a socket in the file system.
+  const url = 'http://unix/v1'
+  const backends = [
+    ['llm_unreachable', () => createDirectLlm(llmEndpoint({ baseUrl: url, model: 'm' }))],
+    ['runtime_unreachable', () => createRuntimeOrchestrator({ url })],
+  ] as const
+  for (const [code, make] of backends)
+    it(`ends in ${code}`, async () => {
+      const backend = make()
+      const { error } = await executed(backend)
+      expect(error).to.include({ code })
+      backend.close()
+    })
+
+  it('leaves no timer behind, and nothing that listens to the signal', async () => {
+    const clock = manualClock()
+    const client = createHttpClient(clock)
+    const { signal } = new AbortController()
+    const request = { url, headers: {}, body: '{}', signal, connectMs: 1_000, headersMs: 1_000 }
+    const thrown = await client.post(request).catch((error: unknown) => error)
+    expect(thrown).to.be.instanceOf(TransportError).and.to.include({ fault: 'unreachable', connected: false })
+    expect(clock.pending()).to.equal(0)
+    expect(getEventListeners(signal, 'abort')).to.have.length(0)
+    client.close()
   })
 })
