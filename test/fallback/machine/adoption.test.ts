@@ -71,6 +71,18 @@ describe('the adoption of a newer override', () => {
     const theirs = { ...THEIRS, evidenceSince: 500 }
     expect(adoptionKind(held(scoped(a), UPON_NORMAL), theirs, SICK)).to.equal('scoped_trip_lost')
     expect(adoptionKind(held(scoped(a), UPON_NORMAL), theirs, LATER)).to.equal('trip_lost')
+    expect(adoptionOf(held(scoped(a), UPON_NORMAL), theirs, SICK)).to.deep.equal({
+      isolated: false,
+      isolatedTo: null,
+      forgetsProbes: false,
+      recalls: true,
+      holds: { trip: TRIP, scope: a },
+    })
+    expect(adoptionKind(held(scoped(a)), { ...scoped(b), revision: 5 }, SICK), 'no trip').to.equal(
+      'fell_back',
+    )
+    const ofAll = adoptionOf(held(FALLEN, UPON_NORMAL), { ...scoped(b), revision: 5 }, SICK)
+    expect(ofAll.holds).to.deep.equal({ trip: TRIP })
   })
 
   it('trips again upon what others wrote, unless they have fallen back meanwhile', () => {
@@ -86,6 +98,21 @@ describe('the adoption of a newer override', () => {
     expect(adoptionKind(held(NEUTRAL), RESET, { ...LATER, isFirst: true })).to.equal('followed')
   })
 
+  it('takes nothing for a reset but a normal state without trips, whose evidence began anew', () => {
+    expect(adoptionKind(held(FALLEN), { ...RESET, trips: 1 }, LATER)).to.equal('followed')
+    const handedOver: Override = { ...RECOVERING, actor: 'manual', trips: 0 }
+    expect(adoptionKind(held(FALLEN), handedOver, LATER)).to.equal('followed')
+    expect(adoptionKind(held(FALLEN), { ...RESET, evidenceSince: 500 }, LATER)).to.equal('followed')
+  })
+
+  it('cannot tell a reset since its trip where it knew nothing before', () => {
+    const tripped = held(FALLEN, UPON_NORMAL)
+    const unknowing = { ...tripped, highest: 0, epoch: { ...tripped.epoch, since: null } }
+    expect(adoptionKind(unknowing, THEIRS, SICK)).to.equal('trip_lost')
+    expect(adoptionKind({ ...unknowing, epoch: tripped.epoch }, THEIRS, SICK)).to.equal('was_reset')
+    expect(adoptionKind({ ...unknowing, highest: 4 }, THEIRS, SICK)).to.equal('was_reset')
+  })
+
   it('takes a trigger of another for no reset', () => {
     const triggered: Override = { ...RESET, manual: { scope: 'all', reason: 'drill' } }
     expect(adoptionKind(held(FALLEN), triggered, SICK)).to.equal('followed')
@@ -95,6 +122,40 @@ describe('the adoption of a newer override', () => {
     expect(adoptionKind(held(FALLEN), RECOVERING, SICK)).to.equal('left_behind')
     expect(adoptionKind(held(FALLEN), { ...THEIRS, trips: 1 }, SICK)).to.equal('left_behind')
     expect(adoptionKind(held(RECOVERING), { ...RECOVERING, revision: 6 }, SICK)).to.equal('followed')
+    const over = { ...THEIRS, trips: 1 }
+    expect(adoptionKind(held(RECOVERING), over, SICK), 'recovered').to.equal('followed')
+    expect(adoptionKind(held({ ...NEUTRAL, trips: 1 }), over, SICK)).to.equal('followed')
+  })
+
+  it('stays behind for whom it was in breach', () => {
+    const acme = scopeOf('orgs', ['acme'])
+    const recovering: Override = {
+      ...RECOVERING,
+      auto: { ...(RECOVERING.auto as AutoLayer & { state: 'recovering' }), scope: acme },
+    }
+    const leftTo = (state: ReturnType<typeof held>) => {
+      expect(adoptionKind(state, recovering, SICK)).to.equal('left_behind')
+      return adoptionOf(state, recovering, SICK).isolatedTo
+    }
+    expect(leftTo(held(NEUTRAL)), 'theirs').to.deep.equal(acme)
+    expect(leftTo(held(FALLEN)), 'its own').to.equal(null)
+    expect(leftTo({ ...held(FALLEN), isolated: true, isolatedTo: acme }), 'as before').to.deep.equal(acme)
+  })
+
+  it('stays isolated under a fallback for fewer than it is isolated for', () => {
+    const [acme, both] = [scopeOf('orgs', ['acme']), scopeOf('orgs', ['acme', 'globex'])]
+    const theirs = (scope: Scope): Override => ({
+      ...FALLEN,
+      auto: { ...(FALLEN.auto as AutoLayer & { state: 'fallback' }), scope },
+      revision: 5,
+    })
+    const isolation = (isolatedTo: Scope | null, scope: Scope) => {
+      const after = adoptionOf({ ...held(NEUTRAL), isolated: true, isolatedTo }, theirs(scope), LATER)
+      return [after.isolated, after.isolatedTo]
+    }
+    expect(isolation(null, acme)).to.deep.equal([true, null])
+    expect(isolation(both, acme)).to.deep.equal([true, both])
+    expect(isolation(acme, both)).to.deep.equal([false, null])
   })
 
   it('ends an isolation by a fallback or a reset alone', () => {

@@ -208,6 +208,17 @@ describe('the automatic layer while recovering', () => {
     expect(kindOf({ auto, evidence: { ...CALM, runtime: doubtful } })).to.equal('stay')
   })
 
+  it('waits where the first content comes late, whatever the executions say', () => {
+    const guardrails = { ...GUARDRAILS, firstContentP95Ms: 10_000 }
+    const of = (p95Ms: number): Evidence => {
+      const soon = { samples: 20, p95Ms: 500 }
+      const firstContent = { slow: soon, fast: soon, recent: { samples: 20, p95Ms } }
+      return { ...WELL, runtime: { ...WELL.runtime, firstContent } }
+    }
+    expect(kindOf({ auto, evidence: of(10_000), guardrails })).to.equal('towards_runtime')
+    expect(kindOf({ auto, evidence: of(10_001), guardrails })).to.equal('stay')
+  })
+
   it('goes on in a quiet night only where health was the cause', () => {
     const health: AutoLayer = { ...auto, trip: { cause: 'health', value: 2, threshold: 2 } }
     expect(kindOf({ auto: health, evidence: QUIET })).to.equal('towards_runtime')

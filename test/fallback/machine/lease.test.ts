@@ -1,5 +1,11 @@
 import { expect } from 'chai'
-import { holdsLease, leaseMove, leaseMs, observeLease } from '../../../src/fallback/machine/lease.js'
+import {
+  holdsLease,
+  leaseMove,
+  leaseMs,
+  observeLease,
+  writtenLease,
+} from '../../../src/fallback/machine/lease.js'
 import { type FallbackState, initialState, type LeaseState } from '../../../src/fallback/machine/state.js'
 import type { AutoLayer } from '../../../src/store/override/override.js'
 import { CALM, DEAD, FAILING, GUARDRAILS, QUIET, tally } from './driven.js'
@@ -108,9 +114,22 @@ describe('the lease', () => {
     expect(ownerAfter({ lease: { ...asked, askedAt: NOW - 2500 } })).to.equal('r1#n')
   })
 
+  it('is asked for at once where it changed since the last try', () => {
+    expect(ownerAfter({ lease: { owner: null, askedAt: NOW - 2000, changedAt: NOW - 1000 } })).to.equal(
+      'r1#n',
+    )
+    expect(ownerAfter({ lease: { owner: null, askedAt: NOW - 2000, changedAt: NOW - 2000 } })).to.equal(
+      'r1#n',
+    )
+  })
+
   it('is written over what was read, with another count each time', () => {
     const write = leaseMove(state({ lease: { ...EXPIRED, counter: 7 } }), CALM, GUARDRAILS, NOW)
     expect(write).to.deep.equal({ owner: 'r1#n', counter: 8, expected: 'h1' })
+    const written = { hash: 'h2', owner: 'r1#n', now: NOW }
+    expect(writtenLease(state({ lease: { ...EXPIRED, counter: 7 } }), written)).to.deep.include({
+      counter: 8,
+    })
   })
 
   it('counts for its holder for two thirds of its time, from when the renewal was asked for', () => {
@@ -119,6 +138,7 @@ describe('the lease', () => {
     expect(holdsLease(mine, NOW + 1, LEASE_MS)).to.equal(false)
     expect(holdsLease(state({ lease: { ...OURS, owner: 'r2#n' } }), NOW, LEASE_MS)).to.equal(false)
     expect(holdsLease(state({ lease: { ...OURS, renewedAt: null } }), NOW, LEASE_MS)).to.equal(false)
+    expect(holdsLease(state({ lease: { ...OURS, renewedAt: null } }), 1, LEASE_MS)).to.equal(false)
   })
 
   it('lasts some ticks at least', () => {

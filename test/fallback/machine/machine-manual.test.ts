@@ -120,10 +120,42 @@ describe('the time to live of a manual fallback', () => {
 
   it('leaves a fallback of the automatic layer in place', () => {
     const replica = fallen()
-      .command(all({ ttlSeconds: 10 }))
-      .rounds(12, { evidence: FAILING })
+    const since = replica.known.evidenceSince
+    replica.command(all({ ttlSeconds: 10 })).rounds(12, { evidence: FAILING })
     expect(replica.known.manual.scope).to.equal('none')
     expect(replica.auto).to.equal('fallback')
+    expect(replica.known.evidenceSince, 'its evidence goes on').to.equal(since)
+  })
+
+  it('is over at its very instant, and takes no later reset with it', () => {
+    const replica = new Driven().round().command(all({ orgIds: ['a'], ttlSeconds: 60 }))
+    const until = replica.now + 60_000
+    replica.round()
+    replica.pass(until - replica.now - 2).tick()
+    expect(replica.known.manual.scope).to.equal('orgs')
+    replica.tick()
+    expect(replica.now).to.equal(until)
+    expect(replica.known.manual.scope).to.equal('none')
+  })
+
+  it('counts its first step for all from when that is in the store', () => {
+    const replica = new Driven()
+      .round()
+      .command(all({ ttlSeconds: 10 }))
+      .rounds(5, { evidence: CALM })
+    replica.pass(6000).tick({ evidence: CALM })
+    expect(replica.auto).to.equal('recovering 5')
+    const decided = replica.now
+    replica.fail(1)
+    replica.pass(4000).round({ evidence: CALM })
+    expect(replica.state.timers.autoSinceAt).to.equal(replica.now).and.greaterThan(decided)
+    expect(replica.state.proof).to.deep.include({ decidedAt: decided })
+    const stepped = replica.now
+    replica
+      .pass(5000)
+      .command(all({ orgIds: ['a'] }))
+      .round({ evidence: CALM })
+    expect(replica.state.timers.autoSinceAt, 'and not anew with another write').to.equal(stepped)
   })
 
   it('goes back to the first step where the automatic layer was further', () => {
@@ -139,6 +171,7 @@ describe('the time to live of a manual fallback', () => {
       .command(all({ ttlSeconds: 10 }))
       .rounds(12, { policy: 'off' })
     expect(replica.known).to.deep.include({ auto: { state: 'normal' }, manual: { scope: 'none' } })
+    expect(replica.kinds).to.deep.equal(['triggered', 'manual_expired'])
   })
 
   it('runs by each replica’s own clock, whatever the wall clocks say', () => {
@@ -232,6 +265,18 @@ describe('a reset', () => {
     replica.round()
     expect(replica.files.stored).to.deep.include({ revision: 8, manual: { scope: 'none' } })
     expect(replica.kinds).to.deep.equal(['triggered', 'reset'])
+  })
+})
+
+describe('commands that come while another is being written', () => {
+  it('begin no new evidence, and are kept up to a bound', () => {
+    const replica = new Driven().round().command(all({ orgIds: ['first'] }))
+    const write = replica.tick({ evidence: CALM })
+    replica.command(all({ orgIds: ['second'] }))
+    replica.write(write)
+    expect(replica.has('restart_evidence')).to.equal(false)
+    for (let count = 0; count < 150; count += 1) replica.command(all({ orgIds: [`o${count}`] }))
+    expect(replica.state.commands).to.have.length(100)
   })
 })
 

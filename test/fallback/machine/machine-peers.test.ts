@@ -195,4 +195,16 @@ describe('a trip that lost its race and still holds', () => {
     expect(held(CALM, { auto, policy: 'observe' })).to.deep.equal({ kind: 'would_trip', trip: TRIP })
     expect(held(CALM, { auto, policy: 'off' })).to.deep.equal({ kind: 'policy_off' })
   })
+
+  it('joins nothing where that fallback is for it already, or for what has no union with it', () => {
+    expect(held(CALM, { auto: { ...auto, scope: scopeOf('orgs', ['acme', 'globex']) } }).kind).to.equal(
+      'stay',
+    )
+    expect(held(CALM, { auto: { ...auto, scope: scopeOf('agents', ['x']) } }).kind).to.equal('stay')
+    expect(held(CALM, { auto, holds: { trip: TRIP } })).to.deep.include({
+      kind: 'trip',
+      what: 'widened',
+      auto: { state: 'fallback', trip: TRIP, since: 5000, holdUntil: 35_000 },
+    })
+  })
 })

@@ -182,6 +182,32 @@ describe('a replica that alone lost the runtime', () => {
 const orgs = (n: number) =>
   ({ scope: 'orgs', target: { kind: 'orgs', orgIds: [`org-${n}`] }, reason: 'race' }) as const
 
+describe('a replica that reads a new state while executions fail here', () => {
+  it('does not judge once more by what a reset ended', () => {
+    const replica = new Driven().round().pass(1000)
+    replica.files.put({ ...NEUTRAL, revision: 3, actor: 'manual', evidenceSince: 9, replica: 'r2' })
+    replica.round({ evidence: FAILING })
+    expect(replica.auto).to.equal('normal')
+    expect(replica.files.stored.revision).to.equal(3)
+  })
+
+  it('goes with the others where it is well itself, and stays behind where it is not', () => {
+    for (const [evidence, isolated] of [
+      [CALM, false],
+      [FAILING, true],
+    ] as const) {
+      const files = new Files()
+      const first = fallen(files, 'r1')
+      const second = new Driven(files, 'r2').round({ evidence: CALM })
+      first.rounds(30)
+      second.pass(1000)
+      expect(first.auto).to.equal('recovering 5')
+      second.tick({ evidence })
+      expect([second.auto, second.state.isolated]).to.deep.equal(['recovering 5', isolated])
+    }
+  })
+})
+
 describe('a lost race', () => {
   it('drops what was pending, and trips again where the breach still holds', () => {
     const files = new Files()
@@ -213,6 +239,19 @@ describe('a lost race', () => {
     expect(files.stored).to.deep.include({ revision: 40, trips: 1, replica: 'r1', manual: orgs(39) })
     expect(replica.has('restart_evidence')).to.equal(true)
     expect(replica.kinds).to.deep.equal(['trip'])
+  })
+
+  it('is judged by them also where another state came into force between', () => {
+    const files = new Files()
+    files.put({ ...NEUTRAL, trips: 1, evidenceSince: 7, revision: 4 })
+    const replica = new Driven(files, 'r1').round().pass(1000)
+    replica.tick({ evidence: FAILING })
+    const gathered = { ...FAILING, at: replica.now - 0.5 }
+    for (const revision of [5, 6]) {
+      files.put({ ...NEUTRAL, trips: 1, evidenceSince: 9, revision, replica: 'r2' })
+      replica.pass(1000).tick({ evidence: gathered })
+      expect(replica.auto).to.equal('fallback')
+    }
   })
 
   it('tells of what the others changed, and not that they ended a trip that nobody was told of', () => {

@@ -134,6 +134,13 @@ describe('what another replica wrote', () => {
     ])
   })
 
+  it('is told where it is normal again with the same trips', () => {
+    expect(told(at(1, 5), { ...NEUTRAL, trips: 1, revision: 2, evidenceSince: 1000 })).to.deep.equal([
+      'normal recovering 1',
+      'recovering normal 2',
+    ])
+  })
+
   it('is told where its trips, its scope or its manual layer are others', () => {
     const scoped = at(3, 5, { trips: 2 })
     const acme: Override = {

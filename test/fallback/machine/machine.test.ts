@@ -212,6 +212,9 @@ describe('the fallback machine, tripping', () => {
     expect(under(failing(12))).to.deep.include({ isNew: true, cause: 'error_rate', value: 0.6 })
     const tighter = { ...GUARDRAILS, errorRate: 0.25 }
     expect(under(failing(12), tighter)).to.deep.include({ isNew: true, threshold: 0.25 })
+    const alike = { ...GUARDRAILS, errorRate: 0.25, timeoutRate: 0.25 }
+    const late = { ...CALM, runtime: over(tally(20, 0, 12)) }
+    expect(under(late, alike)).to.deep.include({ isNew: true, cause: 'timeout_rate', threshold: 0.25 })
     expect(under(CALM)).to.deep.equal({ isNew: true })
     expect(under(CALM)).to.deep.equal({ isNew: false })
   })
