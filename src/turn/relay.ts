@@ -87,7 +87,7 @@ export class Relay implements TurnSink {
     }
   }
 
-  /** There will be no reader: gives the execution up. `result` stays open. */
+  /** Nobody reads on: gives the execution up, if it has not ended. `result` may stay open. */
   leave(): void {
     guarded(this.running.deps.logger, 'shadow', () => this.shadow?.left())
     this.#execution?.leave()

@@ -87,6 +87,8 @@ async function answerTurn(
     await streamTurn(decided, facts, reader, relaying, running)
   } catch (thrown) {
     turnBroke(logger, { ...who, error: errorText(thrown) })
+    // Nothing if it has ended. One that nobody reads would be held for good, and no deadline runs meanwhile.
+    relaying.leave()
     const broken = { ...NOT_STARTED, executionMode: decision.mode, phase: 'streaming' } as const
     const kept = await keepTurn(broken, running)
     // Nothing if the turn had its end already.

@@ -60,7 +60,7 @@ export class EvidenceSources {
     this.#executions.restart(scope)
   }
 
-  /** ... nor what was usual. */
+  /** What was usual until now counts no more. */
   forget(): void {
     this.#executions.forget()
   }

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { type Clock, systemClock } from '../../../src/core/clock.js'
 import type { BackendSink, ChatBackend, ExecutionCall } from '../../../src/execution/backend.js'
 import type { FleetStreams } from '../../../src/http/fleet/fleet-streams.js'
 import { startTurn } from '../../support/chat-client.js'
@@ -111,6 +112,32 @@ describe('the start of a turn', () => {
     await until('the turn to be over', () => edge.turns.count === 0)
     expect((await start()).status).to.equal(500)
     expect(signals.map(({ aborted }) => aborted)).to.deep.equal([true])
+    await edge.close()
+  })
+
+  it('gives the request up where the turn breaks when its stream has just been opened', async () => {
+    const signals: AbortSignal[] = []
+    const backend = directLlm(({ call, sink }) => {
+      signals.push(call.signal)
+      // Held, so that no deadline ends it.
+      sink.batch([text('hello')])
+      call.signal.addEventListener('abort', () => sink.end(), { once: true })
+    })
+    const stopLookMs = 10_000_000
+    const clock: Clock = {
+      ...systemClock,
+      schedule(delayMs, callback) {
+        // The first look of the reservation.
+        if (delayMs > stopLookMs / 2) throw new Error('no timer')
+        return systemClock.schedule(delayMs, callback)
+      },
+    }
+    const edge = await startEdge({ backends: { direct_llm: backend }, clock, timing: { stopLookMs } })
+    const turn = await startTurn(edge.url, await bearer())
+    expect(turn.events.map(({ event }) => event)).to.deep.equal(['error'])
+    expect(signals.map(({ aborted }) => aborted)).to.deep.equal([true])
+    expect(edge.outcomes.map(({ result }) => result)).to.deep.equal(['aborted'])
+    await until('the turn to be over', () => edge.turns.count === 0)
     await edge.close()
   })
 })
