@@ -23,8 +23,8 @@ export interface FairPlaces {
    */
   take(asking: Asking): Promise<(() => void) | undefined>
   /**
-   * A place at once or none: for who only reads. Bound by `most` open streams alone and not by an overload, in which a turn would end
-   * because its reader is kept away from it.
+   * A place at once or none: for a caller that only reads. Refused only where `most` streams are open; an overload does not count, because a
+   * turn ends whose reader is kept away.
    */
   takeNow(orgId: string, most: number): (() => void) | undefined
   /** Whether `take` would refuse such a turn at once. One that is refused then is counted as one that came. */

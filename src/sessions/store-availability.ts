@@ -1,7 +1,7 @@
 import { errorCode } from '../core/errors.js'
 import type { Logger } from '../core/logger.js'
 
-/** Whether calls of a database work, as they tell. Logs when they begin to fail, and when they work again. */
+/** Whether the calls of a database work, by their results. Logs when they begin to fail, and when they work again. */
 export class StoreAvailability {
   #isAvailable = true
   #writesFail = false

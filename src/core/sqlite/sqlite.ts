@@ -10,7 +10,7 @@ export type SqlRow = readonly SqlValue[]
 
 /** A prepared statement; parameters by position. Throws libsql's `SqliteError` (a `code` like `SQLITE_FULL`). */
 export interface SqlStatement {
-  /** rows changed. Outside a transaction it is one of its own. */
+  /** Gives the number of rows changed. Outside a transaction the statement is a transaction of its own. */
   run(...values: SqlValue[]): number
   /** the first row */
   get(...values: SqlValue[]): SqlRow | undefined
@@ -18,7 +18,7 @@ export interface SqlStatement {
 }
 
 export interface SqliteDatabase {
-  /** A statement that writes and gives rows (`RETURNING`) is for transactions only. */
+  /** A statement that writes and gives rows (`RETURNING`) may be used within a transaction only. */
   prepare(sql: string): SqlStatement
   exec(sql: string): void
   /**

@@ -194,7 +194,7 @@ class Attempt {
     request.once('response', this.#onResponse)
   }
 
-  /** Undefined for an address that got refuses: that fails as one does where nobody listens. */
+  /** Undefined for an address that got refuses; the attempt has failed as `unreachable` then. */
   #made(client: Got, { url, body, headers }: PostRequest): Request | undefined {
     try {
       return body === undefined

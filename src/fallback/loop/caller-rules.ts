@@ -40,7 +40,7 @@ export class CallerRules {
     return { scoped: { dimension: scope.dimension, covered: covers(scope, subject) } }
   }
 
-  /** An override is on for the caller, and a silent execution on the runtime does no harm. */
+  /** Whether an override is on for the caller, and a silent execution on the runtime does no harm. */
   maySpareShadow(subject: Subject): boolean {
     const { known, isolated } = this.#state
     if (known.auto.state === 'normal' && !isolated) return false
@@ -51,7 +51,7 @@ export class CallerRules {
     return known.manual.scope === 'orgs' && !this.#isManual(subject)
   }
 
-  /** No person took the caller off the runtime. */
+  /** Whether no person took the caller off the runtime. */
   mayReturn(subject: Subject): boolean {
     const { manual } = this.#state.known
     return manual.scope === 'none' || (manual.scope === 'orgs' && !this.#isManual(subject))

@@ -116,7 +116,7 @@ export class EvidenceSources {
     if (outcome.mode === 'direct_llm' && outcome.result === 'ok') this.context.standby?.answered()
   }
 
-  /** Whichever replica it is of. */
+  /** An execution of any replica. */
   #count(outcome: Outcome): void {
     if (outcome.mode === 'direct_llm') this.deps.judged.direct.record(outcome)
     else this.#executions.record(outcome, this.context.guardrails(), this.#use)

@@ -12,7 +12,7 @@ const NOSNIFF = { 'X-Content-Type-Options': 'nosniff' } as const
 
 let made: PageFile | undefined
 
-/** The build puts it there (scripts/docs-page.mjs): to make it takes a fifth of the CPU time of a start. Not beside `src/`. */
+/** The build puts it there (scripts/docs-page.mjs): to make it takes a fifth of the CPU time of a start. Absent where the service runs from `src/`. */
 const BUILT = new URL('../../docs-page/openapi.json.gz', import.meta.url)
 
 /** Read or made once a process, before the first request: it takes up to 35 ms, which no running turn shall wait. */

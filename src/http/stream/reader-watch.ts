@@ -47,7 +47,7 @@ export function createReaderWatch(
   }
 
   // Fires when the socket moved nothing for lookMs; when it did move in between, the timer silently starts again and
-  // fires later, which the time since the last time shows.
+  // fires later, which the time since it fired last shows.
   const onIdle = (): void => {
     const now = clock.monotonic()
     const movedSince = now - lastIdle > 1.5 * lookMs
