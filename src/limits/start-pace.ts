@@ -49,7 +49,10 @@ const BUCKET_MS = 100
 export interface LineTrend {
   came(at: number): void
   began(at: number): void
-  /** Whether at least as many came as began, in the last 100 to 200 ms. */
+  /**
+   * Whether at least as many came as began, in the last 100 to 200 ms. False where none came or began: some begin in each round of the
+   * event loop, so the process has stood still, and the next rounds will tell.
+   */
   isGrowing(at: number): boolean
 }
 
@@ -75,7 +78,9 @@ export function createLineTrend(): LineTrend {
     },
     isGrowing(at) {
       roll(at)
-      return now.came + before.came >= now.began + before.began
+      const came = now.came + before.came
+      const began = now.began + before.began
+      return came >= began && came > 0
     },
   }
 }

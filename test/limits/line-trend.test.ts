@@ -4,7 +4,6 @@ import { createLineTrend } from '../../src/limits/start-pace.js'
 describe('the trend of a line', () => {
   it('grows while as many come as begin', () => {
     const trend = createLineTrend()
-    expect(trend.isGrowing(0)).to.equal(true)
     for (const at of [10, 20]) trend.came(at)
     for (const at of [30, 40]) trend.began(at)
     expect(trend.isGrowing(50)).to.equal(true)
@@ -18,7 +17,12 @@ describe('the trend of a line', () => {
     trend.began(110)
     expect(trend.isGrowing(199)).to.equal(true)
     expect(trend.isGrowing(200)).to.equal(false)
-    trend.began(250)
-    expect(trend.isGrowing(600)).to.equal(true)
+  })
+
+  it('is not known to grow where nothing came or began lately', () => {
+    const trend = createLineTrend()
+    expect(trend.isGrowing(0)).to.equal(false)
+    trend.came(250)
+    expect([trend.isGrowing(399), trend.isGrowing(400)]).to.deep.equal([true, false])
   })
 })

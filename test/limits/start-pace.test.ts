@@ -64,10 +64,11 @@ describe('the pace at which turns begin', () => {
     ask('new', 10)
     clock.advance(199)
     expect(begun.refused).to.equal(0)
+    ask('new', 1)
     clock.advance(1)
     await settle()
     expect(begun).to.deep.equal({ new: 8, next: 0, refused: 2 })
-    expect([places.waiting, clock.pending()]).to.deep.equal([0, 0])
+    expect([places.waiting, clock.pending()]).to.deep.equal([1, 1])
   })
 
   it('lets the turns of a burst wait a second while more begin than come', async () => {
@@ -83,6 +84,21 @@ describe('the pace at which turns begin', () => {
     await settle()
     expect(begun).to.deep.equal({ new: 80, next: 0, refused: 20 })
     expect([places.waiting, clock.pending()]).to.deep.equal([0, 0])
+  })
+
+  it('lets the turns of a burst wait through a pause of the process', async () => {
+    for (const pauseMs of [150, 250, 400]) {
+      const { clock, places, begun, ask, round } = setUp({ places: 200, newPlaces: 200 })
+      ask('new', 100)
+      for (let rounds = 0; rounds < 13; rounds += 1) {
+        if (rounds === 4) clock.stall(pauseMs)
+        // The timers of a round come first.
+        clock.advance(20)
+        await round()
+      }
+      expect(begun, `${pauseMs} ms`).to.deep.equal({ new: 100, next: 0, refused: 0 })
+      expect([places.waiting, clock.pending()]).to.deep.equal([0, 0])
+    }
   })
 
   it('waits for no burst where places are taken, or new sessions held back', async () => {

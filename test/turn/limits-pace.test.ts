@@ -74,7 +74,8 @@ describe('turns that are admitted', () => {
   it('are refused as an overload where places are free, and the watch is told', async () => {
     const edge = setUp(100)
     const asked = await ask(edge, 10)
-    edge.clock.advance(200)
+    // No round comes in which they could begin.
+    edge.clock.advance(1_000)
     const answers = await Promise.all(asked)
     const refused = answers.filter((answer) => answer instanceof TurnRefused)
     expect(refused.map(({ refusal, retryAfterSeconds }) => [refusal, retryAfterSeconds])).to.deep.equal([
