@@ -20,7 +20,7 @@ export interface FleetEvidence {
 export interface FleetNews {
   /** of other replicas */
   readonly outcomes: readonly Outcome[]
-  /** absent where Redis is away, or a question has waited 2 s for its answer: this replica judges alone */
+  /** absent where Redis is away, or has given no answer in time for 2 s: this replica judges alone */
   readonly peers?: Peers
 }
 
