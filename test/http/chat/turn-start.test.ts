@@ -1,9 +1,10 @@
+import type { Socket } from 'node:net'
 import { expect } from 'chai'
 import { type Clock, systemClock } from '../../../src/core/clock.js'
 import type { BackendSink, ChatBackend, ExecutionCall } from '../../../src/execution/backend.js'
 import type { FleetStreams } from '../../../src/http/fleet/fleet-streams.js'
 import { startTurn } from '../../support/chat-client.js'
-import { bearer, startEdge } from '../../support/edge.js'
+import { bearer, type Edge, startEdge } from '../../support/edge.js'
 import { text } from '../../support/scripted-backend.js'
 import { until } from '../../support/until.js'
 
@@ -139,5 +140,65 @@ describe('the start of a turn', () => {
     expect(edge.outcomes.map(({ result }) => result)).to.deep.equal(['aborted'])
     await until('the turn to be over', () => edge.turns.count === 0)
     await edge.close()
+  })
+
+  describe('ends once where, between the request and the stream,', () => {
+    type What = 'the turn is stopped' | 'the process drains' | 'the client leaves'
+
+    /** @param answers the backend has sent text by then, and is held */
+    async function ended(what: What, answers: boolean) {
+      const left: string[] = []
+      const told: string[] = []
+      const sockets: Socket[] = []
+      const messageIds: string[] = []
+      const backend: ChatBackend = {
+        mode: 'direct_llm',
+        execute({ messageId }, call, sink) {
+          messageIds.push(messageId)
+          call.signal.addEventListener('abort', () => sink.end(new Error('given up')), { once: true })
+          if (answers) sink.batch([text('hello')])
+          if (what === 'the turn is stopped') edge.turns.abort(messageId, 'stopped')
+          else if (what === 'the process drains') void edge.turns.drain(0)
+          else for (const socket of sockets) socket.destroy()
+          return { resume: () => undefined }
+        },
+      }
+      const shadow = {
+        underWay() {},
+        saw() {},
+        ended: () => told.push('ended'),
+        left: () => told.push('left'),
+      }
+      const edge: Edge = await startEdge({
+        backends: { direct_llm: backend },
+        admission: { admit: () => undefined, leave: ({ messageId }) => left.push(messageId) },
+        shadows: { consider: () => shadow },
+      })
+      edge.server.on('connection', (socket) => sockets.push(socket))
+      const turn = await startTurn(edge.url, await bearer()).catch(() => undefined)
+      await until('the turn to be over', () => edge.turns.count === 0)
+      expect(messageIds).to.have.length(1)
+      expect(left).to.deep.equal(messageIds)
+      expect(told).to.deep.equal(['ended', 'left'])
+      expect(edge.outcomes.map(({ result }) => result)).to.deep.equal(['aborted'])
+      expect([edge.endedTurns.length, edge.openStreams()]).to.deep.equal([1, 0])
+      await edge.close()
+      return turn
+    }
+
+    for (const answers of [false, true]) {
+      const after = answers ? 'after the first text' : 'before any text'
+      it(`the turn is stopped ${after}`, async () => {
+        const turn = await ended('the turn is stopped', answers)
+        expect([turn?.text, turn?.terminal?.event]).to.deep.equal([answers ? 'hello' : '', 'done'])
+      })
+      it(`the process drains ${after}`, async () => {
+        const turn = await ended('the process drains', answers)
+        expect([turn?.text, turn?.terminal?.event]).to.deep.equal([answers ? 'hello' : '', 'error'])
+      })
+      it(`the client leaves ${after}`, async () => {
+        expect(await ended('the client leaves', answers)).to.equal(undefined)
+      })
+    }
   })
 })
