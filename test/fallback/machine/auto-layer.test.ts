@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import type { Evidence } from '../../../src/fallback/evidence/evidence.js'
-import { standbyTrouble } from '../../../src/fallback/evidence/verdict.js'
+import { recoveryReach, standbyTrouble } from '../../../src/fallback/evidence/verdict.js'
 import { type AutoInput, autoMove } from '../../../src/fallback/machine/auto-layer.js'
 import { holdMs } from '../../../src/fallback/machine/hold-time.js'
 import type { Tally } from '../../../src/metrics/windows/windows.js'
@@ -204,6 +204,10 @@ describe('the automatic layer while recovering', () => {
   it('counts the executions of the step beyond the window, where few turns come', () => {
     const runtime = { slow: tally(3), fast: tally(1), recent: tally(5) }
     expect(kindOf({ auto, evidence: { ...CALM, runtime } })).to.equal('towards_runtime')
+    const reach = recoveryReach(GUARDRAILS)
+    const mixed = (total: number) => ({ ...runtime, slow: tally(total, Math.ceil(total * 0.4)) })
+    expect(kindOf({ auto, evidence: { ...CALM, runtime: mixed(reach) } })).to.equal('stay')
+    expect(kindOf({ auto, evidence: { ...CALM, runtime: mixed(reach - 1) } })).to.equal('towards_runtime')
     const doubtful = { ...runtime, slow: tally(20, 6) }
     expect(kindOf({ auto, evidence: { ...CALM, runtime: doubtful } })).to.equal('stay')
   })

@@ -84,6 +84,11 @@ describe('the lease', () => {
     expect(ownerAfter({ lease: EXPIRED, ours: false, holdUntilAt: NOW + 1 }, DEAD)).to.equal(undefined)
   })
 
+  it('is renewed from exactly a third of its time on', () => {
+    expect(ownerAfter({ lease: { ...OURS, renewedAt: NOW - LEASE_MS / 3 } })).to.equal('r1#n')
+    expect(ownerAfter({ lease: { ...OURS, renewedAt: NOW - LEASE_MS / 3 + 1 } })).to.equal(undefined)
+  })
+
   it('is renewed after a third of its time', () => {
     expect(ownerAfter({ lease: OURS })).to.equal('r1#n')
     expect(ownerAfter({ lease: { ...OURS, renewedAt: NOW - 4999 } })).to.equal(undefined)

@@ -110,12 +110,14 @@ describe('a file that says the same in other bytes', () => {
   it('drops nothing that is pending', () => {
     const replica = new Driven().round().pass(1000)
     replica.tick({ evidence: FAILING })
+    const tripped = replica.now
     replica.fail()
     replica.files.put(NEUTRAL)
     replica.pass(1000).round({ evidence: CALM })
     expect(replica.auto).to.equal('fallback')
     expect(replica.files.stored).to.deep.include({ revision: 1, trips: 1 })
     expect(replica.kinds).to.deep.equal(['trip'])
+    expect(replica.state.timers.autoSinceAt, 'the fallback began with the trip').to.equal(tripped)
   })
 
   it('proves nothing anew', () => {
@@ -142,6 +144,15 @@ describe('a file older than what the provider showed', () => {
       expect(replica.files.stored).to.deep.include({ revision: 58, trips: 1 })
       expect(replica.kinds).to.deep.equal([])
     }
+  })
+
+  it('is told where it comes after it, though it is the first that is read', () => {
+    const replica = new Driven()
+    replica.tick({ store: FAILED, provider })
+    expect(replica.adopted).to.deep.equal([])
+    replica.files.put({ ...NEUTRAL, revision: 60, replica: 'r2' })
+    replica.pass(1000).round({ provider, evidence: CALM })
+    expect(replica.adopted.map(({ from, to }) => [from, to])).to.deep.equal([['fallback', 'normal']])
   })
 
   it('is a person’s edit where the file is one, which counts above what the provider shows', () => {

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import type { Command } from '../../../src/fallback/fallback.js'
 import { NEUTRAL } from '../../../src/store/override/override.js'
 import { createOverrideEvaluator } from '../../../src/store/override/override-evaluator.js'
-import { CALM, Driven, FAILED, FAILING, Files, fallen, recovering } from './driven.js'
+import { CALM, DEAD, Driven, FAILED, FAILING, Files, fallen, recovering } from './driven.js'
 
 const all = (part: Partial<Extract<Command, { kind: 'trigger' }>> = {}): Command => ({
   kind: 'trigger',
@@ -16,6 +16,7 @@ describe('a person’s trigger', () => {
   it('acts at once, is written, and told with who gave it and why', () => {
     const replica = new Driven().round().command(all())
     expect(replica.known.manual).to.deep.equal({ scope: 'all', reason: 'drill' })
+    expect(replica.known.evidenceSince).to.equal(undefined)
     replica.round()
     expect(replica.files.stored).to.deep.include({
       actor: 'manual',
@@ -127,7 +128,17 @@ describe('the time to live of a manual fallback', () => {
     expect(replica.known.evidenceSince, 'its evidence goes on').to.equal(since)
   })
 
-  it('is over at its very instant, and takes no later reset with it', () => {
+  it('ends once, told with its trigger, where that waited to be written until then', () => {
+    const files = new Files()
+    files.override = { kind: 'missing' }
+    const replica = new Driven(files).command(all({ orgIds: ['a'], ttlSeconds: 1 })).round()
+    replica.pass(1100).round()
+    expect(replica.kinds).to.deep.equal(['triggered'])
+    replica.pass(2000).round()
+    expect(replica.kinds).to.deep.equal(['triggered', 'manual_expired'])
+  })
+
+  it('is over at its very instant', () => {
     const replica = new Driven().round().command(all({ orgIds: ['a'], ttlSeconds: 60 }))
     const until = replica.now + 60_000
     replica.round()
@@ -257,6 +268,39 @@ describe('a reset', () => {
     const replica = fallen().command(RESET).round({ evidence: CALM }).pass(1000).round({ evidence: FAILING })
     expect(replica.known).to.deep.include({ trips: 1 })
     expect(replica.kinds).to.deep.equal(['trip', 'reset', 'trip'])
+  })
+
+  it('ends what this replica judged for itself at once', () => {
+    const alone = new Driven().round().round({ evidence: { ...DEAD, peers: { saw: 3, bad: 1 } } })
+    expect(alone.state.isolated).to.equal(true)
+    expect(alone.command(RESET).state.isolated).to.equal(false)
+    const observing = new Driven().round().round({ evidence: FAILING, policy: 'observe' })
+    expect(observing.state.wouldTrip).to.deep.include({ cause: 'error_rate' })
+    expect(observing.command(RESET).state.wouldTrip).to.equal(null)
+    const unusable = { standby: { unusable: true, why: 'http_status 401' } }
+    const both = new Driven().round().round({ evidence: { ...FAILING, ...unusable } })
+    expect(both.state.bothSick).to.equal(true)
+    expect(both.command(RESET).state.bothSick).to.equal(false)
+  })
+
+  it('forgets what was gathered up to its very instant', () => {
+    for (const evidence of [FAILING, DEAD]) {
+      const replica = new Driven().round().command(RESET)
+      replica.tick({ evidence: { ...evidence, at: replica.now } })
+      expect(replica.auto).to.equal('normal')
+    }
+  })
+
+  it('is tried again after a lost race, though a trigger that came later is over', () => {
+    const replica = fallen()
+    replica.command(RESET).command(all({ ttlSeconds: 2 }))
+    replica.tick({ evidence: CALM })
+    replica.fail(1)
+    replica.pass(3000).tick({ store: FAILED, evidence: CALM })
+    expect(replica.known.manual.scope).to.equal('none')
+    replica.files.put({ ...replica.files.stored, revision: 9, replica: 'r2' })
+    replica.round({ evidence: CALM })
+    expect(replica.auto).to.equal('normal')
   })
 
   it('makes an earlier trigger moot that is not in the store yet, and tells both', () => {

@@ -64,6 +64,20 @@ describe('a replica for which alone the runtime is unhealthy', () => {
       ])
   })
 
+  it('stays where its executions are well and a probe was not', () => {
+    const probe = { failures: 1, goodForMs: 0, healthy: false }
+    const replica = alone().round({ evidence: { ...WELL, probe, peers: { saw: 3, bad: 0 } } })
+    expect(isAlone(replica)).to.deep.equal([true, null])
+  })
+
+  it('is so for all its users, where it was for some of them before', () => {
+    for (const evidence of [ALONE, TOGETHER]) {
+      const replica = new Driven().round()
+      replica.state = { ...replica.state, isolated: true, isolatedTo: scopeOf('orgs', ['acme']) }
+      expect(isAlone(replica.round({ evidence }))).to.deep.equal([true, null])
+    }
+  })
+
   it('comes back where the policy forbids a fallback', () => {
     expect(isAlone(alone().round({ evidence: ALONE, policy: 'off' }))).to.deep.equal([false, null])
     expect(isAlone(alone().round({ evidence: ALONE, policy: 'observe' }))).to.deep.equal([true, null])

@@ -78,6 +78,12 @@ describe('replicas on one store', () => {
     expect(second.state.lease.owner).to.equal('r2#n')
   })
 
+  it('do nothing more when they hear that the lease is written', () => {
+    const replica = fallen()
+    const { now, wall } = replica
+    expect(replica.input({ kind: 'lease_written', now, wall, hash: 'h', owner: 'r1#n' })).to.deep.equal([])
+  })
+
   it('let the lease go in normal', () => {
     const { first, files } = pair()
     first.rounds(130)

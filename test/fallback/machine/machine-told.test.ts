@@ -376,6 +376,16 @@ describe('a proof that does not come', () => {
     expect(replica.has('write')).to.equal(true)
   })
 
+  it('is not waited for while another write is on its way', () => {
+    const replica = fallen().command(trigger())
+    replica.tick({ provider, evidence: CALM })
+    replica.fail(1)
+    for (let count = 0; count < 5; count += 1) replica.tick({ provider, evidence: CALM })
+    replica.pass(10_000).tick({ store: FAILED, provider, evidence: CALM })
+    expect(replica.state.proof).to.deep.include({ revision: 1, waitingSinceAt: null, alerted: false })
+    expect(replica.state.store.rewrite).to.equal(false)
+  })
+
   it('changes nothing more once its alert was given', () => {
     const replica = fallen()
     for (let count = 0; count < 5; count += 1) replica.pass(3000).round({ provider, evidence: CALM })
