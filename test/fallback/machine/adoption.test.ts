@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { adoptionKind, adoptionOf } from '../../../src/fallback/machine/adoption.js'
-import { initialState, type PendingTrip } from '../../../src/fallback/machine/state.js'
+import { initialState, judgedScope, type PendingTrip } from '../../../src/fallback/machine/state.js'
 import { type Scope, scopeOf } from '../../../src/protocol/fallback-scope.js'
 import { type AutoLayer, NEUTRAL, type Override } from '../../../src/store/override/override.js'
 
@@ -140,6 +140,17 @@ describe('the adoption of a newer override', () => {
     expect(leftTo(held(NEUTRAL)), 'theirs').to.deep.equal(acme)
     expect(leftTo(held(FALLEN)), 'its own').to.equal(null)
     expect(leftTo({ ...held(FALLEN), isolated: true, isolatedTo: acme }), 'as before').to.deep.equal(acme)
+  })
+
+  it('is judged by those for whom it is isolated, or for whom all fall back', () => {
+    const acme = scopeOf('orgs', ['acme'])
+    const scoped: Override = {
+      ...FALLEN,
+      auto: { ...(FALLEN.auto as AutoLayer & { state: 'fallback' }), scope: acme },
+    }
+    expect(judgedScope({ isolated: true, isolatedTo: acme, known: NEUTRAL })).to.deep.equal(acme)
+    expect(judgedScope({ isolated: true, isolatedTo: null, known: scoped })).to.equal(undefined)
+    expect(judgedScope({ isolated: false, isolatedTo: null, known: scoped })).to.deep.equal(acme)
   })
 
   it('stays isolated under a fallback for fewer than it is isolated for', () => {

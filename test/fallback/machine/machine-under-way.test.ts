@@ -95,6 +95,7 @@ describe('a move towards the runtime', () => {
     const replica = fallen().rounds(30)
     const decidedAt = replica.now
     expect(replica.auto).to.equal('recovering 5')
+    expect(replica.files.stored.actor).to.equal('auto')
     expect(replica.state.proof).to.deep.equal({
       revision: replica.files.stored.revision,
       decidedAt,
