@@ -4,6 +4,7 @@ import { FailureStreak } from '../../../src/metrics/windows/failure-streak.js'
 import { FirstContents } from '../../../src/metrics/windows/first-contents.js'
 import { LatencySketch } from '../../../src/metrics/windows/latency-sketch.js'
 import { RecentOutcomes } from '../../../src/metrics/windows/recent-outcomes.js'
+import { TallyRing, TallySum } from '../../../src/metrics/windows/tally-ring.js'
 import { roundMs, WindowCounts } from '../../../src/metrics/windows/window-counts.js'
 
 const RESULTS = ['ok', 'error', 'timeout', 'aborted', 'rejected', 'abandoned'] as const
@@ -226,5 +227,18 @@ describe('the recent outcomes of an org', () => {
       avgLatencyMs: 200,
       p95FirstContentMs: 300,
     })
+  })
+})
+
+describe('a ring of tallies', () => {
+  it('is whole as far back as it says, at any moment', () => {
+    const ring = new TallyRing(10)
+    for (let now = 0; now < 5000; now += 5) {
+      ring.add(now, 0, 0, 1)
+      const from = ring.sliceOf(Math.max(0, now - ring.reachMs))
+      const sum = new TallySum()
+      for (let slice = from; slice <= ring.sliceOf(now); slice += 1) ring.sumUp(slice, sum)
+      expect(sum.total, `at ${now}`).to.equal((now - from * 10) / 5 + 1)
+    }
   })
 })
