@@ -116,6 +116,9 @@ function twoReplicas(open: () => Promise<Engine>, { isSource }: { readonly isSou
 
   it('take an edit of the operators\u2019 flags by one replica, and refuse a second from an older view', async () => {
     const [a, b] = [replicas[0] ?? fail(), replicas[1] ?? fail()]
+    // The first replica of a new store writes the override a moment after its start.
+    for (const replica of [a, b])
+      await until('the override to be there', async () => (await flagsOf(replica)).view.state === 'ready')
     const [seenByA, seenByB] = [await flagsOf(a), await flagsOf(b)]
     expect(seenByA.view.ops.file).to.match(engine.opsName)
     expect([seenByA.view.state, seenByA.view.faults]).to.deep.equal(['ready', []])
