@@ -100,7 +100,7 @@ async function looks(
     const seen = await call(world, target, { path, authorization })
     world.count('reads')
     if (seen.kind === 'broken' || (seen.kind === 'answered' && seen.status !== 200))
-      world.fault(`GET ${path}: HTTP ${seen.status} ${seen.why}`)
+      world.fault(`GET ${path}: HTTP ${seen.status} ${seen.why} ${seen.body.slice(0, 200)}`)
   }
 }
 
