@@ -193,9 +193,8 @@ function retryWhileBusy<T>(work: () => T, waitMs: number): T {
 }
 
 function wrap(lasting: LastingConnection): SqliteDatabase {
-  const emptyLog = (): void => {
-    attempt(() => lasting.current().prepare('PRAGMA wal_checkpoint(TRUNCATE)').all())
-  }
+  const checkpoint = (mode: 'PASSIVE' | 'TRUNCATE'): void =>
+    attempt(() => lasting.current().exec(`PRAGMA wal_checkpoint(${mode})`))
   return {
     prepare: (sql) => prepare(lasting, sql),
     exec: (sql) => {
@@ -203,12 +202,12 @@ function wrap(lasting: LastingConnection): SqliteDatabase {
     },
     transaction: (work) => within(lasting, 'BEGIN IMMEDIATE', work),
     snapshot: (work) => within(lasting, 'BEGIN', work),
-    truncateLog: emptyLog,
-    copyLogBack: () => attempt(() => lasting.current().prepare('PRAGMA wal_checkpoint(PASSIVE)').all()),
+    truncateLog: () => checkpoint('TRUNCATE'),
+    copyLogBack: () => checkpoint('PASSIVE'),
     giveBackPages: () => attempt(() => giveBackPages(lasting.current())),
     close() {
       // Prepared statements keep libsql's connection alive until they are collected, so the log is emptied here.
-      emptyLog()
+      checkpoint('TRUNCATE')
       lasting.close()
     },
   }

@@ -15,7 +15,7 @@ const PAGE = `<!doctype html>
 <link rel="icon" type="image/png" href="docs/favicon-32x32.png">
 <meta name="color-scheme" content="light dark">
 <link rel="stylesheet" href="docs/swagger-ui.css">
-<link rel="stylesheet" href="docs/contrast.css">
+<link rel="stylesheet" href="docs/corrections.css">
 <script src="docs/theme.js"></script>
 <script src="docs/swagger-ui-bundle.js" defer></script>
 <script src="docs/start.js" defer></script>
@@ -51,7 +51,7 @@ window.SwaggerUIBundle({
 `
 
 /** No column for links, which no answer has: it makes the page wider than a phone. Text that is pale in Swagger UI: at least 4.5 to 1 (WCAG AA). */
-const CONTRAST = `.swagger-ui .response-col_links { display: none; }
+const CORRECTIONS = `.swagger-ui .response-col_links { display: none; }
 .dark-mode .swagger-ui :is(.header-col, .examples-select__section-label) { color: #e4e6e6; }
 html:not(.dark-mode) {
   .swagger-ui .info .title small { background: #5b6270; }
@@ -91,7 +91,7 @@ const THEME = `(() => {
 export const DOCS_PAGE = textFile('text/html; charset=utf-8', PAGE)
 /** Made here, not by the build. */
 const MADE: Readonly<Record<string, PageFile>> = {
-  'contrast.css': textFile('text/css; charset=utf-8', CONTRAST),
+  'corrections.css': textFile('text/css; charset=utf-8', CORRECTIONS),
   'start.js': textFile('text/javascript; charset=utf-8', START),
   'theme.js': textFile('text/javascript; charset=utf-8', THEME),
 }
