@@ -1,7 +1,6 @@
-import { scheduleAwaited } from '../core/clock.js'
-import { BusyQueue } from '../core/sqlite/busy-queue.js'
+import type { BusyQueue } from '../core/sqlite/busy-queue.js'
+import { databaseQueue } from '../core/sqlite/database-queue.js'
 import { openSqlite, type SqliteDatabase, type SqliteSchema } from '../core/sqlite/sqlite.js'
-import { isBusy } from '../core/sqlite/sqlite-errors.js'
 import { DatabaseKeys, type DatabaseKeysOptions, type KeysTable, keptKey } from './database-keys.js'
 import { type IdempotencyKeys, KEY_LIFE_MS, type KeptKey, type KeyedTurn } from './idempotency-keys.js'
 
@@ -61,13 +60,7 @@ class SqliteKeysTable implements KeysTable {
     private readonly options: DatabaseKeysOptions,
   ) {
     this.#statements = prepareAll(database)
-    this.#queue = new BusyQueue({
-      now: () => options.clock.monotonic(),
-      schedule: scheduleAwaited,
-      isBusy,
-      deadlineMs: LOCK_DEADLINE_MS,
-      maxWaiting: MAX_WAITING,
-    })
+    this.#queue = databaseQueue(options.clock, { deadlineMs: LOCK_DEADLINE_MS, maxWaiting: MAX_WAITING })
   }
 
   find(id: string): Promise<KeptKey | undefined> {

@@ -1,10 +1,10 @@
-import { scheduleAwaited, type Timer } from '../core/clock.js'
+import type { Timer } from '../core/clock.js'
 import { errorText } from '../core/errors.js'
 import { createLru } from '../core/lru.js'
-import { BusyQueue } from '../core/sqlite/busy-queue.js'
+import type { BusyQueue } from '../core/sqlite/busy-queue.js'
+import { databaseQueue } from '../core/sqlite/database-queue.js'
 import { DatabaseRest } from '../core/sqlite/database-rest.js'
 import { openSqlite, type SqliteDatabase, type SqliteSchema } from '../core/sqlite/sqlite.js'
-import { isBusy } from '../core/sqlite/sqlite-errors.js'
 import {
   type Added,
   FRESH_MS,
@@ -66,13 +66,7 @@ class SqliteUsage implements TokenUsage {
     this.#rest = new DatabaseRest(deps.clock, (thrown) =>
       deps.logger.warn({ error: errorText(thrown) }, DATABASE_AWAY),
     )
-    this.#queue = new BusyQueue({
-      now: () => deps.clock.monotonic(),
-      schedule: scheduleAwaited,
-      isBusy,
-      deadlineMs: LOCK_DEADLINE_MS,
-      maxWaiting: MAX_WAITING,
-    })
+    this.#queue = databaseQueue(deps.clock, { deadlineMs: LOCK_DEADLINE_MS, maxWaiting: MAX_WAITING })
   }
 
   add(orgId: string, tokens: number): void {

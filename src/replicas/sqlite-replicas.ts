@@ -1,7 +1,7 @@
-import { type Clock, scheduleAwaited } from '../core/clock.js'
-import { BusyQueue } from '../core/sqlite/busy-queue.js'
+import type { Clock } from '../core/clock.js'
+import type { BusyQueue } from '../core/sqlite/busy-queue.js'
+import { databaseQueue } from '../core/sqlite/database-queue.js'
 import { openSqlite, type SqliteDatabase, type SqliteSchema } from '../core/sqlite/sqlite.js'
-import { isBusy } from '../core/sqlite/sqlite-errors.js'
 import { type ReplicaNote, type ReplicaTable, type SeenReplica, seenOf } from './replicas.js'
 
 const SCHEMA: SqliteSchema = {
@@ -35,13 +35,7 @@ class SqliteReplicas implements ReplicaTable {
 
   constructor(database: SqliteDatabase, clock: Clock) {
     this.#database = database
-    this.#queue = new BusyQueue({
-      now: () => clock.monotonic(),
-      schedule: scheduleAwaited,
-      isBusy,
-      deadlineMs: LOCK_DEADLINE_MS,
-      maxWaiting: MAX_WAITING,
-    })
+    this.#queue = databaseQueue(clock, { deadlineMs: LOCK_DEADLINE_MS, maxWaiting: MAX_WAITING })
   }
 
   async exchange(

@@ -1,9 +1,9 @@
-import { type Clock, scheduleAwaited } from '../clock.js'
+import type { Clock } from '../clock.js'
 import { errorText } from '../errors.js'
 import type { Logger } from '../logger.js'
-import { BusyQueue } from './busy-queue.js'
+import type { BusyQueue } from './busy-queue.js'
+import { databaseQueue } from './database-queue.js'
 import { openSqlite, type SqliteDatabase, type SqliteSchema } from './sqlite.js'
-import { isBusy } from './sqlite-errors.js'
 
 /** A text, and when it was good last: wall ms. */
 export interface KeptText {
@@ -58,13 +58,7 @@ class SqliteKeptTexts implements KeptTexts {
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {
-    this.#queue = new BusyQueue({
-      now: () => clock.monotonic(),
-      schedule: scheduleAwaited,
-      isBusy,
-      deadlineMs: DEADLINE_MS,
-      maxWaiting: MAX_WAITING,
-    })
+    this.#queue = databaseQueue(clock, { deadlineMs: DEADLINE_MS, maxWaiting: MAX_WAITING })
   }
 
   async read(name: string): Promise<KeptText | undefined> {

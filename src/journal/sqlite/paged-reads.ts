@@ -1,8 +1,8 @@
-import { type Clock, scheduleAwaited } from '../../core/clock.js'
+import type { Clock } from '../../core/clock.js'
 import { errorText } from '../../core/errors.js'
-import { BusyQueue } from '../../core/sqlite/busy-queue.js'
+import type { BusyQueue } from '../../core/sqlite/busy-queue.js'
+import { databaseQueue } from '../../core/sqlite/database-queue.js'
 import type { SqlRow } from '../../core/sqlite/sqlite.js'
-import { isBusy } from '../../core/sqlite/sqlite-errors.js'
 import { JournalUnavailable } from '../journal.js'
 
 export interface PagedReadsOptions {
@@ -36,10 +36,7 @@ export class PagedReads {
 
   constructor(options: PagedReadsOptions) {
     this.#options = options
-    this.#queue = new BusyQueue({
-      now: () => options.clock.monotonic(),
-      schedule: scheduleAwaited,
-      isBusy,
+    this.#queue = databaseQueue(options.clock, {
       deadlineMs: READ_DEADLINE_MS,
       maxWaiting: MAX_READS_WAITING,
     })

@@ -1,10 +1,11 @@
-import { type Clock, scheduleAwaited, type Timer } from '../../core/clock.js'
+import type { Clock, Timer } from '../../core/clock.js'
 import { errorText } from '../../core/errors.js'
 import type { Logger } from '../../core/logger.js'
-import { BusyQueue, BusyQueueError } from '../../core/sqlite/busy-queue.js'
+import { type BusyQueue, BusyQueueError } from '../../core/sqlite/busy-queue.js'
+import { databaseQueue } from '../../core/sqlite/database-queue.js'
 import { gathered } from '../../core/sqlite/gathered.js'
 import { openSqlite, type SqliteDatabase } from '../../core/sqlite/sqlite.js'
-import { isBusy, isStorageFault } from '../../core/sqlite/sqlite-errors.js'
+import { isStorageFault } from '../../core/sqlite/sqlite-errors.js'
 import { storableText } from '../../core/text.js'
 import type { SessionView } from '../../protocol/api.js'
 import { ReservationWatch } from '../reservation-watch.js'
@@ -109,13 +110,7 @@ class SqliteSessionStore implements DurableSessionStore {
     this.#replica = options.replica
     this.#reservationMs = options.reservationMs ?? DEFAULT_RESERVATION_MS
     this.#historyBudget = options.historyBudget ?? DEFAULT_HISTORY_BUDGET
-    this.#queue = new BusyQueue({
-      now: () => options.clock.monotonic(),
-      schedule: scheduleAwaited,
-      isBusy,
-      deadlineMs: LOCK_DEADLINE_MS,
-      maxWaiting: MAX_WAITING,
-    })
+    this.#queue = databaseQueue(options.clock, { deadlineMs: LOCK_DEADLINE_MS, maxWaiting: MAX_WAITING })
     this.#watch = new ReservationWatch(this.#reservationMs)
     this.#look = this.#lookAround()
   }
