@@ -99,6 +99,28 @@ export function sessionSummary(session: SessionRecord, turns: readonly TurnRecor
 const titleOf = (message: string): string =>
   [...message.slice(0, 2 * TITLE_CHARACTERS)].slice(0, TITLE_CHARACTERS).join('')
 
+/** Of `[session id, agent id, created, updated, turns, title]`. */
+export function summaryRecord([
+  sessionId,
+  agentId,
+  createdAt,
+  updatedAt,
+  turns,
+  title,
+]: readonly unknown[]): SessionSummary {
+  return {
+    sessionId: String(sessionId),
+    agentId: String(agentId),
+    createdAt: Number(createdAt),
+    updatedAt: Number(updatedAt ?? createdAt),
+    turns: Number(turns),
+    title: String(title ?? ''),
+  }
+}
+
+/** The place before all sessions there are */
+export const NEWEST: SessionPlace = { createdAt: Number.MAX_SAFE_INTEGER, sessionId: '' }
+
 /** Sorts a list: by creation, those of the same ms by their id. */
 export function newestFirst(a: SessionPlace, b: SessionPlace): number {
   return b.createdAt - a.createdAt || (a.sessionId < b.sessionId ? 1 : a.sessionId > b.sessionId ? -1 : 0)

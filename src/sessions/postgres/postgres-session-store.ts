@@ -21,14 +21,21 @@ import {
   type Renewal,
   type SessionHolder,
   type SessionOwner,
-  type SessionPlace,
   SessionStoreUnavailable,
   type SessionSummary,
   type TraceReader,
   type TurnEnd,
   type UnkeptTurn,
 } from '../session-store.js'
-import { isInScope, maySee, sessionView, type TurnRecord, turnRecord } from '../session-view.js'
+import {
+  isInScope,
+  maySee,
+  NEWEST,
+  sessionView,
+  summaryRecord,
+  type TurnRecord,
+  turnRecord,
+} from '../session-view.js'
 import { StoreAvailability } from '../store-availability.js'
 import { visibleSize } from '../trim-history.js'
 import { type Erased, eraseIdleSessions, eraseOwned } from './erasure.js'
@@ -62,8 +69,6 @@ const MAX_RENEWALS = 200
 const PAGE_TURNS = 200
 /** sessions of one page of a scan, whosever */
 const SCANNED = 1_000
-/** the place before all sessions there are */
-const NEWEST: SessionPlace = { createdAt: Number.MAX_SAFE_INTEGER, sessionId: '' }
 
 /**
  * Conversations in PostgreSQL, shared by replicas on many machines. Every call that a turn waits for is one statement; while the database is
@@ -273,14 +278,7 @@ class PostgresSessionStore implements DurableSessionStore {
   async list(owner: SessionOwner, limit: number, before = NEWEST): Promise<readonly SessionSummary[]> {
     const place = [before.createdAt, before.sessionId]
     const rows = await this.#reads(SQL.list, [owner.orgId, owner.userId, ...place, limit])
-    return rows.map(([sessionId, agentId, createdAt, updatedAt, turns, title]) => ({
-      sessionId: String(sessionId),
-      agentId: String(agentId),
-      createdAt: Number(createdAt),
-      updatedAt: Number(updatedAt ?? createdAt),
-      turns: Number(turns),
-      title: String(title ?? ''),
-    }))
+    return rows.map(summaryRecord)
   }
 
   async delete(sessionId: string, owner: SessionOwner): Promise<boolean> {

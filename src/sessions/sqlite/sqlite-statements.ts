@@ -4,12 +4,11 @@ import {
   type HeldSession,
   type PastTurn,
   type SessionOwner,
-  type SessionPlace,
   type SessionSummary,
   TITLE_CHARACTERS,
   type TurnEnd,
 } from '../session-store.js'
-import { type SessionRecord, type TurnRecord, turnRecord } from '../session-view.js'
+import { NEWEST, type SessionRecord, summaryRecord, type TurnRecord, turnRecord } from '../session-view.js'
 import { MAX_HISTORY_TURNS, visibleSize } from '../trim-history.js'
 
 /** A turn that holds its session, be the reservation over or not. */
@@ -248,14 +247,7 @@ export class SessionStatements {
 
   list({ orgId, userId }: SessionOwner, limit: number, before = NEWEST): SessionSummary[] {
     const rows = this.#list.all(orgId, userId, before.createdAt, before.sessionId, limit)
-    return rows.map(([sessionId, agentId, createdAt, updatedAt, turns, title]) => ({
-      sessionId: String(sessionId),
-      agentId: String(agentId),
-      createdAt: Number(createdAt),
-      updatedAt: Number(updatedAt ?? createdAt),
-      turns: Number(turns),
-      title: String(title ?? ''),
-    }))
+    return rows.map(summaryRecord)
   }
 
   /** The next sessions in the order of their ids, whosever they are. */
@@ -289,9 +281,6 @@ export class SessionStatements {
     this.#deleteSession.run(sessionId)
   }
 }
-
-/** The place before all sessions there are. */
-const NEWEST: SessionPlace = { createdAt: Number.MAX_SAFE_INTEGER, sessionId: '' }
 
 function seen({ sessionId, messageId }: TurnRow, row: SqlRow | undefined): SeenReservation | undefined {
   return row && { sessionId, messageId, stamp: Number(row[0]), stopRequested: row[1] === 1 }
