@@ -1,3 +1,4 @@
+import { counted } from '../../core/text.js'
 import type { ExecutionMode } from '../../protocol/modes.js'
 import type { Bilingual, ShadowDimension, ShadowVerdict } from '../../protocol/shadow-report.js'
 import { doubtText, droppedText, leftText } from './report-caveats.js'
@@ -225,8 +226,6 @@ function change(value: number, { unit }: MeasuredDimension): string {
       return signed(value.toFixed(1))
   }
 }
-
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
 const pairsText = ({ pairs }: { readonly pairs: { readonly ab: number; readonly aa: number } }): string =>
   `A/B ${pairs.ab}, A/A ${pairs.aa}`
