@@ -26,7 +26,6 @@ export function next(state: FallbackState, input: FallbackInput): Step {
     case 'command': {
       const update = new StateUpdate(state, input, input.guardrails)
       applyCommand(update, { command: input.command, at: input.now, told: false })
-      update.setStore({ retryAt: input.now })
       return update.step
     }
     case 'written': {
