@@ -20,7 +20,7 @@ export class StoreAvailability {
     this.logger.error({ code: errorCode(error), error: text }, '[Sessions] the session store is unavailable')
   }
 
-  /** A standby, or a full disk, still reads: that says nothing of writes that failed. */
+  /** A standby, a locked file or a full disk still reads: that says nothing of writes that failed. */
   worked(kind: 'read' | 'write'): void {
     if (kind === 'write') this.#writesFail = false
     if (this.#isAvailable || this.#writesFail) return

@@ -404,7 +404,7 @@ class SqliteSessionStore implements DurableSessionStore {
       this.#commits += 1
       if (this.#commits >= COPIED_COMMITS) this.#copyBackSoon()
       return result
-    }, false)
+    }, 'write')
   }
 
   /** In a round of its own, before which a turn that has just begun makes its request: the commit would take some ms for it. */
@@ -417,24 +417,24 @@ class SqliteSessionStore implements DurableSessionStore {
   }
 
   #read<T>(work: () => T): Promise<T> {
-    return this.#run(work, true)
+    return this.#run(work, 'read')
   }
 
-  async #run<T>(work: () => T, overtake: boolean): Promise<T> {
+  async #run<T>(work: () => T, kind: 'read' | 'write'): Promise<T> {
     try {
-      const result = await this.#queue.run(work, overtake)
-      this.#availability.worked('write')
+      const result = await this.#queue.run(work, kind === 'read')
+      this.#availability.worked(kind)
       return result
     } catch (error) {
-      throw this.#failure(error)
+      throw this.#failure(error, kind)
     }
   }
 
-  #failure(error: unknown): unknown {
+  #failure(error: unknown, kind: 'read' | 'write'): unknown {
     if (this.#closed) return new SessionStoreUnavailable('the session store is closed', { cause: error })
     if (!(error instanceof BusyQueueError) && !isStorageFault(error)) return error
     const cause = error instanceof BusyQueueError ? (error.cause ?? error) : error
-    this.#availability.failed('write', cause, errorText(cause))
+    this.#availability.failed(kind, cause, errorText(cause))
     return new SessionStoreUnavailable(`the session store is unavailable: ${errorText(error)}`, {
       cause: error,
     })
