@@ -10,6 +10,9 @@ export function modelsUrl(endpoint: Pick<LlmEndpoint, 'baseUrl' | 'query'>): str
   return addressOf(endpoint, 'models')
 }
 
+/** Status codes by which a server says that this key or account is of no use; any other below 500 comes from a server that works. */
+export const REFUSED_STATUSES: ReadonlySet<number> = new Set([401, 402, 403])
+
 function addressOf({ baseUrl, query }: Pick<LlmEndpoint, 'baseUrl' | 'query'>, path: string): string {
   const url = new URL(baseUrl)
   url.pathname = `${url.pathname.replace(/\/+$/, '')}/${path}`

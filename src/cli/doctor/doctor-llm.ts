@@ -1,13 +1,10 @@
 import { type LlmEndpoint, llmEndpoint } from '../../llm/endpoint.js'
-import { endpointHeaders, modelsUrl } from '../../llm/endpoint-request.js'
+import { endpointHeaders, modelsUrl, REFUSED_STATUSES } from '../../llm/endpoint-request.js'
 import { loadEndpoints } from '../../llm/load-endpoints.js'
 import type { Environment, Invocation } from '../command/invocation.js'
 import { printable } from '../text/table.js'
 import type { Finding } from './finding.js'
 import { probeUrl } from './probe-url.js'
-
-/** Status codes by which a server says that this key or account is of no use. */
-const USELESS: ReadonlySet<number> = new Set([401, 402, 403])
 
 /** Asks each endpoint of the direct LLM for its models, as the service does while nobody uses it. */
 export async function checkEndpoints(env: Environment, invocation: Invocation): Promise<Finding[]> {
@@ -82,7 +79,7 @@ async function checkEndpoint(
         '请修正地址，或检查本机到该地址的网络',
       ),
     }
-  if (USELESS.has(probed.status))
+  if (REFUSED_STATUSES.has(probed.status))
     return {
       check,
       result: 'fault',

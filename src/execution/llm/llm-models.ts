@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.js'
 import { errorCode } from '../../core/errors.js'
 import type { LlmEndpoint } from '../../llm/endpoint.js'
-import { endpointHeaders, modelsUrl } from '../../llm/endpoint-request.js'
+import { endpointHeaders, modelsUrl, REFUSED_STATUSES } from '../../llm/endpoint-request.js'
 import { TransportError } from '../transport-error.js'
 import { createHttpClient } from '../upstream/http-client.js'
 
@@ -20,8 +20,6 @@ export interface ModelsRequest {
 /** ms */
 const CONNECT_MS = 5000
 const HEADERS_MS = 10_000
-/** They say that the key, the account or the server is of no use; any other status comes from a server that works. */
-const UNUSABLE: ReadonlySet<number> = new Set([401, 402, 403])
 const FIRST_SERVER_FAULT = 500
 
 /**
@@ -44,7 +42,7 @@ export function createModelsRequest(endpoint: LlmEndpoint, clock: Clock): Models
         })
         const { status } = response
         response.destroy()
-        if (status < FIRST_SERVER_FAULT && !UNUSABLE.has(status)) return { usable: true }
+        if (status < FIRST_SERVER_FAULT && !REFUSED_STATUSES.has(status)) return { usable: true }
         return { usable: false, code: 'http_status', status }
       } catch (thrown) {
         return { usable: false, code: codeOf(thrown) }
