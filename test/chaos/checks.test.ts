@@ -109,7 +109,11 @@ describe('the stage of three replicas', function () {
   this.timeout(60_000)
 
   it('leaves nothing behind where a part does not start, so that the next drill can', async function () {
-    if (Network.refused() !== '') this.skip()
+    const refused = Network.refused()
+    if (refused !== '') {
+      console.log(`      skipped: ${refused}`)
+      return this.skip()
+    }
     const options = { perSecond: 1, postgresFolder: '/nowhere' }
     for (const _ of [1, 2]) {
       const thrown: unknown = await startParts(options).catch((error: unknown) => error)

@@ -163,27 +163,25 @@ describe('the log of judged executions', () => {
     expect([total(1000, 0, 9000), total(1001, 0, 9000), total(1000, 2, 9000)]).to.deep.equal([0, 1, 2])
   })
 
-  it('keeps the restart of everybody through a later one of a scope', () => {
-    const clock = manualClock()
-    const log = createJudgedLog(clock)
-    clock.advance(1000)
-    log.restart(1000)
-    log.restart(1000, scopeOf('orgs', ['acme']))
-    log.record(sampleOutcome({ orgId: 'globex', startedAt: 999 }))
-    expect(log.tally(everybody, ALL).total).to.equal(0)
-    log.record(sampleOutcome({ orgId: 'globex', startedAt: 1000 }))
-    expect(log.tally(everybody, ALL).total).to.equal(1)
-  })
-  it('counts from the very instant at which a scope began anew', () => {
-    const clock = manualClock()
-    const log = createJudgedLog(clock)
-    clock.advance(1000)
-    log.restart(1000, scopeOf('orgs', ['acme']))
-    log.record(sampleOutcome({ orgId: 'acme', startedAt: 999 }))
-    expect(log.tally(everybody, ALL).total).to.equal(0)
-    log.record(sampleOutcome({ orgId: 'acme', startedAt: 1000 }))
-    expect(log.tally(everybody, ALL).total).to.equal(1)
-  })
+  const restarts: [name: string, orgId: string, scopes: readonly (Scope | undefined)[]][] = [
+    [
+      'everybody began anew, through a later restart of a scope',
+      'globex',
+      [undefined, scopeOf('orgs', ['acme'])],
+    ],
+    ['a scope began anew', 'acme', [scopeOf('orgs', ['acme'])]],
+  ]
+  for (const [name, orgId, scopes] of restarts)
+    it(`counts from the very instant at which ${name}`, () => {
+      const clock = manualClock()
+      const log = createJudgedLog(clock)
+      clock.advance(1000)
+      for (const scope of scopes) log.restart(1000, scope)
+      log.record(sampleOutcome({ orgId, startedAt: 999 }))
+      expect(log.tally(everybody, ALL).total).to.equal(0)
+      log.record(sampleOutcome({ orgId, startedAt: 1000 }))
+      expect(log.tally(everybody, ALL).total).to.equal(1)
+    })
 
   it('holds the newest alone, each once', () => {
     const log = createJudgedLog(manualClock(), 4)
