@@ -209,7 +209,7 @@ describe('an answer of JSON', () => {
 })
 
 describe('a reader that has no room', () => {
-  it('goes on where it was stopped, and changes nothing where it was not', () => {
+  it('changes nothing by going on where the body was not stopped', () => {
     const { reads, told, running } = answer()
     running.resume()
     reads(text('a'))
