@@ -192,8 +192,8 @@ export class FairQueue<T extends Asking> {
     const line = this.#orgs.get(orgId)?.waiting ?? []
     const [head] = line
     if (head === undefined || this.#taken >= this.#placesFor(kind)) return false
-    if (kind === 'new') return this.isTooSlow({ ...head, head: head.item, ahead: line.length })
-    return head.item.kind === 'next' && this.isTooSlow({ ...head, head: head.item, ahead: placeOfNext(line) })
+    const ahead = placeOf(kind, line)
+    return this.isTooSlow({ head: head.item, wereAhead: head.wereAhead, ahead })
   }
 
   #placesFor(kind: Asking['kind']): number {
@@ -209,7 +209,7 @@ export class FairQueue<T extends Asking> {
     const org = this.#orgOf(item.orgId)
     this.#lines.add(org)
     org.weight = item.weight
-    const at = item.kind === 'new' ? org.waiting.length : placeOfNext(org.waiting)
+    const at = placeOf(item.kind, org.waiting)
     org.waiting.splice(at, 0, { item, seq: this.#seq, wereAhead: at })
     this.#seq += 1
     this.#waiting += 1
@@ -252,9 +252,9 @@ export class FairQueue<T extends Asking> {
   }
 }
 
-/** Behind the other turns of sessions, before the new ones. */
-function placeOfNext(line: readonly Entry<Asking>[]): number {
-  const at = line.findIndex(({ item }) => item.kind === 'new')
+/** Where a turn comes in its org's line: a new session at the end, one of a session before the new ones. */
+function placeOf(kind: Asking['kind'], line: readonly Entry<Asking>[]): number {
+  const at = kind === 'new' ? -1 : line.findIndex(({ item }) => item.kind === 'new')
   return at < 0 ? line.length : at
 }
 

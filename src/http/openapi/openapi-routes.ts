@@ -15,7 +15,7 @@ let made: PageFile | undefined
 /** The build puts it there (scripts/docs-page.mjs): to make it takes a fifth of the CPU time of a start. Absent where the service runs from `src/`. */
 const BUILT = new URL('../../docs-page/openapi.json.gz', import.meta.url)
 
-/** Read or made once a process, before the first request: it takes up to 35 ms, which no running turn shall wait. */
+/** Read or made once a process, before the first request: to make it takes some 40 ms, which no running turn shall wait. */
 function documentFile(): PageFile {
   made ??= compressedPage(
     existsSync(BUILT)
