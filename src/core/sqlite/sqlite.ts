@@ -89,21 +89,28 @@ export function openSqlite(path: string, schema: SqliteSchema): SqliteDatabase {
 export function hasTable(path: string, table: string): boolean {
   const file = resolve(path)
   try {
-    const connection = new Database(file, { readonly: true, timeout: BUSY_TIMEOUT_MS })
-    try {
-      const found = connection
-        .prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?")
-        .get(table)
-      return found !== undefined
-    } finally {
-      connection.close()
-    }
+    return tablesOf(file).includes(table)
   } catch (error) {
     throw openError(file, error, OPEN_DEADLINE_MS)
   }
 }
 
+/** On a connection of its own, so that a statement that met a lock ends with it. */
+function tablesOf(file: string): string[] {
+  const connection = new Database(file, { readonly: true, timeout: BUSY_TIMEOUT_MS })
+  try {
+    return connection
+      .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+      .raw()
+      .all([])
+      .flatMap((row) => (Array.isArray(row) ? [String(row[0])] : []))
+  } finally {
+    connection.close()
+  }
+}
+
 function connect(file: string, schema: SqliteSchema, waitMs: number): Connection {
+  if (file !== ':memory:' && existsSync(file)) retryWhileBusy(() => refuseForeign(file), waitMs)
   const connection = retryWhileBusy(() => new Database(file, { timeout: BUSY_TIMEOUT_MS }), waitMs)
   try {
     const database = wrap(new LastingConnection(connection, undefined, () => connection))
@@ -155,6 +162,16 @@ function configure(connection: Connection, path: string, inMemory: boolean): voi
   // One large burst must not leave the log that large for ever: a log that starts over is cut to this.
   connection.exec(`PRAGMA journal_size_limit = ${LOG_BYTES}`)
   connection.exec(`PRAGMA wal_autocheckpoint = ${COMMIT_COPIES_PAGES}`)
+}
+
+/** A file of another program stays as it is: before anything is set or made in it. @throws SqliteOpenError */
+function refuseForeign(path: string): void {
+  const tables = tablesOf(path)
+  const [first] = tables
+  if (first === undefined || tables.includes('schema_versions')) return
+  throw new SqliteOpenError(
+    `the database ${path} belongs to another program: it has the table ${first}; start with another file`,
+  )
 }
 
 /**

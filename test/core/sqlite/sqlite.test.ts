@@ -11,6 +11,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { expect } from 'chai'
+import Database from 'libsql'
 import { openSqlite, type SqliteDatabase, type SqliteSchema } from '../../../src/core/sqlite/sqlite.js'
 import { isBusy, isStorageFault, SqliteOpenError } from '../../../src/core/sqlite/sqlite-errors.js'
 import { temporaryDirectory } from '../../support/temporary-directory.js'
@@ -207,6 +208,18 @@ describe('a SQLite file', () => {
       writeSync(file, Buffer.alloc(3_000, 0xff), 0, 3_000, 100)
       closeSync(file)
       expect(openFault(path, FIRST)).to.contain(`the database ${path} is damaged`)
+    })
+
+    it('of another program, and leaves it as it was', () => {
+      const path = directory.path('test.db')
+      const other = new Database(path)
+      other.exec('CREATE TABLE cats (name TEXT)')
+      other.close()
+      const before = readFileSync(path)
+      expect(openFault(path, FIRST)).to.contain(
+        `the database ${path} belongs to another program: it has the table cats`,
+      )
+      expect(readFileSync(path).equals(before)).to.equal(true)
     })
 
     it('written by a newer version', () => {
