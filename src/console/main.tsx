@@ -12,6 +12,8 @@ import { takeTokenFromAddress } from './api/session.js'
 import { App } from './app.js'
 
 takeTokenFromAddress()
+// A link pasted over the address of the open page changes the fragment alone, and the browser does not load the page again.
+addEventListener('hashchange', takeTokenFromAddress)
 const known = readPageConfig()
 if (isCallback()) void known.then(finishSignIn)
 const root = document.getElementById('app')

@@ -74,6 +74,18 @@ describe('the console in a browser', function () {
     await page.context().close()
   })
 
+  it('signs in by a link that is pasted over the address of the open page', async () => {
+    const page = await rig.open('', 'owner')
+    await page.waitForSelector('.now')
+    const token = await page.evaluate<string>("sessionStorage.getItem('chat-cutover.token')")
+    await page.goto(`${rig.url}/console#token=nonsense`)
+    await page.waitForSelector('.notice >> text=not a token of this service')
+    await page.goto(`${rig.url}/console#token=${token}`)
+    await page.waitForSelector('.now')
+    expect(page.url()).to.equal(`${rig.url}/console`)
+    await page.context().close()
+  })
+
   it('tells a member what the role may see', async () => {
     const page = await rig.open('', 'member')
     expect(await page.innerText('.banner')).to.include('signed in as a member')
