@@ -85,6 +85,7 @@ describe('the overview of the console', function () {
     await until('the start', async () => (await rig.call('POST', '/runtime/rollout', start)).status === 200)
     try {
       await page.waitForSelector('.rollout >> text=5%')
+      expect(await page.innerText('.now > p:first-child')).to.match(/5% of all (other )?sessions/)
       await page.click('.rollout a')
       await page.waitForSelector('[aria-labelledby=guarded] .badge >> text=running')
     } finally {

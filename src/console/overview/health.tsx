@@ -32,7 +32,9 @@ export function Health({
           <div>
             <dt>{t(OVERVIEW.flags)}</dt>
             <dd>
-              <span class={`badge ${flags.state === 'ready' ? 'good' : 'bad'}`}>{flags.state}</span>{' '}
+              <span class={`badge ${flags.state === 'ready' ? 'good' : 'bad'}`}>
+                {t(OVERVIEW[flags.state])}
+              </span>{' '}
               {flags.resolver}
               {flags.faults.map((fault) => (
                 <p class="notice bad" key={fault.where + fault.message}>

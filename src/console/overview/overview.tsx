@@ -1,6 +1,8 @@
 import { useMemo } from 'preact/hooks'
 import type { FlagsView } from '../../protocol/flag-edit.js'
-import { flagsChange, samples, status, transitions } from '../api/live.js'
+import type { RolloutView } from '../../protocol/rollout.js'
+import { flagsChange, rolloutChange, samples, status, transitions } from '../api/live.js'
+import { usePulse } from '../api/pulse.js'
 import { useResource } from '../api/resource.js'
 import { Loading } from '../parts/states.js'
 import { t } from '../text/language.js'
@@ -15,9 +17,18 @@ import { Replicas } from './replicas.js'
 import { RolloutLine } from './rollout-line.js'
 import { nowSentence } from './sentence.js'
 
+/** ms between two looks: no event tells what a stage of the rollout waits for */
+const EVERY_MS = 5_000
+
 /** What is true now, how both backends do, and what needs a person. */
 export function Overview() {
   const flags = useResource<FlagsView>('/runtime/flags', [flagsChange.value])
+  const rollout = useResource<RolloutView>('/runtime/rollout', [
+    usePulse(EVERY_MS),
+    rolloutChange.value,
+    flagsChange.value,
+  ])
+  const share = rollout.state === 'ready' ? rollout.answer.data : undefined
   const now = status.value
   const view = flags.state === 'ready' ? flags.answer.data : undefined
   const guardrails = guardrailsOf(view)
@@ -32,15 +43,15 @@ export function Overview() {
     ),
     [hour.samples, hour.kept.state, marks, view],
   )
-  if (now === undefined || flags.state === 'loading') return <Loading />
+  if (now === undefined || flags.state === 'loading' || rollout.state === 'loading') return <Loading />
   return (
     <>
       <h1 class="hidden">{t(SHELL.overview)}</h1>
       <section class={`now ${now.fallbackEnabled ? 'bad' : 'good'}`} aria-live="polite">
-        <p>{nowSentence(view, now)}</p>
+        <p>{nowSentence(view, share, now)}</p>
         {now.fallbackReason !== '' && <p class="why">{now.fallbackReason}</p>}
         {now.wouldTrip !== '' && <p class="why">{t(OVERVIEW.wouldTrip, { reason: now.wouldTrip })}</p>}
-        <RolloutLine />
+        {share !== undefined && <RolloutLine rollout={share} />}
       </section>
       <Alerts status={now} />
       {charts}

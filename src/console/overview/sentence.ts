@@ -1,5 +1,6 @@
 import type { FallbackStatus } from '../../protocol/fallback.js'
 import type { FlagsView } from '../../protocol/flag-edit.js'
+import type { RolloutView } from '../../protocol/rollout.js'
 import { clockTime, names } from '../text/format.js'
 import { type Sentence, t } from '../text/language.js'
 import { PARTS } from '../text/parts.js'
@@ -44,25 +45,33 @@ const TEXT = {
   },
 } as const satisfies Record<string, Sentence>
 
-export function nowSentence(flags: FlagsView | undefined, status: FallbackStatus): string {
-  const told = flags === undefined ? t(TEXT.unknown) : who(flags)
+export function nowSentence(
+  flags: FlagsView | undefined,
+  rollout: RolloutView | undefined,
+  status: FallbackStatus,
+): string {
+  const told = flags === undefined ? t(TEXT.unknown) : who(flags, rollout)
   return t({ en: `${told}; ${fallback(status)}.`, 'zh-CN': `${told}；${fallback(status)}。` })
 }
 
-/** The environment adds its orgs and its mode only while the flag has no variant. */
-function who({ ops: { values }, environment }: FlagsView): string {
+/**
+ * The environment adds its orgs and its mode only while the flag has no variant. A rollout for everybody counts like a canary, which
+ * excludes it; of one for some orgs or agents its own line tells.
+ */
+function who({ ops: { values }, environment }: FlagsView, rollout: RolloutView | undefined): string {
   if (values === null) return t(TEXT.unknown)
   const { value, enabledOrgs, canaryPercent } = values.mode
   if ((value ?? environment.mode) === 'runtime_orchestrator') return t(TEXT.allRuntime)
   if (enabledOrgs === null || canaryPercent === null) return t(TEXT.byHand)
+  const ofRollout = rollout?.plan?.orgIds === null && rollout.plan.agentIds === null ? rollout.percent : 0
+  const percent = Math.max(canaryPercent, ofRollout)
+  if (percent === 100) return t(TEXT.allRuntime)
   const all = value === null ? [...new Set([...enabledOrgs, ...environment.enabledOrgs])] : enabledOrgs
   const orgs = names(all)
   const verb = all.length === 1 ? 'is' : 'are'
   if (all.length > 0)
-    return canaryPercent > 0
-      ? t(TEXT.orgsAndCanary, { orgs, verb, percent: canaryPercent })
-      : t(TEXT.orgs, { orgs, verb })
-  return canaryPercent > 0 ? t(TEXT.canary, { percent: canaryPercent }) : t(TEXT.allDirect)
+    return percent > 0 ? t(TEXT.orgsAndCanary, { orgs, verb, percent }) : t(TEXT.orgs, { orgs, verb })
+  return percent > 0 ? t(TEXT.canary, { percent }) : t(TEXT.allDirect)
 }
 
 function fallback({ fallback: auto, manual }: FallbackStatus): string {

@@ -115,7 +115,7 @@ function Behind({
         <tbody>
           {(['ok', 'error', 'timeout'] as const).map((kind) => (
             <tr key={kind}>
-              <th scope="row">{kind}</th>
+              <th scope="row">{t(SHADOW[kind])}</th>
               <td class="number">{count(outcomes.control[kind])}</td>
               <td class="number">{count(outcomes.candidate[kind])}</td>
             </tr>

@@ -9,9 +9,9 @@ export const OVERVIEW = {
   threshold: { en: 'threshold', 'zh-CN': '阈值' },
   meanThreshold: { en: 'threshold of the mean', 'zh-CN': '平均值的阈值' },
   window: {
-    en: 'The last hour, each figure over {window}. What the journal kept counts all replicas; since this page was opened it is this replica alone.',
+    en: 'The last hour, each figure over {window}. What the journal kept counts all replicas; since this page was opened it is this replica alone, and after a fallback it counts anew.',
     'zh-CN':
-      '显示最近一小时，每个数值统计 {window}。打开本页面之前的数据来自日志，包含所有副本；之后只统计本副本。',
+      '显示最近一小时，每个数值统计 {window}。打开本页面之前的数据来自日志，包含所有副本；之后只统计本副本，回退后重新计数。',
   },
   keptMissing: {
     en: 'The lines begin when this page was opened: {message}',
@@ -55,6 +55,8 @@ export const OVERVIEW = {
   requests: { en: '{requests} requests under way', 'zh-CN': '{requests} 个进行中的请求' },
   waiting: { en: '{waiting} turns wait for a place', 'zh-CN': '{waiting} 个轮次在排队' },
   flags: { en: 'Flags', 'zh-CN': '标志' },
+  stale: { en: 'stale', 'zh-CN': '已过时' },
+  unavailable: { en: 'unavailable', 'zh-CN': '不可用' },
   alerts: { en: 'Alerts', 'zh-CN': '告警' },
   noAlerts: { en: 'Nothing needs your attention.', 'zh-CN': '没有需要处理的事项。' },
   runbook: { en: 'What to do: runbook, {section}', 'zh-CN': '处理方法：运维手册 {section} 一节' },

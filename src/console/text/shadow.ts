@@ -61,6 +61,9 @@ export const SHADOW = {
   time: { en: 'Time', 'zh-CN': '耗时' },
   beyond: { en: 'longer: users left', 'zh-CN': '更长：用户已离开' },
   outcomes: { en: 'Outcomes', 'zh-CN': '结果' },
+  ok: { en: 'ok', 'zh-CN': '成功' },
+  error: { en: 'error', 'zh-CN': '错误' },
+  timeout: { en: 'timeout', 'zh-CN': '超时' },
   singlePairs: { en: 'Single pairs', 'zh-CN': '单个配对' },
   singlePairsHint: {
     en: 'A pair differs by 1 if one side succeeded and the other did not, else by the mean of its parts: how unlike text, plan and calls are, and how far times, length and tokens are apart.',

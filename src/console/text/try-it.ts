@@ -37,3 +37,12 @@ export const TRY_IT = {
   success: { en: 'success', 'zh-CN': '成功' },
   error: { en: 'error', 'zh-CN': '失败' },
 } as const satisfies Record<string, Sentence>
+
+/** of a step of a plan */
+export const STEP_STATUSES = {
+  pending: { en: 'pending', 'zh-CN': '等待中' },
+  running: { en: 'running', 'zh-CN': '进行中' },
+  completed: { en: 'completed', 'zh-CN': '已完成' },
+  failed: { en: 'failed', 'zh-CN': '失败' },
+  skipped: { en: 'skipped', 'zh-CN': '已跳过' },
+} as const satisfies Record<string, Sentence>

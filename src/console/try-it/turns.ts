@@ -11,7 +11,7 @@ import { token } from '../api/session.js'
 import { duration } from '../text/format.js'
 import { language, t } from '../text/language.js'
 import { MODES } from '../text/parts.js'
-import { TRY_IT } from '../text/try-it.js'
+import { STEP_STATUSES, TRY_IT } from '../text/try-it.js'
 
 /** The turns of this page: what was said, and what happened meanwhile. */
 
@@ -139,7 +139,10 @@ function messageLine(message: ChatMessage): Told {
       return told(t(TRY_IT.plan, { steps: message.data.steps.map(({ title }) => title).join(' → ') }))
     case 'plan_step': {
       const { title, status } = message.data
-      return told(t(TRY_IT.step, { title, status }), status === 'failed' ? 'bad' : 'plain')
+      return told(
+        t(TRY_IT.step, { title, status: t(STEP_STATUSES[status]) }),
+        status === 'failed' ? 'bad' : 'plain',
+      )
     }
     case 'tool_call':
     case 'mcp_call':
