@@ -1,7 +1,8 @@
 // npm run check: format, lint, types, tests; what has to be green before a commit.
 import { join } from 'node:path'
-import { install, ROOT, run, say } from './lib/prepare.mjs'
+import { install, ROOT, run, say, takesNothing } from './lib/prepare.mjs'
 
+takesNothing('Usage: npm run check\n\nFormat, lint, types and tests: what has to be green before a commit.\n')
 install()
 say('format and lint ...')
 run(

@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { openDemo, until } from './lib/demo-page.mjs'
-import { build, install, ROOT, say } from './lib/prepare.mjs'
+import { build, install, ROOT, say, takesNothing } from './lib/prepare.mjs'
 
 const TO = join(ROOT, 'docs', 'images')
 const API = '/api/v1/runtime'
@@ -67,16 +67,11 @@ const PARTS = {
   },
 }
 
-if (process.argv.length > 2) {
-  const asksForHelp = ['-h', '--help'].includes(process.argv[2] ?? '')
-  const usage = `Usage: npm run screenshots
+takesNothing(`Usage: npm run screenshots
 
 Takes pictures of each view of the console in both themes into docs/images/, from a demo that has just been through a fallback and its
 recovery. About two minutes. Needs Chromium (CHROMIUM_BIN, or where Debian has it) and a font with Chinese characters.
-`
-  ;(asksForHelp ? process.stdout : process.stderr).write(usage)
-  process.exit(asksForHelp ? 0 : 2)
-}
+`)
 install()
 build()
 mkdirSync(TO, { recursive: true })

@@ -18,6 +18,15 @@ function fail(text) {
   process.exit(1)
 }
 
+/** For a script that takes no arguments: ends the process with its usage where it gets some. */
+export function takesNothing(usage) {
+  const [word] = process.argv.slice(2)
+  if (word === undefined) return
+  const asksForHelp = ['-h', '--help'].includes(word)
+  ;(asksForHelp ? process.stdout : process.stderr).write(usage)
+  process.exit(asksForHelp ? 0 : 2)
+}
+
 /** Runs one command in the project's folder with its output shown; ends the process when it fails. */
 export function run(command, args, what, env = process.env) {
   const { status, error, signal } = spawnSync(command, args, { cwd: ROOT, stdio: 'inherit', env })
