@@ -37,8 +37,8 @@ function hintOf(
       )
     case 403:
       return t(
-        `The token came from ${tokenFrom}, and its role is below CHAT_OPERATOR_ROLE. Use an operator's token`,
-        `所用令牌来自 ${tokenFrom}，其角色低于 CHAT_OPERATOR_ROLE，请使用运维人员的令牌`,
+        `The token came from ${tokenFrom}, and its role is too low: commands for operators need CHAT_OPERATOR_ROLE, the metrics of another org need owner`,
+        `所用令牌来自 ${tokenFrom}，其角色权限不足：运维命令需要 CHAT_OPERATOR_ROLE，查看其他组织的指标需要 owner`,
       )
     case 404:
       return t(
