@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { unknownText, unknownVariables } from './config/unknown-variables.js'
 import { ConfigError, loadConfig } from './config.js'
 import { systemClock } from './core/clock.js'
 import { errorText } from './core/errors.js'
@@ -11,16 +12,22 @@ import { joinSiblings } from './workers/siblings.js'
 async function main(): Promise<void> {
   if (existsSync('.env')) process.loadEnvFile('.env')
   const config = loadConfig(process.env)
+  // A slip in the name of a variable is no fault: the service cannot know that the variable was meant for it.
+  const unknown = unknownText(unknownVariables(process.env))
   // Only whether it could start: nothing is opened.
-  if (process.argv.includes('--check')) return
+  if (process.argv.includes('--check')) {
+    if (unknown !== undefined) process.stdout.write(`${unknown}\n`)
+    return
+  }
   // Only now: to load the service takes most of the time of a start, and neither the check nor a primary needs it.
   const worker = workerNumber()
+  const logger = createLogger(config.logLevel, { replica: config.replica })
+  if (worker === undefined && unknown !== undefined) logger.warn(unknown)
   if (config.workers > 1 && worker === undefined) {
     const { runPrimary } = await import('./workers/run-primary.js')
     runPrimary(config)
     return
   }
-  const logger = createLogger(config.logLevel, { replica: config.replica })
   const siblings =
     worker === undefined
       ? undefined
@@ -82,5 +89,8 @@ function placeOf(thrown: unknown): { name: string; at?: string[] } {
 
 main().catch((error: unknown) => {
   process.stderr.write(`${errorText(error)}\n`)
+  // What is missing may be there under another name.
+  const unknown = error instanceof ConfigError ? unknownText(unknownVariables(process.env)) : undefined
+  if (unknown !== undefined) process.stderr.write(`${unknown}\n`)
   process.exit(error instanceof ConfigError ? 2 : 1)
 })

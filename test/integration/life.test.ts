@@ -58,6 +58,23 @@ describe('the life of the process', function () {
     flags.remove()
   })
 
+  it('tells of variables without effect, by their names alone', async () => {
+    const service = await start({
+      CHAT_SHADOW_PERCENT: '12345',
+      CHAT_MAX_STREAM: '6789',
+      CHAT_MAX_STREAMS: '',
+    })
+    const told = service.log.filter(({ msg }) => String(msg).startsWith('variables without effect'))
+    expect(told.map(({ level, msg }) => `${level} ${msg}`)).to.deep.equal([
+      'warn variables without effect: CHAT_MAX_STREAM (did you mean CHAT_MAX_STREAMS?), CHAT_SHADOW_PERCENT (did you mean CHAT_RUNTIME_SHADOW_PERCENT or CHAT_SHADOW_AA_PERCENT?); .env.example lists those the service knows',
+    ])
+    const { stderr } = spawnSync(process.execPath, ['dist/main.js'], {
+      env: { PATH: process.env.PATH, JWT_SECERT: TEST_SECRET, LLM_BASE_URL: llm.url },
+      encoding: 'utf8',
+    })
+    expect(stderr).to.include('JWT_SECERT (did you mean JWT_SECRET?)').and.not.to.include(TEST_SECRET)
+  })
+
   it('stops a wrong environment with one message and exit code 2', () => {
     const { status, stderr, stdout } = spawnSync(process.execPath, ['dist/main.js'], {
       encoding: 'utf8',

@@ -40,18 +40,26 @@ async function checkConfiguration({ t, env, interrupted }: Invocation): Promise<
   const script = fileURLToPath(new URL('../../../dist/main.js', import.meta.url))
   const child = spawn(process.execPath, [script, '--check'], {
     env: { ...env },
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     signal: AbortSignal.any([interrupted(), AbortSignal.timeout(CONFIG_MS)]),
     killSignal: 'SIGKILL',
   })
   let said = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    said += chunk.toString()
-  })
+  for (const output of [child.stdout, child.stderr])
+    output.on('data', (chunk: Buffer) => {
+      said += chunk.toString()
+    })
   const code = await new Promise<number | string>((resolve) => {
     child.once('error', (error) => resolve(errorText(error)))
     child.once('close', (ended, signal) => resolve(ended ?? String(signal)))
   })
+  if (code === 0 && said.trim() !== '')
+    return {
+      check,
+      result: 'warning',
+      text: printable(said.trim()),
+      advice: t('Correct the names or remove the variables', '请修正变量名或删除这些变量'),
+    }
   if (code === 0) return { check, result: 'ok', text: t('the environment is complete', '环境变量完整') }
   return {
     check,

@@ -102,6 +102,13 @@ describe('chat-cutover doctor', function () {
     expect(out).not.to.contain('short').and.not.to.contain('sk-secret')
   })
 
+  it('warns of a variable whose name has a slip', async () => {
+    const { code, all } = await findings({ CHAT_DRAIN_MSS: '5' })
+    expect(code).to.equal(0)
+    expect(of(all, 'configuration')).to.include({ result: 'warning' })
+    expect(of(all, 'configuration')?.text).to.contain('CHAT_DRAIN_MSS (did you mean CHAT_DRAIN_MS?)')
+  })
+
   it('names what is wrong around the service, and what to do', async () => {
     Object.assign(upstream, { runtime: 'degraded', llm: 401, aheadMs: 60_000 })
     edge.fallback.now = { ...QUIET, alerts: [{ kind: 'both_sick' }], probe: { healthy: false, failures: 7 } }
