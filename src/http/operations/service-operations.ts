@@ -99,6 +99,7 @@ export const SERVICE_OPERATIONS: readonly Operation[] = [
 
 /** Paths of the router that are no calls of the API: pages of ours, and what they load. */
 export const PAGE_PATHS: readonly string[] = [
+  '/',
   '/docs/:file',
   '/console',
   '/console/:view{/:id}',

@@ -17,6 +17,12 @@ export function mountConsoleRoutes(router: Router, authenticate: Authenticate, d
   const { demo, consoleOidc } = deps.config
   const headers = pageHeaders(consoleOidc === undefined ? [] : [new URL(consoleOidc.issuer).origin])
 
+  // Who types the address of the service into a browser; a program goes on to read 404.
+  router.get('/', (ctx) => {
+    if (ctx.accepts('json', 'html') !== 'html') throw new Problem('path_unknown')
+    ctx.redirect('/console')
+  })
+
   router.get('/console/config.json', (ctx) => {
     ctx.set({ ...headers, 'Cache-Control': 'no-cache' })
     ctx.body = { oidc: consoleOidc ?? null, demo, operatorRole: deps.config.auth.operatorRole }

@@ -43,6 +43,19 @@ describe('the files of the console', () => {
     }
   })
 
+  it('are where a browser is led to that opens the service, and no program', async () => {
+    const opened = await fetch(`${edge.url}/`, {
+      headers: { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' },
+      redirect: 'manual',
+    })
+    expect([opened.status, opened.headers.get('location')]).to.deep.equal([302, '/console'])
+    for (const accept of ['*/*', 'application/json']) {
+      const asked = await fetch(`${edge.url}/`, { headers: { accept }, redirect: 'manual' })
+      expect(asked.status, accept).to.equal(404)
+      expect(await asked.json(), accept).to.have.nested.property('error.code', 'not_found')
+    }
+  })
+
   it('are scripts and styles that a browser keeps, compressed where it takes that', async () => {
     const page = await (await fetch(`${edge.url}/console`)).text()
     const assets = [...page.matchAll(/(?:src|href)="(\/console\/assets\/[^"]+)"/g)].map(([, path]) => path)
