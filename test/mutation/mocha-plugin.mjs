@@ -107,7 +107,8 @@ class MochaTestRunner {
   /** Runs those tests whose id is wanted, and tells how each ended. */
   async #run(isWanted, bail) {
     const mocha = this.#mocha
-    mocha.suite.bail(bail)
+    // Each suite has a setting of its own: that of the root alone ends no suite at its first failure.
+    for (const suite of suitesOf(mocha.suite)) suite.bail(bail)
     for (const [id, test] of testsOf(mocha.suite)) {
       test.isAsked ??= test.isPending.bind(test)
       test.isPending = () => !isWanted(id) || test.isAsked()
@@ -139,6 +140,11 @@ class MochaTestRunner {
     })
     return { status: DryRunStatus.Complete, tests }
   }
+}
+
+/** The suite itself, and all in it. */
+function suitesOf(suite) {
+  return [suite, ...suite.suites.flatMap(suitesOf)]
 }
 
 /** Every test with an id of its own: titles may occur twice. */
