@@ -1,65 +1,5 @@
 import { expect } from 'chai'
-import type { BackendEvent } from '../../../src/execution/backend.js'
-import { LlmAnswer } from '../../../src/execution/openai/llm-answer.js'
-import { TransportError } from '../../../src/execution/transport-error.js'
-import type { ByteSink } from '../../../src/execution/upstream/byte-source.js'
-import { manualClock } from '../../support/manual-clock.js'
-
-const SSE = 'text/event-stream'
-const data = (value: object): string => `data: ${JSON.stringify(value)}\n\n`
-const text = (content: string, finish_reason: string | null = null): string =>
-  data({ choices: [{ index: 0, delta: { content }, finish_reason }] })
-const usage = (total_tokens: number): string => data({ choices: [], usage: { total_tokens } })
-const DONE = 'data: [DONE]\n\n'
-const BROKEN = new TransportError('broken', true)
-
-/** An answer whose reads, reader and clock the test drives; `told` is all that happened, in order. */
-function answer(contentType = SSE, hasRoom: () => boolean = () => true) {
-  const clock = manualClock()
-  const told: string[] = []
-  let body: ByteSink | undefined
-  const source = {
-    contentType,
-    contentEncoding: '',
-    listen(sink: ByteSink) {
-      body = sink
-    },
-    pause: () => void told.push('pause'),
-    resume: () => void told.push('resume'),
-    close: () => void told.push('close'),
-  }
-  const nameOf = (event: BackendEvent): string => {
-    if (event.type === 'text') return event.data.content
-    if (event.type === 'usage') return `usage ${event.data.tokens}`
-    return event.type === 'facts' ? `facts ${event.data.finishReason}` : event.type
-  }
-  const running = new LlmAnswer(
-    source,
-    { onComplete: () => void told.push('complete') },
-    clock,
-    {},
-    {
-      batch(events) {
-        told.push(events.map(nameOf).join('+'))
-        return hasRoom()
-      },
-      end(failure) {
-        const code = failure instanceof TransportError ? failure.fault : Reflect.get(Object(failure), 'code')
-        told.push(failure === undefined ? 'end' : `end ${code ?? failure}`)
-      },
-    },
-  )
-  running.start()
-  return {
-    told,
-    clock,
-    running,
-    reads: (...pieces: string[]) => {
-      for (const piece of pieces) body?.data(Buffer.from(piece))
-    },
-    ends: (fault?: unknown) => body?.end(fault),
-  }
-}
+import { answer, BROKEN, DONE, data, SSE, text, usage } from './driven-answer.js'
 
 describe('the end of an answer', () => {
   it('is [DONE], with the facts and the usage in the last batch', () => {
@@ -90,6 +30,22 @@ describe('the end of an answer', () => {
     clock.advance(1)
     expect(told.slice(4)).to.deep.equal(['close', 'complete', 'facts stop+usage 6', 'end'])
     expect(clock.pending()).to.equal(0)
+  })
+
+  it('is a second after the last text, and after a reason without text', () => {
+    const late = answer()
+    late.reads(text('a', 'stop'))
+    late.clock.advance(600)
+    late.reads(text('b', 'stop'))
+    late.clock.advance(999)
+    expect(late.told).to.deep.equal(['a', 'complete', 'b'])
+    late.clock.advance(1)
+    expect(late.told.slice(3)).to.deep.equal(['close', 'complete', 'facts stop', 'end'])
+    const bare = answer()
+    bare.reads(text('a'), text('', 'stop'))
+    expect(bare.told).to.deep.equal(['a', 'complete'])
+    bare.clock.advance(1000)
+    expect(bare.told.slice(2)).to.deep.equal(['close', 'complete', 'facts stop', 'end'])
   })
 
   it('is not complete while text goes on after the reason', () => {
@@ -164,11 +120,13 @@ describe('the end of an answer', () => {
     expect(bad.told).to.deep.equal(['close', '<thi', 'end broken'])
   })
 
-  it('takes the last chunk of a body without its line end', () => {
-    const { reads, ends, told } = answer()
-    reads(text('a', 'stop').trimEnd())
-    ends()
-    expect(told).to.deep.equal(['close', 'complete', 'a+facts stop', 'end'])
+  it('takes the last chunk of a body without its line end, of one that broke there too', () => {
+    for (const fault of [undefined, BROKEN]) {
+      const { reads, ends, told } = answer()
+      reads(text('a', 'stop').trimEnd())
+      ends(fault)
+      expect(told).to.deep.equal(['close', 'complete', 'a+facts stop', 'end'])
+    }
   })
 
   it('may be a failure of the parser: a frame beyond the bound', () => {
@@ -276,39 +234,5 @@ describe('an answer that is given up', () => {
     clock.advance(5000)
     expect(told).to.deep.equal(['a', 'complete', 'close'])
     expect(clock.pending()).to.equal(0)
-  })
-
-  it('ends where its reader throws', () => {
-    const clock = manualClock()
-    const told: unknown[] = []
-    let body: ByteSink | undefined
-    const source = {
-      contentType: SSE,
-      contentEncoding: '',
-      listen(sink: ByteSink) {
-        body = sink
-      },
-      pause: () => undefined,
-      resume: () => undefined,
-      close: () => undefined,
-    }
-    const running = new LlmAnswer(
-      source,
-      { onComplete: () => undefined },
-      clock,
-      {},
-      {
-        batch() {
-          throw new Error('no')
-        },
-        end: (failure) => void told.push(String(failure)),
-      },
-    )
-    running.start()
-    body?.data(Buffer.from(text('a')))
-    expect(told).to.deep.equal(['Error: no'])
-    body?.data(Buffer.from(text('b')))
-    body?.end()
-    expect(told).to.have.lengthOf(1)
   })
 })
