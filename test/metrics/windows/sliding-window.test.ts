@@ -46,6 +46,36 @@ describe('the sliding window', () => {
       expect(window.read(now).total).to.be.within(younger(lengthMs), younger(lengthMs + lengthMs / 6))
     }
     expect(window.isEmpty(now)).to.equal(true)
+    expect(window.bytes, 'what was joined is given back').to.equal(fresh)
+  })
+
+  it('joins slices where there are too many, and none to more than one slice of its length', () => {
+    // Aborted executions have no times: each slice takes the same memory.
+    const outcome = sampleOutcome({ result: 'aborted' })
+    const from = 1_000_000_000
+    for (let rounds = 1; rounds < 45; rounds++) {
+      const window = new SlidingWindow(1_000, 6)
+      const fresh = window.bytes
+      const times: number[] = []
+      let now = from
+      let lengthMs = 1_000
+      let sliceBytes = 0
+      for (let round = 0; round < rounds; round++, lengthMs *= 1.2) {
+        window.resize(now, lengthMs)
+        for (let at = 0; at < 8; at++) {
+          window.record(now, outcome)
+          sliceBytes ||= window.bytes - fresh
+          expect(window.bytes).to.be.at.most(fresh + 15 * sliceBytes)
+          times.push(now)
+          now += lengthMs / 50
+        }
+      }
+      window.resize(now, lengthMs)
+      for (let at = 0; at < 30; at++, now += lengthMs / 30) {
+        const younger = (ms: number): number => times.filter((time) => now - time < ms).length
+        expect(window.read(now).aborted).to.be.within(younger(lengthMs), younger(lengthMs + lengthMs / 6))
+      }
+    }
   })
 
   it('takes what it took at first after all has left', () => {
