@@ -32,10 +32,10 @@ const SQL = {
     ON CONFLICT (id) DO UPDATE SET body = $2, session = $3, message_id = $4, process = $5, created = $6
     WHERE kept.created <= $7`),
   release: statement('DELETE FROM idempotency_keys WHERE id = $1 AND message_id = $2'),
-  /** Looked for only where the database's own estimate says that there may be more than $1. */
+  /** Looked for only where the database's own estimate says that there may be more than $1: 0 in PostgreSQL 13 and -1 later is none yet. */
   beyond: statement(`
     SELECT created FROM idempotency_keys
-    WHERE (SELECT reltuples FROM pg_class WHERE oid = 'idempotency_keys'::regclass) NOT BETWEEN 0 AND $1::bigint
+    WHERE (SELECT reltuples FROM pg_class WHERE oid = 'idempotency_keys'::regclass) NOT BETWEEN 1 AND $1::bigint
     ORDER BY created DESC LIMIT 1 OFFSET $1::bigint`),
   prune: statement(`
     DELETE FROM idempotency_keys WHERE id IN (
