@@ -26,30 +26,29 @@ function postgresBinaries(programs) {
   return places().find((place) => programs.every((name) => existsSync(join(place, name))))
 }
 
-function versionOf(program) {
+/** What it says of itself: `Redis server v=7.0.15 …`; Valkey is often installed under the name of Redis. */
+function versionText(program) {
   try {
-    const text = execFileSync(program, ['--version'], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-    return /\d+(?:\.\d+)+/.exec(text)?.[0]
+    return execFileSync(program, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
   } catch {
-    return undefined
+    return ''
   }
 }
+
+const versionIn = (text) => /\d+(?:\.\d+)+/.exec(text)?.[0] ?? 'of an unknown version'
 
 function postgresKind() {
   if (process.env.CHAT_TEST_POSTGRES_URL) return 'the PostgreSQL of CHAT_TEST_POSTGRES_URL'
   const place = postgresBinaries(['initdb', 'postgres'])
   if (place === undefined) return 'no PostgreSQL'
   const kind = place.endsWith(EMBEDDED) ? 'embedded PostgreSQL' : 'PostgreSQL'
-  return `${kind} ${versionOf(join(place, 'postgres')) ?? 'of an unknown version'}`
+  return `${kind} ${versionIn(versionText(join(place, 'postgres')))}`
 }
 
 function redisKind() {
   if (process.env.CHAT_TEST_REDIS_URL) return 'the Redis of CHAT_TEST_REDIS_URL'
-  const version = versionOf('redis-server')
-  return version === undefined ? 'no Redis' : `Redis ${version}`
+  const text = versionText('redis-server')
+  return text === '' ? 'no Redis' : `${/^Valkey/.test(text) ? 'Valkey' : 'Redis'} ${versionIn(text)}`
 }
 
 module.exports = { postgresBinaries, postgresKind, redisKind }
