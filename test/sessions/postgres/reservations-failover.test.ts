@@ -25,10 +25,10 @@ describe('reservations in a PostgreSQL whose standby takes over without the last
 
   it('hold, though the new server uses the numbers of those transactions again', async () => {
     const clock = manualClock()
+    const standby = await makeStandby(primary())
     const proxy = await TcpProxy.start(primary().port)
     const counted = countedPostgres(openPostgres(urlOf(proxy.port), { clock: systemClock }))
     const reader = openStore(counted, clock)
-    const standby = await makeStandby(primary())
     let writer: DurableSessionStore | undefined
     try {
       await reader.probe()
