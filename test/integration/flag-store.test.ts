@@ -9,6 +9,7 @@ import { dataOf } from '../support/answers.js'
 import { startTurn } from '../support/chat-client.js'
 import { freePort } from '../support/free-port.js'
 import { FEATURE_FLAGS, type KubernetesStandIn, startKubernetes } from '../support/kubernetes-api.js'
+import { kubernetesCluster } from '../support/kubernetes-cluster.js'
 import { postgresDatabases } from '../support/postgres.js'
 import {
   bearer,
@@ -191,6 +192,25 @@ describe('replicas that share Kubernetes as their flag store', function () {
         opsName: /^kubernetes:chat\/featureflags\/chat-cutover-flags$/,
         async overrideText() {
           const object = started.get(FEATURE_FLAGS, 'chat-cutover-fallback')
+          return String(object?.metadata.annotations?.['chat-cutover/text'])
+        },
+      }
+    },
+    { isSource: false },
+  )
+})
+
+describe('replicas that share a real cluster as their flag store', function () {
+  this.timeout(180_000)
+  const cluster = kubernetesCluster()
+  twoReplicas(
+    async () => {
+      await cluster().clear()
+      return {
+        store: `kubernetes:${cluster().namespace}?server=${cluster().url}`,
+        opsName: /^kubernetes:[\w-]+\/featureflags\/chat-cutover-flags$/,
+        async overrideText() {
+          const object = await cluster().get(FEATURE_FLAGS, 'chat-cutover-fallback')
           return String(object?.metadata.annotations?.['chat-cutover/text'])
         },
       }

@@ -31,6 +31,8 @@ interface Watcher {
   readonly collection: string
   readonly name: string | undefined
   readonly bookmarks: boolean
+  /** the version after which it is told changes */
+  readonly from: number
 }
 
 /** A request as it came. */
@@ -58,6 +60,8 @@ export interface KubernetesStandIn {
   compact(): void
   /** Sends a bookmark to each watch that wants them. */
   bookmark(): void
+  /** The call that brings the present objects and versions back, as etcd from a backup; watches go on, or end as `endWatches` says. */
+  backup(): () => void
   /** Ends all watches, as the server does after their time; `rudely`: breaks their connections. */
   endWatches(rudely?: boolean): void
   /** Answers every request with this status until it is undefined. */
@@ -148,6 +152,17 @@ class ApiState {
       const kind = watcher.collection === LEASES ? 'Lease' : 'FeatureFlag'
       const object = { kind, metadata: { resourceVersion: String(this.#version), creationTimestamp: null } }
       send(watcher.response, { type: 'BOOKMARK', object })
+    }
+  }
+
+  backup(): () => void {
+    const [objects, version] = [structuredClone([...this.#objects]), this.#version]
+    return () => {
+      this.#objects.clear()
+      for (const [key, object] of objects) this.#objects.set(key, object)
+      this.#version = version
+      this.#compacted = version
+      this.#changes = []
     }
   }
 
@@ -295,8 +310,9 @@ class ApiState {
       })
       return response.end()
     }
-    const watcher = { response, collection, name, bookmarks: query.get('allowWatchBookmarks') === 'true' }
-    for (const change of this.#changes) if (change.version > from) tellOf(change, watcher)
+    const bookmarks = query.get('allowWatchBookmarks') === 'true'
+    const watcher = { response, collection, name, bookmarks, from }
+    for (const change of this.#changes) tellOf(change, watcher)
     this.#watchers.add(watcher)
     return response.once('close', () => this.#watchers.delete(watcher))
   }
@@ -307,8 +323,9 @@ class ApiState {
   }
 }
 
-function tellOf({ type, key, object }: Change, { response, collection, name }: Watcher): void {
-  if (isOf(key, collection, name)) send(response, { type, object })
+function tellOf({ version, type, key, object }: Change, watcher: Watcher): void {
+  const { response, collection, name, from } = watcher
+  if (version > from && isOf(key, collection, name)) send(response, { type, object })
 }
 
 const isOf = (key: string, collection: string, name: string | undefined): boolean =>

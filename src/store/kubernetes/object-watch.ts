@@ -18,7 +18,7 @@ export interface Seen {
   readonly object: KubernetesObject | undefined
 }
 
-/** What is kept of the newest version: one that is older never follows. */
+/** What is kept of the newest version: one that is older never follows, but where the cluster comes back from a backup. */
 interface Known extends Seen {
   readonly version: bigint | undefined
   /** ms, monotonic: when the server was asked last */
@@ -56,7 +56,9 @@ export class ObjectWatch {
 
   /** Asks the server. A change that the watch had not told ends the watch: the next one lists. @throws what the API does */
   async ask(): Promise<Seen> {
+    const before = this.#known?.version
     const object = await this.api.get(this.resource, this.name)
+    this.#forgetVersionsBefore(versionOf(object), before)
     this.saw(object)
     return { object }
   }
@@ -73,6 +75,19 @@ export class ObjectWatch {
     this.#known = { object, version: version ?? known?.version, askedAt }
     const isNews = known === undefined || object !== undefined || known.object !== undefined
     if (isNews) for (const listener of this.#listeners) listener()
+  }
+
+  /**
+   * The server answers with the newest version. One that is older than what was known before the question means that the versions went
+   * back (etcd restored from a backup). The watch would then be silent until they are where they were: it ends, and the next one lists.
+   */
+  #forgetVersionsBefore(answered: bigint | undefined, before: bigint | undefined): void {
+    const known = this.#known
+    if (answered === undefined || before === undefined || answered >= before) return
+    // Otherwise another answer has told it already.
+    if (known?.version === undefined || known.version < before) return
+    this.#known = { ...known, version: undefined }
+    this.#attempt?.abort(new Error('the versions of the cluster went back'))
   }
 
   watch(onChange: () => void): () => void {
@@ -114,8 +129,10 @@ export class ObjectWatch {
 
   /** Lists, and then watches until a watch fails, or the end; one that ends well is gone on with from its last version. */
   async #follow(onGood: () => void): Promise<void> {
+    const before = this.#known?.version
     const { object, resourceVersion } = await this.api.list(this.resource, this.name)
     let version = resourceVersion
+    this.#forgetVersionsBefore(numberOf(resourceVersion), before)
     this.saw(object)
     onGood()
     this.#isWatching = true
@@ -153,8 +170,9 @@ export class ObjectWatch {
   }
 }
 
+const versionOf = (object: KubernetesObject | undefined): bigint | undefined =>
+  numberOf(object?.metadata.resourceVersion)
+
 /** Versions of one kind are numbers that grow; where they were not, each would count as new. */
-function versionOf(object: KubernetesObject | undefined): bigint | undefined {
-  const text = object?.metadata.resourceVersion
-  return text !== undefined && /^\d+$/.test(text) ? BigInt(text) : undefined
-}
+const numberOf = (version: string | undefined): bigint | undefined =>
+  version !== undefined && /^\d+$/.test(version) ? BigInt(version) : undefined

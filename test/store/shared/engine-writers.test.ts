@@ -5,6 +5,7 @@ import { flagSpecOf } from '../../../src/store/kubernetes/feature-flag.js'
 import { createPostgresDocuments } from '../../../src/store/postgres/postgres-documents.js'
 import { type Forked, forked, killForked } from '../../support/forked.js'
 import { FEATURE_FLAGS, startKubernetes } from '../../support/kubernetes-api.js'
+import { kubernetesCluster } from '../../support/kubernetes-cluster.js'
 import { postgresDatabases } from '../../support/postgres.js'
 
 const START = JSON.stringify({ flags: {}, metadata: { sum: 0 } })
@@ -80,5 +81,21 @@ describe('processes that write one document', function () {
       await killForked()
       await api.close()
     }
+  })
+})
+
+describe('processes that write one document in a real cluster', function () {
+  this.timeout(120_000)
+  const cluster = kubernetesCluster()
+  afterEach(() => killForked())
+
+  it('lose no update, whoever is killed', async () => {
+    await cluster().edit(FEATURE_FLAGS, 'chat-cutover-fallback', (object) => {
+      object.spec = { flagSpec: flagSpecOf(START) }
+    })
+    await race(`kubernetes:${cluster().namespace}?server=${cluster().url}`, async () => {
+      const object = await cluster().get(FEATURE_FLAGS, 'chat-cutover-fallback')
+      return String(object?.metadata.annotations?.['chat-cutover/text'])
+    })
   })
 })
