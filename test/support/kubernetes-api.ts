@@ -64,8 +64,8 @@ export interface KubernetesStandIn {
   backup(): () => void
   /** Ends all watches, as the server does after their time; `rudely`: breaks their connections. */
   endWatches(rudely?: boolean): void
-  /** Answers every request with this status until it is undefined. */
-  refuse(status: number | undefined): void
+  /** Answers every request with this status and message until it is undefined. */
+  refuse(status: number | undefined, message?: string): void
   /** Answers nothing until it is false. */
   hang(on: boolean): void
   /** The schema of an older operator, which drops metadata of flags. */
@@ -106,7 +106,7 @@ class ApiState {
   #changes: Change[] = []
   #version = 100
   #compacted = 100
-  #status: number | undefined
+  #refusal: { readonly status: number; readonly message: string } | undefined
   #isHanging = false
   #dropsMetadata = false
   #uid = 0
@@ -174,8 +174,8 @@ class ApiState {
     this.#watchers.clear()
   }
 
-  refuse(status: number | undefined): void {
-    this.#status = status
+  refuse(status: number | undefined, message = 'as the test wants it'): void {
+    this.#refusal = status === undefined ? undefined : { status, message }
   }
 
   hang(on: boolean): void {
@@ -197,7 +197,8 @@ class ApiState {
     })
     const body = await bodyOf(request)
     if (this.#isHanging) return
-    if (this.#status !== undefined) return refuse(response, this.#status, 'Refused', 'as the test wants it')
+    if (this.#refusal !== undefined)
+      return refuse(response, this.#refusal.status, 'Refused', this.#refusal.message)
     const collection = COLLECTIONS.find(
       (each) => url.pathname === each || url.pathname.startsWith(`${each}/`),
     )

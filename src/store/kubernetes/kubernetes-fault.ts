@@ -12,11 +12,15 @@ const ADVICE: Readonly<Record<number, string>> = {
   429: 'the API server takes no more requests now; it is tried again',
 }
 
+/** 403 is also the answer of admission webhooks, quotas and namespaces that end; only this one is about the Role. */
+const OF_THE_ROLE = / cannot \w+ resource /
+
 /** The message carries no token, and of the content at most what the schema refuses. */
 export function kubernetesFault(thrown: unknown, action: StoreAction, where: string): FlagStoreFault {
   if (thrown instanceof KubernetesRefused) {
     const { status, code, message } = thrown
-    const advice = ADVICE[status]
+    const isOfOthers = status === 403 && !OF_THE_ROLE.test(message)
+    const advice = isOfOthers ? undefined : ADVICE[status]
     const why =
       advice === undefined || status === 422 ? `${advice ?? 'the API server refuses'}: ${message}` : advice
     return { code, message: `cannot ${action} ${where}: ${why} (${code})` }

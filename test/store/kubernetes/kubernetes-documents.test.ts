@@ -116,12 +116,21 @@ describe('the flag store in Kubernetes', function () {
 
   it('names the fault and what to do', async () => {
     const one = store()
-    for (const [status, advice] of [
-      [401, /does not take the token/],
-      [403, /may not do that; give it the Role/],
-      [500, /the API server refuses: as the test wants it/],
+    const forbidden = `featureflags.core.openfeature.dev "${NAME}" is forbidden`
+    const user = 'User "system:serviceaccount:chat:chat-cutover"'
+    for (const [status, message, advice] of [
+      [401, 'Unauthorized', /does not take the token/],
+      [403, `${forbidden}: ${user} cannot get resource "featureflags"`, /may not do that; give it the Role/],
+      // Refused by somebody else: the Role would not help.
+      [
+        403,
+        'admission webhook "vfeatureflag.kb.io" denied the request: oneOf',
+        /refuses: admission webhook .*oneOf/,
+      ],
+      [403, `${forbidden}: exceeded quota: objects`, /refuses: .*exceeded quota/],
+      [500, 'etcdserver: request timed out', /the API server refuses: etcdserver/],
     ] as const) {
-      api.refuse(status)
+      api.refuse(status, message)
       const result = await one.read()
       expect(result.kind).to.equal('failed')
       expect(result).to.have.nested.property('fault.message').that.matches(advice)
