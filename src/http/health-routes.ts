@@ -29,6 +29,8 @@ export function mountHealthRoutes(router: Router, { flags, lifecycle, metrics, o
   })
 
   router.get('/metrics', async (ctx) => {
+    // The router takes /METRICS and /metrics/ too; a proxy that keeps this path inside does not know them.
+    if (ctx.path !== '/metrics') throw new Problem('path_unknown')
     const { contentType, body } = await metrics.exposition(
       ctx.accepts(TEXT, OPENMETRICS) === OPENMETRICS ? 'openmetrics' : 'prometheus',
     )

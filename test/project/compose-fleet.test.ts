@@ -135,5 +135,10 @@ describe('deploy/compose/fleet.yml', () => {
     expect(text).to.match(/^ +proxy_buffering off;$/m)
     const mebibytes = Number(/client_max_body_size (\d+)m;/.exec(text)?.[1])
     expect(mebibytes * 1024 * 1024).to.be.at.least(MAX_BODY_BYTES)
+    // An answer in one piece comes at its end.
+    const [, wholeSeconds] =
+      /location = \/v1\/chat\/completions \{[^}]*proxy_read_timeout (\d+)s;/.exec(text) ?? []
+    const [name] = REPLICAS
+    expect(Number(wholeSeconds) * 1000).to.be.above(configOf(name).codeDefaults.totalMs)
   })
 })

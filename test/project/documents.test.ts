@@ -192,6 +192,7 @@ describe('the environment in the documents', () => {
       'CHAT_TOKEN',
       'NO_COLOR',
       'FLAGD_BIN',
+      'ENVOY_BIN',
       'CHAT_TEST_DEMO',
       'CHAT_TEST_RUNS',
       'CHAT_TEST_POSTGRES_URL',

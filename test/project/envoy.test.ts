@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { loadConfig } from '../../src/config.js'
 import { EDGE_TIMING } from '../../src/http/app-deps.js'
 import { SERVER_TIMING } from '../../src/http/edge/http-server.js'
+import { OPENAI_PREFIX } from '../../src/protocol/openai.js'
 
 /** deploy/envoy/envoy.yaml against the code: routes, ports, and times of the service and of Envoy. Names are Envoy's. */
 
@@ -15,22 +16,22 @@ const seconds = z
 const address = z.object({ socket_address: z.object({ address: z.string(), port_value: z.number() }) })
 
 const routeSchema = z.strictObject({
-  match: z.strictObject({
-    path: z.string().optional(),
-    prefix: z.string().optional(),
-    headers: z
-      .tuple([z.strictObject({ name: z.string(), string_match: z.strictObject({ exact: z.string() }) })])
-      .optional(),
-  }),
+  match: z.strictObject({ path: z.string().optional(), prefix: z.string().optional() }),
   direct_response: z.strictObject({ status: z.number() }).optional(),
   route: z
     .strictObject({
       cluster: z.literal('chat'),
       timeout: seconds,
       idle_timeout: seconds,
-      retry_policy: z.looseObject({ retry_on: z.string() }).optional(),
     })
     .optional(),
+})
+
+const hostSchema = z.strictObject({
+  name: z.literal('chat'),
+  domains: z.tuple([z.literal('*')]),
+  routes: z.array(routeSchema),
+  retry_policy: z.looseObject({ retry_on: z.string(), num_retries: z.number() }),
 })
 
 const managerSchema = z.looseObject({
@@ -38,7 +39,7 @@ const managerSchema = z.looseObject({
   request_timeout: seconds,
   stream_idle_timeout: seconds,
   http_filters: z.array(z.looseObject({ name: z.string() })),
-  route_config: z.object({ virtual_hosts: z.tuple([z.object({ routes: z.array(routeSchema) })]) }),
+  route_config: z.object({ virtual_hosts: z.tuple([hostSchema]) }),
 })
 
 const clusterSchema = z.looseObject({
@@ -57,6 +58,7 @@ const clusterSchema = z.looseObject({
   health_checks: z.tuple([
     z.looseObject({
       interval: seconds,
+      no_traffic_interval: seconds,
       unhealthy_threshold: z.number(),
       http_health_check: z.strictObject({ path: z.string() }),
     }),
@@ -83,8 +85,9 @@ describe('deploy/envoy/envoy.yaml', () => {
     parse(readFileSync('deploy/envoy/envoy.yaml', 'utf8')),
   )
   const manager = resources.listeners[0].filter_chains[0].filters[0].typed_config
-  const { routes } = manager.route_config.virtual_hosts[0]
+  const [{ routes, retry_policy: retries }] = manager.route_config.virtual_hosts
   const [cluster] = resources.clusters
+  const replicas = cluster.load_assignment.endpoints[0].lb_endpoints
   const config = loadConfig({ LLM_BASE_URL: 'http://llm:8001/v1', JWT_SECRET: 's'.repeat(32) })
 
   it('ends no stream that lives: no time for the whole, and more than two heartbeats without a byte', () => {
@@ -102,19 +105,22 @@ describe('deploy/envoy/envoy.yaml', () => {
     expect(manager.http_filters.map(({ name }) => name)).to.deep.equal(['envoy.filters.http.router'])
   })
 
-  it('sends again only what reads, and only where it was not sent', () => {
-    const retried = routes.filter(({ route }) => route?.retry_policy !== undefined)
-    expect(
-      retried.map(({ match, route }) => [match.headers?.[0], route?.retry_policy?.retry_on]),
-    ).to.deep.equal([[{ name: ':method', string_match: { exact: 'GET' } }, 'connect-failure,refused-stream']])
+  it('sends again only where nothing was sent, and to each replica at most once', () => {
+    expect(retries.retry_on).to.equal('connect-failure')
+    expect(retries.num_retries).to.equal(replicas.length - 1)
+  })
+
+  it('waits for an answer in one piece as long as a turn may take', () => {
+    const whole = routes.find(({ match }) => match.path === `${OPENAI_PREFIX}/chat/completions`)
+    expect(whole?.route?.idle_timeout).to.be.above(config.codeDefaults.totalMs)
   })
 
   it('routes everything to the service but what is for the inside', () => {
-    const [metrics, ...others] = routes
+    const [metrics, whole, ...others] = routes
     expect([metrics?.match.path, metrics?.direct_response?.status]).to.deep.equal(['/metrics', 404])
     expect(readFileSync('src/http/health-routes.ts', 'utf8')).to.contain("router.get('/metrics'")
-    for (const { match, route } of others) expect([match.prefix, route?.cluster]).to.deep.equal(['/', 'chat'])
-    expect(others.at(-1)?.match.headers).to.equal(undefined)
+    expect([whole?.match.prefix, whole?.route?.cluster]).to.deep.equal([undefined, 'chat'])
+    expect(others.map(({ match, route }) => [match.prefix, route?.cluster])).to.deep.equal([['/', 'chat']])
     expect(admin.address.socket_address.address).to.equal('127.0.0.1')
   })
 
@@ -124,12 +130,11 @@ describe('deploy/envoy/envoy.yaml', () => {
       `router.get('${check.http_health_check.path}'`,
     )
     expect(check.http_health_check.path).to.equal('/health/ready')
+    expect(check.no_traffic_interval).to.equal(check.interval)
     // It notices within the lame duck of a replica, and lets that one's streams run to their end.
     expect(check.interval * (check.unhealthy_threshold + 1)).to.be.below(config.lameduckMs)
     expect(cluster.close_connections_on_host_health_failure).to.equal(false)
-    const ends = cluster.load_assignment.endpoints[0].lb_endpoints.map(
-      ({ endpoint }) => endpoint.address.socket_address,
-    )
+    const ends = replicas.map(({ endpoint }) => endpoint.address.socket_address)
     expect(new Set(ends.map(({ port_value }) => port_value))).to.deep.equal(new Set([config.port]))
     const fleet = readFileSync('deploy/compose/fleet.yml', 'utf8')
     for (const each of ends) expect(fleet).to.match(new RegExp(`^ +${each.address}:$`, 'm'))
@@ -139,7 +144,7 @@ describe('deploy/envoy/envoy.yaml', () => {
     const [options] = Object.values(cluster.typed_extension_protocol_options)
     expect(options?.common_http_protocol_options.idle_timeout).to.be.below(SERVER_TIMING.keepAliveMs)
     const [limits] = cluster.circuit_breakers.thresholds
-    const streams = config.maxStreams * cluster.load_assignment.endpoints[0].lb_endpoints.length
+    const streams = config.maxStreams * replicas.length
     expect(limits.max_connections).to.be.at.least(streams)
     expect(limits.max_requests).to.be.at.least(streams)
   })

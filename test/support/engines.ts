@@ -13,6 +13,11 @@ const told = new Set<string>()
  */
 export function skipWithout(context: Context, missing: EngineMissing): never {
   if (process.env.CHAT_REQUIRE_ENGINES === '1') throw missing
+  return skipOptional(context, missing)
+}
+
+/** The same for what most machines do not have: CHAT_REQUIRE_ENGINES does not ask for it. */
+export function skipOptional(context: Context, missing: EngineMissing): never {
   if (!told.has(missing.message)) console.log(`      skipped: ${missing.message}`)
   told.add(missing.message)
   return context.skip()

@@ -6,6 +6,8 @@ import type { RedisLink } from '../../src/core/redis/redis-link.js'
 import { parseRedisUrl } from '../../src/core/redis/redis-url.js'
 import { createFleetStreams, type FleetStreams } from '../../src/http/fleet/fleet-streams.js'
 import { capturingLogger } from './capturing-logger.js'
+import { type Edge, type EdgeOptions, startEdge } from './edge.js'
+import { until } from './until.js'
 
 /** Not connected before `start`. */
 export function redisLink(url: string): RedisLink {
@@ -23,3 +25,21 @@ export function redisLink(url: string): RedisLink {
 /** Streams of a replica with a name of its own. */
 export const fleetStreams = (link: RedisLink): FleetStreams =>
   createFleetStreams({ link, clock: systemClock, replica: randomUUID(), ids: { newId: randomUUID } })
+
+/** An edge that shares its streams through Redis and keeps a turn whose reader left; `close` closes all that it opened. */
+export async function startFleetEdge(url: string, options: EdgeOptions = {}): Promise<Edge> {
+  const link = redisLink(url)
+  const fleet = fleetStreams(link)
+  const edge = await startEdge({ reconnectGraceMs: 60_000, fleet, ...options })
+  link.start()
+  fleet.start()
+  await until('Redis', () => link.isUp)
+  const { close } = edge
+  return Object.assign(edge, {
+    async close() {
+      await close()
+      await fleet.close()
+      await link.close()
+    },
+  })
+}

@@ -31,4 +31,12 @@ describe('GET /metrics', () => {
       expect(response.headers.get('vary')).to.match(/\bAccept\b/)
       await response.text()
     })
+
+  it('is at no other path that a proxy would let through', async () => {
+    for (const path of ['/metrics/', '/METRICS', '/Metrics/', '//metrics', '/%6detrics']) {
+      const response = await fetch(`${edge.url}${path}`)
+      expect(response.status, path).to.equal(404)
+      expect(await response.json()).to.have.nested.property('error.code', 'not_found')
+    }
+  })
 })

@@ -4,9 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { systemClock } from '../../../src/core/clock.js'
 import { createMemorySessionStore } from '../../../src/sessions/memory-session-store.js'
-import { bearer, startEdge } from '../../support/edge.js'
+import { bearer, type EdgeOptions } from '../../support/edge.js'
 import { EngineMissing, skipWithout } from '../../support/engines.js'
-import { fleetStreams, redisLink } from '../../support/fleet.js'
+import { startFleetEdge } from '../../support/fleet.js'
 import { freePort } from '../../support/free-port.js'
 import { rawStart } from '../../support/raw-client.js'
 import { startRedis, type TestRedis } from '../../support/redis.js'
@@ -37,18 +37,9 @@ describe('streams through nginx, in front of two replicas that share Redis', () 
     for (const close of closers.splice(0)) await close()
   })
 
-  async function startReplica(options: Parameters<typeof startEdge>[0]): Promise<number> {
-    const link = redisLink(redis.url)
-    const fleet = fleetStreams(link)
-    const edge = await startEdge({ reconnectGraceMs: 60_000, fleet, ...options })
-    link.start()
-    fleet.start()
-    closers.push(async () => {
-      await edge.close()
-      await fleet.close()
-      await link.close()
-    })
-    await until('Redis', () => link.isUp)
+  async function startReplica(options: EdgeOptions): Promise<number> {
+    const edge = await startFleetEdge(redis.url, options)
+    closers.push(edge.close)
     return edge.port
   }
 
@@ -119,6 +110,7 @@ describe('streams through nginx, in front of two replicas that share Redis', () 
 
   it('keeps the metrics of the replicas inside', async () => {
     const port = await startNginx([await startReplica({})])
-    expect((await fetch(`http://127.0.0.1:${port}/metrics`)).status).to.equal(404)
+    for (const path of ['/metrics', '/metrics?x=1', '/metrics/', '/METRICS', '//metrics'])
+      expect((await fetch(`http://127.0.0.1:${port}${path}`)).status, path).to.equal(404)
   })
 })
