@@ -230,6 +230,12 @@ describe('the orgs of the public windows', () => {
     expect(tight.windows.droppedOrgs).to.equal(0)
   })
 
+  it('are dropped too where many of them hold next to nothing', () => {
+    const { windows, record } = make({ maxOrgBytes: 10_000 })
+    for (let org = 0; org < 100; org++) record({ orgId: `org-${org}` })
+    expect(windows.droppedOrgs).to.be.within(70, 95)
+  })
+
   /** What gives a burst's memory back without a word from the others. */
   const RELIEFS: Readonly<Record<string, (made: ReturnType<typeof make>) => void>> = {
     'time passes': ({ clock }) => clock.advance(400_000),

@@ -196,12 +196,20 @@ describe('the recent outcomes of an org', () => {
 
   it('are exact far from their beginning', () => {
     const recent = new RecentOutcomes(WINDOW)
-    const from = 10_000_000
-    for (const at of [from, from + 1.5, from + 2001.25, from + 2002.75])
-      recent.record(at, { result: 'ok', latencyMs: 1 })
-    const seen: number[] = []
-    recent.replay((at) => seen.push(at))
-    expect(seen).to.deep.equal([from + 2001.25, from + 2002.75])
+    // Single precision would make it 64 ms more.
+    const from = 1_000_000_001
+    const timesAfter = (...times: readonly number[]): number[] => {
+      for (const at of times) recent.record(at, { result: 'ok', latencyMs: 1 })
+      const seen: number[] = []
+      recent.replay((at) => seen.push(at))
+      return seen
+    }
+    expect(timesAfter(from)).to.deep.equal([from])
+    expect(timesAfter(from + 1.5)).to.deep.equal([from, from + 1.5])
+    expect(timesAfter(from + 2001.25, from + 2002.75)).to.deep.equal([from + 2001.25, from + 2002.75])
+    // They never all leave, and are told from another time while the ring is full.
+    const [base, ...later] = [10_000, 10_900, 11_800, 11_850, 11_900, 11_950, 12_001].map((ms) => from + ms)
+    expect(timesAfter(base ?? 0, ...later)).to.deep.equal(later.slice(1))
   })
 
   it('are 256 at most, in memory that grows with them', () => {
