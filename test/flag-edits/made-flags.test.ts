@@ -73,6 +73,14 @@ describe('flags that an edit makes', () => {
     })
   })
 
+  it('are told as they were made: the list of orgs empty at first', () => {
+    const { changes } = edited('{"flags": {}}', { enabledOrgs: { add: ['acme'] } })
+    expect(changes).to.deep.include({
+      path: '$evaluators.runtime-enabled-orgs',
+      after: { in: [{ var: 'orgId' }, []] },
+    })
+  })
+
   it('carry their keys in a list', () => {
     const other = { key: 'others', state: 'ENABLED', variants: { on: true }, defaultVariant: 'on' }
     const { text, changes } = edited(JSON.stringify({ flags: [other] }), ALL)

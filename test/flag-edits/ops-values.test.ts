@@ -20,15 +20,16 @@ describe('what the operators’ file says', () => {
     })
   })
 
-  it('is nothing in an empty file', () => {
-    expect(valuesOf(fileOf({}))).to.deep.equal({
-      mode: { value: null, enabledOrgs: null, canaryPercent: 0 },
-      shadow: { percent: null, handMade: false },
-      guardrails: null,
-      fallbackPolicy: null,
-      limits: null,
-      llmRoute: null,
-    })
+  it('is nothing in an empty file, and in one without flags', () => {
+    for (const text of [fileOf({}), '{}'])
+      expect(valuesOf(text)).to.deep.equal({
+        mode: { value: null, enabledOrgs: null, canaryPercent: 0 },
+        shadow: { percent: null, handMade: false },
+        guardrails: null,
+        fallbackPolicy: null,
+        limits: null,
+        llmRoute: null,
+      })
   })
 
   it('knows the share of the canary in each form of its rule', () => {

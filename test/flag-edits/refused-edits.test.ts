@@ -55,6 +55,9 @@ describe('an edit that is refused', () => {
     expect(edited(text, { mode: 'direct_llm' }).text).to.equal(
       text.replace('"defaultVariant": null', '"defaultVariant": "direct_llm"'),
     )
+    const { $evaluators, flags } = JSON.parse(text)
+    delete flags['chat-execution-mode'].targeting
+    expect(edited(fileOf(flags, $evaluators), { mode: 'direct_llm' }).changes).to.have.lengthOf(1)
   })
 
   it('says which variant does not hold what its name says', () => {
@@ -130,6 +133,8 @@ describe('an edit that is refused', () => {
     const limits = { variants: { standard: {} }, defaultVariant: 'standard' }
     for (const edit of [{ guardrails: { llm: { gapMss: 5 } } }, { guardrails: { gapMss: 5 } }])
       expect(refusals(SHIPPED, edit)[0]?.message).to.match(/not a field of this flag/)
+    const beside: FlagEdit = { mode: 'direct_llm', guardrails: { gapMss: 5 } }
+    expect(refusals(SHIPPED, beside)[0]?.message).to.match(/not a field of this flag/)
     // The fault is beneath what changed: the whole flag is new.
     const bare = fileOf({})
     expect(refusals(bare, { guardrails: { minSample: 5 } }).map(({ path }) => path)).to.deep.equal([
