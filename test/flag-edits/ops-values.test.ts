@@ -58,6 +58,7 @@ describe('what the operators’ file says', () => {
       five,
       { if: 'x' },
       { if: [{ $ref: 'others' }, 'runtime_orchestrator', null] },
+      { if: [{}, 'runtime_orchestrator', null] },
       { if: [{ $ref: 'runtime-enabled-orgs' }, 'direct_llm', null] },
       { ...RULE(null), and: [] },
       RULE(null, null),
@@ -85,6 +86,7 @@ describe('what the operators’ file says', () => {
       { in: { 0: { var: 'orgId' }, 1: ['acme'], length: 2 } },
       { in: [{ var: 'orgId' }, ['acme']], or: [] },
       { in: [{ var: 'userId' }, ['acme']] },
+      { in: [{}, ['acme']] },
       { in: [{ var: 'orgId' }, ['acme', 5]] },
       [{ var: 'orgId' }, ['acme']],
     ])
