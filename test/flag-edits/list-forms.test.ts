@@ -27,6 +27,11 @@ describe('a list of orgs', () => {
       '[\n    "a",\n    "b",\n    "c",\n    "d"\n  ]',
     )
     expect(listAfter('[\n    "a"\n  ]', { add: ['c'] })).to.equal('[\n    "a",\n    "c"\n  ]')
+    // In its own indentation, not in that of the file.
+    expect(listAfter('[\n "a",\n\n "b"\n]', { add: ['c'] })).to.equal('[\n "a",\n\n "b",\n\n "c"\n]')
+    expect(valuesOf(edited(withList('[\n]'), { enabledOrgs: { add: ['c'] } }).text).mode.enabledOrgs).to.eql([
+      'c',
+    ])
     expect(listAfter('["a", "b", "c"]', { remove: ['a', 'c'] })).to.equal('["b"]')
     expect(listAfter('[ "a" ]', { set: [] })).to.equal('[]')
   })
