@@ -14,8 +14,12 @@ const few = ({ numRuns = PROPERTY_RUNS, ...settings } = {}) => ({
   endOnFailure: true,
 })
 
-/** In this process, `import fc from 'fast-check'` gets the default export of this file from now on. */
+/**
+ * In this process, `import fc from 'fast-check'` gets the default export of this file from now on.
+ * @throws Error where modules can be loaded by `require`, which would get around it
+ */
 export function useFewRuns() {
+  if (process.features.require_module) throw new Error('needs node --no-experimental-require-module')
   const hooks = `export const resolve = (name, context, next) =>
     name === 'fast-check' && context.parentURL !== ${JSON.stringify(import.meta.url)}
       ? { url: ${JSON.stringify(import.meta.url)}, format: 'module', shortCircuit: true }

@@ -64,7 +64,8 @@ function mutated({ mutate, spec }, isQuick, oneIn) {
   return new Stryker({
     testRunner: 'mocha-here',
     plugins: [fileURLToPath(new URL('mocha-plugin.mjs', import.meta.url))],
-    testRunnerNodeArgs: ['--import=tsx'],
+    // Mocha would load the tests by `require`, which the hook of few-runs.mjs does not see: properties would run in full.
+    testRunnerNodeArgs: ['--import=tsx', '--no-experimental-require-module'],
     mochaSpec: spec.flatMap(filesOf),
     mochaOneIn: oneIn,
     mutate,

@@ -23,7 +23,6 @@ import { isSampled, isSurvivor, placeOf } from './results.mjs'
 const TEST_MS = 20_000
 /** ms; tests that took longer run last */
 const SLOW_MS = 50
-useFewRuns()
 const { EVENT_TEST_BEGIN, EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING } = Mocha.Runner.constants
 
 class Silent {}
@@ -96,6 +95,7 @@ class MochaTestRunner {
 
   async #load() {
     if (this.#mocha !== undefined) return
+    useFewRuns()
     const mocha = new Mocha({ reporter: Silent, timeout: TEST_MS })
     mocha.cleanReferencesAfterRun(false)
     for (const file of this.#spec) mocha.addFile(file)
