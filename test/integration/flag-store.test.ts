@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { z } from 'zod'
 import { flagEditAnswerSchema, flagsViewSchema } from '../../src/protocol/flag-edit.js'
 import { parseOverride } from '../../src/store/override/override-document.js'
 import { SimulatedService } from '../chaos/actors.js'
@@ -8,7 +9,12 @@ import { Operator } from '../chaos/operator.js'
 import { dataOf } from '../support/answers.js'
 import { startTurn } from '../support/chat-client.js'
 import { freePort } from '../support/free-port.js'
-import { FEATURE_FLAGS, type KubernetesStandIn, startKubernetes } from '../support/kubernetes-api.js'
+import {
+  FEATURE_FLAGS,
+  type KubernetesStandIn,
+  type StoredObject,
+  startKubernetes,
+} from '../support/kubernetes-api.js'
 import { kubernetesCluster } from '../support/kubernetes-cluster.js'
 import { postgresDatabases } from '../support/postgres.js'
 import {
@@ -29,7 +35,13 @@ interface Engine {
   /** what GET /runtime/flags calls the operators' document */
   readonly opsName: RegExp
   overrideText(): Promise<string>
+  /** A person edits the operators' flags in the store: the mode by default. */
+  editMode(mode: 'direct_llm' | 'runtime_orchestrator'): Promise<void>
 }
+
+const specSchema = z.looseObject({
+  flags: z.looseObject({ 'chat-execution-mode': z.looseObject({ defaultVariant: z.string().nullable() }) }),
+})
 
 /** Two replicas that share no file: a trip of one, the other follows, both recover; and edits of the operators' flags. */
 function twoReplicas(open: () => Promise<Engine>, { isSource }: { readonly isSource: boolean }): void {
@@ -134,6 +146,25 @@ function twoReplicas(open: () => Promise<Engine>, { isSource }: { readonly isSou
     await until('the first replica', async () => (await modeOf(a)) === 'runtime_orchestrator')
   })
 
+  it('follow an edit by hand in the store, and a trip and a reset by the API', async () => {
+    const [a, b] = [replicas[0] ?? fail(), replicas[1] ?? fail()]
+    for (const replica of [a, b])
+      await until('the flags', async () => (await flagsOf(replica)).view.state === 'ready')
+    const untilBoth = (mode: string) =>
+      until(mode, async () => (await Promise.all(replicas.map(modeOf))).every((each) => each === mode))
+    await engine.editMode('direct_llm')
+    await untilBoth('direct_llm')
+    await engine.editMode('runtime_orchestrator')
+    await untilBoth('runtime_orchestrator')
+    await new Operator(a.url, admin).trigger('drill')
+    await untilBoth('direct_llm')
+    const scopeAtB = async () => (await new Operator(b.url, admin).status()).manual.scope
+    await until('the other replica to say so', async () => (await scopeAtB()) === 'all')
+    await new Operator(b.url, admin).reset()
+    await untilBoth('runtime_orchestrator')
+    expect((await Promise.all(replicas.map(flagsOf))).map(({ view }) => view.faults)).to.deep.equal([[], []])
+  })
+
   if (!isSource) return
 
   it('give their flags to a provider that gets them from one of them', async () => {
@@ -151,6 +182,13 @@ function twoReplicas(open: () => Promise<Engine>, { isSource }: { readonly isSou
     const status = () => new Operator(asClient.url, admin).status()
     await until('its proof', async () => (await status()).fallback.propagated, 5_000)
   })
+}
+
+/** As `kubectl edit` does it: the annotation stays. */
+function withMode(object: StoredObject, mode: string): void {
+  const flagSpec = specSchema.parse(object.spec?.flagSpec)
+  flagSpec.flags['chat-execution-mode'].defaultVariant = mode
+  object.spec = { flagSpec }
 }
 
 function fail(): never {
@@ -173,6 +211,16 @@ describe('replicas that share PostgreSQL as their flag store', function () {
           )
           return String(row?.content)
         },
+        async editMode(mode) {
+          const [row] = await databases.query(url, "SELECT content FROM flag_documents WHERE name = 'ops'")
+          const document = specSchema.parse(JSON.parse(String(row?.content)))
+          document.flags['chat-execution-mode'].defaultVariant = mode
+          const text = `${JSON.stringify(document)}\n`
+          await databases.query(
+            url,
+            `UPDATE flag_documents SET content = $text$${text}$text$ WHERE name = 'ops'`,
+          )
+        },
       }
     },
     { isSource: true },
@@ -194,6 +242,9 @@ describe('replicas that share Kubernetes as their flag store', function () {
           const object = started.get(FEATURE_FLAGS, 'chat-cutover-fallback')
           return String(object?.metadata.annotations?.['chat-cutover/text'])
         },
+        async editMode(mode) {
+          started.edit(FEATURE_FLAGS, 'chat-cutover-flags', (object) => withMode(object, mode))
+        },
       }
     },
     { isSource: false },
@@ -213,6 +264,8 @@ describe('replicas that share a real cluster as their flag store', function () {
           const object = await cluster().get(FEATURE_FLAGS, 'chat-cutover-fallback')
           return String(object?.metadata.annotations?.['chat-cutover/text'])
         },
+        editMode: (mode) =>
+          cluster().edit(FEATURE_FLAGS, 'chat-cutover-flags', (object) => withMode(object, mode)),
       }
     },
     { isSource: false },
