@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { featureFlagFaults, isObject, leaseFault } from './kubernetes-schema.js'
 
 /** An object as the stand-in keeps it. */
 export interface StoredObject {
@@ -77,6 +78,19 @@ export interface KubernetesStandIn {
 export const FEATURE_FLAGS = '/apis/core.openfeature.dev/v1beta1/namespaces/chat/featureflags'
 export const LEASES = '/apis/coordination.k8s.io/v1/namespaces/chat/leases'
 const COLLECTIONS = [FEATURE_FLAGS, LEASES]
+/** the only namespace that is there */
+const NAMESPACE = 'chat'
+const OTHER_NAMESPACE = /\/namespaces\/([^/]+)\//
+
+const isLeases = (key: string): boolean => key.startsWith(LEASES)
+/** as messages name them */
+const pluralOf = (key: string): string =>
+  isLeases(key) ? 'leases.coordination.k8s.io' : 'featureflags.core.openfeature.dev'
+const typeOf = (key: string) =>
+  isLeases(key)
+    ? { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' }
+    : { apiVersion: 'core.openfeature.dev/v1beta1', kind: 'FeatureFlag' }
+const nameIn = (key: string): string => key.slice(key.lastIndexOf('/') + 1)
 
 export async function startKubernetes(): Promise<KubernetesStandIn> {
   const state = new ApiState()
@@ -149,8 +163,9 @@ class ApiState {
   bookmark(): void {
     for (const watcher of this.#watchers) {
       if (!watcher.bookmarks) continue
-      const kind = watcher.collection === LEASES ? 'Lease' : 'FeatureFlag'
-      const object = { kind, metadata: { resourceVersion: String(this.#version), creationTimestamp: null } }
+      const { collection } = watcher
+      const metadata = { resourceVersion: String(this.#version) }
+      const object = { ...typeOf(collection), metadata, ...(isLeases(collection) ? { spec: {} } : {}) }
       send(watcher.response, { type: 'BOOKMARK', object })
     }
   }
@@ -199,56 +214,82 @@ class ApiState {
     if (this.#isHanging) return
     if (this.#refusal !== undefined)
       return refuse(response, this.#refusal.status, 'Refused', this.#refusal.message)
-    const collection = COLLECTIONS.find(
-      (each) => url.pathname === each || url.pathname.startsWith(`${each}/`),
-    )
+    const path = url.pathname.replace(OTHER_NAMESPACE, `/namespaces/${NAMESPACE}/`)
+    const collection = COLLECTIONS.find((each) => path === each || path.startsWith(`${each}/`))
     if (collection === undefined)
-      return refuse(response, 404, 'NotFound', 'the server could not find the requested resource')
-    if (url.pathname === collection)
-      return this.#onCollection(method, collection, url.searchParams, body, response)
-    return this.#onObject(method, url.pathname, body, response)
+      return response.writeHead(404, { 'content-type': 'text/plain' }).end('404 page not found\n')
+    const namespace = OTHER_NAMESPACE.exec(url.pathname)?.[1] ?? ''
+    if (path === collection)
+      return this.#onCollection(method, { collection, namespace, query: url.searchParams }, body, response)
+    return this.#onObject(method, path, namespace === NAMESPACE, body, response)
   }
 
   #onCollection(
     method: string,
-    collection: string,
-    query: URLSearchParams,
+    asked: { readonly collection: string; readonly namespace: string; readonly query: URLSearchParams },
     body: string,
     response: ServerResponse,
   ): unknown {
-    if (method === 'POST') {
-      const object: StoredObject = JSON.parse(body)
-      const key = `${collection}/${object.metadata.name}`
-      if (object.metadata.resourceVersion !== undefined)
-        return refuse(response, 422, 'Invalid', 'resourceVersion should not be set on objects to be created')
-      if (this.#objects.has(key)) return refuse(response, 409, 'AlreadyExists', `${key} already exists`)
-      return this.#write(response, 201, key, object, undefined)
-    }
+    const { collection, namespace, query } = asked
+    if (method === 'POST') return this.#create(collection, namespace, JSON.parse(body), response)
     const name = /^metadata\.name=(.+)$/.exec(query.get('fieldSelector') ?? '')?.[1]
     if (query.get('watch') === '1') return this.#watch(collection, name, query, response)
     const items = [...this.#objects]
-      .filter(([key]) => isOf(key, collection, name))
+      .filter(([key]) => namespace === NAMESPACE && isOf(key, collection, name))
       .map(([, object]) => object)
-    return json(response, 200, { kind: 'List', metadata: { resourceVersion: String(this.#version) }, items })
+    const { apiVersion, kind } = typeOf(collection)
+    const metadata = { resourceVersion: String(this.#version) }
+    return json(response, 200, { apiVersion, kind: `${kind}List`, metadata, items })
   }
 
-  #onObject(method: string, key: string, body: string, response: ServerResponse): unknown {
-    const present = this.#objects.get(key)
-    if (present === undefined) return refuse(response, 404, 'NotFound', `${key} not found`)
+  #create(collection: string, namespace: string, object: StoredObject, response: ServerResponse): unknown {
+    const key = `${collection}/${object.metadata.name}`
+    if (namespace !== NAMESPACE)
+      return refuse(response, 404, 'NotFound', `namespaces "${namespace}" not found`)
+    if ((object.metadata.resourceVersion ?? '') !== '')
+      return refuse(response, 500, undefined, 'resourceVersion should not be set on objects to be created')
+    if (this.#objects.has(key))
+      return refuse(response, 409, 'AlreadyExists', `${pluralOf(key)} "${nameIn(key)}" already exists`)
+    return this.#write(response, 201, key, object, undefined)
+  }
+
+  #onObject(method: string, key: string, isThere: boolean, body: string, response: ServerResponse): unknown {
+    const present = isThere ? this.#objects.get(key) : undefined
+    const what = `${pluralOf(key)} "${nameIn(key)}"`
+    if (method === 'PUT') return this.#replace(key, JSON.parse(body), present, response)
+    if (present === undefined) return refuse(response, 404, 'NotFound', `${what} not found`)
     if (method === 'GET') return json(response, 200, present)
-    if (method !== 'PUT') return refuse(response, 405, 'MethodNotAllowed', method)
-    const object: StoredObject = JSON.parse(body)
-    const version = object.metadata.resourceVersion
-    if (version === undefined)
-      return refuse(response, 422, 'Invalid', 'metadata.resourceVersion: must be specified')
-    if (version !== present.metadata.resourceVersion)
+    return refuse(response, 405, 'MethodNotAllowed', method)
+  }
+
+  #replace(
+    key: string,
+    object: StoredObject,
+    present: StoredObject | undefined,
+    response: ServerResponse,
+  ): unknown {
+    const what = `${pluralOf(key)} "${nameIn(key)}"`
+    const { resourceVersion: version = '', uid } = object.metadata
+    const modified = `Operation cannot be fulfilled on ${what}: `
+    // A PUT may create a Lease, but none of another uid.
+    if (present === undefined && !isLeases(key)) return refuse(response, 404, 'NotFound', `${what} not found`)
+    if (uid !== undefined && uid !== present?.metadata.uid)
+      return refuse(response, 409, 'Conflict', `${modified}StorageError: invalid object`)
+    if (version === '')
+      return refuse(
+        response,
+        422,
+        'Invalid',
+        `${what} is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update`,
+      )
+    if (present !== undefined && version !== present.metadata.resourceVersion)
       return refuse(
         response,
         409,
         'Conflict',
-        'the object has been modified; please apply your changes to the latest version and try again',
+        `${modified}the object has been modified; please apply your changes to the latest version and try again`,
       )
-    return this.#write(response, 200, key, object, present)
+    return this.#write(response, present === undefined ? 201 : 200, key, object, present)
   }
 
   #write(
@@ -258,9 +299,12 @@ class ApiState {
     object: StoredObject,
     present: StoredObject | undefined,
   ): unknown {
+    const notALease = isLeases(key) ? leaseFault(object) : undefined
+    if (notALease !== undefined) return refuse(response, 400, 'BadRequest', notALease)
     const fault = this.#keep(key, object, present)
-    if (fault !== undefined) return refuse(response, 422, 'Invalid', fault)
-    return json(response, status, this.#objects.get(key))
+    if (fault === undefined) return json(response, status, this.#objects.get(key))
+    const what = isLeases(key) ? 'Lease.coordination.k8s.io' : 'FeatureFlag.core.openfeature.dev'
+    return refuse(response, 422, 'Invalid', `${what} "${nameIn(key)}" is invalid: ${fault}`)
   }
 
   /** Undefined, or why the schema refuses it. */
@@ -268,10 +312,8 @@ class ApiState {
     const size = Buffer.byteLength(JSON.stringify(object.metadata.annotations ?? {}))
     if (size > 256 * 1024) return 'metadata.annotations: Too long: may not be more than 262144 bytes'
     const kept = structuredClone(object)
-    if (key.startsWith(FEATURE_FLAGS)) {
-      const fault = keepBySchema(kept, this.#dropsMetadata)
-      if (fault !== undefined) return fault
-    }
+    const faults = isLeases(key) ? [] : featureFlagFaults(kept, this.#dropsMetadata)
+    if (faults.length > 0) return faults.length === 1 ? faults[0] : `[${faults.join(', ')}]`
     const { resourceVersion: _before, ...metadata } = kept.metadata
     const generation = (present?.metadata.generation ?? 0) + (isSameSpec(present, kept) ? 0 : 1)
     this.#uid += 1
@@ -281,7 +323,12 @@ class ApiState {
     if (unchanged) return undefined
     this.#version += 1
     const resourceVersion = String(this.#version)
-    const stored = { ...kept, metadata: { ...metadata, uid, generation, resourceVersion } }
+    const counted = isLeases(key) ? {} : { generation }
+    const stored = {
+      ...typeOf(key),
+      ...kept,
+      metadata: { ...metadata, namespace: NAMESPACE, uid, ...counted, resourceVersion },
+    }
     this.#objects.set(key, sortedKeys(stored))
     const type = present === undefined ? 'ADDED' : 'MODIFIED'
     this.#tell({ version: this.#version, type, key, object: sortedKeys(stored) })
@@ -332,30 +379,6 @@ function tellOf({ version, type, key, object }: Change, watcher: Watcher): void 
 const isOf = (key: string, collection: string, name: string | undefined): boolean =>
   name === undefined ? key.startsWith(`${collection}/`) : key === `${collection}/${name}`
 
-const FLAG_FIELDS = new Set(['state', 'variants', 'defaultVariant', 'targeting', 'metadata'])
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** Structural schema of the operator's FeatureFlag: unknown fields are pruned, wrong ones refused. */
-function keepBySchema(object: StoredObject, dropsMetadata: boolean): string | undefined {
-  const flagSpec = object.spec?.flagSpec
-  if (!isObject(flagSpec) || !isObject(flagSpec.flags)) return 'spec.flagSpec.flags: Required value'
-  for (const field of Object.keys(flagSpec))
-    if (!['flags', '$evaluators', 'metadata'].includes(field) || (field === 'metadata' && dropsMetadata))
-      delete flagSpec[field]
-  for (const [key, flag] of Object.entries(flagSpec.flags)) {
-    if (!isObject(flag)) return `spec.flagSpec.flags.${key}: Invalid value: must be of type object`
-    for (const field of Object.keys(flag))
-      if (!FLAG_FIELDS.has(field) || (field === 'metadata' && dropsMetadata)) delete flag[field]
-    if (flag.state !== 'ENABLED' && flag.state !== 'DISABLED')
-      return `spec.flagSpec.flags.${key}.state: Unsupported value`
-    if (!isObject(flag.variants)) return `spec.flagSpec.flags.${key}.variants: Required value`
-    if (typeof flag.defaultVariant !== 'string')
-      return `spec.flagSpec.flags.${key}.defaultVariant: Invalid value: must be of type string`
-  }
-  return undefined
-}
-
 const isSameSpec = (one: StoredObject | undefined, other: StoredObject): boolean =>
   JSON.stringify(sortedKeys(one?.spec ?? null)) === JSON.stringify(sortedKeys(other.spec ?? null))
 const isSame = (one: StoredObject, other: StoredObject): boolean =>
@@ -381,7 +404,7 @@ function json(response: ServerResponse, status: number, body: unknown): void {
   response.end(JSON.stringify(body))
 }
 
-const refuse = (response: ServerResponse, code: number, reason: string, message: string): void =>
+const refuse = (response: ServerResponse, code: number, reason: string | undefined, message: string): void =>
   json(response, code, { kind: 'Status', status: 'Failure', code, reason, message })
 
 async function bodyOf(request: IncomingMessage): Promise<string> {

@@ -48,16 +48,46 @@ export function renderedText(spec: FlagSpec): string {
   return `${JSON.stringify(sorted({ ...spec, flags }), null, 2)}\n`
 }
 
-/** A schema of an older operator drops all metadata: then what is there tells nothing of it. */
+/** What the schema of the object knows; it drops all else, without a word. */
+const DOCUMENT_FIELDS = ['flags', '$evaluators', 'metadata']
+const FLAG_FIELDS = ['state', 'variants', 'defaultVariant', 'targeting', 'metadata']
+
+/**
+ * Whether the object holds the flags of the text as far as its schema lets it: fields that it does not know are gone, `null` where it
+ * wants an object too, and with an older operator all metadata (then what is there tells nothing of it).
+ */
 function isSame(written: FlagSpec | undefined, present: FlagSpec): boolean {
   if (written === undefined) return false
   if (isDeepStrictEqual(written, present)) return true
   const hasMetadata = 'metadata' in present || Object.values(present.flags).some((flag) => 'metadata' in flag)
-  return !hasMetadata && isDeepStrictEqual(withoutMetadata(written), present)
+  const isKnown = (fields: readonly string[]) => (field: string) =>
+    fields.includes(field) && (hasMetadata || field !== 'metadata')
+  // As it was sent: -0 is 0 there.
+  const { flags, ...rest } = documentSchema.parse(JSON.parse(JSON.stringify(written)))
+  const { flags: presentFlags, ...presentRest } = present
+  const ofFlag = isKnown(FLAG_FIELDS)
+  return (
+    isLeftOf(rest, presentRest, isKnown(DOCUMENT_FIELDS)) &&
+    Object.keys(presentFlags).every((key) => Object.hasOwn(flags, key)) &&
+    Object.entries(flags).every(([key, flag]) => {
+      const found = Object.hasOwn(presentFlags, key) ? presentFlags[key] : undefined
+      return found !== undefined && isLeftOf(flag, found, ofFlag)
+    })
+  )
 }
 
-function withoutMetadata({ metadata, flags, ...rest }: FlagSpec): object {
-  return { ...rest, flags: mapFlags(flags, ({ metadata: _own, ...flag }) => flag) }
+/** Whether all that is present is as it was sent, and what is missing is nothing that had to stay. */
+function isLeftOf(
+  sent: Record<string, unknown>,
+  present: Record<string, unknown>,
+  isKnown: (field: string) => boolean,
+): boolean {
+  return (
+    Object.entries(present).every(([field, value]) => isDeepStrictEqual(sent[field], value)) &&
+    Object.entries(sent).every(
+      ([field, value]) => Object.hasOwn(present, field) || value === null || !isKnown(field),
+    )
+  )
 }
 
 /** The copies kept aside with one more; undefined where it is too large to keep. */

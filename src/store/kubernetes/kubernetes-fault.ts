@@ -14,21 +14,25 @@ const ADVICE: Readonly<Record<number, string>> = {
 
 /** 403 is also the answer of admission webhooks, quotas and namespaces that end; only this one is about the Role. */
 const OF_THE_ROLE = / cannot \w+ resource /
+/** 404 is also the answer to a write into no namespace. */
+const OF_NO_NAMESPACE = /^namespaces "/
 
 /** The message carries no token, and of the content at most what the schema refuses. */
 export function kubernetesFault(thrown: unknown, action: StoreAction, where: string): FlagStoreFault {
-  if (thrown instanceof KubernetesRefused) {
-    const { status, code, message } = thrown
-    const isOfOthers = status === 403 && !OF_THE_ROLE.test(message)
-    const advice = isOfOthers ? undefined : ADVICE[status]
-    const why =
-      advice === undefined || status === 422 ? `${advice ?? 'the API server refuses'}: ${message}` : advice
-    return { code, message: `cannot ${action} ${where}: ${why} (${code})` }
-  }
+  if (thrown instanceof KubernetesRefused)
+    return { code: thrown.code, message: `cannot ${action} ${where}: ${reasonOf(thrown)} (${thrown.code})` }
   const code = errorCode(thrown) ?? 'unknown'
   const isUnmounted = code === 'ENOENT' || code === 'EACCES'
   const why = isUnmounted
     ? `the service account is not mounted into the pod: ${errorText(thrown)}`
     : errorText(thrown)
   return { code, message: `cannot ${action} ${where}: ${why} (${code})` }
+}
+
+function reasonOf({ status, message: told }: KubernetesRefused): string {
+  // Messages of webhooks may have several lines.
+  const message = told.replaceAll(/\s+/g, ' ').trim()
+  if (status === 404 && OF_NO_NAMESPACE.test(message)) return `there is no such namespace: ${message}`
+  const advice = status === 403 && !OF_THE_ROLE.test(message) ? undefined : ADVICE[status]
+  return advice === undefined || status === 422 ? `${advice ?? 'the API server refuses'}: ${message}` : advice
 }

@@ -3,6 +3,7 @@ import { systemClock } from '../../../src/core/clock.js'
 import { flagSpecOf } from '../../../src/store/kubernetes/feature-flag.js'
 import { FEATURE_FLAGS, type KubernetesStandIn, startKubernetes } from '../../support/kubernetes-api.js'
 import { until } from '../../support/until.js'
+import { apiServerAnswers } from './api-server-answers.js'
 import { content, kubernetesStoreContract, NAME, replicasOf } from './kubernetes-store-contract.js'
 
 describe('the flag store in Kubernetes', function () {
@@ -18,6 +19,7 @@ describe('the flag store in Kubernetes', function () {
   const override = () => api.get(FEATURE_FLAGS, NAME)
 
   kubernetesStoreContract(server, replicas)
+  apiServerAnswers(server)
 
   it('keeps the text where the schema of an older operator drops metadata', async () => {
     api.dropMetadata(true)
@@ -124,8 +126,8 @@ describe('the flag store in Kubernetes', function () {
       // Refused by somebody else: the Role would not help.
       [
         403,
-        'admission webhook "vfeatureflag.kb.io" denied the request: oneOf',
-        /refuses: admission webhook .*oneOf/,
+        'admission webhook "vfeatureflag.kb.io" denied the request: oneOf\n',
+        /refuses: admission webhook .*oneOf \(Refused\)/,
       ],
       [403, `${forbidden}: exceeded quota: objects`, /refuses: .*exceeded quota/],
       [500, 'etcdserver: request timed out', /the API server refuses: etcdserver/],

@@ -36,6 +36,8 @@ export interface ApiServer {
 export interface Replicas {
   documents(clock?: Clock): SharedDocuments
   store(over?: SharedDocuments): ReturnType<typeof createDocumentFlagStore>
+  /** with another server or namespace */
+  at(where: Pick<ApiServer, 'url' | 'namespace'>, clock?: Clock): SharedDocuments
   readonly opened: readonly SharedDocuments[]
 }
 
@@ -44,15 +46,16 @@ export function replicasOf(server: () => Pick<ApiServer, 'url' | 'namespace'>): 
   afterEach(async () => {
     await Promise.all(opened.splice(0).map((one) => one.close()))
   })
-  const documents = (clock = systemClock): SharedDocuments => {
-    const { namespace, url } = server()
+  const at: Replicas['at'] = ({ namespace, url }, clock = systemClock) => {
     const access = kubernetesAccess({ namespace, server: url, env: {} })
     const made = createKubernetesDocuments({ access, namespace, clock })
     opened.push(made)
     return made
   }
+  const documents = (clock = systemClock): SharedDocuments => at(server(), clock)
   return {
     documents,
+    at,
     store: (over = documents()) =>
       createDocumentFlagStore(over, { clock: systemClock, lease: 'override-lease' }),
     opened,
@@ -61,7 +64,7 @@ export function replicasOf(server: () => Pick<ApiServer, 'url' | 'namespace'>): 
 
 /** What holds with the stand-in and with a real API server alike; no object is there before each test. */
 export function kubernetesStoreContract(server: () => ApiServer, replicas: Replicas): void {
-  const { documents, store, opened } = replicas
+  const { documents, store, opened, at } = replicas
   const override = async () => server().get(FEATURE_FLAGS, NAME)
 
   /** Until every store has heard of what a person did. */
@@ -117,6 +120,32 @@ export function kubernetesStoreContract(server: () => ApiServer, replicas: Repli
     expect(await createOpsDocument(documents(), systemClock).read()).to.have.property('text', text)
   })
 
+  it('gives the text back where the schema drops a part of it, until somebody edits the flags', async () => {
+    const flag = { state: 'ENABLED', variants: { x: 1 }, defaultVariant: 'x' }
+    const rest = { targeting: null, metadata: null, description: 'a field that the schema does not know' }
+    // -0 is sent as 0.
+    const text = JSON.stringify({ owner: 'operations', flags: { a: { ...flag, ...rest } } })
+      .replace('"x":1', '"x":-0')
+      .concat(' \n')
+    const ops = createOpsDocument(documents(), systemClock)
+    expect((await ops.write(text, 'missing')).kind).to.equal('written')
+    expect(await ops.read()).to.have.property('text', text)
+    expect((await server().get(FEATURE_FLAGS, 'chat-cutover-flags'))?.spec?.flagSpec).to.deep.equal({
+      flags: { a: { ...flag, variants: { x: 0 } } },
+    })
+    for (const edited of [
+      { ...flag, variants: { x: 0 }, state: 'DISABLED' },
+      { ...flag, variants: { x: 0 }, targeting: { if: [true, 'x'] } },
+      { ...flag, variants: { x: 2 } },
+    ]) {
+      await server().edit(FEATURE_FLAGS, 'chat-cutover-flags', (object) => {
+        object.spec = { flagSpec: { flags: { a: edited } } }
+      })
+      const stored = await createOpsDocument(documents(), systemClock).read()
+      expect(stored.kind === 'text' && JSON.parse(stored.text)).to.deep.equal({ flags: { a: edited } })
+    }
+  })
+
   it('keeps what others put into an object, and is not disturbed by it', async () => {
     const one = store()
     await one.write(content('one'), 'missing')
@@ -161,6 +190,14 @@ export function kubernetesStoreContract(server: () => ApiServer, replicas: Repli
       return stored.kind === 'text' && JSON.parse(stored.text).owner === 'somebody'
     })
     expect((await one.writeLease(text, first.kind === 'written' ? first.hash : '')).kind).to.equal('conflict')
+  })
+
+  it('names a namespace that is not there', async () => {
+    const { url } = server()
+    const nowhere = store(at({ url, namespace: 'chat-cutover-nowhere' }))
+    expect(await nowhere.write(content('one'), 'missing'))
+      .to.have.nested.property('fault.message')
+      .that.matches(/there is no such namespace: namespaces "chat-cutover-nowhere" not found/)
   })
 
   it('names what the schema refuses', async () => {

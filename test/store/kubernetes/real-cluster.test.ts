@@ -1,4 +1,5 @@
 import { kubernetesCluster } from '../../support/kubernetes-cluster.js'
+import { apiServerAnswers } from './api-server-answers.js'
 import { kubernetesStoreContract, replicasOf } from './kubernetes-store-contract.js'
 
 describe('the flag store in a real cluster', function () {
@@ -6,4 +7,5 @@ describe('the flag store in a real cluster', function () {
   const cluster = kubernetesCluster()
   beforeEach(() => cluster().clear())
   kubernetesStoreContract(cluster, replicasOf(cluster))
+  apiServerAnswers(cluster)
 })
