@@ -193,6 +193,7 @@ describe('the environment in the documents', () => {
       'NO_COLOR',
       'FLAGD_BIN',
       'ENVOY_BIN',
+      'PGBOUNCER_BIN',
       'CHAT_TEST_DEMO',
       'CHAT_TEST_RUNS',
       'CHAT_TEST_POSTGRES_URL',

@@ -11,7 +11,11 @@ export interface PostgresSchema {
 /** Any number that no other program takes as an advisory lock in this database. */
 const LOCK = 7_145_036_041
 
-const VERSION = statement('SELECT version FROM schema_version WHERE room = $1')
+/**
+ * Without a name, since its table may be missing: PgBouncer would keep the name of a statement that PostgreSQL refused, and refuse it in
+ * turn.
+ */
+const VERSION = { name: '', text: 'SELECT version FROM schema_version WHERE room = $1' }
 const ADVISORY_LOCK = statement('SELECT pg_advisory_xact_lock($1)')
 const CREATE = statement(
   'CREATE TABLE IF NOT EXISTS schema_version (room text PRIMARY KEY, version int NOT NULL)',

@@ -18,9 +18,9 @@ const NO_CONNECTION = /^(08|57P0[1-5]|53300)/
 /**
  * No resources (53), a cancel or a timeout (57), a fault of the system (58) or the data (XX), a lock that was not given (55P03), a
  * deadlock or lost race (40), a standby that takes no writes (25006), a transaction that idled for too long (25P03), a right (28, 42501), a
- * database (3D000) or a table (42P01) that was taken away, a statement that a pooler forgot (26000).
+ * database (3D000) or a table (42P01) that was taken away, a statement that a pooler forgot (26000) or has of another connection (42P05).
  */
-const STORAGE = /^(53|57|58|XX|55P03|40|25006|25P03|28|42501|3D000|42P01|26000)/
+const STORAGE = /^(53|57|58|XX|55P03|40|25006|25P03|28|42501|3D000|42P01|26000|42P05)/
 /** texts of `pg` for faults that have no code */
 const TEXTS =
   /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|timeout expired|Client has encountered a connection error|Client was closed|The server does not support SSL|Cannot use a pool after calling end)/
@@ -48,17 +48,39 @@ export const isDuplicate = (error: unknown): boolean => errorCode(error) === '23
 
 /** The connection is of no more use. One to a server that takes no writes may lead to another server when it is opened again. */
 export const isBroken = (error: unknown): boolean =>
-  isUnreachable(error) || /^(25006|57P|26000|XX)/.test(errorCode(error) ?? '')
+  isUnreachable(error) || /^(25006|57P|26000|42P05|XX)/.test(errorCode(error) ?? '')
 
 /** Only an operator can mend it. */
 export const isSetupFault = (error: unknown): boolean =>
-  error instanceof PostgresSetupError || SETUP.test(errorCode(error) ?? '')
+  error instanceof PostgresSetupError ||
+  SETUP.test(errorCode(error) ?? '') ||
+  poolerFault(error) === 'parameters'
 
 /** Nothing was done, for another was in the way: the same work may be tried again at once. */
 export const isLostRace = (error: unknown): boolean => /^40(001|P01)$/.test(errorCode(error) ?? '')
 
-/** What it is about, in one line. A failed connection to several addresses has no text of its own. */
+/** What a pooler such as PgBouncer must be told; PostgreSQL itself never fails so. */
+export type PoolerFault = 'parameters' | 'statements'
+
+export function poolerFault(error: unknown): PoolerFault | undefined {
+  const code = errorCode(error)
+  if (code === '26000' || code === '42P05') return 'statements'
+  return code === '08P01' && /unsupported startup parameter/i.test(errorText(error))
+    ? 'parameters'
+    : undefined
+}
+
+/** What to do, in words for the operator. */
+export const POOLER_ADVICE: Readonly<Record<PoolerFault, string>> = {
+  parameters:
+    'Name statement_timeout, lock_timeout and idle_in_transaction_session_timeout in ignore_startup_parameters of PgBouncer (docs/postgres.md)',
+  statements:
+    'Give PgBouncer pool_mode session, or version 1.21 or later and max_prepared_statements (docs/postgres.md)',
+}
+
+/** What it is about and, of a pooler, what to do, in one line. A failed connection to several addresses has no text of its own. */
 export function faultText(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(errorText).join('; ')
-  return errorText(error)
+  const fault = poolerFault(error)
+  return fault === undefined ? errorText(error) : `${errorText(error)}. ${POOLER_ADVICE[fault]}`
 }

@@ -8,6 +8,7 @@ export type PgRow = readonly PgScalar[]
 
 /** SQL that each connection parses and plans once. */
 export interface Statement {
+  /** empty: parsed each time */
   readonly name: string
   readonly text: string
 }

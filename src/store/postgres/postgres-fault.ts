@@ -1,4 +1,5 @@
-import { errorCode, errorText } from '../../core/errors.js'
+import { errorCode } from '../../core/errors.js'
+import { faultText } from '../../core/postgres/postgres-errors.js'
 import type { FlagStoreFault } from '../flag-store.js'
 import type { StoreAction } from '../store-fault.js'
 
@@ -25,5 +26,5 @@ const ADVICE: Readonly<Record<string, string>> = {
 /** The message is the server's own where there is no advice; it carries neither password nor content. */
 export function postgresFault(thrown: unknown, action: StoreAction, where: string): FlagStoreFault {
   const code = errorCode(thrown) ?? 'unknown'
-  return { code, message: `cannot ${action} ${where}: ${ADVICE[code] ?? errorText(thrown)} (${code})` }
+  return { code, message: `cannot ${action} ${where}: ${ADVICE[code] ?? faultText(thrown)} (${code})` }
 }

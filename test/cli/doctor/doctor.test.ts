@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { copyFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { expect } from 'chai'
 import type { Finding } from '../../../src/cli/doctor/finding.js'
 import { edgeToken, runCli } from '../../support/cli.js'
@@ -203,6 +203,29 @@ describe('chat-cutover doctor', function () {
     expect(of(all, 'override')?.text).to.match(/^cannot read .*nothing listens there/)
     expect(of(all, "operators' flags")).to.have.property('result', 'ok')
     expect(JSON.stringify(all)).to.not.include('password')
+  })
+
+  it('tells what a pooler before PostgreSQL must be told', async () => {
+    const text = 'unsupported startup parameter: statement_timeout'
+    const fields = Buffer.from(`SFATAL\0C08P01\0M${text}\0\0`)
+    const head = Buffer.from([0x45, 0, 0, 0, fields.length + 4])
+    const pooler = createTcpServer((socket) => {
+      socket.once('data', () => socket.end(Buffer.concat([head, fields])))
+      socket.on('error', () => undefined)
+    })
+    pooler.listen(0, '127.0.0.1')
+    await once(pooler, 'listening')
+    try {
+      const { port } = pooler.address() as AddressInfo
+      const url = `postgres://chat:password@127.0.0.1:${port}/chat`
+      const { all } = await findings({ CHAT_DATABASE: url, CHAT_FLAG_STORE: url })
+      expect(of(all, 'database')).to.have.property('result', 'fault')
+      expect(of(all, 'database')?.text).to.equal(`postgres://127.0.0.1:${port}/chat: ${text}`)
+      expect(of(all, 'database')?.advice).to.match(/statement_timeout, .* ignore_startup_parameters/)
+      expect(of(all, 'override')?.text).to.include('ignore_startup_parameters')
+    } finally {
+      pooler.close()
+    }
   })
 
   it('loads the module of a provider where that has the flags, and looks at no file of them', async () => {
