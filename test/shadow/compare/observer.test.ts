@@ -100,6 +100,26 @@ describe('an observer', () => {
     expect(observer.calls).to.have.lengthOf(3)
   })
 
+  it('cuts a name before half of a character alone', () => {
+    const observer = new Observer()
+    const halves = ['\u{10000}', '\u{10ffff}']
+    const whole = ['！', '\ue000', '\ud7ff']
+    observer.saw([...halves, ...whole].map((sign) => call(`${'n'.repeat(199)}${sign}n`)))
+    observer.saw([call(`${'n'.repeat(198)}😀n`)])
+    expect(observer.calls).to.deep.equal([
+      ...halves.map(() => `tool:${'n'.repeat(199)}`),
+      ...whole.map((sign) => `tool:${'n'.repeat(199)}${sign}`),
+      `tool:${'n'.repeat(198)}😀`,
+    ])
+  })
+
+  it('leaves out what nobody knows', () => {
+    const { firstContentMs: _, ...outcome } = OUTCOME
+    expect(new Observer().observation(outcome)).to.have.all.keys(
+      ...['mode', 'result', 'latencyMs', 'text', 'characters', 'steps', 'calls'],
+    )
+  })
+
   it('says nothing more once something was left out', () => {
     const observer = new Observer()
     observer.saw([text('x'.repeat(MAX_TEXT - 1)), text('yz'), text('z')])

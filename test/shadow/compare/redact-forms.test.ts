@@ -130,6 +130,13 @@ describe('redaction of numbers', () => {
     expect(redact('3.13812345678')).to.equal('3.[phone]')
     expect(redact('4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1')).to.equal('[card]')
     expect(redact('1 2 3 415-555-2671 4 5 6')).to.equal('1 2 3 [phone] 4 5 6')
+    expect(redact('12) 4111) 1111) 1111) 1111) 35')).to.equal('12) [card]) 35')
+    // Eight groups may be one number, no more.
+    expect(redact('+1 2 3 4 5 6 7 8 9 10 11 12 13')).to.equal('[phone] 9 10 11 12 13')
+  })
+
+  it('looks at a number with as many signs as there can be', () => {
+    expect(redact(`((${[...luhn('4', 19).right].join(' -')}`)).to.equal('[card]')
   })
 })
 
@@ -173,7 +180,7 @@ describe('redaction behind a word that says phone', () => {
   it('takes 7 to 19 digits, in any groups of people', () => {
     for (const number of [
       ...['2345678', '1234567890123456789', '(234) 56-78', '+(23) 45 67 8', '+2345678', '2.3.4.5.6.7.8'],
-      ...['202612345', '18981234', '21981234'],
+      ...['202612345', '18981234', '21981234', '234 2012 345'],
     ])
       expect(redact(`电话 ${number}`), number).to.equal('电话 [phone]')
     for (const number of [
@@ -216,7 +223,7 @@ describe('redaction of addresses', () => {
       expect(redact(`138${blank}1234${blank}5678`)).to.equal('[phone]')
     expect(redact('（+86）13812345678')).to.equal('[phone]')
     expect(redact('ada＠example．com')).to.equal('[email]')
-    expect(redact('3\u20135，（5）')).to.equal('3-5，(5)')
+    expect(redact('3\u20135，（5）3\u00a05')).to.equal('3-5，(5)3 5')
     // Left as they are where they stand between words.
     for (const text of ['一\u2013二\u3000三', '（括号）', 'a\u00a0b', '句子．'])
       expect(redact(text)).to.equal(text)
