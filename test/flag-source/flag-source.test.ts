@@ -15,6 +15,7 @@ import {
   overrideDocument,
   saveByRename,
 } from '../support/flag-files.js'
+import { flagdKind, realFlagd, type TestFlagd } from '../support/flagd.js'
 import { RawFlagdClient } from '../support/flagd-raw-client.js'
 import { freePort } from '../support/free-port.js'
 import { rejection } from '../support/rejection.js'
@@ -141,4 +142,54 @@ describe('the source of flags for flagd', () => {
     await start()
     expect(String(await rejection(start()))).to.match(/EADDRINUSE|No address added/)
   })
+
+  // What flagd does with the source: only a real one can tell. The simulator takes no source but files.
+  if (flagdKind === 'flagd')
+    describe('the real flagd behind it', function () {
+      this.timeout(30_000)
+      let flagd: TestFlagd
+      beforeEach(async () => {
+        flagd = await realFlagd([{ uri: `127.0.0.1:${port}`, provider: 'grpc' }])
+      })
+      afterEach(() => flagd.close())
+
+      for (const resolver of ['in-process', 'rpc'] as const)
+        it(`serves its flags by resolver ${resolver}, each change, and after its restart`, async () => {
+          const source = await start()
+          await flagd.start()
+          const flagdPort = resolver === 'rpc' ? flagd.evaluationPort : flagd.syncPort
+          const flags = createFlags(
+            flagsConfig('/nowhere/ops', '/nowhere/override', resolver, flagdPort),
+            CODE_DEFAULTS,
+            { clock: systemClock, logger: silentLogger },
+          )
+          opened.push(flags)
+          await flags.start()
+          const turn = () => flags.forTurn(callerOf(1))
+          await until('the flags', () => flags.status().state === 'ready')
+          expect((await turn()).mode.value).to.equal('direct_llm')
+          saveByRename(overrideFile(), overrideDocument('on'))
+          await until('the override', async () => (await turn()).override.on, 2_000)
+
+          await source.close()
+          saveByRename(overrideFile(), overrideDocument('off'))
+          saveByRename(opsFile(), opsDocument({ mode: 'runtime_orchestrator' }))
+          expect((await turn()).override.on).to.equal(true)
+          await start()
+          await until(
+            'what changed meanwhile',
+            async () => {
+              const now = await turn()
+              return !now.override.on && now.mode.value === 'runtime_orchestrator'
+            },
+            15_000,
+          )
+        })
+
+      it('is ready once that is there', async () => {
+        const ready = flagd.start()
+        await start()
+        await ready
+      })
+    })
 })

@@ -27,7 +27,10 @@ export interface TestFlagd {
 
 /** Starts it over `files`, watched. */
 export async function startTestFlagd(files: readonly string[]): Promise<TestFlagd> {
-  const flagd = flagdKind === 'flagd' ? await realFlagd(files) : simulatedFlagd(files, await freePort())
+  const flagd =
+    flagdKind === 'flagd'
+      ? await realFlagd(files.map((uri) => ({ uri, provider: 'fsnotify' })))
+      : simulatedFlagd(files, await freePort())
   await flagd.start()
   return flagd
 }
@@ -60,14 +63,21 @@ function simulatedFlagd(files: readonly string[], port: number): TestFlagd {
   }
 }
 
-async function realFlagd(files: readonly string[]): Promise<TestFlagd> {
+/** Where a real flagd takes flags from, as its `--sources` names it. */
+export interface FlagdSource {
+  readonly uri: string
+  readonly provider: 'fsnotify' | 'grpc'
+}
+
+/** Only where `flagdKind` is `flagd`. It is ready once its sources have answered, which `start` waits for. */
+export async function realFlagd(from: readonly FlagdSource[]): Promise<TestFlagd> {
   const [port, syncPort, managementPort, ofrepPort] = await Promise.all([
     freePort(),
     freePort(),
     freePort(),
     freePort(),
   ])
-  const sources = JSON.stringify(files.map((uri) => ({ uri, provider: 'fsnotify' })))
+  const sources = JSON.stringify(from)
   let daemon: ChildProcess | undefined
   const kill = async () => {
     if (daemon === undefined) return

@@ -10,7 +10,9 @@ function flagdKind() {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     })
-    return `the real flagd (${version.trim().split('\n')[0]})`
+    // A banner comes first in some versions.
+    const line = version.split('\n').find((text) => text.startsWith('flagd')) ?? 'of an unknown version'
+    return `the real flagd (${line.trim()})`
   } catch {
     return 'the flagd simulator (no daemon in FLAGD_BIN or on the PATH)'
   }

@@ -62,6 +62,8 @@ export class RpcTurns {
   #silence: Timer | undefined
   readonly #lateness = new LateAnswers()
   #toldLate = false
+  /** how often flagd went away: an answer to a question from before that waited in its silence */
+  #silences = 0
   #closed = false
 
   constructor(private readonly deps: RpcTurnsDeps) {}
@@ -107,6 +109,7 @@ export class RpcTurns {
   leave(): void {
     if (this.#closed || this.#away) return
     this.#away = true
+    this.#silences += 1
     this.#heard()
     this.deps.onAway()
     void this.probe()
@@ -151,11 +154,12 @@ export class RpcTurns {
       return
     }
     this.#silence ??= this.deps.clock.schedule(SILENT_MS, () => this.leave())
+    const silences = this.#silences
     void all().then((late) => {
       if (this.#closed || this.#coming(this.#asked(late)) !== 'answered') return
       this.#heard()
-      // While flagd is away that is told, and what waited in a silent one comes at once when it is back.
-      if (!this.#away) this.#lateness.missed(this.deps.clock.monotonic())
+      // While flagd is away that is told, and what waited in a silent one comes at once when it is back, before or after the probe.
+      if (!this.#away && silences === this.#silences) this.#lateness.missed(this.deps.clock.monotonic())
       this.#tellLateness()
       keepLate(late)
     })
