@@ -151,7 +151,7 @@ export function apiServerAnswers(server: () => ApiServer): void {
   })
 
   it('drops what the schema does not know, and null', async () => {
-    const flag = { ...FLAG, variants: { a: null }, metadata: { b: null } }
+    const flag = { ...FLAG, variants: { a: null }, metadata: { b: 'c' } }
     const object = featureFlag({ x: { ...flag, targeting: null, more: 1 } })
     const flagSpec = { ...object.spec.flagSpec, $schema: 'x', $evaluators: null }
     const made = await expectAnswer(['POST', FEATURE_FLAGS, { ...object, spec: { flagSpec } }], 201)
