@@ -71,6 +71,8 @@ export interface KubernetesStandIn {
   hang(on: boolean): void
   /** The schema of an older operator, which drops metadata of flags. */
   dropMetadata(on: boolean): void
+  /** Whether the definition of FeatureFlag is there. */
+  define(on: boolean): void
   readonly watches: number
   close(): Promise<void>
 }
@@ -123,6 +125,7 @@ class ApiState {
   #refusal: { readonly status: number; readonly message: string } | undefined
   #isHanging = false
   #dropsMetadata = false
+  #isDefined = true
   #uid = 0
 
   get watches(): number {
@@ -201,6 +204,10 @@ class ApiState {
     this.#dropsMetadata = on
   }
 
+  define(on: boolean): void {
+    this.#isDefined = on
+  }
+
   async answer(request: IncomingMessage, response: ServerResponse): Promise<unknown> {
     const url = new URL(request.url ?? '/', 'http://api.test')
     const { method = 'GET' } = request
@@ -216,7 +223,7 @@ class ApiState {
       return refuse(response, this.#refusal.status, 'Refused', this.#refusal.message)
     const path = url.pathname.replace(OTHER_NAMESPACE, `/namespaces/${NAMESPACE}/`)
     const collection = COLLECTIONS.find((each) => path === each || path.startsWith(`${each}/`))
-    if (collection === undefined)
+    if (collection === undefined || !(this.#isDefined || collection === LEASES))
       return response.writeHead(404, { 'content-type': 'text/plain' }).end('404 page not found\n')
     const namespace = OTHER_NAMESPACE.exec(url.pathname)?.[1] ?? ''
     if (path === collection)
@@ -257,7 +264,8 @@ class ApiState {
     const present = isThere ? this.#objects.get(key) : undefined
     const what = `${pluralOf(key)} "${nameIn(key)}"`
     if (method === 'PUT') return this.#replace(key, JSON.parse(body), present, response)
-    if (present === undefined) return refuse(response, 404, 'NotFound', `${what} not found`)
+    if (present === undefined)
+      return refuse(response, 404, 'NotFound', `${what} not found`, { name: nameIn(key) })
     if (method === 'GET') return json(response, 200, present)
     return refuse(response, 405, 'MethodNotAllowed', method)
   }
@@ -404,8 +412,13 @@ function json(response: ServerResponse, status: number, body: unknown): void {
   response.end(JSON.stringify(body))
 }
 
-const refuse = (response: ServerResponse, code: number, reason: string | undefined, message: string): void =>
-  json(response, code, { kind: 'Status', status: 'Failure', code, reason, message })
+const refuse = (
+  response: ServerResponse,
+  code: number,
+  reason: string | undefined,
+  message: string,
+  details: { readonly name?: string } = {},
+): void => json(response, code, { kind: 'Status', status: 'Failure', code, reason, message, details })
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
   let text = ''

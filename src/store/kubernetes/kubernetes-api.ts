@@ -34,6 +34,7 @@ const statusSchema = z.looseObject({
   message: z.string().optional(),
   reason: z.string().optional(),
   code: z.number().optional(),
+  details: z.looseObject({ name: z.string().optional() }).optional(),
 })
 const eventSchema = z.object({
   type: z.enum(['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK', 'ERROR']),
@@ -48,6 +49,8 @@ export class KubernetesRefused extends Error {
     readonly status: number,
     readonly code: string,
     message: string,
+    /** the object that the answer is about; undefined where it is about a kind, or the server does not say */
+    readonly object?: string,
   ) {
     super(message)
   }
@@ -73,12 +76,14 @@ export class KubernetesApi {
 
   constructor(private readonly access: KubernetesAccess) {}
 
-  /** Undefined where there is none. @throws KubernetesRefused, the system's errors */
+  /** Undefined where there is none. @throws KubernetesRefused (404: there is no such kind), the system's errors */
   async get(resource: Resource, name: string): Promise<KubernetesObject | undefined> {
     try {
       return objectSchema.parse(await this.#call('GET', await this.#path(resource, name)))
     } catch (thrown) {
-      if (thrown instanceof KubernetesRefused && thrown.status === 404) return undefined
+      // Without its definition the kind is unknown: that tells nothing of the object.
+      if (thrown instanceof KubernetesRefused && thrown.status === 404 && thrown.object === name)
+        return undefined
       throw thrown
     }
   }
@@ -195,6 +200,7 @@ function eventOf(line: string): WatchEvent {
 
 function refusal(status: number, text: string): KubernetesRefused {
   const parsed = statusSchema.safeParse(parsedJson(text))
-  const { reason = String(status), message = 'no reason is given' } = parsed.success ? parsed.data : {}
-  return new KubernetesRefused(status, reason, message.slice(0, 300))
+  const answer = parsed.success ? parsed.data : {}
+  const { reason = String(status), message = 'no reason is given', details } = answer
+  return new KubernetesRefused(status, reason, message.slice(0, 300), details?.name)
 }

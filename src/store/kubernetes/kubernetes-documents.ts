@@ -82,7 +82,8 @@ class KubernetesDocuments implements SharedDocuments {
 
   nameOf(name: DocumentName): string {
     const { resource, name: object } = PLACES[name]
-    return `kubernetes:${this.options.namespace ?? ''}/${resource.plural}/${object}`
+    const { namespace } = this.options
+    return `kubernetes:${namespace === undefined ? '' : `${namespace}/`}${resource.plural}/${object}`
   }
 
   async read(name: DocumentName): Promise<Stored> {

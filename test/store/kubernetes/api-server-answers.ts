@@ -54,8 +54,14 @@ export function apiServerAnswers(server: () => ApiServer): void {
   it('answers what is not there', async () => {
     const missing = (plural: string) => `${plural} "${NAME}" not found`
     const flagMissing = missing('featureflags.core.openfeature.dev')
-    await expectAnswer(['GET', `${FEATURE_FLAGS}/${NAME}`], 404, 'NotFound', flagMissing)
-    await expectAnswer(['GET', `${LEASES}/${NAME}`], 404, 'NotFound', missing('leases.coordination.k8s.io'))
+    const leaseMissing = missing('leases.coordination.k8s.io')
+    for (const [path, message] of [
+      [FEATURE_FLAGS, flagMissing],
+      [LEASES, leaseMissing],
+    ] as const) {
+      const answer = await expectAnswer(['GET', `${path}/${NAME}`], 404, 'NotFound', message)
+      expect(answer).to.have.nested.property('details.name', NAME)
+    }
     const unknown = await send('GET', '/apis/no.such.group/v1/namespaces/chat/things')
     expect(unknown).to.deep.equal({ status: 404, text: '404 page not found\n' })
     const query = `?fieldSelector=metadata.name%3D${NAME}`

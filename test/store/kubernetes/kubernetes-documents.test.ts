@@ -1,6 +1,8 @@
 import { expect } from 'chai'
 import { systemClock } from '../../../src/core/clock.js'
 import { flagSpecOf } from '../../../src/store/kubernetes/feature-flag.js'
+import { kubernetesAccess } from '../../../src/store/kubernetes/kubernetes-access.js'
+import { createKubernetesDocuments } from '../../../src/store/kubernetes/kubernetes-documents.js'
 import { FEATURE_FLAGS, type KubernetesStandIn, startKubernetes } from '../../support/kubernetes-api.js'
 import { until } from '../../support/until.js'
 import { apiServerAnswers } from './api-server-answers.js'
@@ -116,6 +118,13 @@ describe('the flag store in Kubernetes', function () {
     expect(api.requests.length).to.equal(before + 1)
   })
 
+  it('names an object, with its namespace where one is set', () => {
+    const access = kubernetesAccess({ env: {} })
+    const ofPod = createKubernetesDocuments({ access, clock: systemClock })
+    expect(ofPod.nameOf('ops')).to.equal('kubernetes:featureflags/chat-cutover-flags')
+    expect(documents().nameOf('rollout-lease')).to.equal('kubernetes:chat/leases/chat-cutover-rollout')
+  })
+
   it('names the fault and what to do', async () => {
     const one = store()
     const forbidden = `featureflags.core.openfeature.dev "${NAME}" is forbidden`
@@ -143,6 +152,18 @@ describe('the flag store in Kubernetes', function () {
       'fault.code',
       'EFBIG',
     )
+  })
+
+  it('says that the definition is missing, in place of that no flags are there', async () => {
+    const one = store()
+    expect((await one.write(content('one'), 'missing')).kind).to.equal('written')
+    api.define(false)
+    for (const result of [await store().read(), await store().write(content('two'), 'missing')])
+      expect(result)
+        .to.have.nested.property('fault.message')
+        .that.matches(/there is no such kind of object; install the OpenFeature Operator/)
+    api.define(true)
+    expect(await store().read()).to.have.property('text', content('one'))
   })
 
   it('answers in time where the server hangs', async () => {
