@@ -90,6 +90,18 @@ describe(`a configuration that flagd takes and its in-process provider does not 
     ])
   })
 
+  it('is also one with a flag without variants', async () => {
+    const flags = await start('ENABLED')
+    await isReady(flags)
+    saveByRename(othersFile(), JSON.stringify({ flags: { theirs: { state: 'ENABLED' } } }))
+    await until('the fault', () => flags.status().faults.length > 0)
+    expect(messages(flags).join()).to.match(
+      /^the in-process provider refuses the whole configuration because of flag "theirs" /,
+    )
+    saveByRename(othersFile(), others('ENABLED'))
+    await isReady(flags)
+  })
+
   it('keeps what was written from coming back although the provider is READY, until it is mended', async () => {
     const flags = await start('ENABLED')
     await isReady(flags)

@@ -33,8 +33,10 @@ const ZERO: Record<FlagType, JsonValue> = { boolean: false, string: '', number: 
 /** Evaluates flags by flagd-core and answers in the daemon's terms (`flag_evaluator_v2.go`). */
 export class FlagdEvaluator {
   readonly #core = new FlagdCore(undefined, silent)
-  /** flags whose targeting is a bare number, boolean or list: flagd fails there, flagd-core ignores some */
+  /** flags whose targeting is an empty text, or a bare number, boolean or list: flagd fails there, flagd-core ignores some */
   #nonsense: ReadonlySet<string> = new Set()
+  /** flags whose targeting is `null`, which flagd takes for a rule that decides nothing, and flagd-core for none */
+  #undecided: ReadonlySet<string> = new Set()
   #next: ReadonlyMap<string, SourceFlag> | undefined
 
   /** Takes effect with the next evaluation: where every client evaluates in-process, nothing is compiled here. */
@@ -47,9 +49,10 @@ export class FlagdEvaluator {
     const resolved = this.#resolve(type, key, context)
     if (resolved === undefined) return GENERAL
     const { value, reason, variant, errorCode, flagMetadata } = resolved
-    if (errorCode === undefined && reason !== 'DISABLED' && this.#nonsense.has(key)) return GENERAL
+    if (reason !== 'DISABLED' && this.#nonsense.has(key)) return GENERAL
     if (errorCode !== undefined) return failure(errorCode)
-    const answer = { ok: true, reason: reason ?? 'UNKNOWN', metadata: flagMetadata } as const
+    const told = reason === 'STATIC' && this.#undecided.has(key) ? 'DEFAULT' : reason
+    const answer = { ok: true, reason: told ?? 'UNKNOWN', metadata: flagMetadata } as const
     if (variant === undefined) return answer
     return type === 'object' && !isRecord(value) ? TYPE_MISMATCH : { ...answer, value, variant }
   }
@@ -67,9 +70,13 @@ export class FlagdEvaluator {
     const flags = this.#next
     if (flags === undefined) return
     this.#next = undefined
-    const known = [...flags].map(([key, flag]) => [key, { ...flag, state: knownState(flag.state) }])
+    const known = [...flags].map(([key, flag]) => [
+      key,
+      { ...flag, state: knownState(flag.state), variants: flag.variants ?? {} },
+    ])
     this.#core.setConfigurations(JSON.stringify({ flags: Object.fromEntries(known) }))
     this.#nonsense = new Set([...flags.keys()].filter((key) => isNonsense(flags.get(key)?.targeting)))
+    this.#undecided = new Set([...flags.keys()].filter((key) => flags.get(key)?.targeting === null))
   }
 }
 
@@ -83,4 +90,4 @@ function failure(errorCode: string): Evaluation {
 const knownState = (state: string) => (state === 'DISABLED' ? 'DISABLED' : 'ENABLED')
 
 const isNonsense = (targeting: unknown) =>
-  targeting != null && typeof targeting !== 'string' && !isRecord(targeting)
+  targeting === '' || (targeting != null && typeof targeting !== 'string' && !isRecord(targeting))

@@ -7,7 +7,8 @@ export interface SourceFlag {
   readonly state: string
   /** `''`: none, the caller's code default decides */
   readonly defaultVariant: string
-  readonly variants: JsonRecord
+  /** `null`: none; the in-process provider then refuses all flags of all sources */
+  readonly variants: JsonRecord | null
   readonly targeting?: unknown
   readonly metadata: JsonRecord
 }
@@ -88,7 +89,7 @@ function toFlags(raw: Record<string, RawFlag> | RawFlag[] | null, setMetadata: J
   const flags = new Map<string, SourceFlag>()
   for (const [key, flag] of keyed(raw)) {
     const parsed = toFlag(flag, setMetadata)
-    if (parsed.defaultVariant !== '' && !Object.hasOwn(parsed.variants, parsed.defaultVariant)) {
+    if (parsed.defaultVariant !== '' && !Object.hasOwn(parsed.variants ?? {}, parsed.defaultVariant)) {
       return refused(`default variant '${parsed.defaultVariant}' isn't a valid variant of flag '${key}'`)
     }
     flags.set(key, parsed)
@@ -105,7 +106,7 @@ function toFlag(flag: RawFlag, setMetadata: JsonRecord): SourceFlag {
   return {
     state: flag?.state ?? '',
     defaultVariant: flag?.defaultVariant ?? '',
-    variants: flag?.variants ?? {},
+    variants: flag?.variants ?? null,
     ...(flag?.targeting === undefined ? {} : { targeting: flag.targeting }),
     metadata: { ...setMetadata, ...flag?.metadata },
   }

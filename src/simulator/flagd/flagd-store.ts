@@ -40,9 +40,13 @@ export class FlagdStore {
     return changes
   }
 
-  /** The JSON text a sync stream carries: every flag with its state as written. */
+  /** The JSON text a sync stream carries: every flag with its state as written, and without metadata where it has none. */
   configuration(): string {
-    return JSON.stringify({ flags: Object.fromEntries(this.#flags) })
+    const flags = [...this.#flags].map(([key, { metadata, ...flag }]) => [
+      key,
+      Object.keys(metadata).length === 0 ? flag : { ...flag, metadata },
+    ])
+    return JSON.stringify({ flags: Object.fromEntries(flags) })
   }
 
   /** by flag key */

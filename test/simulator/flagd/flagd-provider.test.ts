@@ -47,6 +47,8 @@ const OPS = JSON.stringify({
     'bad-variant': { ...stringFlag('x'), targeting: { if: [true, 'nowhere', null] } },
     'bad-weight': { ...stringFlag('x'), targeting: { fractional: [['x', 'much']] } },
     'bad-targeting': { ...stringFlag('x'), targeting: ['x', 'y'] },
+    'empty-targeting': { ...stringFlag('x'), targeting: '' },
+    'null-targeting': { ...stringFlag('x'), targeting: null },
     list: { state: 'ENABLED', variants: { some: [1, 2] }, defaultVariant: 'some' },
   },
 })
@@ -126,6 +128,16 @@ for (const resolver of RESOLVERS) {
       expect(await provider.outcome(provider.string('bad-variant'))).to.equal('GENERAL')
       expect(await provider.outcome(provider.string('bad-targeting'))).to.equal('GENERAL')
       expect(await provider.outcome(provider.string('bad-weight'))).to.equal('x')
+    })
+
+    it('takes an empty targeting and null as flagd does by rpc, and as flagd-core does in-process', async () => {
+      const provider = await connected()
+      const isRpc = resolver === 'rpc'
+      expect(await provider.outcome(provider.string('empty-targeting'))).to.equal(isRpc ? 'GENERAL' : 'x')
+      expect(await provider.string('null-targeting')).to.include({
+        value: 'x',
+        reason: isRpc ? 'DEFAULT' : 'STATIC',
+      })
     })
 
     it('tells which flags changed, and has the new values by then', async () => {
