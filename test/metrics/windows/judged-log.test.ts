@@ -190,6 +190,18 @@ describe('the log of judged executions', () => {
     expect(log.streak(everybody, 100)).to.deep.equal({ failures: 4, sessions: 4 })
   })
 
+  it('forgets all of a scope that begins anew, and nothing else, wherever the ring begins', () => {
+    for (let count = 1; count < 10; count += 1) {
+      const log = createJudgedLog(manualClock(), 4)
+      const orgs = Array.from({ length: count }, (_, at) => (at % 2 === 0 ? 'acme' : 'globex'))
+      for (const orgId of orgs) log.record(sampleOutcome({ orgId }))
+      log.restart(1, scopeOf('orgs', ['acme']))
+      const totalOf = (org: string) => log.tally(({ orgId }) => orgId === org, ALL).total
+      const others = orgs.slice(-4).filter((org) => org === 'globex').length
+      expect([totalOf('acme'), totalOf('globex')], `${count}`).to.deep.equal([0, others])
+    }
+  })
+
   it('has a row of failures of one day at most', () => {
     const clock = manualClock()
     const log = createJudgedLog(clock)
