@@ -32,7 +32,7 @@ describe('listeners to changes of the flags', () => {
     listeners.tell(['a'])
     expect(heard).to.equal(1)
     expect(lines).to.have.length(1)
-    expect(lines[0]).to.include({ level: 50, err: 'broken' })
+    expect(lines[0]).to.include({ level: 50, err: 'broken', msg: '[Flags] a listener to changes failed' })
   })
 
   it('may come and go while they are told', () => {
@@ -63,9 +63,12 @@ describe('listeners to changes of the flags', () => {
   })
 
   it('hear nothing after the end', () => {
-    const { listeners } = setUp()
-    listeners.add(() => expect.fail('heard'))
+    const { listeners, lines } = setUp()
+    const heard: string[] = []
+    listeners.add((keys) => heard.push(...keys))
     listeners.clear()
     listeners.tell(['a'])
+    expect(heard).to.deep.equal([])
+    expect(lines).to.deep.equal([])
   })
 })

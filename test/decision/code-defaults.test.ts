@@ -34,6 +34,13 @@ describe('code defaults', () => {
     const { guardrails } = createTurnDefaults({ ...CODE_DEFAULTS, totalMs: 1234, errorRate: 0.25 })
     expect(guardrails).to.include({ totalMs: 1234, errorRate: 0.25, timeoutRate: 0.3, gapMs: 60_000 })
   })
+
+  it('are handed to the SDK as they are', () => {
+    const { guardrails, guardrailsValue, profileValue, routeValue } = createTurnDefaults(CODE_DEFAULTS)
+    expect(guardrailsValue).to.deep.equal(guardrails)
+    expect(profileValue).to.deep.equal({})
+    expect(routeValue).to.deep.equal({ endpoints: [] })
+  })
 })
 
 function shadowOf(shadowPercent: number): (at: number) => boolean {

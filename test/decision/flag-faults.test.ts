@@ -9,7 +9,7 @@ function setUp() {
   const { logger, lines } = capturingLogger()
   const faults = new FlagFaults(clock, logger)
   const messages = () => lines.map(({ level, msg }) => `${level} ${msg}`)
-  return { clock, faults, messages }
+  return { clock, faults, lines, messages }
 }
 
 const fault = (message: string) => ({ where: 'a.json', line: 3, message })
@@ -33,6 +33,32 @@ describe('flag faults', () => {
       '2026-01-01T00:00:00.000Z',
       '2026-01-01T00:00:01.000Z',
     ])
+  })
+
+  it('are others with another place, line or text, and logged with both', () => {
+    const { faults, lines, messages } = setUp()
+    // Each differs from the one before in one of the three.
+    const [where, line] = ['b.json', 4]
+    const all = [fault('a'), { ...fault('a'), line }, { ...fault('a'), line, where }]
+    for (const one of [...all, { ...fault('b'), line, where }]) faults.replace('file', [one])
+    expect(messages()).to.deep.equal([
+      '40 [Flags] a',
+      ...['a', 'a', 'b'].flatMap((text) => [`40 [Flags] ${text}`, '30 [Flags] mended: a']),
+    ])
+    expect(lines.map(({ where, line }) => `${where}:${line}`)).to.deep.equal([
+      ...['a.json:3', 'a.json:4', 'a.json:3', 'b.json:4', 'a.json:4', 'b.json:4', 'b.json:4'],
+    ])
+    faults.replace('daemon', [{ where: 'daemon', message: 'away' }])
+    expect(lines.at(-1)).to.include({ where: 'daemon' }).and.not.have.property('line')
+  })
+
+  it('are known by the source that has any', () => {
+    const { faults } = setUp()
+    expect(faults.has('file')).to.equal(false)
+    faults.replace('file', [fault('a')])
+    expect([faults.has('file'), faults.has('daemon')]).to.deep.equal([true, false])
+    faults.replace('file', [])
+    expect(faults.has('file')).to.equal(false)
   })
 
   it('of one file are bounded', () => {

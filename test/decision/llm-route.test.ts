@@ -84,6 +84,10 @@ describe('the route of a turn among the endpoints of the direct LLM', () => {
     clock.advance(10_000)
     routed(answer({ endpoints: ['reserve'] }))
     expect(faults.list()).to.deep.equal([])
+    routed(answer({ endpoints: ['nobody', 'else'] }))
+    expect(faults.list()[0]?.message).to.equal(
+      'no endpoint has these names: nobody, else; all endpoints are used instead (there are: primary, reserve)',
+    )
   })
 
   describe('by a file', () => {
