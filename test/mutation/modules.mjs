@@ -4,8 +4,8 @@
  */
 export const MODULES = {
   decide: {
-    mutate: ['src/decision/decide.ts'],
-    spec: ['test/decision/decide.test.ts'],
+    mutate: ['src/decision/{decide,change-listeners,code-defaults,flag-faults,llm-route}.ts'],
+    spec: ['test/decision'],
   },
   verdict: {
     mutate: [
