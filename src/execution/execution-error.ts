@@ -13,6 +13,8 @@ export interface ExecutionErrorDetails {
   readonly isDnsFault?: true
   /** the field of the request that an LLM server refuses */
   readonly refusedParameter?: string
+  /** the server does not know the model that it was asked for */
+  readonly unknownModel?: true
   /** ms that the server wants to be left alone for (`Retry-After`) */
   readonly retryAfterMs?: number
   /** requests that were sent; absent: one at most */

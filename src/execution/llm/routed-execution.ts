@@ -175,7 +175,7 @@ export class RoutedExecution implements RunningExecution, BackendSink {
     this.#failure = failure
     const { gate, random, clock } = this.deps
     const open = this.route.filter((name) => !this.#asked.has(name))
-    const step = nextStep(requestOf(failure), {
+    const step = nextStep(requestOf(failure, this.turn), {
       shown: false,
       retried: this.#retried.has(endpoint) || this.turn.shadow === true,
       hasNext: open.length > 0,
@@ -237,7 +237,7 @@ export class RoutedExecution implements RunningExecution, BackendSink {
   /** The failure, where it is one of the request and not ours. */
   #settleFailed(thrown: unknown): ExecutionError | undefined {
     const failure = thrown instanceof ExecutionError ? thrown : undefined
-    this.#seat?.failed(failure === undefined ? { code: 'internal_error' } : requestOf(failure))
+    this.#seat?.failed(failure === undefined ? { code: 'internal_error' } : requestOf(failure, this.turn))
     this.#settle(failure?.code ?? 'internal_error')
     return failure
   }
@@ -246,7 +246,7 @@ export class RoutedExecution implements RunningExecution, BackendSink {
   #givenUp(): string {
     const reason: unknown = this.call.signal.reason
     if (!(reason instanceof ExecutionError)) return 'aborted'
-    this.#seat?.failed(requestOf(reason))
+    this.#seat?.failed(requestOf(reason, this.turn))
     return reason.code
   }
 
@@ -287,14 +287,16 @@ function isShown({ type }: BackendEvent): boolean {
   return type !== 'usage' && type !== 'facts'
 }
 
-function requestOf({ code, details }: ExecutionError): FailedRequest {
-  const { httpStatus, retryAfterMs, rejected, localFault } = details
+function requestOf({ code, details }: ExecutionError, { profile }: Turn): FailedRequest {
+  const { httpStatus, retryAfterMs, rejected, localFault, unknownModel } = details
+  // A model that an agent's profile names wrongly must not keep the other agents from a server that works.
+  const isOurs = localFault !== undefined || (unknownModel === true && profile.model !== undefined)
   return {
     code,
     ...(httpStatus === undefined ? {} : { httpStatus }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(rejected === undefined ? {} : { rejected }),
-    ...(localFault === undefined ? {} : { ours: true }),
+    ...(isOurs ? { ours: true } : {}),
   }
 }
 

@@ -3,10 +3,21 @@ import { type Foreign, isForeign, namesTimeout, token } from '../parse/foreign.j
 import { hasFilterCode, hasFilterText } from '../refusal/content-filter.js'
 import { saysTooLong } from '../refusal/llm-refusal.js'
 
-/** The code of an `error` object; its message may quote the prompt and stays out. */
+/**
+ * The code of an `error` object; its message may quote the prompt and stays out. LiteLLM, llama.cpp, vLLM and Gemini put the HTTP
+ * status there, which says nothing more: then its type, or Gemini's `status`.
+ */
 export function llmErrorCode(error: unknown): string | undefined {
-  return isForeign(error) ? (token(error.code, 64) ?? token(error.type, 64)) : undefined
+  if (!isForeign(error)) return undefined
+  const code = token(error.code, 64)
+  if (code !== undefined && !HTTP_STATUS.test(code)) return code
+  const status = typeof error.status === 'string' ? token(error.status, 64) : undefined
+  return token(error.type, 64) ?? status ?? code
 }
+
+const HTTP_STATUS = /^[45]\d\d$/
+/** A gateway that lost its server within an answer says so with the status that it can no longer send. */
+const TIMEOUT_STATUSES: ReadonlySet<unknown> = new Set(['408', '504', 408, 504])
 
 /**
  * What a chunk says went wrong, whichever way its server says it; undefined where it says nothing. `""` and `null`
@@ -28,7 +39,7 @@ export function streamError(error: unknown): ExecutionError {
   const code = llmErrorCode(error)
   if (hasFilterCode(error) || hasFilterText(error)) return contentFiltered(code)
   if (saysTooLong(error)) return contextTooLong(code)
-  const timeout = namesTimeout(code)
+  const timeout = namesTimeout(code) || (isForeign(error) && TIMEOUT_STATUSES.has(error.code))
   const said = `error ${code ?? 'without a code'} in the stream`
   return new ExecutionError(timeout ? 'llm_timeout' : 'llm_error', 'streaming', said, timeout, codeOf(code))
 }

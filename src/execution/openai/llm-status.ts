@@ -1,9 +1,10 @@
 import type { Clock } from '../../core/clock.js'
 import { retryAfterMs } from '../../llm/retry-after.js'
-import { ExecutionError } from '../execution-error.js'
+import { ExecutionError, type ExecutionErrorDetails } from '../execution-error.js'
 import { isForeign } from '../parse/foreign.js'
 import { hasFilterCode } from '../refusal/content-filter.js'
 import { llmRefusal } from '../refusal/llm-refusal.js'
+import { setupFault } from '../refusal/setup-fault.js'
 import { llmRejects, saysFiltered } from '../refusal/whose-fault.js'
 import { readErrorBody } from '../upstream/bounded-body.js'
 import { pointedTo } from '../upstream/redirect.js'
@@ -26,17 +27,46 @@ export async function llmStatusFailure(
   const read = await readErrorBody(response, clock)
   // Gemini tells it in a list.
   const body: unknown = Array.isArray(read) ? read[0] : read
-  const code = isForeign(body) ? llmErrorCode(body.error) : undefined
   const error = isForeign(body) ? (body.error ?? body) : undefined
+  const code = llmErrorCode(error)
   if (hasFilterCode(error) || saysFiltered(status, error)) return contentFiltered(code, status)
   const { tooLong, parameter } = llmRefusal(status, body, sent)
   const refused = parameter === undefined ? {} : { refusedParameter: parameter }
   if (tooLong) return contextTooLong(code, { httpStatus: status, ...refused })
   const retryMs = retryAfterMs(response.retryAfter, clock.wall())
-  return httpFailure('llm', status, code ?? '', {
+  const details = {
+    httpStatus: status,
     ...(code === undefined ? {} : { upstreamCode: code }),
-    ...(llmRejects(status, body) ? { rejected: true } : {}),
     ...refused,
     ...(retryMs === undefined ? {} : { retryAfterMs: retryMs }),
-  })
+  }
+  switch (parameter === undefined ? setupFault(status, error) : undefined) {
+    case 'key':
+      return setupFailure('llm_unauthorized', 'the server does not accept the key', details)
+    case 'model':
+      return setupFailure('llm_http_error', 'the server does not know the model', {
+        ...details,
+        unknownModel: true,
+      })
+    case undefined:
+      return httpFailure('llm', status, [code, hintOf(status)].filter(Boolean).join('; '), {
+        ...details,
+        ...(llmRejects(status, body) ? { rejected: true } : {}),
+      })
+  }
+}
+
+function setupFailure(
+  code: 'llm_unauthorized' | 'llm_http_error',
+  said: string,
+  details: ExecutionErrorDetails,
+): ExecutionError {
+  return new ExecutionError(code, 'headers', `HTTP ${details.httpStatus}: ${said}`, false, details)
+}
+
+/** What an operator looks at first. */
+function hintOf(status: number): string | undefined {
+  return status === 404 || status === 405
+    ? 'is the base URL right? It ends before /chat/completions'
+    : undefined
 }

@@ -29,6 +29,8 @@ const TOO_LONG_WORDS: readonly RegExp[] = [
   /max_tokens must be at least 1, got -/i,
   // proxies and routers
   /context[_ ]length[_ ]exceeded|exceeds the context window|greater than the context length/i,
+  // LiteLLM, whatever the server behind it said: "litellm.ContextWindowExceededError: litellm.BadRequestError: …"
+  /^litellm\.ContextWindowExceededError\b/,
   // Copilot
   /prompt token count .{0,40}exceeds the limit/i,
   // xAI
@@ -108,8 +110,13 @@ function parameterIn(error: unknown, body: unknown, sent: readonly string[]): st
   const places = faultsIn(body).flatMap(fieldOf)
   if (places.length > 0) return names.find((name) => places.includes(name))
   const text = textOf(error)
-  return names.find((name) => mentions(text, name))
+  const named = names.find((name) => mentions(text, name))
+  if (named !== undefined) return named
+  return FORMAT_WORDS.test(text) ? names.find((name) => name === 'response_format') : undefined
 }
+
+/** llama.cpp refuses a schema without the name of its field: "… JSON schema error at #: unrecognized type x", "Failed to parse grammar". */
+const FORMAT_WORDS = /\bJSON schema (?:error|conversion failed)|\bfailed to parse grammar/i
 
 /** FastAPI and pydantic list faults with their places: `detail: [{loc: ["body", "stream_options"]}]`, Mistral within `message`. */
 export function faultsIn(body: unknown): readonly unknown[] {

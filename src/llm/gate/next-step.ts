@@ -16,7 +16,7 @@ export interface FailedRequest {
   readonly retryAfterMs?: number
   /** the server refused what the user sent */
   readonly rejected?: boolean
-  /** this machine lacked something: nothing is said about the server */
+  /** this machine lacked something, or an agent's profile names a model that is not there: nothing is said about the server */
   readonly ours?: boolean
 }
 

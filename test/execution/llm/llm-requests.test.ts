@@ -163,7 +163,8 @@ describe('the requests of one execution', () => {
         const { error, sent } = await ask({ contextCharacters: 10, contextForm }, open(), turn)
         expect(error).to.include({ code: 'llm_context_too_long', timeout: false })
         expect(error?.details).to.include({ rejected: true, attempts: 2 })
-        if (contextForm === 'gemini') expect(error?.details.upstreamCode, 'out of a list').to.equal('400')
+        if (contextForm === 'gemini')
+          expect(error?.details.upstreamCode, 'out of a list').to.equal('INVALID_ARGUMENT')
         expect(sent).to.have.length(2)
       })
 

@@ -319,6 +319,23 @@ describe('the direct LLM over its endpoints', () => {
     expect(around.gate.state()).to.deep.equal([{ endpoint: 'only', requests: 0, resting: false }])
   })
 
+  it('blames the endpoint for an unknown model only where the endpoint names it', async () => {
+    const unknown = new ExecutionError('llm_http_error', 'headers', 'HTTP 404', false, {
+      httpStatus: 404,
+      unknownModel: true,
+    })
+    const { profile } = sampleTurn()
+    for (const [model, resting] of [
+      ['typo', false],
+      [undefined, true],
+    ] as const) {
+      const around = setUp({ gateway: [failing(unknown)] })
+      const turn = sampleTurn({ profile: { ...profile, ...(model === undefined ? {} : { model }) } })
+      for (let n = 0; n < 8; n++) await ended(around.start(turn), around)
+      expect(around.gate.state()).to.deep.equal([{ endpoint: 'gateway', requests: 0, resting }])
+    }
+  })
+
   it('logs each request that another one follows, without content', async () => {
     const around = setUp({ primary: [http(503)], reserve: [answer('a secret answer')] })
     await ended(around.start(sampleTurn({ message: 'a secret question' })), around)
