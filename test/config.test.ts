@@ -262,6 +262,20 @@ describe('loadConfig', () => {
     expect(faultsOf({ ...least, CHAT_CONSOLE_OIDC_SCOPE: 'profile' })).to.have.length(1)
   })
 
+  it('takes a resource for the console, an absolute address without a fragment', () => {
+    const env = {
+      ...least,
+      CHAT_CONSOLE_OIDC_ISSUER: 'https://issuer.test',
+      CHAT_CONSOLE_OIDC_CLIENT_ID: 'console',
+    }
+    for (const resource of ['https://chat.example/api', 'urn:chat-cutover', 'api://chat'])
+      expect(loadConfig({ ...env, CHAT_CONSOLE_OIDC_RESOURCE: resource }).consoleOidc).to.include({
+        resource,
+      })
+    for (const wrong of ['chat', '/api', 'https://chat.example/api#part'])
+      expect(faultsOf({ ...env, CHAT_CONSOLE_OIDC_RESOURCE: wrong }), wrong).to.have.length(1)
+  })
+
   it('counts the bytes of a secret, not its characters', () => {
     expect(faultsOf({ ...least, JWT_SECRET: '密'.repeat(11) })).to.deep.equal([])
     expect(faultsOf({ ...least, JWT_SECRET: '密'.repeat(10) })).to.have.length(1)

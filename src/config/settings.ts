@@ -129,6 +129,8 @@ export interface ConsoleOidc {
   readonly clientId: string
   /** separated by blanks; `openid` is one of them */
   readonly scope: string
+  /** what the access token is to be for (RFC 8707); absent: the issuer decides */
+  readonly resource?: string
 }
 
 /** The environment's say where the flags have none. */

@@ -84,8 +84,10 @@ function consoleOidc(env: Environment): Pick<Config, 'consoleOidc'> {
     CHAT_CONSOLE_OIDC_ISSUER: issuer,
     CHAT_CONSOLE_OIDC_CLIENT_ID: clientId,
     CHAT_CONSOLE_OIDC_SCOPE: scope,
+    CHAT_CONSOLE_OIDC_RESOURCE: resource,
   } = env
-  return issuer === undefined || clientId === undefined ? {} : { consoleOidc: { issuer, clientId, scope } }
+  if (issuer === undefined || clientId === undefined) return {}
+  return { consoleOidc: { issuer, clientId, scope, ...(resource === undefined ? {} : { resource }) } }
 }
 
 function tokenKeys(env: Environment): TokenKeys {

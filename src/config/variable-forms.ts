@@ -43,6 +43,15 @@ export const oidcScope = z
   .trim()
   .refine((value) => value.split(/\s+/).includes('openid'), 'must have openid among its words')
 
+/** As RFC 8707 has it. */
+export const oidcResource = z
+  .string()
+  .trim()
+  .refine(
+    (value) => URL.canParse(value) && !value.includes('#'),
+    'must be an absolute URI without a fragment',
+  )
+
 export const flag = z
   .string()
   .toLowerCase()

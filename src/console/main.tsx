@@ -6,7 +6,7 @@ import './styles/parts.css'
 import './styles/charts.css'
 import './styles/fallback.css'
 import './styles/views.css'
-import { finishSignIn, isCallback } from './api/oidc.js'
+import { comeBack, finishSignIn, isCallback } from './api/oidc.js'
 import { readPageConfig } from './api/page-config.js'
 import { takeTokenFromAddress } from './api/session.js'
 import { App } from './app.js'
@@ -14,6 +14,9 @@ import { App } from './app.js'
 takeTokenFromAddress()
 // A link pasted over the address of the open page changes the fragment alone, and the browser does not load the page again.
 addEventListener('hashchange', takeTokenFromAddress)
+addEventListener('pageshow', ({ persisted }) => {
+  if (persisted) comeBack()
+})
 const known = readPageConfig()
 if (isCallback()) void known.then(finishSignIn)
 const root = document.getElementById('app')

@@ -40,7 +40,7 @@ function WithIssuer() {
     <>
       {now.state === 'failed' && (
         <p class="notice bad" role="alert">
-          {t(OIDC_FAULTS[now.fault.kind], { issuer, said: now.fault.said })}
+          {t(OIDC_FAULTS[now.fault.kind], { issuer, said: now.fault.said, origin: location.origin })}
         </p>
       )}
       <button

@@ -28,7 +28,13 @@ describe('the sign-in of the console by OpenID Connect', function () {
     await issuer.close()
   })
   beforeEach(() => {
-    Object.assign(issuer.script, { claims: OWNER, opaque: false, denies: false, wrongNonce: false })
+    Object.assign(issuer.script, {
+      claims: OWNER,
+      opaque: false,
+      denies: false,
+      noTokenCors: false,
+      wrongNonce: false,
+    })
     delete issuer.script.tokenOrigin
     issuer.asked.length = 0
   })
@@ -92,6 +98,29 @@ describe('the sign-in of the console by OpenID Connect', function () {
     }
   })
 
+  it('says that the issuer must allow the origin of the page, where its token address does not', async () => {
+    issuer.script.noTokenCors = true
+    await signIn()
+    await page.waitForSelector('[role=alert]')
+    expect(await page.innerText('[role=alert]')).to.include(`must allow the origin ${rig.url}`)
+    expect(await page.evaluate('sessionStorage.length')).to.equal(0)
+    // The browser's own words for it.
+    expect(rig.faults().join(' ')).to.include('blocked by CORS policy')
+  })
+
+  it('can be started again by who comes back from the issuer by the browser’s button', async () => {
+    page = await rig.open('', 'nobody')
+    // With 204 the page stays; a browser that kept it on the way to the issuer would show it again like this.
+    await page.route(`${issuer.url}/authorize*`, (route) => route.fulfill({ status: 204 }))
+    await page.click('text=Sign in with')
+    await page.waitForSelector('button:disabled')
+    await page.evaluate(`dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))`)
+    await page.waitForSelector('button.primary:enabled')
+    await page.unroute(`${issuer.url}/authorize*`)
+    await page.click('text=Sign in with')
+    await page.waitForSelector('.connection[data-state=live]')
+  })
+
   it('takes no answer to a sign-in that this tab has not started', async () => {
     page = await rig.open('/callback?code=stolen&state=of-somebody-else', 'nobody')
     await page.waitForSelector('[role=alert]')
@@ -108,5 +137,40 @@ describe('the sign-in of the console by OpenID Connect', function () {
     await page.waitForSelector('[role=alert]')
     expect(await page.innerText('[role=alert]')).to.include('not started in this tab')
     expect(await page.evaluate('sessionStorage.length')).to.equal(0)
+  })
+})
+
+/** Where the tokens of users have an audience of their own, which an ID token never has. */
+describe('the sign-in of the console for a resource', function () {
+  this.timeout(60_000)
+  const RESOURCE = 'https://chat.example/api'
+  let issuer: OidcIssuer
+  let rig: ConsoleRig
+
+  before(async function () {
+    issuer = await startOidcIssuer(CLIENT)
+    rig = await startConsole(this, {
+      JWT_SECRET: '',
+      JWKS_URL: `${issuer.url}/jwks`,
+      JWT_ISSUER: issuer.url,
+      JWT_AUDIENCE: RESOURCE,
+      CHAT_CONSOLE_OIDC_ISSUER: issuer.url,
+      CHAT_CONSOLE_OIDC_CLIENT_ID: CLIENT,
+      CHAT_CONSOLE_OIDC_RESOURCE: RESOURCE,
+    })
+  })
+  after(async () => {
+    await rig?.close()
+    await issuer.close()
+  })
+
+  it('asks for it, and takes the access token that is for it', async () => {
+    Object.assign(issuer.script, { claims: OWNER, opaque: true })
+    const page = await rig.open('', 'nobody')
+    await page.click('text=Sign in with')
+    await page.waitForSelector('.connection[data-state=live]')
+    expect(issuer.asked[0]?.get('resource')).to.equal(RESOURCE)
+    const payload = await page.evaluate(`sessionStorage.getItem('chat-cutover.token').split('.')[1]`)
+    expect(JSON.parse(Buffer.from(String(payload), 'base64url').toString())).to.include({ aud: RESOURCE })
   })
 })

@@ -8,17 +8,22 @@ import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
 export interface OidcScript {
   /** of both tokens, beside those of the protocol */
   claims: JWTPayload
-  /** the access token is a word that only the issuer understands */
+  /** without a resource in both requests the access token is a word that only the issuer understands */
   opaque: boolean
   /** the reader presses "no" */
   denies: boolean
+  /** its token address allows no other origin, while its metadata does: so is oidc-provider where nobody has set it up */
+  noTokenCors: boolean
   /** the ID token answers another sign-in */
   wrongNonce: boolean
   /** the origin that the metadata give for tokens; default: the issuer's own */
   tokenOrigin?: string
 }
 
-/** An OpenID Connect issuer for one public client: discovery, PKCE (S256), tokens by RS256. Everybody who comes is signed in at once. */
+/**
+ * An OpenID Connect issuer for one public client: discovery, PKCE (S256), resources (RFC 8707), its name in each answer (RFC 9207),
+ * tokens by RS256. Everybody who comes is signed in at once. Compared with oidc-provider 9.13.3 where it answers the console.
+ */
 export interface OidcIssuer {
   readonly url: string
   readonly script: OidcScript
@@ -30,7 +35,13 @@ export interface OidcIssuer {
 export async function startOidcIssuer(clientId: string): Promise<OidcIssuer> {
   const { privateKey, publicKey } = await generateKeyPair('RS256')
   const jwk = { ...(await exportJWK(publicKey)), kid: 'key-1', alg: 'RS256', use: 'sig' }
-  const script: OidcScript = { claims: {}, opaque: false, denies: false, wrongNonce: false }
+  const script: OidcScript = {
+    claims: {},
+    opaque: false,
+    denies: false,
+    noTokenCors: false,
+    wrongNonce: false,
+  }
   const asked: URLSearchParams[] = []
   const codes = new Map<string, URLSearchParams>()
   const server = createServer((request, response) => void answer(request, response))
@@ -38,9 +49,9 @@ export async function startOidcIssuer(clientId: string): Promise<OidcIssuer> {
   await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
-  const sign = (claims: JWTPayload, audience: string): Promise<string> =>
+  const sign = (claims: JWTPayload, audience: string, header: { typ?: string } = {}): Promise<string> =>
     new SignJWT(claims)
-      .setProtectedHeader({ alg: 'RS256', kid: 'key-1' })
+      .setProtectedHeader({ alg: 'RS256', kid: 'key-1', ...header })
       .setIssuer(url)
       .setAudience(audience)
       .setIssuedAt()
@@ -49,7 +60,8 @@ export async function startOidcIssuer(clientId: string): Promise<OidcIssuer> {
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', url)
-    response.setHeader('access-control-allow-origin', '*')
+    if (pathname !== '/token' || !script.noTokenCors)
+      response.setHeader('access-control-allow-origin', request.headers.origin ?? '*')
     const json = (status: number, body: object): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     }
@@ -64,6 +76,7 @@ export async function startOidcIssuer(clientId: string): Promise<OidcIssuer> {
           subject_types_supported: ['public'],
           id_token_signing_alg_values_supported: ['RS256'],
           code_challenge_methods_supported: ['S256'],
+          authorization_response_iss_parameter_supported: true,
         })
       case '/jwks':
         return json(200, { keys: [jwk] })
@@ -71,6 +84,7 @@ export async function startOidcIssuer(clientId: string): Promise<OidcIssuer> {
         asked.push(searchParams)
         const back = new URL(searchParams.get('redirect_uri') ?? url)
         back.searchParams.set('state', searchParams.get('state') ?? '')
+        back.searchParams.set('iss', url)
         if (script.denies) {
           back.searchParams.set('error', 'access_denied')
           back.searchParams.set('error_description', 'the reader said no')
@@ -96,10 +110,16 @@ export async function startOidcIssuer(clientId: string): Promise<OidcIssuer> {
           begun.get('code_challenge') !== challenge
         )
           return json(400, { error: 'invalid_grant', error_description: 'this code is not good' })
+        const resource = form.get('resource')
+        if (resource !== null && resource !== begun.get('resource'))
+          return json(400, { error: 'invalid_target', error_description: 'this resource was not granted' })
         const nonce = script.wrongNonce ? 'another' : (begun.get('nonce') ?? '')
         const claims = { sub: 'somebody', ...script.claims }
         return json(200, {
-          access_token: script.opaque ? randomUUID() : await sign(claims, 'chat-cutover'),
+          access_token:
+            script.opaque && resource === null
+              ? randomUUID()
+              : await sign(claims, resource ?? 'chat-cutover', { typ: 'at+jwt' }),
           id_token: await sign({ ...claims, nonce }, clientId),
           token_type: 'Bearer',
           expires_in: 3600,

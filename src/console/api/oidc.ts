@@ -12,7 +12,15 @@ type Oidc = NonNullable<PageConfig['oidc']>
 
 /** Why a sign-in did not succeed; `said` is the issuer's own word. */
 export interface SignInFault {
-  readonly kind: 'unreachable' | 'no_issuer' | 'other_origin' | 'not_begun' | 'denied' | 'broken' | 'unusable'
+  readonly kind:
+    | 'unreachable'
+    | 'no_tokens'
+    | 'no_issuer'
+    | 'other_origin'
+    | 'not_begun'
+    | 'denied'
+    | 'broken'
+    | 'unusable'
   readonly said: string
 }
 
@@ -72,11 +80,17 @@ export const beginSignIn = (): Promise<void> =>
       nonce: begun.nonce,
       code_challenge: await oauth.calculatePKCECodeChallenge(begun.verifier),
       code_challenge_method: 'S256',
+      ...resourceOf(oidc),
     }
     for (const [name, value] of Object.entries(parameters)) to.searchParams.set(name, value)
     location.assign(to)
     return 'leaving'
   })
+
+/** The browser shows the page again as it was left, on the way to the issuer: the reader went back without a sign-in. */
+export function comeBack(): void {
+  if (oidcSignIn.value.state === 'busy') oidcSignIn.value = { state: 'idle' }
+}
 
 /** Back from the issuer: the code becomes a token, and the reader sees the view that was wanted. */
 export const finishSignIn = (): Promise<void> => {
@@ -110,8 +124,11 @@ async function exchange(oidc: Oidc, begun: Begun, answered: URL): Promise<string
       {
         ...insecure(oauth, oidc),
         signal: AbortSignal.timeout(TIMEOUT_MS),
+        additionalParameters: resourceOf(oidc),
       },
     ),
+    // Its metadata came a moment ago. A browser tells a page no difference between "away" and "not for your origin".
+    'no_tokens',
   )
   const tokens = await oauth.processAuthorizationCodeResponse(server, client, response, {
     expectedNonce: begun.nonce,
@@ -144,12 +161,18 @@ const insecure = (oauth: typeof import('oauth4webapi'), { issuer }: Oidc) => ({
   [oauth.allowInsecureRequests]: issuer.startsWith('http:'),
 })
 
+const resourceOf = ({ resource }: Oidc): Record<string, string> =>
+  resource === undefined ? {} : { resource }
+
 const redirectUri = (): string => location.origin + CALLBACK
 
 /** `fetch` has one kind of error for everything that is no answer. */
-const reached = (asked: Promise<Response>): Promise<Response> =>
+const reached = (
+  asked: Promise<Response>,
+  otherwise: SignInFault['kind'] = 'unreachable',
+): Promise<Response> =>
   asked.catch((thrown: unknown) => {
-    throw new Fault('unreachable', thrown instanceof Error ? thrown.message : String(thrown))
+    throw new Fault(otherwise, thrown instanceof Error ? thrown.message : String(thrown))
   })
 
 /** Taken once: a page that is loaded again does not spend the code twice. */

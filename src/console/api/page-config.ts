@@ -7,7 +7,12 @@ export interface PageConfig {
   /** the least role that sees more than its own org */
   readonly operatorRole: 'admin' | 'owner'
   /** sign-in by the organisation's own pages, where it is configured */
-  readonly oidc: { readonly issuer: string; readonly clientId: string; readonly scope: string } | null
+  readonly oidc: {
+    readonly issuer: string
+    readonly clientId: string
+    readonly scope: string
+    readonly resource?: string
+  } | null
 }
 
 /** ms; nothing is shown before */

@@ -20,8 +20,9 @@ export const SIGN_IN = {
     'zh-CN': '令牌已过期，请用新的令牌重新登录。',
   },
   refused: {
-    en: 'The service refused the token: it is expired, or signed by another key.',
-    'zh-CN': '服务拒绝了该令牌：令牌已过期，或由其他密钥签名。',
+    en: 'The service refused the token: it is expired, signed by another key or algorithm, or its issuer or audience is another one (JWT_ISSUER, JWT_AUDIENCE).',
+    'zh-CN':
+      '服务拒绝了该令牌：令牌已过期、由其他密钥或算法签名，或其签发方或受众不符（JWT_ISSUER、JWT_AUDIENCE）。',
   },
 } as const satisfies Record<string, Sentence>
 
@@ -30,6 +31,11 @@ export const OIDC_FAULTS = {
   unreachable: {
     en: '{issuer} cannot be reached. Try again, or sign in with a token.',
     'zh-CN': '无法连接 {issuer}。请重试，或使用令牌登录。',
+  },
+  no_tokens: {
+    en: '{issuer} answers, but this page cannot read what its token address sends. Either it has just gone away, or it must allow the origin {origin} there (CORS) for the client of the console. Try again, or sign in with a token.',
+    'zh-CN':
+      '{issuer} 有应答，但本页面无法读取其令牌地址的响应：可能刚刚中断，也可能需要在该地址为控制台的客户端允许来源 {origin}（CORS）。请重试，或使用令牌登录。',
   },
   no_issuer: {
     en: '{issuer} does not answer as the issuer that this service is configured for: {said}. CHAT_CONSOLE_OIDC_ISSUER must be exactly what the issuer calls itself.',

@@ -17,6 +17,9 @@ import { keysNotRefreshed } from '../edge/edge-log.js'
 import { boundedFetch } from './bounded-fetch.js'
 import { KeptKeys } from './kept-keys.js'
 
+/** `Ed25519` is the name that RFC 9864 gives to `EdDSA` with this curve. */
+const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519']
+
 /** Verifies signature and registered claims with the keys of its kind. */
 export type VerifySignature = (token: string, options: JWTVerifyOptions) => Promise<JWTVerifyResult>
 
@@ -149,7 +152,7 @@ function remoteKeys(url: URL, { clock, logger, kept }: SigningKeysDeps): Signing
     }
   }
   const verify: VerifySignature = async (token, options) => {
-    const pinned = { ...options, algorithms: ['RS256', 'ES256', 'EdDSA'] }
+    const pinned = { ...options, algorithms: ALGORITHMS }
     try {
       return await jwtVerify(token, getKey, pinned)
     } catch (thrown) {

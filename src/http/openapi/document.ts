@@ -45,7 +45,7 @@ export function openApiDocument(operations: readonly Operation[], version: strin
           scheme: 'bearer',
           bearerFormat: 'JWT',
           description:
-            'Claims `sub`, `org_id`, `role` (`member`, `admin`, `owner`) and `exp`; HS256, or RS256, ES256 and EdDSA by a key set.',
+            'Claims `sub`, `org_id`, `role` (`member`, `admin`, `owner`) and `exp`; HS256, or RS256, PS256, ES256 and EdDSA (Ed25519) by a key set.',
         },
       },
       headers: ANSWER_HEADERS,
