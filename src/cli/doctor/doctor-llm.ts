@@ -4,6 +4,7 @@ import { loadEndpoints } from '../../llm/load-endpoints.js'
 import type { Environment, Invocation } from '../command/invocation.js'
 import { printable } from '../text/table.js'
 import type { Finding } from './finding.js'
+import { isListed, listedModels } from './listed-models.js'
 import { probeUrl } from './probe-url.js'
 
 /** Asks each endpoint of the direct LLM for its models, as the service does while nobody uses it. */
@@ -96,12 +97,60 @@ async function checkEndpoint(
       text: `${where}: ${probed.status}`,
       advice: t('The server fails; look at its own log', '服务器出错，请查看其日志'),
     }
+  const within = `${Math.round(probed.ms)} ms`
+  const answers = t(
+    `${where} answers ${probed.status} within ${within}`,
+    `${where} 返回 ${probed.status}，${within}`,
+  )
+  return { check, ...judged(probed.status, probed.body, answers, endpoint.model, t) }
+}
+
+type Texts = Invocation['t']
+
+/** What a server that works says of the key, the address and the model: none of it need be a fault. */
+function judged(
+  status: number,
+  body: string,
+  answers: string,
+  model: string,
+  t: Texts,
+): Omit<Finding, 'check'> {
+  if (status === 400)
+    return {
+      result: 'warning',
+      text: answers,
+      advice: t(
+        'It refuses the request: look at the key (LiteLLM, xAI and Gemini refuse a wrong one with 400) and at the query',
+        '服务器拒绝了该请求：请检查密钥（LiteLLM、xAI、Gemini 对错误的密钥返回 400）和查询参数',
+      ),
+    }
+  if (NO_LIST_STATUSES.has(status))
+    return {
+      result: 'warning',
+      text: answers,
+      advice: t(
+        'Look whether the base URL is right: it ends before /chat/completions, often with /v1. Nothing is wrong if the server has no list of models (Azure)',
+        '请检查基础地址：它在 /chat/completions 之前结束，通常以 /v1 结尾。若服务器没有模型列表（Azure），则无需处理',
+      ),
+    }
+  const models = status === 200 ? listedModels(body) : undefined
+  if (models === undefined || isListed(model, models)) return { result: 'ok', text: answers }
+  const shown = `${models.slice(0, MOST_SHOWN).join(', ')}${models.length > MOST_SHOWN ? ', …' : ''}`
   return {
-    check,
-    result: 'ok',
-    text: t(
-      `${where} answers ${probed.status} within ${Math.round(probed.ms)} ms`,
-      `${where} 返回 ${probed.status}，${Math.round(probed.ms)} ms`,
+    result: 'warning',
+    text: printable(
+      t(
+        `${answers}, but does not list the model ${model}: ${shown}`,
+        `${answers}，但列表中没有模型 ${model}：${shown}`,
+      ),
+    ),
+    advice: t(
+      'Correct the model, unless this server takes any name (llama.cpp)',
+      '请修正模型名；若该服务器接受任意名称（llama.cpp），则无需处理',
     ),
   }
 }
+
+const NO_LIST_STATUSES: ReadonlySet<number> = new Set([404, 405])
+/** models of a list that are named */
+const MOST_SHOWN = 5

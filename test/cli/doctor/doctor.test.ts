@@ -16,6 +16,7 @@ describe('chat-cutover doctor', function () {
   const upstream = {
     runtime: 'healthy',
     llm: 200,
+    models: '{}',
     aheadMs: 0,
     keys: [] as unknown[],
   }
@@ -28,7 +29,7 @@ describe('chat-cutover doctor', function () {
       response.setHeader('date', new Date(Date.now() + upstream.aheadMs).toUTCString())
       if (url === '/health') return void response.end(JSON.stringify({ status: upstream.runtime }))
       upstream.keys.push(headers.authorization)
-      response.writeHead(upstream.llm).end('{}')
+      response.writeHead(upstream.llm).end(upstream.models)
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -39,7 +40,7 @@ describe('chat-cutover doctor', function () {
     server.closeAllConnections()
   })
   beforeEach(async () => {
-    Object.assign(upstream, { runtime: 'healthy', llm: 200, aheadMs: 0, keys: [] })
+    Object.assign(upstream, { runtime: 'healthy', llm: 200, models: '{}', aheadMs: 0, keys: [] })
     edge = await startEdge()
     copyFileSync('flags/chat.flagd.json', directory.path('chat.flagd.json'))
     copyFileSync('flags/auto-fallback.flagd.json', directory.path('auto.flagd.json'))
@@ -155,13 +156,36 @@ describe('chat-cutover doctor', function () {
     })
     expect(code).to.equal(1)
     expect(results(all)).to.include({
-      'LLM e0': 'ok',
+      'LLM e0': 'warning',
       'LLM e1': 'fault',
       database: 'warning',
       override: 'fault',
       ready: 'fault',
     })
     expect(of(all, 'override')?.advice).to.contain('Correct CHAT_FALLBACK_FLAGS_FILE')
+    expect(of(all, 'LLM e0')?.advice).to.contain('base URL')
+  })
+
+  it('warns where the server refuses the list of models: LiteLLM says so to a wrong key', async () => {
+    upstream.llm = 400
+    upstream.models =
+      '{"error":{"message":"No connected db.","type":"no_db_connection","param":null,"code":"400"}}'
+    const { code, all } = await findings()
+    expect(code).to.equal(0)
+    expect(of(all, 'LLM default')).to.include({ result: 'warning' })
+    expect(of(all, 'LLM default')?.advice).to.contain('look at the key')
+  })
+
+  it('warns where the server does not list the model', async () => {
+    const ids = ['mock', 'tiny', 'a', 'b', 'c', 'd'].map((id) => ({ id, object: 'model' }))
+    upstream.models = JSON.stringify({ object: 'list', data: ids })
+    const { code, all } = await findings({ LLM_MODEL: 'minny' })
+    expect(code).to.equal(0)
+    expect(of(all, 'LLM default')).to.include({ result: 'warning' })
+    expect(of(all, 'LLM default')?.text).to.match(
+      /ms, but does not list the model minny: mock, tiny, a, b, c, …$/,
+    )
+    expect(of((await findings({ LLM_MODEL: 'tiny' })).all, 'LLM default')).to.include({ result: 'ok' })
   })
 
   it('sends nobody after a file that flagd has elsewhere', async () => {
