@@ -1,5 +1,4 @@
 import { accessSync, constants, readFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { errorCode, errorText } from '../../core/errors.js'
 import { resolveModule } from '../../core/files/resolve-module.js'
@@ -10,6 +9,7 @@ import type { Environment, Invocation } from '../command/invocation.js'
 import { oneLine } from '../text/table.js'
 import { storeOf } from './doctor-flag-store.js'
 import type { Finding } from './finding.js'
+import { type GrpcFault, probeGrpc } from './probe-grpc.js'
 
 /** The flag files of this environment, each as what it is. */
 export function checkFlagFiles(env: Environment, invocation: Invocation): Finding[] {
@@ -91,44 +91,55 @@ export async function checkProviderModule(env: Environment, { t, clock }: Invoca
 
 /** flagd's own ports: sync for `in-process`, evaluation for `rpc`. */
 const FLAGD_PORTS: Readonly<Record<string, number>> = { 'in-process': 8015, rpc: 8013 }
-const CONNECT_MS = 3_000
 
-/** Whether flagd takes connections, where the flags come from it. */
+/** Whether flagd takes gRPC connections, where the flags come from it. */
 export async function checkFlagd(env: Environment, { t }: Invocation): Promise<Finding[]> {
   const preset = FLAGD_PORTS[env.FLAGD_RESOLVER ?? 'file']
   if (preset === undefined) return []
   const [host, port] = [env.FLAGD_HOST || 'localhost', Number(env.FLAGD_PORT) || preset]
-  const why = await connectionFault(host, port)
-  if (why === undefined)
+  const tls = /^(true|1)$/i.test(env.FLAGD_TLS ?? '')
+  const fault = await probeGrpc({
+    host,
+    port,
+    tls,
+    authorities: env.GRPC_DEFAULT_SSL_ROOTS_FILE_PATH || undefined,
+  })
+  if (fault === undefined)
     return [
       {
         check: 'flagd',
         result: 'ok',
-        text: t(`${host}:${port} takes connections`, `${host}:${port} 可连接`),
+        text: t(
+          `${host}:${port} takes gRPC connections${tls ? ' over TLS' : ''}`,
+          `${host}:${port} 可建立 gRPC 连接${tls ? '（TLS）' : ''}`,
+        ),
       },
     ]
   return [
     {
       check: 'flagd',
       result: 'fault',
-      text: `${host}:${port}: ${why}`,
-      advice: t(
-        'Start flagd, or correct FLAGD_HOST and FLAGD_PORT; until then the last good values hold',
-        '请启动 flagd，或修正 FLAGD_HOST 与 FLAGD_PORT；在此之前沿用上次有效的取值',
-      ),
+      text: `${host}:${port}: ${fault.why}`,
+      advice: t(...ADVICE[fault.kind]),
     },
   ]
 }
 
-function connectionFault(host: string, port: number): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: CONNECT_MS })
-    const end = (why: string | undefined): void => {
-      socket.destroy()
-      resolve(why)
-    }
-    socket.once('connect', () => end(undefined))
-    socket.once('timeout', () => end(`no connection within ${CONNECT_MS / 1000} s`))
-    socket.once('error', (error) => end(errorCode(error) ?? errorText(error)))
-  })
+const ADVICE: Readonly<Record<GrpcFault['kind'], [en: string, zh: string]>> = {
+  unreachable: [
+    'Start flagd, or correct FLAGD_HOST and FLAGD_PORT; until then the last good values hold',
+    '请启动 flagd，或修正 FLAGD_HOST 与 FLAGD_PORT；在此之前沿用上次有效的取值',
+  ],
+  certificate: [
+    'Name the authority of its certificate in NODE_EXTRA_CA_CERTS (GRPC_DEFAULT_SSL_ROOTS_FILE_PATH, where it is set, counts instead) and start the service again; the certificate must be for the name in FLAGD_HOST',
+    '请在 NODE_EXTRA_CA_CERTS 中指定其证书的 CA（如已设置 GRPC_DEFAULT_SSL_ROOTS_FILE_PATH，则以它为准）并重启服务；证书须签发给 FLAGD_HOST 中的名称',
+  ],
+  no_tls: [
+    'It speaks no TLS: set FLAGD_TLS=false, or start flagd with a certificate',
+    '对方未启用 TLS：请设置 FLAGD_TLS=false，或为 flagd 配置证书',
+  ],
+  no_grpc: [
+    'It does not speak gRPC there: correct FLAGD_PORT (flagd has 8015 for in-process, 8013 for rpc), or set FLAGD_TLS=true where flagd has a certificate',
+    '该端口不是 gRPC：请修正 FLAGD_PORT（flagd 的 in-process 端口为 8015，rpc 端口为 8013）；若 flagd 使用证书，请设置 FLAGD_TLS=true',
+  ],
 }
