@@ -2,7 +2,7 @@ import type { LlmEndpoint } from '../../llm/endpoint.js'
 import type { RefusedParameters } from '../../llm/refused-parameters.js'
 import type { AnswerFacts, HistoryMessage, Turn } from '../backend.js'
 import { ExecutionError } from '../execution-error.js'
-import { newerHalf, newestFitting } from './fit-history.js'
+import { newestFitting, shortened } from './fit-history.js'
 import { type LlmBody, llmRequestBody, modelOf, roomForHistory, wireName } from './llm-request.js'
 
 /** Without these the client would get another answer than it can use. Any other wish it goes without: reasoning models refuse many. */
@@ -13,14 +13,15 @@ const MAX_REQUESTS = 6
 
 /**
  * The requests of one execution at one endpoint: what each asks, and whether another one may help. A server that refuses a
- * parameter is asked without it, one for which the prompt is too long with half the history. No IO, no time.
+ * parameter is asked without it, one for which the prompt is too long with half the history, then with less. No IO, no time.
  */
 export class LlmRequests {
   readonly model: string
   /** left out in this execution, and whether that is worth remembering */
   readonly #left = new Map<string, boolean>()
   #history: readonly HistoryMessage[]
-  #halved = false
+  /** times it was too long */
+  #shortened = 0
   #count = 0
 
   constructor(
@@ -56,9 +57,10 @@ export class LlmRequests {
       // A limit that is too large for this prompt may be right for the next, and what one client asked for says nothing of others.
       return this.#leaveOut(parameter, !tooLong && asked === undefined)
     }
-    if (!tooLong || this.#halved || this.#history.length === 0) return false
-    this.#halved = true
-    this.#history = newerHalf(this.#history)
+    const shorter = tooLong ? shortened(this.#history, this.#shortened + 1) : undefined
+    if (shorter === undefined) return false
+    this.#shortened += 1
+    this.#history = shorter
     return true
   }
 

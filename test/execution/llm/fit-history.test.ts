@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import type { HistoryMessage } from '../../../src/execution/backend.js'
-import { newerHalf, newestFitting } from '../../../src/execution/llm/fit-history.js'
+import { newestFitting, shortened } from '../../../src/execution/llm/fit-history.js'
 
 const historyOf = (sizes: readonly number[]): HistoryMessage[] =>
   sizes.flatMap((size): HistoryMessage[] => [
@@ -31,9 +31,10 @@ describe('a history that has to be shorter', () => {
     fc.assert(
       fc.property(sizes, (given) => {
         const history = historyOf(given)
-        const half = newerHalf(history)
-        expect(sizeOf(half)).to.be.at.most(sizeOf(history) * 0.55)
-        if (history.length > 0) expect(half.length).to.be.lessThan(history.length)
+        const half = shortened(history, 1)
+        if (history.length === 0) expect(half).to.equal(undefined)
+        expect(sizeOf(half ?? [])).to.be.at.most(sizeOf(history) * 0.55)
+        if (half !== undefined) expect(half.length).to.be.lessThan(history.length)
       }),
     )
   })
@@ -48,10 +49,18 @@ describe('a history that has to be shorter', () => {
     [[500, 1], [1]],
     [[1, 500], []],
     [[7], []],
-    [[], []],
   ]
   for (const [given, kept] of halves)
-    it(`of turns ${given.join(', ') || 'none'} is ${kept.join(', ') || 'nothing'}`, () => {
-      expect(newerHalf(historyOf(given))).to.deep.equal(historyOf(kept))
+    it(`of turns ${given.join(', ')} is ${kept.join(', ') || 'nothing'}`, () => {
+      expect(shortened(historyOf(given), 1)).to.deep.equal(historyOf(kept))
     })
+
+  it('is a quarter the second time, nothing the third, and there is no fourth', () => {
+    const history = historyOf(new Array<number>(16).fill(9))
+    const second = shortened(history, 2)
+    expect(second).to.deep.equal(history.slice(-8))
+    expect(shortened(history, 3)).to.deep.equal([])
+    expect(shortened(history, 4)).to.equal(undefined)
+    expect(shortened([], 2)).to.equal(undefined)
+  })
 })

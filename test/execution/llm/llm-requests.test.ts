@@ -159,14 +159,26 @@ describe('the requests of one execution', () => {
       })
 
     for (const contextForm of CONTEXT_FORMS)
-      it(`still, in the words of ${contextForm}: the user's own code, and no third request`, async () => {
-        const { error, sent } = await ask({ contextCharacters: 10, contextForm }, open(), turn)
+      it(`still, in the words of ${contextForm}: an eighth, nothing, then the user's own code`, async () => {
+        const { error, sent } = await ask({ contextCharacters: 1, contextForm }, open(), turn)
         expect(error).to.include({ code: 'llm_context_too_long', timeout: false })
-        expect(error?.details).to.include({ rejected: true, attempts: 2 })
+        expect(error?.details).to.include({ rejected: true, attempts: 4 })
         if (contextForm === 'gemini')
           expect(error?.details.upstreamCode, 'out of a list').to.equal('INVALID_ARGUMENT')
-        expect(sent).to.have.length(2)
+        expect(sent.map(({ messages }) => messages.length)).to.deep.equal([17, 9, 3, 1])
       })
+
+    it('many times over: a conversation goes on with its newest turns, or with the message alone', async () => {
+      const long = sampleTurn({ history: historyOf(40) })
+      const eighth = await ask({ contextCharacters: 80 }, open(), long)
+      expect(eighth.error).to.equal(undefined)
+      expect(eighth.facts).to.deep.include({ attempts: 3, trimmed: true })
+      expect(eighth.sent.at(-1).messages.length).to.be.within(9, 15)
+      const alone = await ask({ contextCharacters: 6 }, open(), long)
+      expect(alone.error).to.equal(undefined)
+      expect(alone.facts).to.deep.include({ attempts: 4, trimmed: true })
+      expect(alone.sent.at(-1).messages).to.deep.equal([{ role: 'user', content: long.message }])
+    })
 
     it('without a history: at once', async () => {
       const { error, sent } = await ask({ contextCharacters: 1 }, open(), sampleTurn())
@@ -199,6 +211,8 @@ describe('the requests of one execution', () => {
       expect(requests.accepted()).to.deep.equal([])
       expect(requests.again(failure), 'half the history').to.equal(true)
       expect(requests.next().messages).to.have.length(3)
+      expect(requests.again(failure), 'less than the newest turn: nothing').to.equal(true)
+      expect(requests.next().messages).to.have.length(1)
       expect(requests.again(failure)).to.equal(false)
     })
 
