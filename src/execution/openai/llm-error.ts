@@ -1,5 +1,6 @@
 import { ExecutionError, type ExecutionErrorDetails } from '../execution-error.js'
 import { type Foreign, isForeign, namesTimeout, token } from '../parse/foreign.js'
+import { behindGateway } from '../refusal/behind-gateway.js'
 import { hasFilterCode, hasFilterText } from '../refusal/content-filter.js'
 import { saysTooLong } from '../refusal/llm-refusal.js'
 
@@ -37,7 +38,8 @@ export function errorIn(chunk: Foreign): unknown {
 /** An error told inside an answer, as ours. */
 export function streamError(error: unknown): ExecutionError {
   const code = llmErrorCode(error)
-  if (hasFilterCode(error) || hasFilterText(error)) return contentFiltered(code)
+  if ([error, behindGateway(error)].some((told) => hasFilterCode(told) || hasFilterText(told)))
+    return contentFiltered(code)
   if (saysTooLong(error)) return contextTooLong(code)
   const timeout = namesTimeout(code) || (isForeign(error) && TIMEOUT_STATUSES.has(error.code))
   const said = `error ${code ?? 'without a code'} in the stream`

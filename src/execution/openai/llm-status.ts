@@ -2,9 +2,10 @@ import type { Clock } from '../../core/clock.js'
 import { retryAfterMs } from '../../llm/retry-after.js'
 import { ExecutionError, type ExecutionErrorDetails } from '../execution-error.js'
 import { isForeign } from '../parse/foreign.js'
+import { behindGateway } from '../refusal/behind-gateway.js'
 import { hasFilterCode } from '../refusal/content-filter.js'
 import { llmRefusal } from '../refusal/llm-refusal.js'
-import { setupFault } from '../refusal/setup-fault.js'
+import { type SetupFault, setupFault } from '../refusal/setup-fault.js'
 import { llmRejects, saysFiltered } from '../refusal/whose-fault.js'
 import { readErrorBody } from '../upstream/bounded-body.js'
 import { pointedTo } from '../upstream/redirect.js'
@@ -29,7 +30,9 @@ export async function llmStatusFailure(
   const body: unknown = Array.isArray(read) ? read[0] : read
   const error = isForeign(body) ? (body.error ?? body) : undefined
   const code = llmErrorCode(error)
-  if (hasFilterCode(error) || saysFiltered(status, error)) return contentFiltered(code, status)
+  const told = [error, behindGateway(error)]
+  if (told.some((one) => hasFilterCode(one) || saysFiltered(status, one)))
+    return contentFiltered(code, status)
   const { tooLong, parameter } = llmRefusal(status, body, sent)
   const refused = parameter === undefined ? {} : { refusedParameter: parameter }
   if (tooLong) return contextTooLong(code, { httpStatus: status, ...refused })
@@ -40,7 +43,7 @@ export async function llmStatusFailure(
     ...refused,
     ...(retryMs === undefined ? {} : { retryAfterMs: retryMs }),
   }
-  switch (parameter === undefined ? setupFault(status, error) : undefined) {
+  switch (parameter === undefined ? setupFaultOf(status, told) : undefined) {
     case 'key':
       return setupFailure('llm_unauthorized', 'the server does not accept the key', details)
     case 'model':
@@ -54,6 +57,10 @@ export async function llmStatusFailure(
         ...(llmRejects(status, body) ? { rejected: true } : {}),
       })
   }
+}
+
+function setupFaultOf(status: number, told: readonly unknown[]): SetupFault | undefined {
+  return told.map((error) => setupFault(status, error)).find((fault) => fault !== undefined)
 }
 
 function setupFailure(

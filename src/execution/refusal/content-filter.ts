@@ -17,7 +17,7 @@ const CODES: ReadonlySet<string> = new Set([
  * is a sentence of the server's own; a single word could be the user's, whom some servers quote.
  */
 const TEXTS: readonly RegExp[] = [
-  /^(?:litellm\.\w+: (?:\w+: )*\w+ - )?content exists risk\b/i,
+  /^content exists risk\b/i,
   // LiteLLM, whatever the server behind it said
   /^litellm\.ContentPolicyViolationError\b/,
   /\b(?:in|out)put (?:data|text|image) may contain (?:inappropriate|sensitive) (?:content|information)\b/i,

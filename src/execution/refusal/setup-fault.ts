@@ -10,22 +10,21 @@ const KEY_CODES: ReadonlySet<string> = new Set([
   'invalid_api_key',
   'api_key_invalid',
   'authentication_error',
+  'budget_exceeded', // LiteLLM: what the key may cost is spent
   'no_db_connection', // LiteLLM without a database, for every key but its master key
 ])
 const MODEL_CODES: ReadonlySet<string> = new Set(['model_not_found', 'invalid_model'])
 
-/** What LiteLLM writes before the words of the server behind it: "litellm.NotFoundError: NotFoundError: OpenAIException - ". */
-const LITELLM = String.raw`(?:litellm\.\w+: (?:\w+: )*\w+ - )?`
 /** At the start of a text, since further on a server may quote the user: Gemini; xAI. */
-const KEY_WORDS: readonly RegExp[] = [begins('API key not valid'), begins('(?:incorrect|invalid) API key')]
+const KEY_WORDS: readonly RegExp[] = [/^API key not valid\b/i, /^(?:incorrect|invalid) API key\b/i]
 /** OpenAI and vLLM; Ollama and llama.cpp's router; DeepSeek; OpenRouter; Mistral; LiteLLM. */
 const MODEL_WORDS: readonly RegExp[] = [
-  begins('the model \\S{1,200} does not exist'),
-  begins('model \\S{1,200} not found'),
-  begins('model not exist'),
-  begins('\\S{1,200} is not a valid model id'),
-  begins('invalid model: '),
-  /^\/\S{1,100}: Invalid model name passed in model=/,
+  /^the model \S{1,200} does not exist\b/i,
+  /^model \S{1,200} not found\b/i,
+  /^model not exist\b/i,
+  /^\S{1,200} is not a valid model id\b/i,
+  /^invalid model: /i,
+  /^\/\S{1,100}: invalid model name passed in model=/i,
 ]
 
 /**
@@ -39,10 +38,6 @@ export function setupFault(status: number, error: unknown): SetupFault | undefin
   if (codes.some((code) => isIn(KEY_CODES, code)) || matches(KEY_WORDS, text)) return 'key'
   if (codes.some((code) => isIn(MODEL_CODES, code)) || matches(MODEL_WORDS, text)) return 'model'
   return undefined
-}
-
-function begins(words: string): RegExp {
-  return new RegExp(`^${LITELLM}${words}`, 'i')
 }
 
 function isIn(codes: ReadonlySet<string>, code: unknown): boolean {

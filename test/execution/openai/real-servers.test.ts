@@ -6,7 +6,7 @@ import { llmEndpoint } from '../../../src/llm/endpoint.js'
 import { executed } from '../../support/executed.js'
 import { sampleTurn } from '../../support/sample-turn.js'
 
-/** Answers as real servers sent them, to the byte: LiteLLM's proxy 1.108.7 and llama.cpp's server (xllamacpp 2026.10.11549). */
+/** Answers as real servers sent them, to the byte: LiteLLM's proxy 1.108.7, llama.cpp's server (xllamacpp 2026.10.11549) and Portkey's gateway 1.15.2. */
 
 const litellm = (message: string, code: string, type = 'invalid_request_error', param = 'null'): string =>
   `{"error":{"message":${JSON.stringify(message)},"type":"${type}","param":${param},"code":"${code}"}}`
@@ -105,6 +105,45 @@ const refusals: readonly Refused[] = [
       code: 'llm_content_filtered',
       details: { httpStatus: 400, upstreamCode: 'invalid_request_error', rejected: true },
     },
+  },
+  {
+    says: "LiteLLM: another server's filter, quoted as JSON",
+    status: 400,
+    body: litellm(
+      `litellm.BadRequestError: Hosted_vllmException - {"error": {"message": "x", "type": "invalid_request_error", "param": null, "code": "content_filter"}}${group('behind')}`,
+      '400',
+    ),
+    comes: {
+      code: 'llm_content_filtered',
+      details: { httpStatus: 400, upstreamCode: 'invalid_request_error', rejected: true },
+    },
+  },
+  {
+    says: 'LiteLLM: a model that the server behind it does not have, quoted as JSON',
+    status: 400,
+    body: litellm(
+      `litellm.BadRequestError: MistralException - {"error": {"message": "Model Not Exist", "type": "invalid_request_error", "param": null, "code": "invalid_request_error"}}${group('behind')}`,
+      '400',
+    ),
+    comes: {
+      code: 'llm_http_error',
+      details: { httpStatus: 400, upstreamCode: 'invalid_request_error', unknownModel: true },
+    },
+  },
+  {
+    says: 'Portkey: the filter of the server behind it',
+    status: 400,
+    body: '{"error":{"message":"openai error: Content Exists Risk","type":"invalid_request_error","param":null,"code":"invalid_request_error"},"provider":"openai"}',
+    comes: {
+      code: 'llm_content_filtered',
+      details: { httpStatus: 400, upstreamCode: 'invalid_request_error', rejected: true },
+    },
+  },
+  {
+    says: 'Portkey: a model that the server behind it does not have, quoted as JSON',
+    status: 400,
+    body: '{"error":{"message":"Invalid response received from deepseek: {\\"error\\":{\\"message\\":\\"Model Not Exist\\",\\"type\\":\\"invalid_request_error\\",\\"param\\":null,\\"code\\":\\"invalid_request_error\\"}}","type":null,"param":null,"code":null},"provider":"deepseek"}',
+    comes: { code: 'llm_http_error', details: { httpStatus: 400, unknownModel: true } },
   },
   {
     says: 'LiteLLM: a limit of a model',
