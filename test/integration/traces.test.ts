@@ -65,11 +65,16 @@ async function standIns() {
   const exports: Exported[] = []
   const contentTypes: string[] = []
   const asked: { readonly who: string; readonly headers: IncomingHttpHeaders }[] = []
-  const state = { collector: 'takes' as 'takes' | 'hangs' }
+  const state = { collector: 'takes' as 'takes' | 'hangs' | 'refuses' | 'waits', go: Promise.resolve() }
   const collector = await serve(async (request, response) => {
     const body = await bodyOf(request)
     contentTypes.push(request.headers['content-type'] ?? '')
     if (state.collector === 'hangs') return
+    if (state.collector === 'waits') await state.go
+    if (state.collector === 'refuses') {
+      response.writeHead(401).end('who are you')
+      return
+    }
     if (request.headers['content-type'] === 'application/json')
       exports.push(exportSchema.parse(JSON.parse(body.toString())))
     response.setHeader('content-type', 'application/json')
@@ -287,6 +292,29 @@ describe('traces of the service', () => {
     await turn(alone)
     expect(await alone.end('SIGTERM')).to.equal(0)
     expect(failed()).to.have.length(1)
+  })
+
+  it('are told of in the log where a collector is too slow for them, or refuses them', async () => {
+    let release = (): void => undefined
+    const go = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    Object.assign(around.state, { collector: 'waits', go })
+    const running = await start({ OTEL_BSP_MAX_QUEUE_SIZE: '4', OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '4' })
+    await turn(running)
+    await until('the first batch', () => around.contentTypes.length > 0)
+    for (let n = 0; n < 3; n += 1) expect((await turn(running)).terminal?.event).to.equal('done')
+    release()
+    const slower = () => running.log.filter(({ msg }) => String(msg).includes('slower than they come'))
+    await until('the line', () => slower().length > 0)
+    expect(slower()[0]?.spans).to.be.greaterThan(4)
+
+    around.state.collector = 'refuses'
+    await turn(running)
+    const refused = () => running.log.find(({ msg }) => String(msg).includes('takes no spans'))
+    await until('the refusal', () => refused() !== undefined)
+    expect(refused()).to.include({ status: 401, error: 'Unauthorized' })
+    expect(await running.end('SIGTERM')).to.equal(0)
   })
 
   it('are sampled and switched off by the standard variables, and are protobuf as a rule', async () => {

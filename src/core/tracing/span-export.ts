@@ -1,9 +1,10 @@
-import { DiagLogLevel, diag, type TracerProvider } from '@opentelemetry/api'
-import type { SpanExporter } from '@opentelemetry/sdk-trace-base'
+import { DiagLogLevel, diag, TraceFlags, type TracerProvider } from '@opentelemetry/api'
+import type { SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { bounded } from '../bounded.js'
 import type { Clock } from '../clock.js'
-import { errorCode, errorText } from '../errors.js'
+import { errorText } from '../errors.js'
 import type { Logger } from '../logger.js'
+import { ExportReports } from './export-reports.js'
 import type { TracingSettings } from './tracing-settings.js'
 
 /** The SDK at work. */
@@ -28,7 +29,7 @@ const TAKEN = 0
  * (`OTEL_BSP_*`, 2,048 spans), and what a collector does not take is dropped.
  */
 export async function startSpanExport(
-  { url, protocol, serviceName }: TracingSettings,
+  { url, protocol, serviceName, queueSize }: TracingSettings,
   { clock, logger, replica }: SpanExportDeps,
 ): Promise<SpanExport> {
   const [sdk, { resourceFromAttributes, detectResources, envDetector }, { OTLPTraceExporter }] =
@@ -43,12 +44,20 @@ export async function startSpanExport(
   const warn = (text: string): void => logger.warn(`[Traces] ${text}`)
   const none = (): void => undefined
   diag.setLogger({ error: warn, warn, info: none, debug: none, verbose: none }, DiagLogLevel.WARN)
+  const reports = new ExportReports(queueSize, clock, logger)
   try {
     const provider = new sdk.BasicTracerProvider({
       resource: resourceFromAttributes({ 'service.name': serviceName, 'service.instance.id': replica }).merge(
         detectResources({ detectors: [envDetector] }),
       ),
-      spanProcessors: [new sdk.BatchSpanProcessor(telling(new OTLPTraceExporter({ url }), logger))],
+      spanProcessors: [
+        reported(
+          new sdk.BatchSpanProcessor(telling(new OTLPTraceExporter({ url }), reports), {
+            maxQueueSize: queueSize,
+          }),
+          reports,
+        ),
+      ],
     })
     return {
       provider,
@@ -66,21 +75,26 @@ export async function startSpanExport(
   }
 }
 
-/** Says once that the collector takes nothing, and once that it does again. */
-function telling(inner: SpanExporter, logger: Logger): SpanExporter {
-  let fails = false
+/** The SDK's processor with its queue, and what the log says of it. */
+function reported(inner: SpanProcessor, reports: ExportReports): SpanProcessor {
+  return {
+    onStart: (span, context) => inner.onStart(span, context),
+    onEnd(span) {
+      if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0) reports.offered()
+      inner.onEnd(span)
+    },
+    forceFlush: () => inner.forceFlush(),
+    shutdown: () => inner.shutdown(),
+  }
+}
+
+function telling(inner: SpanExporter, reports: ExportReports): SpanExporter {
   return {
     export(spans, done) {
+      const batch = reports.left(spans.length)
       inner.export(spans, (result) => {
-        if ((result.code !== TAKEN) !== fails) {
-          fails = !fails
-          if (fails)
-            logger.warn(
-              { code: errorCode(result.error), spans: spans.length },
-              '[Traces] the collector takes no spans; they are dropped until it does',
-            )
-          else logger.info('[Traces] the collector takes spans again')
-        }
+        if (result.code === TAKEN) reports.taken(batch)
+        else reports.refused(batch, spans.length, result.error)
         done(result)
       })
     },

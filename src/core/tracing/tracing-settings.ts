@@ -5,12 +5,16 @@ export interface TracingSettings {
   readonly protocol: TracingProtocol
   /** `service.name` */
   readonly serviceName: string
+  /** OTEL_BSP_MAX_QUEUE_SIZE: spans that may wait for the export */
+  readonly queueSize: number
 }
 
 export const TRACING_PROTOCOLS = ['http/protobuf', 'http/json'] as const
 export type TracingProtocol = (typeof TRACING_PROTOCOLS)[number]
 
 const DEFAULT_SERVICE_NAME = 'chat-cutover'
+/** spans; OpenTelemetry's own default */
+const DEFAULT_QUEUE_SIZE = 2_048
 
 /**
  * OpenTelemetry's own variables, as far as they decide whether spans are exported and where to; the SDK reads the others itself. An
@@ -47,7 +51,18 @@ export function readTracingSettings(env: Readonly<Record<string, string | undefi
     )
   if (known === undefined || faults.length > 0) return { faults }
   return {
-    settings: { url, protocol: known, serviceName: value('OTEL_SERVICE_NAME') ?? DEFAULT_SERVICE_NAME },
+    settings: {
+      url,
+      protocol: known,
+      serviceName: value('OTEL_SERVICE_NAME') ?? DEFAULT_SERVICE_NAME,
+      queueSize: queueSizeOf(value('OTEL_BSP_MAX_QUEUE_SIZE')),
+    },
     faults,
   }
+}
+
+/** As OpenTelemetry asks for: what cannot be used counts as not set. */
+function queueSizeOf(text: string | undefined): number {
+  const size = Number(text)
+  return Number.isInteger(size) && size > 0 ? size : DEFAULT_QUEUE_SIZE
 }

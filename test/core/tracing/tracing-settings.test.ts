@@ -19,6 +19,7 @@ describe('where spans go', () => {
       url: 'http://collector:4318/v1/traces',
       protocol: 'http/protobuf',
       serviceName: 'chat-cutover',
+      queueSize: 2_048,
     })
     const own = { ...ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://traces.example/in?key=1' }
     expect(settingsOf(own)?.url).to.equal('https://traces.example/in?key=1')
@@ -32,6 +33,12 @@ describe('where spans go', () => {
       OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/json',
     }
     expect(settingsOf(env)).to.include({ serviceName: 'chat', protocol: 'http/json' })
+  })
+
+  it('has the queue that OpenTelemetry’s variable gives it, if that is a number of spans', () => {
+    const queueOf = (size: string) => settingsOf({ ...ENDPOINT, OTEL_BSP_MAX_QUEUE_SIZE: size })?.queueSize
+    expect(queueOf('16')).to.equal(16)
+    for (const wrong of ['', 'many', '0', '-5', '1.5']) expect(queueOf(wrong), wrong).to.equal(2_048)
   })
 
   it('is a fault where it cannot be used, and none of an export that is off', () => {

@@ -20,6 +20,10 @@ const plainStep: BackendEvent = {
   data: { stepId: 's1', title: SECRET, status: 'running' },
 }
 
+/** of a time as OpenTelemetry has it: seconds and nanoseconds */
+const microseconds = ([seconds, nanos]: readonly number[] = []): number =>
+  (seconds ?? 0) * 1_000_000 + (nanos ?? 0) / 1_000
+
 describe('the spans of a turn', () => {
   let edge: Edge
   afterEach(() => edge.close())
@@ -90,7 +94,14 @@ describe('the spans of a turn', () => {
     })
     const [failover] = turn.events
     expect(failover?.name).to.equal('failover')
-    expect(failover?.attributes).to.include({ 'chat.failover.cause': 'runtime_disconnected' })
+    expect(failover?.attributes).to.include({
+      'chat.failover.from': 'runtime_orchestrator',
+      'chat.failover.cause': 'runtime_disconnected',
+      'chat.failover.phase': 'headers',
+    })
+    expect(failover?.attributes?.['chat.failover.after_ms']).to.be.a('number')
+    // Where the second attempt begins, not where the turn ends.
+    expect(microseconds(failover?.time)).to.be.lessThan(microseconds(second.endTime))
     const request = named(spans, 'POST /api/v1/chat/start')
     expect(request.attributes).to.include({
       'http.request.method': 'POST',
