@@ -85,17 +85,27 @@ async function checkEndpoint(
       check,
       result: 'fault',
       text: printable(`${where}: ${probed.status}`),
-      advice: t(
-        'The key is refused, or the account has no right: give it a good one',
-        '密钥被拒绝或账户无权限，请更换',
-      ),
+      advice: hasKey(endpoint)
+        ? t(
+            'The key is refused, or the account has no right: give it a good one',
+            '密钥被拒绝或账户无权限，请更换',
+          )
+        : t(
+            'The server wants a key and none is sent: set LLM_API_KEY, or apiKeyEnv or apiKeyFile of the endpoint',
+            '服务器要求密钥，但未发送：请设置 LLM_API_KEY，或端点的 apiKeyEnv、apiKeyFile',
+          ),
     }
   if (probed.status >= 500)
     return {
       check,
       result: 'fault',
       text: `${where}: ${probed.status}`,
-      advice: t('The server fails; look at its own log', '服务器出错，请查看其日志'),
+      advice: hasKey(endpoint)
+        ? t('The server fails; look at its own log', '服务器出错，请查看其日志')
+        : t(
+            'The server fails; look at its own log. No key is sent, which LiteLLM answers with 500',
+            '服务器出错，请查看其日志。未发送密钥，LiteLLM 对此返回 500',
+          ),
     }
   const within = `${Math.round(probed.ms)} ms`
   const answers = t(
@@ -103,6 +113,11 @@ async function checkEndpoint(
     `${where} 返回 ${probed.status}，${within}`,
   )
   return { check, ...judged(probed.status, probed.body, answers, endpoint.model, t) }
+}
+
+/** A header of the operator's own may carry it. */
+function hasKey({ auth, headers }: LlmEndpoint): boolean {
+  return auth.kind !== 'none' || Object.keys(headers).some((name) => /key|token|authorization/i.test(name))
 }
 
 type Texts = Invocation['t']

@@ -176,6 +176,21 @@ describe('chat-cutover doctor', function () {
     expect(of(all, 'LLM default')?.advice).to.contain('look at the key')
   })
 
+  it('says that no key is sent, where that may be why a server refuses or fails', async () => {
+    for (const [status, key, advice] of [
+      [401, 'sk-secret', 'The key is refused'],
+      [401, undefined, 'none is sent: set LLM_API_KEY'],
+      [500, 'sk-secret', 'look at its own log'],
+      [500, undefined, 'No key is sent, which LiteLLM answers with 500'],
+    ] as const) {
+      upstream.llm = status
+      const { code, all } = await findings({ LLM_API_KEY: key })
+      expect(code).to.equal(1)
+      expect(of(all, 'LLM default')).to.include({ result: 'fault' })
+      expect(of(all, 'LLM default')?.advice).to.contain(advice)
+    }
+  })
+
   it('warns where the server does not list the model', async () => {
     const ids = ['mock', 'tiny', 'a', 'b', 'c', 'd'].map((id) => ({ id, object: 'model' }))
     upstream.models = JSON.stringify({ object: 'list', data: ids })
