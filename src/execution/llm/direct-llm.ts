@@ -9,6 +9,9 @@ import { createHttpClient } from '../upstream/http-client.js'
 import { DirectExecution, type DirectExecutionDeps } from './direct-execution.js'
 import { LlmRequests } from './llm-requests.js'
 
+/** remembered at an endpoint: more than profiles name */
+const MOST_MODELS = 1000
+
 export interface DirectLlmDeps {
   readonly clock?: Clock
   readonly logger?: Logger
@@ -18,7 +21,7 @@ export interface DirectLlmDeps {
 
 /**
  * One OpenAI-compatible server as a backend. A server that refuses a parameter by name is asked once more without it, one
- * for which the prompt is too long with half the history; all requests of an execution share its `headersMs`.
+ * for which the prompt is too long with less of the history; all requests of an execution share its `headersMs`.
  * `close()` ends everything still open.
  */
 export function createDirectLlm(
@@ -27,6 +30,8 @@ export function createDirectLlm(
 ): ChatBackend & { close(): void } {
   const { clock = systemClock, logger = silentLogger, refused = new RefusedParameters() } = deps
   const client = createHttpClient(clock, { outward: true, resend: true })
+  /** models for which it was told that a conversation was too long */
+  const shortened = new Set<string>()
   const shared: DirectExecutionDeps = {
     clock,
     client,
@@ -45,8 +50,21 @@ export function createDirectLlm(
           '[LLM] the server refuses a parameter; it is left out from now on',
         ),
       )
+    tellShortened(requests)
     const { facts } = requests
     return facts === undefined ? [] : [{ type: 'facts', data: facts }]
+  }
+
+  /** Once for each model: it may happen in every turn of a long conversation. */
+  function tellShortened({ model, shortenedTo: characters }: LlmRequests): void {
+    if (characters === undefined || shortened.has(model)) return
+    if (shortened.size < MOST_MODELS) shortened.add(model)
+    guarded(logger, 'log', () =>
+      logger.warn(
+        { endpoint: endpoint.name, model, characters },
+        '[LLM] a conversation was too long for the server, which took it only cut to this many characters; contextCharacters of the endpoint saves the requests that it refuses',
+      ),
+    )
   }
 
   return {

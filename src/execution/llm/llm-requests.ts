@@ -46,6 +46,14 @@ export class LlmRequests {
     return { attempts: this.#count, ...(trimmed ? { trimmed } : {}) }
   }
 
+  /** Characters of all messages that the latest request has, where the server found an earlier one too long. */
+  get shortenedTo(): number | undefined {
+    if (this.#shortened === 0) return undefined
+    const { message, profile } = this.turn
+    const fixed = message.length + (profile.systemPrompt?.length ?? 0)
+    return this.#history.reduce((sum, { content }) => sum + content.length, fixed)
+  }
+
   /** Whether another request may go better than the one that failed so; `next` gives it. */
   again({ code, details }: ExecutionError): boolean {
     if (this.#count >= MAX_REQUESTS) return false

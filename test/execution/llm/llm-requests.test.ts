@@ -180,6 +180,22 @@ describe('the requests of one execution', () => {
       expect(alone.sent.at(-1).messages).to.deep.equal([{ role: 'user', content: long.message }])
     })
 
+    it('says once for each model what the server took, without content', async () => {
+      const backend = open()
+      for (const model of ['m', 'm', 'n'])
+        await ask({ contextCharacters: 50 }, backend, { ...turn, profile: { ...turn.profile, model } })
+      const characters = 4 * (5 + 5) + turn.message.length
+      expect(
+        told().map(({ endpoint, model, characters }) => ({ endpoint, model, characters })),
+      ).to.deep.equal([
+        { endpoint: 'default', model: 'm', characters },
+        { endpoint: 'default', model: 'n', characters },
+      ])
+      expect(told()[0]?.msg).to.contain('too long').and.to.contain('contextCharacters')
+      await ask({ contextCharacters: 1 }, open({ name: 'other' }), turn)
+      expect(told(), 'nothing was taken').to.have.length(2)
+    })
+
     it('without a history: at once', async () => {
       const { error, sent } = await ask({ contextCharacters: 1 }, open(), sampleTurn())
       expect(error).to.include({ code: 'llm_context_too_long' })
