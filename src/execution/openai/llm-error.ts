@@ -10,10 +10,15 @@ import { saysTooLong } from '../refusal/llm-refusal.js'
  */
 export function llmErrorCode(error: unknown): string | undefined {
   if (!isForeign(error)) return undefined
-  const code = token(error.code, 64)
+  const code = word(error.code)
   if (code !== undefined && !HTTP_STATUS.test(code)) return code
-  const status = typeof error.status === 'string' ? token(error.status, 64) : undefined
-  return token(error.type, 64) ?? status ?? code
+  const status = typeof error.status === 'string' ? word(error.status) : undefined
+  return word(error.type) ?? status ?? code
+}
+
+/** LiteLLM of 2025 writes Python's `None` as a text. */
+function word(value: unknown): string | undefined {
+  return value === 'None' ? undefined : token(value, 64)
 }
 
 const HTTP_STATUS = /^[45]\d\d$/

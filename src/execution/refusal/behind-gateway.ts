@@ -6,8 +6,8 @@ import { type Foreign, isForeign, parseObject } from '../parse/foreign.js'
  */
 const BEFORE =
   /^(?:litellm\.\w+: (?:\w+: )*\w+ - |[\w-]{1,40} error: |Invalid response received from [\w-]{1,40}: )/
-/** LiteLLM's own words after them */
-const AFTER = /\n\nLiteLLM: model group [\s\S]*$/
+/** LiteLLM's own words after them, of today and of 2025 */
+const AFTER = /(?:\n\nLiteLLM: model group |\. Received Model Group=)[\s\S]*$/
 /** Longer texts quote prompts. */
 const MOST_TEXT = 4000
 

@@ -106,7 +106,7 @@ function parameterIn(error: unknown, body: unknown, sent: readonly string[]): st
   const names = sent.filter((name) => !NEEDED.has(name))
   const told = isForeign(error) ? error.param : undefined
   // Told outright: whatever else the text mentions is not it.
-  if (typeof told === 'string' && told !== '') return names.find((name) => name === told.split(/[.[]/)[0])
+  if (isNamed(told)) return names.find((name) => name === told.split(/[.[]/)[0])
   const places = faultsIn(body).flatMap(fieldOf)
   if (places.length > 0) return names.find((name) => places.includes(name))
   const text = textOf(error)
@@ -117,6 +117,11 @@ function parameterIn(error: unknown, body: unknown, sent: readonly string[]): st
 
 /** llama.cpp refuses a schema without the name of its field: "… JSON schema error at #: unrecognized type x", "Failed to parse grammar". */
 const FORMAT_WORDS = /\bJSON schema (?:error|conversion failed)|\bfailed to parse grammar/i
+
+/** Whether `param` names something; LiteLLM of 2025 writes Python's `None` as a text. */
+export function isNamed(param: unknown): param is string {
+  return typeof param === 'string' && param !== '' && param !== 'None'
+}
 
 /** FastAPI and pydantic list faults with their places: `detail: [{loc: ["body", "stream_options"]}]`, Mistral within `message`. */
 export function faultsIn(body: unknown): readonly unknown[] {

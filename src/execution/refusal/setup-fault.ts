@@ -24,7 +24,7 @@ const MODEL_WORDS: readonly RegExp[] = [
   /^model not exist\b/i,
   /^\S{1,200} is not a valid model id\b/i,
   /^invalid model: /i,
-  /^\/\S{1,100}: invalid model name passed in model=/i,
+  /^(?:\{'error': ')?\/\S{1,100}: invalid model name passed in model=/i,
 ]
 
 /**

@@ -1,6 +1,6 @@
 import { isForeign } from '../parse/foreign.js'
 import { hasFilterText, namesFilter } from './content-filter.js'
-import { faultsIn, fieldOf } from './llm-refusal.js'
+import { faultsIn, fieldOf, isNamed } from './llm-refusal.js'
 
 /** Statuses by which an upstream refuses a request for what is in it. */
 const REFUSALS: ReadonlySet<number> = new Set([400, 413, 422])
@@ -25,7 +25,7 @@ export function llmRejects(status: number, body: unknown): boolean {
   const error = isForeign(body.error) ? body.error : body
   const inner = isForeign(error.innererror) ? error.innererror : {}
   if ([error.code, error.type, inner.code].some(rejectingCode)) return true
-  if (typeof error.param === 'string' && error.param !== '') return PARAM.test(error.param)
+  if (isNamed(error.param)) return PARAM.test(error.param)
   const faults = faultsIn(body)
   return faults.length > 0 && faults.every(namesMessages)
 }

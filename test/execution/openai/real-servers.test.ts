@@ -6,12 +6,16 @@ import { llmEndpoint } from '../../../src/llm/endpoint.js'
 import { executed } from '../../support/executed.js'
 import { sampleTurn } from '../../support/sample-turn.js'
 
-/** Answers as real servers sent them, to the byte: LiteLLM's proxy 1.108.7, llama.cpp's server (xllamacpp 2026.10.11549) and Portkey's gateway 1.15.2. */
+/** Answers as real servers sent them, to the byte: LiteLLM's proxy 1.108.7 and 1.63.14 (of 2025), llama.cpp's server (xllamacpp 2026.10.11549) and Portkey's gateway 1.15.2. */
 
 const litellm = (message: string, code: string, type = 'invalid_request_error', param = 'null'): string =>
   `{"error":{"message":${JSON.stringify(message)},"type":"${type}","param":${param},"code":"${code}"}}`
 const group = (name: string): string =>
   `\n\nLiteLLM: model group '${name}' failed with the error above. No fallback was attempted.`
+
+/** Its type and param are `null`, or the text `None`. */
+const litellm2025 = (message: string, model: string, code: string): string =>
+  `{"error":{"message":${JSON.stringify(`${message}. Received Model Group=${model}\nAvailable Model Group Fallbacks=None`)},"type":null,"param":null,"code":"${code}"}}`
 
 interface Refused {
   readonly says: string
@@ -48,6 +52,41 @@ const refusals: readonly Refused[] = [
       details: { httpStatus: 404, upstreamCode: 'invalid_request_error', unknownModel: true },
     },
     log: `HTTP 404: ${UNKNOWN}`,
+  },
+  {
+    says: 'LiteLLM of 2025: a model that is in none of its groups',
+    status: 400,
+    body: `{"error":{"message":"{'error': '/chat/completions: Invalid model name passed in model=nosuch. Call \`/v1/models\` to view available models for your key.'}","type":"None","param":"None","code":"400"}}`,
+    comes: {
+      code: 'llm_http_error',
+      details: { httpStatus: 400, upstreamCode: '400', unknownModel: true },
+    },
+    log: `HTTP 400: ${UNKNOWN}`,
+  },
+  {
+    says: 'LiteLLM of 2025: a model that the server behind it does not have',
+    status: 400,
+    body: litellm2025('litellm.BadRequestError: MistralException - Model Not Exist', 'dsmodel', '400'),
+    comes: { code: 'llm_http_error', details: { httpStatus: 400, upstreamCode: '400', unknownModel: true } },
+  },
+  {
+    says: "LiteLLM of 2025: another server's filter, quoted as JSON",
+    status: 400,
+    body: litellm2025(
+      'litellm.BadRequestError: DeepseekException - {"error": {"message": "Content Exists Risk", "type": "invalid_request_error", "param": null, "code": "invalid_request_error"}}',
+      'deepseek',
+      '400',
+    ),
+    comes: {
+      code: 'llm_content_filtered',
+      details: { httpStatus: 400, upstreamCode: '400', rejected: true },
+    },
+  },
+  {
+    says: 'LiteLLM of 2025: a wrong key',
+    status: 401,
+    body: '{"error":{"message":"Authentication Error, No connected db.","type":"auth_error","param":"None","code":"401"}}',
+    comes: { code: 'llm_unauthorized', details: { httpStatus: 401, upstreamCode: 'auth_error' } },
   },
   {
     says: 'LiteLLM without a database: another key than its master key',
@@ -95,12 +134,9 @@ const refusals: readonly Refused[] = [
     },
   },
   {
-    says: "LiteLLM: another server's content filter",
+    says: "LiteLLM: another server's content filter, in words",
     status: 400,
-    body: litellm(
-      `litellm.BadRequestError: DeepseekException - Content Exists Risk${group('deepseek')}`,
-      '400',
-    ),
+    body: litellm(`litellm.BadRequestError: OpenAIException - Content Exists Risk${group('risk')}`, '400'),
     comes: {
       code: 'llm_content_filtered',
       details: { httpStatus: 400, upstreamCode: 'invalid_request_error', rejected: true },
@@ -110,7 +146,7 @@ const refusals: readonly Refused[] = [
     says: "LiteLLM: another server's filter, quoted as JSON",
     status: 400,
     body: litellm(
-      `litellm.BadRequestError: Hosted_vllmException - {"error": {"message": "x", "type": "invalid_request_error", "param": null, "code": "content_filter"}}${group('behind')}`,
+      `litellm.BadRequestError: Hosted_vllmException - {"error": {"message": "x", "type": "invalid_request_error", "param": null, "code": "content_filter"}}${group('filtercode')}`,
       '400',
     ),
     comes: {
@@ -122,7 +158,7 @@ const refusals: readonly Refused[] = [
     says: 'LiteLLM: a model that the server behind it does not have, quoted as JSON',
     status: 400,
     body: litellm(
-      `litellm.BadRequestError: MistralException - {"error": {"message": "Model Not Exist", "type": "invalid_request_error", "param": null, "code": "invalid_request_error"}}${group('behind')}`,
+      `litellm.BadRequestError: MistralException - {"error": {"message": "Model Not Exist", "type": "invalid_request_error", "param": null, "code": "invalid_request_error"}}${group('dsmodel')}`,
       '400',
     ),
     comes: {

@@ -35,6 +35,12 @@ describe('a refused parameter', () => {
       inError('Validation error: stream_options: Extra inputs are not permitted'),
       'stream_options',
     ],
+    [
+      'LiteLLM of 2025',
+      400,
+      inError('Unrecognized request argument supplied: stream_options', { type: 'None', param: 'None' }),
+      'stream_options',
+    ],
     ['a flat error', 400, { message: "property 'seed' is unsupported" }, 'seed'],
     ['a text', 400, { error: 'unknown field "stream_options"' }, 'stream_options'],
     ['a plain word', 400, inError('temperature is deprecated for this model.'), 'temperature'],
