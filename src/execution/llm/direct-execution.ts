@@ -19,6 +19,8 @@ export interface DirectExecutionDeps {
   readonly headers: Readonly<Record<string, string>>
   /** The server answers: what it told and what is to be remembered. Asked with the first batch. */
   told(requests: LlmRequests): readonly BackendEvent[]
+  /** An answer ended well, but so many of its chunks could not be read. */
+  unreadable(chunks: number, turn: Turn): void
 }
 
 /** One execution at one endpoint: its requests one after the other, until one is answered. */
@@ -61,6 +63,8 @@ export class DirectExecution implements RunningExecution, BackendSink {
       this.#failed(failure)
       return
     }
+    const chunks = this.#answer?.unreadable ?? 0
+    if (chunks > 0) this.deps.unreadable(chunks, this.turn)
     this.#response?.release()
     this.#finish()
   }

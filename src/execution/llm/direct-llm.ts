@@ -4,7 +4,7 @@ import { type Logger, silentLogger } from '../../core/logger.js'
 import type { LlmEndpoint } from '../../llm/endpoint.js'
 import { completionsUrl, endpointHeaders } from '../../llm/endpoint-request.js'
 import { RefusedParameters } from '../../llm/refused-parameters.js'
-import type { BackendEvent, ChatBackend } from '../backend.js'
+import { type BackendEvent, type ChatBackend, logIds } from '../backend.js'
 import { createHttpClient } from '../upstream/http-client.js'
 import { DirectExecution, type DirectExecutionDeps } from './direct-execution.js'
 import { LlmRequests } from './llm-requests.js'
@@ -39,6 +39,13 @@ export function createDirectLlm(
     url: completionsUrl(endpoint),
     headers: endpointHeaders(endpoint),
     told,
+    unreadable: (chunks, turn) =>
+      guarded(logger, 'log', () =>
+        logger.warn(
+          { ...logIds(turn), endpoint: endpoint.name, chunks },
+          '[LLM] chunks of an answer could not be read; text may be missing in it',
+        ),
+      ),
   }
 
   /** The server answers: what was learnt is kept, and the answer says what it took. With its first batch, never before. */

@@ -46,6 +46,11 @@ export class LlmAnswer implements RunningExecution, ByteSink {
     this.#head = new AnswerHead(response.contentType)
   }
 
+  /** Chunks that could not be read: text may be missing. */
+  get unreadable(): number {
+    return this.#translator.unreadable
+  }
+
   /** Begins to read. @throws ExecutionError for an encoding that is not known */
   start(): void {
     this.#body = decodedBody(this.response)

@@ -28,6 +28,8 @@ export class LlmTranslator {
   usage: Usage | undefined
   /** The usage is the final one: some servers send a running count with every chunk. */
   counted = false
+  /** chunks that could not be read, before a `finish_reason`: text may be missing */
+  unreadable = 0
   /** a chunk with `choices`, or an error, came */
   spoke = false
   #finish: FinishReason | undefined
@@ -90,9 +92,11 @@ export class LlmTranslator {
   }
 
   #countUnparsable(): void {
-    this.#unparsable += 1
     // A complete answer stays complete, whatever noise follows it.
-    if (this.#unparsable < MAX_UNPARSABLE || this.settled) return
+    if (this.settled) return
+    this.unreadable += 1
+    this.#unparsable += 1
+    if (this.#unparsable < MAX_UNPARSABLE) return
     const said = `${MAX_UNPARSABLE} unparsable chunks in a row`
     this.error = new ExecutionError('llm_protocol_error', 'streaming', said)
   }

@@ -3,10 +3,11 @@ import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { createDirectLlm } from '../../../src/execution/llm/direct-llm.js'
 import { llmEndpoint } from '../../../src/llm/endpoint.js'
+import { capturingLogger } from '../../support/capturing-logger.js'
 import { executed } from '../../support/executed.js'
 import { sampleTurn } from '../../support/sample-turn.js'
 
-/** Answers as real servers sent them, to the byte: LiteLLM's proxy 1.108.7 and 1.63.14 (of 2025), llama.cpp's server (xllamacpp 2026.10.11549) and Portkey's gateway 1.15.2. */
+/** Answers as real servers sent them, to the byte: LiteLLM's proxy 1.108.7 and 1.63.14 (of 2025), llama.cpp's server (xllamacpp 2026.10.11549), Portkey's gateway 1.15.2, LLMock 0.2.2. */
 
 const litellm = (message: string, code: string, type = 'invalid_request_error', param = 'null'): string =>
   `{"error":{"message":${JSON.stringify(message)},"type":"${type}","param":${param},"code":"${code}"}}`
@@ -240,6 +241,7 @@ const midStream: readonly (readonly [says: string, data: string, comes: object])
 describe('what real servers sent', () => {
   let server: Server
   let backend: ReturnType<typeof createDirectLlm>
+  const log = capturingLogger()
   let answer: { status: number; type: string; body: string }
 
   before(async () => {
@@ -249,7 +251,7 @@ describe('what real servers sent', () => {
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo
-    backend = createDirectLlm(llmEndpoint({ baseUrl: `http://127.0.0.1:${port}/v1`, model: 'm' }))
+    backend = createDirectLlm(llmEndpoint({ baseUrl: `http://127.0.0.1:${port}/v1`, model: 'm' }), log)
   })
   after(async () => {
     backend.close()
@@ -298,6 +300,24 @@ describe('what real servers sent', () => {
     })
     const without = await executed(backend)
     expect(without.error?.details).to.deep.equal({ httpStatus: 400, upstreamCode: 'invalid_request_error' })
+  })
+
+  it('LLMock: a chunk that is no JSON is skipped, and the log says so', async () => {
+    const chunk = (delta: string, reason = 'null'): string =>
+      `data: {"id":"chatcmpl-6295","object":"chat.completion.chunk","created":1795962886,"model":"gpt-4o-mini","system_fingerprint":null,"choices":[{"index":0,"delta":${delta},"logprobs":null,"finish_reason":${reason}}],"usage":null}\n\n`
+    const good = [chunk('{"content":"Hello! "}'), chunk('{"content":"request"}'), chunk('{}', '"stop"')]
+    const broken = 'data: {"llmock": "malformed\n\n'
+    answer = { status: 200, type: 'text/event-stream', body: [...good, 'data: [DONE]\n\n'].join('') }
+    await executed(backend)
+    answer.body = [good[0], broken, good[1], good[2], broken, 'data: [DONE]\n\n'].join('')
+    const { text, error } = await executed(backend)
+    expect({ text, error }).to.deep.equal({ text: 'Hello! request', error: undefined })
+    expect(log.lines).to.have.length(1)
+    expect(log.lines[0]).to.include({
+      endpoint: 'default',
+      chunks: 1,
+      msg: '[LLM] chunks of an answer could not be read; text may be missing in it',
+    })
   })
 
   it("llama.cpp: a whole answer, with the server's own fields and the usage in a chunk without choices", async () => {
