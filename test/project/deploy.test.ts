@@ -43,6 +43,9 @@ const dashboardSchema = z.object({
 
 const PROMQL = new Set('sum min max rate increase changes histogram_quantile and or by'.split(' '))
 
+/** Prometheus 2 has the bounds of buckets as the service writes them (`10`), Prometheus 3 each with a point (`10.0`). */
+const EITHER_BOUND = /\ble=~"(\d+)\|\1\.0"/g
+
 /** What is wrong with an expression: names, labels, values, brackets, rates of gauges. */
 function exprFaults(expr: string, exported: Exported): string[] {
   const selectors = [...expr.matchAll(/([a-z]\w*)(\{[^}]*\})?/g)]
@@ -55,8 +58,10 @@ function exprFaults(expr: string, exported: Exported): string[] {
     // `instance` is Prometheus' own.
     ...selectors.flatMap(([, name = '', labels = '']) => {
       const known = name.startsWith('chat_') ? exported.get(name) : undefined
-      return known === undefined ? [] : labelFaults(labels.replace(/instance=~"\$instance",?/, ''), known)
+      const own = labels.replace(/instance=~"\$instance",?/, '').replaceAll(EITHER_BOUND, 'le="$1"')
+      return known === undefined ? [] : labelFaults(own, known)
     }),
+    ...(/\ble=/.test(expr.replaceAll(EITHER_BOUND, '')) ? ['a bound of Prometheus 2 or 3 alone'] : []),
     ...rated.filter((name) => !/(_total|_bucket|_count|_sum)$/.test(name)).map((name) => `rate of ${name}`),
     ...(expr.split('(').length === expr.split(')').length ? [] : ['brackets']),
   ]
