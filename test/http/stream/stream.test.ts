@@ -130,9 +130,9 @@ describe('the event stream, byte by byte', () => {
     await client.waitFor('heartbeat')
     clock.advance(30_000)
     await until('three heartbeats', () => client.received().split('heartbeat').length === 4)
-    expect(chunksOf(client.received()).slice(1)).to.deep.equal(
-      Array(3).fill('event: heartbeat\ndata: null\n\n'),
-    )
+    // Node 26 sends what is written at one instant in one chunk.
+    const heartbeats = chunksOf(client.received()).slice(1).join('')
+    expect(heartbeats).to.equal('event: heartbeat\ndata: null\n\n'.repeat(3))
     client.socket.destroy()
     await until('the turn to end', () => edge.turns.count === 0)
     expect(clock.pending()).to.equal(0)
