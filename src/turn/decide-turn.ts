@@ -64,7 +64,9 @@ export async function decideTurn(
   guarded(deps.logger, 'traces', () => {
     const counting = { override: override.on, rollout: rollout.on }
     recorder.decided(decision, flags, counting)
-    if (deciding !== undefined) endDeciding(deciding, decision, flags, counting, who.sessionId)
+    if (deciding === undefined) return
+    const { resolver } = deps.flags.status()
+    endDeciding(deciding, { decision, flags, counting, sessionId: who.sessionId, resolver })
   })
   // Before anything is recorded: a refused turn tells against nobody.
   if (decision.mode === 'direct_llm') admit(turn, flags, deps)

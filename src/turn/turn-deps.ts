@@ -54,7 +54,7 @@ export interface RecoveryShadowing {
 
 /** Everything a turn needs, made by the composition root. */
 export interface TurnDeps {
-  readonly flags: Pick<Flags, 'forTurn'>
+  readonly flags: Pick<Flags, 'forTurn' | 'status'>
   readonly fallback: Pick<Fallback, 'overrideFor' | 'turnDecided' | 'record' | 'mayReturn' | 'onRuntimeLost'>
   readonly rollout: Pick<GuardedRollout, 'shareFor' | 'record'>
   readonly recoveryShadows: RecoveryShadowing

@@ -1,5 +1,6 @@
+import type { Attributes } from '@opentelemetry/api'
 import type { TraceSpan } from '../../core/tracing/trace-span.js'
-import { FLAG_KEYS, type TurnFlags } from '../../decision/flags.js'
+import { FLAG_KEYS, type FlagsStatus, type TurnFlags } from '../../decision/flags.js'
 import { endExecutionSpan, executionSpan } from '../../execution/execution-watch.js'
 import type { Outcome } from '../../execution/outcome.js'
 import type { TurnResult } from '../../execution/turn-result.js'
@@ -52,6 +53,8 @@ export function startDeciding(turn: TraceSpan, agentId: string | undefined): Tra
   return turn.child('decide')
 }
 
+const FLAGD = { 'feature_flag.provider.name': 'flagd' }
+
 /** OpenTelemetry's words for why a flag has its value. */
 const FLAG_REASONS: Readonly<Record<TurnFlags['mode']['reason'], string>> = {
   targeting_match: 'targeting_match',
@@ -66,26 +69,34 @@ export interface CountingFlags {
   readonly rollout: boolean
 }
 
+/** What was decided, and by what. */
+interface Decided {
+  readonly decision: Decision
+  readonly flags: TurnFlags
+  readonly counting: CountingFlags
+  readonly sessionId: string
+  readonly resolver: FlagsStatus['resolver']
+}
+
 /** One event a flag that decides: key, value, and for whom it was evaluated. */
 export function endDeciding(
   span: TraceSpan,
-  decision: Decision,
-  flags: TurnFlags,
-  counting: CountingFlags,
-  sessionId: string,
+  { decision, flags, counting, sessionId, resolver }: Decided,
 ): void {
-  const evaluated = (key: string, value: string | boolean, reason?: string): void =>
+  // A module's provider has a name of its own, which is not known here. The service's own flags are never asked for there.
+  const operators = resolver === 'provider' ? {} : FLAGD
+  const evaluated = (key: string, value: string | boolean, provider: Attributes, reason?: string): void =>
     span.event('feature_flag.evaluation', {
       'feature_flag.key': key,
       'feature_flag.result.value': value,
       ...(reason === undefined ? {} : { 'feature_flag.result.reason': reason }),
       'feature_flag.context.id': sessionId,
-      'feature_flag.provider.name': 'flagd',
+      ...provider,
     })
-  evaluated(FLAG_KEYS.mode, flags.mode.value, FLAG_REASONS[flags.mode.reason])
-  evaluated(FLAG_KEYS.override, counting.override)
-  evaluated(FLAG_KEYS.rollout, counting.rollout)
-  evaluated(FLAG_KEYS.shadow, flags.shadow)
+  evaluated(FLAG_KEYS.mode, flags.mode.value, operators, FLAG_REASONS[flags.mode.reason])
+  evaluated(FLAG_KEYS.override, counting.override, FLAGD)
+  evaluated(FLAG_KEYS.rollout, counting.rollout, FLAGD)
+  evaluated(FLAG_KEYS.shadow, flags.shadow, operators)
   span.set({
     'chat.decision.mode': decision.mode,
     'chat.decision.reason': decision.reason,

@@ -132,6 +132,16 @@ describe('the spans of a turn', () => {
     })
   })
 
+  it('name flagd as the provider of a flag, and nobody where a module has the operators’ flags', async () => {
+    const providersWith = async (resolver: 'rpc' | 'provider') => {
+      const spans = await traced({ flags: ON_RUNTIME, status: { resolver } })
+      return named(spans, 'decide').events.map(({ attributes }) => attributes?.['feature_flag.provider.name'])
+    }
+    expect(await providersWith('rpc')).to.deep.equal(['flagd', 'flagd', 'flagd', 'flagd'])
+    await edge.close()
+    expect(await providersWith('provider')).to.deep.equal([undefined, 'flagd', 'flagd', undefined])
+  })
+
   it('name the guarded rollout where it put the turn on the runtime', async () => {
     const decide = named(await traced({ flags: { rollout: { on: true } } }), 'decide')
     const rollout = decide.events.find(
