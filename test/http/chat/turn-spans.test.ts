@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { expect } from 'chai'
@@ -53,8 +54,18 @@ describe('the spans of a turn', () => {
     throw new ExecutionError('runtime_disconnected', 'headers', SECRET)
   })
 
+  const afterAWhile = scripted('direct_llm', async function* (_turn, call) {
+    call.onConnected()
+    await setTimeout(20)
+    yield [text('Hi')]
+    yield [{ type: 'usage', data: { tokens: 7, estimated: false } }]
+  })
+
   it('are a tree that shows a failover as a second attempt, linked to the first', async () => {
-    const spans = await traced({ flags: ON_RUNTIME, backends: { runtime_orchestrator: failing } })
+    const spans = await traced({
+      flags: ON_RUNTIME,
+      backends: { runtime_orchestrator: failing, direct_llm: afterAWhile },
+    })
     expect(spanTree(spans)).to.deep.equal({
       'POST /api/v1/chat/start': {
         'invoke_agent assistant': {
@@ -100,8 +111,8 @@ describe('the spans of a turn', () => {
       'chat.failover.phase': 'headers',
     })
     expect(failover?.attributes?.['chat.failover.after_ms']).to.be.a('number')
-    // Where the second attempt begins, not where the turn ends.
-    expect(microseconds(failover?.time)).to.be.lessThan(microseconds(second.endTime))
+    // Where the second attempt begins, not where the turn ends. Each span has its start in whole ms.
+    expect(microseconds(failover?.time)).to.be.lessThan(microseconds(second.endTime) - 10_000)
     const request = named(spans, 'POST /api/v1/chat/start')
     expect(request.attributes).to.include({
       'http.request.method': 'POST',
