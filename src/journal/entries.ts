@@ -198,12 +198,3 @@ function jsonText(value: unknown, most = MAX_JSON): string | undefined {
     return undefined
   }
 }
-
-/** The value of a kept JSON text; undefined if somebody else changed it to something that is none. */
-export function jsonValue(json: string): unknown {
-  try {
-    return JSON.parse(json)
-  } catch {
-    return undefined
-  }
-}

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parsedJson } from '../core/json/parsed-json.js'
 import type { SqlValue } from '../core/sqlite/sqlite.js'
 import {
   actorSchema,
@@ -11,7 +12,7 @@ import { SCOPE_DIMENSIONS } from '../protocol/fallback-scope.js'
 import { keptChangeSchema } from '../protocol/flag-edit-record.js'
 import { rolloutChangeRecordSchema } from '../protocol/rollout.js'
 import type { ComparisonContent } from './comparison.js'
-import { type EditEntry, given, jsonValue, type SampleEntry, type TransitionEntry } from './entries.js'
+import { type EditEntry, given, type SampleEntry, type TransitionEntry } from './entries.js'
 import { KINDS } from './facts.js'
 import type { EvidenceSample, KeptFlagEdit, KeptRolloutChange, KeptTransition } from './journal.js'
 
@@ -116,7 +117,7 @@ export const contentValues = (content: ComparisonContent): SqlValue[] => [
   content.candidate,
 ]
 
-const json = z.string().transform(jsonValue)
+const json = z.string().transform(parsedJson)
 
 const transitionRow = z.tuple([
   z.number(),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parsedJson } from '../../core/json/parsed-json.js'
 
 const listed = z.object({
   id: z.string(),
@@ -20,12 +21,4 @@ export function isListed(model: string, models: readonly string[]): boolean {
     if (id.includes('*')) return model.startsWith(id.slice(0, id.indexOf('*')))
     return id === model || id === `${model}:latest` || id === `models/${model}`
   })
-}
-
-function parsedJson(body: string): unknown {
-  try {
-    return JSON.parse(body)
-  } catch {
-    return undefined
-  }
 }

@@ -1,4 +1,5 @@
 import { createParser } from 'eventsource-parser'
+import { parsedJson } from '../../core/json/parsed-json.js'
 
 /** One event of the service's streams; `data` is what its JSON says. */
 export interface StreamEvent {
@@ -34,7 +35,7 @@ export async function* eventsOf(
       if (fault.type === 'max-buffer-size-exceeded') throw fault
     },
     onEvent: ({ event = 'message', data }) => {
-      if (event !== 'heartbeat') arrived.push({ event, data: jsonOf(data) })
+      if (event !== 'heartbeat') arrived.push({ event, data: parsedJson(data) })
     },
   })
   const decoder = new TextDecoder()
@@ -61,13 +62,5 @@ async function within<T>(work: Promise<T>, ms: number): Promise<T> {
     return await Promise.race([work, silence])
   } finally {
     clearTimeout(timer)
-  }
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }

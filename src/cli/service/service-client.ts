@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type ChatClient, type ChatError, createChatClient } from '../../client/index.js'
 import { errorCode, errorText } from '../../core/errors.js'
+import { parsedJson } from '../../core/json/parsed-json.js'
 import { API_PREFIX } from '../../protocol/api.js'
 import { CommandError, Interrupted, Unreachable } from '../text/command-error.js'
 import { type Language, type Say, sayIn } from '../text/language.js'
@@ -92,7 +93,7 @@ export function createServiceClient(connection: Connection, options: ClientOptio
   }
 
   const refuse = (response: Response, text: string): CommandError => {
-    const refused = refusedSchema.safeParse(jsonOf(text))
+    const refused = refusedSchema.safeParse(parsedJson(text))
     if (refused.success)
       return refusalOf(
         {
@@ -157,7 +158,7 @@ export function createServiceClient(connection: Connection, options: ClientOptio
       try {
         const response = await send(call, deadline(options))
         const text = await response.text()
-        const success = successSchema.safeParse(jsonOf(text))
+        const success = successSchema.safeParse(parsedJson(text))
         if (!success.success) throw refuse(response, text)
         const data = parseKnown(schema, success.data.data)
         if (data !== undefined) return { data, headers: response.headers }
@@ -206,12 +207,4 @@ function whyUnreachable(thrown: unknown, deadlineMs: number, t: Say): string {
     return t(`it did not answer within ${deadlineMs / 1000} s`, `${deadlineMs / 1000} 秒内没有应答`)
   const cause = thrown instanceof Error ? (thrown.cause ?? thrown) : thrown
   return errorCode(cause) ?? errorText(cause)
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

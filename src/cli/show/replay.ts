@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { errorText } from '../../core/errors.js'
+import { parsedJson } from '../../core/json/parsed-json.js'
 import { counted } from '../../core/text.js'
 import {
   REPLAY_MAX_DAYS,
@@ -63,7 +64,7 @@ function guardrailsIn(file: string, t: Say): object {
       2,
     )
   }
-  const value = parsed(text)
+  const value = parsedJson(text)
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
   throw new CommandError(
     t(
@@ -72,14 +73,6 @@ function guardrailsIn(file: string, t: Say): object {
     ),
     2,
   )
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function replayText(data: ReplayView, { t, style }: Invocation): string {

@@ -1,6 +1,7 @@
 import type { FlagdCore } from '@openfeature/flagd-core'
 import type { EvaluationDetails, JsonValue, ResolutionDetails } from '@openfeature/server-sdk'
 import type { Clock, Timer } from '../../core/clock.js'
+import { parsedJson } from '../../core/json/parsed-json.js'
 import type { KeptTexts } from '../../core/sqlite/kept-texts.js'
 import { type Caller, evaluationContext, NOBODY } from '../caller.js'
 import { loadFlags } from '../check/flag-source.js'
@@ -144,7 +145,7 @@ function isGood(text: string): boolean {
 }
 
 function opsFlagsOf(configuration: string): string | undefined {
-  const document: unknown = parsed(configuration)
+  const document: unknown = parsedJson(configuration)
   const flags = isObject(document) ? document.flags : undefined
   if (!isObject(document) || !isObject(flags)) return undefined
   const ours = Object.entries(flags).filter(([key]) => FLAGS_OF_FILE.ops.has(key))
@@ -154,14 +155,6 @@ function opsFlagsOf(configuration: string): string | undefined {
     flags: Object.fromEntries(ours),
     ...(isObject($evaluators) ? { $evaluators } : {}),
   })
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

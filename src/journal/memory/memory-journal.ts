@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.js'
+import { parsedJson } from '../../core/json/parsed-json.js'
 import type { FlagEditRecord } from '../../protocol/flag-edit-record.js'
 import { keptChangeSchema } from '../../protocol/flag-edit-record.js'
 import { noticeId } from '../../protocol/notice-id.js'
@@ -29,7 +30,6 @@ import {
   editEntry,
   executionEntry,
   given,
-  jsonValue,
   type RolloutEntry,
   rolloutEntry,
   type SampleEntry,
@@ -185,7 +185,7 @@ class MemoryJournal implements Journal {
     return before
       .slice(Math.max(before.length - limit, 0))
       .reverse()
-      .map((edit) => ({ ...edit, changes: keptChangeSchema.array().parse(jsonValue(edit.changes)) }))
+      .map((edit) => ({ ...edit, changes: keptChangeSchema.array().parse(parsedJson(edit.changes)) }))
   }
 
   async rolloutChanges(
@@ -197,7 +197,7 @@ class MemoryJournal implements Journal {
     return before
       .slice(Math.max(before.length - limit, 0))
       .reverse()
-      .map(({ id, record }) => ({ id, ...rolloutChangeRecordSchema.parse(jsonValue(record)) }))
+      .map(({ id, record }) => ({ id, ...rolloutChangeRecordSchema.parse(parsedJson(record)) }))
   }
 
   async samples(run: string): Promise<readonly EvidenceSample[]> {
@@ -205,7 +205,7 @@ class MemoryJournal implements Journal {
     const ofRun = this.#samples.all().filter((sample) => sample.run === run)
     return ofRun
       .sort((a, b) => a.seq - b.seq)
-      .map((sample) => ({ ...sample, input: jsonValue(sample.input) }))
+      .map((sample) => ({ ...sample, input: parsedJson(sample.input) }))
   }
 
   async comparisonSums(query: ComparisonQuery): Promise<ComparisonSums> {
@@ -282,7 +282,7 @@ class MemoryJournal implements Journal {
     for await (const page of this.#paged(sorted))
       yield page
         .filter(({ at }) => at >= span.from && at < span.to)
-        .flatMap(({ at, input }) => observationOf(at, jsonValue(input)) ?? [])
+        .flatMap(({ at, input }) => observationOf(at, parsedJson(input)) ?? [])
   }
 
   async erase({ orgId, userId, sessionIds }: ErasedWho): Promise<ErasedEntries> {
@@ -368,7 +368,7 @@ function keptTransition(kept: TransitionWithId): KeptTransition {
   const { evidence, guardrails, ...rest } = kept
   return {
     ...rest,
-    ...given('evidence', evidence && jsonValue(evidence)),
-    ...given('guardrails', guardrails && jsonValue(guardrails)),
+    ...given('evidence', evidence && parsedJson(evidence)),
+    ...given('guardrails', guardrails && parsedJson(guardrails)),
   }
 }

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { objectFormText } from '../../core/json/flag-list.js'
+import { parsedJson } from '../../core/json/parsed-json.js'
 import type { KubernetesObject } from './kubernetes-api.js'
-import { parsedJson } from './parsed-json.js'
 
 /** A FeatureFlag holds flags as a structure; the text as it was written is beside them, so that no byte and no comment of it is lost. */
 export const TEXT_ANNOTATION = 'chat-cutover/text'

@@ -2,8 +2,8 @@ import http from 'node:http'
 import https from 'node:https'
 import got from 'got'
 import { z } from 'zod'
+import { parsedJson } from '../../core/json/parsed-json.js'
 import type { KubernetesAccess } from './kubernetes-access.js'
-import { parsedJson } from './parsed-json.js'
 
 /** A kind of objects in a namespace, by the path of its API. */
 export interface Resource {

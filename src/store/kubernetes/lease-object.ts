@@ -1,7 +1,7 @@
 import { z } from 'zod'
+import { parsedJson } from '../../core/json/parsed-json.js'
 import { TEXT_ANNOTATION } from './feature-flag.js'
 import type { KubernetesObject } from './kubernetes-api.js'
-import { parsedJson } from './parsed-json.js'
 
 /** A lease as its loop writes it; `at` is for people alone. */
 const leaseSchema = z.object({ owner: z.string().nullable(), counter: z.number(), at: z.iso.datetime() })

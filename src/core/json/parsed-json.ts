@@ -1,4 +1,4 @@
-/** Undefined where it is no JSON. */
+/** The value of a JSON text; undefined where it is none. */
 export function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text)
