@@ -12,17 +12,15 @@ import { joinSiblings } from './workers/siblings.js'
 async function main(): Promise<void> {
   if (existsSync('.env')) process.loadEnvFile('.env')
   const config = loadConfig(process.env)
-  // A slip in the name of a variable is no fault: the service cannot know that the variable was meant for it.
-  const unknown = unknownText(unknownVariables(process.env))
   // Only whether it could start: nothing is opened.
   if (process.argv.includes('--check')) {
-    if (unknown !== undefined) process.stdout.write(`${unknown}\n`)
+    tellUnknown((text) => process.stdout.write(`${text}\n`))
     return
   }
   // Only now: to load the service takes most of the time of a start, and neither the check nor a primary needs it.
   const worker = workerNumber()
   const logger = createLogger(config.logLevel, { replica: config.replica })
-  if (worker === undefined && unknown !== undefined) logger.warn(unknown)
+  if (worker === undefined) tellUnknown((text) => logger.warn(text))
   if (config.workers > 1 && worker === undefined) {
     const { runPrimary } = await import('./workers/run-primary.js')
     runPrimary(config)
@@ -81,6 +79,12 @@ async function main(): Promise<void> {
   }
 }
 
+/** A slip in the name of a variable is no fault: the service cannot know that the variable was meant for it. */
+function tellUnknown(tell: (text: string) => void): void {
+  const unknown = unknownText(unknownVariables(process.env))
+  if (unknown !== undefined) tell(unknown)
+}
+
 /** The message of a stray error may quote what it choked on: its place is enough to find it. */
 function placeOf(thrown: unknown): { name: string; at?: string[] } {
   if (!(thrown instanceof Error)) return { name: typeof thrown }
@@ -90,7 +94,6 @@ function placeOf(thrown: unknown): { name: string; at?: string[] } {
 main().catch((error: unknown) => {
   process.stderr.write(`${errorText(error)}\n`)
   // What is missing may be there under another name.
-  const unknown = error instanceof ConfigError ? unknownText(unknownVariables(process.env)) : undefined
-  if (unknown !== undefined) process.stderr.write(`${unknown}\n`)
+  if (error instanceof ConfigError) tellUnknown((text) => process.stderr.write(`${text}\n`))
   process.exit(error instanceof ConfigError ? 2 : 1)
 })
