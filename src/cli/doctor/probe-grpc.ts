@@ -43,6 +43,7 @@ export async function probeGrpc({
     }
   }
   const url = `${tls ? 'https' : 'http'}://${isIPv6(host) ? `[${host}]` : host}:${port}`
+  if (!URL.canParse(url)) return { kind: 'unreachable', why: 'this is no address' }
   const session = connect(url, ca === undefined ? {} : { ca })
   return new Promise((resolve) => {
     const end = (fault: GrpcFault | undefined): void => {

@@ -19,6 +19,7 @@ export function mountConsoleRoutes(router: Router, authenticate: Authenticate, d
 
   // Who types the address of the service into a browser; a program goes on to read 404.
   router.get('/', (ctx) => {
+    ctx.vary('Accept')
     if (ctx.accepts('json', 'html') !== 'html') throw new Problem('path_unknown')
     ctx.redirect('/console')
   })

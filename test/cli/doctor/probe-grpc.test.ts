@@ -45,6 +45,7 @@ describe('the look of doctor at a gRPC server', () => {
 
   it('tells what is not there from what is no gRPC', async () => {
     expect(await look(await freePort())).to.deep.equal({ kind: 'unreachable', why: 'ECONNREFUSED' })
+    expect(await look(70_000)).to.deep.equal({ kind: 'unreachable', why: 'this is no address' })
     expect(kind(await look(await listening(createHttpServer())))).to.equal('no_grpc')
   })
 

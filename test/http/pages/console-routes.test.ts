@@ -49,6 +49,7 @@ describe('the files of the console', () => {
       redirect: 'manual',
     })
     expect([opened.status, opened.headers.get('location')]).to.deep.equal([302, '/console'])
+    expect(opened.headers.get('vary')).to.match(/\baccept\b/i)
     for (const accept of ['*/*', 'application/json']) {
       const asked = await fetch(`${edge.url}/`, { headers: { accept }, redirect: 'manual' })
       expect(asked.status, accept).to.equal(404)
