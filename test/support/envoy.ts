@@ -1,10 +1,8 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Context } from 'mocha'
-import { EngineMissing, skipOptional } from './engines.js'
 import { freePort } from './free-port.js'
+import { requireProgram, startProgram } from './owned-program.js'
 import { until } from './until.js'
 
 const BINARY = process.env.ENVOY_BIN ?? 'envoy'
@@ -17,15 +15,9 @@ export interface TestEnvoy {
   stop(): Promise<void>
 }
 
-const running = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
-
 /** Skips the suite where there is no Envoy, even where all engines are required: no package of Debian has one. For `before`. */
 export function requireEnvoy(context: Context): void {
-  if (spawnSync(BINARY, ['--version']).status === 0) return
-  skipOptional(context, new EngineMissing('no Envoy in ENVOY_BIN or on the PATH'))
+  requireProgram(context, BINARY, 'Envoy in ENVOY_BIN or on the PATH')
 }
 
 /**
@@ -36,20 +28,18 @@ export async function startEnvoy(replicas: readonly number[], directory: string)
   const [port, adminPort] = [await freePort(), await freePort()]
   const file = join(directory, 'envoy.yaml')
   writeFileSync(file, configuration({ port, adminPort, replicas }))
-  const child = spawn(BINARY, ['-c', file, '--disable-hot-restart', '--concurrency', '1', '-l', 'warn'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  running.add(child)
-  child.once('exit', () => running.delete(child))
-  // It does not keep this process alive.
-  child.unref()
-  let errors = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    errors += chunk.toString()
-  })
+  const envoy = startProgram(BINARY, [
+    '-c',
+    file,
+    '--disable-hot-restart',
+    '--concurrency',
+    '1',
+    '-l',
+    'warn',
+  ])
   const admin = (path: string) => fetch(`http://127.0.0.1:${adminPort}${path}`).catch(() => undefined)
   await until('Envoy', async () => {
-    if (child.exitCode !== null) throw new Error(errors)
+    envoy.expectRunning()
     return (await admin('/ready'))?.status === 200
   })
   return {
@@ -59,12 +49,7 @@ export async function startEnvoy(replicas: readonly number[], directory: string)
       const hosts = [...text.matchAll(/^chat::127\.0\.0\.1:(\d+)::health_flags::(.*)$/gm)]
       return new Map(hosts.map(([, host, flags]) => [Number(host), flags === 'healthy']))
     },
-    async stop() {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      const ended = once(child, 'exit')
-      child.kill('SIGTERM')
-      await ended
-    },
+    stop: () => envoy.stop('SIGTERM'),
   }
 }
 

@@ -26,20 +26,29 @@ export function redisLink(url: string): RedisLink {
 export const fleetStreams = (link: RedisLink): FleetStreams =>
   createFleetStreams({ link, clock: systemClock, replica: randomUUID(), ids: { newId: randomUUID } })
 
-/** An edge that shares its streams through Redis and keeps a turn whose reader left; `close` closes all that it opened. */
-export async function startFleetEdge(url: string, options: EdgeOptions = {}): Promise<Edge> {
+/** An edge that shares its streams through Redis and keeps a turn whose reader left. `close` closes all of it. */
+export interface Replica {
+  readonly edge: Edge
+  readonly link: RedisLink
+  readonly fleet: FleetStreams
+  close(): Promise<void>
+}
+
+export async function openReplica(url: string, options: EdgeOptions = {}): Promise<Replica> {
   const link = redisLink(url)
   const fleet = fleetStreams(link)
   const edge = await startEdge({ reconnectGraceMs: 60_000, fleet, ...options })
   link.start()
   fleet.start()
   await until('Redis', () => link.isUp)
-  const { close } = edge
-  return Object.assign(edge, {
+  return {
+    edge,
+    link,
+    fleet,
     async close() {
-      await close()
+      await edge.close()
       await fleet.close()
       await link.close()
     },
-  })
+  }
 }

@@ -1,12 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Context } from 'mocha'
 import pg from 'pg'
-import { EngineMissing, skipOptional } from './engines.js'
 import { freePort } from './free-port.js'
+import { requireProgram, startProgram } from './owned-program.js'
 import { until } from './until.js'
 
 /** A pooler in front of one PostgreSQL server. */
@@ -25,15 +24,9 @@ export interface PgBouncerSettings {
 
 const BINARY = process.env.PGBOUNCER_BIN ?? 'pgbouncer'
 
-const running = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
-
 /** Skips the suite where there is no PgBouncer, even where all engines are required. For `before`. */
 export function requirePgBouncer(context: Context): void {
-  if (spawnSync(BINARY, ['--version']).status === 0) return
-  skipOptional(context, new EngineMissing('no PgBouncer in PGBOUNCER_BIN or on the PATH'))
+  requireProgram(context, BINARY, 'PgBouncer in PGBOUNCER_BIN or on the PATH')
 }
 
 /** like 1.21 */
@@ -64,32 +57,20 @@ export async function startPgBouncer(server: string, settings: PgBouncerSettings
     file,
     `[databases]\n* = host=${hostname} port=${serverPort} user=chat\n[pgbouncer]\n${lines.join('\n')}\n`,
   )
-  const child = spawn(BINARY, [file], { stdio: ['ignore', 'ignore', 'pipe'] })
-  running.add(child)
-  child.once('exit', () => running.delete(child))
-  // It does not keep this process alive.
-  child.unref()
-  let errors = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    errors += chunk.toString()
-  })
+  const pgBouncer = startProgram(BINARY, [file])
   const url = (given: string): string => {
     const through = new URL(given)
     through.port = String(port)
     return through.href
   }
   await until('PgBouncer', async () => {
-    if (child.exitCode !== null) throw new Error(errors)
+    pgBouncer.expectRunning()
     return answers(url(server))
   })
   return {
     url,
     async stop() {
-      if (child.exitCode === null && child.signalCode === null) {
-        const ended = once(child, 'exit')
-        child.kill('SIGQUIT')
-        await ended
-      }
+      await pgBouncer.stop('SIGQUIT')
       rmSync(directory, { recursive: true, force: true })
     },
   }

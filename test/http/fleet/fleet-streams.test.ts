@@ -8,8 +8,8 @@ import { createMemorySessionStore } from '../../../src/sessions/memory-session-s
 import type { SessionStore } from '../../../src/sessions/session-store.js'
 import { capturingLogger } from '../../support/capturing-logger.js'
 import { postTurn, readTurn } from '../../support/chat-client.js'
-import { bearer, type EdgeOptions, startEdge } from '../../support/edge.js'
-import { fleetStreams, redisLink } from '../../support/fleet.js'
+import { bearer, type EdgeOptions } from '../../support/edge.js'
+import { openReplica, type Replica } from '../../support/fleet.js'
 import { type RawClient, rawStart } from '../../support/raw-client.js'
 import { startRedis, type TestRedis } from '../../support/redis.js'
 import { eventsOf, headerOf, rawResume, storyOf } from '../../support/resuming.js'
@@ -25,7 +25,7 @@ describe('streams of several replicas', () => {
   after(() => redis?.stop())
 
   const directory = temporaryDirectory()
-  const replicas: Awaited<ReturnType<typeof openReplica>>[] = []
+  const replicas: Replica[] = []
   let sessions: SessionStore
   beforeEach(() => {
     sessions = createMemorySessionStore({ clock: systemClock })
@@ -328,22 +328,3 @@ function heldTimers(ms: number) {
 }
 
 const connectionsOf = (server: Server): Promise<number> => promisify(server.getConnections.bind(server))()
-
-async function openReplica(url: string, options: EdgeOptions = {}) {
-  const link = redisLink(url)
-  const fleet = fleetStreams(link)
-  const edge = await startEdge({ reconnectGraceMs: 60_000, fleet, ...options })
-  link.start()
-  fleet.start()
-  await until('Redis', () => link.isUp)
-  return {
-    edge,
-    link,
-    fleet,
-    async close() {
-      await edge.close()
-      await fleet.close()
-      await link.close()
-    },
-  }
-}
