@@ -6,6 +6,15 @@ import { type OidcIssuer, startOidcIssuer } from '../support/oidc-issuer.js'
 const CLIENT = 'console-of-a-test'
 const OWNER = { sub: 'operator-7', org_id: 'acme', role: 'owner' }
 
+/** A service whose users come from this issuer, those of its console too. */
+const environmentOf = ({ url }: OidcIssuer) => ({
+  JWT_SECRET: '',
+  JWKS_URL: `${url}/jwks`,
+  JWT_ISSUER: url,
+  CHAT_CONSOLE_OIDC_ISSUER: url,
+  CHAT_CONSOLE_OIDC_CLIENT_ID: CLIENT,
+})
+
 /** Sign-in at the pages of an organisation, by a stand-in for its issuer. */
 describe('the sign-in of the console by OpenID Connect', function () {
   this.timeout(60_000)
@@ -15,13 +24,7 @@ describe('the sign-in of the console by OpenID Connect', function () {
 
   before(async function () {
     issuer = await startOidcIssuer(CLIENT)
-    rig = await startConsole(this, {
-      JWT_SECRET: '',
-      JWKS_URL: `${issuer.url}/jwks`,
-      JWT_ISSUER: issuer.url,
-      CHAT_CONSOLE_OIDC_ISSUER: issuer.url,
-      CHAT_CONSOLE_OIDC_CLIENT_ID: CLIENT,
-    })
+    rig = await startConsole(this, environmentOf(issuer))
   })
   after(async () => {
     await rig?.close()
@@ -150,12 +153,8 @@ describe('the sign-in of the console for a resource', function () {
   before(async function () {
     issuer = await startOidcIssuer(CLIENT)
     rig = await startConsole(this, {
-      JWT_SECRET: '',
-      JWKS_URL: `${issuer.url}/jwks`,
-      JWT_ISSUER: issuer.url,
+      ...environmentOf(issuer),
       JWT_AUDIENCE: RESOURCE,
-      CHAT_CONSOLE_OIDC_ISSUER: issuer.url,
-      CHAT_CONSOLE_OIDC_CLIENT_ID: CLIENT,
       CHAT_CONSOLE_OIDC_RESOURCE: RESOURCE,
     })
   })

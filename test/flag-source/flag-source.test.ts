@@ -3,7 +3,7 @@ import { status } from '@grpc/grpc-js'
 import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
 import { silentLogger } from '../../src/core/logger.js'
-import type { Flags } from '../../src/decision/flags.js'
+import type { Flags, TurnFlags } from '../../src/decision/flags.js'
 import { createFlags } from '../../src/decision/open-feature-flags.js'
 import { createFlagSource, type FlagSource } from '../../src/flag-source/flag-source.js'
 import { syncService } from '../../src/simulator/flagd/flagd-proto.js'
@@ -67,19 +67,25 @@ describe('the source of flags for flagd', () => {
   const flagsIn = (message: Record<string, unknown> | undefined) =>
     JSON.parse(String(message?.flagConfiguration)).flags
 
-  it('gives a provider all flags, and an override within a second', async () => {
-    await start()
+  /** What a turn would do, by the flags from this port; they are those of the files. */
+  async function turnsBy(resolver: 'in-process' | 'rpc', from: number): Promise<() => Promise<TurnFlags>> {
     const flags = createFlags(
-      flagsConfig('/nowhere/ops', '/nowhere/override', 'in-process', port),
+      flagsConfig('/nowhere/ops', '/nowhere/override', resolver, from),
       CODE_DEFAULTS,
       { clock: systemClock, logger: silentLogger },
     )
     opened.push(flags)
     await flags.start()
-    const turn = () => flags.forTurn(callerOf(1))
     await until('the flags', () => flags.status().state === 'ready')
+    const turn = async () => flags.forTurn(callerOf(1))
     expect((await turn()).mode.value).to.equal('direct_llm')
     expect((await turn()).override.on).to.equal(false)
+    return turn
+  }
+
+  it('gives a provider all flags, and an override within a second', async () => {
+    await start()
+    const turn = await turnsBy('in-process', port)
     saveByRename(overrideFile(), overrideDocument('on'))
     await until('the override', async () => (await turn()).override.on, 1_000)
     saveByRename(opsFile(), opsDocument({ mode: 'runtime_orchestrator' }))
@@ -158,16 +164,7 @@ describe('the source of flags for flagd', () => {
           const source = await start()
           await flagd.start()
           const flagdPort = resolver === 'rpc' ? flagd.evaluationPort : flagd.syncPort
-          const flags = createFlags(
-            flagsConfig('/nowhere/ops', '/nowhere/override', resolver, flagdPort),
-            CODE_DEFAULTS,
-            { clock: systemClock, logger: silentLogger },
-          )
-          opened.push(flags)
-          await flags.start()
-          const turn = () => flags.forTurn(callerOf(1))
-          await until('the flags', () => flags.status().state === 'ready')
-          expect((await turn()).mode.value).to.equal('direct_llm')
+          const turn = await turnsBy(resolver, flagdPort)
           saveByRename(overrideFile(), overrideDocument('on'))
           await until('the override', async () => (await turn()).override.on, 2_000)
 

@@ -178,17 +178,33 @@ describe('chat-cutover doctor', function () {
 
   it('says that no key is sent, where that may be why a server refuses or fails', async () => {
     for (const [status, key, advice] of [
-      [401, 'sk-secret', 'The key is refused'],
-      [401, undefined, 'none is sent: set LLM_API_KEY'],
-      [500, 'sk-secret', 'look at its own log'],
-      [500, undefined, 'No key is sent, which LiteLLM answers with 500'],
+      [401, 'sk-secret', /^The key is refused/],
+      [401, undefined, /none is sent: set LLM_API_KEY/],
+      [500, 'sk-secret', /look at its own log$/],
+      [500, undefined, /look at its own log\. No key is sent, which LiteLLM answers with 500/],
     ] as const) {
       upstream.llm = status
       const { code, all } = await findings({ LLM_API_KEY: key })
       expect(code).to.equal(1)
       expect(of(all, 'LLM default')).to.include({ result: 'fault' })
-      expect(of(all, 'LLM default')?.advice).to.contain(advice)
+      expect(of(all, 'LLM default')?.advice).to.match(advice)
     }
+  })
+
+  it('takes a header of the operator’s own for the key where its name says so', async () => {
+    upstream.llm = 401
+    const file = directory.path('llm.json')
+    const endpoints = ['x-auth-key', 'x-team'].map((name) => ({
+      name,
+      baseUrl: upstreamUrl,
+      model: 'm',
+      headers: { [name]: 'sk-secret' },
+    }))
+    writeFileSync(file, JSON.stringify(endpoints))
+    const { all } = await findings({ LLM_BASE_URL: undefined, LLM_API_KEY: undefined, CHAT_LLM_FILE: file })
+    expect(of(all, 'LLM x-auth-key')?.advice).to.match(/^The key is refused/)
+    expect(of(all, 'LLM x-team')?.advice).to.contain('none is sent')
+    expect(JSON.stringify(all)).to.not.contain('sk-secret')
   })
 
   it('warns where the server does not list the model', async () => {

@@ -11,6 +11,11 @@ describe('the models that a server lists', () => {
     expect(listedModels(litellm)).to.deep.equal(['mock'])
   })
 
+  it('are the ids alone where the aliases are of another form', () => {
+    for (const aliases of ['"small"', 'null', '{"small":true}', '[1]'])
+      expect(listedModels(`{"data":[{"id":"tiny","aliases":${aliases}}]}`), aliases).to.deep.equal(['tiny'])
+  })
+
   it('are unknown where the body is no list, an empty one, or cut', () => {
     for (const body of ['', '{}', '[]', '{"data":[]}', '{"data":[{"id":1}]}', '{"data":[{"id":"a"'])
       expect(listedModels(body), body).to.equal(undefined)

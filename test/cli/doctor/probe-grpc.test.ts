@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { createSecureServer, createServer } from 'node:http2'
-import type { AddressInfo, Server } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -10,8 +10,6 @@ import { type GrpcFault, probeGrpc } from '../../../src/cli/doctor/probe-grpc.js
 import { makeAuthority, pemOf } from '../../support/certificates.js'
 import { engine } from '../../support/engines.js'
 import { freePort } from '../../support/free-port.js'
-
-const LIMIT_MS = 200
 
 describe('the look of doctor at a gRPC server', () => {
   let servers: Server[] = []
@@ -33,10 +31,11 @@ describe('the look of doctor at a gRPC server', () => {
     readonly tls?: boolean
     readonly host?: string
     readonly authorities?: string
+    readonly limitMs?: number
   }
 
-  const look = (port: number, { tls = false, host = '127.0.0.1', authorities }: Asked = {}) =>
-    probeGrpc({ host, port, tls, authorities, limitMs: LIMIT_MS })
+  const look = (port: number, { tls = false, host = '127.0.0.1', authorities, ...more }: Asked = {}) =>
+    probeGrpc({ host, port, tls, authorities, ...more })
   const kind = (fault: GrpcFault | undefined): string | undefined => fault?.kind
 
   it('finds one that speaks HTTP/2', async () => {
@@ -47,6 +46,13 @@ describe('the look of doctor at a gRPC server', () => {
     expect(await look(await freePort())).to.deep.equal({ kind: 'unreachable', why: 'ECONNREFUSED' })
     expect(await look(70_000)).to.deep.equal({ kind: 'unreachable', why: 'this is no address' })
     expect(kind(await look(await listening(createHttpServer())))).to.equal('no_grpc')
+  })
+
+  it('tells one that says nothing, after its time', async () => {
+    expect(await look(await listening(createTcpServer()), { limitMs: 500 })).to.deep.equal({
+      kind: 'no_grpc',
+      why: 'no HTTP/2 within 0.5 s',
+    })
   })
 
   it('tells one that speaks no TLS', async () => {

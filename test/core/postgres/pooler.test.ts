@@ -6,6 +6,7 @@ import { faultText, isBroken, isStorageFault } from '../../../src/core/postgres/
 import { serverReport } from '../../../src/core/postgres/server-report.js'
 import { statement } from '../../../src/core/postgres/statement.js'
 import { runCli } from '../../support/cli.js'
+import { EngineMissing, skipOptional } from '../../support/engines.js'
 import {
   type PgBouncerSettings,
   pgBouncerVersion,
@@ -100,7 +101,8 @@ describe('PgBouncer before PostgreSQL', function () {
     }))
 
   it('works in transaction mode with few connections, from 1.21 on', async function () {
-    if (pgBouncerVersion() < 1.21) return this.skip()
+    if (pgBouncerVersion() < 1.21)
+      return skipOptional(this, new EngineMissing('PgBouncer before 1.21 keeps no prepared statements'))
     const settings = { pool_mode: 'transaction', max_prepared_statements: 100, default_pool_size: 3 } as const
     await through({ ...settings, ...parameters }, tables)
   })

@@ -51,10 +51,13 @@ describe('what the log says of the export of spans', () => {
 
   it('says nothing of a batch that ran out of time after a newer one was taken', () => {
     const { reports, told } = reportsOf(8)
-    const [older, newer] = [reports.left(1), reports.left(1)]
+    const [oldest, older, newer] = [reports.left(1), reports.left(1), reports.left(1)]
     reports.taken(newer)
     reports.refused(older, 1, new Error('Request timed out'))
     expect(told()).to.deep.equal([])
+    reports.taken(oldest)
+    reports.refused(older, 1, new Error('Request timed out'))
+    expect(told(), 'after an older one was taken as well').to.deep.equal([])
     reports.refused(reports.left(1), 1, new Error('Request timed out'))
     expect(told()).to.deep.equal([['the collector takes no spans; th', 1, undefined]])
   })

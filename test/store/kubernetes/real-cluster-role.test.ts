@@ -6,6 +6,7 @@ import { systemClock } from '../../../src/core/clock.js'
 import { kubernetesAccess } from '../../../src/store/kubernetes/kubernetes-access.js'
 import { createKubernetesDocuments } from '../../../src/store/kubernetes/kubernetes-documents.js'
 import { createDocumentFlagStore, createOpsDocument } from '../../../src/store/shared/document-flag-store.js'
+import { EngineMissing, skipOptional } from '../../support/engines.js'
 import { kubernetesCluster } from '../../support/kubernetes-cluster.js'
 import { temporaryDirectory } from '../../support/temporary-directory.js'
 import { until } from '../../support/until.js'
@@ -58,7 +59,8 @@ describe('the flag store with the Role of deploy/kubernetes in a real cluster', 
     for (const file of ['base/service-account.yaml', 'overlays/kubernetes/rbac.yaml'])
       kubectl('apply', '-f', `deploy/kubernetes/${file}`)
     const at = mounted()
-    if (at === undefined) return this.skip()
+    if (at === undefined)
+      return skipOptional(this, new EngineMissing('KUBECONFIG names no certificate authority of the cluster'))
     const env = { KUBERNETES_SERVICE_HOST: at.host, KUBERNETES_SERVICE_PORT: at.port }
     const access = kubernetesAccess({ directory: directory.path(), env })
     const documents = createKubernetesDocuments({ access, clock: systemClock })
