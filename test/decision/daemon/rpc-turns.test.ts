@@ -109,26 +109,33 @@ describe('turns by resolver rpc', () => {
     expect(clock.pending()).to.equal(0)
   })
 
-  it('call a daemon late for no answer that waited in its silence, in whatever order these come', async () => {
-    const { clock, turns, asked, told, daemon } = setUp()
-    await turns.probe()
-    daemon.answers = false
-    for (let at = 0; at < 9; at++) {
-      const waiting = turns.forTurn(callerOf(at))
-      clock.advance(49)
-      clock.advance(1)
-      await waiting
-    }
-    clock.advance(100)
-    expect(told).to.deep.equal(['answer', 'away'])
-    // The probe's question is the last one.
-    for (const answered of asked.splice(0).reverse()) {
-      answered(turnDetails())
-      await settled()
-    }
-    expect(told).to.deep.equal(['answer', 'away', 'answer'])
-    expect(turns.away).to.equal(false)
-  })
+  /** of the nine turns' answers and, the last, the probe's */
+  const orders: Readonly<Record<string, (at: number, other: number) => number>> = {
+    'the probe’s last': (at, other) => at - other,
+    'the probe’s first': (at, other) => other - at,
+    'the probe’s among the others': (at, other) => (at % 4) - (other % 4) || at - other,
+  }
+  for (const [name, order] of Object.entries(orders))
+    it(`call a daemon late for no answer that waited in its silence, ${name}`, async () => {
+      const { clock, turns, asked, told, daemon } = setUp()
+      await turns.probe()
+      daemon.answers = false
+      for (let at = 0; at < 9; at++) {
+        const waiting = turns.forTurn(callerOf(at))
+        clock.advance(49)
+        clock.advance(1)
+        await waiting
+      }
+      clock.advance(100)
+      expect(told).to.deep.equal(['answer', 'away'])
+      expect(asked).to.have.length(10)
+      for (const at of [...asked.keys()].sort(order)) {
+        asked[at]?.(turnDetails())
+        await settled()
+      }
+      expect(told).to.deep.equal(['answer', 'away', 'answer'])
+      expect(turns.away).to.equal(false)
+    })
 
   it('follow a daemon that is always late: each answer is kept for the next turn', async () => {
     const { clock, turns, asked, daemon } = setUp()
