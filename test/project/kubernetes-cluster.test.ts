@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { expect } from 'chai'
@@ -13,22 +12,16 @@ describe('deploy/kubernetes in a real cluster', function () {
   const cluster = kubernetesCluster()
   const directory = temporaryDirectory()
 
-  const kubectl = (...args: string[]) => {
-    const { stdout, stderr, status } = spawnSync('kubectl', ['-n', cluster().namespace, ...args], {
-      encoding: 'utf8',
-      timeout: 60_000,
-    })
-    return { stdout, stderr, status }
-  }
   before(() => {
     // A pod that is against the policy is told as a warning.
     const label = 'pod-security.kubernetes.io/warn=restricted'
-    expect(kubectl('label', 'namespace', cluster().namespace, label).status).to.equal(0)
+    expect(cluster().kubectl('label', 'namespace', cluster().namespace, label)).to.include({ status: 0 })
   })
 
   function expectAccepted(folder: string, objects: number): void {
-    const applied = kubectl('apply', '--server-side', '--dry-run=server', '--validate=strict', '-k', folder)
-    expect(applied).to.deep.include({ stderr: '', status: 0 })
+    const strictly = ['--server-side', '--dry-run=server', '--validate=strict']
+    const applied = cluster().kubectl('apply', ...strictly, '-k', folder)
+    expect(applied).to.include({ stderr: '', status: 0 })
     expect(applied.stdout.trim().split('\n')).to.have.length(objects)
   }
 

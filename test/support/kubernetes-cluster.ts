@@ -10,6 +10,13 @@ const NAMES = ['chat-cutover-fallback', 'chat-cutover-flags', 'chat-cutover-roll
 /** times that an edit starts again because somebody else was faster */
 const TRIES = 20
 
+export interface KubectlRun {
+  readonly stdout: string
+  readonly stderr: string
+  /** null where it was killed: it has a minute */
+  readonly status: number | null
+}
+
 /** The real API server of KUBECONFIG, with a namespace of its own. Collections are named as those of the stand-in. */
 export interface Cluster {
   readonly url: string
@@ -20,6 +27,8 @@ export interface Cluster {
   delete(collection: string, name: string): Promise<void>
   /** Deletes all objects that the store makes. */
   clear(): Promise<void>
+  /** in its namespace */
+  kubectl(...args: string[]): KubectlRun
 }
 
 /** For one `describe`, which skips itself without KUBECONFIG. A cluster is seldom at hand: CHAT_REQUIRE_ENGINES asks for none. */
@@ -45,7 +54,9 @@ export function kubernetesCluster(): () => Cluster {
   return () => started().cluster
 }
 
-const kubectl = (...args: string[]): boolean => spawnSync('kubectl', args, { stdio: 'ignore' }).status === 0
+const run = (args: readonly string[]): KubectlRun =>
+  spawnSync('kubectl', args, { encoding: 'utf8', timeout: 60_000 })
+const kubectl = (...args: string[]): boolean => run(args).status === 0
 
 async function startProxy(): Promise<{ readonly process: ChildProcess; readonly url: string }> {
   if (!kubectl('get', 'crd', 'featureflags.core.openfeature.dev'))
@@ -94,6 +105,7 @@ function clusterAt(url: string, namespace: string): Cluster {
     namespace,
     get,
     delete: remove,
+    kubectl: (...args) => run(['-n', namespace, ...args]),
     async edit(collection, name, change) {
       for (let attempt = 1; ; attempt += 1) {
         const present = await get(collection, name)

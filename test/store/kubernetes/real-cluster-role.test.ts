@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { z } from 'zod'
@@ -31,9 +30,7 @@ describe('the flag store with the Role of deploy/kubernetes in a real cluster', 
   const directory = temporaryDirectory()
 
   const kubectl = (...args: string[]): string => {
-    const { stdout, stderr, status } = spawnSync('kubectl', ['-n', cluster().namespace, ...args], {
-      encoding: 'utf8',
-    })
+    const { stdout, stderr, status } = cluster().kubectl(...args)
     if (status !== 0) throw new Error(stderr)
     return stdout
   }
@@ -84,10 +81,9 @@ describe('the flag store with the Role of deploy/kubernetes in a real cluster', 
       await documents.close()
     }
 
-    const { namespace } = cluster()
-    const account = `--as=system:serviceaccount:${namespace}:chat-cutover`
+    const account = `--as=system:serviceaccount:${cluster().namespace}:chat-cutover`
     const may = (verb: string, what: string): boolean =>
-      spawnSync('kubectl', ['-n', namespace, 'auth', 'can-i', verb, what, account]).status === 0
+      cluster().kubectl('auth', 'can-i', verb, what, account).status === 0
     expect(may('update', 'featureflags.core.openfeature.dev/chat-cutover-flags')).to.equal(true)
     for (const [verb, what] of [
       ['list', 'featureflags.core.openfeature.dev'],
