@@ -22,12 +22,17 @@ export function requireProgram(context: Context, program: string, what: string):
   if (spawnSync(program, ['--version']).status !== 0) skipOptional(context, new EngineMissing(`no ${what}`))
 }
 
-/** Starts it. It ends with this process, and does not keep it alive. */
-export function startProgram(program: string, args: readonly string[]): OwnedProgram {
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+/** From now on it ends with this process, and does not keep it alive. @returns the child itself */
+export function owned<T extends ChildProcess>(child: T): T {
   running.add(child)
   child.once('exit', () => running.delete(child))
   child.unref()
+  return child
+}
+
+/** Starts a program that ends with this process. */
+export function startProgram(program: string, args: readonly string[]): OwnedProgram {
+  const child = owned(spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] }))
   let errors = ''
   child.stderr.on('data', (chunk: Buffer) => {
     errors += chunk.toString()

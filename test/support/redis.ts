@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { Context } from 'mocha'
 import { EngineMissing, skipWithout } from './engines.js'
 import { freePort } from './free-port.js'
+import { owned } from './owned-program.js'
 import { until } from './until.js'
 
 /** A Redis server for tests: one of its own, that may be killed, or the one that `CHAT_TEST_REDIS_URL` names. */
@@ -28,12 +29,6 @@ interface TestProcess {
   hang(): void
   resume(): void
 }
-
-const running = new Set<ChildProcess>()
-// A test that fails halfway leaves its server: it ends with this process.
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
 
 /** For suites that start servers of their own by `serve`; the same as `startRedis` where there is none. For `before`. */
 export function requireRedis(context: Context): void {
@@ -93,11 +88,7 @@ export async function serve(
   more: readonly string[] = ['--save', '', '--appendonly', 'no'],
 ): Promise<ChildProcess> {
   const options = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--daemonize', 'no']
-  const child = spawn(command, [...more, ...options], { stdio: 'ignore' })
-  running.add(child)
-  child.once('exit', () => running.delete(child))
-  // It does not keep this process alive.
-  child.unref()
+  const child = owned(spawn(command, [...more, ...options], { stdio: 'ignore' }))
   await until(`${command} on port ${port}`, () => redisAnswers(port))
   return child
 }
