@@ -75,12 +75,14 @@ export class RpcTurns {
   async forTurn(caller: Caller): Promise<TurnFlags> {
     const { flagValues } = this.deps
     if (this.#away) return this.deps.recall?.(caller) ?? flagValues.recall(caller)
+    const silences = this.#silences
     const evaluations = this.deps.evaluate(caller)
     const details = await this.#inTime(evaluations)
     const flags = flagValues.resolve(caller, details)
     const known = flagValues.known(caller)
     this.#note(
       details,
+      silences,
       () => allDetails(evaluations),
       (late) => flagValues.resolveLate(caller, late, known),
     )
@@ -90,6 +92,7 @@ export class RpcTurns {
   /** What the service asks for itself, bounded like a turn; a miss here spares the turns theirs. Nothing while away. */
   async forService(evaluate: () => ServiceEvaluations): Promise<ServiceAnswers> {
     if (this.#away || this.#closed) return {}
+    const silences = this.#silences
     const evaluations = evaluate()
     const budget = startBudget(this.deps.clock)
     const [guardrails, policy, override, rollout, mode] = await Promise.all([
@@ -101,7 +104,7 @@ export class RpcTurns {
     ])
     budget.end()
     const answers = { guardrails, policy, override, rollout, mode }
-    this.#note(answers, () => serviceDetails(evaluations))
+    this.#note(answers, silences, () => serviceDetails(evaluations))
     return answers
   }
 
@@ -134,9 +137,10 @@ export class RpcTurns {
     this.#silence?.cancel()
   }
 
-  /** Draws the conclusions from one question; `keepLate` gets its answers where they came after the turn. */
+  /** Draws the conclusions from one question, asked after so many silences; `keepLate` gets its answers where they came after the turn. */
   #note<Late extends Answers>(
     given: Answers,
+    silences: number,
     all: () => Promise<Late>,
     keepLate: (late: Late) => void = () => {},
   ): void {
@@ -154,12 +158,11 @@ export class RpcTurns {
       return
     }
     this.#silence ??= this.deps.clock.schedule(SILENT_MS, () => this.leave())
-    const silences = this.#silences
     void all().then((late) => {
       if (this.#closed || this.#coming(this.#asked(late)) !== 'answered') return
       this.#heard()
       // While flagd is away that is told, and what waited in a silent one comes at once when it is back, before or after the probe.
-      if (!this.#away && silences === this.#silences) this.#lateness.missed(this.deps.clock.monotonic())
+      if (silences === this.#silences) this.#lateness.missed(this.deps.clock.monotonic())
       this.#tellLateness()
       keepLate(late)
     })

@@ -137,6 +137,29 @@ describe('turns by resolver rpc', () => {
       expect(turns.away).to.equal(false)
     })
 
+  it('call a daemon late for no turn that was still waiting when its silence was found out', async () => {
+    const { clock, turns, asked, told, daemon } = setUp()
+    await turns.probe()
+    daemon.answers = false
+    const first = turns.forTurn(me)
+    clock.advance(49)
+    clock.advance(1)
+    await first
+    clock.advance(480)
+    const waiting = Array.from({ length: 6 }, (_, at) => turns.forTurn(callerOf(at)))
+    clock.advance(20)
+    expect(told).to.deep.equal(['answer', 'away'])
+    clock.advance(29)
+    clock.advance(1)
+    await Promise.all(waiting)
+    // The probe's question is the last one.
+    for (const answered of asked.splice(0).reverse()) {
+      answered(turnDetails())
+      await settled()
+    }
+    expect(told).to.deep.equal(['answer', 'away', 'answer'])
+  })
+
   it('follow a daemon that is always late: each answer is kept for the next turn', async () => {
     const { clock, turns, asked, daemon } = setUp()
     await turns.probe()
