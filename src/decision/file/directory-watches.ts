@@ -4,8 +4,14 @@ import type { WatchPoint } from './watch-points.js'
 /** The directories under watch for one file; `onChange` hears of the wanted names alone (a database may live beside). */
 export class DirectoryWatches {
   readonly #watched = new Map<string, { watcher: FSWatcher; names: ReadonlySet<string> }>()
+  #wanted = 0
 
   constructor(private readonly onChange: () => void) {}
+
+  /** Whether all that was asked for is watched. */
+  get areWhole(): boolean {
+    return this.#watched.size === this.#wanted
+  }
 
   /** Watches exactly `points` from now on. A directory that cannot be watched is tried again at the next call. */
   follow(points: readonly WatchPoint[]): void {
@@ -15,6 +21,7 @@ export class DirectoryWatches {
       wanted.set(identity, entry)
       entry.names.add(name)
     }
+    this.#wanted = wanted.size
     for (const identity of this.#watched.keys()) if (!wanted.has(identity)) this.#drop(identity)
     for (const [identity, { directory, names }] of wanted) {
       const known = this.#watched.get(identity)

@@ -2,6 +2,7 @@ import { bounded } from '../../core/bounded.js'
 import type { Clock, Timer } from '../../core/clock.js'
 import { scheduleDeadline } from '../../core/deadline.js'
 import { errorText } from '../../core/errors.js'
+import { KnownFile } from '../../core/files/known-file.js'
 import { type FlagDocument, type FlagFileContent, readFlagFile } from '../read-flag-file.js'
 import { DirectoryWatches } from './directory-watches.js'
 import { watchPoints } from './watch-points.js'
@@ -49,6 +50,7 @@ export type Trouble = { readonly kind: 'late' } | { readonly kind: 'listener'; r
  */
 export class FlagFile {
   readonly #watches = new DirectoryWatches(() => this.#stir())
+  readonly #known: KnownFile<FlagFileContent>
   #content: FlagFileContent | undefined
   #looking: Promise<void> | undefined
   /** a look asked for while one was under way */
@@ -61,7 +63,9 @@ export class FlagFile {
   #forget: (() => void) | undefined
   #closed = false
 
-  constructor(private readonly options: FlagFileOptions) {}
+  constructor(private readonly options: FlagFileOptions) {
+    this.#known = new KnownFile(options.clock)
+  }
 
   get path(): string {
     return this.options.path
@@ -147,8 +151,16 @@ export class FlagFile {
   }
 
   async #read(): Promise<FlagFileContent> {
-    const { path, document, read = readFlagFile } = this.options
+    const { path, document, read } = this.options
     if (document !== undefined) return document.read()
+    if (read !== undefined) return this.#readWhole(read)
+    // A watch that broke is set up again.
+    if (!this.#watches.areWhole) this.#known.forget()
+    return this.#known.read(path, () => this.#readWhole(readFlagFile))
+  }
+
+  async #readWhole(read: (path: string) => Promise<FlagFileContent>): Promise<FlagFileContent> {
+    const { path } = this.options
     // The watch first: what changes after it makes one more look.
     const points = await watchPoints(path)
     if (!this.#closed) this.#watches.follow(points)

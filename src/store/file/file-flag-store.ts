@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Clock } from '../../core/clock.js'
+import { KnownFile } from '../../core/files/known-file.js'
 import { hashOf, isExpected, MAX_WRITTEN_BYTES } from '../content.js'
 import type { Expected, FlagStore, Stored, WriteResult } from '../flag-store.js'
 import {
@@ -55,6 +56,7 @@ class FileFlagStore implements FlagStore {
   /** as it may stand in a file's name */
   readonly #nonce: string
   readonly #names: StoreNames
+  readonly #known: Readonly<Record<WhichFile, KnownFile<Stored>>>
   #written = 0
   #tidyAt = 0
   #isClosed = false
@@ -67,6 +69,7 @@ class FileFlagStore implements FlagStore {
     const nonce = options.nonce.replaceAll(/[^\w-]/g, '_')
     this.#nonce = nonce
     this.#names = options.names ?? OVERRIDE_NAMES
+    this.#known = { override: new KnownFile(clock), lease: new KnownFile(clock) }
     this.#lock = new FileLock({ clock, nonce, random })
     this.#reads = new SerialQueue(clock, CALL_DEADLINE_MS)
     this.#writes = new SerialQueue(clock, CALL_DEADLINE_MS)
@@ -106,7 +109,7 @@ class FileFlagStore implements FlagStore {
           await gate('resolve', this.path)
           const files = await storeFiles(this.path, this.options.lease)
           await gate('read', files[which])
-          return await readStored(files[which], this.#names)
+          return await this.#known[which].read(files[which], () => readStored(files[which], this.#names))
         } catch (thrown) {
           return { kind: 'failed', fault: flagStoreFault(thrown, 'read', this.path, this.#names) }
         }
