@@ -1,12 +1,19 @@
 import { type FeatureFlag, MemoryStorage } from '@openfeature/flagd-core'
 import { errorText } from '../../core/errors.js'
 import { objectFormText } from '../../core/json/flag-list.js'
+import { parsedJson } from '../../core/json/parsed-json.js'
 import { FLAGS_OF_FILE, type FlagFileKind } from '../flags.js'
 import type { FlagFileContent } from '../read-flag-file.js'
 import { silentSdkLogger } from '../sdk-logger.js'
 import { checkFlagDocument, type FlagIssue } from './ops-file-check.js'
+import { readFields, type SharedField } from './read-fields.js'
 
 type Compiled = ReadonlyMap<string, FeatureFlag>
+
+const fieldsOf = new WeakMap<FeatureFlag, ReadonlySet<SharedField>>()
+
+/** The fields of a caller that a flag loaded here reads; undefined where it may read others. See `readFields`. */
+export const fieldsRead = (flag: FeatureFlag): ReadonlySet<SharedField> | undefined => fieldsOf.get(flag)
 
 /** What became of one content of a flag file. */
 export type Loaded =
@@ -26,13 +33,15 @@ export function loadFlags(content: FlagFileContent, kind: FlagFileKind, last: Co
   const issues = checkFlagDocument(content.text, kind).filter(({ severity }) => severity === 'error')
   if (issues.some(({ refuses }) => refuses === 'file')) return { kind: 'refused', issues }
   const storage = new MemoryStorage(silentSdkLogger)
+  const text = objectFormText(content.text)
   try {
-    storage.setConfigurations(objectFormText(content.text), true)
+    storage.setConfigurations(text, true)
   } catch (thrown) {
     return { kind: 'refused', issues: [wholeFile(errorText(thrown))] }
   }
   const refusing = issues.filter(({ refuses }) => refuses === 'flag')
   const faulty = new Set(refusing.map(({ path }) => flagOf(path, storage.getFlags())))
+  noteFields(text, storage.getFlags())
   const flags = new Map<string, FeatureFlag>()
   const refusedFlags = new Set<string>()
   for (const [key, flag] of storage.getFlags()) {
@@ -58,6 +67,18 @@ export function changedByEdit(before: string, after: string): string[] {
 export function changedFlags(before: Compiled, after: Compiled): string[] {
   const keys = new Set([...before.keys(), ...after.keys()])
   return [...keys].filter((key) => before.get(key)?.hash !== after.get(key)?.hash)
+}
+
+/** Of a document that was taken over, so it has the form of one. */
+function noteFields(text: string, flags: Compiled): void {
+  const { flags: rules = {}, $evaluators } = parsedJson(text) as {
+    flags?: Record<string, { targeting?: unknown }>
+    $evaluators?: Record<string, unknown>
+  }
+  for (const [key, flag] of flags) {
+    const fields = readFields(rules[key]?.targeting, $evaluators)
+    if (fields !== undefined) fieldsOf.set(flag, fields)
+  }
 }
 
 /** A flag key may hold dots itself, so the path is matched against the keys. */

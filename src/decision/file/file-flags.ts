@@ -23,7 +23,7 @@ import { LimitValues } from '../values/limit-values.js'
 import { RefusedFlags } from '../values/refused-flags.js'
 import { evaluateService, serviceDetails } from '../values/service-flag-reader.js'
 import { ServiceFlagValues } from '../values/service-flag-values.js'
-import { StaticAnswers } from '../values/static-answers.js'
+import { SharedAnswers } from '../values/shared-answers.js'
 import { allDetails, evaluateLimits, evaluateTurn } from '../values/turn-flag-reader.js'
 import { type AnswerContext, TurnFlagValues } from '../values/turn-flag-values.js'
 import { FileProvider } from './file-provider.js'
@@ -40,7 +40,7 @@ export class FileFlags implements Flags {
   private readonly opsFile: string
   #bound: BoundClient | undefined
   #client: Client | undefined
-  #turnReader: StaticAnswers | undefined
+  #turnReader: SharedAnswers | undefined
   #closed = false
 
   constructor(
@@ -96,7 +96,7 @@ export class FileFlags implements Flags {
     const kept = this.#kept.load().then(() => this.#service.startFrom(this.#kept))
     await bounded(Promise.all([this.#bound.initialised, kept]), START_BOUND_MS, this.deps.clock)
     this.#client = this.#bound.client
-    this.#turnReader = new StaticAnswers(this.#client, () => this.#provider.version)
+    this.#turnReader = new SharedAnswers(this.#client, this.#provider)
     void kept.then(() => this.#faults.replace('kept', this.#kept.fault(this.opsFile, this.#isOpsKnown())))
   }
 

@@ -8,8 +8,9 @@ import {
   type ResolutionDetails,
 } from '@openfeature/server-sdk'
 import type { Clock } from '../../core/clock.js'
-import { changedFlags, type Loaded, loadFlags } from '../check/flag-source.js'
+import { changedFlags, fieldsRead, type Loaded, loadFlags } from '../check/flag-source.js'
 import { type FlagIssue, isRefusing } from '../check/ops-file-check.js'
+import type { SharedField } from '../check/read-fields.js'
 import { flagCoreOf } from '../flag-core.js'
 import type { FaultFound, FlagFaults } from '../flag-faults.js'
 import { FLAGS_OF_FILE, type FlagDocuments, type FlagFileKind } from '../flags.js'
@@ -85,6 +86,12 @@ export class FileProvider implements Provider {
   /** Another one after each change of the flags in effect, and after the end. */
   get version(): number {
     return this.#version
+  }
+
+  /** The fields of a caller by which this flag is decided; undefined where it may be others, and where there is no such flag. */
+  fieldsRead(key: string): ReadonlySet<SharedField> | undefined {
+    const flag = this.#flags.get(key)
+    return flag && fieldsRead(flag)
   }
 
   async onClose(): Promise<void> {
