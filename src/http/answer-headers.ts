@@ -14,8 +14,10 @@ export const SAFE_HEADERS = {
   'Cross-Origin-Resource-Policy': 'same-origin',
 } as const
 
-export const safeHeaders: Middleware = (ctx, next) => {
-  ctx.set(SAFE_HEADERS)
+const SAFE = Object.entries(SAFE_HEADERS)
+
+export const safeHeaders: Middleware = ({ res }, next) => {
+  for (const [name, value] of SAFE) res.setHeader(name, value)
   return next()
 }
 

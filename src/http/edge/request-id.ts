@@ -6,8 +6,9 @@ const SANE = /^[\x21-\x7e]{1,128}$/
 
 /** Takes a sane `X-Request-ID` or makes one, and echoes it on every answer. */
 export function requestId(ids: { newId(): string }): Middleware {
-  return (ctx, next) => {
-    ctx.set(REQUEST_ID, saneId(ctx.get(REQUEST_ID), ids))
+  return ({ req, res }, next) => {
+    const inbound = req.headers['x-request-id']
+    res.setHeader(REQUEST_ID, saneId(typeof inbound === 'string' ? inbound : '', ids))
     return next()
   }
 }
@@ -18,5 +19,5 @@ export function saneId(inbound: string, ids: { newId(): string }): string {
 }
 
 export function requestIdOf(ctx: Context): string {
-  return ctx.response.get(REQUEST_ID)
+  return String(ctx.res.getHeader(REQUEST_ID) ?? '')
 }

@@ -91,7 +91,7 @@ class ResponseChannel implements SseChannel {
     this.#res = res
     this.#options = options
     // Of a context the class needs this much; `body` it looks at with every event, on a real one by way of two getters.
-    const sse = new SseTransform({ req: ctx.req, set: (fields) => ctx.set(fields), body: undefined })
+    const sse = new SseTransform({ req: ctx.req, set: (fields) => setHeaders(res, fields), body: undefined })
     this.#sse = sse
     this.#watch = createReaderWatch(res, options.slowReaderMs, clock, () => this.#close('client_too_slow'))
     this.finished = new Promise<void>((resolve) => {
@@ -210,9 +210,16 @@ export function eventText({ event, id, data }: ChannelEvent): string {
 }
 
 function startResponse(ctx: Context, headers: Readonly<Record<string, string>>): void {
+  const { res } = ctx
   ctx.respond = false
-  ctx.status = 200
+  res.statusCode = 200
   // The library insists on keep-alive; Node knows better whether this connection goes on.
-  ctx.remove('Connection')
-  ctx.set({ 'Content-Type': 'text/event-stream; charset=utf-8', ...headers })
+  res.removeHeader('Connection')
+  res.setHeader('Content-Type', 'text/event-stream; charset=utf-8')
+  setHeaders(res, headers)
+}
+
+/** Not by the context: there each one is looked at for several forms. */
+function setHeaders(res: ServerResponse, fields: Readonly<Record<string, string>>): void {
+  for (const name in fields) res.setHeader(name, fields[name] ?? '')
 }

@@ -65,12 +65,12 @@ export function createStreams({ log, tokens, grace, timing, clock }: StreamsOpti
   const isResumable = grace.kind === 'finish' || grace.afterMs > 0
   const headersOf = (
     { streamId, sessionId }: { streamId: string; sessionId: string },
-    token = tokens.of(streamId),
-  ) => ({
-    'X-Chat-Stream-Id': streamId,
-    'X-Chat-Session-Id': sessionId,
-    ...(isResumable ? { 'X-Chat-Stream-Token': token } : {}),
-  })
+    token?: string,
+  ): Record<string, string> => {
+    const headers: Record<string, string> = { 'X-Chat-Stream-Id': streamId, 'X-Chat-Session-Id': sessionId }
+    if (isResumable) headers['X-Chat-Stream-Token'] = token ?? tokens.of(streamId)
+    return headers
+  }
 
   return {
     tokens,
