@@ -1,8 +1,9 @@
+import { closestName } from '../core/closest-name.js'
 import { COMMANDS } from './all-commands.js'
 import type { AnyCommand, Environment, Surroundings } from './command/invocation.js'
 import { processSurroundings } from './command/process-surroundings.js'
 import { commandsUnder, groupHelp, overview } from './overview.js'
-import { type Language, languageOf, sayIn } from './text/language.js'
+import { type Language, languageOf, type Say, sayIn } from './text/language.js'
 import { type Output, processOutput } from './text/output.js'
 
 /** Runs one command. @returns the exit code: 0 done, 1 something is wrong, 2 wrong usage, 130 ended by Ctrl-C */
@@ -33,7 +34,9 @@ export async function runCommand(
       return 0
   }
   // `--lang` is the one option that may stand before the command.
-  if (first === '--lang') return runCommand([...argv.slice(2), ...argv.slice(0, 2)], env, output, rest)
+  if (first === '--lang' && argv.length > 2)
+    return runCommand([...argv.slice(2), ...argv.slice(0, 2)], env, output, rest)
+  if (first === '--lang') return runCommand([], { ...env, LC_ALL: language }, output, rest)
   const command = COMMANDS.find(({ words }) => words.every((word, at) => argv[at] === word))
   if (command !== undefined) return run(command, argv.slice(command.words.length), around, language)
   return notACommand(argv, around, language)
@@ -62,6 +65,11 @@ function withoutLanguage(words: readonly string[]): string[] {
   )
 }
 
+const NAMES = COMMANDS.map(({ words: [first = ''] }) => first)
+
+const likely = (name: string | undefined, t: Say): string =>
+  name === undefined ? '' : t(` Did you mean chat-cutover ${name}?`, `是否应为 chat-cutover ${name}？`)
+
 async function notACommand(
   argv: readonly string[],
   { output }: Surroundings,
@@ -72,7 +80,9 @@ async function notACommand(
   const under = commandsUnder(group)
   if (under.length === 0) {
     const fault = t(`Unknown command: ${group}.`, `未知命令：${group}。`)
-    output.err(`${fault}\n${t('Try: ', '请参阅：')}chat-cutover --help\n`)
+    output.err(
+      `${fault}${likely(closestName(group, NAMES), t)}\n${t('Try: ', '请参阅：')}chat-cutover --help\n`,
+    )
     return 2
   }
   if (verb === '-h' || verb === '--help') {

@@ -55,7 +55,7 @@ export function groupHelp(group: string, language: Language): string {
 ${t('Commands:', '命令：')}
 ${commandLines(commandsUnder(group), language)}
 ${t('Options:', '选项：')}
-  -h, --help           ${t('this text; behind a command its own', '本说明；各命令另有说明')}
+  -h, --help           ${t('this text; after a command, the help of that command', '本说明；写在命令之后则显示该命令的说明')}
 
 ${exitCodes(language)}
 `

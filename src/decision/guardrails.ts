@@ -32,8 +32,14 @@ export const guardrailsSchema = z.object({
   rampPercents: z
     .array(percent.min(1))
     .min(1)
-    .refine((steps) => steps.every((step, at) => at === 0 || step > (steps[at - 1] ?? 0)), 'must rise')
-    .refine((steps) => steps.at(-1) === 100, 'must end with 100')
+    .refine((steps) => steps.every((step, at) => at === 0 || step > (steps[at - 1] ?? 0)), {
+      error: 'must rise',
+      params: { 'zh-CN': '必须递增' },
+    })
+    .refine((steps) => steps.at(-1) === 100, {
+      error: 'must end with 100',
+      params: { 'zh-CN': '最后一项必须是 100' },
+    })
     .default([5, 25, 100]),
   rampStepSeconds: z.number().int().min(1).max(604_800).default(30),
   leaseSeconds: z.number().int().min(1).max(3600).default(15),

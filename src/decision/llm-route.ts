@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { BothLanguages } from '../core/schema-fault.js'
 
 /** Value of flag `chat-llm-route`: names of endpoints, in the order they are asked. */
 export const llmRouteSchema = z.object({
@@ -13,9 +14,13 @@ export interface LlmRoute {
 export const ALL_ENDPOINTS: LlmRoute = { endpoints: [] }
 
 /** What is wrong with the names of a route; undefined for nothing. */
-export function routeFault({ endpoints }: LlmRoute, known: readonly string[]): string | undefined {
+export function routeFault({ endpoints }: LlmRoute, known: readonly string[]): BothLanguages | undefined {
   const unknown = endpoints.filter((name) => !known.includes(name))
   if (unknown.length === 0) return undefined
-  const rest = unknown.length === endpoints.length ? 'all endpoints are used instead' : 'they are skipped'
-  return `no endpoint has these names: ${unknown.join(', ')}; ${rest} (there are: ${known.join(', ')})`
+  const [names, all] = [unknown.join(', '), known.join(', ')]
+  const none = unknown.length === endpoints.length
+  return {
+    en: `no endpoint has these names: ${names}; ${none ? 'all endpoints are used instead' : 'they are skipped'} (there are: ${all})`,
+    'zh-CN': `没有以下名称的端点：${names}；${none ? '将使用全部端点' : '这些名称会被跳过'}（现有：${all}）`,
+  }
 }

@@ -1,5 +1,6 @@
 import { applyEdits, type FormattingOptions, type JSONPath, modify } from 'jsonc-parser'
 import { isJsonFault, parseJsonTree } from '../core/json/json-tree.js'
+import type { BothLanguages } from '../core/schema-fault.js'
 import type { FlagChange } from '../protocol/flag-edit-record.js'
 import { isEqual, isTextList, OpsDocument } from './ops-document.js'
 
@@ -17,9 +18,9 @@ export class EditRefused extends Error {
 
   constructor(
     readonly path: string,
-    message: string,
+    readonly said: BothLanguages,
   ) {
-    super(message)
+    super(said.en)
   }
 }
 
@@ -73,14 +74,17 @@ export class DocumentEditor {
   }
 
   /** @throws EditRefused */
-  refuse(path: JSONPath, message: string): never {
-    throw new EditRefused(this.document.nameOf(path), message)
+  refuse(path: JSONPath, said: BothLanguages): never {
+    throw new EditRefused(this.document.nameOf(path), said)
   }
 
   #apply(path: JSONPath, value: unknown): void {
     const obstacle = this.document.obstacleTo(path)
     if (obstacle !== undefined)
-      this.refuse(obstacle, 'has another form than this service writes; edit the file by hand')
+      this.refuse(obstacle, {
+        en: 'has another form than this service writes; edit the file by hand',
+        'zh-CN': '不是本服务写入的形式，请直接修改文件',
+      })
     const edits = modify(this.text, path, value, { formattingOptions: this.#formatting })
     this.text = applyEdits(this.text, edits)
     this.document = parsed(this.text)

@@ -1,4 +1,5 @@
 import type { JSONPath } from 'jsonc-parser'
+import type { BothLanguages } from '../core/schema-fault.js'
 import { checkFlagDocument, type FlagIssue } from '../decision/check/ops-file-check.js'
 import { FLAG_KEYS } from '../decision/flags.js'
 import type { FlagEdit } from '../protocol/flag-edit.js'
@@ -19,6 +20,8 @@ export interface EnvironmentMode {
 export interface EditRefusal {
   readonly path: string
   readonly message: string
+  /** the message in Chinese, where there is one */
+  readonly zh?: string
   readonly line?: number
   readonly column?: number
 }
@@ -53,16 +56,18 @@ function refusalOf(work: () => void): EditRefusal[] {
     work()
     return []
   } catch (thrown) {
-    if (thrown instanceof EditRefused) return [{ path: thrown.path, message: thrown.message }]
+    if (thrown instanceof EditRefused)
+      return [{ path: thrown.path, message: thrown.message, zh: thrown.said['zh-CN'] }]
     throw thrown
   }
 }
 
 const refused = (refusals: readonly EditRefusal[]): EditResult => ({ kind: 'refused', refusals })
 
-const asRefusal = ({ path, message, line, column }: FlagIssue): EditRefusal => ({
+const asRefusal = ({ path, message, zh, line, column }: FlagIssue): EditRefusal => ({
   path,
   message,
+  ...(zh === undefined ? {} : { zh }),
   line,
   column,
 })
@@ -91,8 +96,9 @@ function editMode(editor: DocumentEditor, edit: FlagEdit, environment: Environme
   const present = canaryPercentOf(editor.document.part(FLAG_KEYS.mode, 'targeting'))
   const list = orgList(editor)
   if (enabledOrgs !== undefined || canaryPercent !== undefined) {
-    if (present === undefined) editor.refuse([...flag, 'targeting'], handMade('the targeting of the mode'))
-    if (list === undefined) editor.refuse(['$evaluators', ORG_LIST], handMade('the list of orgs'))
+    if (present === undefined)
+      editor.refuse([...flag, 'targeting'], handMade('the targeting of the mode', '执行模式的定向规则'))
+    if (list === undefined) editor.refuse(['$evaluators', ORG_LIST], handMade('the list of orgs', '组织列表'))
   }
   const takesOver = endsEnvironment(editor, edit)
   const orgs = [...(list?.orgs ?? []), ...(takesOver ? environment.enabledOrgs : [])]
@@ -151,7 +157,7 @@ function editShadow(editor: DocumentEditor, { shadowPercent }: FlagEdit): void {
   const path = [...editor.document.pathOf(FLAG_KEYS.shadow), 'targeting']
   const targeting = editor.document.at(path)
   if (isRule(targeting) && shadowPercentOf(targeting) === undefined)
-    editor.refuse(path, handMade('the targeting of the shadow'))
+    editor.refuse(path, handMade('the targeting of the shadow', '影子的定向规则'))
   if (shadowPercent !== null) {
     editor.set(path, shadowTargeting(shadowPercent))
     return
@@ -161,7 +167,11 @@ function editShadow(editor: DocumentEditor, { shadowPercent }: FlagEdit): void {
 }
 
 function editGuardrails(editor: DocumentEditor, { guardrails }: FlagEdit): void {
-  if (guardrails !== undefined) editFields(editor, FLAG_KEYS.guardrails, guardrails, 'the guardrails')
+  if (guardrails !== undefined)
+    editFields(editor, FLAG_KEYS.guardrails, guardrails, {
+      en: 'the guardrails',
+      'zh-CN': '护栏',
+    })
 }
 
 function editLimits(editor: DocumentEditor, { limits }: FlagEdit): void {
@@ -175,7 +185,7 @@ function editLimits(editor: DocumentEditor, { limits }: FlagEdit): void {
         ),
       }
     : {}
-  editFields(editor, FLAG_KEYS.limits, { ...limits, ...named }, 'the limits')
+  editFields(editor, FLAG_KEYS.limits, { ...limits, ...named }, { en: 'the limits', 'zh-CN': '限额' })
 }
 
 /** Fields of the variant that is in effect for all; those not named stay. */
@@ -183,7 +193,7 @@ function editFields(
   editor: DocumentEditor,
   key: string,
   fields: Readonly<Record<string, unknown>>,
-  what: string,
+  what: BothLanguages,
 ): void {
   const flag = editor.document.pathOf(key)
   if (!editor.document.has(key)) {
@@ -192,9 +202,13 @@ function editFields(
   }
   const variant = editor.document.part(key, 'defaultVariant')
   const targeting = [...flag, 'targeting']
-  if (isRule(editor.document.at(targeting))) editor.refuse(targeting, handMade(`the targeting of ${what}`))
+  if (isRule(editor.document.at(targeting)))
+    editor.refuse(targeting, handMade(`the targeting of ${what.en}`, `${what['zh-CN']}的定向规则`))
   if (typeof variant !== 'string')
-    editor.refuse([...flag, 'defaultVariant'], 'names no variant; name the one that is to be edited')
+    editor.refuse([...flag, 'defaultVariant'], {
+      en: 'names no variant; name the one that is to be edited',
+      'zh-CN': '没有指定 variant，请指定要修改的那一个',
+    })
   const at = [...flag, 'variants', variant]
   for (const [field, value] of Object.entries(fields)) {
     const there = editor.document.at([...at, field])
@@ -209,7 +223,8 @@ function editPolicy(editor: DocumentEditor, { fallbackPolicy }: FlagEdit): void 
   ensureFlag(editor, FLAG_KEYS.policy, { auto: 'auto', observe: 'observe', off: 'off' })
   const flag = editor.document.pathOf(FLAG_KEYS.policy)
   const targeting = [...flag, 'targeting']
-  if (isRule(editor.document.at(targeting))) editor.refuse(targeting, handMade('the targeting of the policy'))
+  if (isRule(editor.document.at(targeting)))
+    editor.refuse(targeting, handMade('the targeting of the policy', '回退策略的定向规则'))
   editor.set([...flag, 'defaultVariant'], fallbackPolicy)
 }
 
@@ -224,7 +239,8 @@ function editRoute(editor: DocumentEditor, { llmRoute }: FlagEdit): void {
     return
   }
   const targeting = [...flag, 'targeting']
-  if (isRule(editor.document.at(targeting))) editor.refuse(targeting, handMade('the targeting of the route'))
+  if (isRule(editor.document.at(targeting)))
+    editor.refuse(targeting, handMade('the targeting of the route', 'LLM 路由的定向规则'))
   if (llmRoute === null) {
     editor.set([...flag, 'defaultVariant'], null)
     return
@@ -247,7 +263,10 @@ function ensureFlag(editor: DocumentEditor, key: string, variants: Readonly<Reco
     const there = editor.document.at(path)
     if (there === undefined) editor.set(path, value)
     else if (there !== value)
-      editor.refuse(path, `is not ${JSON.stringify(value)}, as its name says; edit the file by hand`)
+      editor.refuse(path, {
+        en: `is not ${JSON.stringify(value)}, as its name says; edit the file by hand`,
+        'zh-CN': `的取值与名称不符，应为 ${JSON.stringify(value)}，请直接修改文件`,
+      })
   }
 }
 
@@ -260,7 +279,9 @@ function newFlag(
   return { ...(editor.document.isList ? { key } : {}), state: 'ENABLED', variants, defaultVariant }
 }
 
-const handMade = (what: string): string =>
-  `${what} was made by hand and is not a form that this service writes; edit the file by hand`
+const handMade = (en: string, zh: string): BothLanguages => ({
+  en: `${en} was made by hand and is not a form that this service writes; edit the file by hand`,
+  'zh-CN': `${zh}是手工编写的，不是本服务写入的形式，请直接修改文件`,
+})
 
 const STEPS: readonly Step[] = [editMode, editShadow, editGuardrails, editPolicy, editRoute, editLimits]

@@ -62,11 +62,12 @@ export const roleSchema = z.enum(ROLES)
 export type Role = z.infer<typeof roleSchema>
 
 const isNotBlank = (value: string): boolean => value.trim() !== ''
-const text = z.string().refine(isNotBlank, 'must not be empty')
+const NOT_BLANK = { error: 'must not be empty', params: { 'zh-CN': '不能为空' } }
+const text = z.string().refine(isNotBlank, NOT_BLANK)
 
 /** Fields of chat calls that are not known are ignored: older web clients send some (`parentMessageId`). */
 export const startRequestSchema = z.object({
-  agentId: z.string().max(200).refine(isNotBlank, 'must not be empty'),
+  agentId: z.string().max(200).refine(isNotBlank, NOT_BLANK),
   message: text,
 })
 export type StartRequest = z.infer<typeof startRequestSchema>

@@ -16,10 +16,10 @@ const enabledOrgsSchema = z
     add: orgIds.min(1).optional(),
     remove: orgIds.min(1).optional(),
   })
-  .refine(
-    ({ set, add, remove }) => (set === undefined) !== (add === undefined && remove === undefined),
-    'must have either set, or add and remove',
-  )
+  .refine(({ set, add, remove }) => (set === undefined) !== (add === undefined && remove === undefined), {
+    error: 'must have either set, or add and remove',
+    params: { 'zh-CN': '必须只有 set，或者只有 add 和 remove' },
+  })
 
 /** What to change in the operators' flags. An absent field stays as it is. */
 export const flagEditSchema = z
@@ -48,7 +48,10 @@ export const flagEditSchema = z
       .nullable()
       .optional(),
   })
-  .refine((edit) => Object.keys(edit).length > 0, 'must name at least one field')
+  .refine((edit) => Object.keys(edit).length > 0, {
+    error: 'must name at least one field',
+    params: { 'zh-CN': '至少要有一个字段' },
+  })
 export type FlagEdit = z.infer<typeof flagEditSchema>
 
 /** What the operators' file says. Null where its form is not one that this service writes: it was made by hand. */

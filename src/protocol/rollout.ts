@@ -71,7 +71,10 @@ export const rolloutStagesSchema = z
   .array(percent)
   .min(1)
   .max(20)
-  .refine((stages) => stages.every((stage, at) => at === 0 || stage > (stages[at - 1] ?? 0)), 'must rise')
+  .refine((stages) => stages.every((stage, at) => at === 0 || stage > (stages[at - 1] ?? 0)), {
+    error: 'must rise from stage to stage',
+    params: { 'zh-CN': '必须逐阶段递增' },
+  })
 
 /** `POST /runtime/rollout`. */
 export const rolloutRequestSchema = z.strictObject({

@@ -14,7 +14,10 @@ export const eraseRequestSchema = z
       ),
     orgId: id.optional(),
   })
-  .refine(({ userId, orgId }) => userId !== undefined || orgId !== undefined, 'must name userId or orgId')
+  .refine(({ userId, orgId }) => userId !== undefined || orgId !== undefined, {
+    error: 'must name userId or orgId',
+    params: { 'zh-CN': '必须包含 userId 或 orgId' },
+  })
 export type EraseRequest = z.infer<typeof eraseRequestSchema>
 
 /** How much was erased. */

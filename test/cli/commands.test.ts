@@ -45,9 +45,15 @@ describe('chat-cutover', () => {
 
   const wrong: [argv: string[], said: string][] = [
     [[], 'Usage: chat-cutover <command>'],
-    [['basline'], 'Unknown command: basline.\nTry: chat-cutover --help\n'],
+    [
+      ['basline'],
+      'Unknown command: basline. Did you mean chat-cutover baseline?\nTry: chat-cutover --help\n',
+    ],
     [['flags'], 'flags needs a subcommand. There are: chat-cutover flags show'],
     [['llm'], 'There are: chat-cutover llm validate, chat-cutover llm schema'],
+    [['--lang'], 'Usage: chat-cutover <command>'],
+    [['--lang', 'de'], 'Usage: chat-cutover <command>'],
+    [['--lang', 'zh-CN'], '用法：chat-cutover <命令>'],
     [['llm', 'check'], 'Unknown command: llm check'],
     [['flags', 'check'], 'Unknown command: flags check'],
     [['help', 'nothing'], 'Unknown command: nothing'],

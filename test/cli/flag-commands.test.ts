@@ -173,6 +173,16 @@ describe('the flag commands of chat-cutover', () => {
     expect(text()).to.equal(SHIPPED)
   })
 
+  it('orgs add takes several orgs also with commas or blanks, and orgs remove what a hand wrote like that', async () => {
+    expect(await well('orgs', 'add', 'acme,globex', 'a b')).to.match(/: \+acme \+globex \+a \+b\n/)
+    expect(await well('orgs', 'remove', 'acme, globex', 'a', 'b')).to.match(/: -acme -globex -a -b\n/)
+    saveByRename(
+      file(),
+      text().replace(/"in": \[\{ "var": "orgId" \}, \[\]\]/, `"in": [{ "var": "orgId" }, ["acme,globex"]]`),
+    )
+    expect(await well('orgs', 'remove', 'acme,globex')).to.match(/: -acme,globex\n/)
+  })
+
   it('orgs add, remove and list', async () => {
     expect(await well('orgs', 'add', 'acme', 'globex')).to.match(/: \+acme \+globex\n/)
     expect(await well('orgs', 'list')).to.equal('acme\nglobex\n')

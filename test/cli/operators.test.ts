@@ -232,6 +232,24 @@ describe('chat-cutover against the service', () => {
     }
   })
 
+  it('says so in Chinese too', async () => {
+    for (const [argv, said] of [
+      [['status', '--nope'], "用法错误：未知选项 '--nope'\n请参阅：chat-cutover status --help\n"],
+      [['status', 'extra'], '用法错误：参数过多\n'],
+      [['mode', 'set'], "用法错误：缺少参数 'mode'\n"],
+      [['replay'], "用法错误：缺少必填选项 '--guardrails <file>'\n"],
+      [['status', '--url'], "用法错误：选项 '--url <url>' 缺少取值\n"],
+      [
+        ['status', '--timeout', 'x'],
+        "选项 '--timeout <seconds>' 的取值 'x' 无效。必须是 1 到 3600 的整数，而不是 x",
+      ],
+    ] as const) {
+      const { code, err } = await runCli(argv, { env: { ...env, LANG: 'zh_CN.UTF-8' } })
+      expect(code, argv.join(' ')).to.equal(2)
+      expect(err).to.contain(said)
+    }
+  })
+
   it('names what the role lacks', async () => {
     const { code, err } = await runCli(['status'], { env: await operatorEnv(edge, { role: 'member' }) })
     expect(code).to.equal(1)
@@ -266,7 +284,7 @@ describe('chat-cutover against what answers otherwise', () => {
     [401, 'unauthorized', /\n {2}The token came from CHAT_TOKEN\. .*chat-cutover login/],
     [403, 'forbidden', /CHAT_OPERATOR_ROLE/],
     [412, 'precondition_failed', /flags show/],
-    [422, 'unprocessable', /Nothing was written/],
+    [422, 'unprocessable', /No\.\n {2}why\n$/],
     [429, 'rate_limited', /Try again in 7 s/],
     [503, 'overloaded', /Try again in 7 s/],
     [418, 'a_code_of_tomorrow', /No\./],

@@ -44,6 +44,7 @@ describe('an edit that is refused', () => {
         expect(found, text).to.deep.include({
           path: '$evaluators.runtime-enabled-orgs',
           message: `the list of orgs ${MADE_BY_HAND}`,
+          zh: '组织列表是手工编写的，不是本服务写入的形式，请直接修改文件',
         })
         expect(found).to.have.lengthOf(1)
       }
@@ -68,6 +69,7 @@ describe('an edit that is refused', () => {
       {
         path: 'flags.chat-runtime-fallback-policy.variants.observe',
         message: 'is not "observe", as its name says; edit the file by hand',
+        zh: '的取值与名称不符，应为 "observe"，请直接修改文件',
       },
     ])
   })
@@ -78,6 +80,7 @@ describe('an edit that is refused', () => {
       {
         path: 'flags.chat-limits.defaultVariant',
         message: 'names no variant; name the one that is to be edited',
+        zh: '没有指定 variant，请指定要修改的那一个',
       },
     ])
   })
@@ -94,6 +97,7 @@ describe('an edit that is refused', () => {
       {
         path: 'flags.chat-runtime-guardrails.variants.standard',
         message: 'has another form than this service writes; edit the file by hand',
+        zh: '不是本服务写入的形式，请直接修改文件',
       },
     ])
     const list = `{"$evaluators": [], "flags": {}}`

@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option, type OutputConfiguration } from 'commander'
+import { Command, CommanderError, type HelpConfiguration, Option, type OutputConfiguration } from 'commander'
 import { CommandError, type ExitCode } from '../text/command-error.js'
 import { exitCodes } from '../text/exit-codes.js'
 import { type Language, sayIn } from '../text/language.js'
@@ -51,7 +51,7 @@ export function buildCommand(
     .configureOutput(output)
     .allowExcessArguments(false)
     .helpOption('-h, --help', t('this text', '本说明'))
-  if (language !== 'en') command.configureHelp({ styleTitle: (title) => TITLES_ZH[title] ?? title })
+  if (language !== 'en') command.configureHelp(HELP_ZH)
   // A command that does nothing: what is to be done comes when all is parsed.
   command.action(() => undefined)
   spec.define?.(command, t)
@@ -92,9 +92,17 @@ export function buildCommand(
 }
 
 const TITLES_ZH: Readonly<Record<string, string>> = {
-  'Usage:': '用法（Usage）：',
+  'Usage:': '用法：',
   'Arguments:': '参数：',
   'Options:': '选项：',
+}
+
+/** What commander itself says in the help. */
+const HELP_ZH: HelpConfiguration = {
+  styleTitle: (title) => TITLES_ZH[title] ?? title,
+  styleUsage: (usage) => usage.replace('[options]', '[选项]'),
+  optionDescription: ({ description, argChoices }) =>
+    argChoices === undefined ? description : `${description}（可选：${argChoices.join('、')}）`,
 }
 
 function parsingEnded(
@@ -106,6 +114,24 @@ function parsingEnded(
   if (ended.exitCode === 0) return 0
   const t = sayIn(language)
   const fault = ended.message.replace(/^error: /, '')
-  output.err(`${t(fault, `用法错误：${fault}`)}\n${t('Try: ', '请参阅：')}${name} --help\n`)
+  output.err(`${t(fault, `用法错误：${inChinese(fault)}`)}\n${t('Try: ', '请参阅：')}${name} --help\n`)
   return 2
+}
+
+/** What commander says of wrong words, by its English text. Our own reasons behind it are in Chinese already. */
+const FAULTS_ZH: readonly (readonly [RegExp, string])[] = [
+  [/^unknown option '(.*?)'(?:\n\(Did you mean (.*)\?\))?$/, "未知选项 '$1'"],
+  [/^missing required argument '(.*)'$/, "缺少参数 '$1'"],
+  [/^required option '(.*)' not specified$/, "缺少必填选项 '$1'"],
+  [/^option '(.*?)' argument missing$/, "选项 '$1' 缺少取值"],
+  [
+    /^option '(.*?)' argument '([\s\S]*?)' is invalid\. (?:Allowed choices are (.*)\.|([\s\S]*))$/,
+    "选项 '$1' 的取值 '$2' 无效。$4$3",
+  ],
+  [/^too many arguments.*$/, '参数过多'],
+]
+
+function inChinese(fault: string): string {
+  const [form, text] = FAULTS_ZH.find(([form]) => form.test(fault)) ?? []
+  return form === undefined || text === undefined ? fault : fault.replace(form, text)
 }

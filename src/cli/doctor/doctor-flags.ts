@@ -36,8 +36,8 @@ function checkFlagFile(file: string, kind: FlagFileKind, env: Environment, { t }
       result: issues.some(({ severity }) => severity === 'error') ? 'fault' : 'warning',
       text: `${file}:${first.line}:${first.column}: ${oneLine(first.message)}`,
       advice: t(
-        `chat-cutover flags validate tells all ${issues.length}`,
-        `chat-cutover flags validate 可列出全部 ${issues.length} 项`,
+        `See every fault (${issues.length}): chat-cutover flags validate ${file}`,
+        `查看全部 ${issues.length} 项：chat-cutover flags validate ${file}`,
       ),
     }
   } catch (thrown) {

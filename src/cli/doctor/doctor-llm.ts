@@ -17,7 +17,7 @@ export async function checkEndpoints(env: Environment, invocation: Invocation): 
         check: t('LLM endpoints', 'LLM 端点'),
         result: 'fault',
         text: endpoints,
-        advice: t('chat-cutover llm validate tells all of it', '详见 chat-cutover llm validate'),
+        advice: t('See every fault: chat-cutover llm validate', '详见 chat-cutover llm validate'),
       },
     ]
   return Promise.all(endpoints.map((endpoint) => checkEndpoint(endpoint, env, invocation)))
@@ -155,8 +155,8 @@ function judged(
     result: 'warning',
     text: printable(
       t(
-        `${answers}, but does not list the model ${model}: ${shown}`,
-        `${answers}，但列表中没有模型 ${model}：${shown}`,
+        `${answers}, but does not list the model ${model}; it lists ${shown}`,
+        `${answers}，但列表中没有模型 ${model}，只有 ${shown}`,
       ),
     ),
     advice: t(

@@ -26,7 +26,7 @@ export const drillCommand: CommandSpec = {
       .option('--org <id>', t('this org alone falls back (everybody)', '仅此组织回退（默认全部）'))
       .option(
         '--ttl <seconds>',
-        t('the fallback ends by itself after so long (60)', '回退到时自动结束（60）'),
+        t('the fallback ends by itself after this time (60)', '回退到时自动结束（60）'),
         wholeNumber(2, 3600, t),
       )
       .option(

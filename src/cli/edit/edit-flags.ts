@@ -161,7 +161,7 @@ export async function readValues(invocation: Invocation): Promise<OpsValues> {
   const why = printable(fault ?? '')
   throw new CommandError(
     t(
-      `The operators' flag file ${file} cannot be read: ${why}. chat-cutover flags validate ${file} tells all of it`,
+      `The operators' flag file ${file} cannot be read: ${why}. See every fault: chat-cutover flags validate ${file}`,
       `无法读取运维 flag 文件 ${file}：${why}。详见 chat-cutover flags validate ${file}`,
     ),
     1,

@@ -28,7 +28,7 @@ export const orgsAddCommand: CommandSpec = {
   exits: EDIT_EXITS,
   remote: true,
   run: (invocation) =>
-    editFlags({ enabledOrgs: { add: orgs(invocation) } }, invocation, { commutative: true }),
+    editFlags({ enabledOrgs: { add: separated(invocation) } }, invocation, { commutative: true }),
 }
 
 export const orgsRemoveCommand: CommandSpec = {
@@ -37,7 +37,16 @@ export const orgsRemoveCommand: CommandSpec = {
   exits: EDIT_EXITS,
   remote: true,
   run: (invocation) =>
-    editFlags({ enabledOrgs: { remove: orgs(invocation) } }, invocation, { commutative: true }),
+    editFlags(
+      { enabledOrgs: { remove: [...new Set([...given(invocation), ...separated(invocation)])] } },
+      invocation,
+      { commutative: true },
+    ),
 }
 
-const orgs = ({ given }: Invocation): string[] => [...new Set(given.words)]
+const given = ({ given: { words } }: Invocation): readonly string[] => words
+
+/** No org's id has a comma or a blank: `acme,globex` are two. What a hand put into the file like that can still be removed. */
+const separated = (invocation: Invocation): string[] => [
+  ...new Set(given(invocation).flatMap((word) => word.split(/[\s,]+/).filter((org) => org !== ''))),
+]

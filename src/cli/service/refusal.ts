@@ -42,25 +42,19 @@ function hintOf(
       )
     case 404:
       return t(
-        'Where the id is right, the service may be older than this command',
-        '若编号无误，服务版本可能低于本命令',
+        'If the address and the id are right, the service may be older than this command',
+        '若地址与编号无误，服务版本可能低于本命令',
       )
     case 412:
       return t(
         'Somebody edited the flag file meanwhile. Look at it (chat-cutover flags show), then run the command again',
         '期间有人修改了 flag 文件。请先查看（chat-cutover flags show），再重新执行本命令',
       )
-    case 422:
-      return t(
-        'Nothing was written. A rule that was made by hand is edited in the file itself',
-        '未写入任何内容。手工编写的规则请直接在文件中修改',
-      )
     case 429:
-    case 503: {
-      const when =
-        retryAfter === null ? t('in a moment', '稍后') : t(`in ${retryAfter} s`, `${retryAfter} 秒后`)
-      return t(`Try again ${when}`, `请在${when}重试`)
-    }
+    case 503:
+      return retryAfter === null
+        ? t('Try again in a moment', '请稍后重试')
+        : t(`Try again in ${retryAfter} s`, `请在 ${retryAfter} 秒后重试`)
     default:
       return undefined
   }

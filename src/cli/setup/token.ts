@@ -17,7 +17,7 @@ export const tokenCommand: CommandSpec = {
       .option('--user <id>', t('its user (operator)', '用户（operator）'))
       .option(
         '--ttl <seconds>',
-        t('good for so long (3600)', '有效期（3600）'),
+        t('valid for this time (3600)', '有效期（3600）'),
         wholeNumber(1, MAX_TTL_SECONDS, t),
       ),
   examples: ['token', 'token --role member --org acme --user ada --ttl 86400', 'token | chat-cutover login'],

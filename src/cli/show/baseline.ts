@@ -39,7 +39,7 @@ Exit code: 0 told, whether the targets are met or not; 1 the service is not ther
 
 const HELP_ZH = `两种执行模式与目标值对照：平均与 P95 延迟、错误率、超时率。
 
-用法（Usage: chat-cutover baseline [options]）：
+用法：chat-cutover baseline [选项]
 
 统计自已保存的用户对话执行；由用户中止的不计入。
 

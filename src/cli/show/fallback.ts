@@ -19,7 +19,7 @@ export const triggerCommand: CommandSpec = {
       .option('--reason <text>', t('why, for the history and those who are told', '原因，写入历史与通知'))
       .option(
         '--ttl <seconds>',
-        t('ends by itself after so long (until a reset)', '到时自动结束（默认直到重置）'),
+        t('ends by itself after this time (without it: at a reset)', '到时自动结束（默认直到重置）'),
         wholeNumber(1, MAX_TTL_SECONDS, t),
       )
       .option('--org <id>', t('this org alone; may be repeated', '仅此组织，可重复'), collected),

@@ -14,7 +14,7 @@ export const historyPageCommand = <Entry>({ path, entry, text, examples }: Histo
   examples,
   define: (command, t) =>
     void command
-      .option('--limit <n>', t('so many entries (20)', '条数（20）'), wholeNumber(1, 500, t))
+      .option('--limit <n>', t('how many entries (20)', '条数（20）'), wholeNumber(1, 500, t))
       .option(
         '--before <id>',
         t('older than this entry', '早于此条'),

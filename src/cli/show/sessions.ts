@@ -8,7 +8,7 @@ import { oneLine, printable, table } from '../text/table.js'
 export const sessionsListCommand: CommandSpec = {
   define: (command, t) =>
     void command
-      .option('--limit <n>', t('so many conversations (20)', '条数（20）'), wholeNumber(1, 100, t))
+      .option('--limit <n>', t('how many conversations (20)', '条数（20）'), wholeNumber(1, 100, t))
       .option('--cursor <cursor>', t('the page after this one', '上一页给出的 cursor')),
   examples: ['sessions list', 'sessions list --limit 5 --json'],
   remote: true,

@@ -18,7 +18,7 @@ export const shadowPairsCommand: CommandSpec = {
         '--sort <order>',
         t(`${PAIR_SORTS.join(', ')} (difference)`, `${PAIR_SORTS.join('、')}（difference）`),
       )
-      .option('--limit <n>', t('so many pairs (20)', '条数（20）'), wholeNumber(1, SHADOW_PAIRS_MAX, t)),
+      .option('--limit <n>', t('how many pairs (20)', '条数（20）'), wholeNumber(1, SHADOW_PAIRS_MAX, t)),
   examples: ['shadow pairs', 'shadow pairs --org acme --sort newest --limit 5'],
   remote: true,
   async run(invocation) {

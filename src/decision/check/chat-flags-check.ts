@@ -2,6 +2,7 @@ import { getNodeValue, type JSONPath, type Node } from 'jsonc-parser'
 import { z } from 'zod'
 import { closestName } from '../../core/closest-name.js'
 import { nodeNear, propertiesOf } from '../../core/json/json-tree.js'
+import { type BothLanguages, schemaFault } from '../../core/schema-fault.js'
 import { chatLimitsSchema } from '../../limits/chat-limits.js'
 import { fallbackPolicySchema } from '../../protocol/fallback.js'
 import { executionModeSchema } from '../../protocol/modes.js'
@@ -46,7 +47,7 @@ export function checkChatFlags(root: Node, flags: Node, kind: FlagFileKind, issu
       issues.warn(
         keyNode.offset,
         at,
-        `"${key}" is not a flag of this service${meantBy(closestName(key, VALUE_SCHEMAS.keys()))}`,
+        `"${key}" is not a flag of this service${meantBy(closestName(key, VALUE_SCHEMAS.keys())).en}`,
       )
   }
   if (kind === 'override' && !propertiesOf(flags).some(({ key }) => key === FLAG_KEYS.override))
@@ -72,14 +73,17 @@ function checkVariants(root: Node, flag: Node, key: string, issues: IssueList): 
       const inside = field.split('.')
       const full = [...at, ...inside]
       const likely = meantBy(closestName(inside.at(-1) ?? '', siblingsOf(parsed, inside)))
-      const name = `"${field}" is not a field of this flag in this version, and the service does not read it${likely}`
+      const name = {
+        en: `"${field}" is not a field of this flag in this version, and the service does not read it${likely.en}`,
+        'zh-CN': `"${field}" 不是该标志在此版本中的字段，服务不会读取${likely['zh-CN']}`,
+      }
       issues.warn(nodeNear(root, full).offset, full, name)
     }
   }
 }
 
 interface ValueFindings {
-  readonly faults: readonly { readonly path: JSONPath; readonly message: string }[]
+  readonly faults: readonly { readonly path: JSONPath; readonly message: BothLanguages }[]
   /** fields that are ignored, as dotted paths */
   readonly unknown: readonly string[]
   /** what the schema made of it, or of its fields that are not wrong; absent if nothing could be made of it */
@@ -90,12 +94,18 @@ interface ValueFindings {
 function lookInto(key: string, value: unknown): ValueFindings {
   const schema = VALUE_SCHEMAS.get(key)
   if (schema === undefined) return { faults: [], unknown: [] }
-  const result = schema.safeParse(value)
+  const result = schema.safeParse(value, { reportInput: true })
   if (result.success) return { faults: [], unknown: unknownFields(value, result.data), parsed: result.data }
-  const faults = result.error.issues.map((issue) => ({
-    path: issue.path.filter((part) => typeof part !== 'symbol'),
-    message: `${issue.message}${likelyIntention(issue, value, Object.keys(agentProfileSchema.shape))}`,
-  }))
+  const faults = result.error.issues.map((issue) => {
+    const likely = likelyIntention(issue, value, Object.keys(agentProfileSchema.shape))
+    return {
+      path: issue.path.filter((part) => typeof part !== 'symbol'),
+      message: {
+        en: `${issue.message}${likely.en}`,
+        'zh-CN': `${schemaFault(issue)['zh-CN']}${likely['zh-CN']}`,
+      },
+    }
+  })
   // The rest of it is looked into all the same, so that one look finds everything.
   const rest = withoutFields(value, new Set(faults.map(({ path }) => path[0])))
   const good = schema.safeParse(rest)

@@ -1,6 +1,7 @@
 import type { JSONPath, Node } from 'jsonc-parser'
 import { inObjectForm } from '../../core/json/flag-list.js'
 import { duplicateKeys, isJsonFault, parseJsonTree, positionOf } from '../../core/json/json-tree.js'
+import type { BothLanguages } from '../../core/schema-fault.js'
 
 /** One thing wrong in a flag file. */
 export interface FlagIssue {
@@ -10,6 +11,8 @@ export interface FlagIssue {
   /** where in the document, as `flags.chat-execution-mode.state`; empty for the document itself */
   readonly path: string
   readonly message: string
+  /** the message in Chinese, where there is one */
+  readonly zh?: string
   /** an `error` is refused by a daemon, a provider or this service, or means something else than what is written; a `warning` is only odd */
   readonly severity: 'error' | 'warning'
   /** what an error keeps from being taken over: the whole file, one flag of it, or nothing: it is in effect as written */
@@ -22,13 +25,15 @@ export interface FlagDocument {
   readonly root: Node
 }
 
+type Message = string | BothLanguages
+
 /** Collects issues by the node they are about. */
 export class IssueList {
   readonly #found: (FlagIssue & { readonly offset: number })[] = []
 
   constructor(private readonly text: string) {}
 
-  add(offset: number, path: JSONPath, message: string, refuses: 'file' | 'flag' = 'file'): void {
+  add(offset: number, path: JSONPath, message: Message, refuses: 'file' | 'flag' = 'file'): void {
     this.#push(offset, path, message, 'error', refuses)
   }
 
@@ -37,7 +42,7 @@ export class IssueList {
     this.#push(offset, path, message, 'error', 'nothing')
   }
 
-  warn(offset: number, path: JSONPath, message: string): void {
+  warn(offset: number, path: JSONPath, message: Message): void {
     this.#push(offset, path, message, 'warning', 'nothing')
   }
 
@@ -58,14 +63,14 @@ export class IssueList {
   #push(
     offset: number,
     path: JSONPath,
-    message: string,
+    message: Message,
     severity: FlagIssue['severity'],
     refuses: FlagIssue['refuses'],
   ): void {
     this.#found.push({
       ...positionOf(this.text, offset),
       path: path.join('.'),
-      message,
+      ...(typeof message === 'string' ? { message } : { message: message.en, zh: message['zh-CN'] }),
       severity,
       refuses,
       offset,

@@ -1,9 +1,14 @@
 import type { JSONPath } from 'jsonc-parser'
 import type { z } from 'zod'
 import { closestName } from '../../core/closest-name.js'
+import type { BothLanguages } from '../../core/schema-fault.js'
 
-/** What a refused value was probably meant to be, as the end of a sentence; `''` when unknown. */
-export function likelyIntention(issue: z.core.$ZodIssue, whole: unknown, fields: readonly string[]): string {
+/** What a refused value was probably meant to be, as the end of a sentence; empty when unknown. */
+export function likelyIntention(
+  issue: z.core.$ZodIssue,
+  whole: unknown,
+  fields: readonly string[],
+): BothLanguages {
   if (issue.code === 'unrecognized_keys') return meantBy(closestName(issue.keys[0] ?? '', fields))
   const value = valueAt(whole, issue.path)
   switch (issue.code) {
@@ -16,16 +21,20 @@ export function likelyIntention(issue: z.core.$ZodIssue, whole: unknown, fields:
     case 'invalid_value':
       return meantBy(typeof value === 'string' ? oneOf(value, issue.values.map(String)) : undefined)
     default:
-      return ''
+      return NOTHING
   }
 }
 
 /** `; did you mean "name"?` */
-export function meantBy(name: string | undefined): string {
-  return meant(name === undefined ? undefined : JSON.stringify(name))
+export function meantBy(name: string | undefined): BothLanguages {
+  return meant(name === undefined ? undefined : same(JSON.stringify(name)))
 }
 
-const meant = (text: string | undefined): string => (text === undefined ? '' : `; did you mean ${text}?`)
+const NOTHING: BothLanguages = { en: '', 'zh-CN': '' }
+const same = (text: string): BothLanguages => ({ en: text, 'zh-CN': ` ${text}` })
+
+const meant = (text: BothLanguages | undefined): BothLanguages =>
+  text === undefined ? NOTHING : { en: `; did you mean ${text.en}?`, 'zh-CN': `；是否应为${text['zh-CN']}？` }
 
 function valueAt(whole: unknown, path: readonly PropertyKey[]): unknown {
   let value = whole
@@ -34,20 +43,24 @@ function valueAt(whole: unknown, path: readonly PropertyKey[]): unknown {
   return value
 }
 
-function unquoted(text: string, expected: string): string | undefined {
+function unquoted(text: string, expected: string): BothLanguages | undefined {
   const isNumber =
     (expected === 'number' || expected === 'int') && text.trim() !== '' && Number.isFinite(Number(text))
   const isBoolean = expected === 'boolean' && /^(?:true|false)$/.test(text)
-  return isNumber || isBoolean ? `${text.trim()} without quotes` : undefined
+  return isNumber || isBoolean
+    ? { en: `${text.trim()} without quotes`, 'zh-CN': `不带引号的 ${text.trim()}` }
+    : undefined
 }
 
-function wholeNumber(value: unknown, expected: string): string | undefined {
-  return expected === 'int' && typeof value === 'number' ? String(Math.round(value)) : undefined
+function wholeNumber(value: unknown, expected: string): BothLanguages | undefined {
+  return expected === 'int' && typeof value === 'number' ? same(String(Math.round(value))) : undefined
 }
 
 /** Rates are shares of 1: a larger number is probably meant as a percentage. */
-function shareOf(value: unknown): string | undefined {
-  return typeof value === 'number' && value <= 100 ? `${value / 100} for ${value} %` : undefined
+function shareOf(value: unknown): BothLanguages | undefined {
+  return typeof value === 'number' && value <= 100
+    ? { en: `${value / 100} for ${value}%`, 'zh-CN': ` ${value / 100}（即 ${value}%）` }
+    : undefined
 }
 
 function oneOf(text: string, values: readonly string[]): string | undefined {

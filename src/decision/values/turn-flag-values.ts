@@ -230,7 +230,7 @@ export class TurnFlagValues {
     if (result.kind === 'value' || result.kind === 'default') {
       const route = result.kind === 'value' ? result.value : this.defaults.route
       const { llmEndpoints } = this.defaults
-      if (llmEndpoints.length > 0) this.refused.note(FLAG_KEYS.route, routeFault(route, llmEndpoints))
+      if (llmEndpoints.length > 0) this.refused.note(FLAG_KEYS.route, routeFault(route, llmEndpoints)?.en)
       this.#memory.rememberRoute(known.caller.orgId, route)
       return route
     }

@@ -43,7 +43,7 @@ function parse<Raw, T>(schema: z.ZodType<Raw>, finish: (raw: Raw) => T, raw: obj
     return { kind: 'value', value: finish(result.data), ...(unknown.length === 0 ? {} : { unknown }) }
   }
   const faults = result.error.issues.map(
-    (issue) => `${issue.path.join('.') || 'value'}: ${issue.message}${likelyIntention(issue, raw, [])}`,
+    (issue) => `${issue.path.join('.') || 'value'}: ${issue.message}${likelyIntention(issue, raw, []).en}`,
   )
   return { kind: 'refused', message: `the value is refused as a whole (${faults.join('; ')})` }
 }

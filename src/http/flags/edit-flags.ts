@@ -47,7 +47,7 @@ export async function planEdit(edit: FlagEdit, matches: Matches, deps: Editing):
   const result = editOpsFile(before.text, edit, codeDefaults)
   const refusals = [
     ...(result.kind === 'refused' ? result.refusals : []),
-    ...(unknown ? [{ path: 'llmRoute.endpoints', message: unknown }] : []),
+    ...(unknown ? [{ path: 'llmRoute.endpoints', message: unknown.en, zh: unknown['zh-CN'] }] : []),
   ]
   if (result.kind === 'refused' || refusals.length > 0)
     throw new Problem('flags_refused', { details: refusals.map(refusalLine) })
@@ -117,9 +117,9 @@ const NOT_UTF8: Sentence = {
 const unavailable = ({ message }: FlagStoreFault): Problem =>
   new Problem('flags_unavailable', { details: [{ 'zh-CN': message, en: message }] })
 
-/** The checks speak English alone, as `flags:validate` does. */
-function refusalLine({ path, message, line }: EditRefusal): Sentence {
+/** Faults that an edit seldom brings in (no JSON, a wrong targeting) are in English alone, as `flags:validate` tells them. */
+function refusalLine({ path, message, zh: said = message, line }: EditRefusal): Sentence {
   const zh = line === undefined ? path : `${path}（第 ${line} 行）`
   const en = line === undefined ? path : `${path} (line ${line})`.trimStart()
-  return { 'zh-CN': zh === '' ? message : `${zh}: ${message}`, en: en === '' ? message : `${en}: ${message}` }
+  return { 'zh-CN': zh === '' ? said : `${zh}: ${said}`, en: en === '' ? message : `${en}: ${message}` }
 }

@@ -23,9 +23,21 @@ const SOURCES: Readonly<Record<Exclude<DecisionReason, 'fallback' | 'rollout'>, 
   },
 }
 
-const SHADOW: Sentence = {
-  'zh-CN': '回退期间不做影子执行；否则按会话分桶',
-  en: 'never during a fallback; otherwise bucketed by session',
+const SHADOW: Readonly<Record<'fallback' | 'on' | 'off', Sentence>> = {
+  fallback: { 'zh-CN': '回退期间不做影子执行', en: 'no shadow runs during a fallback' },
+  on: {
+    'zh-CN': '该会话在影子比例之内，同时在另一后端执行',
+    en: 'this session is within the share that also runs on the other backend',
+  },
+  off: {
+    'zh-CN': '该会话不在影子比例之内，不在另一后端执行',
+    en: 'this session is not within the share that also runs on the other backend',
+  },
+}
+
+function shadowWhy(byFallback: boolean, shadow: boolean, language: Language): string {
+  if (byFallback) return SHADOW.fallback[language]
+  return SHADOW[shadow ? 'on' : 'off'][language]
 }
 
 const ROUTE: Sentence = {
@@ -73,7 +85,12 @@ export function explainDecision(
         decides: byRollout,
         why: rolloutWhy(caller, rollout, byRollout, guarded.snapshot(), language),
       },
-      { flag: FLAG_KEYS.shadow, value: flags.shadow, decides: decision.shadow, why: SHADOW[language] },
+      {
+        flag: FLAG_KEYS.shadow,
+        value: flags.shadow,
+        decides: decision.shadow,
+        why: shadowWhy(override.on, decision.shadow, language),
+      },
       ...routeStep(flags.route.endpoints, decision.mode === 'direct_llm', language),
     ],
   }

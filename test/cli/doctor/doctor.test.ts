@@ -214,7 +214,7 @@ describe('chat-cutover doctor', function () {
     expect(code).to.equal(0)
     expect(of(all, 'LLM default')).to.include({ result: 'warning' })
     expect(of(all, 'LLM default')?.text).to.match(
-      /ms, but does not list the model minny: mock, tiny, a, b, c, …$/,
+      /ms, but does not list the model minny; it lists mock, tiny, a, b, c, …$/,
     )
     expect(of((await findings({ LLM_MODEL: 'tiny' })).all, 'LLM default')).to.include({ result: 'ok' })
   })

@@ -136,7 +136,7 @@ describe('what was likely meant', () => {
   const guardrails = (from: string, to: string) => found(OPS.replace(from, to))
 
   for (const [from, to, expected] of [
-    ['"errorRate": null', '"errorRate": 55', /^error \d+: .*<=1; did you mean 0.55 for 55 %\?$/],
+    ['"errorRate": null', '"errorRate": 55', /^error \d+: .*<=1; did you mean 0.55 for 55%\?$/],
     ['"timeoutRate": 0.3', '"timeoutRate": "0.3"', /^error \d+: .*; did you mean 0.3 without quotes\?$/],
     ['"scoped": true', '"scoped": "true"', /^error \d+: .*; did you mean true without quotes\?$/],
     ['"minSamples": 10', '"minSamples": 9.7', /^error \d+: .*; did you mean 10\?$/],
@@ -169,7 +169,7 @@ describe('what was likely meant', () => {
     const both = OPS.replace('"errorRate": null', '"errorRate": 55').replace('"holdSeconds"', '"holdSecond"')
     expect(
       found(both).map((line) => line.replace(/^(\w+) \d+: .* did you mean (.+)\?$/, '$1: $2')),
-    ).to.have.members(['error: 0.55 for 55 %', 'warning: "holdSeconds"'])
+    ).to.have.members(['error: 0.55 for 55%', 'warning: "holdSeconds"'])
   })
 
   it('is a known name a slip away, and never another short one', () => {
@@ -198,7 +198,7 @@ describe('the status', () => {
     const parse = createValueParser(guardrailsSchema, (value) => value)
     const result = parse({ errorRate: 55, timeoutRate: '0.3' })
     expect(result.kind === 'refused' ? result.message : '').to.match(
-      /did you mean 0.55 for 55 %\?.*did you mean 0.3 without quotes\?/,
+      /did you mean 0.55 for 55%\?.*did you mean 0.3 without quotes\?/,
     )
   })
 })

@@ -350,6 +350,32 @@ describe('PATCH /runtime/flags', () => {
       .to.match(/timeoutRate/)
       .and.to.include(`(line ${line}): `)
 
+    const inChinese = async (body: unknown) =>
+      (await errorOf(await call(edge, 'PATCH', body, { 'if-match': '*', 'accept-language': 'zh-CN' })))
+        .details
+    expect(await inChinese({ guardrails: { timeoutRate: 7 } })).to.deep.equal([
+      `flags.chat-runtime-guardrails.variants.standard.timeoutRate（第 ${line} 行）: 过大，最大为 1；是否应为 0.07（即 7%）？`,
+    ])
+    for (const [guardrails, said] of [
+      [{ timeoutRate: '0.5' }, /: 必须是数字；是否应为不带引号的 0\.5？$/],
+      [{ latencyShare: 0 }, /: 过小，必须大于 0$/],
+      [{ rampPercents: [50, 25, 100] }, /: 必须递增$/],
+      [{ rampPercents: [] }, /: 不能为空/],
+      [{ scoped: 1 }, /: 必须是 true 或 false$/],
+      [
+        { timoutRate: 0.5 },
+        /: "timoutRate" 不是该标志在此版本中的字段，服务不会读取；是否应为 "timeoutRate"？$/,
+      ],
+    ] as const)
+      expect((await inChinese({ guardrails }))?.[0], JSON.stringify(guardrails)).to.match(said)
+    expect((await inChinese({ llmRoute: { endpoints: ['nowhere'] } }))?.join()).to.match(
+      /没有以下名称的端点：nowhere/,
+    )
+    expect(await inChinese({ enabledOrgs: {} })).to.deep.equal([
+      'enabledOrgs: 必须只有 set，或者只有 add 和 remove',
+    ])
+    expect(await inChinese({})).to.deep.equal(['请求体至少要有一个字段'])
+
     const route = await errorOf(await patch(edge, { llmRoute: { endpoints: ['nowhere'] } }, '*'))
     expect(route.details?.join()).to.include('no endpoint has these names: nowhere')
     expect(text()).to.equal(SHIPPED)

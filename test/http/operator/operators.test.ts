@@ -74,18 +74,23 @@ describe('GET /runtime/explain', () => {
       ['chat-runtime-rollout', false, false],
       ['chat-runtime-shadow', false, false],
     ])
+    const share = 'this session is %swithin the share that also runs on the other backend'
+    expect(runtime.steps[3]?.why).to.equal(share.replace('%s', 'not '))
 
     const sick = await explain('orgId=org-9&agentId=sick')
     expect(sick.decision).to.deep.equal({ mode: 'direct_llm', reason: 'fallback', shadow: false })
     expect(sick.steps[0]).to.include({ value: true, decides: true })
+    expect(sick.steps[3]?.why).to.equal('no shadow runs during a fallback')
     expect((await explain('')).context).to.include({ orgId: 'org-1', userId: 'user-1', agentId: '' })
     await edge.close()
   })
 
   it('tells the endpoints of the direct LLM where the flag names some', async () => {
-    const edge = await startEdge({ flags: { route: { endpoints: ['reserve', 'primary'] } } })
+    const edge = await startEdge({ flags: { shadow: true, route: { endpoints: ['reserve', 'primary'] } } })
     const headers = { 'accept-language': 'en' }
     const { steps } = explanationSchema.parse(await dataOf(await ask(edge, 'explain', {}, headers)))
+    expect(steps.at(-2)).to.deep.include({ flag: 'chat-runtime-shadow', value: true, decides: true })
+    expect(steps.at(-2)?.why).to.equal('this session is within the share that also runs on the other backend')
     expect(steps.at(-1)).to.deep.equal({
       flag: 'chat-llm-route',
       value: 'reserve, primary',
