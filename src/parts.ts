@@ -38,7 +38,7 @@ const loggedEdit = ({ userId, changes, toContent }: FlagEditRecord): object => (
 
 /** Everything below the request edge; nothing runs yet. Rejects when the database cannot be opened, or a package that is configured cannot be loaded. */
 export async function createParts(around: Surroundings) {
-  const { config, clock, logger } = around
+  const { config, clock, pulse, logger } = around
   const { retentionDays: days } = config
   const tracing = openTracing(config.tracing, { clock, logger, replica: config.replica })
   const guardrails = defaultGuardrails(config.codeDefaults)
@@ -66,6 +66,7 @@ export async function createParts(around: Surroundings) {
   })
   const overload = watchOverload({
     clock,
+    pulse,
     logger,
     environment: config,
     limits: () => flags.limitsFor(''),

@@ -2,6 +2,7 @@ import { createApp } from './app.js'
 import type { Config } from './config.js'
 import { type Clock, scheduleAwaited, systemClock } from './core/clock.js'
 import type { Logger } from './core/logger.js'
+import { createPulse } from './core/pulse.js'
 import { watchStalls } from './core/stalls.js'
 import { createTimerWheel } from './core/timer-wheel.js'
 import type { Lifecycle } from './http/app-deps.js'
@@ -57,7 +58,8 @@ export async function createService(
   let seeding: ReturnType<typeof parts.startSeeding>
   const draining = new AbortController()
 
-  const stalls = watchStalls(clock, (ms) => {
+  const pulse = createPulse(clock)
+  const stalls = watchStalls(clock, pulse, (ms) => {
     if (ms < STALL_MS) return
     logger.warn({ ms: Math.round(ms) }, 'this process stood still')
     parts.localFaults.note('held_up')
@@ -71,6 +73,7 @@ export async function createService(
     logger,
     clock: watched,
     deadlines,
+    pulse,
     alerts,
     openStreams: () => turns.count,
   })

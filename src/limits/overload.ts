@@ -1,10 +1,11 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { Clock, Timer } from '../core/clock.js'
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
+import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/logger.js'
+import { BEAT_MS, type Beat, type Pulse } from '../core/pulse.js'
 import type { ChatLimits, EnvironmentLimits } from './chat-limits.js'
 import { afterLook, NO_OVERLOAD, type Overload, type OverloadLevel } from './overload-state.js'
 
-/** ms between two looks */
+/** ms between two looks; while the process rests, one a beat */
 const LOOK_MS = 200
 /** ms between two measurements of the event loop's delay */
 const RESOLUTION_MS = 10
@@ -24,6 +25,7 @@ export interface OverloadWatch {
 
 export interface OverloadDeps {
   readonly clock: Clock
+  readonly pulse: Pulse
   readonly logger: Logger
   readonly environment: EnvironmentLimits
   /** the limits that hold for all together; never rejects */
@@ -34,15 +36,16 @@ export interface OverloadDeps {
   readonly delay?: LoopDelay
 }
 
-/** Mean ms that the event loop was late since it was last asked. */
+/** Mean ms that the event loop was late since it was last asked; undefined: nothing was measured since. */
 export interface LoopDelay {
   start(): void
-  take(): number
+  take(): number | undefined
   stop(): void
 }
 
 export function watchOverload({
   clock,
+  pulse,
   logger,
   environment,
   limits,
@@ -50,12 +53,23 @@ export function watchOverload({
   delay = loopDelay(),
 }: OverloadDeps): OverloadWatch {
   let state: Overload = NO_OVERLOAD
-  let timer: Timer | undefined
+  let forget: (() => void) | undefined
+  let lookedAt = 0
+  let isMeasuring = false
   let present: ChatLimits | undefined
   let tell: () => void = () => undefined
   let turnedAway = 0
 
-  const look = (): void => {
+  /** Each measurement wakes the process; while it rests, how late the beat is says enough. */
+  const measure = (wanted: boolean): void => {
+    if (wanted === isMeasuring) return
+    isMeasuring = wanted
+    if (wanted) delay.start()
+    else delay.stop()
+  }
+  const look = ({ now: at, lateMs }: Beat): void => {
+    if (at - lookedAt < LOOK_MS - BEAT_MS / 2) return
+    lookedAt = at
     // In time for the next look; the flags change seldom.
     void limits().then((now) => {
       present = now
@@ -63,22 +77,21 @@ export function watchOverload({
     const before = state.level
     const maxStreams = present?.maxStreams ?? environment.maxStreams
     const limitMs = present?.overloadDelayMs ?? 0
-    const delayMs = delay.take()
-    const seen = { at: clock.monotonic(), delayMs, open: open(), maxStreams, turnedAway, limitMs }
+    // The first measurement is lost where the loop is held from the start on.
+    const delayMs = (isMeasuring ? delay.take() : undefined) ?? lateMs
+    const seen = { at, delayMs, open: open(), maxStreams, turnedAway, limitMs }
     turnedAway = 0
     state = afterLook(state, seen)
     if (state.level !== before) told(before, delayMs)
     tell()
-    arm()
+    if (state.level > 0 || seen.open > 0) pulse.wake(at)
+    measure(pulse.isAwake)
   }
   const told = (before: OverloadLevel, delayMs: number): void => {
     const { level } = state
     const facts = { level, before, delayMs: Math.round(delayMs), open: open(), places: placesOf(state) }
     if (level > before) logger.warn(facts, '[Limits] overload rises')
     else logger.info(facts, '[Limits] overload falls')
-  }
-  const arm = (): void => {
-    timer = clock.schedule(LOOK_MS, look)
   }
 
   return {
@@ -90,19 +103,21 @@ export function watchOverload({
     },
     turnedAway() {
       turnedAway += 1
+      pulse.wake()
     },
     onLook(listener) {
       tell = listener
     },
     start() {
-      if (timer !== undefined) return
-      delay.start()
-      arm()
+      if (forget !== undefined) return
+      lookedAt = clock.monotonic()
+      forget = pulse.listen({ beat: look, onWake: () => measure(true) })
+      measure(pulse.isAwake)
     },
     stop() {
-      timer?.cancel()
-      timer = undefined
-      delay.stop()
+      forget?.()
+      forget = undefined
+      measure(false)
     },
   }
 }
@@ -111,18 +126,27 @@ const placesOf = (state: Overload): number | undefined => (state.kind === 'sheds
 
 /** By Node's own measurement: the mean of what its timer was late. */
 function loopDelay(): LoopDelay {
-  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
-  // Never reset: after a reset the first measurement is lost, and a loop that is late by more than a look has only that one.
+  let histogram: IntervalHistogram | undefined
   let before = { count: 0, sum: 0 }
   return {
-    start: () => void histogram.enable(),
+    start() {
+      // A new one: what went by while an old one was off would count as one long delay.
+      histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+      histogram.enable()
+      before = { count: 0, sum: 0 }
+    },
     take() {
-      const { count, mean } = histogram
+      // Never reset: after a reset the first measurement is lost, and a loop that is late by more than a look has only that one.
+      const { count = 0, mean = 0 } = histogram ?? {}
       const now = { count, sum: count === 0 ? 0 : count * mean }
+      const isNone = now.count === before.count
       const sinceBefore = (now.sum - before.sum) / Math.max(1, now.count - before.count)
       before = now
-      return Math.max(0, sinceBefore / 1e6 - RESOLUTION_MS)
+      return isNone ? undefined : Math.max(0, sinceBefore / 1e6 - RESOLUTION_MS)
     },
-    stop: () => void histogram.disable(),
+    stop() {
+      histogram?.disable()
+      histogram = undefined
+    },
   }
 }

@@ -60,12 +60,13 @@ interface ShadowParts {
   readonly overload: OverloadWatch
 }
 
-export function openShadows(parts: ShadowParts, { config, clock, deadlines, logger }: Surroundings) {
+export function openShadows(parts: ShadowParts, { config, clock, deadlines, pulse, logger }: Surroundings) {
   const { backends, judged, fallback, fence, journal, overload } = parts
   return createShadowing({
     backends,
     clock,
     deadlines,
+    pulse,
     logger,
     ids,
     replica: config.replica,

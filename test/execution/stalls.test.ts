@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
 import { silentLogger } from '../../src/core/logger.js'
+import { createPulse } from '../../src/core/pulse.js'
 import { type Stalls, watchStalls } from '../../src/core/stalls.js'
 import type { Outcome } from '../../src/execution/outcome.js'
 import { createRuntimeOrchestrator } from '../../src/execution/runtime/runtime-orchestrator.js'
@@ -50,7 +51,7 @@ describe('a process that stood still', () => {
       })
       await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve))
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-      const watch = watchStalls(systemClock)
+      const watch = watchStalls(systemClock, createPulse(systemClock))
       stalls = watch
       watch.start()
       const clock = { ...systemClock, stalledMs: () => watch.totalMs() }
@@ -85,7 +86,7 @@ describe('a process that stood still', () => {
 
   it('gives a deadline back the time that was lost, and no more', async () => {
     const clock = manualClock()
-    const watch = watchStalls(clock)
+    const watch = watchStalls(clock, createPulse(clock))
     stalls = watch
     watch.start()
     const backend = acting('direct_llm', clock, [
@@ -124,7 +125,7 @@ describe('a process that stood still', () => {
   it('knows for how long, whoever asks first', () => {
     const clock = manualClock()
     const told: number[] = []
-    const watch = watchStalls(clock, (ms) => told.push(ms))
+    const watch = watchStalls(clock, createPulse(clock), (ms) => told.push(ms))
     expect(watch.totalMs()).to.equal(0)
     watch.start()
     clock.advance(1_050)

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
+import { createPulse } from '../../src/core/pulse.js'
 import { chatLimitsSchema } from '../../src/limits/chat-limits.js'
 import { watchOverload } from '../../src/limits/overload.js'
 import { capturingLogger } from '../support/capturing-logger.js'
@@ -8,10 +9,18 @@ import { manualClock } from '../support/manual-clock.js'
 describe('the watch over an overload', () => {
   function setUp(limits: object = {}) {
     const clock = manualClock()
+    const pulse = createPulse(clock)
+    pulse.wake()
     const { logger, lines } = capturingLogger()
-    const seen = { delayMs: 0, open: 100, looks: 0, measuring: false }
+    const seen: { delayMs: number | undefined; open: number; looks: number; measuring: boolean } = {
+      delayMs: 0,
+      open: 100,
+      looks: 0,
+      measuring: false,
+    }
     const watch = watchOverload({
       clock,
+      pulse,
       logger,
       environment: { maxStreams: 1000, turnsPerMinute: 0 },
       limits: async () => chatLimitsSchema.parse(limits),
@@ -35,12 +44,13 @@ describe('the watch over an overload', () => {
         await new Promise((resolve) => setImmediate(resolve))
       }
     }
-    return { clock, lines, seen, watch, look }
+    return { clock, pulse, lines, seen, watch, look }
   }
 
   it('sees an event loop whose every round takes longer than the time between two looks', async () => {
     const watch = watchOverload({
       clock: systemClock,
+      pulse: createPulse(systemClock),
       logger: capturingLogger().logger,
       environment: { maxStreams: 1000, turnsPerMinute: 0 },
       limits: async () => chatLimitsSchema.parse({ overloadDelayMs: 100 }),
@@ -97,6 +107,44 @@ describe('the watch over an overload', () => {
     seen.delayMs = 5_000
     await look(3)
     expect(watch.level).to.equal(2)
+    watch.stop()
+  })
+
+  it('measures nothing while the process rests, and at once when a turn begins or the loop is late', async () => {
+    const { clock, pulse, seen, watch } = setUp()
+    seen.open = 0
+    watch.start()
+    clock.advance(61_000)
+    expect([pulse.isAwake, seen.measuring]).to.deep.equal([false, false])
+    const { looks } = seen
+    clock.advance(5_000)
+    expect(seen.looks).to.equal(looks + 10)
+    pulse.wake()
+    expect(seen.measuring).to.equal(true)
+    clock.advance(61_000)
+    expect(seen.measuring).to.equal(false)
+    clock.stall(600)
+    clock.advance(0)
+    expect(seen.measuring).to.equal(true)
+    clock.advance(61_000)
+    seen.open = 1
+    clock.advance(120_000)
+    expect(seen.measuring).to.equal(true)
+    watch.stop()
+  })
+
+  it('goes by how late its own look is where nothing was measured', async () => {
+    const { clock, pulse, seen, watch } = setUp()
+    seen.delayMs = undefined
+    watch.start()
+    await new Promise((resolve) => setImmediate(resolve))
+    for (let time = 0; time < 4; time += 1) {
+      clock.stall(350)
+      clock.advance(0)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(pulse.isAwake).to.equal(true)
+    expect(watch.level).to.equal(3)
     watch.stop()
   })
 

@@ -1,5 +1,6 @@
 import { type EventLoopUtilization, performance } from 'node:perf_hooks'
-import type { Clock, Timer } from '../../core/clock.js'
+import type { Clock } from '../../core/clock.js'
+import { BEAT_MS, type Pulse } from '../../core/pulse.js'
 
 export type Pressure = 'none' | 'some'
 
@@ -10,12 +11,14 @@ export interface LoopPressure {
   stop(): void
 }
 
-/** ms between two looks */
+/** ms between two looks; while the process rests, one a beat */
 const SAMPLE_MS = 200
 /** ms a look may be late: what every user's event waits then, and more than a collection of garbage usually takes */
 const LATE_MS = 50
 /** share of the time the loop was at work: above it, waiting times grow without bound */
 const BUSY = 0.9
+/** ... at which somebody should look closely */
+const STIRRING = 0.5
 /** ms without either before shadows run again */
 const CALM_MS = 1000
 
@@ -24,28 +27,33 @@ const CALM_MS = 1000
  * one, until a second went by without either. `none` while it is not started.
  * @param utilization of the loop (0 to 1) since it was last asked
  */
-export function watchLoopPressure(clock: Clock, utilization: () => number = loopUtilization()): LoopPressure {
-  let timer: Timer | undefined
+export function watchLoopPressure(
+  clock: Clock,
+  pulse: Pulse,
+  utilization: () => number = loopUtilization(),
+): LoopPressure {
+  let forget: (() => void) | undefined
+  let lookedAt = 0
   let troubledAt = Number.NEGATIVE_INFINITY
-  const arm = (): void => {
-    const dueAt = clock.monotonic() + SAMPLE_MS
-    timer = clock.schedule(SAMPLE_MS, () => {
-      const now = clock.monotonic()
-      const busy = utilization() > BUSY
-      if (busy || now - dueAt > LATE_MS) troubledAt = now
-      arm()
-    })
-  }
   return {
     now: () => (clock.monotonic() - troubledAt < CALM_MS ? 'some' : 'none'),
     start() {
-      if (timer !== undefined) return
+      if (forget !== undefined) return
       utilization()
-      arm()
+      lookedAt = clock.monotonic()
+      forget = pulse.listen({
+        beat({ now, lateMs }) {
+          if (now - lookedAt < SAMPLE_MS - BEAT_MS / 2) return
+          lookedAt = now
+          const share = utilization()
+          if (share > BUSY || lateMs > LATE_MS) troubledAt = now
+          if (share > STIRRING) pulse.wake(now)
+        },
+      })
     },
     stop() {
-      timer?.cancel()
-      timer = undefined
+      forget?.()
+      forget = undefined
     },
   }
 }

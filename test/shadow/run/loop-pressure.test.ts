@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { systemClock } from '../../../src/core/clock.js'
+import { createPulse } from '../../../src/core/pulse.js'
 import { watchLoopPressure } from '../../../src/shadow/run/loop-pressure.js'
 import { type ManualClock, manualClock } from '../../support/manual-clock.js'
 import { until } from '../../support/until.js'
@@ -18,7 +19,9 @@ describe('the pressure on the event loop', () => {
   function watched() {
     const clock = laggingClock()
     const load = { utilization: 0.2 }
-    const pressure = watchLoopPressure(clock, () => load.utilization)
+    const pulse = createPulse(clock)
+    pulse.wake()
+    const pressure = watchLoopPressure(clock, pulse, () => load.utilization)
     pressure.start()
     return { clock, load, pressure }
   }
@@ -39,7 +42,7 @@ describe('the pressure on the event loop', () => {
     clock.advance(452)
     expect(pressure.now()).to.equal('some')
     clock.lateMs = 0
-    clock.advance(251 + 900)
+    clock.advance(101 + 900)
     expect(pressure.now()).to.equal('some')
     clock.advance(200)
     expect(pressure.now()).to.equal('none')
@@ -59,18 +62,43 @@ describe('the pressure on the event loop', () => {
     pressure.stop()
   })
 
+  it('looks more seldom while the process rests, and closely again from a loop on that is half busy', () => {
+    const clock = manualClock()
+    const pulse = createPulse(clock)
+    const load = { utilization: 0.2, asked: 0 }
+    const pressure = watchLoopPressure(clock, pulse, () => {
+      load.asked += 1
+      return load.utilization
+    })
+    pressure.start()
+    load.asked = 0
+    clock.advance(2000)
+    expect(load.asked).to.equal(4)
+    load.utilization = 0.6
+    clock.advance(500)
+    expect(pressure.now()).to.equal('none')
+    clock.advance(2000)
+    expect(load.asked).to.equal(4 + 1 + 10)
+    load.utilization = 0.95
+    clock.advance(200)
+    expect(pressure.now()).to.equal('some')
+    pressure.stop()
+  })
+
   it('looks no more once it is stopped, and never without a start', () => {
     const { clock, load, pressure } = watched()
     pressure.stop()
     load.utilization = 1
     clock.advance(5000)
     expect(pressure.now()).to.equal('none')
-    expect(watchLoopPressure(clock).now()).to.equal('none')
+    expect(watchLoopPressure(clock, createPulse(clock)).now()).to.equal('none')
     expect(clock.pending()).to.equal(0)
   })
 
   it('sees a loop that is really blocked', async () => {
-    const pressure = watchLoopPressure(systemClock)
+    const pulse = createPulse(systemClock)
+    const pressure = watchLoopPressure(systemClock, pulse)
+    pulse.wake()
     pressure.start()
     try {
       const blockedUntil = performance.now() + 400
