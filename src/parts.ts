@@ -9,6 +9,7 @@ import { openUsage } from './limits/open-usage.js'
 import { watchOverload } from './limits/overload.js'
 import { createSharedRates } from './limits/shared-rates.js'
 import { createLocalFaults } from './metrics/local-faults.js'
+import { watchLoopLag } from './metrics/loop-lag.js'
 import { createJudgedWindow } from './metrics/windows/judged-window.js'
 import { createPublicWindows } from './metrics/windows/public-windows.js'
 import { openBackends, openSharedLlm, type RuntimeSigns } from './parts/backends.js'
@@ -127,6 +128,7 @@ export async function createParts(around: Surroundings) {
     { backends: shadowBackends, judged, fallback, fence, journal, overload },
     around,
   )
+  const loopLag = watchLoopLag(pulse)
   const metrics = openMetrics(
     {
       sessions,
@@ -143,6 +145,7 @@ export async function createParts(around: Surroundings) {
       llm,
       droppedFiles: () => droppedFiles,
       redis,
+      loopLag,
     },
     around,
   )
@@ -158,6 +161,7 @@ export async function createParts(around: Surroundings) {
     kept,
     idempotency,
     overload,
+    loopLag,
     usage: openUsage(database, randomUUID(), { clock, logger }),
     redis,
     replicas,

@@ -121,6 +121,7 @@ export async function createService(
     const early = config.worker === undefined ? await listen(server, config) : undefined
     assertWanted()
     stalls.start()
+    parts.loopLag.start()
     shadows.start()
     signingKeys.start()
     parts.notifier?.start()
@@ -208,6 +209,7 @@ export async function createService(
             { name: 'flag store', run: () => parts.flagStores.close() },
             { name: 'usage', run: () => parts.usage.close() },
             { name: 'replicas', run: () => parts.replicas.stop() },
+            { name: 'event loop lag', run: () => parts.loopLag.stop() },
             { name: 'kept texts', run: () => parts.kept.close() },
           ],
         },

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge } from 'prom-client'
+import { Counter, Gauge } from 'prom-client'
 import type { FlagsStatus } from '../decision/flags.js'
 import type { Outcome } from '../execution/outcome.js'
 import type { FallbackSnapshot } from '../fallback/fallback.js'
@@ -11,6 +11,7 @@ import { ROLLOUT_CHANGE_KINDS, type RolloutChangeKind } from '../protocol/rollou
 import type { RolloutSnapshot } from '../rollout/rollout.js'
 import { childCache } from './child-cache.js'
 import { createRegistry, expositionOf, type MetricsFormat, type MetricsRegistry } from './exposition.js'
+import { type LoopLag, registerProcess } from './loop-lag.js'
 import { outcomeRecorder } from './prometheus-executions.js'
 import { registerFallback } from './prometheus-fallback.js'
 import { refusalRecorder, registerOverload } from './prometheus-limits.js'
@@ -49,6 +50,8 @@ export interface ServiceMetricsOptions {
   readonly exemplar?: () => Exemplar | undefined
   /** CPU, memory, garbage collection and event-loop lag of the process; default true */
   readonly processMetrics?: boolean
+  /** what measures the event-loop lag; default: prom-client does, and wakes the process 100 times a second for it */
+  readonly loopLag?: LoopLag
 }
 
 /**
@@ -80,7 +83,7 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
   const registry = createRegistry()
   if (options.worker !== undefined) registry.setDefaultLabels({ worker: String(options.worker) })
   const exemplar = options.exemplar ?? (() => undefined)
-  if (options.processMetrics !== false) collectDefaultMetrics({ register: registry })
+  if (options.processMetrics !== false) registerProcess(registry, options.loopLag)
   registerReplica(registry, options.replica)
   if (options.flagsStatus !== undefined) registerFlagsState(registry, options.flagsStatus)
   if (options.codeDefaults !== undefined) registerCodeDefaults(registry, options.codeDefaults)

@@ -5,6 +5,7 @@ import type { Journal } from '../journal/journal.js'
 import type { OverloadWatch } from '../limits/overload.js'
 import { activeTrace } from '../metrics/active-trace.js'
 import type { LocalFaults } from '../metrics/local-faults.js'
+import type { LoopLag } from '../metrics/loop-lag.js'
 import { createServiceMetrics, type ServiceMetrics } from '../metrics/prometheus.js'
 import type { PublicWindows } from '../metrics/windows/windows.js'
 import type { Notifier } from '../notifications/notifier.js'
@@ -30,6 +31,7 @@ interface Counted {
   readonly llm: SharedLlm
   readonly droppedFiles: () => number
   readonly redis: RedisLink | undefined
+  readonly loopLag: LoopLag
 }
 
 export function openMetrics(parts: Counted, { config }: Surroundings): ServiceMetrics {
@@ -49,6 +51,7 @@ export function openMetrics(parts: Counted, { config }: Surroundings): ServiceMe
     replica: config.replica,
     ...(config.worker === undefined ? {} : { worker: config.worker }),
     exemplar: activeTrace,
+    loopLag: parts.loopLag,
     flagsStatus: () => flags.status(),
     codeDefaults: () => flags.codeDefaults(),
     fallback: () => fallback.snapshot(),

@@ -116,8 +116,9 @@ export class FileFlags implements Flags {
   }
 
   async forService(): Promise<ServiceFlags> {
-    if (this.#client === undefined || this.#closed) return this.#service.resolve({}, false)
-    const answers = await serviceDetails(evaluateService(this.#client, this.defaults))
+    const reader = this.#turnReader
+    if (reader === undefined || this.#closed) return this.#service.resolve({}, false)
+    const answers = await serviceDetails(evaluateService(reader, this.defaults))
     return this.#service.resolve(answers, true)
   }
 

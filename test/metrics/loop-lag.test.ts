@@ -1,0 +1,133 @@
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
+import { expect } from 'chai'
+import { systemClock } from '../../src/core/clock.js'
+import { createPulse } from '../../src/core/pulse.js'
+import { watchLoopLag } from '../../src/metrics/loop-lag.js'
+import { createServiceMetrics, type ServiceMetrics } from '../../src/metrics/prometheus.js'
+import { manualClock } from '../support/manual-clock.js'
+
+const VALUES = ['min', 'max', 'mean', 'p50', 'p99'] as const
+
+/** In ms, rounded. */
+async function lagOf(metrics: ServiceMetrics): Promise<Record<string, number>> {
+  const { body } = await metrics.exposition()
+  const ofMetric = (name: string): number =>
+    Number(new RegExp(`^nodejs_eventloop_lag_${name}_seconds (\\S+)$`, 'm').exec(body)?.[1])
+  return Object.fromEntries(VALUES.map((name) => [name, Math.round(ofMetric(name) * 1e3)]))
+}
+
+describe('the lag of the event loop in the metrics', () => {
+  function setUp() {
+    const clock = manualClock()
+    const pulse = createPulse(clock)
+    const made: RecordableHistogram[] = []
+    const enabled = new Set<RecordableHistogram>()
+    const lag = watchLoopLag(pulse, () => {
+      const histogram = createHistogram()
+      made.push(histogram)
+      return Object.assign(histogram, {
+        enable: () => Boolean(enabled.add(histogram)),
+        disable: () => enabled.delete(histogram),
+      })
+    })
+    const metrics = createServiceMetrics({ replica: 'r', loopLag: lag })
+    /** What Node measures while each round of the loop takes so long. */
+    const measure = (times: number, roundMs: number): void => {
+      for (let time = 0; time < times; time += 1) made.at(-1)?.record(roundMs * 1e6)
+    }
+    return { clock, pulse, lag, made, enabled, measure, seen: () => lagOf(metrics) }
+  }
+
+  it('has the names and the words of prom-client', async () => {
+    const wordsOf = async (metrics: ServiceMetrics): Promise<string[]> => {
+      const { body } = await metrics.exposition()
+      return body
+        .split('\n')
+        .filter((line) => line.startsWith('#'))
+        .sort()
+    }
+    const { lag } = setUp()
+    const own = await wordsOf(createServiceMetrics({ replica: 'r', loopLag: lag }))
+    expect(own).to.deep.equal(await wordsOf(createServiceMetrics({ replica: 'r' })))
+    expect(own.filter((line) => line.includes('eventloop_lag'))).to.have.length(16)
+  })
+
+  it('is what prom-client measures while the process is awake, since the last scrape', async () => {
+    const { pulse, lag, measure, seen } = setUp()
+    lag.start()
+    pulse.wake()
+    measure(98, 10)
+    measure(2, 400)
+    expect(await seen()).to.deep.equal({ min: 10, max: 400, mean: 18, p50: 10, p99: 400 })
+    measure(100, 20)
+    expect(await seen()).to.deep.equal({ min: 20, max: 20, mean: 20, p50: 20, p99: 20 })
+  })
+
+  it('is told by the beats while the process rests: a late one is one measurement of many', async () => {
+    const { clock, lag, made, seen } = setUp()
+    lag.start()
+    clock.advance(15_000)
+    expect(await seen()).to.deep.equal({ min: 10, max: 10, mean: 10, p50: 10, p99: 10 })
+    clock.advance(14_000)
+    clock.stall(1_200)
+    clock.advance(0)
+    expect(await seen()).to.deep.include({ min: 10, max: 710, p50: 10, p99: 10 })
+    expect(made).to.have.length(1)
+  })
+
+  it('keeps what was measured when the process begins to rest', async () => {
+    const { clock, pulse, lag, enabled, measure, seen } = setUp()
+    lag.start()
+    pulse.wake()
+    expect(enabled.size).to.equal(1)
+    measure(900, 30)
+    measure(100, 300)
+    clock.advance(61_000)
+    expect(enabled.size).to.equal(0)
+    const found = await seen()
+    expect(found).to.deep.include({ min: 10, p99: 300 })
+    expect(found.max).to.be.within(300, 301)
+    expect(found.mean).to.be.within(40, 62)
+  })
+
+  it('carries no more than ten thousand of them over', async () => {
+    const { clock, pulse, lag, measure, seen } = setUp()
+    lag.start()
+    pulse.wake()
+    measure(200_000, 30)
+    clock.advance(61_000)
+    clock.advance(10_000)
+    // A second at rest are a hundred: of 10,000 and these the median is still that of before.
+    expect(await seen()).to.deep.include({ min: 10, p50: 30, p99: 30 })
+  })
+
+  it('leaves nothing behind', () => {
+    const { clock, pulse, lag, enabled } = setUp()
+    pulse.wake()
+    lag.start()
+    lag.start()
+    expect([clock.pending(), enabled.size]).to.deep.equal([1, 1])
+    lag.stop()
+    expect([clock.pending(), enabled.size]).to.deep.equal([0, 0])
+  })
+
+  it('sees a loop that is really blocked', async () => {
+    const pulse = createPulse(systemClock)
+    const lag = watchLoopLag(pulse)
+    const metrics = createServiceMetrics({ replica: 'r', loopLag: lag })
+    lag.start()
+    try {
+      for (const isAwake of [false, true]) {
+        if (isAwake) pulse.wake()
+        // Node's first measurement begins after a round of the loop.
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        const blockedUntil = performance.now() + 700
+        while (performance.now() < blockedUntil);
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        expect((await lagOf(metrics)).max).to.be.greaterThan(150)
+      }
+    } finally {
+      lag.stop()
+    }
+  })
+})
