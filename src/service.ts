@@ -2,8 +2,8 @@ import { createApp } from './app.js'
 import type { Config } from './config.js'
 import { type Clock, scheduleAwaited, systemClock } from './core/clock.js'
 import type { Logger } from './core/logger.js'
-import { createPulse } from './core/pulse.js'
-import { watchStalls } from './core/stalls.js'
+import { createPulse, type Pulse } from './core/pulse/pulse.js'
+import { watchStalls } from './core/pulse/stalls.js'
 import { createTimerWheel } from './core/timer-wheel.js'
 import type { Lifecycle } from './http/app-deps.js'
 import { createSigningKeys } from './http/auth/token-keys.js'
@@ -58,14 +58,15 @@ export async function createService(
   let seeding: ReturnType<typeof parts.startSeeding>
   const draining = new AbortController()
 
-  const pulse = createPulse(clock)
+  // Whatever waits for a backend or a reader has a deadline.
+  const pulse: Pulse = createPulse(clock, () => deadlines.isBusy())
   const stalls = watchStalls(clock, pulse, (ms) => {
     if (ms < STALL_MS) return
     logger.warn({ ms: Math.round(ms) }, 'this process stood still')
     parts.localFaults.note('held_up')
   })
   const watched: Clock = { ...clock, stalledMs: (now) => stalls.totalMs(now) }
-  const deadlines = createTimerWheel(watched)
+  const deadlines = createTimerWheel(watched, () => pulse.wake())
   const alerts: Surroundings['alerts'] = () =>
     signingKeys.isUnreachable() ? [{ kind: 'keys_unreachable' }] : []
   const parts = await make({

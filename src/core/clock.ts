@@ -13,7 +13,7 @@ export interface Clock {
   /** Runs `callback` once after `delayMs`. A pending timer never keeps the process alive. */
   schedule(delayMs: number, callback: () => void): Timer
   /**
-   * ms in all for which this process stood still (stalls.ts); absent if nobody watches.
+   * ms in all for which this process stood still (pulse/stalls.ts); absent if nobody watches.
    * @param now of `monotonic`, where the caller has it at hand
    */
   stalledMs?(now?: number): number

@@ -13,10 +13,20 @@ interface Entry {
 /**
  * The clock with coarse timers: all that is due within one tick fires by one timer of the process. None fires early, and none
  * more than a tick late; delays below 200 ms stay exact. For deadlines, of which nearly all are cancelled before they strike.
+ * @param onBusy told when the first of them is set
  */
-export function createTimerWheel(clock: Clock): Clock {
-  const wheel = new TimerWheel(clock)
-  return { ...clock, schedule: (delayMs, callback) => wheel.schedule(delayMs, callback) }
+export function createTimerWheel(clock: Clock, onBusy: () => void = () => undefined): WheelClock {
+  const wheel = new TimerWheel(clock, onBusy)
+  return {
+    ...clock,
+    schedule: (delayMs, callback) => wheel.schedule(delayMs, callback),
+    isBusy: () => wheel.isTurning,
+  }
+}
+
+export interface WheelClock extends Clock {
+  /** Whether a timer is pending on the wheel. */
+  isBusy(): boolean
 }
 
 class TimerWheel {
@@ -27,8 +37,15 @@ class TimerWheel {
   #tick = 0
   #timer: Timer | undefined
 
-  constructor(private readonly clock: Clock) {
+  constructor(
+    private readonly clock: Clock,
+    private readonly onBusy: () => void,
+  ) {
     this.#origin = clock.monotonic()
+  }
+
+  get isTurning(): boolean {
+    return this.#timer !== undefined
   }
 
   schedule(delayMs: number, callback: () => void): Timer {
@@ -37,6 +54,7 @@ class TimerWheel {
     if (this.#timer === undefined) {
       this.#tick = Math.floor(now / TICK_MS)
       this.#arm(now)
+      this.onBusy()
     }
     const entry = { at: Math.ceil((now + delayMs) / TICK_MS), callback }
     const slot = this.#slots.get(entry.at)

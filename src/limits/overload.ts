@@ -1,7 +1,7 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/logger.js'
-import { BEAT_MS, type Beat, type Pulse } from '../core/pulse.js'
+import { BEAT_MS, type Beat, type Pulse } from '../core/pulse/pulse.js'
 import type { ChatLimits, EnvironmentLimits } from './chat-limits.js'
 import { afterLook, NO_OVERLOAD, type Overload, type OverloadLevel } from './overload-state.js'
 

@@ -5,7 +5,7 @@ import {
   type RecordableHistogram,
 } from 'node:perf_hooks'
 import { collectDefaultMetrics, Gauge } from 'prom-client'
-import { type Beat, type Pulse, RESTING_BEAT_MS } from '../core/pulse.js'
+import { type Beat, type Pulse, RESTING_BEAT_MS } from '../core/pulse/pulse.js'
 import type { MetricsRegistry } from './exposition.js'
 
 /** ms between two measurements, as in prom-client's own metrics; each value is these and by how much it was late */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Config } from '../config.js'
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/logger.js'
-import type { Pulse } from '../core/pulse.js'
+import type { Pulse } from '../core/pulse/pulse.js'
 import type { Alert } from '../fallback/fallback.js'
 
 /** What every part is made from. */

@@ -92,4 +92,21 @@ describe('the timer wheel', () => {
     clock.advance(0)
     expect(fired).to.deep.equal([1000, 2000, 3000])
   })
+
+  it('tells when it begins to turn, and whether it does', () => {
+    const clock = manualClock()
+    let begun = 0
+    const wheel = createTimerWheel(clock, () => {
+      begun += 1
+    })
+    wheel.schedule(100, () => undefined)
+    expect([begun, wheel.isBusy()]).to.deep.equal([0, false])
+    const timers = [wheel.schedule(300, () => undefined), wheel.schedule(400, () => undefined)]
+    expect([begun, wheel.isBusy()]).to.deep.equal([1, true])
+    for (const timer of timers) timer.cancel()
+    expect(wheel.isBusy()).to.equal(false)
+    wheel.schedule(300, () => undefined)
+    clock.advance(1_000)
+    expect([begun, wheel.isBusy()]).to.deep.equal([2, false])
+  })
 })

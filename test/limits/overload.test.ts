@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { systemClock } from '../../src/core/clock.js'
-import { createPulse } from '../../src/core/pulse.js'
+import { createPulse } from '../../src/core/pulse/pulse.js'
 import { chatLimitsSchema } from '../../src/limits/chat-limits.js'
 import { watchOverload } from '../../src/limits/overload.js'
 import { capturingLogger } from '../support/capturing-logger.js'
@@ -114,19 +114,19 @@ describe('the watch over an overload', () => {
     const { clock, pulse, seen, watch } = setUp()
     seen.open = 0
     watch.start()
-    clock.advance(61_000)
+    clock.advance(3_000)
     expect([pulse.isAwake, seen.measuring]).to.deep.equal([false, false])
     const { looks } = seen
     clock.advance(5_000)
     expect(seen.looks).to.equal(looks + 10)
     pulse.wake()
     expect(seen.measuring).to.equal(true)
-    clock.advance(61_000)
+    clock.advance(3_000)
     expect(seen.measuring).to.equal(false)
     clock.stall(600)
     clock.advance(0)
     expect(seen.measuring).to.equal(true)
-    clock.advance(61_000)
+    clock.advance(3_000)
     seen.open = 1
     clock.advance(120_000)
     expect(seen.measuring).to.equal(true)

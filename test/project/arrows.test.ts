@@ -174,6 +174,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'console/try-it': ['console/api', 'console/parts', 'console/text'],
   'core/files': ['core'],
   'core/postgres': ['core', 'core/sqlite'],
+  'core/pulse': ['core'],
   'core/redis': ['core'],
   'core/sqlite': ['core'],
   'core/tracing': ['core'],

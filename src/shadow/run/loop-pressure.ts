@@ -1,6 +1,6 @@
 import { type EventLoopUtilization, performance } from 'node:perf_hooks'
 import type { Clock } from '../../core/clock.js'
-import { BEAT_MS, type Pulse } from '../../core/pulse.js'
+import { BEAT_MS, type Pulse } from '../../core/pulse/pulse.js'
 
 export type Pressure = 'none' | 'some'
 

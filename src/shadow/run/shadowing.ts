@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.js'
-import type { Pulse } from '../../core/pulse.js'
+import type { Pulse } from '../../core/pulse/pulse.js'
 import { type ControlHealthDeps, createControlHealth } from './control-health.js'
 import { watchLoopPressure } from './loop-pressure.js'
 import { createShadowRunner, type ShadowRunner, type ShadowRunnerDeps } from './shadow-runner.js'

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { systemClock } from '../../../src/core/clock.js'
-import { createPulse } from '../../../src/core/pulse.js'
+import { createPulse } from '../../../src/core/pulse/pulse.js'
 import { watchLoopPressure } from '../../../src/shadow/run/loop-pressure.js'
 import { type ManualClock, manualClock } from '../../support/manual-clock.js'
 import { until } from '../../support/until.js'

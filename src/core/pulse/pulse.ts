@@ -1,11 +1,11 @@
-import type { Clock, Timer } from './clock.js'
+import type { Clock, Timer } from '../clock.js'
 
 /** ms between two beats */
 export const BEAT_MS = 100
 /** ... while the process has nothing to do */
 export const RESTING_BEAT_MS = 500
-/** ms from the last wish on for which the pace holds: far beyond most deadlines of a turn */
-const AWAKE_MS = 60_000
+/** ms from the last wish on, or from the last work, for which the pace holds */
+const AWAKE_MS = 2_000
 /** ms a beat may be late: what a collection of garbage or a burst of work takes */
 export const LATE_MS = 50
 
@@ -29,7 +29,7 @@ export interface PulseListener {
  * wake-up of a process that rests costs it far more than what is done then.
  */
 export interface Pulse {
-  /** Beats at full pace for a minute from now on. Until the first wish it rests. */
+  /** Beats at full pace from now on, for two seconds or while the process is busy. Until the first wish it rests. */
   wake(now?: number): void
   readonly isAwake: boolean
   /** ms by which the next beat is late, if that is more than a burst of work takes; else 0 */
@@ -38,8 +38,9 @@ export interface Pulse {
   listen(listener: PulseListener): () => void
 }
 
-export function createPulse(clock: Clock): Pulse {
-  return new ClockPulse(clock)
+/** @param isBusy whether something goes on that needs the full pace; who begins it wakes the pulse */
+export function createPulse(clock: Clock, isBusy: () => boolean = () => false): Pulse {
+  return new ClockPulse(clock, isBusy)
 }
 
 class ClockPulse implements Pulse {
@@ -50,7 +51,10 @@ class ClockPulse implements Pulse {
   #wishedAt = Number.NEGATIVE_INFINITY
   #isAwake = false
 
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly isBusy: () => boolean,
+  ) {}
 
   get isAwake(): boolean {
     return this.#isAwake
@@ -92,6 +96,7 @@ class ClockPulse implements Pulse {
   readonly #beat = (): void => {
     const now = this.clock.monotonic()
     const beat = { now, lateMs: Math.max(0, now - this.#dueAt), everyMs: this.#everyMs }
+    if (this.#isAwake && this.isBusy()) this.#wishedAt = now
     this.#isAwake = now - this.#wishedAt < AWAKE_MS
     this.#arm(now)
     if (beat.lateMs > LATE_MS) this.wake(now)

@@ -1,15 +1,15 @@
-import type { Clock } from './clock.js'
+import type { Clock } from '../clock.js'
 import { LATE_MS, type Pulse } from './pulse.js'
 
 /** How long this process has stood still: stopped, swapped out, or its event loop held by one long piece of work. */
 export interface Stalls {
-  /** ms in all since the start. Whoever asks is told exactly from then on: all but 100 ms of each stall, for a minute at least. */
+  /** ms in all since the start. While the process is busy, and for two seconds from a question on: all but 100 ms of each stall. */
   totalMs(now?: number): number
   start(): void
   stop(): void
 }
 
-/** @param onStall told of each, when it is over; ms. While nobody asks, all but 500 ms of it. */
+/** @param onStall told of each, when it is over; ms. At rest all but 500 ms of it. */
 export function watchStalls(
   clock: Clock,
   pulse: Pulse,
