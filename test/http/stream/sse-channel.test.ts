@@ -1,37 +1,75 @@
+import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { connect } from 'node:net'
 import { expect } from 'chai'
 import Koa from 'koa'
 import { systemClock } from '../../../src/core/clock.js'
 import { openSseChannel, type SseChannel } from '../../../src/http/stream/sse-channel.js'
 import { closeServer, listen } from '../../../src/listening.js'
 
-/** What a client got from a channel, and what `use` returned. */
-async function withChannel<T>(
-  use: (channel: SseChannel) => T,
-): Promise<{ text: string; used: T | undefined }> {
-  let used: T | undefined
+interface Told {
+  onReaderLost?: () => void
+  onRelief?: () => void
+}
+
+/** A server that answers each request with a channel, which `use` gets. */
+async function withServer<T>(
+  use: (channel: SseChannel, path: string) => void,
+  run: (url: string) => Promise<T>,
+  told: Told = {},
+): Promise<T> {
   const app = new Koa()
+  app.silent = true
   app.use((ctx) => {
     const channel = openSseChannel(ctx, {
       clock: systemClock,
       heartbeatMs: 60_000,
       slowReaderMs: 60_000,
       headers: {},
-      onReaderLost: () => undefined,
-      onRelief: () => undefined,
+      onReaderLost: told.onReaderLost ?? (() => undefined),
+      onRelief: told.onRelief ?? (() => undefined),
     })
-    used = use(channel)
-    channel.end({ event: 'done', data: '{}' })
+    use(channel, ctx.path)
   })
   const server = createServer(app.callback())
   const url = await listen(server, { host: '127.0.0.1', port: 0 })
   try {
-    const response = await fetch(url)
-    return { text: await response.text(), used }
+    return await run(url)
   } finally {
     await closeServer(server)
   }
 }
+
+/** What a client got from a channel, and what `use` returned. */
+async function withChannel<T>(
+  use: (channel: SseChannel) => T,
+): Promise<{ text: string; used: T | undefined }> {
+  let used: T | undefined
+  const text = await withServer(
+    (channel) => {
+      used = use(channel)
+      channel.end({ event: 'done', data: '{}' })
+    },
+    async (url) => (await fetch(url)).text(),
+  )
+  return { text, used }
+}
+
+/** All that comes on one connection for these bytes, until the server closes it. */
+async function rawAnswer(url: string, bytes: string): Promise<string> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  let text = ''
+  socket.setEncoding('utf8')
+  socket.on('data', (chunk: string) => {
+    text += chunk
+  })
+  socket.write(bytes)
+  await once(socket, 'close')
+  return text
+}
+
+const bodyOf = (answer: string): string => answer.slice(answer.indexOf('\r\n\r\n') + 4)
 
 describe('a channel to a reader', () => {
   it('has handed an event to the system when its write returns', async () => {
@@ -50,5 +88,100 @@ describe('a channel to a reader', () => {
     const { text, used } = await withChannel((channel) => channel.flush())
     expect(used).to.equal(true)
     expect(text).to.equal('event: done\ndata: {}\n\n')
+  })
+
+  it('frames each piece as one HTTP chunk of as many bytes as it has', async () => {
+    const answer = await withServer(
+      (channel) => {
+        channel.write('data: é“”\n\n')
+        channel.end({ event: 'done', data: '{}' })
+      },
+      (url) => rawAnswer(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
+    )
+    expect(bodyOf(answer)).to.equal('10\r\ndata: é“”\n\n\r\n16\r\nevent: done\ndata: {}\n\n\r\n0\r\n\r\n')
+  })
+
+  it('writes no frames for HTTP/1.0', async () => {
+    const answer = await withServer(
+      (channel) => {
+        channel.write('data: one\n\n')
+        channel.end({ event: 'done', data: '{}' })
+      },
+      (url) => rawAnswer(url, 'GET / HTTP/1.0\r\n\r\n'),
+    )
+    expect(bodyOf(answer)).to.equal('data: one\n\nevent: done\ndata: {}\n\n')
+  })
+
+  it('writes no body for HEAD', async () => {
+    const answer = await withServer(
+      (channel) => {
+        channel.write('data: one\n\n')
+        channel.end({ event: 'done', data: '{}' })
+      },
+      (url) => rawAnswer(url, 'HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
+    )
+    expect(bodyOf(answer)).to.equal('')
+  })
+
+  it('keeps the answers of pipelined requests apart, and writes nothing after an end', async () => {
+    let first: SseChannel | undefined
+    const answer = await withServer(
+      (channel, path) => {
+        channel.write(`data: ${path}\n\n`)
+        if (path === '/first') first = channel
+        else {
+          first?.end({ event: 'done', data: '1' })
+          channel.end({ event: 'done', data: '2' })
+          first?.write('data: late\n\n')
+        }
+      },
+      (url) =>
+        rawAnswer(
+          url,
+          'GET /first HTTP/1.1\r\nHost: x\r\n\r\nGET /second HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+        ),
+    )
+    const events = answer.split(/\r\n/).filter((line) => /^(data|event)/.test(line))
+    expect(events).to.deep.equal([
+      'data: /first\n\n',
+      'event: done\ndata: 1\n\n',
+      'data: /second\n\n',
+      'event: done\ndata: 2\n\n',
+    ])
+  })
+
+  it('is blocked while bytes wait for the reader, and tells when it has taken them', async () => {
+    let relieved: (told: { waiting: number; blocked: boolean }) => void = () => undefined
+    const relief = new Promise<{ waiting: number; blocked: boolean }>((resolve) => {
+      relieved = resolve
+    })
+    let opened: SseChannel | undefined
+    const piece = `data: ${'x'.repeat(1_000_000)}\n\n`
+    await withServer(
+      (channel) => {
+        opened = channel
+        let pieces = 0
+        while (channel.write(piece) && pieces < 100) pieces += 1
+      },
+      async (url) => {
+        const { hostname, port } = new URL(url)
+        const socket = connect(Number(port), hostname)
+        socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+        await once(socket, 'readable')
+        const held = { blocked: opened?.blocked, waits: (opened?.waiting ?? 0) > 0 }
+        socket.resume()
+        const after = await relief
+        socket.destroy()
+        expect({ held, after }).to.deep.equal({
+          held: { blocked: true, waits: true },
+          after: { waiting: 0, blocked: false },
+        })
+      },
+      {
+        onRelief: () => {
+          if (opened?.open) relieved({ waiting: opened.waiting, blocked: opened.blocked })
+        },
+      },
+    )
   })
 })
