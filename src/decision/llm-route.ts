@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { BothLanguages } from '../core/schema-fault.js'
+import type { BothLanguages } from '../core/json/schema-fault.js'
 
 /** Value of flag `chat-llm-route`: names of endpoints, in the order they are asked. */
 export const llmRouteSchema = z.object({

@@ -1,5 +1,5 @@
 import type { JSONPath } from 'jsonc-parser'
-import type { BothLanguages } from '../core/schema-fault.js'
+import type { BothLanguages } from '../core/json/schema-fault.js'
 import { checkFlagDocument, type FlagIssue } from '../decision/check/ops-file-check.js'
 import { FLAG_KEYS } from '../decision/flags.js'
 import type { FlagEdit } from '../protocol/flag-edit.js'

@@ -1,7 +1,7 @@
 import type { JSONPath, Node } from 'jsonc-parser'
 import { inObjectForm } from '../../core/json/flag-list.js'
 import { duplicateKeys, isJsonFault, parseJsonTree, positionOf } from '../../core/json/json-tree.js'
-import type { BothLanguages } from '../../core/schema-fault.js'
+import type { BothLanguages } from '../../core/json/schema-fault.js'
 
 /** One thing wrong in a flag file. */
 export interface FlagIssue {

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { schemaFault } from '../../core/schema-fault.js'
+import { schemaFault } from '../../core/json/schema-fault.js'
 import type { Sentence } from './language.js'
 import { Problem } from './problems.js'
 
