@@ -7,7 +7,6 @@ import { scheduleRunning } from '../../core/deadline.js'
 import { errorCode } from '../../core/errors.js'
 import { TransportError, type TransportFault } from '../transport-error.js'
 import { detachResponse, onOwnEndListeners } from './detach-response.js'
-import { PlainRequests } from './plain-requests.js'
 import { type ProxyAgent, ProxyAgents } from './proxy-agents.js'
 import { sameOriginTarget } from './redirect.js'
 import { UpstreamResponse } from './upstream-response.js'
@@ -48,12 +47,9 @@ export interface HttpClientOptions {
   readonly resend?: boolean
 }
 
-/** Begins one request. @throws what the address is refused for */
-type Begin = (request: PostRequest) => Request | http.ClientRequest
-
 /**
  * A client with connections of its own. No retries unless `resend`, no decompression; neither redirects nor proxies unless
- * `outward`. One that is not `outward` asks Node itself: it needs nothing that got has, and got takes as much CPU a request again.
+ * `outward`.
  */
 export function createHttpClient(
   clock: Clock,
@@ -63,7 +59,6 @@ export function createHttpClient(
     http: new http.Agent({ keepAlive: true, timeout: IDLE_SOCKET_MS }),
     https: new https.Agent({ keepAlive: true, timeout: IDLE_SOCKET_MS }),
   }
-  const plain = new PlainRequests(agents, HEADERS)
   const client = got.extend({
     agent: agents,
     retry: { limit: 0 },
@@ -71,32 +66,25 @@ export function createHttpClient(
     followRedirect: false,
     decompress: false,
     request: requestByGiven,
-    headers: HEADERS,
+    headers: { 'user-agent': 'chat-cutover', 'accept-encoding': 'identity' },
   })
   const single = { http: new http.Agent(), https: new https.Agent() }
   const fresh = client.extend({ agent: single })
-  const plainFresh = new PlainRequests(single, HEADERS)
   const proxies = new ProxyAgents({ keepAlive: true, timeout: IDLE_SOCKET_MS })
   const singleProxies = new ProxyAgents({})
 
   async function post(request: PostRequest): Promise<UpstreamResponse> {
     try {
-      return await new Attempt(through(client, proxies, plain), clock, request).response
+      return await new Attempt(through(client, proxies, request.url), clock, request).response
     } catch (error) {
       if (!resend || !(error instanceof ReusedSocketClosed)) throw error
-      return await new Attempt(through(fresh, singleProxies, plainFresh), clock, request).response
+      return await new Attempt(through(fresh, singleProxies, request.url), clock, request).response
     }
   }
 
-  function through(direct: Got, by: ProxyAgents, byNode: PlainRequests): Begin {
-    if (!outward) return (request) => byNode.begin(request)
-    return (request) => {
-      const proxy = proxyFor(by, request.url)
-      return beginByGot(
-        proxy === undefined ? direct : direct.extend({ agent: { [proxy.protocol]: proxy.agent } }),
-        request,
-      )
-    }
+  function through(direct: Got, by: ProxyAgents, url: string): Got {
+    const proxy = outward ? proxyFor(by, url) : undefined
+    return proxy === undefined ? direct : direct.extend({ agent: { [proxy.protocol]: proxy.agent } })
   }
 
   return {
@@ -123,11 +111,6 @@ function proxyFor(proxies: ProxyAgents, url: string): ProxyAgent | undefined {
     throw new TransportError('unreachable', false, { cause: error })
   }
 }
-
-const HEADERS = { 'user-agent': 'chat-cutover', 'accept-encoding': 'identity' }
-
-const beginByGot = (client: Got, { url, body, headers }: PostRequest): Request =>
-  body === undefined ? client.stream.get(url, { headers }) : preparedPost(client, url, body, headers)
 
 /**
  * As got would, but without the three dozen options that it names and leaves undefined: the agent keeps a copy of all of them with
@@ -186,7 +169,7 @@ class Attempt {
   #options: PostRequest | undefined
 
   constructor(
-    begin: Begin,
+    client: Got,
     private readonly clock: Clock,
     options: PostRequest,
   ) {
@@ -202,23 +185,24 @@ class Attempt {
     }
     options.signal.addEventListener('abort', this.#onAbort, { once: true })
     this.#wait('connect_timeout', options.connectMs)
-    const request = this.#begun(begin, options)
+    const request = this.#made(client, options)
     if (request === undefined) return
     this.#request = request
     // Stays for good: got may raise an error after the response was consumed or destroyed.
     request.on('error', this.#onError)
     request.once('socket', this.#onSocket)
-    if (!(request instanceof http.ClientRequest)) request.once('request', this.#onRequest)
+    request.once('request', this.#onRequest)
     request.once('response', this.#onResponse)
   }
 
-  /** Undefined for an address that is refused; the attempt has failed as `unreachable` then. */
-  #begun(begin: Begin, options: PostRequest): Request | http.ClientRequest | undefined {
+  /** Undefined for an address that got refuses; the attempt has failed as `unreachable` then. */
+  #made(client: Got, { url, body, headers }: PostRequest): Request | undefined {
     try {
-      return begin(options)
+      return body === undefined
+        ? client.stream.get(url, { headers })
+        : preparedPost(client, url, body, headers)
     } catch (error) {
-      if (error instanceof TransportError) this.#settle(error)
-      else this.#fail('unreachable', error instanceof Error ? error : undefined)
+      this.#fail('unreachable', error instanceof Error ? error : undefined)
       return undefined
     }
   }
@@ -248,8 +232,7 @@ class Attempt {
     if (this.#settled) return
     this.#settled = true
     this.#letGo()
-    if (!(this.#request instanceof http.ClientRequest))
-      this.#request = detachResponse(response, this.#ownEndListeners)
+    this.#request = detachResponse(response, this.#ownEndListeners)
     this.#ownEndListeners = []
     this.#opened = new UpstreamResponse(response, this.clock, this.#close)
     this.#resolve(this.#opened)
