@@ -57,15 +57,15 @@ async function benchFirstContent(upstream: string, report: (text: string) => voi
     met: most === undefined || ours / floor <= most,
   })
   return [
-    row('added to first content, p50, 50 % shadow (floor: 0 %)', added('without', 0.5), added('half', 0.5)),
+    row('added to first content, p50, 50% shadow (floor: 0%)', added('without', 0.5), added('half', 0.5)),
     row(
-      'added to first content, p99, 50 % shadow (floor: 0 %)',
+      'added to first content, p99, 50% shadow (floor: 0%)',
       added('without', 0.99),
       added('half', 0.99),
       1.1,
     ),
     row(
-      'time to first content, p99, 50 % shadow (floor: 0 %)',
+      'time to first content, p99, 50% shadow (floor: 0%)',
       typical(seen.without, 0.99),
       typical(seen.half, 0.99),
     ),
@@ -109,7 +109,7 @@ async function grownMiB(upstream: string, percent: string, report: (text: string
     const after = await service.settled()
     const grown = (after.rssBytes - before.rssBytes) / 1024 / 1024
     report(
-      `shadow: at ${percent} % ${(before.rssBytes / 1024 / 1024).toFixed(1)} MiB, then ${grown.toFixed(1)} more`,
+      `shadow: at ${percent}% ${(before.rssBytes / 1024 / 1024).toFixed(1)} MiB, then ${grown.toFixed(1)} more`,
     )
     return grown
   } finally {

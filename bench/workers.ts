@@ -40,7 +40,7 @@ export async function benchWorkers(upstream: string, report: (text: string) => v
         seen[name].push(measured)
         const { micros, most, perSecond } = measured
         report(
-          `workers, run ${run}/${RUNS}: ${name} ${micros.toFixed(2)} µs/event, ${(most * 100).toFixed(0)} % in one process, ${perSecond.toFixed(0)} events/s`,
+          `workers, run ${run}/${RUNS}: ${name} ${micros.toFixed(2)} µs/event, ${(most * 100).toFixed(0)}% in one process, ${perSecond.toFixed(0)} events/s`,
         )
       }
   } finally {

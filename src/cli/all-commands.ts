@@ -39,8 +39,8 @@ export const COMMANDS: readonly AnyCommand[] = [
     words: ['doctor'],
     section: 'check',
     summary: {
-      en: 'configuration, flags, flagd, runtime, LLM, database, clock: what is wrong, and what to do',
-      'zh-CN': '检查配置、flag、flagd、runtime、LLM、数据库与时钟，并给出处理建议',
+      en: 'configuration, flags, flagd, runtime, LLM, database, Redis, keys, clock: what is wrong, and what to do',
+      'zh-CN': '检查配置、flag、flagd、runtime、LLM、数据库、Redis、密钥与时钟，并给出处理建议',
     },
     load: async () => (await import('./doctor/doctor.js')).doctorCommand,
   },

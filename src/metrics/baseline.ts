@@ -3,7 +3,7 @@ import type { WindowMetrics } from '../protocol/fallback.js'
 import type { ExecutionMode } from '../protocol/modes.js'
 import { CountedExecutions } from './windows/counted-executions.js'
 
-/** Both modes over all of these executions, counted as the windows count them; quantiles at most 1 % off. */
+/** Both modes over all of these executions, counted as the windows count them; quantiles at most 1% off. */
 export async function baselineOf(
   pages: AsyncIterable<readonly ExecutionFacts[]>,
 ): Promise<Readonly<Record<ExecutionMode, WindowMetrics>>> {

@@ -7,7 +7,7 @@ export const BASELINE_METRICS = ['avgLatencyMs', 'p95LatencyMs', 'errorRate', 't
 export const baselineMetricSchema = z.enum(BASELINE_METRICS)
 export type BaselineMetric = z.infer<typeof baselineMetricSchema>
 
-/** Met below these: latencies in ms, rates 0 to 1. From the operators' table: < 3 s, < 5 s, < 5 %, < 2 %. */
+/** Met below these: latencies in ms, rates 0 to 1. From the operators' table: < 3 s, < 5 s, < 5%, < 2%. */
 export const BASELINE_TARGETS: Readonly<Record<BaselineMetric, number>> = {
   avgLatencyMs: 3_000,
   p95LatencyMs: 5_000,
@@ -18,7 +18,7 @@ export const BASELINE_TARGETS: Readonly<Record<BaselineMetric, number>> = {
 const count = z.number().int().min(0)
 const instant = z.string()
 
-/** null if there was no execution; `p95LatencyMs` is at most 1 % off */
+/** null if there was no execution; `p95LatencyMs` is at most 1% off */
 const cellSchema = z.strictObject({ value: z.number().nullable(), met: z.boolean().nullable() })
 export type BaselineCell = z.infer<typeof cellSchema>
 

@@ -34,7 +34,7 @@ export type ShadowDirection = z.infer<typeof shadowDirectionSchema>
 
 export const SHADOW_SAMPLES_MAX = 20
 
-/** Width of a bin of times on the scale of ln ms: all times of a bin are within 2 % of each other. */
+/** Width of a bin of times on the scale of ln ms: all times of a bin are within 2% of each other. */
 export const TIME_BIN_WIDTH = 0.02
 
 const count = z.number().int().min(0)
@@ -56,7 +56,7 @@ export const shadowDimensionReportSchema = z.strictObject({
   control: z.number().nullable(),
   /** ... of a similarity: how alike the candidate's answers are to the control's */
   candidate: z.number().nullable(),
-  /** of times: 95 % took no longer; null of a control of which too many users left to know it, and of other dimensions */
+  /** of times: 95% took no longer; null of a control of which too many users left to know it, and of other dimensions */
   p95: z.strictObject({ control: z.number().nullable(), candidate: z.number().nullable() }).nullable(),
   /** pairs behind it: of both backends, and of the control with itself */
   pairs: z.strictObject({ ab: count, aa: count }),
@@ -64,7 +64,7 @@ export const shadowDimensionReportSchema = z.strictObject({
   censored: z.strictObject({ ab: count, aa: count }),
   /** candidate − control; null if it has no interval yet */
   difference: estimateSchema.nullable(),
-  /** of latencies: by how much the candidate takes longer, 0.2 = 20 %, from the mean of the log ratios */
+  /** of latencies: by how much the candidate takes longer, 0.2 = 20%, from the mean of the log ratios */
   relative: estimateSchema.nullable(),
   /** noise floor: the control once more − control; of a similarity: that of the control with itself */
   floor: estimateSchema.nullable(),

@@ -185,6 +185,15 @@ describe('the views of the console', function () {
   it('start a guarded rollout, pause it, go on and abort it, each after saying what it does', async () => {
     await rig.call('PATCH', '/runtime/flags', { canaryPercent: 0, mode: null }, { 'if-match': '*' })
     page = await rig.open('/rollout')
+    for (const stages of ['50, 5', '5, 101', '0', '5, 5', '5 50', '5,']) {
+      await page.fill('input[name=stages]', stages)
+      await page.click('text=Start a rollout…')
+      const said = String(
+        await page.evaluate("document.querySelector('input[name=stages]').validationMessage"),
+      )
+      expect(said, stages).to.include('each larger than the one before')
+      expect(await page.locator('dialog[open]').count(), stages).to.equal(0)
+    }
     await page.fill('input[name=stages]', '5, 50')
     await page.fill('input[name=minutes]', '10')
     await page.click('text=Start a rollout…')
@@ -476,6 +485,16 @@ describe('the views of the console', function () {
     await page.waitForSelector('.pairs')
     expect((await ids())[0]).to.equal('message-0')
     expect(await seriousFindings(page)).to.deep.equal([])
+  })
+
+  it('keep a long name within the page', async () => {
+    page = await rig.open(`/explain?orgId=${'x'.repeat(200)}`)
+    await page.waitForSelector('.answer')
+    const [wide, shown] = [
+      await page.evaluate('document.documentElement.scrollWidth'),
+      await page.evaluate('innerWidth'),
+    ]
+    expect(wide).to.be.at.most(Number(shown))
   })
 
   for (const [colorScheme, locale] of [

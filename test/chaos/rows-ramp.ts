@@ -27,13 +27,13 @@ export const RAMP_ROWS: readonly Row[] = [
   },
 ]
 
-/** `0 s trip → 31.0 s 5 % → …` */
+/** `0 s trip → 31.0 s 5% → …` */
 function timeline(history: readonly TransitionView[]): string {
   const beganAt = Date.parse(history[0]?.at ?? '')
   return history
     .map(({ at, kind, recoveringPercent }) => {
       const seconds = ((Date.parse(at) - beganAt) / 1000).toFixed(1)
-      return `${seconds} s ${recoveringPercent === null ? kind : `${recoveringPercent} %`}`
+      return `${seconds} s ${recoveringPercent === null ? kind : `${recoveringPercent}%`}`
     })
     .join(' → ')
 }

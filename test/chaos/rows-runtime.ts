@@ -163,7 +163,7 @@ export const RUNTIME_ROWS: readonly Row[] = [
   killed,
   frozen,
   oneDeadOfTen,
-  oneOrg('one org of ten, with 60 % of the turns, gets HTTP 422', {}),
+  oneOrg('one org of ten, with 60% of the turns, gets HTTP 422', {}),
   oneOrg('the same org, guardrail scoped false', { scoped: false }),
   standbyRefuses,
   faulty('hung: takes requests, never answers, says it is healthy', { hang: 'headers' }),

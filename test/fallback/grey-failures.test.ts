@@ -28,7 +28,7 @@ describe('a runtime of which a share fails', () => {
   for (const [traffic, hours] of HOURS)
     for (const share of [0.1, 0.2])
       for (const as of ['error', 'timeout'] as const)
-        it(`trips nothing at ${share * 100} % of ${as}s, bad probes too: ${traffic.name}, ${hours} h`, () => {
+        it(`trips nothing at ${share * 100}% of ${as}s, bad probes too: ${traffic.name}, ${hours} h`, () => {
           const { trips, turns } = calm(SEED, traffic, grey(share, as), hours)
           expect(trips).to.deep.equal([])
           expect(turns).to.be.above(1000)
@@ -36,7 +36,7 @@ describe('a runtime of which a share fails', () => {
 
   for (const { usual, share, turns } of BOUNDS)
     for (const [name, traffic] of Object.entries(TRAFFIC))
-      it(`trips when it fails at ${share * 100} % of turns after ${usual * 100} %: ${traffic.name}`, () => {
+      it(`trips when it fails at ${share * 100}% of turns after ${usual * 100}%: ${traffic.name}`, () => {
         const most = new Map(Object.entries(turns)).get(name)
         for (let seed = SEED; seed < SEED + testRuns(8); seed += 1) {
           for (const timeOf of [timeToTrip, timeToTripAtStart]) {

@@ -86,7 +86,7 @@ for (const resolver of ['file', 'in-process', 'rpc'] as const)
       flags.remove()
     })
 
-    it('reaches 100 % by one change each, is followed by both replicas, and survives a restart', async () => {
+    it('reaches 100% by one change each, is followed by both replicas, and survives a restart', async () => {
       const plan = { stages: [50, 100], everyMinutes: 1 / 60 }
       const started = rolloutViewSchema.parse(await dataOf(await call(0, 'rollout', 'POST', plan)))
       expect(started).to.include({ state: 'running', percent: 50, persisted: true })

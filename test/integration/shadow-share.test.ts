@@ -81,14 +81,14 @@ describe(`the share of shadowed sessions (${against})`, function () {
 
   it('is the one asked for, and the same sessions by every resolver and by the environment', async () => {
     const shadowed = await byFile(10)
-    // 10,000 draws at 0.1: 1000 ± 30; 3.29 deviations hold 99.9 %
+    // 10,000 draws at 0.1: 1000 ± 30; 3.29 deviations hold 99.9%
     expect(numbers(shadowed).length).to.be.within(901, 1099)
     expect(numbers(byEnvironment(10))).to.deep.equal(numbers(shadowed))
     expect(numbers(await byDaemon('in-process', 10))).to.deep.equal(numbers(shadowed))
     expect(numbers(await byDaemon('rpc', 10))).to.deep.equal(numbers(shadowed))
   })
 
-  it('grows from 10 to 20 % around the sessions it has', async () => {
+  it('grows from 10 to 20% around the sessions it has', async () => {
     const [ten, twenty] = [numbers(byEnvironment(10)), numbers(byEnvironment(20))]
     // 2000 ± 40
     expect(twenty.length).to.be.within(1868, 2132)

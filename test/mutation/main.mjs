@@ -18,7 +18,7 @@ Usage: npm run mutation -- [options] [module...]
   npm run mutation -- --write       puts the rows of what was run into ${DOCUMENT}
   npm run mutation -- --help        this text
 
-Exit code: 0 every module has at least ${LEAST_SCORE} %, 1 not, 2 wrong usage.
+Exit code: 0 every module has at least ${LEAST_SCORE}%, 1 not, 2 wrong usage.
 `
 
 process.exitCode = await main(process.argv.slice(2))

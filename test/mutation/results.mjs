@@ -32,7 +32,7 @@ export function resultOf(name, mutants, { oneIn, isQuick }) {
 export function table(results) {
   const rows = results.map(
     ({ name, run, noticed, endless, missed, invalid, leftOut, score }) =>
-      `| ${name} | ${run} | ${noticed + missed} | ${noticed} | ${endless} | ${missed} | ${invalid} | ${leftOut} | ${score.toFixed(1)} % |`,
+      `| ${name} | ${run} | ${noticed + missed} | ${noticed} | ${endless} | ${missed} | ${invalid} | ${leftOut} | ${score.toFixed(1)}% |`,
   )
   return [
     '| module | run | mutants | noticed | of them endless | not noticed | could not run | left out | score |',

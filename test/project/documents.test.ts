@@ -46,6 +46,26 @@ const unknownWords = (text: string): string[] =>
   // Metrics of the process are Node's and prom-client's: documents-metrics.test.ts knows them.
   (text.match(CODE_WORD) ?? []).filter((word) => !KNOWN_WORDS.has(word) && !/^(nodejs|process)_/.test(word))
 
+describe('percentages', () => {
+  it('stand with their sign as in the messages of the service: 5%', () => {
+    const texts = [
+      ...filesUnder('docs', '.md'),
+      ...filesUnder('src', '.ts'),
+      ...filesUnder('src', '.tsx'),
+      'README.md',
+      'CHANGELOG.md',
+    ]
+    const wrong = texts.flatMap((path) =>
+      readFileSync(path, 'utf8')
+        .split('\n')
+        .flatMap((line, at) =>
+          /[\d}…] %(?! ?[\w(])/.test(line) ? [`${path}:${at + 1} ${line.trim()}`] : [],
+        ),
+    )
+    expect(wrong).to.deep.equal([])
+  })
+})
+
 describe('what the documents link to', () => {
   it('is there: pages and their headings', () => {
     const wrong = PAGES.flatMap((one) =>

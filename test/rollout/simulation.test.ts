@@ -78,7 +78,7 @@ async function many(name: string, scene: Scene): Promise<Seen[]> {
     const most = (of: (one: Seen) => number | undefined) =>
       Math.max(...all.map((one) => of(one) ?? 0)).toFixed(1)
     console.log(
-      `${name}: highest ${worst} %, ends ${ends}, failed turns at most ${most(({ failed }) => failed)}, all at ${most(({ allAt }) => allAt)} min, finished at ${most(({ finishedAt }) => finishedAt)} min`,
+      `${name}: highest ${worst}%, ends ${ends}, failed turns at most ${most(({ failed }) => failed)}, all at ${most(({ allAt }) => allAt)} min, finished at ${most(({ finishedAt }) => finishedAt)} min`,
     )
   }
   return all
@@ -87,8 +87,8 @@ async function many(name: string, scene: Scene): Promise<Seen[]> {
 describe('the rollout over many simulated turns', function () {
   this.timeout(600_000)
 
-  it('takes a good runtime to 100 % in the time of its stages', async () => {
-    const all = await many('2 % fail', { turnsPerMinute: 600, failing: () => 0.02, minutes: 40 })
+  it('takes a good runtime to 100% in the time of its stages', async () => {
+    const all = await many('2% fail', { turnsPerMinute: 600, failing: () => 0.02, minutes: 40 })
     for (const { allAt, finishedAt } of all) {
       expect(allAt).to.be.within(3 * EVERY_MINUTES, 3 * EVERY_MINUTES + 2)
       expect(finishedAt).to.be.within(4 * EVERY_MINUTES, 4 * EVERY_MINUTES + 2)
@@ -97,7 +97,7 @@ describe('the rollout over many simulated turns', function () {
 
   it('lets a runtime that fails most turns not beyond the first stage', async () => {
     for (const share of [0.6, 0.9]) {
-      const all = await many(`${share * 100} % fail`, {
+      const all = await many(`${share * 100}% fail`, {
         turnsPerMinute: 600,
         failing: () => share,
         minutes: 40,
@@ -107,13 +107,13 @@ describe('the rollout over many simulated turns', function () {
   })
 
   it('keeps a runtime that fails a third at the first stage, for that is no breach and not healthy either', async () => {
-    const all = await many('35 % fail', { turnsPerMinute: 600, failing: () => 0.35, minutes: 40 })
+    const all = await many('35% fail', { turnsPerMinute: 600, failing: () => 0.35, minutes: 40 })
     for (const { highest } of all) expect(highest).to.be.at.most(5)
   })
 
   it('goes back from the stage whose load the runtime does not bear, and stops', async () => {
     const failing = (percent: number): number => (percent >= 25 ? 0.8 : 0.01)
-    const all = await many('80 % fail from 25 % on', { turnsPerMinute: 600, failing, minutes: 60 })
+    const all = await many('80% fail from 25% on', { turnsPerMinute: 600, failing, minutes: 60 })
     for (const { highest, end } of all) expect([highest, end]).to.deep.equal([25, 'stopped'])
   })
 

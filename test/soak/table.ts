@@ -43,7 +43,7 @@ export function trendTable(judged: readonly Judged[]): string {
     'most',
     'minutes judged',
     'growth an hour',
-    '95 % interval',
+    '95% interval',
     'bound',
     '',
   ]

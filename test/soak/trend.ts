@@ -14,7 +14,7 @@ export type Trend =
       readonly kind: 'line'
       readonly blocks: number
       readonly perHour: number
-      /** 95 % interval of `perHour` */
+      /** 95% interval of `perHour` */
       readonly low: number
       readonly high: number
     }

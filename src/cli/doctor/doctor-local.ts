@@ -6,7 +6,9 @@ import { printable } from '../text/table.js'
 import { checkDatabase } from './doctor-database.js'
 import { checkFlagStore } from './doctor-flag-store.js'
 import { checkFlagd, checkFlagFiles, checkProviderModule } from './doctor-flags.js'
+import { checkKeys } from './doctor-keys.js'
 import { checkEndpoints } from './doctor-llm.js'
+import { checkRedis } from './doctor-redis.js'
 import { clockFinding, type Finding } from './finding.js'
 import { probeUrl } from './probe-url.js'
 
@@ -26,6 +28,8 @@ export async function checkHere(invocation: Invocation, env: Environment): Promi
     checkRuntime(env, invocation),
     checkEndpoints(env, invocation),
     checkDatabase(env, invocation),
+    checkRedis(env, invocation),
+    checkKeys(env, invocation),
   ])
   return found.flat()
 }

@@ -124,6 +124,6 @@ function progressOf({ output }: Invocation): (table: string, moved: number, all:
     const share = all === 0 ? 1 : Math.min(moved / all, 1)
     const full = Math.round(share * BAR)
     const bar = `${'█'.repeat(full)}${'░'.repeat(BAR - full)}`
-    output.err(`\r\u001b[K${bar} ${Math.round(100 * share)} % ${table}${moved >= all ? '\n' : ''}`)
+    output.err(`\r\u001b[K${bar} ${Math.round(100 * share)}% ${table}${moved >= all ? '\n' : ''}`)
   }
 }

@@ -6,7 +6,7 @@ import { Time } from '../parts/states.js'
 import { clockTime, count } from '../text/format.js'
 import { t } from '../text/language.js'
 import { OVERVIEW } from '../text/overview.js'
-import { MODES, PARTS } from '../text/parts.js'
+import { PARTS } from '../text/parts.js'
 
 /** The parts behind the service. */
 export function Health({
@@ -22,7 +22,7 @@ export function Health({
       <h2>{t(OVERVIEW.health)}</h2>
       <dl class="facts">
         <div>
-          <dt>{t(MODES.runtime_orchestrator)}</dt>
+          <dt>{t(OVERVIEW.runtime)}</dt>
           <dd>
             <Probe probe={probe} />
           </dd>

@@ -72,7 +72,7 @@ function Now({ view }: { readonly view: RolloutView }) {
             {t(ROLLOUT_STATE_NAMES[state])}
           </span>
         )}{' '}
-        {summary}
+        {state === 'none' ? t(ROLLOUT_STATE_NAMES.none) : summary}
       </p>
       {next !== null && (
         <p>

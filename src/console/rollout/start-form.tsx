@@ -17,7 +17,14 @@ export function StartForm({ ask }: { readonly ask: (asked: RolloutRequest) => vo
     >
       <label>
         {t(GUARDED.stages)}
-        <input name="stages" required pattern="\s*\d+(\s*,\s*\d+)*\s*" defaultValue="1, 5, 25, 100" />
+        <input
+          name="stages"
+          required
+          defaultValue="1, 5, 25, 100"
+          onInput={({ currentTarget }) =>
+            currentTarget.setCustomValidity(isRising(currentTarget.value) ? '' : t(GUARDED.stagesRise))
+          }
+        />
       </label>
       <label>
         {t(GUARDED.minutes)}
@@ -38,6 +45,12 @@ export function StartForm({ ask }: { readonly ask: (asked: RolloutRequest) => vo
       <button type="submit">{t(GUARDED.start)}</button>
     </form>
   )
+}
+
+/** As the service asks for it; the browser shows what is wrong at the field. */
+function isRising(text: string): boolean {
+  const stages = text.split(',').map((stage) => (/^\s*\d+\s*$/.test(stage) ? Number(stage) : 0))
+  return stages.every((stage, at) => stage <= 100 && stage > (stages[at - 1] ?? 0))
 }
 
 function requestOf(form: FormData): RolloutRequest {

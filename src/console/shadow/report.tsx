@@ -1,4 +1,5 @@
 import type { ShadowReport } from '../../protocol/shadow-report.js'
+import { Scroll } from '../parts/scroll.js'
 import { Time } from '../parts/states.js'
 import { count } from '../text/format.js'
 import { language, t } from '../text/language.js'
@@ -100,37 +101,39 @@ function Behind({
           </dd>
         </div>
       </dl>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col" />
-            <th scope="col" class="number">
-              {t(SHADOW.control)}
-            </th>
-            <th scope="col" class="number">
-              {t(SHADOW.candidate)}
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {(['ok', 'error', 'timeout'] as const).map((kind) => (
-            <tr key={kind}>
-              <th scope="row">{t(SHADOW[kind])}</th>
-              <td class="number">{count(outcomes.control[kind])}</td>
-              <td class="number">{count(outcomes.candidate[kind])}</td>
-            </tr>
-          ))}
-          {codes.map((code) => (
-            <tr key={code}>
-              <th scope="row">
-                <code>{code}</code>
+      <Scroll name={t(SHADOW.outcomes)}>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col" />
+              <th scope="col" class="number">
+                {t(SHADOW.control)}
               </th>
-              <td class="number">{count(outcomes.control.codes[code] ?? 0)}</td>
-              <td class="number">{count(outcomes.candidate.codes[code] ?? 0)}</td>
+              <th scope="col" class="number">
+                {t(SHADOW.candidate)}
+              </th>
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {(['ok', 'error', 'timeout'] as const).map((kind) => (
+              <tr key={kind}>
+                <th scope="row">{t(SHADOW[kind])}</th>
+                <td class="number">{count(outcomes.control[kind])}</td>
+                <td class="number">{count(outcomes.candidate[kind])}</td>
+              </tr>
+            ))}
+            {codes.map((code) => (
+              <tr key={code}>
+                <th scope="row">
+                  <code>{code}</code>
+                </th>
+                <td class="number">{count(outcomes.control.codes[code] ?? 0)}</td>
+                <td class="number">{count(outcomes.candidate.codes[code] ?? 0)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
     </section>
   )
 }

@@ -9,6 +9,10 @@ export const GUARDED = {
     'zh-CN': '只要 Runtime 健康，服务自动提高使用 Runtime 的会话比例；越过护栏则自动退回。',
   },
   stages: { en: 'Stages in percent', 'zh-CN': '各阶段百分比' },
+  stagesRise: {
+    en: 'Whole percentages from 1 to 100 with commas between them, each larger than the one before, such as 1, 5, 25, 100.',
+    'zh-CN': '请填写 1 到 100 的整数百分比，以逗号分隔并逐个递增，例如 1, 5, 25, 100。',
+  },
   minutes: { en: 'Minutes of each stage, at least', 'zh-CN': '每阶段至少分钟数' },
   orgs: { en: 'Organisations (none: everybody)', 'zh-CN': '组织（留空表示所有）' },
   agents: { en: 'Agents (none: all)', 'zh-CN': '智能体（留空表示所有）' },
@@ -41,7 +45,7 @@ export const GUARDED = {
 } as const satisfies Record<string, Sentence>
 
 export const ROLLOUT_STATE_NAMES: Readonly<Record<RolloutStateName, Sentence>> = {
-  none: { en: 'no rollout', 'zh-CN': '无' },
+  none: { en: 'No rollout', 'zh-CN': '没有灰度放量' },
   running: { en: 'running', 'zh-CN': '进行中' },
   paused: { en: 'paused', 'zh-CN': '已暂停' },
   finished: { en: 'finished', 'zh-CN': '已完成' },

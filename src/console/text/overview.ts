@@ -49,6 +49,7 @@ export const OVERVIEW = {
   thisOne: { en: 'this page', 'zh-CN': '本页面' },
   leads: { en: 'leads the recovery', 'zh-CN': '负责恢复' },
   wrote: { en: 'made the last change', 'zh-CN': '最近一次修改' },
+  runtime: { en: 'Runtime', 'zh-CN': 'Runtime' },
   endpoints: { en: 'Direct LLM', 'zh-CN': '直连 LLM' },
   working: { en: 'working', 'zh-CN': '正常' },
   resting: { en: 'paused after failures', 'zh-CN': '因失败暂停' },

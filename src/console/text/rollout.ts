@@ -37,8 +37,9 @@ export const ROLLOUT = {
   routeAll: { en: 'Empty: all endpoints as configured.', 'zh-CN': '留空：按配置使用全部端点。' },
   guardrails: { en: 'Guardrails', 'zh-CN': '护栏' },
   guardrailsHint: {
-    en: 'Fields of the flag file. A value is JSON: a number, true, false, null, or a list.',
-    'zh-CN': '标志文件中的字段。取值为 JSON：数字、true、false、null 或列表。',
+    en: 'Fields of the flag file. A value is JSON: a number, true, false, null, or a list. If errorRate or totalMs is null, the environment decides; if firstContentP95Ms is null, it is not judged.',
+    'zh-CN':
+      '标志文件中的字段。取值为 JSON：数字、true、false、null 或列表。errorRate、totalMs 为 null 时由环境变量决定，firstContentP95Ms 为 null 时不作判断。',
   },
   badJson: { en: '{name}: this is not JSON.', 'zh-CN': '{name}：不是有效的 JSON。' },
   review: { en: 'Review the change', 'zh-CN': '查看修改' },

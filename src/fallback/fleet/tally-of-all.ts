@@ -15,7 +15,7 @@ const OTHERS = ''
 
 /** ms; no duration counts as longer, as in the windows */
 const LONGEST_MS = 86_400_000
-/** buckets for a duration e times as long: what is read from one is at most 1 % off */
+/** buckets for a duration e times as long: what is read from one is at most 1% off */
 const BUCKETS = 50
 
 /** Whole numbers from 0 (1 ms and less), so that counts of several replicas add up. */
@@ -172,7 +172,7 @@ const ORDER = { error: 0, timeout: 1, ok: 2 } as const
 
 /**
  * Executions that add up to the groups, to be judged beside the replica's own: as many, with the same results, sessions, and sum of
- * latencies; first contents within 1 %. Failures come before successes, so that no row of failures is longer than it was. All of a
+ * latencies; first contents within 1%. Failures come before successes, so that no row of failures is longer than it was. All of a
  * group began with its first one: after a restart of the evidence rather too few count than any of before. Pure.
  * @param now monotonic ms; @param delayMs since the message was written
  */

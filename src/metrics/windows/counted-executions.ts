@@ -3,7 +3,7 @@ import type { WindowMetrics } from '../../protocol/fallback.js'
 import { LatencySketch } from './latency-sketch.js'
 import { WindowCounts, windowMetrics } from './window-counts.js'
 
-/** Kept executions of one mode, counted as the windows count them; quantiles at most 1 % off. */
+/** Kept executions of one mode, counted as the windows count them; quantiles at most 1% off. */
 export class CountedExecutions {
   readonly #counts = new WindowCounts()
   readonly #latency = new LatencySketch()

@@ -1,7 +1,7 @@
 /** ms; what is shorter counts as 0 */
 const SHORTEST_MS = 0.1
 const LONGEST_MS = 86_400_000
-/** An estimate is at most this share off: half of the 2 % that is promised leaves room for the rounding of answers. */
+/** An estimate is at most this share off: half of the 2% that is promised leaves room for the rounding of answers. */
 const RELATIVE_ERROR = 0.01
 
 const GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
@@ -31,7 +31,7 @@ const FIRST_LOG = 16
 const LONGEST_LOG = 1024
 
 /**
- * Quantiles of durations in ms, 0.1 ms to 24 h, each at most 1 % off the value at that rank. Holds at most 4.1 kB whatever
+ * Quantiles of durations in ms, 0.1 ms to 24 h, each at most 1% off the value at that rank. Holds at most 4.1 kB whatever
  * it is given; a few durations take two bytes each. Adding is O(1), everything else bounded by the number of buckets.
  */
 export class LatencySketch {

@@ -89,7 +89,7 @@ export function windowMetrics(
 
 const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole)
 
-/** Whole ms from 100 ms on, three digits below: at most 0.5 % off, and no digits that mean nothing. */
+/** Whole ms from 100 ms on, three digits below: at most 0.5% off, and no digits that mean nothing. */
 export function roundMs(ms: number): number {
   return ms >= 100 ? Math.round(ms) : Number(ms.toPrecision(3))
 }

@@ -6,7 +6,7 @@ export const REPORT_CONFIDENCE = 0.95
 
 /**
  * Numbers that are tested: every dimension but the success rate, which is the error rate the other way round. By C. E.
- * Bonferroni's inequality (1936) each of them gets a tenth of the report's 5 %, so that a report with ten chances to be wrong
+ * Bonferroni's inequality (1936) each of them gets a tenth of the report's 5%, so that a report with ten chances to be wrong
  * is no more often wrong than one with a single one. Holm's steps would find a little more, but leave no intervals that agree
  * with the verdicts.
  */
@@ -32,7 +32,7 @@ export const MARGINS: Readonly<Record<ShadowDimension, number>> = {
 }
 
 /**
- * What nobody would notice, as a part of the margin: 2 % of a latency. With very many pairs a difference of half a per cent
+ * What nobody would notice, as a part of the margin: 2% of a latency. With very many pairs a difference of half a per cent
  * is proven too, and would make a report `worse` for nothing that anybody feels. Of rates there is no such part: each
  * failure is somebody's.
  */

@@ -23,7 +23,7 @@ const STIRRING = 0.5
 const CALM_MS = 1000
 
 /**
- * `some` from a look that came more than 50 ms late, or found the loop at work for more than 90 % of the time since the last
+ * `some` from a look that came more than 50 ms late, or found the loop at work for more than 90% of the time since the last
  * one, until a second went by without either. `none` while it is not started.
  * @param utilization of the loop (0 to 1) since it was last asked
  */

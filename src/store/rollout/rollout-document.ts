@@ -74,7 +74,7 @@ function readEdit(shape: FlagShape, told: Rollout | undefined): RolloutEdit {
   if (percent === 0) return { kind: 'abort' }
   const stage = plan.stages.indexOf(percent)
   if (stage >= 0) return { kind: 'stage', stage }
-  return { kind: 'refused', detail: `${percent} % is none of its stages (${plan.stages.join(', ')})` }
+  return { kind: 'refused', detail: `${percent}% is none of its stages (${plan.stages.join(', ')})` }
 }
 
 /** The whole text of the file. `base` is the present text: its other flags, evaluators and metadata are kept. */

@@ -8,6 +8,7 @@ import { edgeToken, runCli } from '../../support/cli.js'
 import { EDGE_SECRET, type Edge, startEdge } from '../../support/edge.js'
 import { QUIET } from '../../support/fallback-fakes.js'
 import { FEATURE_FLAGS, startKubernetes } from '../../support/kubernetes-api.js'
+import { startRedis } from '../../support/redis.js'
 import { temporaryDirectory } from '../../support/temporary-directory.js'
 
 describe('chat-cutover doctor', function () {
@@ -258,6 +259,45 @@ describe('chat-cutover doctor', function () {
     expect(of(all, 'override')?.text).to.match(/^cannot read .*nothing listens there/)
     expect(of(all, "operators' flags")).to.have.property('result', 'ok')
     expect(JSON.stringify(all)).to.not.include('password')
+  })
+
+  it('asks Redis, and tells no password', async function () {
+    const wrong = of((await findings({ CHAT_REDIS_URL: 'redis://:password@127.0.0.1:9' })).all, 'Redis')
+    expect(wrong).to.include({ result: 'fault' })
+    expect(wrong?.text).to.match(/^127\.0\.0\.1:9: .*ECONNREFUSED/)
+    expect(wrong?.advice).to.contain('CHAT_REDIS_URL')
+    expect(JSON.stringify(wrong)).not.to.contain('password')
+    const silent = createTcpServer((socket) => void socket.on('error', () => undefined))
+    silent.listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo
+    const late = of((await findings({ CHAT_REDIS_URL: `redis://127.0.0.1:${port}` })).all, 'Redis')
+    silent.close()
+    expect(late?.text).to.equal(`127.0.0.1:${port}: no answer within 3000 ms`)
+    const redis = await startRedis(this)
+    try {
+      const good = of((await findings({ CHAT_REDIS_URL: redis.url })).all, 'Redis')
+      expect(good).to.include({ result: 'ok' })
+    } finally {
+      await redis.stop()
+    }
+  })
+
+  it('asks the server of the signing keys', async () => {
+    const keys = async (url: string) =>
+      of((await findings({ JWT_SECRET: undefined, JWKS_URL: url })).all, 'signing keys')
+    expect(await keys('http://127.0.0.1:9/keys')).to.include({
+      result: 'fault',
+      text: 'http://127.0.0.1:9/keys: bad port',
+    })
+    expect((await keys(`${upstreamUrl}/keys`))?.text).to.equal(`${upstreamUrl}/keys: the answer has no keys`)
+    upstream.llm = 404
+    expect((await keys(`${upstreamUrl}/keys`))?.text).to.equal(`${upstreamUrl}/keys: status 404`)
+    Object.assign(upstream, { llm: 200, models: '{"keys": [{"kty": "RSA"}]}' })
+    expect(await keys(`${upstreamUrl}/keys?user=password`)).to.include({
+      result: 'ok',
+      text: `${upstreamUrl}/keys: 1 key`,
+    })
   })
 
   it('tells what a pooler before PostgreSQL must be told', async () => {

@@ -67,7 +67,7 @@ const turns = (count: number, orgId: string, result: Turn['result'], agentId = '
   Array.from({ length: count }, () => ({ orgId, agentId, result }))
 
 describe('whose breach it is', () => {
-  it('is one org’s that makes 60 % of the traffic and fails, with its own rate', () => {
+  it('is one org’s that makes 60% of the traffic and fails, with its own rate', () => {
     const { explained } = found([...turns(18, 'acme', 'error'), ...turns(12, 'globex', 'ok')])
     expect(explained).to.deep.equal({
       scope: scopeOf('orgs', ['acme']),

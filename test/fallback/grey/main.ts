@@ -28,7 +28,7 @@ const CHANGES: readonly (readonly [usual: number, share: number])[] = [
   [0.2, 0.6],
 ]
 const say = (text: string): void => void process.stderr.write(`\u2022 ${text}\n`)
-const percent = (share: number): string => `${Math.round(share * 100)} %`
+const percent = (share: number): string => `${Math.round(share * 100)}%`
 const grouped = (value: number): string => value.toLocaleString('en')
 
 process.exit(main(process.argv.slice(2)))
@@ -142,8 +142,8 @@ function tripTable(part: number, timeOf: typeof timeToTrip, head: string): strin
       ]
     }),
   )
-  const columns = ['traffic', 'usually bad', head, 'trips after, s: median', '99 %']
-  return markdownTable([...columns, 'turns: median', '99 %', 'not within 6 h'], body)
+  const columns = ['traffic', 'usually bad', head, 'trips after, s: median', '99%']
+  return markdownTable([...columns, 'turns: median', '99%', 'not within 6 h'], body)
 }
 
 function at(trips: readonly Tripped[], rank: number, of: 'afterMs' | 'turns'): number {

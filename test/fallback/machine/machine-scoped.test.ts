@@ -13,7 +13,7 @@ const ANALYST = scopeOf('agents', ['analyst'])
 const failing = (scope: Scope, others = tally(12)): readonly Suspects[] => [
   { ...scope, tally: tally(18, 18), left: others, others: { slow: others, fast: others, newest: others } },
 ]
-/** 60 % of all, all of one scope. */
+/** 60% of all, all of one scope. */
 const sick = (scope: Scope): Evidence => ({
   ...CALM,
   runtime: over(tally(30, 18)),

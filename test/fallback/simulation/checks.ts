@@ -23,7 +23,7 @@ export class Violation extends Error {
   override readonly name = 'Violation'
 }
 
-/** A clock runs at most 1 % fast, and instants are whole ms. */
+/** A clock runs at most 1% fast, and instants are whole ms. */
 const DRIFT = 0.985
 const ROUNDING_MS = 20
 /** true ms in which a process knows nothing yet, where nothing can be read */

@@ -32,7 +32,7 @@ const quantilesOf = (sketch: LatencySketch): number[] => RANKS.map((p) => sketch
 
 describe('the latency sketch', () => {
   for (const [shape, draw] of Object.entries(SHAPES)) {
-    it(`is at most 1 % off the exact quantiles of ${shape} data`, () => {
+    it(`is at most 1% off the exact quantiles of ${shape} data`, () => {
       fc.assert(
         fc.property(samples, (drawn) => {
           const values = drawn.map(([random, which]) => draw(random, which))

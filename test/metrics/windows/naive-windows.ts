@@ -3,7 +3,7 @@ import type { Outcome } from '../../../src/execution/outcome.js'
 import type { WindowMetrics } from '../../../src/protocol/fallback.js'
 import type { ManualClock } from '../../support/manual-clock.js'
 
-/** 1 % of the sketch and 0.5 % of rounding */
+/** 1% of the sketch and 0.5% of rounding */
 const TOLERANCE = 0.016
 
 /** One execution that may still be in the window. */

@@ -62,7 +62,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 
 describe('the public windows and a list of everything', () => {
-  it('agree, up to one slice at the edge and 2 % of a quantile', () => {
+  it('agree, up to one slice at the edge and 2% of a quantile', () => {
     fc.assert(
       fc.property(windowSeconds, fc.array(step, { maxLength: 40, size: 'max' }), (seconds, steps) => {
         const clock = manualClock()

@@ -310,7 +310,7 @@ describe('a person’s edit of the rollout', () => {
     expect(machine.write().state.refused).to.equal(null)
   })
 
-  it('says what its metadata say, or 0 % for an end', () => {
+  it('says what its metadata say, or 0% for an end', () => {
     const progress = { ...running(3).progress, since: 9 } as Rollout['progress']
     const machine = replica().tick(edit({ kind: 'progress', progress }))
     expect(machine.progress).to.deep.equal(progress)

@@ -80,7 +80,7 @@ describe('times of which some are only known to be longer', () => {
         const mean = differences.reduce((sum, d) => sum + d, 0) / all.length
         const squares = differences.reduce((sum, d) => sum + (d - mean) ** 2, 0)
         expect(found?.difference.mean).to.be.closeTo(mean, 1e-9)
-        // A bin counts as its mean: 2 % of a time at most.
+        // A bin counts as its mean: 2% of a time at most.
         const [ours, naive] = [found?.difference.variance ?? 0, squares / (all.length - 1) / all.length]
         expect(Math.abs(Math.sqrt(ours) - Math.sqrt(naive))).to.be.below(0.02 / Math.sqrt(all.length - 1))
         expect(found?.tail).to.equal(0)
@@ -105,7 +105,7 @@ describe('times of which some are only known to be longer', () => {
         if (found === undefined) return
         const least = all.reduce((sum, value) => sum + Math.min(Math.abs(value), horizon), 0) / all.length
         const most = Math.min(horizon, Math.max(...all.map(Math.abs)))
-        // Who left has taken at least so long; the bins are 2 % wide.
+        // Who left has taken at least so long; the bins are 2% wide.
         expect(found.control).to.be.within(least * 0.98, most * 1.02)
         expect(found.difference.variance).to.be.at.least(0)
         expect(found.tail).to.be.within(0, 1)

@@ -39,7 +39,7 @@ function shareOf(runs: number, sides: SimulatedSides, name: ShadowDimension, ver
 }
 
 describe('the report on sides that are known', () => {
-  it('finds no difference where there is none, in at least 95 % of 1,000 runs', () => {
+  it('finds no difference where there is none, in at least 95% of 1,000 runs', () => {
     let quiet = 0
     for (let seed = 1; seed <= 1_000; seed += 1) {
       const random = seeded(seed)
@@ -59,7 +59,7 @@ describe('the report on sides that are known', () => {
     expect(quiet).to.be.at.least(950)
   })
 
-  it('finds no difference where there is none though users leave, in at least 95 % of 400 runs', () => {
+  it('finds no difference where there is none though users leave, in at least 95% of 400 runs', () => {
     let quiet = 0
     for (let seed = 1; seed <= 400; seed += 1) {
       const random = seeded(seed)
@@ -124,7 +124,7 @@ describe('the report on sides that are known', () => {
     expect(report.left.ab + report.pairs.ab).to.equal(1_600)
   })
 
-  it('finds a candidate that is 20 % slower in at least 90 % of runs of 1,700 pairs, a tenth of them A/A', () => {
+  it('finds a candidate that is 20% slower in at least 90% of runs of 1,700 pairs, a tenth of them A/A', () => {
     // log ratios deviate by 0.5: docs/shadow.md
     const sides = { ab: 1_530, aa: 170, spread: 0.5, correlation: 0.5, errorRate: 0, slower: 1.2 }
     expect(shareOf(200, sides, 'latency', 'worse')).to.be.at.least(0.9)

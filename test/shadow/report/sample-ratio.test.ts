@@ -72,7 +72,7 @@ describe('the sample ratio', () => {
     expect(lostCheck(NONE, NONE)).to.equal(undefined)
   })
 
-  it('raises no alarm in far more than 99 % of samples that are drawn well', () => {
+  it('raises no alarm in far more than 99% of samples that are drawn well', () => {
     const random = seeded(7)
     let alarms = 0
     for (let run = 0; run < 2_000; run += 1) {

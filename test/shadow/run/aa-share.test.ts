@@ -12,7 +12,7 @@ describe('the A/A share', () => {
   it('is the share that was asked for, of numbered and of random ids', () => {
     expect(chosen(0)).to.have.length(0)
     expect(chosen(100)).to.have.length(IDS.length)
-    // 10 % of 10,000: four standard deviations are 120
+    // 10% of 10,000: four standard deviations are 120
     expect(chosen(10).length).to.be.within(880, 1120)
     const random = Array.from({ length: 10_000 }, () => randomUUID())
     // six, for these differ from run to run

@@ -142,7 +142,7 @@ describe('shadows on loopback', () => {
 
   for (const mode of EXECUTION_MODES)
     for (const aaPercent of [0, 100]) {
-      const direction = `${mode}, A/A ${aaPercent} %`
+      const direction = `${mode}, A/A ${aaPercent}%`
 
       it(`wait for the connection of the user's request, however long it takes (${direction})`, async () => {
         Object.assign(knobs, { mode, aaPercent })

@@ -202,7 +202,7 @@ describe('the rollout as a flagd document', () => {
       })
       expect(other)
         .to.have.nested.property('edit.detail')
-        .that.includes('40 % is none of its stages (1, 5, 25)')
+        .that.includes('40% is none of its stages (1, 5, 25)')
       const rule = edited((flag) => {
         flag.targeting = { if: [{ '==': [{ var: 'orgId' }, 'acme'] }, 'on', 'off'] }
       })
