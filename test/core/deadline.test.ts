@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { expect } from 'chai'
-import { systemClock } from '../../src/core/clock.js'
+import { type Clock, systemClock } from '../../src/core/clock.js'
 import { scheduleDeadline } from '../../src/core/deadline.js'
 import { manualClock } from '../support/manual-clock.js'
 
@@ -29,6 +29,37 @@ describe('a deadline', () => {
       timer.cancel()
       expect(clock.pending()).to.equal(0)
     }
+  })
+
+  it('goes round fifty times before it calls back, however long the first round took', () => {
+    const clock = manualClock()
+    let isOver = false
+    scheduleDeadline(clock, 250, () => {
+      isOver = true
+    })
+    clock.stall(10_000)
+    for (let round = 0; round < 50; round += 1) {
+      clock.step()
+      expect(isOver, `round ${round}`).to.equal(false)
+    }
+    clock.step()
+    expect(isOver).to.equal(true)
+  })
+
+  it('sets one timer for a call that ends in half its time', () => {
+    const clock = manualClock()
+    let set = 0
+    const counting: Clock = {
+      ...clock,
+      schedule(ms, callback) {
+        set += 1
+        return clock.schedule(ms, callback)
+      },
+    }
+    const timer = scheduleDeadline(counting, 250, () => undefined)
+    clock.advance(124)
+    timer.cancel()
+    expect(set).to.equal(1)
   })
 
   it('waits for a call of several steps while the process itself is held up', async () => {

@@ -1,5 +1,6 @@
 import { stat, statfs } from 'node:fs/promises'
 import type { Clock } from '../clock.js'
+import { errorCode } from '../errors.js'
 
 /** ms a file has to be left alone before its inode tells the next change: the times of files are coarse, 4 ms on Linux */
 const SETTLED_MS = 5_000
@@ -28,36 +29,51 @@ export class KnownFile<Content extends { readonly kind: string }> {
     private readonly now: () => number = Date.now,
   ) {}
 
-  /** The text of before where the file is as it was, else what `read` brings; only a `text` is remembered. Rejects as `read` does. */
-  async read(path: string, read: () => Promise<Content>): Promise<Content> {
+  /**
+   * The text of before where the file is as it was, else what `read` brings; only a `text` is remembered. Rejects as `read` does.
+   * @param missing the answer where there is no such file; default: `read` finds out
+   */
+  async read(path: string, read: () => Promise<Content>, missing?: Content): Promise<Content> {
     const readAt = this.clock.monotonic()
     // Before the file: what is written while it is read changes the inode once more.
-    const found = await inodeOf(path)
+    const found = await look(path)
     const known = this.#known
-    if (known?.path === path && known.inode === found?.inode && readAt - known.readAt < WHOLE_MS)
-      return known.content
+    if (found.kind === 'inode' && known?.path === path && known.inode === found.inode)
+      if (readAt - known.readAt < WHOLE_MS) return known.content
     this.#known = undefined
-    const isTold = found !== undefined && this.now() - found.changedAt >= SETTLED_MS && (await isLocal(path))
+    if (found.kind === 'missing' && missing !== undefined) return missing
+    const inode = found.kind === 'inode' && (await this.#tellsChanges(path, found)) ? found.inode : undefined
     const content = await read()
-    if (isTold && content.kind === 'text') this.#known = { path, inode: found.inode, readAt, content }
+    if (inode !== undefined && content.kind === 'text') this.#known = { path, inode, readAt, content }
     return content
+  }
+
+  /** Whether its inode stands for it now. */
+  get isKnown(): boolean {
+    return this.#known !== undefined
   }
 
   /** The next look reads the file. */
   forget(): void {
     this.#known = undefined
   }
+
+  async #tellsChanges(path: string, { changedAt }: { readonly changedAt: number }): Promise<boolean> {
+    return this.now() - changedAt >= SETTLED_MS && (await isLocal(path))
+  }
 }
 
-async function inodeOf(
-  path: string,
-): Promise<{ readonly inode: string; readonly changedAt: number } | undefined> {
+type Look =
+  | { readonly kind: 'inode'; readonly inode: string; readonly changedAt: number }
+  | { readonly kind: 'missing' | 'failed' }
+
+async function look(path: string): Promise<Look> {
   try {
     const { dev, ino, size, mode, mtimeNs, ctimeNs, mtimeMs, ctimeMs } = await stat(path, { bigint: true })
     const inode = `${dev}:${ino}:${size}:${mode}:${mtimeNs}:${ctimeNs}`
-    return { inode, changedAt: Number(mtimeMs > ctimeMs ? mtimeMs : ctimeMs) }
-  } catch {
-    return undefined
+    return { kind: 'inode', inode, changedAt: Number(mtimeMs > ctimeMs ? mtimeMs : ctimeMs) }
+  } catch (thrown) {
+    return { kind: errorCode(thrown) === 'ENOENT' ? 'missing' : 'failed' }
   }
 }
 

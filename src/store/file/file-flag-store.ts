@@ -36,6 +36,8 @@ export interface FileFlagStoreOptions {
 
 /** A call answers within this, also on a file system that hangs (ms). */
 const CALL_DEADLINE_MS = 2_000
+/** from a look at the override on, for which the lease is beside it (ms) */
+const PLACE_MS = 100
 /** between two looks for what killed writers left (ms) */
 const TIDY_EVERY_MS = 60_000
 
@@ -57,6 +59,8 @@ class FileFlagStore implements FlagStore {
   readonly #nonce: string
   readonly #names: StoreNames
   readonly #known: Readonly<Record<WhichFile, KnownFile<Stored>>>
+  /** where the links led when the override was seen last */
+  #place: { readonly files: StoreFiles; seenAt: number } | undefined
   #written = 0
   #tidyAt = 0
   #isClosed = false
@@ -106,16 +110,46 @@ class FileFlagStore implements FlagStore {
       async (isLate) => {
         const gate = this.#gate(isLate)
         try {
-          await gate('resolve', this.path)
-          const files = await storeFiles(this.path, this.options.lease)
-          await gate('read', files[which])
-          return await this.#known[which].read(files[which], () => readStored(files[which], this.#names))
+          return await (which === 'override' ? this.#readOverride(gate) : this.#readLease(gate))
         } catch (thrown) {
           return { kind: 'failed', fault: flagStoreFault(thrown, 'read', this.path, this.#names) }
         }
       },
       () => ({ kind: 'failed', fault: noAnswer('read', this.path, CALL_DEADLINE_MS) }),
     )
+  }
+
+  async #readOverride(gate: Gate): Promise<Stored> {
+    const stored = await this.#known.override.read(this.path, async () => {
+      this.#place = undefined
+      const files = await this.#resolve(gate)
+      await gate('read', files.override)
+      const read = await readStored(files.override, this.#names)
+      this.#place = { files, seenAt: this.options.clock.monotonic() }
+      return read
+    })
+    // The file itself is the same, so no link leads elsewhere.
+    if (this.#place !== undefined) this.#place.seenAt = this.options.clock.monotonic()
+    return stored
+  }
+
+  /** The lease of a look is read right after the override, and is beside it. */
+  async #readLease(gate: Gate): Promise<Stored> {
+    const place = this.#place
+    const isFresh = place !== undefined && this.options.clock.monotonic() - place.seenAt < PLACE_MS
+    const { lease } = isFresh ? place.files : await this.#resolve(gate)
+    const read = async (): Promise<Stored> => {
+      await gate('read', lease)
+      return readStored(lease, this.#names)
+    }
+    // Only where the inodes of this file system tell every change.
+    const missing = isFresh && this.#known.override.isKnown ? ({ kind: 'missing' } as const) : undefined
+    return this.#known.lease.read(lease, read, missing)
+  }
+
+  async #resolve(gate: Gate): Promise<StoreFiles> {
+    await gate('resolve', this.path)
+    return storeFiles(this.path, this.options.lease)
   }
 
   #write(which: WhichFile, text: string, expected: Expected, keepAside: boolean): Promise<WriteResult> {
@@ -129,8 +163,7 @@ class FileFlagStore implements FlagStore {
       async (isLate) => {
         try {
           const gate = this.#gate(isLate)
-          await gate('resolve', this.path)
-          const files = await storeFiles(this.path, this.options.lease)
+          const files = await this.#resolve(gate)
           return await this.#locked(files, gate, (lock) =>
             this.#replace({ files, path: files[which], text, expected, keepAside, gate, lock }),
           )

@@ -80,6 +80,20 @@ describe('a file that is known by its inode', () => {
     expect(await look()).to.equal('missing')
   })
 
+  it('is not even looked for by its reader where the answer for a missing one is given', async () => {
+    const file = new KnownFile<Content>(clock, () => Date.now() + 60_000)
+    const path = directory.path('b')
+    const look = () => file.read(path, () => read(path), { kind: 'missing' })
+    expect(await look()).to.deep.equal({ kind: 'missing' })
+    expect([reads, file.isKnown]).to.deep.equal([0, false])
+    writeFileSync(path, 'two')
+    for (let at = 0; at < 3; at += 1) expect(await look()).to.deep.equal({ kind: 'text', text: 'two' })
+    expect([reads, file.isKnown]).to.deep.equal([1, true])
+    rmSync(path)
+    expect(await look()).to.deep.equal({ kind: 'missing' })
+    expect([reads, file.isKnown]).to.deep.equal([1, false])
+  })
+
   it('is read all the same after ten seconds', async () => {
     const look = looks(directory.path('a'))
     await look()

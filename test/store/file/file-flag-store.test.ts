@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -17,7 +18,7 @@ import { expect } from 'chai'
 import { systemClock } from '../../../src/core/clock.js'
 import { createFileFlagStore } from '../../../src/store/file/file-flag-store.js'
 import { STORE_STEPS, type StoreStep } from '../../../src/store/file/steps.js'
-import type { Expected, FlagStore, WriteResult } from '../../../src/store/flag-store.js'
+import type { Expected, FlagStore, Stored, WriteResult } from '../../../src/store/flag-store.js'
 import { saveByRename } from '../../support/flag-files.js'
 import { manualClock } from '../../support/manual-clock.js'
 import { temporaryDirectory } from '../../support/temporary-directory.js'
@@ -35,6 +36,17 @@ async function expectedNow(store: FlagStore): Promise<Expected> {
 
 const overwrite = async (store: FlagStore, text: string): Promise<WriteResult> =>
   store.write(text, await expectedNow(store))
+
+/** As if nothing had been written for a minute: the times of files cannot be set back. */
+async function aMinuteLater(run: () => Promise<void>): Promise<void> {
+  const now = Date.now
+  Date.now = () => now() + 60_000
+  try {
+    await run()
+  } finally {
+    Date.now = now
+  }
+}
 
 describe('the files of the flag store', () => {
   const directory = temporaryDirectory()
@@ -89,6 +101,31 @@ describe('the files of the flag store', () => {
     await linked.writeLease('mine', 'missing')
     expect(await direct.readLease()).to.have.property('text', 'mine')
     expect(readdirSync(directory.path('linked')).sort()).to.deep.equal(['..data', OVERRIDE])
+  })
+
+  it('are found where a link leads to now, long after anything changed', async () => {
+    for (const name of ['v1', 'v2']) {
+      mkdirSync(directory.path(name))
+      writeFileSync(directory.path(name, OVERRIDE), name)
+    }
+    writeFileSync(directory.path('v2', 'auto-fallback.lease.json'), 'theirs')
+    symlinkSync('v1', directory.path('current'))
+    const textOf = async (stored: Promise<Stored>) => {
+      const found = await stored
+      return found.kind === 'text' ? found.text : found.kind
+    }
+    await aMinuteLater(async () => {
+      const store = open(directory.path('current', OVERRIDE))
+      const both = async () => [await textOf(store.read()), await textOf(store.readLease())]
+      for (let look = 0; look < 3; look += 1) expect(await both()).to.deep.equal(['v1', 'missing'])
+      writeFileSync(directory.path('v1', 'auto-fallback.lease.json'), 'mine')
+      for (let look = 0; look < 3; look += 1) expect(await both()).to.deep.equal(['v1', 'mine'])
+      symlinkSync('v2', directory.path('next'))
+      renameSync(directory.path('next'), directory.path('current'))
+      for (let look = 0; look < 3; look += 1) expect(await both()).to.deep.equal(['v2', 'theirs'])
+      rmSync(directory.path('v2'), { recursive: true })
+      expect(await both()).to.deep.equal(['failed', 'failed'])
+    })
   })
 
   it('are made where a link leads to nothing yet', async () => {
