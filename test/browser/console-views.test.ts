@@ -439,6 +439,7 @@ describe('the views of the console', function () {
     page = await rig.open('/shadow')
     await page.waitForSelector('.forest')
     expect(await page.innerText('.now')).to.include('not enough data')
+    expect(await page.innerText('main .notice')).to.include('No shadow ran in this span')
     expect(await seriousFindings(page)).to.deep.equal([])
     await page.click('nav >> text=Fallback')
     await page.click('text=Replay')
@@ -543,6 +544,9 @@ describe('the views of the console', function () {
       // Asks again for everything that the view shows.
       await view.click('button[lang=zh-CN]')
       await view.waitForSelector('.loaded > .notice.bad')
+      expect(await view.innerText('.loaded > .notice.bad')).to.include(
+        '服务没有响应（Failed to fetch）。请确认服务正在运行',
+      )
       expect(await view.inputValue('input[name=canary]')).to.equal('41')
     })
     await view.waitForSelector('.connection[data-state=live]')

@@ -82,6 +82,13 @@ export const shadowReportCommand: CommandSpec = {
         `失败的候选：${data.shadows.failed}；丢弃：${why}；越界调用：${data.fenceViolations}`,
       )}\n`,
     )
+    if (data.pairs.ab + data.pairs.aa === 0)
+      invocation.print(
+        t(
+          'No shadow ran in this span. Let a share of the sessions run on both backends: chat-cutover shadow set 10\n',
+          '此时间段内没有影子执行。要让一部分会话同时在两个后端执行：chat-cutover shadow set 10\n',
+        ),
+      )
     return 0
   },
 }
@@ -110,6 +117,6 @@ function verdictText({ verdict }: ShadowDimensionReport, { style, t }: Invocatio
     case 'worse':
       return style.bad(t('worse', '更差'))
     case 'insufficient_data':
-      return style.dim(t('too little data', '数据不足'))
+      return style.dim(t('not enough data', '数据不足'))
   }
 }

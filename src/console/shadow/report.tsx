@@ -23,6 +23,11 @@ export function Report({ report }: { readonly report: ShadowReport }) {
           <Time at={report.from} /> – <Time at={report.to} />
         </p>
       </section>
+      {report.pairs.ab + report.pairs.aa === 0 && (
+        <p class="notice" role="status">
+          {t(SHADOW.noShadow)}
+        </p>
+      )}
       {!report.trust.trusted && (
         <p class="notice bad" role="alert">
           {t(SHADOW.untrusted)}

@@ -80,7 +80,7 @@ export const FALLBACK = {
     'zh-CN': '{whom}：数秒内所有副本上的新轮次都改用直连 LLM。正在进行的轮次不受影响。{ends}',
   },
   endsNever: { en: 'It lasts until somebody resets it.', 'zh-CN': '它会一直持续，直到有人重置。' },
-  endsAfter: { en: 'It ends by itself after {duration}.', 'zh-CN': '它会在 {duration} 后自动结束。' },
+  endsAfter: { en: 'It ends by itself after {duration}.', 'zh-CN': '{duration}后自动结束。' },
   traffic: {
     en: 'Now: {runtime} turns in 5 minutes on the runtime, {direct} on the direct LLM.',
     'zh-CN': '目前：最近 5 分钟 Runtime 有 {runtime} 个轮次，直连 LLM 有 {direct} 个。',

@@ -3,7 +3,10 @@ import type { Sentence } from './language.js'
 /** Texts that views share. */
 export const PARTS = {
   cancel: { en: 'Cancel', 'zh-CN': '取消' },
-  unreachable: { en: 'The service cannot be reached: {message}', 'zh-CN': '无法连接服务：{message}' },
+  unreachable: {
+    en: 'The service does not answer ({message}). Check that it runs and that your network reaches it, then try again.',
+    'zh-CN': '服务没有响应（{message}）。请确认服务正在运行且网络可达，然后重试。',
+  },
   asJson: { en: 'as JSON', 'zh-CN': '以 JSON 显示' },
   asList: { en: 'as a list', 'zh-CN': '以列表显示' },
   more: { en: 'Show older ones', 'zh-CN': '显示更早的记录' },

@@ -53,6 +53,10 @@ export const SHADOW = {
     en: 'Share of the pairs by time, both sides over each other; the scale of the time is logarithmic.',
     'zh-CN': '按耗时统计的配对占比，两侧叠加显示；时间轴为对数刻度。',
   },
+  noShadow: {
+    en: 'No shadow ran in this span. Let a share of the sessions run on both backends: Rollout, field “Shadow”.',
+    'zh-CN': '此时间段内没有影子执行。要让一部分会话同时在两个后端执行，请在“切流”页面设置影子比例。',
+  },
   noPairs: { en: 'No pairs yet.', 'zh-CN': '尚无配对。' },
   sides: {
     en: 'Control: {control} · Candidate: {candidate}',

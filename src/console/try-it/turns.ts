@@ -10,7 +10,7 @@ import type { DoneEvent } from '../../protocol/events.js'
 import { token } from '../api/session.js'
 import { duration } from '../text/format.js'
 import { language, t } from '../text/language.js'
-import { MODES } from '../text/parts.js'
+import { MODES, PARTS } from '../text/parts.js'
 import { STEP_STATUSES, TRY_IT } from '../text/try-it.js'
 
 /** The turns of this page: what was said, and what happened meanwhile. */
@@ -126,8 +126,16 @@ function lineOf(event: ChatEvent): Told {
 }
 
 /** A refusal names the fields only in its details. */
-const faultText = (error: ChatError): string =>
-  error.kind === 'refused' ? [error.message, ...error.details].join(' · ') : error.message
+function faultText(error: ChatError): string {
+  switch (error.kind) {
+    case 'refused':
+      return [error.message, ...error.details].join(' · ')
+    case 'unreachable':
+      return t(PARTS.unreachable, { message: error.message })
+    default:
+      return error.message
+  }
+}
 
 function messageLine(message: ChatMessage): Told {
   switch (message.type) {

@@ -242,6 +242,11 @@ describe('chat-cutover shadow report', () => {
     expect(code).to.equal(0)
     expect(out).to.match(/^direct LLM → runtime {2}20.* pairs\n\n[^\n]+\n/)
     expect(out).to.match(/\nsuccess_rate +\S+ +\S+ +\S/)
+    expect(out).not.to.contain('No shadow')
+    const before = ['--from', '2026-01-01', '--to', '2026-01-02']
+    expect((await runCli(['shadow', 'report', ...before], { env })).out).to.match(
+      /\nNo shadow ran in this span\. .*: chat-cutover shadow set 10\n$/,
+    )
     const json = await runCli(['shadow', 'report', '--json'], { env })
     expect(shadowReportSchema.safeParse(JSON.parse(json.out)).success).to.equal(true)
     expect((await runCli(['shadow', 'report', '--control', 'x'], { env })).code).to.equal(2)
