@@ -1,4 +1,4 @@
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/logger.js'
 import { BEAT_MS, type Beat, type Pulse } from '../core/pulse/pulse.js'
@@ -126,27 +126,24 @@ const placesOf = (state: Overload): number | undefined => (state.kind === 'sheds
 
 /** By Node's own measurement: the mean of what its timer was late. */
 function loopDelay(): LoopDelay {
-  let histogram: IntervalHistogram | undefined
+  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   let before = { count: 0, sum: 0 }
   return {
     start() {
-      // A new one: what went by while an old one was off would count as one long delay.
-      histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+      // What went by while it was off would count as one long delay.
+      histogram.reset()
       histogram.enable()
       before = { count: 0, sum: 0 }
     },
     take() {
-      // Never reset: after a reset the first measurement is lost, and a loop that is late by more than a look has only that one.
-      const { count = 0, mean = 0 } = histogram ?? {}
+      // Not reset while it is on: the first measurement after it is lost, and a loop that is late by more than a look has only that one.
+      const { count, mean } = histogram
       const now = { count, sum: count === 0 ? 0 : count * mean }
       const isNone = now.count === before.count
       const sinceBefore = (now.sum - before.sum) / Math.max(1, now.count - before.count)
       before = now
       return isNone ? undefined : Math.max(0, sinceBefore / 1e6 - RESOLUTION_MS)
     },
-    stop() {
-      histogram?.disable()
-      histogram = undefined
-    },
+    stop: () => void histogram.disable(),
   }
 }

@@ -36,20 +36,23 @@ export function watchLoopLag(
   pulse: Pulse,
   measure: () => DelayHistogram = () => monitorEventLoopDelay({ resolution: RESOLUTION_MS }),
 ): LoopLag {
+  const measured = measure()
+  let isMeasuring = false
   /** all but what is being measured */
   const seen = createHistogram()
-  let measured: DelayHistogram | undefined
   let forget: (() => void) | undefined
   const begin = (): void => {
-    if (measured !== undefined) return
-    measured = measure()
+    if (isMeasuring) return
+    isMeasuring = true
+    // What went by while it was off would be measured as one long delay.
+    measured.reset()
     measured.enable()
   }
   const end = (): void => {
-    if (measured === undefined) return
+    if (!isMeasuring) return
+    isMeasuring = false
     measured.disable()
     carry(measured, seen)
-    measured = undefined
   }
   const beat = ({ lateMs, everyMs }: Beat): void => {
     if (!pulse.isAwake) end()
@@ -68,10 +71,10 @@ export function watchLoopLag(
       end()
     },
     take(summarize) {
-      const isMeasuredAlone = measured !== undefined && seen.count === 0
-      if (measured !== undefined && !isMeasuredAlone) carry(measured, seen)
-      const summary = summarize(isMeasuredAlone && measured !== undefined ? measured : seen)
-      measured?.reset()
+      const isMeasuredAlone = isMeasuring && seen.count === 0
+      if (isMeasuring && !isMeasuredAlone) carry(measured, seen)
+      const summary = summarize(isMeasuredAlone ? measured : seen)
+      measured.reset()
       seen.reset()
       return summary
     },

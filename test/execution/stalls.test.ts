@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
-import { systemClock } from '../../src/core/clock.js'
+import { type Clock, systemClock } from '../../src/core/clock.js'
 import { silentLogger } from '../../src/core/logger.js'
-import { createPulse } from '../../src/core/pulse/pulse.js'
+import { createPulse, type Pulse } from '../../src/core/pulse/pulse.js'
 import { type Stalls, watchStalls } from '../../src/core/pulse/stalls.js'
 import type { Outcome } from '../../src/execution/outcome.js'
 import { createRuntimeOrchestrator } from '../../src/execution/runtime/runtime-orchestrator.js'
@@ -19,6 +19,13 @@ const frame = (content: string): string =>
 /** The event loop does nothing: as a stopped process, whose timers are all due when it goes on. */
 function holdUp(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
+
+/** As while a turn runs. */
+function busyPulse(clock: Clock): Pulse {
+  const pulse = createPulse(clock, () => true)
+  pulse.wake()
+  return pulse
 }
 
 describe('a process that stood still', () => {
@@ -51,7 +58,7 @@ describe('a process that stood still', () => {
       })
       await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve))
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-      const watch = watchStalls(systemClock, createPulse(systemClock))
+      const watch = watchStalls(systemClock, busyPulse(systemClock))
       stalls = watch
       watch.start()
       const clock = { ...systemClock, stalledMs: () => watch.totalMs() }
@@ -86,7 +93,7 @@ describe('a process that stood still', () => {
 
   it('gives a deadline back the time that was lost, and no more', async () => {
     const clock = manualClock()
-    const watch = watchStalls(clock, createPulse(clock))
+    const watch = watchStalls(clock, busyPulse(clock))
     stalls = watch
     watch.start()
     const backend = acting('direct_llm', clock, [
@@ -125,7 +132,7 @@ describe('a process that stood still', () => {
   it('knows for how long, whoever asks first', () => {
     const clock = manualClock()
     const told: number[] = []
-    const watch = watchStalls(clock, createPulse(clock), (ms) => told.push(ms))
+    const watch = watchStalls(clock, busyPulse(clock), (ms) => told.push(ms))
     expect(watch.totalMs()).to.equal(0)
     watch.start()
     clock.advance(1_050)
@@ -142,5 +149,18 @@ describe('a process that stood still', () => {
     clock.stall(1_000_000)
     expect(watch.totalMs()).to.equal(64_950)
     expect(clock.pending()).to.equal(0)
+  })
+
+  it('knows it at rest too, but for half a second of it', () => {
+    const clock = manualClock()
+    const told: number[] = []
+    const watch = watchStalls(clock, createPulse(clock), (ms) => told.push(ms))
+    watch.start()
+    clock.advance(10_000)
+    clock.stall(65_000)
+    expect(watch.totalMs()).to.equal(64_500)
+    clock.advance(0)
+    expect([watch.totalMs(), told]).to.deep.equal([64_500, [64_500]])
+    watch.stop()
   })
 })

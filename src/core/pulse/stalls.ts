@@ -3,13 +3,13 @@ import { LATE_MS, type Pulse } from './pulse.js'
 
 /** How long this process has stood still: stopped, swapped out, or its event loop held by one long piece of work. */
 export interface Stalls {
-  /** ms in all since the start. While the process is busy, and for two seconds from a question on: all but 100 ms of each stall. */
+  /** ms in all since the start: all but 100 ms of each stall, at rest all but 500 ms */
   totalMs(now?: number): number
   start(): void
   stop(): void
 }
 
-/** @param onStall told of each, when it is over; ms. At rest all but 500 ms of it. */
+/** @param onStall told of each, when it is over; ms */
 export function watchStalls(
   clock: Clock,
   pulse: Pulse,
@@ -19,7 +19,6 @@ export function watchStalls(
   let forget: (() => void) | undefined
   return {
     totalMs(now = clock.monotonic()) {
-      pulse.wake(now)
       // The first question after a stall may come before the beat.
       return forget === undefined ? total : total + pulse.stalledMs(now)
     },
