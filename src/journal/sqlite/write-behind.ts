@@ -26,6 +26,11 @@ export interface WriteBehindOptions<T> {
 
 /** ms an entry waits for others to share its transaction */
 const GATHER_MS = 10
+/**
+ * ... one of the lowest rank. A transaction takes as much CPU as several of these entries, and each makes the database's other
+ * connections read their pages again.
+ */
+const LOWEST_GATHER_MS = 100
 /** weight of one transaction, beside that of its last entry */
 const BATCH = 100
 const MAX_PAUSE_MS = 1_000
@@ -42,6 +47,8 @@ export class WriteBehind<T> {
   readonly #options: WriteBehindOptions<T>
   readonly #waiting = new WaitingEntries<T>()
   #timer: Timer | undefined
+  /** the timer waits for more of the lowest rank */
+  #isPatient = false
   #pauseMs = GATHER_MS
   /** entries still to be written one by one, since one among them is impossible */
   #singly = 0
@@ -70,7 +77,12 @@ export class WriteBehind<T> {
       return
     }
     this.#waiting.push(entry, rank)
-    this.#timer ??= this.#schedule()
+    const mayWait = rank === 0 && this.#failingSince === undefined
+    if (this.#timer !== undefined && this.#isPatient && !mayWait) {
+      this.#timer.cancel()
+      this.#timer = undefined
+    }
+    this.#timer ??= this.#schedule(mayWait)
   }
 
   /** Writes what waits now, unless it is known that it cannot be written at the moment. */
@@ -92,8 +104,9 @@ export class WriteBehind<T> {
     this.#dropped += this.#waiting.take(this.#waiting.size).length
   }
 
-  #schedule(): Timer {
-    return this.#options.clock.schedule(this.#pauseMs, () => {
+  #schedule(isPatient = false): Timer {
+    this.#isPatient = isPatient
+    return this.#options.clock.schedule(isPatient ? LOWEST_GATHER_MS : this.#pauseMs, () => {
       this.#timer = undefined
       this.#round()
       if (this.#waiting.size > 0) this.#timer ??= this.#schedule()

@@ -194,7 +194,7 @@ describe('the SQLite journal', () => {
       }
       clock.advance(19_999)
       expect(inFile('drops')).to.equal(0)
-      clock.advance(50)
+      clock.advance(101)
       expect(inFile('drops')).to.equal(2)
       expect((await kept.drops(ALL)).reasons).to.deep.equal({ busy: 5, sick: 5 })
     })

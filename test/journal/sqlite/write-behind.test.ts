@@ -47,7 +47,7 @@ describe('entries on their way to the disk', () => {
         onPause()
       },
     })
-  const add = (from: number, to: number, rank = 0): void => {
+  const add = (from: number, to: number, rank = 1): void => {
     for (let entry = from; entry <= to; entry += 1) behind.add(entry, rank)
   }
   const range = (from: number, to: number): number[] =>
@@ -71,6 +71,23 @@ describe('entries on their way to the disk', () => {
     expect(tries).to.equal(0)
     clock.advance(10)
     expect(written).to.deep.equal([[1, 2, 3]])
+    expect(clock.pending()).to.equal(0)
+  })
+
+  it('of the lowest rank wait for longer, but not where a dearer one comes', () => {
+    add(1, 2, 0)
+    clock.advance(99)
+    expect(tries).to.equal(0)
+    clock.advance(1)
+    expect(written).to.deep.equal([[1, 2]])
+    add(3, 3, 0)
+    clock.advance(50)
+    add(4, 4)
+    clock.advance(10)
+    expect(written).to.deep.equal([
+      [1, 2],
+      [3, 4],
+    ])
     expect(clock.pending()).to.equal(0)
   })
 
@@ -134,11 +151,11 @@ describe('entries on their way to the disk', () => {
   it('give their place to precious ones', () => {
     behind = make(4)
     disk = 'locked'
-    add(1, 2)
+    add(1, 2, 0)
     add(3, 3, 1)
-    add(4, 4)
+    add(4, 4, 0)
     add(5, 6, 1)
-    add(7, 7)
+    add(7, 7, 0)
     add(8, 9, 1)
     clock.advance(10)
     disk = 'fine'
@@ -149,7 +166,7 @@ describe('entries on their way to the disk', () => {
 
   it('of the lowest rank go first, whenever they came', () => {
     behind = make(3)
-    add(1, 1)
+    add(1, 1, 0)
     add(2, 3, 1)
     add(4, 5, 2)
     add(6, 6, 1)
@@ -161,7 +178,7 @@ describe('entries on their way to the disk', () => {
 
   it('give up the newest of the others for them', () => {
     behind = make(3)
-    add(1, 3)
+    add(1, 3, 0)
     add(4, 4, 1)
     clock.advance(10)
     expect(written.flat()).to.deep.equal([1, 2, 4])
