@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import type { Browser } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { browserOrSkip } from '../support/browser.js'
 import { seriousFindings } from '../support/console-page.js'
 import { type Edge, startEdge } from '../support/edge.js'
@@ -9,76 +9,90 @@ describe('the page of the API in a browser', function () {
   this.timeout(60_000)
   let browser: Browser | undefined
   let edge: Edge
+  let url: string
 
   before(async function () {
     browser = await browserOrSkip(this)
     edge = await startEdge()
+    url = edge.url
   })
   after(async () => {
     await browser?.close()
     if (browser !== undefined) await edge.close()
   })
 
-  it('shows every call, asks nobody but us and breaks no rule of its policy', async () => {
-    const page = await browser?.newPage()
+  /** The page at the address of a call; `faults`: what it must not do. */
+  async function open(options: BrowserContextOptions): Promise<{ page: Page; faults: string[] }> {
+    const context = await browser?.newContext(options)
+    const page = await context?.newPage()
     if (page === undefined) throw new Error('no browser')
-    const foreign: string[] = []
     const faults: string[] = []
     page.on('request', (request) => {
-      if (!request.url().startsWith(edge.url) && !request.url().startsWith('data:'))
-        foreign.push(request.url())
+      if (!request.url().startsWith(url) && !request.url().startsWith('data:'))
+        faults.push(`asked ${request.url()}`)
     })
     page.on('console', (message) => {
       if (message.type() === 'error') faults.push(message.text())
     })
     page.on('pageerror', (error) => faults.push(error.message))
-    await page.goto(`${edge.url}/docs`)
-    await page.waitForSelector('#operations-chat-startChat')
-    const document = (await (await fetch(`${edge.url}/openapi.json`)).json()) as { paths: object }
+    await page.goto(`${url}/docs#/chat/startChat`)
+    await page.waitForSelector('#operations-chat-startChat .responses-table')
+    return { page, faults }
+  }
+
+  async function openByPath(page: Page): Promise<void> {
+    await page.click('#operations-chat-getSession .opblock-summary-path')
+    await page.waitForSelector('#operations-chat-getSession .responses-table')
+    expect(new URL(page.url()).hash).to.equal('#/chat/getSession')
+  }
+
+  // Each load takes seconds of CPU time: one for each theme that the page may start with.
+  it('shows every call, asks nobody but us, breaks no rule of its policy and has no serious finding: light', async () => {
+    const { page, faults } = await open({ colorScheme: 'light' })
+    const document = (await (await fetch(`${url}/openapi.json`)).json()) as { paths: object }
     const count = Object.values(document.paths).flatMap((path: object) => Object.keys(path)).length
     expect(await page.locator('.opblock').count()).to.equal(count)
-    await page.click('#operations-chat-startChat .opblock-summary-control')
-    await page.waitForSelector('#operations-chat-startChat .responses-table')
+    expect((await brightness(page)).text).to.be.below(120)
+    expect(await seriousFindings(page)).to.deep.equal([])
+    await openByPath(page)
+    await page.click('#operations-chat-deleteSession .opblock-summary-control')
+    await page.waitForSelector('#operations-chat-deleteSession .responses-table')
     expect(await page.locator('#operations-chat-startChat .responses-table').first().innerText()).to.include(
       '429',
     )
-    expect(foreign).to.deep.equal([])
     expect(faults).to.deep.equal([])
+    await page.context().close()
   })
 
-  for (const colorScheme of ['dark', 'light'] as const)
-    it(`has no serious finding, and opens a call by its address: ${colorScheme}`, async () => {
-      const context = await browser?.newContext({ colorScheme })
-      const page = await context?.newPage()
-      if (context === undefined || page === undefined) throw new Error('no browser')
-      await page.goto(`${edge.url}/docs#/chat/startChat`)
-      await page.waitForSelector('#operations-chat-startChat .responses-table')
-      expect(await seriousFindings(page)).to.deep.equal([])
-      await page.click('#operations-chat-getSession .opblock-summary-path')
-      await page.waitForSelector('#operations-chat-getSession .responses-table')
-      expect(new URL(page.url()).hash).to.equal('#/chat/getSession')
-      await context.close()
-    })
-
-  it('follows the theme of the system, and the one chosen in the console before it', async () => {
-    const context = await browser?.newContext({ colorScheme: 'dark' })
-    const page = await context?.newPage()
-    if (context === undefined || page === undefined) throw new Error('no browser')
-    await page.goto(`${edge.url}/docs`)
-    await page.waitForSelector('#operations-chat-startChat')
-    /** of the page's ground and of a summary on it, 0 (black) to 255 */
-    const brightness = (): Promise<number[]> =>
-      page.evaluate(`[['html', 'backgroundColor'], ['.opblock-summary-description', 'color']].map(([of, what]) =>
-        Math.max(...getComputedStyle(document.querySelector(of))[what].match(/\\d+/g).slice(0, 3).map(Number)))`)
-    const [ground = 255, text = 0] = await brightness()
+  it('has no serious finding, and follows the system to the other theme: dark', async () => {
+    const { page, faults } = await open({ colorScheme: 'dark' })
+    const { ground, text } = await brightness(page)
     expect(ground).to.be.below(60)
     expect(text).to.be.above(150)
+    expect(await seriousFindings(page)).to.deep.equal([])
+    await openByPath(page)
     await page.emulateMedia({ colorScheme: 'light' })
-    await until('the light theme', async () => ((await brightness())[1] ?? 255) < 120)
-    await page.evaluate(`localStorage.setItem('chat-cutover.theme', 'dark')`)
-    await page.reload()
-    await page.waitForSelector('#operations-chat-startChat')
-    expect((await brightness())[0]).to.be.below(60)
-    await context.close()
+    await until('the light theme', async () => (await brightness(page)).text < 120)
+    expect(faults).to.deep.equal([])
+    await page.context().close()
+  })
+
+  it('takes the theme chosen in the console before that of the system', async () => {
+    const localStorage = [{ name: 'chat-cutover.theme', value: 'dark' }]
+    const { page } = await open({
+      colorScheme: 'light',
+      storageState: { cookies: [], origins: [{ origin: url, localStorage }] },
+    })
+    expect((await brightness(page)).ground).to.be.below(60)
+    await page.context().close()
   })
 })
+
+/** of the page's ground and of a summary on it, 0 (black) to 255 */
+async function brightness(page: Page): Promise<{ ground: number; text: number }> {
+  const [ground = 0, text = 0] = await page.evaluate<number[]>(
+    `[['html', 'backgroundColor'], ['.opblock-summary-description', 'color']].map(([of, what]) =>
+      Math.max(...getComputedStyle(document.querySelector(of))[what].match(/\\d+/g).slice(0, 3).map(Number)))`,
+  )
+  return { ground, text }
+}

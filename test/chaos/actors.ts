@@ -1,4 +1,5 @@
 import { freePort } from '../support/free-port.js'
+import { oneFile } from '../support/one-file.js'
 import { type RunningProcess, startProcess } from '../support/processes.js'
 
 /** Processes around the service on which anything can happen. */
@@ -126,8 +127,8 @@ export class FlagDaemon {
   }
 }
 
-const launch = (args: readonly string[], { address, through }: ActorPlace): Promise<RunningProcess> =>
-  startProcess([SIMULATOR, ...args, '--host', address], {}, process.cwd(), through)
+const launch = async (args: readonly string[], { address, through }: ActorPlace): Promise<RunningProcess> =>
+  startProcess([await oneFile(SIMULATOR), ...args, '--host', address], {}, process.cwd(), through)
 
 const daemonArguments = (files: readonly string[], port: string): string[] => [
   'flagd',

@@ -1,11 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { expect } from 'chai'
 import { sessionSchema } from '../../src/protocol/api.js'
 import { metricsSchema } from '../../src/protocol/fallback.js'
 import { nextTurn, postTurn, startTurn } from '../support/chat-client.js'
+import { oneFile } from '../support/one-file.js'
 import {
   bearer,
   type RunningProcess,
@@ -68,15 +69,15 @@ describe('the life of the process', function () {
     expect(told.map(({ level, msg }) => `${level} ${msg}`)).to.deep.equal([
       'warn variables without effect: CHAT_MAX_STREAM (did you mean CHAT_MAX_STREAMS?), CHAT_SHADOW_PERCENT (did you mean CHAT_RUNTIME_SHADOW_PERCENT or CHAT_SHADOW_AA_PERCENT?); .env.example lists those the service knows',
     ])
-    const { stderr } = spawnSync(process.execPath, ['dist/main.js'], {
+    const { stderr } = spawnSync(process.execPath, [await oneFile('dist/main.js')], {
       env: { PATH: process.env.PATH, JWT_SECERT: TEST_SECRET, LLM_BASE_URL: llm.url },
       encoding: 'utf8',
     })
     expect(stderr).to.include('JWT_SECERT (did you mean JWT_SECRET?)').and.not.to.include(TEST_SECRET)
   })
 
-  it('stops a wrong environment with one message and exit code 2', () => {
-    const { status, stderr, stdout } = spawnSync(process.execPath, ['dist/main.js'], {
+  it('stops a wrong environment with one message and exit code 2', async () => {
+    const { status, stderr, stdout } = spawnSync(process.execPath, [await oneFile('dist/main.js')], {
       encoding: 'utf8',
       env: { PATH: process.env.PATH, PORT: 'x', JWT_SECRET: 'short' },
     })
@@ -91,7 +92,7 @@ describe('the life of the process', function () {
   it('says which port is taken', async () => {
     const service = await start()
     const port = new URL(service.url).port
-    const { status, stderr } = spawnSync(process.execPath, ['dist/main.js'], {
+    const { status, stderr } = spawnSync(process.execPath, [await oneFile('dist/main.js')], {
       encoding: 'utf8',
       env: {
         PATH: process.env.PATH,
@@ -122,7 +123,7 @@ describe('the life of the process', function () {
         .map(([name, value]) => `${name}=${value}\n`)
         .join(''),
     )
-    const service = await startProcess([resolve('dist/main.js')], { PORT: '0' }, folder)
+    const service = await startProcess([await oneFile('dist/main.js')], { PORT: '0' }, folder)
     running.push(service)
     expect((await startTurn(service.url, member)).terminal?.event).to.equal('done')
     rmSync(folder, { recursive: true, force: true })
