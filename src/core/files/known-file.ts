@@ -22,6 +22,8 @@ export class KnownFile<Content extends { readonly kind: string }> {
   #known:
     | { readonly path: string; readonly inode: string; readonly readAt: number; content: Content }
     | undefined
+  /** the device that is not known to tell every change */
+  #foreign: bigint | undefined
 
   /** @param now the time by which files are stamped, ms since the epoch */
   constructor(
@@ -58,20 +60,29 @@ export class KnownFile<Content extends { readonly kind: string }> {
     this.#known = undefined
   }
 
-  async #tellsChanges(path: string, { changedAt }: { readonly changedAt: number }): Promise<boolean> {
-    return this.now() - changedAt >= SETTLED_MS && (await isLocal(path))
+  async #tellsChanges(path: string, { changedAt, device }: Inode): Promise<boolean> {
+    if (this.now() - changedAt < SETTLED_MS || device === this.#foreign) return false
+    const isTold = await isLocal(path)
+    if (!isTold) this.#foreign = device
+    return isTold
   }
 }
 
-type Look =
-  | { readonly kind: 'inode'; readonly inode: string; readonly changedAt: number }
-  | { readonly kind: 'missing' | 'failed' }
+interface Inode {
+  readonly kind: 'inode'
+  readonly inode: string
+  readonly device: bigint
+  /** ms since the epoch */
+  readonly changedAt: number
+}
+
+type Look = Inode | { readonly kind: 'missing' | 'failed' }
 
 async function look(path: string): Promise<Look> {
   try {
     const { dev, ino, size, mode, mtimeNs, ctimeNs, mtimeMs, ctimeMs } = await stat(path, { bigint: true })
     const inode = `${dev}:${ino}:${size}:${mode}:${mtimeNs}:${ctimeNs}`
-    return { kind: 'inode', inode, changedAt: Number(mtimeMs > ctimeMs ? mtimeMs : ctimeMs) }
+    return { kind: 'inode', inode, device: dev, changedAt: Number(mtimeMs > ctimeMs ? mtimeMs : ctimeMs) }
   } catch (thrown) {
     return { kind: errorCode(thrown) === 'ENOENT' ? 'missing' : 'failed' }
   }
