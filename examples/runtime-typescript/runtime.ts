@@ -68,4 +68,5 @@ const server = createServer(async (request, response) => {
   stop?.abort()
   send(response, 200, { cancelled: stop !== undefined, session_id: id })
 })
-server.listen(Number(process.argv[2] ?? 8000))
+const port = Number(process.argv[2] ?? 8000)
+server.listen(port, () => console.log(`The example runtime listens on http://localhost:${port}`))

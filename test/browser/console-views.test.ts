@@ -61,6 +61,19 @@ describe('the views of the console', function () {
     expect(reset.manual.scope).to.equal('none')
   })
 
+  it('tell what the service reports live in the language chosen last', async () => {
+    await rig.call('POST', '/runtime/fallback/trigger', {})
+    page = await rig.open('')
+    await page.waitForSelector('.now .why >> text=Fallback by hand')
+    await page.click('button[lang=zh-CN]')
+    await page.waitForSelector('.now .why >> text=手动回退')
+    await page.waitForSelector('.connection[data-state=live]')
+    expect(await page.innerText('.now .why')).not.to.include('Fallback by hand')
+    await page.click('button[lang=en]')
+    await page.waitForSelector('.now .why >> text=Fallback by hand')
+    await rig.call('POST', '/runtime/fallback/reset')
+  })
+
   it('edit the flags after showing the change and whom it moves', async () => {
     page = await rig.open('/rollout')
     await page.fill('textarea[name=orgs]', 'acme')

@@ -144,7 +144,7 @@ export function streamFinding(turn: RuntimeAnswer, t: Translate): Finding {
         '应原样返回该响应头，以便对照两边的日志',
       ),
     )
-  return { check, result: 'ok', text: turn.lineEnds }
+  return { check, result: 'ok', text: t(`its lines end with ${turn.lineEnds}`, `行结尾为 ${turn.lineEnds}`) }
 }
 
 const shapeAdvice = (t: Translate): string =>

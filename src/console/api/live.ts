@@ -8,6 +8,7 @@ import type {
   WindowMetrics,
 } from '../../protocol/fallback.js'
 import type { RolloutChangeView } from '../../protocol/rollout.js'
+import { language } from '../text/language.js'
 import { RequestError, stream } from './request.js'
 
 /** What the service reports while the page is open: `GET /runtime/events`, with a new stream when one ends. */
@@ -75,8 +76,14 @@ async function listen(signal: AbortSignal): Promise<void> {
   let failures = 0
   while (!signal.aborted) {
     if (connection.value.state !== 'waiting') connection.value = { state: 'connecting' }
+    // A stream tells all in the language in which it was asked for.
+    const spoken = language.value
+    const outdated = new AbortController()
+    const unsubscribe = language.subscribe((now) => {
+      if (now !== spoken) outdated.abort()
+    })
     try {
-      await readOne(signal, () => {
+      await readOne(AbortSignal.any([signal, outdated.signal]), () => {
         if (connection.value.state === 'live') return
         failures = 0
         batch(() => {
@@ -86,15 +93,18 @@ async function listen(signal: AbortSignal): Promise<void> {
         })
       })
       if (signal.aborted) return
-      await wait(failures++, 'the stream ended', signal)
+      if (!outdated.signal.aborted) await wait(failures++, 'the stream ended', signal)
     } catch (thrown) {
       if (signal.aborted) return
+      if (outdated.signal.aborted) continue
       if (thrown instanceof RequestError && thrown.status === 401) return
       if (thrown instanceof RequestError && thrown.status === 403) {
         connection.value = { state: 'forbidden', why: thrown.message }
         return
       }
       await wait(failures++, thrown instanceof Error ? thrown.message : String(thrown), signal)
+    } finally {
+      unsubscribe()
     }
   }
 }

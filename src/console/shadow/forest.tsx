@@ -78,7 +78,7 @@ function Interval({ dimension }: { readonly dimension: ShadowDimensionReport }) 
         <line class="net" x1={x(net.low)} x2={x(net.high)} y1={12} y2={12} />
         <circle class="net" cx={x(net.value)} cy={12} r={5} />
       </svg>
-      <span class="figure">{text}</span>
+      <span class="figure unbroken">{text}</span>
     </div>
   )
 }

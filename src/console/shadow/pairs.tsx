@@ -154,7 +154,8 @@ const mostOf = (parts: ShadowPair['parts']): string =>
 function Side({ side: { result, code, latencyMs, characters } }: { readonly side: ShadowPair['control'] }) {
   return (
     <span class="figure">
-      {result === 'ok' ? '' : <span class="badge bad">{code ?? result}</span>} {duration(latencyMs)}
+      {result === 'ok' ? '' : <span class="badge bad">{code ?? result}</span>}{' '}
+      <span class="unbroken">{duration(latencyMs)}</span>
       <small> {t(SHADOW.characters, { count: count(characters) })}</small>
     </span>
   )

@@ -13,7 +13,7 @@ const NAMES: Readonly<Record<ShadowDimension, Bilingual>> = {
   latency: { 'zh-CN': '延迟', en: 'latency' },
   first_content: { 'zh-CN': '首个内容延迟', en: 'time to first content' },
   length: { 'zh-CN': '回答长度', en: 'length' },
-  tokens: { 'zh-CN': '令牌数', en: 'tokens' },
+  tokens: { 'zh-CN': 'Token 数', en: 'tokens' },
   text_similarity: { 'zh-CN': '文本相似度', en: 'text similarity' },
   plan_similarity: { 'zh-CN': '计划相似度', en: 'plan similarity' },
   call_set_similarity: { 'zh-CN': '调用集合相似度', en: 'similarity of calls' },

@@ -133,7 +133,7 @@ describe('chat-cutover runtime-check', () => {
         `${frame('tool_call_start', { tool_name: 'search' })}${hello}${complete}`,
       )
       expect(found('a tool turn')).to.include({ result: 'fault', text: 'began and never ended: tool search' })
-      expect(found('the stream')).to.include({ result: 'ok', text: 'CRLF' })
+      expect(found('the stream')).to.include({ result: 'ok', text: 'its lines end with CRLF' })
     })
 
     it('says what the stream has of its own', async () => {
