@@ -57,6 +57,8 @@ async function make(entry: string): Promise<string> {
 
 /** Runs the code as a module in the older format, from what an earlier process compiled where there is that. */
 const STARTER = `
+// As in scripts/lib/compile-tests.mjs: optimized later. Before the code is compiled, as what is kept holds for these flags alone.
+if (process.version.startsWith('v20.')) require('node:v8').setFlagsFromString('--interrupt-budget=500000')
 const { readFileSync, renameSync, writeFileSync } = require('node:fs')
 const { Script } = require('node:vm')
 const code = CODE
