@@ -256,6 +256,16 @@ describe('the flag commands of chat-cutover', () => {
     expect(JSON.parse(await well('flags', 'history', '--json', '--limit', '1'))).to.have.length(1)
   })
 
+  it('flags diff says why a file cannot be read, and where to see the place in one that is no JSON', async () => {
+    const none = directory.path('none.json')
+    expect(await wrong(2, 'flags', 'diff', file(), none)).to.equal(`${none} cannot be read: ENOENT\n`)
+    const torn = directory.path('torn.json')
+    writeFileSync(torn, '{')
+    expect(await wrong(2, 'flags', 'diff', torn, file())).to.match(
+      /torn\.json cannot be read: .*\. See the place: chat-cutover flags validate .*torn\.json\n$/,
+    )
+  })
+
   it('flags diff tells values, not forms', async () => {
     const other = directory.path('other.json')
     writeFileSync(other, JSON.stringify(JSON.parse(SHIPPED)))

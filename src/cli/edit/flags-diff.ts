@@ -43,13 +43,15 @@ function documentOf(file: string, t: Say): unknown {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch (thrown) {
     const why = errorCode(thrown) ?? errorText(thrown)
-    throw new CommandError(
-      t(
-        `${file} cannot be read: ${why}. Where it is not JSON, chat-cutover flags validate ${file} tells the place`,
-        `无法读取 ${file}：${why}。若不是 JSON，chat-cutover flags validate ${file} 会指出位置`,
-      ),
-      2,
-    )
+    const fault = t(`${file} cannot be read: ${why}`, `无法读取 ${file}：${why}`)
+    const place =
+      thrown instanceof SyntaxError
+        ? t(
+            `. See the place: chat-cutover flags validate ${file}`,
+            `。查看出错位置：chat-cutover flags validate ${file}`,
+          )
+        : ''
+    throw new CommandError(fault + place, 2)
   }
 }
 
