@@ -110,12 +110,10 @@ export class SharedStream {
       })
     }
     this.#lastId = id
-    const only = this.#only
-    if (only !== undefined) only.push(text, id, true)
-    else for (const reader of this.#readers) reader.push(text, id, false)
+    const takesMore = this.#push(text, id)
     // After the write: it has made one piece of the text already.
     this.#writer.append(text, id)
-    return !this.#isHeld()
+    return takesMore
   }
 
   /** Calls back each time a reader has caught up, or the one that was slow is gone. One listener. */
@@ -158,8 +156,14 @@ export class SharedStream {
     return this.#readers.size > 0 || this.#remote.size > 0
   }
 
+  #push(text: string, id: number): boolean {
+    const only = this.#only
+    if (only !== undefined) return only.push(text, id, true)
+    for (const reader of this.#readers) reader.push(text, id, false)
+    return !this.#isHeld()
+  }
+
   #isHeld(): boolean {
-    if (this.#only !== undefined) return this.#only.isHeld
     if (this.#readers.size === 0) return false
     for (const reader of this.#readers) if (!reader.isHeld) return false
     return true

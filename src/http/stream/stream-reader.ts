@@ -58,17 +58,18 @@ export class StreamReader {
   }
 
   /**
-   * What has just come; the same text for every reader. Hot path.
+   * What has just come; the same text for every reader. False when it takes no more at the moment. Hot path.
    * @param isAlone no other reader sets the pace: what little comes while this one is held may wait in its response
    */
-  push(text: string, lastId: number, isAlone: boolean): void {
-    if (this.#isBehind || !this.#channel.open) return
+  push(text: string, lastId: number, isAlone: boolean): boolean {
+    if (this.#isBehind) return false
+    if (!this.#channel.open) return true
     if (!isAlone && this.#channel.blocked) {
       this.#isBehind = true
-      return
+      return false
     }
     this.#lastId = lastId
-    this.#channel.write(text)
+    return this.#channel.write(text)
   }
 
   /** The terminal event, and nothing ever after; one that is behind gets it after what is kept. */
