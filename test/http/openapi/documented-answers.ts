@@ -27,12 +27,14 @@ const documentSchema = z.object({
 export const DOCUMENT = documentSchema.parse(openApiDocument(OPERATIONS, '0.0.0'))
 
 const ajv = new Ajv2020({ strict: false, allErrors: true })
-const compiled = new WeakMap<object, ValidateFunction>()
+/** by the schema's text: most refusals have the same, and each compilation reads all components */
+const compiled = new Map<string, ValidateFunction>()
 
 /** Whether a value is what the schema of the document says; the faults as text. */
 export function faultsBy(schema: Readonly<Record<string, unknown>>, value: unknown): string {
-  const validate = compiled.get(schema) ?? ajv.compile({ ...schema, components: DOCUMENT.components })
-  compiled.set(schema, validate)
+  const text = JSON.stringify(schema)
+  const validate = compiled.get(text) ?? ajv.compile({ ...schema, components: DOCUMENT.components })
+  compiled.set(text, validate)
   return validate(value) ? '' : ajv.errorsText(validate.errors)
 }
 
