@@ -23,7 +23,9 @@ const ENGINES = [
   'dist/store/postgres/',
 ]
 
-describe('the modules that a process loads', () => {
+describe('the modules that a process loads', function () {
+  // Several starts of a process, on a machine with other work.
+  this.timeout(30_000)
   const directory = temporaryDirectory()
 
   function told(more: Record<string, string> = {}) {
