@@ -122,6 +122,9 @@ describe('the views of the console', function () {
     const { ops } = flagsViewSchema.parse(await dataOf(await rig.call('GET', '/runtime/flags')))
     expect(ops.values?.mode.canaryPercent).to.equal(20)
     expect(ops.values?.shadow.percent).to.equal(7)
+    // The turns of later tests are not shadowed.
+    const back = await rig.call('PATCH', '/runtime/flags', { shadowPercent: 0 }, { 'if-match': '*' })
+    expect(back.status).to.equal(200)
   })
 
   it('set limits by a form that says what is wrong, and keep both edits where somebody was faster', async () => {

@@ -116,7 +116,7 @@ describe('processes that share Redis', function () {
     expect(alive).to.have.length(1)
     await link.call('', 'DEL', String(Array.isArray(alive) ? alive[0] : ''))
     await link.close()
-    await reader.waitFor('0\r\n\r\n', 30_000)
+    await reader.waitFor('\r\n0\r\n\r\n', 30_000)
     const last = eventsOf(reader.received()).at(-1)
     expect(last?.event).to.equal('error')
     expect(last?.data).to.include({ code: 'interrupted', recoverable: true })
@@ -154,7 +154,7 @@ describe('processes that share Redis', function () {
     })
     expect(stopped.status).to.equal(200)
     for (const one of [client, ...readers]) {
-      await one.waitFor('0\r\n\r\n', 20_000)
+      await one.waitFor('\r\n0\r\n\r\n', 20_000)
       expect(eventsOf(one.received()).at(-1)?.data).to.include({ stopped: true })
       one.socket.destroy()
     }

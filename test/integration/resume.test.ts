@@ -115,7 +115,7 @@ describe('a running service whose streams break', function () {
       Authorization: authorization,
       'Last-Event-ID': String(seen.at(-1)?.id ?? 0),
     })
-    await reader.waitFor('0\r\n\r\n')
+    await reader.waitFor('\r\n0\r\n\r\n')
     const { ids, text, last } = storyOf([...seen, ...eventsOf(reader.received())])
     expect(ids).to.deep.equal(ids.map((_, at) => at + 1))
     expect({ text, last }).to.deep.equal({ text: whole, last: 'done' })

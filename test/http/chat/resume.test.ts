@@ -45,7 +45,7 @@ describe('a stream that is gone on with', () => {
       rawResume(own, streamId, { Authorization: authorization, 'Last-Event-ID': String(after) }, query)
     return { ...script, edge: own, leave, client, streamId, token, authorization, resume }
   }
-  const ended = (client: RawClient) => client.waitFor('0\r\n\r\n')
+  const ended = (client: RawClient) => client.waitFor('\r\n0\r\n\r\n')
   const seenBy = (client: RawClient) => storyOf(eventsOf(client.received()))
 
   it('brings what was missed and then what comes, also from the middle of a batch, to several readers', async () => {
@@ -319,7 +319,10 @@ describe('a stream cut at any byte, any number of times', function () {
 
   /** Takes so many bytes of the answer, or all, and hangs up. */
   async function taken(client: RawClient, bytes: number): Promise<Event[]> {
-    await until('enough', () => client.socket.bytesRead >= bytes || client.received().endsWith('0\r\n\r\n'))
+    await until(
+      'enough',
+      () => client.socket.bytesRead >= bytes || client.received().endsWith('\r\n0\r\n\r\n'),
+    )
     const received = Buffer.from(client.received()).subarray(0, bytes).toString()
     client.socket.destroy()
     const head = received.indexOf('\r\n\r\n')
@@ -359,7 +362,7 @@ describe('an answer without a reader that comes back', () => {
   it('is what it was before, where a turn ends with its reader', async () => {
     const edge = await startEdge({ backends: { direct_llm: answering('direct_llm', 'a') } })
     const client = await rawStart(edge.port, await bearer())
-    await client.waitFor('0\r\n\r\n')
+    await client.waitFor('\r\n0\r\n\r\n')
     expect(storyOf(eventsOf(client.received()))).to.deep.equal({ ids: [1, 2], text: 'a', last: 'done' })
     client.socket.destroy()
     await edge.close()

@@ -158,7 +158,7 @@ async function play(run: Run, shadow: boolean) {
   const endings = () => edge.log.filter(({ msg }) => msg === 'turn ended')
   await until('the turn to end', () => endings().length > 0 && edge.turns.count === 0)
   const left = client.closed()
-  if (!left) await client.waitFor('0\r\n\r\n')
+  if (!left) await client.waitFor('\r\n0\r\n\r\n')
   controlIsOver()
   const running = shadow ? runner.counts() : undefined
   for (let round = 0; round < 3; round += 1) {

@@ -94,7 +94,7 @@ function seenBy(client: RawClient): Seen {
   const body = chunksOf(answer).join('')
   const frames = body.split('\n\n').filter((frame) => frame !== '' && !frame.startsWith(':'))
   return {
-    whole: answer.endsWith('0\r\n\r\n'),
+    whole: answer.endsWith('\r\n0\r\n\r\n'),
     events: frames.map((frame) => {
       const [, event = '', id = '', data = ''] = /^event: (.+)\nid: (.+)\ndata: (.+)$/.exec(frame) ?? []
       return { event, id: Number(id), data: JSON.parse(data) }
@@ -127,7 +127,7 @@ async function play(plan: Run) {
     'the turn to end',
     () => edge.log.some(({ msg }) => msg === 'turn ended') && edge.turns.count === 0,
   )
-  if (stays) await client.waitFor('0\r\n\r\n')
+  if (stays) await client.waitFor('\r\n0\r\n\r\n')
   const seen = seenBy(client)
   const line = edge.log.find(({ msg }) => msg === 'turn ended')
   const endings = edge.log.filter(({ msg }) => msg === 'turn ended').length

@@ -172,7 +172,7 @@ describe('Envoy in front of replicas', function () {
     expect(others[1].outcomes).to.have.length(12)
     await script.tell('b')
     await script.tell()
-    await client.waitFor('0\r\n\r\n')
+    await client.waitFor('\r\n0\r\n\r\n')
     const { text, last } = storyOf(eventsOf(client.received()))
     expect({ text, last }).to.deep.equal({ text: 'ab', last: 'done' })
   })

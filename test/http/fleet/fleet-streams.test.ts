@@ -56,7 +56,7 @@ describe('streams of several replicas', () => {
     ) => rawResume(second.edge, streamId, { ...headers, 'Last-Event-ID': String(after) }, query)
     return { ...script, first, second, client, streamId, resume, authorization }
   }
-  const ended = (client: RawClient) => client.waitFor('0\r\n\r\n')
+  const ended = (client: RawClient) => client.waitFor('\r\n0\r\n\r\n')
   const seenBy = (client: RawClient) => storyOf(eventsOf(client.received()))
 
   it('go on elsewhere: what was missed, also from the middle of a batch, and what comes', async () => {
@@ -272,7 +272,7 @@ describe('streams while Redis is away', () => {
     await until('Redis', () => link.isUp)
     await tell('c')
     await tell()
-    await client.waitFor('0\r\n\r\n')
+    await client.waitFor('\r\n0\r\n\r\n')
     await until('the copy', async () => (await find())?.isOver === true)
     const remote = await find()
     expect(remote?.lastId).to.equal(4)
@@ -289,7 +289,7 @@ describe('streams while Redis is away', () => {
     await client.waitFor('"b"')
     await tell()
     // Its end comes although nothing was copied.
-    await client.waitFor('0\r\n\r\n')
+    await client.waitFor('\r\n0\r\n\r\n')
     redis.process?.resume()
     await until('the copy', async () => (await find().catch(() => undefined))?.isOver === true)
     client.socket.destroy()

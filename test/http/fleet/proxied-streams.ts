@@ -43,7 +43,7 @@ export async function expectStreamsThrough({ replica, proxy }: ProxyRig): Promis
   for (const reader of readers) await reader.waitFor('"c"')
   await script.tell()
   for (const reader of readers) {
-    await reader.waitFor('0\r\n\r\n')
+    await reader.waitFor('\r\n0\r\n\r\n')
     const { ids, text, last } = storyOf(eventsOf(reader.received()))
     expect({ ids, text, last }).to.deep.equal({ ids: [2, 3, 4], text: 'bc', last: 'done' })
     reader.socket.destroy()

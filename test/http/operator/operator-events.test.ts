@@ -206,7 +206,7 @@ describe("the end of an operator's stream", () => {
     const { clock, edge, reader } = await watching()
     edge.fallback.emit({ kind: 'transition', transition: sampleTransition() })
     edge.state = 'draining'
-    const answer = await reader.waitFor('0\r\n\r\n')
+    const answer = await reader.waitFor('\r\n0\r\n\r\n')
     expect(answer).to.include('event: transition')
     await nothingIsLeft(edge, clock)
     for (const [state, seconds] of [
@@ -231,7 +231,7 @@ describe("the end of an operator's stream", () => {
     clock.advance(59_999)
     expect(edge.fallback.listeners).to.equal(1)
     clock.advance(1)
-    await reader.waitFor('0\r\n\r\n')
+    await reader.waitFor('\r\n0\r\n\r\n')
     await nothingIsLeft(edge, clock)
     reader.socket.destroy()
     await edge.close()

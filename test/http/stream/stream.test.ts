@@ -74,7 +74,7 @@ describe('the event stream, byte by byte', () => {
       backends: { direct_llm: answering('direct_llm', '你\r\n:好', '"') },
     })
     const client = await rawStart(edge.port, await bearer({ exp: clock.wall() / 1000 + 60 }))
-    const answer = await client.waitFor('0\r\n\r\n')
+    const answer = await client.waitFor('\r\n0\r\n\r\n')
     const head = answer.slice(0, answer.indexOf('\r\n\r\n')).split('\r\n')
     expect(head[0]).to.equal('HTTP/1.1 200 OK')
     expect(head).to.include.members([
@@ -113,7 +113,7 @@ describe('the event stream, byte by byte', () => {
     })
     const edge = await startEdge({ backends: { direct_llm: backend } })
     const client = await rawStart(edge.port, await bearer())
-    const chunks = chunksOf(await client.waitFor('0\r\n\r\n'))
+    const chunks = chunksOf(await client.waitFor('\r\n0\r\n\r\n'))
     expect(chunks[0]?.match(/event: message/g)).to.have.length(3)
     for (const chunk of chunks) expect(chunk.endsWith('\n\n')).to.equal(true)
     client.socket.destroy()
@@ -142,7 +142,7 @@ describe('the event stream, byte by byte', () => {
   it('leaves a connection usable for the next request', async () => {
     const edge = await startEdge()
     const client = await rawStart(edge.port, await bearer())
-    await client.waitFor('0\r\n\r\n')
+    await client.waitFor('\r\n0\r\n\r\n')
     client.socket.write('GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
     expect(await client.waitForClose()).to.include('"live"')
     await edge.close()
@@ -172,7 +172,7 @@ describe('a slow reader', () => {
     edge.turns.abort(backend.turns[0]?.messageId ?? '', 'stopped')
     await until('the turn to end', () => edge.log.some(({ outcome }) => outcome === 'stopped'), 1_000)
     client.socket.resume()
-    expect(await client.waitFor('0\r\n\r\n')).to.include('"stopped":true')
+    expect(await client.waitFor('\r\n0\r\n\r\n')).to.include('"stopped":true')
     client.socket.destroy()
     await edge.close()
   })
