@@ -2,8 +2,10 @@
 export const SHARED_FIELDS = ['orgId', 'userId', 'agentId'] as const
 export type SharedField = (typeof SHARED_FIELDS)[number]
 
-/** By the session, of which each has its own, and by the time: what reads them is evaluated for each turn. */
-const OWN = new Set(['targetingKey', 'sessionId', '$flagd'])
+/** The session, of which each caller has its own: what reads it is evaluated for each turn. */
+const OWN = new Set(['targetingKey', 'sessionId'])
+/** What flagd adds, such as the time. Not its whole name: flagd-core takes `$$` in an evaluator for `$`. */
+const ADDED = '$'
 /** Operators that read nothing but their operands. Not those with a scope of their own, nor `fractional`: it reads the session. */
 const PLAIN = new Set(
   'if == === != !== > >= < <= ! !! or and + - * / % max min merge in cat substr sem_ver starts_with ends_with'.split(
@@ -52,7 +54,7 @@ function isField(operands: unknown, fields: Set<SharedField>, within: (inner: un
   const [name, ...missing]: unknown[] = Array.isArray(operands) ? operands : [operands]
   if (typeof name !== 'string' || name === '') return false
   const [field = ''] = name.split('.')
-  if (OWN.has(field)) return false
+  if (OWN.has(field) || field.startsWith(ADDED)) return false
   const shared = SHARED_FIELDS.find((one) => one === field)
   if (shared !== undefined) fields.add(shared)
   // A caller has no other fields.

@@ -83,8 +83,7 @@ export class SharedAnswers implements FlagReader {
     version: number,
   ): Promise<EvaluationDetails<T>> {
     const details = await ask()
-    // `#version` is older than the flags where nobody asked since their change.
-    if (details.errorCode === undefined && version === this.flags.version && version === this.#version) {
+    if (details.errorCode === undefined && version === this.flags.version) {
       const answers = known.get(key) ?? createLru<string, Promise<EvaluationDetails<T>>>(CAPACITY)
       known.set(key, answers)
       answers.set(asker, Promise.resolve(details))

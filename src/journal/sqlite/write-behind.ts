@@ -77,7 +77,7 @@ export class WriteBehind<T> {
       return
     }
     this.#waiting.push(entry, rank)
-    const mayWait = rank === 0 && this.#failingSince === undefined
+    const mayWait = rank === 0
     if (this.#timer !== undefined && this.#isPatient && !mayWait) {
       this.#timer.cancel()
       this.#timer = undefined

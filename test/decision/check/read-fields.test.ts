@@ -31,10 +31,27 @@ describe('the fields of a caller that the rules of a flag read', () => {
     expect(of({ if: [{ $ref: 'other' }, 'on'] }, named)).to.equal(undefined)
   })
 
+  it('are those of whose values they read a part', () => {
+    expect(of({ '>': [{ var: 'orgId.length' }, 3] })).to.deep.equal(['orgId'])
+    expect(of({ '>': [{ var: ['userId.0', ''] }, 3] })).to.deep.equal(['userId'])
+  })
+
+  it('are none for names that no caller has', () => {
+    expect(of({ '==': [{ var: '../sessionId' }, { var: '.sessionId' }] })).to.deep.equal([])
+  })
+
+  it('are not told where the time is read by an evaluator, in which flagd takes $$ for $', () => {
+    const evaluators = { late: { '>': [{ var: '$$flagd.timestamp' }, 1] } }
+    expect(of({ if: [{ $ref: 'late' }, 'on'] }, evaluators)).to.equal(undefined)
+  })
+
   const untold: Record<string, unknown> = {
     'the session': { '==': [{ var: 'sessionId' }, 's'] },
     'the targeting key': { '==': [{ var: 'targetingKey' }, 's'] },
+    'a part of the session': { '>': [{ var: 'sessionId.length' }, 1] },
     'the time': { '>': [{ var: '$flagd.timestamp' }, 1] },
+    'the key of the flag': { '==': [{ var: '$flagd.flagKey' }, 'a'] },
+    'all that flagd adds': { '!!': { var: '$flagd' } },
     'a share': {
       fractional: [
         ['on', 1],
@@ -45,6 +62,15 @@ describe('the fields of a caller that the rules of a flag read', () => {
     'a computed field': { var: { cat: ['session', 'Id'] } },
     'a computed default': { var: ['orgId', { var: 'sessionId' }] },
     'fields that are missing': { missing: ['sessionId'] },
+    'a share by a field of its own': { fractional: [{ var: 'orgId' }, ['on', 1], ['off', 1]] },
+    'whether one is missing of some': { missing_some: [1, ['sessionId']] },
+    'a name that is no text': { var: 1 },
+    'no name at all': { var: [] },
+    'the session from within a scope of its own': {
+      some: [['s'], { '==': [{ var: '../../sessionId' }, { var: '' }] }],
+    },
+    'a part of what is in a scope': { all: [['s'], { '==': [{ var: 'length' }, 1] }] },
+    'what others make of a scope': { map: [['s'], { var: 'length' }] },
     'a scope of its own': { some: [[1], { '==': [{ var: '' }, 1] }] },
     'two operators': { if: [true, 'on'], var: 'sessionId' },
     'an operator of tomorrow': { tomorrow: [] },
@@ -55,7 +81,10 @@ describe('the fields of a caller that the rules of a flag read', () => {
       expect(of({ if: [true, { if: [rule, 'on'] }] })).to.equal(undefined)
     })
 
-  const field = fc.constantFrom('orgId', 'userId', 'agentId', 'sessionId', 'targetingKey', 'plan')
+  const field = fc.constantFrom(
+    ...['orgId', 'userId', 'agentId', 'sessionId', 'targetingKey', 'plan', '', '$flagd.flagKey'],
+    ...['orgId.length', 'sessionId.length', '../sessionId', '.sessionId', '\\\\sessionId', 'constructor'],
+  )
   const { rule } = fc.letrec<{ rule: unknown; value: unknown }>((tie) => ({
     value: fc.oneof(
       { depthSize: 'small' },
@@ -68,6 +97,12 @@ describe('the fields of a caller that the rules of a flag read', () => {
       { depthSize: 'small' },
       fc.tuple(tie('value'), tie('value')).map((both) => ({ '==': both })),
       fc.tuple(tie('value'), tie('value')).map((both) => ({ starts_with: both })),
+      fc.tuple(tie('value'), tie('value')).map((both) => ({ in: both })),
+      fc.tuple(tie('value'), tie('value')).map((both) => ({ cat: both })),
+      fc.tuple(tie('value'), tie('value')).map((both) => ({ or: both })),
+      tie('value').map((one) => ({ '!': one })),
+      field.map((name) => ({ missing: [name] })),
+      fc.constantFrom({ $ref: 'first' }, { $ref: 'second' }),
       fc.tuple(tie('value'), tie('value'), tie('value')).map((all) => ({ if: all })),
       fc.constant({
         fractional: [
@@ -82,20 +117,22 @@ describe('the fields of a caller that the rules of a flag read', () => {
 
   it('decide: two callers who are the same in them get the same answer', () => {
     fc.assert(
-      fc.property(rule, caller, caller, (condition, one, other) => {
+      fc.property(rule, rule, field, caller, caller, (condition, first, name, one, other) => {
         const targeting = { if: [condition, 'on', 'off'] }
+        const $evaluators = { first: { '!': [first] }, second: { '==': [{ var: name }, 'a'] } }
         const text = JSON.stringify({
+          $evaluators,
           flags: {
             flag: { state: 'ENABLED', variants: { on: true, off: false }, defaultVariant: 'off', targeting },
           },
         })
         const loaded = loadFlags({ kind: 'text', text }, 'ops', new Map())
-        const fields = readFields(targeting)
+        const fields = readFields(targeting, $evaluators)
         fc.pre(loaded.kind === 'loaded' && fields !== undefined)
         const core = flagCoreOf(() => (loaded.kind === 'loaded' ? loaded.flags : new Map()))
         const same = { ...other }
         for (const name of fields ?? []) same[name] = one[name]
-        const [first, second] = [one, same].map((who) =>
+        const [answer, second] = [one, same].map((who) =>
           core.resolveBooleanEvaluation(
             'flag',
             false,
@@ -103,8 +140,9 @@ describe('the fields of a caller that the rules of a flag read', () => {
             silentSdkLogger,
           ),
         )
-        expect(second).to.deep.equal(first)
+        expect(second).to.deep.equal(answer)
       }),
+      { numRuns: 300 },
     )
   })
 })

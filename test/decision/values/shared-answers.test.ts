@@ -59,6 +59,9 @@ describe('the answers that turns share', () => {
     await reader.getStringDetails('a', 'x', { orgId: 'o 1 a', agentId: 'b' })
     await reader.getStringDetails('a', 'x', { orgId: 'o', agentId: 'a 1 b' })
     expect(asked()).to.equal(2)
+    await reader.getStringDetails('a', 'x', { orgId: 'p q', agentId: 'r' })
+    await reader.getStringDetails('a', 'x', { orgId: 'p', agentId: 'q r' })
+    expect(asked()).to.equal(4)
   })
 
   it('differ where the answer without a variant would', async () => {
@@ -83,6 +86,25 @@ describe('the answers that turns share', () => {
     change()
     await asked
     expect((await reader.getBooleanDetails('a', true, {})).variant).to.equal('v2')
+  })
+
+  it('are not kept where others asked after the change, before they were there', async () => {
+    const { reader, change } = client([])
+    const asked = reader.getBooleanDetails('a', true, {})
+    change()
+    const newer = reader.getBooleanDetails('b', true, {})
+    await Promise.all([asked, newer])
+    expect((await reader.getBooleanDetails('a', true, {})).variant).to.equal('v3')
+  })
+
+  it('are kept for a thousand who ask, those of last', async () => {
+    const { reader, asked } = client(['userId'])
+    for (let user = 0; user <= 1_000; user += 1)
+      await reader.getBooleanDetails('a', true, { userId: `u-${user}` })
+    await reader.getBooleanDetails('a', true, { userId: 'u-1' })
+    expect(asked()).to.equal(1_001)
+    await reader.getBooleanDetails('a', true, { userId: 'u-0' })
+    expect(asked()).to.equal(1_002)
   })
 
   it('of two at once are not shared', async () => {

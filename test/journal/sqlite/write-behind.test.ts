@@ -91,6 +91,26 @@ describe('entries on their way to the disk', () => {
     expect(clock.pending()).to.equal(0)
   })
 
+  it('are not put off by those that come while they wait', () => {
+    add(1, 1, 0)
+    clock.advance(100)
+    add(2, 2)
+    clock.advance(9)
+    add(3, 3)
+    add(4, 4, 0)
+    clock.advance(1)
+    expect(written).to.deep.equal([[1], [2, 3, 4]])
+    disk = 'locked'
+    add(5, 5, 0)
+    clock.advance(100)
+    expect(tries).to.equal(3)
+    add(6, 6)
+    clock.advance(19)
+    add(7, 7)
+    clock.advance(1)
+    expect(tries).to.equal(4)
+  })
+
   it('go in short transactions, in order', () => {
     add(1, 250)
     clock.advance(10)
