@@ -151,8 +151,8 @@ class ResponseChannel implements SseChannel {
    * hold them until the next tick, which costs an event twice as much.
    */
   write(text: string): boolean {
-    // After the end the connection may carry another answer.
-    if (this.#state !== 'open') return true
+    // After the end the connection may carry another answer; and an HTTP chunk without bytes would end this one.
+    if (this.#state !== 'open' || text === '') return true
     const socket = this.#socket
     if (socket === undefined) return this.#res.write(text)
     return socket.write(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`)

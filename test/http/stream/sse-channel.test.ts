@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { connect } from 'node:net'
+import { Agent, createServer, get } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import { expect } from 'chai'
 import Koa from 'koa'
 import { systemClock } from '../../../src/core/clock.js'
@@ -14,7 +14,7 @@ interface Told {
 
 /** A server that answers each request with a channel, which `use` gets. */
 async function withServer<T>(
-  use: (channel: SseChannel, path: string) => void,
+  use: (channel: SseChannel, path: string, socket: Socket) => void,
   run: (url: string) => Promise<T>,
   told: Told = {},
 ): Promise<T> {
@@ -29,7 +29,7 @@ async function withServer<T>(
       onReaderLost: told.onReaderLost ?? (() => undefined),
       onRelief: told.onRelief ?? (() => undefined),
     })
-    use(channel, ctx.path)
+    use(channel, ctx.path, ctx.req.socket)
   })
   const server = createServer(app.callback())
   const url = await listen(server, { host: '127.0.0.1', port: 0 })
@@ -100,6 +100,78 @@ describe('a channel to a reader', () => {
     )
     expect(bodyOf(answer)).to.equal('10\r\ndata: é“”\n\n\r\n16\r\nevent: done\ndata: {}\n\n\r\n0\r\n\r\n')
   })
+
+  it('goes on after a write of nothing', async () => {
+    const { text, used } = await withChannel((channel) => channel.write('') && channel.write('data: one\n\n'))
+    expect(used).to.equal(true)
+    expect(text).to.equal('data: one\n\nevent: done\ndata: {}\n\n')
+  })
+
+  it('leaves nothing on a connection that is kept for many streams', async () => {
+    const sockets = new Set<Socket>()
+    const listeners: number[] = []
+    const events = ['drain', 'timeout', 'error', 'close'] as const
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    await withServer(
+      (channel, _, socket) => {
+        sockets.add(socket)
+        listeners.push(events.reduce((all, event) => all + socket.listenerCount(event), 0))
+        channel.write('data: one\n\n')
+        channel.end({ event: 'done', data: '{}' })
+      },
+      async (url) => {
+        for (let stream = 0; stream < 50; stream += 1) {
+          const [response] = await once(get(url, { agent }), 'response')
+          response.resume()
+          await once(response, 'end')
+        }
+        agent.destroy()
+      },
+    )
+    expect(sockets.size).to.equal(1)
+    expect(new Set(listeners).size, listeners.join()).to.equal(1)
+  })
+
+  for (const leave of ['is closed', 'is reset', 'sends no more'] as const)
+    it(`tells once that its reader is lost, and takes nothing more, where the connection ${leave}`, async () => {
+      const told = { lost: 0, relieved: 0 }
+      let opened: SseChannel | undefined
+      let connection: Socket | undefined
+      await withServer(
+        (channel, _, socket) => {
+          opened = channel
+          connection = socket
+          channel.write('data: one\n\n')
+        },
+        async (url) => {
+          const { hostname, port } = new URL(url)
+          const reader = connect(Number(port), hostname)
+          reader.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+          await once(reader, 'data')
+          reader.resume().on('error', () => undefined)
+          if (leave === 'is closed') reader.destroy()
+          else if (leave === 'is reset') reader.resetAndDestroy()
+          else reader.end()
+          // It is written to all the while: it may be closed or half closed, and not known to be.
+          const writing = setInterval(() => opened?.write('data: more\n\n'), 0)
+          await opened?.finished
+          clearInterval(writing)
+          expect(opened?.write('data: late\n\n')).to.equal(true)
+        },
+        {
+          onReaderLost: () => {
+            told.lost += 1
+          },
+          onRelief: () => {
+            told.relieved += 1
+          },
+        },
+      )
+      expect(opened?.open).to.equal(false)
+      expect(told.lost).to.equal(1)
+      expect(told.relieved).to.be.at.least(1)
+      expect(connection?.listenerCount('drain')).to.be.at.most(1)
+    })
 
   it('writes no frames for HTTP/1.0', async () => {
     const answer = await withServer(
