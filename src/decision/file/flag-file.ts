@@ -90,6 +90,8 @@ export class FlagFile {
 
   #stir(): void {
     if (this.#closed) return
+    // A link may lead to the same file by another way, which is to be watched from now on.
+    this.#known.forget()
     const now = this.options.clock.monotonic()
     this.#stirredAt ??= now
     this.#quiet?.cancel()
