@@ -12,10 +12,17 @@ describe('the watch over an overload', () => {
     const pulse = createPulse(clock)
     pulse.wake()
     const { logger, lines } = capturingLogger()
-    const seen: { delayMs: number | undefined; open: number; looks: number; measuring: boolean } = {
+    const seen: {
+      delayMs: number | undefined
+      open: number
+      looks: number
+      taken: number
+      measuring: boolean
+    } = {
       delayMs: 0,
       open: 100,
       looks: 0,
+      taken: 0,
       measuring: false,
     }
     const watch = watchOverload({
@@ -29,7 +36,10 @@ describe('the watch over an overload', () => {
         start: () => {
           seen.measuring = true
         },
-        take: () => seen.delayMs,
+        take: () => {
+          seen.taken += 1
+          return seen.delayMs
+        },
         stop: () => {
           seen.measuring = false
         },
@@ -116,9 +126,9 @@ describe('the watch over an overload', () => {
     watch.start()
     clock.advance(3_000)
     expect([pulse.isAwake, seen.measuring]).to.deep.equal([false, false])
-    const { looks } = seen
+    const { looks, taken } = seen
     clock.advance(5_000)
-    expect(seen.looks).to.equal(looks + 10)
+    expect([seen.looks, seen.taken]).to.deep.equal([looks + 10, taken])
     pulse.wake()
     expect(seen.measuring).to.equal(true)
     clock.advance(3_000)
@@ -133,6 +143,38 @@ describe('the watch over an overload', () => {
     watch.stop()
   })
 
+  it('looks closely from the first turn on that is turned away', async () => {
+    const { clock, pulse, seen, watch, look } = setUp()
+    seen.open = 0
+    watch.start()
+    await look(1)
+    clock.advance(3_000)
+    expect(pulse.isAwake).to.equal(false)
+    for (let time = 0; time < 2; time += 1) {
+      for (let turn = 0; turn < 10; turn += 1) watch.turnedAway()
+      expect(seen.measuring).to.equal(true)
+      await look(1)
+    }
+    expect(watch.level).to.equal(3)
+    watch.stop()
+  })
+
+  it('looks closely as long as there is an overload, also without a stream', async () => {
+    const { clock, pulse, seen, watch, look } = setUp()
+    seen.open = 0
+    watch.start()
+    await look(1)
+    seen.delayMs = 150
+    await look(3)
+    expect(watch.level).to.equal(3)
+    clock.advance(60_000)
+    expect([watch.level, pulse.isAwake]).to.deep.equal([3, true])
+    seen.delayMs = 0
+    clock.advance(20_000)
+    expect([watch.level, pulse.isAwake]).to.deep.equal([0, false])
+    watch.stop()
+  })
+
   it('goes by how late its own look is where nothing was measured', async () => {
     const { clock, pulse, seen, watch } = setUp()
     seen.delayMs = undefined
@@ -144,6 +186,30 @@ describe('the watch over an overload', () => {
       await new Promise((resolve) => setImmediate(resolve))
     }
     expect(pulse.isAwake).to.equal(true)
+    expect(watch.level).to.equal(3)
+    watch.stop()
+  })
+
+  it('goes by how late its own look is where Node has measured nothing yet', async () => {
+    const clock = manualClock()
+    const pulse = createPulse(clock)
+    const watch = watchOverload({
+      clock,
+      pulse,
+      logger: capturingLogger().logger,
+      environment: { maxStreams: 1000, turnsPerMinute: 0 },
+      limits: async () => chatLimitsSchema.parse({ overloadDelayMs: 100 }),
+      open: () => 100,
+    })
+    pulse.wake()
+    watch.start()
+    clock.advance(200)
+    await new Promise((resolve) => setImmediate(resolve))
+    // The loop does not go round meanwhile, so nothing is measured from the first of these looks on.
+    for (let time = 0; time < 3; time += 1) {
+      clock.stall(350)
+      clock.advance(0)
+    }
     expect(watch.level).to.equal(3)
     watch.stop()
   })

@@ -39,7 +39,7 @@ describe('the lag of the event loop in the metrics', () => {
     const measure = (times: number, roundMs: number): void => {
       for (let time = 0; time < times; time += 1) histogram.record(roundMs * 1e6)
     }
-    return { clock, pulse, lag, node, measure, seen: () => lagOf(metrics) }
+    return { clock, pulse, lag, node, measure, metrics, seen: () => lagOf(metrics) }
   }
 
   it('has the names and the words of prom-client', async () => {
@@ -94,14 +94,48 @@ describe('the lag of the event loop in the metrics', () => {
     expect(found.mean).to.be.within(40, 62)
   })
 
+  it('counts no measurement twice when it rests, is asked, and wakes again', async () => {
+    const { clock, pulse, lag, measure, seen } = setUp()
+    lag.start()
+    pulse.wake()
+    measure(100, 300)
+    clock.advance(12_000)
+    pulse.wake()
+    measure(1, 500)
+    // Ten seconds at rest are a thousand of 10 ms.
+    const found = await seen()
+    expect(found).to.deep.include({ min: 10, p50: 10 })
+    expect(found.max).to.be.within(500, 501)
+    expect(found.mean).to.be.within(34, 38)
+    clock.advance(1_000)
+    measure(10, 20)
+    expect(await seen()).to.deep.equal({ min: 20, max: 20, mean: 20, p50: 20, p99: 20 })
+  })
+
+  it('has each of its values under its own name, and how late the answer to the last scrape was', async () => {
+    const { pulse, lag, measure, metrics } = setUp()
+    lag.start()
+    pulse.wake()
+    measure(80, 10)
+    measure(15, 50)
+    measure(5, 400)
+    const { body } = await metrics.exposition()
+    const inSeconds = (text: string, name: string): number =>
+      Number(new RegExp(`^nodejs_eventloop_lag_${name} (\\S+)$`, 'm').exec(text)?.[1])
+    const found = ['p50', 'p90', 'p99', 'stddev'].map((name) => inSeconds(body, `${name}_seconds`))
+    expect(found.map((seconds) => Math.round(seconds * 1e3))).to.deep.equal([10, 50, 400, 85])
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(inSeconds((await metrics.exposition()).body, 'seconds')).to.be.greaterThan(0)
+  })
+
   it('carries no more than ten thousand of them over', async () => {
     const { clock, pulse, lag, measure, seen } = setUp()
     lag.start()
     pulse.wake()
     measure(200_000, 30)
     clock.advance(13_000)
-    // A second at rest are a hundred: of 10,000 and these the median is still that of before.
-    expect(await seen()).to.deep.include({ min: 10, p50: 30, p99: 30 })
+    // Eleven seconds at rest are 1,100 of 10 ms beside 10,000 of 30 ms.
+    expect(await seen()).to.deep.include({ min: 10, mean: 28, p50: 30, p99: 30 })
   })
 
   it('leaves nothing behind', () => {

@@ -1,4 +1,16 @@
-import { chmodSync, existsSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { expect } from 'chai'
 import { KnownFile } from '../../../src/core/files/known-file.js'
 import { type ManualClock, manualClock } from '../../support/manual-clock.js'
@@ -39,6 +51,18 @@ describe('a file that is known by its inode', () => {
 
   const changes: Record<string, (path: string) => void> = {
     'is written to, with as many bytes as it had': (path) => writeFileSync(path, 'two'),
+    'is written to, and looks as old as before': (path) => {
+      const { atime, mtime } = statSync(path)
+      writeFileSync(path, 'two')
+      utimesSync(path, atime, mtime)
+    },
+    'is deleted and made again, as the same inode where the system takes that': (path) => {
+      const { atime, mtime } = statSync(path)
+      rmSync(path)
+      writeFileSync(path, 'two')
+      utimesSync(path, atime, mtime)
+    },
+    'gets a second name': (path) => linkSync(path, `${path}.other`),
     'gets longer': (path) => writeFileSync(path, 'more'),
     'is replaced': (path) => {
       writeFileSync(`${path}.new`, 'two')
@@ -61,6 +85,37 @@ describe('a file that is known by its inode', () => {
       expect(reads).to.equal(2)
     })
 
+  it('is read where a link above it leads now, as of a ConfigMap', async () => {
+    for (const [name, text] of [
+      ['v1', 'one'],
+      ['v2', 'two'],
+    ] as const) {
+      mkdirSync(directory.path(name))
+      writeFileSync(directory.path(name, 'flags'), text)
+    }
+    symlinkSync('v1', directory.path('..data'))
+    symlinkSync('..data/flags', directory.path('flags'))
+    const look = looks(directory.path('flags'))
+    for (let at = 0; at < 2; at += 1) expect(await look()).to.equal('one')
+    symlinkSync('v2', directory.path('..data_tmp'))
+    renameSync(directory.path('..data_tmp'), directory.path('..data'))
+    for (let at = 0; at < 2; at += 1) expect(await look()).to.equal('two')
+    expect(reads).to.equal(2)
+  })
+
+  it('is read again where it changed while it was read', async () => {
+    const path = directory.path('a')
+    const file = new KnownFile<Content>(clock, () => Date.now() + 60_000)
+    const look = () =>
+      file.read(path, async () => {
+        const content = await read(path)
+        if (reads === 1) writeFileSync(path, 'two')
+        return content
+      })
+    expect(await look()).to.deep.equal({ kind: 'text', text: 'one' })
+    expect(await look()).to.deep.equal({ kind: 'text', text: 'two' })
+  })
+
   it('is read each time soon after a change, and where its times lie in the future', async () => {
     for (const agoMs of [0, -60_000]) {
       reads = 0
@@ -68,6 +123,13 @@ describe('a file that is known by its inode', () => {
       for (let at = 0; at < 3; at += 1) await look()
       expect(reads).to.equal(3)
     }
+  })
+
+  it('is read each time soon after a change, however old it looks', async () => {
+    utimesSync(directory.path('a'), 0, 0)
+    const look = looks(directory.path('a'), 0)
+    for (let at = 0; at < 3; at += 1) await look()
+    expect(reads).to.equal(3)
   })
 
   it('is read each time where it is missing, and found when it is there', async () => {

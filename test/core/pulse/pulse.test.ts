@@ -73,6 +73,17 @@ describe('the pulse of the process', () => {
     expect(times()).to.have.length(10)
   })
 
+  it('keeps its pace for two seconds from the last wish on', () => {
+    const { clock, pulse, woken } = setUp()
+    pulse.wake()
+    clock.advance(1_500)
+    pulse.wake()
+    clock.advance(1_900)
+    expect([pulse.isAwake, woken()]).to.deep.equal([true, 1])
+    clock.advance(200)
+    expect(pulse.isAwake).to.equal(false)
+  })
+
   it('stops with its last listener, and starts with the next', () => {
     const { clock, pulse, beats, forget } = setUp()
     const forgetOther = pulse.listen({ beat: (beat) => beats.push(beat) })

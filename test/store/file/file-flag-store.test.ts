@@ -128,6 +128,24 @@ describe('the files of the flag store', () => {
     })
   })
 
+  it('are looked for anew where the lease is asked for long after the override', async () => {
+    for (const name of ['v1', 'v2']) {
+      mkdirSync(directory.path(name))
+      writeFileSync(directory.path(name, OVERRIDE), name)
+      writeFileSync(directory.path(name, 'auto-fallback.lease.json'), `of ${name}`)
+    }
+    symlinkSync('v1', directory.path('current'))
+    let passed = 0
+    const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + passed }
+    const store = createFileFlagStore(directory.path('current', OVERRIDE), { clock, nonce: 'n' })
+    await store.read()
+    expect(await store.readLease()).to.have.property('text', 'of v1')
+    symlinkSync('v2', directory.path('next'))
+    renameSync(directory.path('next'), directory.path('current'))
+    passed = 100
+    expect(await store.readLease()).to.have.property('text', 'of v2')
+  })
+
   it('are made where a link leads to nothing yet', async () => {
     mkdirSync(directory.path('real'))
     symlinkSync(`real/${OVERRIDE}`, path())
