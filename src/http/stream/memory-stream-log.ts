@@ -9,7 +9,7 @@ const RETAIN_MS = 300_000
 const MAX_ENDED = 10_000
 /** bytes of a stream's first chunk; each further one is twice as large, up to the last of these */
 const FIRST_CHUNK_BYTES = 1_024
-const MAX_CHUNK_BYTES = 65_536
+const MAX_CHUNK_BYTES = 16_384
 
 export interface MemoryStreamLogOptions {
   readonly clock: Pick<Clock, 'monotonic'>
