@@ -41,7 +41,7 @@ export function loadFlags(content: FlagFileContent, kind: FlagFileKind, last: Co
   }
   const refusing = issues.filter(({ refuses }) => refuses === 'flag')
   const faulty = new Set(refusing.map(({ path }) => flagOf(path, storage.getFlags())))
-  noteFields(text, storage.getFlags())
+  noteFields(text, storage.getFlags(), FLAGS_OF_FILE[kind])
   const flags = new Map<string, FeatureFlag>()
   const refusedFlags = new Set<string>()
   for (const [key, flag] of storage.getFlags()) {
@@ -69,13 +69,14 @@ export function changedFlags(before: Compiled, after: Compiled): string[] {
   return [...keys].filter((key) => before.get(key)?.hash !== after.get(key)?.hash)
 }
 
-/** Of a document that was taken over, so it has the form of one. */
-function noteFields(text: string, flags: Compiled): void {
+/** Of a document that was taken over, so it has the form of one. @param keys the flags that turns ask for */
+function noteFields(text: string, flags: Compiled, keys: ReadonlySet<string>): void {
   const { flags: rules = {}, $evaluators } = parsedJson(text) as {
     flags?: Record<string, { targeting?: unknown }>
     $evaluators?: Record<string, unknown>
   }
   for (const [key, flag] of flags) {
+    if (!keys.has(key)) continue
     const fields = readFields(rules[key]?.targeting, $evaluators)
     if (fields !== undefined) fieldsOf.set(flag, fields)
   }

@@ -25,17 +25,23 @@ export function readFields(
   evaluators: Readonly<Record<string, unknown>> = {},
 ): ReadonlySet<SharedField> | undefined {
   const fields = new Set<SharedField>()
-  return isTold(targeting, evaluators, fields, 0) ? fields : undefined
+  return isTold(targeting, { evaluators, followed: new Map(), fields }, 0) ? fields : undefined
 }
 
-function isTold(
-  rule: unknown,
-  evaluators: Readonly<Record<string, unknown>>,
-  fields: Set<SharedField>,
-  depth: number,
-): boolean {
+/** One walk through the rules of a flag. */
+interface Walk {
+  readonly evaluators: Readonly<Record<string, unknown>>
+  /**
+   * Those whose rules were read, each once: evaluators that name each other twice would take twice as long at each step. Whether they are
+   * told; not while they are being read, for then they refer to themselves.
+   */
+  readonly followed: Map<string, boolean>
+  readonly fields: Set<SharedField>
+}
+
+function isTold(rule: unknown, walk: Walk, depth: number): boolean {
   if (depth > DEEPEST) return false
-  const within = (inner: unknown): boolean => isTold(inner, evaluators, fields, depth + 1)
+  const within = (inner: unknown): boolean => isTold(inner, walk, depth + 1)
   if (Array.isArray(rule)) return rule.every(within)
   if (typeof rule !== 'object' || rule === null) return true
   const entries: [string, unknown][] = Object.entries(rule)
@@ -43,10 +49,18 @@ function isTold(
   if (first === undefined) return true
   const [operator, operands] = first
   if (others.length > 0) return false
-  if (operator === 'var') return isField(operands, fields, within)
-  if (operator === '$ref')
-    return typeof operands === 'string' && Object.hasOwn(evaluators, operands) && within(evaluators[operands])
+  if (operator === 'var') return isField(operands, walk.fields, within)
+  if (operator === '$ref') return typeof operands === 'string' && isEvaluatorTold(operands, walk, depth + 1)
   return PLAIN.has(operator) && within(operands)
+}
+
+function isEvaluatorTold(name: string, walk: Walk, depth: number): boolean {
+  const known = walk.followed.get(name)
+  if (known !== undefined) return known
+  walk.followed.set(name, false)
+  const told = Object.hasOwn(walk.evaluators, name) && isTold(walk.evaluators[name], walk, depth)
+  walk.followed.set(name, told)
+  return told
 }
 
 /** The name of a field, or a list of it and what stands for a missing one. */

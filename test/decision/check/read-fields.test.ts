@@ -31,6 +31,37 @@ describe('the fields of a caller that the rules of a flag read', () => {
     expect(of({ if: [{ $ref: 'other' }, 'on'] }, named)).to.equal(undefined)
   })
 
+  it('are found in one look at each evaluator, however often they name each other', () => {
+    const steps = Array.from({ length: 60 }, (_, step) => step)
+    const ref = (step: number) => ({ $ref: `step-${step}` })
+    const evaluators = Object.fromEntries(
+      steps.map((step) => [
+        `step-${step}`,
+        step === 0 ? { var: 'orgId' } : { or: [ref(step - 1), ref(step - 1)] },
+      ]),
+    )
+    let looks = 0
+    const counted = new Proxy(evaluators, {
+      get(target, name) {
+        looks += 1
+        if (looks > 1_000) throw new Error('it looks too often')
+        return Reflect.get(target, name)
+      },
+    })
+    expect(of({ if: [ref(20), 'on', ref(19)] }, counted)).to.deep.equal(['orgId'])
+    expect(looks).to.equal(21)
+    expect(of({ if: [ref(59), 'on'] }, counted)).to.equal(undefined)
+  })
+
+  it('are not told where an evaluator refers to itself', () => {
+    const evaluators = {
+      one: { or: [{ var: 'orgId' }, { $ref: 'other' }] },
+      other: { '!': [{ $ref: 'one' }] },
+    }
+    expect(of({ if: [{ $ref: 'one' }, 'on'] }, evaluators)).to.equal(undefined)
+    expect(of({ if: [{ $ref: 'other' }, 'on'] }, evaluators)).to.equal(undefined)
+  })
+
   it('are those of whose values they read a part', () => {
     expect(of({ '>': [{ var: 'orgId.length' }, 3] })).to.deep.equal(['orgId'])
     expect(of({ '>': [{ var: ['userId.0', ''] }, 3] })).to.deep.equal(['userId'])
