@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { loadFlags } from '../../../src/decision/check/flag-source.js'
+import { fieldsRead, loadFlags } from '../../../src/decision/check/flag-source.js'
 import { readFields } from '../../../src/decision/check/read-fields.js'
 import { flagCoreOf } from '../../../src/decision/flag-core.js'
 import { silentSdkLogger } from '../../../src/decision/sdk-logger.js'
@@ -111,6 +112,24 @@ describe('the fields of a caller that the rules of a flag read', () => {
       expect(of(rule)).to.equal(undefined)
       expect(of({ if: [true, { if: [rule, 'on'] }] })).to.equal(undefined)
     })
+
+  it('are org, user and agent at most in the shipped files, where a flag that turns ask for is loaded', () => {
+    const others = { mine: { state: 'ENABLED', variants: { on: true }, defaultVariant: 'on' } }
+    for (const [file, kind] of [
+      ['flags/chat.flagd.json', 'ops'],
+      ['flags/auto-fallback.flagd.json', 'override'],
+    ] as const) {
+      const document = JSON.parse(readFileSync(file, 'utf8'))
+      const text = JSON.stringify({ ...document, flags: { ...document.flags, ...others } })
+      const loaded = loadFlags({ kind: 'text', text }, kind, new Map())
+      if (loaded.kind !== 'loaded') throw new Error(`${file} is refused`)
+      const found = [...loaded.flags].filter(([, flag]) => fieldsRead(flag) !== undefined)
+      expect(found.map(([key]) => key)).to.deep.equal(
+        [...loaded.flags.keys()].filter((key) => key !== 'mine'),
+        file,
+      )
+    }
+  })
 
   const field = fc.constantFrom(
     ...['orgId', 'userId', 'agentId', 'sessionId', 'targetingKey', 'plan', '', '$flagd.flagKey'],
