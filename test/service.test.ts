@@ -11,6 +11,7 @@ import { errorBodySchema } from '../src/protocol/api.js'
 import { createService, type Service } from '../src/service.js'
 import { capturingLogger } from './support/capturing-logger.js'
 import { freePort } from './support/free-port.js'
+import { manualClock } from './support/manual-clock.js'
 import { rawClient } from './support/raw-client.js'
 import { rejection } from './support/rejection.js'
 import { until } from './support/until.js'
@@ -38,6 +39,34 @@ describe('the service', () => {
   async function startFault(env: Record<string, string>): Promise<string> {
     return (await rejection((await serviceWith(env)).start())).message
   }
+
+  it('watches itself closely as long as a deadline is pending', async () => {
+    const clock = manualClock()
+    let around: Surroundings | undefined
+    const config = loadConfig({
+      LLM_BASE_URL: 'http://llm.test',
+      JWT_SECRET: 's'.repeat(32),
+      CHAT_DATABASE: ':memory:',
+    })
+    open.push(
+      await createService(config, silentLogger, clock, (given) => {
+        around = given
+        return createParts(given)
+      }),
+    )
+    const { pulse, deadlines } = around ?? expect.fail('no parts were made')
+    const forget = pulse.listen({ beat: () => undefined })
+    clock.advance(5_000)
+    expect(pulse.isAwake).to.equal(false)
+    const deadline = deadlines.schedule(60_000, () => undefined)
+    expect(pulse.isAwake).to.equal(true)
+    clock.advance(30_000)
+    expect(pulse.isAwake).to.equal(true)
+    deadline.cancel()
+    clock.advance(2_500)
+    expect(pulse.isAwake).to.equal(false)
+    forget()
+  })
 
   describe('a start that cannot listen', () => {
     it('names the port that is taken', async () => {

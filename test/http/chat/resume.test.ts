@@ -200,6 +200,25 @@ describe('a stream that is gone on with', () => {
     expect(await (await resume(last)).waitFor('"gone"')).to.match(/^HTTP\/1\.1 410 /)
   })
 
+  it('holds the upstream for a reader that is alone, takes nothing and is behind, and then goes on', async () => {
+    const { client, sleeper, leave, pour, tell } = await withSleeper()
+    await pour(60)
+    await leave(client)
+    // More than is kept for one who is behind: a piece that nobody asks for is not sent.
+    await pour(300)
+    sleeper.socket.resume()
+    const end = ended(sleeper)
+    let isOver = false
+    void end.then(() => {
+      isOver = true
+    })
+    while (!isOver && !sleeper.closed()) await tell()
+    const { ids, last } = seenBy(sleeper)
+    expect(last).to.equal('done')
+    expect(ids).to.deep.equal(ids.map((_, at) => at + 1))
+    expect(ids.length).to.be.greaterThan(60)
+  })
+
   it('cancels a turn to which nobody came back, within the grace, and frees everything', async () => {
     const clock = manualClock(Date.now())
     const {
