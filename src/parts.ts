@@ -66,7 +66,6 @@ export async function createParts(around: Surroundings) {
     llmEndpoints: config.llm.map(({ name }) => name),
   })
   const overload = watchOverload({
-    clock,
     pulse,
     logger,
     environment: config,

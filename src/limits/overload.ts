@@ -1,7 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/logger.js'
-import { BEAT_MS, type Beat, type Pulse } from '../core/pulse/pulse.js'
+import type { Beat, Pulse } from '../core/pulse/pulse.js'
 import type { ChatLimits, EnvironmentLimits } from './chat-limits.js'
 import { afterLook, NO_OVERLOAD, type Overload, type OverloadLevel } from './overload-state.js'
 
@@ -24,7 +23,6 @@ export interface OverloadWatch {
 }
 
 export interface OverloadDeps {
-  readonly clock: Clock
   readonly pulse: Pulse
   readonly logger: Logger
   readonly environment: EnvironmentLimits
@@ -44,7 +42,6 @@ export interface LoopDelay {
 }
 
 export function watchOverload({
-  clock,
   pulse,
   logger,
   environment,
@@ -54,7 +51,6 @@ export function watchOverload({
 }: OverloadDeps): OverloadWatch {
   let state: Overload = NO_OVERLOAD
   let forget: (() => void) | undefined
-  let lookedAt = 0
   let isMeasuring = false
   let present: ChatLimits | undefined
   let tell: () => void = () => undefined
@@ -68,8 +64,6 @@ export function watchOverload({
     else delay.stop()
   }
   const look = ({ now: at, lateMs }: Beat): void => {
-    if (at - lookedAt < LOOK_MS - BEAT_MS / 2) return
-    lookedAt = at
     // In time for the next look; the flags change seldom.
     void limits().then((now) => {
       present = now
@@ -110,8 +104,7 @@ export function watchOverload({
     },
     start() {
       if (forget !== undefined) return
-      lookedAt = clock.monotonic()
-      forget = pulse.listen({ beat: look, onWake: () => measure(true) })
+      forget = pulse.listen({ everyMs: LOOK_MS, beat: look, onWake: () => measure(true) })
       measure(pulse.isAwake)
     },
     stop() {

@@ -26,7 +26,6 @@ describe('the watch over an overload', () => {
       measuring: false,
     }
     const watch = watchOverload({
-      clock,
       pulse,
       logger,
       environment: { maxStreams: 1000, turnsPerMinute: 0 },
@@ -59,7 +58,6 @@ describe('the watch over an overload', () => {
 
   it('sees an event loop whose every round takes longer than the time between two looks', async () => {
     const watch = watchOverload({
-      clock: systemClock,
       pulse: createPulse(systemClock),
       logger: capturingLogger().logger,
       environment: { maxStreams: 1000, turnsPerMinute: 0 },
@@ -194,7 +192,6 @@ describe('the watch over an overload', () => {
     const clock = manualClock()
     const pulse = createPulse(clock)
     const watch = watchOverload({
-      clock,
       pulse,
       logger: capturingLogger().logger,
       environment: { maxStreams: 1000, turnsPerMinute: 0 },

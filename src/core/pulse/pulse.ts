@@ -19,6 +19,8 @@ export interface Beat {
 }
 
 export interface PulseListener {
+  /** ms; beats that come sooner after the one before are not told to it; default: each is */
+  readonly everyMs?: number
   beat(beat: Beat): void
   /** The process rests no more; comes before the next beat. */
   onWake?(): void
@@ -44,7 +46,8 @@ export function createPulse(clock: Clock, isBusy: () => boolean = () => false): 
 }
 
 class ClockPulse implements Pulse {
-  readonly #listeners = new Set<PulseListener>()
+  /** each with the time of the beat that it was told last */
+  readonly #listeners = new Map<PulseListener, number>()
   #timer: Timer | undefined
   #everyMs = RESTING_BEAT_MS
   #dueAt = Number.POSITIVE_INFINITY
@@ -66,7 +69,7 @@ class ClockPulse implements Pulse {
     this.#isAwake = true
     // One that is due in less is not put off: it may be late already.
     if (this.#dueAt - now > BEAT_MS && this.#timer !== undefined) this.#arm(now)
-    for (const { onWake } of this.#listeners) onWake?.()
+    for (const { onWake } of this.#listeners.keys()) onWake?.()
   }
 
   stalledMs(now: number): number {
@@ -75,8 +78,9 @@ class ClockPulse implements Pulse {
   }
 
   listen(listener: PulseListener): () => void {
-    this.#listeners.add(listener)
-    if (this.#timer === undefined) this.#arm(this.clock.monotonic())
+    const now = this.clock.monotonic()
+    this.#listeners.set(listener, now)
+    if (this.#timer === undefined) this.#arm(now)
     return () => {
       this.#listeners.delete(listener)
       if (this.#listeners.size > 0) return
@@ -100,6 +104,10 @@ class ClockPulse implements Pulse {
     this.#isAwake = now - this.#wishedAt < AWAKE_MS
     this.#arm(now)
     if (beat.lateMs > LATE_MS) this.wake(now)
-    for (const listener of this.#listeners) listener.beat(beat)
+    for (const [listener, toldAt] of this.#listeners) {
+      if (now - toldAt < (listener.everyMs ?? 0) - BEAT_MS / 2) continue
+      this.#listeners.set(listener, now)
+      listener.beat(beat)
+    }
   }
 }

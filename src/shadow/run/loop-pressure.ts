@@ -1,6 +1,6 @@
 import { type EventLoopUtilization, performance } from 'node:perf_hooks'
 import type { Clock } from '../../core/clock.js'
-import { BEAT_MS, type Pulse } from '../../core/pulse/pulse.js'
+import type { Pulse } from '../../core/pulse/pulse.js'
 
 export type Pressure = 'none' | 'some'
 
@@ -33,18 +33,15 @@ export function watchLoopPressure(
   utilization: () => number = loopUtilization(),
 ): LoopPressure {
   let forget: (() => void) | undefined
-  let lookedAt = 0
   let troubledAt = Number.NEGATIVE_INFINITY
   return {
     now: () => (clock.monotonic() - troubledAt < CALM_MS ? 'some' : 'none'),
     start() {
       if (forget !== undefined) return
       utilization()
-      lookedAt = clock.monotonic()
       forget = pulse.listen({
+        everyMs: SAMPLE_MS,
         beat({ now, lateMs }) {
-          if (now - lookedAt < SAMPLE_MS - BEAT_MS / 2) return
-          lookedAt = now
           const share = utilization()
           if (share > BUSY || lateMs > LATE_MS) troubledAt = now
           if (share > STIRRING) pulse.wake(now)
