@@ -9,16 +9,11 @@ import { REQUEST_ID, saneId } from './edge/request-id.js'
 export interface PreparedDeps {
   readonly ids: { newId(): string }
   readonly corsOrigins: readonly string[]
-  /** asked once for each `Accept-Language`, as long as they are few */
   languageOf(request: IncomingMessage, response: ServerResponse): Language
 }
 
 /** Answers one request, its body unread. @returns the id of the request */
 export type PreparedAnswer = (request: IncomingMessage, response: ServerResponse) => string
-
-/** of `Accept-Language`: browsers send far fewer, and shorter ones */
-const MAX_LANGUAGES = 200
-const MAX_LANGUAGE_LENGTH = 100
 
 /**
  * The answer of a problem without Koa, for those who get it by the thousand: the same headers and the same text as `answerProblem` behind
@@ -27,17 +22,6 @@ const MAX_LANGUAGE_LENGTH = 100
 export function prepareAnswer(problem: Problem, deps: PreparedDeps): PreparedAnswer {
   const { status } = PROBLEMS[problem.problem]
   const prepared = new Map<string, { readonly head: readonly string[]; readonly text: string }>()
-  const languages = new Map<string, Language>()
-
-  const languageOf = (request: IncomingMessage, response: ServerResponse): Language => {
-    const wanted = request.headers['accept-language'] ?? ''
-    const known = languages.get(wanted)
-    if (known !== undefined) return known
-    const language = deps.languageOf(request, response)
-    if (languages.size < MAX_LANGUAGES && wanted.length <= MAX_LANGUAGE_LENGTH)
-      languages.set(wanted, language)
-    return language
-  }
 
   const answerIn = (language: Language, origin: string) => {
     const key = `${language} ${origin}`
@@ -60,7 +44,7 @@ export function prepareAnswer(problem: Problem, deps: PreparedDeps): PreparedAns
   return (request, response) => {
     const { origin = '', 'x-request-id': inbound } = request.headers
     const isAllowed = deps.corsOrigins.includes(origin)
-    const { head, text } = answerIn(languageOf(request, response), isAllowed ? origin : '')
+    const { head, text } = answerIn(deps.languageOf(request, response), isAllowed ? origin : '')
     const requestId = saneId(typeof inbound === 'string' ? inbound : '', deps.ids)
     response.writeHead(status, [REQUEST_ID, requestId, ...head]).end(text)
     return requestId
