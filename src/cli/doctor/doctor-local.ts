@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { errorText } from '../../core/errors.js'
+import { parsedJson } from '../../core/json/parsed-json.js'
 import { counted } from '../../core/text.js'
 import type { Environment, Invocation } from '../command/invocation.js'
 import { printable } from '../text/table.js'
@@ -108,12 +109,8 @@ async function checkRuntime(env: Environment, { t, interrupted, clock }: Invocat
 const shown = (url: string): string => url.replace(/\/\/[^/?#]*@/, '//…@')
 
 function statusOf(body: string): unknown {
-  try {
-    const parsed: unknown = JSON.parse(body)
-    return typeof parsed === 'object' && parsed !== null && 'status' in parsed ? parsed.status : undefined
-  } catch {
-    return undefined
-  }
+  const parsed = parsedJson(body)
+  return typeof parsed === 'object' && parsed !== null && 'status' in parsed ? parsed.status : undefined
 }
 
 /** Whether the server of the signing keys answers with a set of keys, where tokens are verified by them. */
@@ -145,12 +142,8 @@ export async function checkKeys(env: Environment, { t, interrupted, clock }: Inv
 
 /** How many keys a JSON Web Key Set (RFC 7517) has; 0 for what is none. */
 function keysIn(body: string): number {
-  try {
-    const parsed: unknown = JSON.parse(body)
-    const keys: unknown =
-      typeof parsed === 'object' && parsed !== null && 'keys' in parsed ? parsed.keys : undefined
-    return Array.isArray(keys) ? keys.length : 0
-  } catch {
-    return 0
-  }
+  const parsed = parsedJson(body)
+  const keys: unknown =
+    typeof parsed === 'object' && parsed !== null && 'keys' in parsed ? parsed.keys : undefined
+  return Array.isArray(keys) ? keys.length : 0
 }
