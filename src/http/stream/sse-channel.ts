@@ -148,7 +148,7 @@ class ResponseChannel implements SseChannel {
 
   /**
    * One HTTP chunk, framed here and handed to the system at once in one piece. The response would give the socket its parts one by one and
-   * hold them until the next tick, which costs an event twice as much.
+   * hold them until the next tick.
    */
   write(text: string): boolean {
     // After the end the connection may carry another answer; and an HTTP chunk without bytes would end this one.
