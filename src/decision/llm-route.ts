@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { BothLanguages } from '../core/json/schema-fault.js'
+import type { Bilingual } from '../core/json/schema-fault.js'
 
 /** Value of flag `chat-llm-route`: names of endpoints, in the order they are asked. */
 export const llmRouteSchema = z.object({
@@ -14,7 +14,7 @@ export interface LlmRoute {
 export const ALL_ENDPOINTS: LlmRoute = { endpoints: [] }
 
 /** What is wrong with the names of a route; undefined for nothing. */
-export function routeFault({ endpoints }: LlmRoute, known: readonly string[]): BothLanguages | undefined {
+export function routeFault({ endpoints }: LlmRoute, known: readonly string[]): Bilingual | undefined {
   const unknown = endpoints.filter((name) => !known.includes(name))
   if (unknown.length === 0) return undefined
   const [names, all] = [unknown.join(', '), known.join(', ')]

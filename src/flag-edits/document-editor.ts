@@ -1,6 +1,6 @@
 import { applyEdits, type FormattingOptions, type JSONPath, modify } from 'jsonc-parser'
 import { isJsonFault, parseJsonTree } from '../core/json/json-tree.js'
-import type { BothLanguages } from '../core/json/schema-fault.js'
+import type { Bilingual } from '../core/json/schema-fault.js'
 import type { FlagChange } from '../protocol/flag-edit-record.js'
 import { isEqual, isTextList, OpsDocument } from './ops-document.js'
 
@@ -18,7 +18,7 @@ export class EditRefused extends Error {
 
   constructor(
     readonly path: string,
-    readonly said: BothLanguages,
+    readonly said: Bilingual,
   ) {
     super(said.en)
   }
@@ -74,7 +74,7 @@ export class DocumentEditor {
   }
 
   /** @throws EditRefused */
-  refuse(path: JSONPath, said: BothLanguages): never {
+  refuse(path: JSONPath, said: Bilingual): never {
     throw new EditRefused(this.document.nameOf(path), said)
   }
 

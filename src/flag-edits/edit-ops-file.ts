@@ -1,5 +1,5 @@
 import type { JSONPath } from 'jsonc-parser'
-import type { BothLanguages } from '../core/json/schema-fault.js'
+import type { Bilingual } from '../core/json/schema-fault.js'
 import { checkFlagDocument, type FlagIssue } from '../decision/check/ops-file-check.js'
 import { FLAG_KEYS } from '../decision/flags.js'
 import type { FlagEdit } from '../protocol/flag-edit.js'
@@ -193,7 +193,7 @@ function editFields(
   editor: DocumentEditor,
   key: string,
   fields: Readonly<Record<string, unknown>>,
-  what: BothLanguages,
+  what: Bilingual,
 ): void {
   const flag = editor.document.pathOf(key)
   if (!editor.document.has(key)) {
@@ -279,7 +279,7 @@ function newFlag(
   return { ...(editor.document.isList ? { key } : {}), state: 'ENABLED', variants, defaultVariant }
 }
 
-const handMade = (en: string, zh: string): BothLanguages => ({
+const handMade = (en: string, zh: string): Bilingual => ({
   en: `${en} was made by hand and is not a form that this service writes; edit the file by hand`,
   'zh-CN': `${zh}是手工编写的，不是本服务写入的形式，请直接修改文件`,
 })

@@ -1,9 +1,9 @@
 import type { z } from 'zod'
 
 /** One sentence, or a part of one, in both languages. */
-export type BothLanguages = Readonly<Record<'zh-CN' | 'en', string>>
+export type Bilingual = Readonly<Record<'zh-CN' | 'en', string>>
 
-const TYPE_NAMES: Readonly<Record<string, BothLanguages>> = {
+const TYPE_NAMES: Readonly<Record<string, Bilingual>> = {
   string: { 'zh-CN': '字符串', en: 'a string' },
   number: { 'zh-CN': '数字', en: 'a number' },
   int: { 'zh-CN': '整数', en: 'a whole number' },
@@ -16,7 +16,7 @@ const TYPE_NAMES: Readonly<Record<string, BothLanguages>> = {
  * What is wrong with a value, to stand behind the name of its field. Never the value: it may be content. Whether a value is missing can
  * be told only if the schema was asked with `reportInput`.
  */
-export function schemaFault(issue: z.core.$ZodIssue): BothLanguages {
+export function schemaFault(issue: z.core.$ZodIssue): Bilingual {
   switch (issue.code) {
     case 'invalid_type':
       return wrongType(issue)
@@ -39,7 +39,7 @@ function chineseOf({ params, message }: z.core.$ZodIssueCustom): string {
   return typeof text === 'string' ? text : message
 }
 
-function wrongType(issue: z.core.$ZodIssueInvalidType): BothLanguages {
+function wrongType(issue: z.core.$ZodIssueInvalidType): Bilingual {
   if (issue.input === undefined) return { 'zh-CN': '缺失', en: 'is missing' }
   const type = TYPE_NAMES[issue.expected] ?? {
     'zh-CN': issue.expected,
@@ -48,14 +48,14 @@ function wrongType(issue: z.core.$ZodIssueInvalidType): BothLanguages {
   return { 'zh-CN': `必须是${type['zh-CN']}`, en: `must be ${type.en}` }
 }
 
-function notOneOf({ values }: z.core.$ZodIssueInvalidValue): BothLanguages {
+function notOneOf({ values }: z.core.$ZodIssueInvalidValue): Bilingual {
   const allowed = values.map((value) => JSON.stringify(value) ?? String(value)).join(', ')
   return values.length === 1
     ? { 'zh-CN': `必须是 ${allowed}`, en: `must be ${allowed}` }
     : { 'zh-CN': `必须是以下值之一：${allowed}`, en: `must be one of ${allowed}` }
 }
 
-function tooBig({ origin, maximum, inclusive }: z.core.$ZodIssueTooBig): BothLanguages {
+function tooBig({ origin, maximum, inclusive }: z.core.$ZodIssueTooBig): Bilingual {
   switch (origin) {
     case 'string':
       return { 'zh-CN': `过长，最多 ${maximum} 个字符`, en: `is too long, at most ${maximum} characters` }
@@ -68,7 +68,7 @@ function tooBig({ origin, maximum, inclusive }: z.core.$ZodIssueTooBig): BothLan
   }
 }
 
-function tooSmall({ origin, minimum, inclusive }: z.core.$ZodIssueTooSmall): BothLanguages {
+function tooSmall({ origin, minimum, inclusive }: z.core.$ZodIssueTooSmall): Bilingual {
   if (origin === 'string' || origin === 'array') return { 'zh-CN': '不能为空', en: 'must not be empty' }
   return inclusive === false
     ? { 'zh-CN': `过小，必须大于 ${minimum}`, en: `is too small, it must be greater than ${minimum}` }

@@ -2,7 +2,7 @@ import { getNodeValue, type JSONPath, type Node } from 'jsonc-parser'
 import { z } from 'zod'
 import { closestName } from '../../core/closest-name.js'
 import { nodeNear, propertiesOf } from '../../core/json/json-tree.js'
-import { type BothLanguages, schemaFault } from '../../core/json/schema-fault.js'
+import { type Bilingual, schemaFault } from '../../core/json/schema-fault.js'
 import { chatLimitsSchema } from '../../limits/chat-limits.js'
 import { fallbackPolicySchema } from '../../protocol/fallback.js'
 import { executionModeSchema } from '../../protocol/modes.js'
@@ -83,7 +83,7 @@ function checkVariants(root: Node, flag: Node, key: string, issues: IssueList): 
 }
 
 interface ValueFindings {
-  readonly faults: readonly { readonly path: JSONPath; readonly message: BothLanguages }[]
+  readonly faults: readonly { readonly path: JSONPath; readonly message: Bilingual }[]
   /** fields that are ignored, as dotted paths */
   readonly unknown: readonly string[]
   /** what the schema made of it, or of its fields that are not wrong; absent if nothing could be made of it */

@@ -1,7 +1,7 @@
 import type { JSONPath, Node } from 'jsonc-parser'
 import { inObjectForm } from '../../core/json/flag-list.js'
 import { duplicateKeys, isJsonFault, parseJsonTree, positionOf } from '../../core/json/json-tree.js'
-import type { BothLanguages } from '../../core/json/schema-fault.js'
+import type { Bilingual } from '../../core/json/schema-fault.js'
 
 /** One thing wrong in a flag file. */
 export interface FlagIssue {
@@ -25,7 +25,7 @@ export interface FlagDocument {
   readonly root: Node
 }
 
-type Message = string | BothLanguages
+type Message = string | Bilingual
 
 /** Collects issues by the node they are about. */
 export class IssueList {

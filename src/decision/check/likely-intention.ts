@@ -1,14 +1,14 @@
 import type { JSONPath } from 'jsonc-parser'
 import type { z } from 'zod'
 import { closestName } from '../../core/closest-name.js'
-import type { BothLanguages } from '../../core/json/schema-fault.js'
+import type { Bilingual } from '../../core/json/schema-fault.js'
 
 /** What a refused value was probably meant to be, as the end of a sentence; empty when unknown. */
 export function likelyIntention(
   issue: z.core.$ZodIssue,
   whole: unknown,
   fields: readonly string[],
-): BothLanguages {
+): Bilingual {
   if (issue.code === 'unrecognized_keys') return meantBy(closestName(issue.keys[0] ?? '', fields))
   const value = valueAt(whole, issue.path)
   switch (issue.code) {
@@ -26,14 +26,14 @@ export function likelyIntention(
 }
 
 /** `; did you mean "name"?` */
-export function meantBy(name: string | undefined): BothLanguages {
+export function meantBy(name: string | undefined): Bilingual {
   return meant(name === undefined ? undefined : same(JSON.stringify(name)))
 }
 
-const NOTHING: BothLanguages = { en: '', 'zh-CN': '' }
-const same = (text: string): BothLanguages => ({ en: text, 'zh-CN': ` ${text}` })
+const NOTHING: Bilingual = { en: '', 'zh-CN': '' }
+const same = (text: string): Bilingual => ({ en: text, 'zh-CN': ` ${text}` })
 
-const meant = (text: BothLanguages | undefined): BothLanguages =>
+const meant = (text: Bilingual | undefined): Bilingual =>
   text === undefined ? NOTHING : { en: `; did you mean ${text.en}?`, 'zh-CN': `；是否应为${text['zh-CN']}？` }
 
 function valueAt(whole: unknown, path: readonly PropertyKey[]): unknown {
@@ -43,7 +43,7 @@ function valueAt(whole: unknown, path: readonly PropertyKey[]): unknown {
   return value
 }
 
-function unquoted(text: string, expected: string): BothLanguages | undefined {
+function unquoted(text: string, expected: string): Bilingual | undefined {
   const isNumber =
     (expected === 'number' || expected === 'int') && text.trim() !== '' && Number.isFinite(Number(text))
   const isBoolean = expected === 'boolean' && /^(?:true|false)$/.test(text)
@@ -52,12 +52,12 @@ function unquoted(text: string, expected: string): BothLanguages | undefined {
     : undefined
 }
 
-function wholeNumber(value: unknown, expected: string): BothLanguages | undefined {
+function wholeNumber(value: unknown, expected: string): Bilingual | undefined {
   return expected === 'int' && typeof value === 'number' ? same(String(Math.round(value))) : undefined
 }
 
 /** Rates are shares of 1: a larger number is probably meant as a percentage. */
-function shareOf(value: unknown): BothLanguages | undefined {
+function shareOf(value: unknown): Bilingual | undefined {
   return typeof value === 'number' && value <= 100
     ? { en: `${value / 100} for ${value}%`, 'zh-CN': ` ${value / 100}（即 ${value}%）` }
     : undefined

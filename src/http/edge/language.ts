@@ -1,12 +1,13 @@
 import type { Context } from 'koa'
+import type { Bilingual } from '../../core/json/schema-fault.js'
 import { createLru } from '../../core/lru.js'
 
 /** Languages of every message a client may read; the first is the default. */
 export const LANGUAGES = ['zh-CN', 'en'] as const
 export type Language = (typeof LANGUAGES)[number]
 
-/** One sentence in every language. */
-export type Sentence = Readonly<Record<Language, string>>
+/** What a client may read. */
+export type Sentence = Bilingual
 
 /** values of `Accept-Language` that are remembered: browsers send far fewer, and shorter ones */
 const MOST_KNOWN = 200
