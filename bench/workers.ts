@@ -44,8 +44,8 @@ export async function benchWorkers(upstream: string, report: (text: string) => v
   const one = await startOurs(upstream, { CHAT_WORKERS: '1' })
   const two = await startOurs(upstream, { CHAT_WORKERS: '2' })
   try {
-    const rows = [...(await compare(one, two, FAST, report))]
-    return [...rows, ...(await compare(one, two, PACED, report))]
+    const fast = await compare(one, two, FAST, report)
+    return [...fast, ...(await compare(one, two, PACED, report))]
   } finally {
     await Promise.all([one.stop(), two.stop()])
   }

@@ -40,6 +40,16 @@ async function withServer<T>(
   }
 }
 
+/** All that comes on one connection for a request with this head, whose channel writes `text` and ends. */
+const answerTo = (head: string, text = 'data: one\n\n'): Promise<string> =>
+  withServer(
+    (channel) => {
+      channel.write(text)
+      channel.end({ event: 'done', data: '{}' })
+    },
+    (url) => rawAnswer(url, `${head}\r\n\r\n`),
+  )
+
 /** What a client got from a channel, and what `use` returned. */
 async function withChannel<T>(
   use: (channel: SseChannel) => T,
@@ -91,13 +101,7 @@ describe('a channel to a reader', () => {
   })
 
   it('frames each piece as one HTTP chunk of as many bytes as it has', async () => {
-    const answer = await withServer(
-      (channel) => {
-        channel.write('data: é“”\n\n')
-        channel.end({ event: 'done', data: '{}' })
-      },
-      (url) => rawAnswer(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
-    )
+    const answer = await answerTo('GET / HTTP/1.1\r\nHost: x\r\nConnection: close', 'data: é“”\n\n')
     expect(bodyOf(answer)).to.equal('10\r\ndata: é“”\n\n\r\n16\r\nevent: done\ndata: {}\n\n\r\n0\r\n\r\n')
   })
 
@@ -174,24 +178,12 @@ describe('a channel to a reader', () => {
     })
 
   it('writes no frames for HTTP/1.0', async () => {
-    const answer = await withServer(
-      (channel) => {
-        channel.write('data: one\n\n')
-        channel.end({ event: 'done', data: '{}' })
-      },
-      (url) => rawAnswer(url, 'GET / HTTP/1.0\r\n\r\n'),
-    )
+    const answer = await answerTo('GET / HTTP/1.0')
     expect(bodyOf(answer)).to.equal('data: one\n\nevent: done\ndata: {}\n\n')
   })
 
   it('writes no body for HEAD', async () => {
-    const answer = await withServer(
-      (channel) => {
-        channel.write('data: one\n\n')
-        channel.end({ event: 'done', data: '{}' })
-      },
-      (url) => rawAnswer(url, 'HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
-    )
+    const answer = await answerTo('HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close')
     expect(bodyOf(answer)).to.equal('')
   })
 
