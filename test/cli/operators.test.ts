@@ -243,6 +243,10 @@ describe('chat-cutover against the service', () => {
         ['status', '--timeout', 'x'],
         "选项 '--timeout <seconds>' 的取值 'x' 无效。必须是 1 到 3600 的整数，而不是 x",
       ],
+      [
+        ['status', '--lang=zh'],
+        "用法错误：选项 '--lang <language>' 的取值 'zh' 无效。可选：zh-CN, en\n请参阅：chat-cutover status --help\n",
+      ],
     ] as const) {
       const { code, err } = await runCli(argv, { env: { ...env, LANG: 'zh_CN.UTF-8' } })
       expect(code, argv.join(' ')).to.equal(2)

@@ -125,9 +125,10 @@ const FAULTS_ZH: readonly (readonly [RegExp, string])[] = [
   [/^required option '(.*)' not specified$/, "缺少必填选项 '$1'"],
   [/^option '(.*?)' argument missing$/, "选项 '$1' 缺少取值"],
   [
-    /^option '(.*?)' argument '([\s\S]*?)' is invalid\. (?:Allowed choices are (.*)\.|([\s\S]*))$/,
-    "选项 '$1' 的取值 '$2' 无效。$4$3",
+    /^option '(.*?)' argument '([\s\S]*?)' is invalid\. Allowed choices are (.*)\.$/,
+    "选项 '$1' 的取值 '$2' 无效。可选：$3",
   ],
+  [/^option '(.*?)' argument '([\s\S]*?)' is invalid\. ([\s\S]*)$/, "选项 '$1' 的取值 '$2' 无效。$3"],
   [/^too many arguments.*$/, '参数过多'],
 ]
 
