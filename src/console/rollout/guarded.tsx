@@ -7,7 +7,7 @@ import { Confirm } from '../parts/confirm.js'
 import { Fault } from '../parts/fault.js'
 import { Loaded } from '../parts/states.js'
 import { count, duration } from '../text/format.js'
-import { GUARDED, ROLLOUT_STATE_NAMES, WAIT_NAMES } from '../text/guarded.js'
+import { GUARDED, ROLLOUT_STATE_NAMES, STAGE_VERDICT_NAMES, WAIT_NAMES } from '../text/guarded.js'
 import { t } from '../text/language.js'
 import { Changes } from './changes.js'
 import { effectOf, StartForm } from './start-form.js'
@@ -83,7 +83,7 @@ function Now({ view }: { readonly view: RolloutView }) {
         <dl class="facts">
           <div>
             <dt>{t(GUARDED.verdict)}</dt>
-            <dd>{verdict ?? '–'}</dd>
+            <dd>{verdict === null ? '–' : t(STAGE_VERDICT_NAMES[verdict])}</dd>
           </div>
           <div>
             <dt>{t(GUARDED.executions)}</dt>

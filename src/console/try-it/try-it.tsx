@@ -108,7 +108,7 @@ function Trace({ turn }: { readonly turn: Turn }) {
       <ol class="happened" aria-live="polite">
         {turn.happened.map(({ at, text, kind }, index) => (
           <li key={`${at}.${index}`} class={kind}>
-            <span class="figure">+{at} ms</span> {text}
+            <span class="figure">+{at} ms</span> {text()}
           </li>
         ))}
       </ol>

@@ -19,7 +19,8 @@ import { STEP_STATUSES, TRY_IT } from '../text/try-it.js'
 export interface Happened {
   /** ms from the start of the turn */
   readonly at: number
-  readonly text: string
+  /** in the language of the page at the time it is read */
+  readonly text: () => string
   readonly kind: 'plain' | 'good' | 'bad' | 'warn'
 }
 
@@ -80,7 +81,7 @@ function change(by: (turn: Turn) => Turn): void {
 
 type Told = Pick<Happened, 'text' | 'kind'> | undefined
 
-const told = (text: string, kind: Happened['kind'] = 'plain'): Told => ({ text, kind })
+const told = (text: () => string, kind: Happened['kind'] = 'plain'): Told => ({ text, kind })
 
 /** Takes over what the event brings, and keeps the line that tells of it. */
 function take(event: ChatEvent, at: number): void {
@@ -113,15 +114,15 @@ function withFailover(happened: readonly Happened[], failover: Happened | undefi
 function lineOf(event: ChatEvent): Told {
   switch (event.type) {
     case 'open':
-      return told(t(TRY_IT.opened))
+      return told(() => t(TRY_IT.opened))
     case 'retry':
-      return told(t(TRY_IT.retry, { why: event.error.message, after: duration(event.afterMs) }), 'warn')
+      return told(() => t(TRY_IT.retry, { why: event.error.message, after: duration(event.afterMs) }), 'warn')
     case 'message':
       return messageLine(event.message)
     case 'done':
       return doneLine(event.done)
     case 'failed':
-      return told(t(TRY_IT.failed, { message: faultText(event.error) }), 'bad')
+      return told(() => t(TRY_IT.failed, { message: faultText(event.error) }), 'bad')
   }
 }
 
@@ -140,55 +141,56 @@ function faultText(error: ChatError): string {
 function messageLine(message: ChatMessage): Told {
   switch (message.type) {
     case 'text':
-      return turns.value.at(-1)?.answer === '' ? told(t(TRY_IT.firstText), 'good') : undefined
+      return turns.value.at(-1)?.answer === '' ? told(() => t(TRY_IT.firstText), 'good') : undefined
     case 'thinking':
-      return told(t(TRY_IT.thinking, { text: message.data.content }))
+      return told(() => t(TRY_IT.thinking, { text: message.data.content }))
     case 'plan':
-      return told(t(TRY_IT.plan, { steps: message.data.steps.map(({ title }) => title).join(' → ') }))
+      return told(() => t(TRY_IT.plan, { steps: message.data.steps.map(({ title }) => title).join(' → ') }))
     case 'plan_step': {
       const { title, status } = message.data
       return told(
-        t(TRY_IT.step, { title, status: t(STEP_STATUSES[status]) }),
+        () => t(TRY_IT.step, { title, status: t(STEP_STATUSES[status]) }),
         status === 'failed' ? 'bad' : 'plain',
       )
     }
     case 'tool_call':
     case 'mcp_call':
-      return told(t(TRY_IT.call, { name: message.data.toolName }))
+      return told(() => t(TRY_IT.call, { name: message.data.toolName }))
     case 'skill_call':
-      return told(t(TRY_IT.call, { name: message.data.skillName }))
+      return told(() => t(TRY_IT.call, { name: message.data.skillName }))
     case 'tool_result':
     case 'mcp_result':
       return resultLine(message.data.toolName, message.data.success)
     case 'skill_result':
       return resultLine(message.data.skillName, message.data.success)
     case 'file':
-      return told(t(TRY_IT.file, { name: message.data.filename }))
+      return told(() => t(TRY_IT.file, { name: message.data.filename }))
   }
 }
 
 const resultLine = (name: string, success: boolean): Told =>
   told(
-    t(TRY_IT.result, { name, status: t(success ? TRY_IT.success : TRY_IT.error) }),
+    () => t(TRY_IT.result, { name, status: t(success ? TRY_IT.success : TRY_IT.error) }),
     success ? 'good' : 'bad',
   )
 
 function failoverLine({ failover }: DoneEvent): Happened | undefined {
   if (failover === undefined) return undefined
   const { from, cause, phase, afterMs } = failover
-  const text = t(TRY_IT.failover, { from: t(MODES[from]), cause, phase, after: duration(afterMs) })
+  const text = () => t(TRY_IT.failover, { from: t(MODES[from]), cause, phase, after: duration(afterMs) })
   return { at: Math.round(afterMs), text, kind: 'warn' }
 }
 
 function doneLine({ failover, usage, executionMode, decision, stopped }: DoneEvent): Told {
-  const text = t(TRY_IT.done, {
-    mode: t(MODES[executionMode]),
-    tokens: usage.tokens,
-    latency: duration(usage.latencyMs),
-    reason: decision.reason,
-  })
+  const text = () =>
+    t(TRY_IT.done, {
+      mode: t(MODES[executionMode]),
+      tokens: usage.tokens,
+      latency: duration(usage.latencyMs),
+      reason: decision.reason,
+    })
   return told(
-    stopped === true ? `${text} · ${t(TRY_IT.stopped)}` : text,
+    stopped === true ? () => `${text()} · ${t(TRY_IT.stopped)}` : text,
     failover === undefined ? 'good' : 'warn',
   )
 }
