@@ -1,11 +1,14 @@
 import { expect } from 'chai'
-import { systemClock } from '../../src/core/clock.js'
+import { type Clock, systemClock } from '../../src/core/clock.js'
 import type { RedisLink } from '../../src/core/redis/redis-link.js'
 import { createSharedRates } from '../../src/limits/shared-rates.js'
 import { redisLink } from '../support/fleet.js'
 import { manualClock } from '../support/manual-clock.js'
 import { startRedis, type TestRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
+
+/** On a machine with other work Redis may take more than the 100 ms after which a replica counts alone. */
+const PATIENT: Clock = { ...systemClock, schedule: (ms, callback) => systemClock.schedule(50 * ms, callback) }
 
 describe('the starts in a minute of all replicas', () => {
   let redis: TestRedis
@@ -16,12 +19,12 @@ describe('the starts in a minute of all replicas', () => {
   const links: RedisLink[] = []
   afterEach(() => Promise.all(links.splice(0).map((link) => link.close())))
 
-  async function replica() {
+  async function replica(clock = PATIENT) {
     const link = redisLink(redis.url)
     links.push(link)
     link.start()
     await until('Redis', () => link.isUp)
-    return { link, rates: createSharedRates({ link, clock: systemClock }) }
+    return { link, rates: createSharedRates({ link, clock }) }
   }
 
   it('are one limit, however the turns are spread', async () => {
@@ -61,7 +64,7 @@ describe('the starts in a minute of all replicas', () => {
   })
 
   it('are counted by each replica while Redis hangs or is away', async () => {
-    const { rates, link } = await replica()
+    const { rates, link } = await replica(systemClock)
     const asks = [{ key: 'user alone', limit: 1 }]
     redis.process?.hang()
     expect((await rates.take(asks)).refused).to.equal(undefined)
