@@ -9,7 +9,7 @@ import type { Lifecycle } from './http/app-deps.js'
 import { createSigningKeys } from './http/auth/token-keys.js'
 import { createHttpServer } from './http/edge/http-server.js'
 import { createFleetStreams } from './http/fleet/fleet-streams.js'
-import { untilReady } from './http/readiness.js'
+import { type Missing, untilReady } from './http/readiness.js'
 import { closeServer, listen } from './listening.js'
 import type { Surroundings } from './parts/surroundings.js'
 import { createParts } from './parts.js'
@@ -88,7 +88,8 @@ export async function createService(
       replica: `${config.replica}#${parts.ids.newId()}`,
       ids: parts.ids,
     })
-  const lifecycle = { state: () => state, draining: draining.signal }
+  let missing: readonly Missing[] = []
+  const lifecycle = { state: () => state, missing: () => missing, draining: draining.signal }
   const signingKeys = createSigningKeys(config.auth.keys, { clock, logger, kept: parts.kept })
   const metrics =
     siblings === undefined
@@ -143,7 +144,14 @@ export async function createService(
     await rollout.start()
     assertWanted()
     const known = () => ({ flags: flags.origin(), keys: signingKeys.origin() })
-    await untilReady(known, config.readyWaitMs, { clock, logger, isOver: () => stopping !== undefined })
+    await untilReady(known, config.readyWaitMs, {
+      clock,
+      logger,
+      isOver: () => stopping !== undefined,
+      note: (now) => {
+        missing = now
+      },
+    })
     assertWanted()
     const url = early ?? (await listen(server, config))
     assertWanted()

@@ -102,12 +102,17 @@ describe('the service', () => {
         CHAT_READY_WAIT_MS: '1',
       })
       const started = service.start()
+      const asked = () =>
+        fetch(`http://127.0.0.1:${port}/health/ready`, { headers: { 'Accept-Language': 'en' } })
       const ready = () =>
-        fetch(`http://127.0.0.1:${port}/health/ready`).then(
+        asked().then(
           ({ status }) => status,
           () => 0,
         )
       await until('the port', async () => (await ready()) === 503)
+      await until('its reason', async () =>
+        (await (await asked()).text()).includes('"missing: the signing keys (JWKS_URL)"]'),
+      )
       isUp = true
       await started
       expect(await ready()).to.equal(200)

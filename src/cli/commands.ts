@@ -3,7 +3,15 @@ import { COMMANDS } from './all-commands.js'
 import type { AnyCommand, Environment, Surroundings } from './command/invocation.js'
 import { processSurroundings } from './command/process-surroundings.js'
 import { commandsUnder, groupHelp, overview } from './overview.js'
-import { type Language, languageOf, type Say, sayIn } from './text/language.js'
+import {
+  askedLanguage,
+  isSpoken,
+  LANGUAGES,
+  type Language,
+  languageOf,
+  type Say,
+  sayIn,
+} from './text/language.js'
 import { type Output, processOutput } from './text/output.js'
 
 /** Runs one command. @returns the exit code: 0 done, 1 something is wrong, 2 wrong usage, 130 ended by Ctrl-C */
@@ -15,7 +23,10 @@ export async function runCommand(
 ): Promise<number> {
   const around: Surroundings = { ...processSurroundings(env, output), ...rest }
   const language = languageOf(argv, env)
-  const [first, ...others] = argv
+  const asked = askedLanguage(argv)
+  if (asked !== undefined && !isSpoken(asked)) return noSuchLanguage(asked, output, language)
+  const { options, words } = optionsBefore(argv)
+  const [first, ...others] = words
   switch (first) {
     case undefined:
       output.err(overview(language))
@@ -25,21 +36,37 @@ export async function runCommand(
       output.out(overview(language))
       return 0
     case 'help':
-      return others.length === 0
-        ? runCommand(['--help'], env, output, rest)
-        : runCommand([...others, '--help'], env, output, rest)
+      return runCommand([...options, ...others, '--help'], env, output, rest)
     case '-V':
     case '--version':
       output.out(`${(await import('../core/files/package-version.js')).packageVersion()}\n`)
       return 0
   }
-  // `--lang` is the one option that may stand before the command.
-  if (first === '--lang' && argv.length > 2)
-    return runCommand([...argv.slice(2), ...argv.slice(0, 2)], env, output, rest)
-  if (first === '--lang') return runCommand([], { ...env, LC_ALL: language }, output, rest)
-  const command = COMMANDS.find(({ words }) => words.every((word, at) => argv[at] === word))
-  if (command !== undefined) return run(command, argv.slice(command.words.length), around, language)
-  return notACommand(argv, around, language)
+  const command = COMMANDS.find((known) => known.words.every((word, at) => words[at] === word))
+  if (command === undefined) return notACommand(words, around, language)
+  return run(command, [...options, ...words.slice(command.words.length)], around, language)
+}
+
+/** Options that many commands have may stand before the command too. */
+const WITH_VALUE: ReadonlySet<string> = new Set(['--lang', '--url', '--profile', '--timeout'])
+
+function optionsBefore(argv: readonly string[]): { readonly options: string[]; readonly words: string[] } {
+  let length = 0
+  for (;;) {
+    const word = argv[length] ?? ''
+    if (WITH_VALUE.has(word)) length += 2
+    else if (word === '--json' || WITH_VALUE.has(word.replace(/=.*$/s, ''))) length += 1
+    else return { options: argv.slice(0, length), words: argv.slice(length) }
+  }
+}
+
+function noSuchLanguage(asked: string, output: Output, language: Language): number {
+  const t = sayIn(language)
+  const [all, zh] = [LANGUAGES.join(', '), LANGUAGES.join('、')]
+  output.err(
+    `${t(`--lang must be one of ${all}, not ${asked}`, `--lang 必须是以下值之一：${zh}，而不是 ${asked}`)}\n${t('Try: ', '请参阅：')}chat-cutover --help\n`,
+  )
+  return 2
 }
 
 async function run(
@@ -78,6 +105,14 @@ async function notACommand(
   const t = sayIn(language)
   const [group = '', verb] = argv
   const under = commandsUnder(group)
+  if (group.startsWith('-')) {
+    const fault = t(
+      `${group} is no command; its options follow a command`,
+      `${group} 不是命令；请先写命令，再写其选项`,
+    )
+    output.err(`${fault}\n${t('Try: ', '请参阅：')}chat-cutover --help\n`)
+    return 2
+  }
   if (under.length === 0) {
     const fault = t(`Unknown command: ${group}.`, `未知命令：${group}。`)
     output.err(

@@ -17,6 +17,7 @@ import type { TurnDeps, TurnMetrics, TurnTiming } from '../turn/turn-deps.js'
 import type { TurnRegistry } from '../turn/turn-registry.js'
 import type { SigningKeys } from './auth/token-keys.js'
 import type { FleetStreams } from './fleet/fleet-streams.js'
+import type { Missing } from './readiness.js'
 
 /** What the request edge tells the metrics, and the exposition it serves. Recording never throws and never waits. */
 export interface EdgeMetrics extends TurnMetrics {
@@ -34,6 +35,8 @@ export interface EdgeMetrics extends TurnMetrics {
  */
 export interface Lifecycle {
   state(): 'starting' | 'ready' | 'leaving' | 'draining'
+  /** what a start waits for; empty before it waits, and once it is over */
+  missing(): readonly Missing[]
   /** aborted when the drain begins: streams that end by nothing else end then */
   readonly draining: AbortSignal
 }

@@ -4,6 +4,7 @@ import type { AppDeps } from './app-deps.js'
 import { answer } from './edge/answer.js'
 import type { Sentence } from './edge/language.js'
 import { Problem } from './edge/problems.js'
+import type { Missing } from './readiness.js'
 
 /** as clients ask for them; the first one where any would do */
 const TEXT = 'text/plain; version=0.0.4'
@@ -24,7 +25,10 @@ export function mountHealthRoutes(router: Router, { flags, lifecycle, metrics, o
       } satisfies ReadyView)
     throw new Problem(unready(state), {
       headers: { 'Retry-After': '1' },
-      details: [same(`flags: ${flagsState} (${resolver}), faults: ${faults.length}`)],
+      details: [
+        same(`flags: ${flagsState} (${resolver}), faults: ${faults.length}`),
+        ...(state === 'starting' ? lifecycle.missing().map((what) => MISSING[what]) : []),
+      ],
     })
   })
 
@@ -44,5 +48,11 @@ export function mountHealthRoutes(router: Router, { flags, lifecycle, metrics, o
 /** Ready but for an overload at its highest level: a balancer sends its turns elsewhere for a while. */
 const unready = (state: ReturnType<AppDeps['lifecycle']['state']>) =>
   state === 'ready' ? 'overloaded' : state === 'leaving' ? 'draining' : state
+
+const MISSING: Readonly<Record<Missing, Sentence>> = {
+  'the flags': { 'zh-CN': '缺少：flag 的首次内容', en: 'missing: the flags' },
+  'the signing keys': { 'zh-CN': '缺少：签名密钥（JWKS_URL）', en: 'missing: the signing keys (JWKS_URL)' },
+  'the database': { 'zh-CN': '缺少：数据库', en: 'missing: the database' },
+}
 
 const same = (text: string): Sentence => ({ 'zh-CN': text, en: text })

@@ -52,7 +52,16 @@ describe('chat-cutover', () => {
     [['flags'], 'flags needs a subcommand. There are: chat-cutover flags show'],
     [['llm'], 'There are: chat-cutover llm validate, chat-cutover llm schema'],
     [['--lang'], 'Usage: chat-cutover <command>'],
-    [['--lang', 'de'], 'Usage: chat-cutover <command>'],
+    [['--lang', 'de'], '--lang must be one of zh-CN, en, not de\nTry: chat-cutover --help\n'],
+    [['--lang=de', 'flags', 'validate'], '--lang must be one of zh-CN, en, not de'],
+    [['flags', 'validate', '--lang='], '--lang must be one of zh-CN, en, not '],
+    [
+      ['--timeout', 'x', 'status'],
+      "option '--timeout <seconds>' argument 'x' is invalid. It must be a whole",
+    ],
+    [['--json', '--timeout=0', 'flags', 'show'], "option '--timeout <seconds>' argument '0' is invalid."],
+    [['--timeout', '5', 'demo'], 'Try: chat-cutover demo --help'],
+    [['--wait', '5', 'drill'], '--wait is no command; its options follow a command'],
     [['--lang', 'zh-CN'], '用法：chat-cutover <命令>'],
     [['llm', 'check'], 'Unknown command: llm check'],
     [['flags', 'check'], 'Unknown command: flags check'],
@@ -91,6 +100,25 @@ describe('chat-cutover', () => {
     const good = await run(['flags', 'validate', '--lang', 'zh-CN'])
     expect([good.code, good.out.split('\n')[0]]).to.deep.equal([0, 'flags/chat.flagd.json：没有错误'])
   })
+
+  for (const words of [
+    ['--lang', 'de', 'status'],
+    ['--lang=de', 'status'],
+    ['demo', '--lang=de'],
+    ['status', '--lang', 'de'],
+  ])
+    it(`refuses a language that it does not speak in the one of the locale: ${words.join(' ')}`, async () => {
+      const { code, out, err } = await run(words, { LANG: 'zh_CN.UTF-8' })
+      expect([code, out]).to.deep.equal([2, ''])
+      expect(err).to.equal('--lang 必须是以下值之一：zh-CN、en，而不是 de\n请参阅：chat-cutover --help\n')
+    })
+
+  for (const words of [['--lang', 'zh-CN'], ['--lang=zh-CN'], ['--json', '--lang=zh-CN']])
+    it(`takes the language before a command: ${words.join(' ')}`, async () => {
+      expect((await run([...words, 'status', '--help'])).out).to.match(/用法： ?chat-cutover status/)
+      expect((await run([...words, 'help', 'status'])).out).to.match(/用法： ?chat-cutover status/)
+      expect((await run([...words, '--help'])).out).to.contain('用法：chat-cutover <命令>')
+    })
 
   it('tells its version', async () => {
     expect((await run(['--version'])).out).to.match(/^\d+\.\d+\.\d+\n$/)

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { type Known, missingForReady, untilReady } from '../../src/http/readiness.js'
+import { type Known, type Missing, missingForReady, untilReady } from '../../src/http/readiness.js'
 import { capturingLogger } from '../support/capturing-logger.js'
 import { manualClock } from '../support/manual-clock.js'
 import { settled } from '../support/turn-runner.js'
@@ -26,8 +26,20 @@ describe('the wait of a start', () => {
   function waiting(waitMs: number) {
     const clock = manualClock()
     const { logger, lines } = capturingLogger()
-    const world = { known: { flags: 'kept', keys: 'kept' } as Known, over: false, ended: false }
-    const wait = untilReady(() => world.known, waitMs, { clock, logger, isOver: () => world.over })
+    const world = {
+      known: { flags: 'kept', keys: 'kept' } as Known,
+      over: false,
+      ended: false,
+      missing: [] as readonly Missing[],
+    }
+    const wait = untilReady(() => world.known, waitMs, {
+      clock,
+      logger,
+      isOver: () => world.over,
+      note: (missing) => {
+        world.missing = missing
+      },
+    })
     void wait.then(() => {
       world.ended = true
     })
@@ -66,6 +78,7 @@ describe('the wait of a start', () => {
     expect(world.ended).to.equal(false)
     expect(lines.map(({ msg }) => msg)).to.deep.equal(Array(3).fill('not ready yet'))
     expect(lines[0]).to.deep.include({ missing: ['the signing keys'] })
+    expect(world.missing).to.deep.equal(['the signing keys'])
     world.known = { flags: 'source', keys: 'source' }
     await pass(20)
     expect(world.ended).to.equal(true)

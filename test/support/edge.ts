@@ -14,6 +14,7 @@ import { guardrailsSchema, resolveGuardrails } from '../../src/decision/guardrai
 import type { ChatBackend } from '../../src/execution/backend.js'
 import type { Outcome } from '../../src/execution/outcome.js'
 import type { AppDeps, EdgeMetrics, EdgeTiming } from '../../src/http/app-deps.js'
+import type { Missing } from '../../src/http/readiness.js'
 import { MemoryKeys } from '../../src/idempotency/memory-keys.js'
 import type { Journal } from '../../src/journal/journal.js'
 import { type ChatLimits, chatLimitsSchema } from '../../src/limits/chat-limits.js'
@@ -148,6 +149,8 @@ export interface Edge {
   readonly log: Record<string, unknown>[]
   /** `draining` is for good */
   state: 'starting' | 'ready' | 'draining'
+  /** what a start waits for */
+  missing: readonly Missing[]
   close(): Promise<void>
 }
 
@@ -157,7 +160,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
   const sessions = options.sessions ?? createMemorySessionStore({ clock })
   const turns = createTurnRegistry(clock)
   const recorded = recordingMetrics()
-  const state = { now: 'ready' as Edge['state'] }
+  const state = { now: 'ready' as Edge['state'], missing: [] as Edge['missing'] }
   const draining = new AbortController()
   const around = {
     fallback: fakeFallback(),
@@ -216,7 +219,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     logger: throwingAt(logger, options.loggerThrowsAt),
     metrics: { ...recorded.metrics, ...options.metrics },
     tracing: options.tracing ?? NO_TRACING,
-    lifecycle: { state: () => state.now, draining: draining.signal },
+    lifecycle: { state: () => state.now, missing: () => state.missing, draining: draining.signal },
     idempotency: options.idempotency ?? new MemoryKeys(clock),
     ...(options.fleet === undefined ? {} : { fleet: options.fleet }),
     ...(options.signingKeys === undefined ? {} : { signingKeys: options.signingKeys }),
@@ -243,6 +246,12 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     flagListeners,
     openStreams: recorded.openStreams,
     log: lines,
+    get missing() {
+      return state.missing
+    },
+    set missing(next) {
+      state.missing = next
+    },
     get state() {
       return state.now
     },

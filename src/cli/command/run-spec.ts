@@ -1,7 +1,7 @@
 import { Command, CommanderError, type HelpConfiguration, Option, type OutputConfiguration } from 'commander'
 import { CommandError, type ExitCode } from '../text/command-error.js'
 import { exitCodes } from '../text/exit-codes.js'
-import { type Language, sayIn } from '../text/language.js'
+import { LANGUAGES, type Language, sayIn } from '../text/language.js'
 import {
   createInvocation,
   deadlineSeconds,
@@ -79,8 +79,7 @@ export function buildCommand(
       )
   command.addOption(
     new Option('--lang <language>', t('of texts (from LANG)', '文本语言（取自 LANG）')).choices([
-      'zh-CN',
-      'en',
+      ...LANGUAGES,
     ]),
   )
   const examples = spec.examples.map((example) => `  chat-cutover ${example}`).join('\n')

@@ -1,3 +1,5 @@
+import { parsedJson } from '../../core/json/parsed-json.js'
+import { errorBodySchema } from '../../protocol/api.js'
 import { fallbackStatusSchema } from '../../protocol/fallback.js'
 import { flagsViewSchema } from '../../protocol/flag-edit.js'
 import type { Invocation } from '../command/invocation.js'
@@ -42,7 +44,8 @@ export async function checkService(invocation: Invocation): Promise<Finding[]> {
         ),
       },
     ]
-  const ready = await probeUrl(`${url}/health/ready`, probe)
+  const inLanguage = { headers: { 'Accept-Language': invocation.language } }
+  const ready = await probeUrl(`${url}/health/ready`, { ...probe, ...inLanguage })
   return [
     {
       check: service,
@@ -57,15 +60,23 @@ export async function checkService(invocation: Invocation): Promise<Finding[]> {
       : {
           check: t('ready', '就绪'),
           result: 'fault',
-          text: printable(ready.kind === 'failed' ? ready.why : `${ready.status} ${ready.body}`),
+          text: printable(ready.kind === 'failed' ? ready.why : `${ready.status} ${wordsOf(ready.body)}`),
           advice: t(
-            'It starts or stops; the log line "not ready yet" says what is missing',
-            '正在启动或停止；日志 "not ready yet" 会说明缺少什么',
+            'It starts, stops or is overloaded; what a start misses is named here and in the log line "not ready yet"',
+            '正在启动、停止或过载；启动时缺少什么，见此处与日志 "not ready yet"',
           ),
         },
     clockFinding(t('clock of the service', '服务时钟'), live.skewMs, t),
     ...(await checkAsOperator(invocation)),
   ]
+}
+
+/** Code, message and details of an error of the service; any other body as it is. */
+function wordsOf(body: string): string {
+  const parsed = errorBodySchema.safeParse(parsedJson(body))
+  if (!parsed.success) return body
+  const { code, message, details = [] } = parsed.data.error
+  return [`${code}: ${message}`, ...details].join('; ')
 }
 
 async function checkAsOperator(invocation: Invocation): Promise<Finding[]> {

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { counted } from '../../core/text.js'
+import { STAGE_VERDICT_NAMES } from '../../protocol/code-words.js'
 import {
   type RolloutEntry,
   type RolloutRequest,
@@ -167,8 +168,8 @@ function rolloutLines(view: RolloutView, { t, style, language }: Invocation): st
     rows.push([
       t('Verdict', '判定'),
       t(
-        `${verdict}: ${counted(evidence.total, 'execution')}, ${counted(evidence.errors, 'error')}, ${counted(evidence.timeouts, 'timeout')}, mean ${duration(evidence.avgLatencyMs)}`,
-        `${verdict}：执行 ${evidence.total} 次，错误 ${evidence.errors}，超时 ${evidence.timeouts}，平均 ${duration(evidence.avgLatencyMs)}`,
+        `${STAGE_VERDICT_NAMES[verdict].en}: ${counted(evidence.total, 'execution')}, ${counted(evidence.errors, 'error')}, ${counted(evidence.timeouts, 'timeout')}, mean ${duration(evidence.avgLatencyMs)}`,
+        `${STAGE_VERDICT_NAMES[verdict]['zh-CN']}：执行 ${evidence.total} 次，错误 ${evidence.errors}，超时 ${evidence.timeouts}，平均 ${duration(evidence.avgLatencyMs)}`,
       ),
     ])
   const breach = breachText(view, language)

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { shadowDropsText } from '../../protocol/code-words.js'
 import { EXECUTION_MODES, executionModeSchema } from '../../protocol/modes.js'
 import { type ShadowDimensionReport, shadowReportSchema } from '../../protocol/shadow-report.js'
 import type { CommandSpec, Given, Invocation } from '../command/invocation.js'
@@ -72,10 +73,7 @@ export const shadowReportCommand: CommandSpec = {
       verdictText(dimension, invocation),
     ])
     invocation.print(table([head.map(style.dim), ...rows]))
-    const dropped = Object.entries(data.shadows.dropped).flatMap(([reason, count]) =>
-      count === 0 ? [] : [`${reason} ${count}`],
-    )
-    const why = oneLine(dropped.join(', ')) || '0'
+    const why = oneLine(shadowDropsText(data.shadows.dropped, language))
     invocation.print(
       `\n${t(
         `Failed candidates: ${data.shadows.failed}; dropped: ${why}; fence violations: ${data.fenceViolations}`,

@@ -12,14 +12,25 @@ export const sayIn =
   (en, zh) =>
     language === 'en' ? en : zh
 
-/** `--lang` wherever it stands, else the locale of the environment; English where neither says Chinese. */
+/** What --lang takes. */
+export const LANGUAGES: readonly Language[] = ['zh-CN', 'en']
+
+/** What `--lang` says, wherever it stands; undefined where it is not there or says nothing. */
+export function askedLanguage(argv: readonly string[]): string | undefined {
+  const at = argv.findIndex((word) => word === '--lang' || word.startsWith('--lang='))
+  const word = argv[at]
+  return word === '--lang' ? argv[at + 1] : word?.slice('--lang='.length)
+}
+
+/** By `--lang`, else by the locale of the environment; English where neither says Chinese. */
 export function languageOf(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): Language {
-  const at = argv.findIndex((word) => word === '--lang' || word.startsWith('--lang='))
-  const word = argv[at]
-  const asked = word === '--lang' ? argv[at + 1] : word?.slice('--lang='.length)
-  const locale = asked || env.LC_ALL || env.LC_MESSAGES || env.LANG || ''
+  const asked = askedLanguage(argv) ?? ''
+  const locale = isSpoken(asked) ? asked : env.LC_ALL || env.LC_MESSAGES || env.LANG || ''
   return /^zh\b|^zh_/i.test(locale) ? 'zh-CN' : 'en'
 }
+
+/** Also in the forms of locales: `zh_CN.UTF-8`. */
+export const isSpoken = (asked: string): boolean => /^(?:zh|en)(?:[-_.@]|$)/i.test(asked)

@@ -1,3 +1,4 @@
+import { shadowDropsText } from '../../protocol/code-words.js'
 import type { ShadowReport } from '../../protocol/shadow-report.js'
 import { Scroll } from '../parts/scroll.js'
 import { Time } from '../parts/states.js'
@@ -70,7 +71,6 @@ function Behind({
   const codes = [
     ...new Set([...Object.keys(outcomes.control.codes), ...Object.keys(outcomes.candidate.codes)]),
   ]
-  const dropped = Object.entries(shadows.dropped).filter(([, many]) => many > 0)
   return (
     <section class="card" aria-labelledby="outcomes">
       <h2 id="outcomes">{t(SHADOW.outcomes)}</h2>
@@ -99,11 +99,7 @@ function Behind({
         </div>
         <div>
           <dt>{t(SHADOW.dropped)}</dt>
-          <dd class="figure">
-            {dropped.length === 0
-              ? '0'
-              : dropped.map(([reason, many]) => `${reason} ${count(many)}`).join(', ')}
-          </dd>
+          <dd class="figure">{shadowDropsText(shadows.dropped, language.value)}</dd>
         </div>
       </dl>
       <Scroll name={t(SHADOW.outcomes)}>

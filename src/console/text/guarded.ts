@@ -1,9 +1,4 @@
-import type {
-  RolloutChangeKind,
-  RolloutStateName,
-  RolloutWait,
-  StageVerdictName,
-} from '../../protocol/rollout.js'
+import type { RolloutChangeKind, RolloutStateName, RolloutWait } from '../../protocol/rollout.js'
 import type { Sentence } from './language.js'
 import { FILE_CHANGES } from './parts.js'
 
@@ -55,12 +50,6 @@ export const ROLLOUT_STATE_NAMES: Readonly<Record<RolloutStateName, Sentence>> =
   paused: { en: 'paused', 'zh-CN': '已暂停' },
   finished: { en: 'finished', 'zh-CN': '已完成' },
   ended: { en: 'ended', 'zh-CN': '已结束' },
-}
-
-export const STAGE_VERDICT_NAMES: Readonly<Record<StageVerdictName, Sentence>> = {
-  breach: { en: 'breach', 'zh-CN': '越过护栏' },
-  healthy: { en: 'healthy', 'zh-CN': '健康' },
-  insufficient_data: { en: 'not enough data', 'zh-CN': '数据不足' },
 }
 
 export const WAIT_NAMES: Readonly<Record<RolloutWait, Sentence>> = {

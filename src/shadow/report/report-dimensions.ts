@@ -20,6 +20,7 @@ import {
   meanOf,
   pairedShareEstimate,
   welchEstimate,
+  within,
 } from './statistics.js'
 
 /** All of a dimension but what is said about it; `basis` is what the verdict rests on. */
@@ -57,7 +58,8 @@ function shareDimension(
   const pairs = { ab: totalOf(ab), aa: totalOf(aa) }
   const difference = pairedShareEstimate(ab, INTERVAL_CONFIDENCE)
   const floor = pairedShareEstimate(aa, INTERVAL_CONFIDENCE)
-  const net = difference && floor && differenceOfEstimates(difference, floor)
+  // Both kinds are drawn from the same turns: less the floor, it is a share less a share.
+  const net = difference && floor && within(differenceOfEstimates(difference, floor), -1, 1)
   return {
     dimension,
     unit: 'share',
@@ -157,10 +159,12 @@ function similarityDimension(
   const [control, candidate] = [ratio(own.sum, own.n), ratio(ours.sum, ours.n)]
   const welch = oursMean && ownMean && welchEstimate(oursMean, ownMean, INTERVAL_CONFIDENCE)
   const difference =
-    welch && control !== null && candidate !== null ? { ...welch, value: candidate - control } : undefined
+    welch && control !== null && candidate !== null
+      ? within({ ...welch, value: candidate - control }, -1, 1)
+      : undefined
   const floor =
     ownMean && control !== null
-      ? { ...meanEstimate(ownMean, INTERVAL_CONFIDENCE), value: control }
+      ? within({ ...meanEstimate(ownMean, INTERVAL_CONFIDENCE), value: control }, 0, 1)
       : undefined
   return {
     dimension,

@@ -94,7 +94,14 @@ export function differenceOfEstimates(a: Estimate, b: Estimate): Estimate {
   return { value: a.value - b.value, low: middle - half, high: middle + half }
 }
 
-/** `f` of all three; `f` rises. */
+/**
+ * The part of an interval where the number can be: one that reaches beyond it says no more than one that ends there, and holds the
+ * number as often.
+ */
+export const within = (estimate: Estimate, least: number, most: number): Estimate =>
+  mapEstimate(estimate, (x) => Math.min(Math.max(x, least), most))
+
+/** `f` of all three; `f` never falls. */
 export const mapEstimate = ({ value, low, high }: Estimate, f: (x: number) => number): Estimate => ({
   value: f(value),
   low: f(low),

@@ -163,6 +163,9 @@ describe('chat-cutover doctor', function () {
       override: 'fault',
       ready: 'fault',
     })
+    expect(of(all, 'ready')?.text).to.equal(
+      '503 draining: The service is restarting. Try again in a moment; flags: ready (file), faults: 0',
+    )
     expect(of(all, 'override')?.advice).to.contain('Correct CHAT_FALLBACK_FLAGS_FILE')
     expect(of(all, 'LLM e0')?.advice).to.contain('base URL')
   })

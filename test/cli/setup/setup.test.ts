@@ -5,10 +5,12 @@ import { expect } from 'chai'
 import { decodeJwt, jwtVerify } from 'jose'
 import type { Context } from 'mocha'
 import { COMMANDS } from '../../../src/cli/all-commands.js'
+import { shadowDropsText } from '../../../src/protocol/code-words.js'
 import { shadowPairsSchema } from '../../../src/protocol/shadow-pairs.js'
 import { shadowReportSchema } from '../../../src/protocol/shadow-report.js'
+import { SHADOW_DROP_REASONS, type ShadowDropReason } from '../../../src/shadow/report/shadow-counts.js'
 import { edgeToken, operatorEnv, runCli } from '../../support/cli.js'
-import { sampleComparison } from '../../support/comparisons.js'
+import { sampleComparison, sampleDrop } from '../../support/comparisons.js'
 import { EDGE_SECRET, type Edge, startEdge } from '../../support/edge.js'
 import { manualClock } from '../../support/manual-clock.js'
 import { temporaryDirectory } from '../../support/temporary-directory.js'
@@ -233,6 +235,13 @@ describe('chat-cutover completion', () => {
 })
 
 describe('chat-cutover shadow report', () => {
+  it('has words in both languages for each reason of a dropped shadow', () => {
+    for (const reason of SHADOW_DROP_REASONS) {
+      expect(shadowDropsText({ [reason]: 2, none: 0 }, 'en')).to.match(/^2 \([a-z ,]+: 2\)$/i)
+      expect(shadowDropsText({ [reason]: 2, none: 0 }, 'zh-CN')).to.match(/^2（.*[\u4e00-\u9fff].* 2）$/)
+    }
+  })
+
   it('tells the report as a table and as it came', async () => {
     const edge = await startEdge()
     const env = await operatorEnv(edge)
@@ -243,6 +252,16 @@ describe('chat-cutover shadow report', () => {
     expect(out).to.match(/^direct LLM → runtime {2}20.* pairs\n\n[^\n]+\n/)
     expect(out).to.match(/\nsuccess_rate +\S+ +\S+ +\S/)
     expect(out).not.to.contain('No shadow')
+    expect(out).to.contain('; dropped: 0;')
+    for (const reason of ['sick', 'sick', 'busy', 'later'])
+      edge.journal.keepDrop(sampleDrop({ at, reason: reason as ShadowDropReason }))
+    const words = ['shadow', 'report', '--control', 'direct_llm', '--lang']
+    expect((await runCli([...words, 'en'], { env })).out)
+      .to.contain('; dropped: 4 (')
+      .and.to.contain('a fallback, or the control failed too often: 2')
+      .and.to.contain('too many shadows at a time: 1')
+      .and.to.contain('later: 1')
+    expect((await runCli([...words, 'zh-CN'], { env })).out).to.contain('正在回退或对照错误过多 2')
     const before = ['--from', '2026-01-01', '--to', '2026-01-02']
     expect((await runCli(['shadow', 'report', ...before], { env })).out).to.match(
       /\nNo shadow ran in this span\. .*: chat-cutover shadow set 10\n$/,

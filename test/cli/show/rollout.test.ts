@@ -66,6 +66,9 @@ describe('chat-cutover rollout', () => {
     expect(out).to.include("stage 2 of 3, 5%; waits: the stage's time is not over")
     expect(out).to.include('healthy: 40 executions, 1 error, 0 timeouts')
     expect(out).to.include('at 25%: Error rate too high: 60.00% (threshold: 50.00%); one more stops it')
+    edge.rollout.now = { ...edge.rollout.now, verdict: { kind: 'insufficient_data', lacks: 'samples' } }
+    expect((await run('rollout status')).out).to.include('not enough data: 40 executions')
+    expect((await run('rollout status', { LANG: 'zh_CN.UTF-8' })).out).to.include('数据不足：执行 40 次')
     expect((await run('status')).out).to.match(/Rollout +stage 2 of 3, 5%/)
     edge.rollout.now = {
       ...NO_SNAPSHOT,

@@ -128,6 +128,23 @@ describe('GET /runtime/explain', () => {
 })
 
 describe('health and metrics', () => {
+  it('readiness names what a start still waits for, in both languages', async () => {
+    const edge = await startEdge()
+    edge.missing = ['the signing keys', 'the database']
+    edge.state = 'starting'
+    const detailsIn = async (language: string) => {
+      const headers = { 'Accept-Language': language }
+      return (await errorOf(await fetch(`${edge.url}/health/ready`, { headers }))).details
+    }
+    expect(await detailsIn('en')).to.deep.equal([
+      'flags: ready (file), faults: 0',
+      'missing: the signing keys (JWKS_URL)',
+      'missing: the database',
+    ])
+    expect((await detailsIn('zh-CN'))?.[1]).to.equal('缺少：签名密钥（JWKS_URL）')
+    await edge.close()
+  })
+
   it('are open; readiness follows the life of the process, not that of the flags', async () => {
     const edge = await startEdge({ status: { state: 'unavailable' } })
     expect(await dataOf(await fetch(`${edge.url}/health/live`))).to.deep.equal({ status: 'live' })

@@ -230,6 +230,29 @@ describe('the report', () => {
     )
   })
 
+  it('gives no interval of a share or a likeness that reaches beyond what can be, however few pairs there are', () => {
+    const sides = fc.record({
+      ab: fc.integer({ min: 1, max: 40 }),
+      aa: fc.integer({ min: 1, max: 40 }),
+      errorRate: fc.constantFrom(0, 0.5, 1),
+      candidateErrorRate: fc.constantFrom(0, 0.5, 1),
+      unlike: fc.constantFrom(0, 1),
+    })
+    fc.assert(
+      fc.property(sides, fc.nat(), (given, seed) => {
+        for (const { unit, dimension, difference, floor, net } of reportOf(given, seed).dimensions)
+          for (const estimate of unit === 'share' || unit === 'similarity' ? [difference, floor, net] : [])
+            if (estimate !== null) {
+              expect([estimate.value, estimate.low, estimate.high], dimension).to.satisfy((all: number[]) =>
+                all.every((one) => one >= -1 && one <= 1),
+              )
+              expect(estimate.low).to.be.at.most(estimate.high)
+            }
+      }),
+      { numRuns: 100 },
+    )
+  })
+
   it('tells what it is about, what failed and what was dropped', () => {
     const sums = simulate({ ab: 200, aa: 40, candidateErrorRate: 0.3 }, seeded(1))
     const coded = { ...sums.ab, codes: { control: {}, candidate: { runtime_error: 7 } }, fenceViolations: 2 }
