@@ -13,7 +13,7 @@ export function noticeId(
  * One change of the override, the same from each replica at any time: replica, revision, instant (wall ms) and kind. By this a
  * notification that comes twice is known.
  */
-export const transitionId = (transition: {
+const transitionId = (transition: {
   readonly replica: string
   readonly revision: number
   readonly at: number
