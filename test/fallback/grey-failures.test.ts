@@ -1,5 +1,8 @@
 import { expect } from 'chai'
+import fc from 'fast-check'
+import { NO_COUNTS, withRegular } from '../../src/fallback/probe/probe-counts.js'
 import { testRuns } from '../support/test-runs.js'
+import { withGood } from './grey/good-probes.js'
 import { GreyRuntime, grey, SHIPPED } from './grey/grey-runtime.js'
 import { calm, coldTrips, executionsOnly, timeToTrip, timeToTripAtStart } from './grey/measure.js'
 import { TRAFFIC } from './grey/traffic.js'
@@ -77,6 +80,23 @@ describe('a runtime of which a share fails', () => {
     const [first, second] = [1, 2].map(() => timeToTrip(7, TRAFFIC.light, [grey(0.1), grey(0.9)]))
     expect(first).to.deep.equal(second)
     expect(first).not.to.equal(undefined)
+  })
+
+  it('counts many good probes at once as it does one by one', () => {
+    fc.assert(
+      fc.property(fc.nat(3000), fc.array(fc.nat(2500), { maxLength: 5 }), (first, rows) => {
+        const probes = [first, ...rows].flatMap((good) => [good, 'bad' as const])
+        let atOnce = NO_COUNTS
+        let oneByOne = NO_COUNTS
+        for (const row of probes) {
+          atOnce = row === 'bad' ? withRegular(atOnce, false) : withGood(atOnce, row)
+          for (let left = row === 'bad' ? 1 : row; left > 0; left -= 1)
+            oneByOne = withRegular(oneByOne, row !== 'bad')
+          expect(atOnce).to.deep.equal(oneByOne)
+        }
+      }),
+      { numRuns: 50 },
+    )
   })
 
   it('plays the machine itself: with one failure for a breach it trips at once', () => {

@@ -10,13 +10,13 @@ export const NOTHING_USUAL: Usual = { total: 0, errors: 0, timeouts: 0 }
 /** Fewer tell nothing of what is usual. */
 const LEAST = 100
 /** where there are as many the older half is forgotten: what is usual changes */
-const MOST = 1000
+export const MOST_USUAL = 1000
 /** of the natural logarithm of the chance (1e-9) that what is usual looks like this: then it is none */
 export const UNUSUAL = Math.log(1e-9)
 
 /** Both together, the first one being the older. */
 export function joined(a: Usual, b: Usual): Usual {
-  const part = a.total >= MOST ? 0.5 : 1
+  const part = a.total >= MOST_USUAL ? 0.5 : 1
   return {
     total: a.total * part + b.total,
     errors: a.errors * part + b.errors,

@@ -32,19 +32,12 @@ export function burstSize({ usual }: ProbeCounts, probeFailures: number): number
 
 /** One answer. A good one makes the runtime healthy at once; a bad one changes no verdict, a burst does. */
 export function counted(counts: ProbeCounts, good: boolean, now: number): ProbeCounts {
-  const { usual } = counts
-  const known = usual === undefined ? {} : { usual }
-  if (good)
-    return {
-      ...known,
-      failuresInARow: 0,
-      goodInARow: counts.goodInARow + 1,
-      healthy: true,
-      goodSince: counts.goodSince ?? now,
-    }
-  const { healthy } = counts
-  const failuresInARow = counts.failuresInARow + 1
-  return { ...known, failuresInARow, goodInARow: 0, ...(healthy === undefined ? {} : { healthy }) }
+  const { goodSince, ...kept } = counts
+  if (good) {
+    const goodInARow = counts.goodInARow + 1
+    return { ...kept, failuresInARow: 0, goodInARow, healthy: true, goodSince: goodSince ?? now }
+  }
+  return { ...kept, failuresInARow: counts.failuresInARow + 1, goodInARow: 0 }
 }
 
 /** ms between the starts of two probes when something asks for one at once, and of two bursts */

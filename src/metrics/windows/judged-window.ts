@@ -15,7 +15,7 @@ const RINGS = 9
 /**
  * The guardrails may ask for another window at each tick, so each outcome goes into nine rings of slices, 25 ms to 27 min
  * wide, and a reading takes the finest one that reaches far enough. A reading of `w` ms holds all that was recorded in the
- * last `w` and at most w/31 (25 ms at least) beyond. About 46 kB, whatever it holds, and 32 kB for the times to the first content.
+ * last `w` and at most w/31 (25 ms at least) beyond. About 55 kB, whatever it holds, and 32 kB for the times to the first content.
  */
 export function createJudgedWindow(clock: Clock): JudgedWindow {
   const rings = Array.from({ length: RINGS }, (_, at) => new TallyRing(FINEST_MS * WIDENING ** at))
@@ -58,7 +58,10 @@ function faultOf(result: JudgedResult): readonly [error: 0 | 1, timeout: 0 | 1] 
   }
 }
 
-/** Every width is tried in turn, the finest that reaches `fastMs` first: at most 9 × 128 slices. */
+/**
+ * Every width is tried in turn, the finest that reaches `fastMs` first: at most 9 × 128 slices. The sum ends with the first slice,
+ * used or not, that is older than `fastMs` and finds `atLeast` in it.
+ */
 function newest(
   rings: readonly TallyRing[],
   now: number,
@@ -72,10 +75,14 @@ function newest(
     if (ring.reachMs < fastMs && ring !== widest) continue
     sum = new TallySum()
     const last = ring.sliceOf(now - Math.min(windowMs, ring.reachMs))
-    for (let slice = ring.sliceOf(now); slice >= last; slice--) {
+    const current = ring.sliceOf(now)
+    const isOlder = (slice: number): boolean => slice * ring.widthMs <= now - fastMs
+    for (let slice = ring.newestUsed; slice >= last; slice = ring.usedBefore(slice)) {
+      if (slice > current) continue
+      if (sum.total >= atLeast && isOlder(slice + 1)) return sum
       ring.sumUp(slice, sum)
-      if (sum.total >= atLeast && slice * ring.widthMs <= now - fastMs) return sum
     }
+    if (sum.total >= atLeast && isOlder(last)) return sum
     if (ring.reachMs >= windowMs) return sum
   }
   return sum

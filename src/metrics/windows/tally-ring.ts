@@ -1,8 +1,8 @@
 import type { Tally } from './windows.js'
 
 const SLICES = 128
-/** A slice: its number (NaN: never used), total, errors, timeouts, sum of latencies in ms. */
-const FIELDS = 5
+/** A slice: its number (NaN: never used), total, errors, timeouts, sum of latencies in ms, the used slice before it (NaN: none). */
+const FIELDS = 6
 
 /** A tally that is being added up. */
 export class TallySum implements Tally {
@@ -18,6 +18,7 @@ export class TallySum implements Tally {
  */
 export class TallyRing {
   readonly #cells = new Float64Array(SLICES * FIELDS).fill(Number.NaN)
+  #newest = Number.NaN
 
   constructor(readonly widthMs: number) {}
 
@@ -38,11 +39,25 @@ export class TallyRing {
     if (cells[at] !== slice) {
       cells[at] = slice
       cells.fill(0, at + 1, at + FIELDS)
+      // Ever older ones, so that a walk along them ends.
+      cells[at + 5] = this.#newest < slice ? this.#newest : Number.NaN
+      this.#newest = slice
     }
     cells[at + 1] = (cells[at + 1] ?? 0) + 1
     cells[at + 2] = (cells[at + 2] ?? 0) + error
     cells[at + 3] = (cells[at + 3] ?? 0) + timeout
     cells[at + 4] = (cells[at + 4] ?? 0) + latencyMs
+  }
+
+  /** The number of the newest slice that was ever used; NaN: none was. */
+  get newestUsed(): number {
+    return this.#newest
+  }
+
+  /** The number of the used slice before a used one: most slices of little traffic hold nothing. NaN: none is known. */
+  usedBefore(slice: number): number {
+    const at = cellOf(slice)
+    return this.#cells[at] === slice ? (this.#cells[at + 5] ?? Number.NaN) : Number.NaN
   }
 
   /** Adds what is known of one slice. */
@@ -58,6 +73,7 @@ export class TallyRing {
 
   clear(): void {
     this.#cells.fill(Number.NaN)
+    this.#newest = Number.NaN
   }
 }
 

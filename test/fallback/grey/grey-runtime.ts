@@ -24,6 +24,7 @@ import { createJudgedLog } from '../../../src/metrics/windows/judged-log.js'
 import { createJudgedWindow } from '../../../src/metrics/windows/judged-window.js'
 import { NEUTRAL, type Trip } from '../../../src/store/override/override.js'
 import { Random } from '../simulation/random.js'
+import { withGood } from './good-probes.js'
 import type { Traffic } from './traffic.js'
 
 /** As shipped. */
@@ -174,8 +175,14 @@ export class GreyRuntime {
   /** What is usual becomes known, and nothing trips meanwhile: a runtime that has been so for long, or policy `observe`. */
   learn(turns: number): void {
     const probes = this.#greyness.probes
-    for (let index = 0; index < REMEMBERED; index += 1)
-      this.#counts = withRegular(this.#counts, !this.#random.chance(probes))
+    let good = 0
+    for (let index = 0; index < REMEMBERED; index += 1) {
+      if (this.#random.chance(probes)) {
+        this.#counts = withRegular(withGood(this.#counts, good), false)
+        good = 0
+      } else good += 1
+    }
+    this.#counts = withGood(this.#counts, good)
     for (let index = 0; index < turns; index += 1) {
       this.now = this.#turnAt
       this.#turn()
@@ -232,7 +239,7 @@ export class GreyRuntime {
   #tickIfBreach(): Trip['cause'] | undefined {
     this.#tickAt += this.#guardrails.tickMs
     const runtime = this.#windows()
-    const { kind } = judgeRuntime({ ...this.#known(), runtime }, this.#guardrails)
+    const { kind } = judgeRuntime({ runtime }, this.#guardrails)
     return kind === 'breach' ? this.#tick() : undefined
   }
 
@@ -299,8 +306,7 @@ export class GreyRuntime {
     if (share === 0) return Number.POSITIVE_INFINITY
     const good = share >= 1 ? 0 : Math.floor(Math.log(1 - this.#random.next()) / Math.log(1 - share))
     // What is usual is forgotten after some thousand.
-    for (let index = Math.min(good, REMEMBERED); index > 0; index -= 1)
-      this.#counts = withRegular(this.#counts, true)
+    this.#counts = withGood(this.#counts, Math.min(good, REMEMBERED))
     return (good + 1) * this.#guardrails.probeIntervalMs
   }
 

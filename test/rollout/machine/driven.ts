@@ -49,9 +49,19 @@ export class World {
   opsMode: OpsMode = 'direct'
   hold: Hold | null = null
 
+  #read: { readonly text: string; readonly seen: RolloutSeen } | undefined
+
+  /** What the file says; parsed once for each text, as most looks find it unchanged. */
+  get seen(): RolloutSeen {
+    const { text } = this
+    if (text === undefined) return { kind: 'missing' }
+    if (this.#read?.text !== text) this.#read = { text, seen: { ...parseRollout(text), hash: hashOf(text) } }
+    return this.#read.seen
+  }
+
   get percent(): number {
-    const parsed = this.text === undefined ? undefined : parseRollout(this.text)
-    return parsed?.kind === 'rollout' ? percentOf(parsed.rollout.progress) : 0
+    const { seen } = this
+    return seen.kind === 'rollout' ? percentOf(seen.rollout.progress) : 0
   }
 }
 
@@ -113,7 +123,7 @@ export class Replica {
       ...this.#take({
         kind: 'tick',
         ...this.#at(),
-        store: this.#seen(),
+        store: this.world.seen,
         lease: this.#seenLease(),
         provided: this.state.stored.revision,
         verdict: this.verdict,
@@ -155,12 +165,6 @@ export class Replica {
     const text = JSON.stringify({ owner: lease.owner, counter: lease.counter })
     world.lease = { text, owner: lease.owner }
     this.#take({ kind: 'lease_written', ...this.#at(), hash: hashOf(text), owner: lease.owner })
-  }
-
-  #seen(): RolloutSeen {
-    const { text } = this.world
-    if (text === undefined) return { kind: 'missing' }
-    return { ...parseRollout(text), hash: hashOf(text) }
   }
 
   #seenLease(): LeaseSeen {

@@ -2,7 +2,6 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import type { StageVerdict } from '../../../src/rollout/stage-verdict.js'
 import { percentOf, type Rollout, type RolloutPlan } from '../../../src/store/rollout/rollout.js'
-import { parseRollout } from '../../../src/store/rollout/rollout-document.js'
 import { testRuns } from '../../support/test-runs.js'
 import { BREACH, command, HEALTHY, PLAN, Replica, start, TOO_FEW, World } from './driven.js'
 
@@ -49,9 +48,9 @@ function play(steps: readonly Step[], plan: RolloutPlan = PLAN) {
   const look = (): void => {
     if (world.text === undefined || world.text === last) return
     last = world.text
-    const parsed = parseRollout(last)
-    if (parsed.kind !== 'rollout') throw new Error('the file is not one of ours')
-    history.push({ rollout: parsed.rollout, at: world.now })
+    const { seen } = world
+    if (seen.kind !== 'rollout') throw new Error('the file is not one of ours')
+    history.push({ rollout: seen.rollout, at: world.now })
   }
   look()
   const tick = (name: 'a' | 'b', said: StageVerdict): void => {
