@@ -124,8 +124,8 @@ export const tokenOf = async (role: Role): Promise<string> =>
 
 /** What a well-known checker of accessibility calls serious or critical. */
 export async function seriousFindings(page: Page): Promise<string[]> {
-  // In the page's own world, past its policy: the checker is ours, not the page's.
-  await page.evaluate(AXE)
+  // In the page's own world, past its policy: the checker is ours, not the page's. Once for each document, as it is large.
+  if (!(await page.evaluate('typeof axe === "object"'))) await page.evaluate(AXE)
   return page.evaluate(async () => {
     const axe = Reflect.get(globalThis, 'axe')
     // Only what is read below is worked out in detail.
