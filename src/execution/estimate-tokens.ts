@@ -9,10 +9,10 @@ export class TokenMeter {
   #other = 0
 
   add(text: string): void {
-    for (let at = 0; at < text.length; at += 1) {
-      if (isCjk(text.charCodeAt(at))) this.#cjk += 1
-      else this.#other += 1
-    }
+    let cjk = 0
+    for (let at = 0; at < text.length; at += 1) if (isCjk(text.charCodeAt(at))) cjk += 1
+    this.#cjk += cjk
+    this.#other += text.length - cjk
   }
 
   get tokens(): number {

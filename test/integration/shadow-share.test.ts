@@ -8,6 +8,8 @@ import { connectFlagd } from '../../src/decision/daemon/flagd-providers.js'
 import { FLAG_KEYS } from '../../src/decision/flags.js'
 import { createFlags } from '../../src/decision/open-feature-flags.js'
 import { bindProvider } from '../../src/decision/sdk-client.js'
+import { NO_ROLLOUT } from '../../src/store/rollout/rollout.js'
+import { renderRollout } from '../../src/store/rollout/rollout-document.js'
 import { CODE_DEFAULTS, callerOf, flagsConfig, opsDocument, overrideDocument } from '../support/flag-files.js'
 import { flagdKind, startTestFlagd, type TestFlagd } from '../support/flagd.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
@@ -30,8 +32,10 @@ describe(`the share of shadowed sessions (${against})`, function () {
 
   function files(percent: number): [ops: string, override: string] {
     const paths: [string, string] = [directory.path('ops.json'), directory.path('override.json')]
-    writeFileSync(paths[0], opsDocument({ shadowPercent: percent }))
-    writeFileSync(paths[1], overrideDocument('off'))
+    // All flags, as shipped: each that is absent would be an error for each turn.
+    const others = { mode: 'direct_llm', guardrails: {}, profile: {}, route: {} }
+    writeFileSync(paths[0], opsDocument({ shadowPercent: percent, ...others }))
+    writeFileSync(paths[1], renderRollout(NO_ROLLOUT, overrideDocument('off')))
     return paths
   }
 

@@ -13,7 +13,7 @@ import {
 import type { FlagStoreFault } from '../../src/store/flag-store.js'
 import { NEUTRAL, type Override } from '../../src/store/override/override.js'
 import { renderOverride } from '../../src/store/override/override-document.js'
-import type { RolloutPlan } from '../../src/store/rollout/rollout.js'
+import type { Rollout, RolloutPlan } from '../../src/store/rollout/rollout.js'
 import { parseRollout } from '../../src/store/rollout/rollout-document.js'
 import { capturingLogger } from '../support/capturing-logger.js'
 import { DEFAULT_FLAGS } from '../support/edge.js'
@@ -152,9 +152,16 @@ export function outcomeAt(clock: ManualClock, result: 'ok' | 'error', latencyMs:
     : { ...execution, result, code: 'runtime_unreachable', phase: 'connect' }
 }
 
-function rolloutIn(text: string | undefined) {
-  const parsed = text === undefined ? undefined : parseRollout(text)
-  return parsed?.kind === 'rollout' ? parsed.rollout : undefined
+/** Read once for each text, as most looks find the file unchanged. */
+let lastRead: { readonly text: string; readonly rollout: Rollout | undefined } | undefined
+
+function rolloutIn(text: string | undefined): Rollout | undefined {
+  if (text === undefined) return undefined
+  if (lastRead?.text !== text) {
+    const parsed = parseRollout(text)
+    lastRead = { text, rollout: parsed.kind === 'rollout' ? parsed.rollout : undefined }
+  }
+  return lastRead.rollout
 }
 
 const revisionIn = (text: string | undefined): number => rolloutIn(text)?.revision ?? 0

@@ -19,8 +19,13 @@ interface Pending {
 export function manualClock(wallStart = Date.UTC(2026, 0, 1)): ManualClock {
   let now = 0
   const timers = new Set<Pending>()
-  const due = (until: number): Pending | undefined =>
-    [...timers].filter((timer) => timer.at <= until).sort((a, b) => a.at - b.at)[0]
+  /** The first one until then; of equals the one that was scheduled first. */
+  const due = (until: number): Pending | undefined => {
+    let first: Pending | undefined
+    for (const timer of timers)
+      if (timer.at <= until && (first === undefined || timer.at < first.at)) first = timer
+    return first
+  }
   return {
     monotonic: () => now,
     wall: () => wallStart + now,

@@ -16,21 +16,29 @@ export interface RawClient {
 export async function rawClient(port: number): Promise<RawClient> {
   const socket = connect(port, '127.0.0.1')
   const chunks: Buffer[] = []
+  /** of all chunks, until another one comes: tests look again and again */
+  let text: string | undefined
   let closed = false
-  socket.on('data', (chunk) => chunks.push(chunk))
+  socket.on('data', (chunk) => {
+    chunks.push(chunk)
+    text = undefined
+  })
   socket.on('error', () => undefined)
   socket.on('close', () => {
     closed = true
   })
   await once(socket, 'connect')
   socket.unref()
-  const received = (): string => Buffer.concat(chunks).toString()
+  const received = (): string => {
+    text ??= Buffer.concat(chunks).toString()
+    return text
+  }
   return {
     socket,
     received,
     closed: () => closed,
-    async waitFor(text, deadlineMs) {
-      await until(`"${text}"`, () => received().includes(text), deadlineMs)
+    async waitFor(awaited, deadlineMs) {
+      await until(`"${awaited}"`, () => received().includes(awaited), deadlineMs)
       return received()
     },
     async waitForClose(deadlineMs) {

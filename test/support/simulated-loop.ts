@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/core/clock.js'
+import { EarliestFirst } from './earliest-first.js'
 
 /**
  * The event loop of a process with one thread in simulated time. As Node's: in a round first the timers that are due, then all that has
@@ -22,6 +23,8 @@ export interface SimulatedLoop {
 interface Due {
   readonly at: number
   readonly callback: () => void
+  /** It is passed over when its time comes. */
+  isRemoved?: boolean
 }
 
 /** ms between two measurements of the delay */
@@ -86,34 +89,32 @@ export function simulateLoop(): SimulatedLoop {
 
 /** What is due, earliest first; of equals the one that was added first. */
 class Line {
-  readonly #due: Due[] = []
+  readonly #due = new EarliestFirst<Due>()
 
   next(): number {
-    return this.#due[0]?.at ?? Number.POSITIVE_INFINITY
+    return this.#first()?.at ?? Number.POSITIVE_INFINITY
   }
 
   add(due: Due): Due {
-    this.#due.splice(this.#after(due.at), 0, due)
+    this.#due.add(due)
     return due
   }
 
   remove(due: Due): void {
-    const at = this.#due.indexOf(due)
-    if (at >= 0) this.#due.splice(at, 1)
+    due.isRemoved = true
   }
 
   takeDue(now: number): Due[] {
-    return this.#due.splice(0, this.#after(now))
+    const taken: Due[] = []
+    for (let first = this.#first(); first !== undefined && first.at <= now; first = this.#first()) {
+      this.#due.take()
+      taken.push(first)
+    }
+    return taken
   }
 
-  /** How many are due until then. */
-  #after(until: number): number {
-    let [low, high] = [0, this.#due.length]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((this.#due[middle]?.at ?? 0) <= until) low = middle + 1
-      else high = middle
-    }
-    return low
+  #first(): Due | undefined {
+    while (this.#due.first?.isRemoved === true) this.#due.take()
+    return this.#due.first
   }
 }

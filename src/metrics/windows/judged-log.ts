@@ -12,8 +12,10 @@ import { boundedMs } from './latency-sketch.js'
 import { TallySum } from './tally-ring.js'
 import type { JudgedLog, LogReach, Tally } from './windows.js'
 
-/** executions kept, the newest; 54 a second over five minutes. About 0.5 MB, and the ids */
+/** executions kept, the newest; 54 a second over five minutes. About 0.5 MB, and the ids, once there were as many */
 const CAPACITY = 16_384
+/** executions there is room for at first */
+const FIRST_ROOM = 256
 
 const NOT_COUNTED = 0
 const OK = 1
@@ -38,9 +40,9 @@ export function createJudgedLog(clock: Clock, capacity = CAPACITY): JudgedLog {
 
 class Log implements JudgedLog {
   /** rings; monotonic ms of the end, latency in ms, one of the kinds above */
-  readonly #endedAt: Float64Array
-  readonly #latencyMs: Float64Array
-  readonly #kinds: Uint8Array
+  #endedAt: Float64Array
+  #latencyMs: Float64Array
+  #kinds: Uint8Array
   readonly #subjects: Kept[] = []
   /** of the next one, counted since the start */
   #next = 0
@@ -51,9 +53,10 @@ class Log implements JudgedLog {
     private readonly clock: Clock,
     private readonly capacity: number,
   ) {
-    this.#endedAt = new Float64Array(capacity)
-    this.#latencyMs = new Float64Array(capacity)
-    this.#kinds = new Uint8Array(capacity)
+    const room = Math.min(FIRST_ROOM, capacity)
+    this.#endedAt = new Float64Array(room)
+    this.#latencyMs = new Float64Array(room)
+    this.#kinds = new Uint8Array(room)
   }
 
   record(outcome: Parameters<JudgedLog['record']>[0]): void {
@@ -61,6 +64,7 @@ class Log implements JudgedLog {
     const subject = { orgId, agentId, sessionId }
     if (!isJudged(result) || startedAt < this.#since || this.#isOfBefore(startedAt, subject)) return
     const at = this.#next % this.capacity
+    if (at === this.#kinds.length) this.#grow()
     this.#endedAt[at] = this.clock.monotonic()
     this.#latencyMs[at] = boundedMs(latencyMs)
     this.#kinds[at] = result === 'ok' ? OK : result === 'error' ? ERROR : TIMEOUT
@@ -115,6 +119,18 @@ class Log implements JudgedLog {
       const subject = this.#subjects[index % this.capacity]
       if (subject !== undefined && covers(scope, subject)) this.#kinds[index % this.capacity] = NOT_COUNTED
     }
+  }
+
+  /** Twice the room, up to the capacity; the rings are full, and have not begun anew. */
+  #grow(): void {
+    const room = Math.min(2 * this.#kinds.length, this.capacity)
+    const [endedAt, latencyMs, kinds] = [this.#endedAt, this.#latencyMs, this.#kinds]
+    this.#endedAt = new Float64Array(room)
+    this.#endedAt.set(endedAt)
+    this.#latencyMs = new Float64Array(room)
+    this.#latencyMs.set(latencyMs)
+    this.#kinds = new Uint8Array(room)
+    this.#kinds.set(kinds)
   }
 
   get #oldest(): number {

@@ -38,7 +38,7 @@ export class TallyRing {
     const at = cellOf(slice)
     if (cells[at] !== slice) {
       cells[at] = slice
-      cells.fill(0, at + 1, at + FIELDS)
+      for (let field = 1; field < FIELDS; field += 1) cells[at + field] = 0
       // Ever older ones, so that a walk along them ends.
       cells[at + 5] = this.#newest < slice ? this.#newest : Number.NaN
       this.#newest = slice

@@ -136,6 +136,27 @@ describe('the log of judged executions', () => {
     )
   })
 
+  it('keeps the newest in full as it grows to its capacity, and beyond', () => {
+    const clock = manualClock()
+    const log = createJudgedLog(clock, 700)
+    let sum = 0
+    for (let at = 1; at <= 1500; at += 1) {
+      clock.advance(1)
+      const result = at % 5 === 0 ? 'timeout' : 'ok'
+      log.record(sampleOutcome({ result, startedAt: clock.monotonic(), latencyMs: at }))
+      sum += at - (at > 700 ? at - 700 : 0)
+      if (at % 50 !== 0 && at !== 257) continue
+      const total = Math.min(at, 700)
+      const told = log.tally(everybody, ALL)
+      expect(told).to.deep.include({ total, latencySumMs: sum })
+      expect(told.timeouts).to.equal(Math.floor(at / 5) - Math.floor((at - total) / 5))
+      expect(log.tally(everybody, { fastMs: 0, atLeast: 0, windowMs: 100 }).total).to.equal(0)
+      expect(log.tally(everybody, { fastMs: 100, atLeast: 0, windowMs: 100 }).total).to.equal(
+        Math.min(at, 100),
+      )
+    }
+  })
+
   it('keeps what it held of others when a scope begins anew', () => {
     const clock = manualClock()
     const log = createJudgedLog(clock)
