@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { expect } from 'chai'
-import { systemClock } from '../../../src/core/clock.js'
+import { type Clock, systemClock } from '../../../src/core/clock.js'
 import { errorCode } from '../../../src/core/errors.js'
 import { createFileFlagStore } from '../../../src/store/file/file-flag-store.js'
 import { claimPath, FileLock } from '../../../src/store/file/file-lock.js'
@@ -17,35 +17,52 @@ const LOCK = 'auto-fallback.lock'
 /** The number of a process that is over. */
 const deadPid = (): number => spawnSync('true').pid
 
-/** Runs the call on a clock that only moves while it waits for others. */
-async function driven<T>(clock: ManualClock, call: Promise<T>): Promise<T> {
-  let isOver = false
-  const over = () => {
-    isOver = true
+/** A clock that only moves while a call waits for others; between its timers nothing looks at it, as the files take their time. */
+class DrivenClock {
+  readonly manual = manualClock()
+  readonly clock: Clock = {
+    ...this.manual,
+    schedule: (ms, callback) => {
+      const timer = this.manual.schedule(ms, callback)
+      this.#wake()
+      return timer
+    },
   }
-  call.then(over, over)
-  while (!isOver) {
-    await new Promise((resolve) => setImmediate(resolve))
-    // one timer is the call's own deadline; a second one is its pause
-    if (!isOver && clock.pending() > 1) clock.step()
+  #wake: () => void = () => undefined
+
+  async drive<T>(call: Promise<T>): Promise<T> {
+    let isOver = false
+    const over = () => {
+      isOver = true
+      this.#wake()
+    }
+    call.then(over, over)
+    for (;;) {
+      await new Promise((resolve) => setImmediate(resolve))
+      if (isOver) return call
+      // one timer is the call's own deadline; a second one is its pause
+      if (this.manual.pending() > 1) this.manual.step()
+      else await new Promise<void>((resolve) => (this.#wake = resolve))
+    }
   }
-  return call
 }
 
 describe('the lock beside the override', () => {
   const directory = temporaryDirectory()
+  let driven: DrivenClock
   let clock: ManualClock
   let store: FlagStore
   beforeEach(() => {
-    clock = manualClock()
-    store = createFileFlagStore(directory.path(OVERRIDE), { clock, nonce: 'me' })
+    driven = new DrivenClock()
+    clock = driven.manual
+    store = createFileFlagStore(directory.path(OVERRIDE), { clock: driven.clock, nonce: 'me' })
   })
   const leave = (owner: Partial<LockOwner>, name = LOCK): void =>
     writeFileSync(directory.path(name), JSON.stringify({ ...newOwner('other', 'other-1'), ...owner }))
   /** the name under which one who breaks the lock that is there removes it */
   const claimOnLock = (): string => claimPath(LOCK, readFileSync(directory.path(LOCK), 'utf8'))
   const names = () => readdirSync(directory.path()).sort()
-  const write = (): Promise<WriteResult> => driven(clock, store.write('x', 'missing'))
+  const write = (): Promise<WriteResult> => driven.drive(store.write('x', 'missing'))
 
   /** Writes again and again as the loop does; ms of the fake clock until it succeeds. */
   async function msUntilWritten(limitMs: number, between: () => void = () => undefined): Promise<number> {
@@ -85,7 +102,7 @@ describe('the lock beside the override', () => {
     expect(await msUntilWritten(0)).to.be.within(1_000, 1_100)
     leave({ pid: process.pid + 1, space: 'pid:[1]' })
     const expected = (await store.read()) as { hash: string }
-    expect(await driven(clock, store.write('y', expected.hash))).to.have.nested.property(
+    expect(await driven.drive(store.write('y', expected.hash))).to.have.nested.property(
       'fault.code',
       'lock_timeout',
     )
