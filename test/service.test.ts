@@ -14,7 +14,7 @@ import { freePort } from './support/free-port.js'
 import { manualClock } from './support/manual-clock.js'
 import { rawClient } from './support/raw-client.js'
 import { rejection } from './support/rejection.js'
-import { until } from './support/until.js'
+import { SOON_MS, until } from './support/until.js'
 
 describe('the service', () => {
   const open: Service[] = []
@@ -196,7 +196,7 @@ describe('the service', () => {
           const startedAt = performance.now()
           const { message } = await rejection(service.stop())
           expect(message).to.equal(`${part}: ${text}`)
-          expect(performance.now() - startedAt).to.be.below(2000)
+          expect(performance.now() - startedAt).to.be.below(SOON_MS)
           expect([...ended].sort()).to.deep.equal(ALL)
         })
 

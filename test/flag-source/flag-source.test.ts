@@ -87,9 +87,9 @@ describe('the source of flags for flagd', () => {
     await start()
     const turn = await turnsBy('in-process', port)
     saveByRename(overrideFile(), overrideDocument('on'))
-    await until('the override', async () => (await turn()).override.on, 1_000)
+    await until('the override', async () => (await turn()).override.on)
     saveByRename(opsFile(), opsDocument({ mode: 'runtime_orchestrator' }))
-    await until('the mode', async () => (await turn()).mode.value === 'runtime_orchestrator', 1_000)
+    await until('the mode', async () => (await turn()).mode.value === 'runtime_orchestrator')
   })
 
   it('pushes the whole configuration at each change, and not what is refused', async () => {
@@ -166,7 +166,7 @@ describe('the source of flags for flagd', () => {
           const flagdPort = resolver === 'rpc' ? flagd.evaluationPort : flagd.syncPort
           const turn = await turnsBy(resolver, flagdPort)
           saveByRename(overrideFile(), overrideDocument('on'))
-          await until('the override', async () => (await turn()).override.on, 2_000)
+          await until('the override', async () => (await turn()).override.on)
 
           await source.close()
           saveByRename(overrideFile(), overrideDocument('off'))

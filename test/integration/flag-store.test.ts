@@ -178,9 +178,9 @@ function twoReplicas(open: () => Promise<Engine>, { isSource }: { readonly isSou
     replicas.push(source, asClient)
     await until('the flags', async () => (await flagsOf(asClient)).view.state === 'ready')
     await new Operator(replicas[0]?.url ?? '', admin).trigger('drill')
-    await until('the override', async () => (await modeOf(asClient)) === 'direct_llm', 5_000)
+    await until('the override', async () => (await modeOf(asClient)) === 'direct_llm')
     const status = () => new Operator(asClient.url, admin).status()
-    await until('its proof', async () => (await status()).fallback.propagated, 5_000)
+    await until('its proof', async () => (await status()).fallback.propagated)
   })
 }
 

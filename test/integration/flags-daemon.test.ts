@@ -16,7 +16,7 @@ import {
 import { flagdKind, startTestFlagd, type TestFlagd } from '../support/flagd.js'
 import { freePort } from '../support/free-port.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
-import { until } from '../support/until.js'
+import { SOON_MS, until } from '../support/until.js'
 
 const RUNTIME = opsDocument({
   mode: 'direct_llm',
@@ -114,6 +114,13 @@ for (const resolver of ['in-process', 'rpc'] as const)
       return performance.now() - startedAt
     }
 
+    /** The median of so many answers: where each waited for its bound, the median does; a busy machine delays a few. */
+    async function medianMs(times: number, work: (at: number) => Promise<unknown>): Promise<number> {
+      const took: number[] = []
+      for (let at = 0; at < times; at++) took.push(await msOf(() => work(at)))
+      return took.sort((a, b) => a - b)[Math.floor(times / 2)] ?? 0
+    }
+
     it('are those of the daemon too where its files give them as a list', async () => {
       const asList = (text: string) => {
         const { flags }: { flags: Record<string, object> } = JSON.parse(text)
@@ -172,11 +179,10 @@ for (const resolver of ['in-process', 'rpc'] as const)
       lines.length = 0
       await both.flagd.kill()
       await stateIs(flags, 'stale')
-      const took = await msOf(async () => {
-        for (let at = 0; at < 20; at++)
-          expect((await turn(flags)).mode).to.include({ value: 'runtime_orchestrator', reason: 'stale' })
-      })
-      expect(took / 20, 'ms a turn').to.be.lessThan(AT_ONCE_MS)
+      const took = await medianMs(20, async () =>
+        expect((await turn(flags)).mode).to.include({ value: 'runtime_orchestrator', reason: 'stale' }),
+      )
+      expect(took, 'ms a turn').to.be.lessThan(AT_ONCE_MS)
       expect(warnings()).to.deep.equal([
         '[Flags] flagd does not answer; last known good values are in force, then code defaults',
       ])
@@ -224,12 +230,9 @@ for (const resolver of ['in-process', 'rpc'] as const)
       const { flags } = both
       await goodTurn(flags)
       both.flagd.freeze()
-      const first = await msOf(() => turn(flags))
-      const rest = await msOf(async () => {
-        for (let at = 0; at < 50; at++) await turn(flags, at)
-      })
-      expect(first, 'ms of the first turn').to.be.lessThan(resolver === 'rpc' ? 150 : AT_ONCE_MS)
-      expect(rest / 50, 'ms of each other turn').to.be.lessThan(AT_ONCE_MS)
+      expect(await msOf(() => turn(flags)), 'ms of the first turn').to.be.lessThan(SOON_MS)
+      const rest = await medianMs(50, (at) => turn(flags, at))
+      expect(rest, 'ms of each other turn').to.be.lessThan(AT_ONCE_MS)
       expect((await turn(flags)).mode.value).to.equal('runtime_orchestrator')
       if (resolver === 'rpc') {
         expect((await turn(flags)).mode.reason).to.equal('stale')
@@ -251,7 +254,7 @@ for (const resolver of ['in-process', 'rpc'] as const)
         flags = await startFlags(portOf(daemon), { ...CODE_DEFAULTS, enabledOrgs: ['org-9'] })
       })
       if (flags === undefined) throw new Error('not started')
-      expect(took, 'ms to start').to.be.lessThan(1000)
+      expect(took, 'ms to start').to.be.lessThan(SOON_MS)
       expect(flags.status().state).to.equal('unavailable')
       expect((await turn(flags, 1, 'org-9')).mode).to.deep.equal({
         value: 'runtime_orchestrator',
@@ -270,11 +273,11 @@ for (const resolver of ['in-process', 'rpc'] as const)
       const daemon = await startFlagd()
       daemon.freeze()
       const took = await msOf(() => startFlags(portOf(daemon)))
-      expect(took, 'ms to start').to.be.lessThan(1000)
+      expect(took, 'ms to start').to.be.lessThan(SOON_MS)
       const [flags] = open
       if (flags === undefined) throw new Error('not started')
       expect(flags.status().state).to.equal('unavailable')
-      expect(await msOf(() => turn(flags))).to.be.lessThan(AT_ONCE_MS)
+      expect(await medianMs(20, () => turn(flags))).to.be.lessThan(AT_ONCE_MS)
       daemon.thaw()
       await stateIs(flags, 'ready', RETURN_MS)
     })
@@ -334,10 +337,7 @@ for (const resolver of ['in-process', 'rpc'] as const)
 
     it('keep the reason of a turn honest when nobody was ever there', async () => {
       const flags = await startFlags(await freePort())
-      const took = await msOf(async () => {
-        for (let at = 0; at < 20; at++) await turn(flags, at)
-      })
-      expect(took / 20, 'ms a turn').to.be.lessThan(AT_ONCE_MS)
+      expect(await medianMs(20, (at) => turn(flags, at)), 'ms a turn').to.be.lessThan(AT_ONCE_MS)
       expect((await turn(flags)).mode.reason).to.equal('code_default')
       expect(flags.codeDefaults().get('chat-execution-mode')).to.equal(21)
       expect(warnings()).to.have.length(1)

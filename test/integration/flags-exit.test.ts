@@ -6,9 +6,10 @@ import { opsDocument, overrideDocument, saveByRename } from '../support/flag-fil
 import { startTestFlagd } from '../support/flagd.js'
 import { freePort } from '../support/free-port.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
+import { SOON_MS } from '../support/until.js'
 
 /** ms from the close of the flags to the end of the process */
-const EXIT_MS = 3000
+const EXIT_MS = SOON_MS
 
 /** Ms the process takes to end by itself after it closed its flags; rejects when it does not. */
 async function msToExit(args: readonly string[]): Promise<number> {

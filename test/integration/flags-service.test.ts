@@ -16,7 +16,7 @@ import {
 import { flagdKind, startTestFlagd, type TestFlagd } from '../support/flagd.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { unhurriedClock } from '../support/unhurried-clock.js'
-import { until } from '../support/until.js'
+import { SOON_MS, until } from '../support/until.js'
 
 const OVERRIDE = 'chat-runtime-fallback'
 const POLICY = 'chat-runtime-fallback-policy'
@@ -125,6 +125,13 @@ for (const resolver of ['file', 'in-process', 'rpc'] as const)
       const startedAt = performance.now()
       await work()
       return performance.now() - startedAt
+    }
+
+    /** The median of so many answers: where each waited for its bound, the median does; a busy machine delays a few. */
+    async function medianMs(times: number, work: (at: number) => Promise<unknown>): Promise<number> {
+      const took: number[] = []
+      for (let at = 0; at < times; at++) took.push(await msOf(() => work(at)))
+      return took.sort((a, b) => a - b)[Math.floor(times / 2)] ?? 0
     }
 
     it("are the guardrails, the policy and the override with its metadata, the file's own merged in", async () => {
@@ -240,14 +247,12 @@ for (const resolver of ['file', 'in-process', 'rpc'] as const)
       flags.onChange((keys) => heard.push(keys))
       await daemon?.kill()
       await until('the loss', () => flags.status().state === 'stale')
-      const took = await msOf(async () => {
-        for (let at = 0; at < 20; at++) {
-          const { policy, guardrails, ready } = await flags.forService()
-          expect({ policy, ready }).to.deep.equal({ policy: 'observe', ready: false })
-          expect(guardrails.gapMs).to.equal(7000)
-        }
+      const took = await medianMs(20, async () => {
+        const { policy, guardrails, ready } = await flags.forService()
+        expect({ policy, ready }).to.deep.equal({ policy: 'observe', ready: false })
+        expect(guardrails.gapMs).to.equal(7000)
       })
-      expect(took / 20, 'ms an answer').to.be.lessThan(AT_ONCE_MS)
+      expect(took, 'ms an answer').to.be.lessThan(AT_ONCE_MS)
       // In-process the provider goes on answering from what it has; by rpc nothing is remembered of an override.
       expect(revisionOf(await flags.forService())).to.equal(resolver === 'in-process' ? 41 : undefined)
       expect(heard).to.deep.equal([])
@@ -269,12 +274,9 @@ for (const resolver of ['file', 'in-process', 'rpc'] as const)
         heard += 1
       })
       daemon?.freeze()
-      const first = await msOf(() => flags.forService())
-      const rest = await msOf(async () => {
-        for (let at = 0; at < 50; at++) await flags.forService()
-      })
-      expect(first, 'ms of the first answer').to.be.lessThan(resolver === 'rpc' ? 150 : AT_ONCE_MS)
-      expect(rest / 50, 'ms of each other answer').to.be.lessThan(AT_ONCE_MS)
+      expect(await msOf(() => flags.forService()), 'ms of the first answer').to.be.lessThan(SOON_MS)
+      const rest = await medianMs(50, () => flags.forService())
+      expect(rest, 'ms of each other answer').to.be.lessThan(AT_ONCE_MS)
       const answer = await flags.forService()
       expect(answer.policy).to.equal('observe')
       expect(answer.guardrails.gapMs).to.equal(7000)

@@ -8,7 +8,7 @@ import {
   startSimulator,
   temporaryFlags,
 } from '../support/processes.js'
-import { until } from '../support/until.js'
+import { SOON_MS, until } from '../support/until.js'
 
 /** Users on the direct LLM, every turn shadowed by the runtime: what both, and the operators, see of it. */
 
@@ -219,6 +219,6 @@ describe('shadows of the running service', function () {
     const at = performance.now()
     expect(await service.end()).to.equal(0)
     // 1.5 s of drain, 0.9 s for the cancel, the closing of the rest
-    expect(performance.now() - at).to.be.within(1000, 5000)
+    expect(performance.now() - at).to.be.within(1000, SOON_MS)
   })
 })

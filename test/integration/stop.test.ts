@@ -11,7 +11,7 @@ import {
   type TemporaryFlags,
   temporaryFlags,
 } from '../support/processes.js'
-import { until } from '../support/until.js'
+import { SOON_MS, until } from '../support/until.js'
 
 const DRAIN_MS = 300
 const preload = (name: string) => `--import ${new URL(`../support/${name}`, import.meta.url).href}`
@@ -59,7 +59,7 @@ describe('the end of the process', function () {
   async function endsInTime(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | string> {
     const startedAt = performance.now()
     const how = await service.end(signal)
-    expect(performance.now() - startedAt).to.be.below(DRAIN_MS + 2000)
+    expect(performance.now() - startedAt).to.be.below(DRAIN_MS + SOON_MS)
     return how
   }
 

@@ -8,6 +8,7 @@ import {
   startSimulator,
   temporaryFlags,
 } from '../support/processes.js'
+import { SOON_MS } from '../support/until.js'
 
 /** The whole service as processes: what a client and an operator see. */
 
@@ -85,7 +86,7 @@ describe('a turn through the running service', function () {
   })
 
   it('is ready soon after its start', () => {
-    expect(service.startedInMs).to.be.lessThan(3000)
+    expect(service.startedInMs).to.be.lessThan(SOON_MS)
   })
 
   it('is answered by the runtime for an org that is let in, and by the direct LLM for another', async () => {

@@ -126,6 +126,6 @@ describe('direct LLM', () => {
     await answer.next()
     call.controller.abort()
     await answer.return(undefined)
-    await until('the connection closed', () => simulator.connections === 0, 1000)
+    await until('the connection closed', () => simulator.connections === 0)
   })
 })

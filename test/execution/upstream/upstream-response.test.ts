@@ -52,11 +52,11 @@ describe('a response whose reader pauses', () => {
       },
       end: (fault) => void seen.push(fault === undefined ? 'end' : String(fault)),
     })
-    await until('the first read', () => seen.length === 1, 1000)
+    await until('the first read', () => seen.length === 1)
     answered?.end('last')
     await settled()
     response.resume()
-    await until('the last read', () => seen.length >= 2, 1000)
+    await until('the last read', () => seen.length >= 2)
     await settled()
     return response
   }
@@ -66,7 +66,7 @@ describe('a response whose reader pauses', () => {
     const response = await pausedAtTheLast()
     expect(seen).to.deep.equal(['first', 'last'])
     response.resume()
-    await until('the end', () => seen.length === 3, 1000)
+    await until('the end', () => seen.length === 3)
     expect(seen[2]).to.equal('end')
     response.release()
   })
@@ -74,7 +74,7 @@ describe('a response whose reader pauses', () => {
   it('tells once that it was given up meanwhile', async () => {
     const response = await pausedAtTheLast()
     controller.abort()
-    await until('the end', () => seen.length === 3, 1000)
+    await until('the end', () => seen.length === 3)
     response.resume()
     response.destroy()
     expect(seen).to.deep.equal(['first', 'last', 'TransportError: aborted'])
@@ -207,14 +207,14 @@ describe('a compressed body whose reader pauses', () => {
   it('tells after the next resume too that it cannot be decoded', async () => {
     const { body, seen, source } = pausing()
     source?.data(zlib.gzipSync('x'.repeat(1000), { finishFlush: zlib.constants.Z_SYNC_FLUSH }))
-    await until('the first piece', () => seen.bytes > 0, 1000)
+    await until('the first piece', () => seen.bytes > 0)
     source?.data(Buffer.alloc(1000, 0xff))
     await settled()
     source?.end()
     await settled()
     expect(seen.ends).to.deep.equal([])
     body.resume()
-    await until('the end', () => seen.ends.length === 1, 1000)
+    await until('the end', () => seen.ends.length === 1)
     expect(seen.ends[0]).to.include({ code: 'llm_protocol_error' })
   })
 })

@@ -14,7 +14,7 @@ import {
 import { startRuntimeSimulator } from '../../../src/simulator/runtime.js'
 import { bundled } from '../../support/bundled.js'
 import { freePort } from '../../support/free-port.js'
-import { until } from '../../support/until.js'
+import { SOON_MS, until } from '../../support/until.js'
 
 const SETTINGS: ProbeSettings = { intervalMs: 20_000, timeoutMs: 1000, failures: 2 }
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -88,7 +88,7 @@ describe('the health probe on loopback', () => {
     watch(url, settings)
     await until('the first result', () => results.length > 0)
     const { tookMs, ...first } = results[0] ?? { tookMs: 0 }
-    expect(tookMs).to.be.within(0, 1500)
+    expect(tookMs).to.be.within(0, SOON_MS)
     await probe?.stop()
     await until('the connection closed', () => open === 0)
     return first
@@ -238,10 +238,8 @@ describe('the health probe on loopback', () => {
     const runtime = await startRuntimeSimulator({ port: await freePort() })
     const running = watch(runtime.url, { intervalMs: 200 })
     await until('a good result', () => results.length > 0)
-    const at = performance.now()
     await runtime.close()
     await until('a burst of failures', () => running.state().healthy === false)
-    expect(performance.now() - at).to.be.below(1500)
     expect(running.state()).to.include({ goodForMs: 0 })
     const back = await startRuntimeSimulator({ port: runtime.port })
     await until('a good result', () => running.state().healthy === true)
@@ -274,7 +272,7 @@ describe('the health probe on loopback', () => {
     const running = watch(url)
     await until('the request', () => open === 1)
     await running.stop()
-    await until('the connection closed', () => open === 0, 500)
+    await until('the connection closed', () => open === 0)
     expect(results).to.have.length(0)
   })
 })

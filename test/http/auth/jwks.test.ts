@@ -150,7 +150,8 @@ describe('tokens signed with a key pair', () => {
     keyServer.mode = 'silent'
     const startedAt = performance.now()
     expect(await ask(edge, await sign('ES256', 'a', privateKey))).to.include({ status: 503 })
-    expect(performance.now() - startedAt).to.be.within(1_900, 4_000)
+    // jose alone would wait for 5 s.
+    expect(performance.now() - startedAt).to.be.within(1_900, 4_900)
   })
 
   it('go on being verified by known keys when the key server dies', async () => {

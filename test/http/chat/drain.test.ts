@@ -5,7 +5,7 @@ import { bearer, startEdge } from '../../support/edge.js'
 import { manualClock } from '../../support/manual-clock.js'
 import { rawStart } from '../../support/raw-client.js'
 import { hanging, scripted, text } from '../../support/scripted-backend.js'
-import { until } from '../../support/until.js'
+import { SOON_MS, until } from '../../support/until.js'
 
 describe('a drain', () => {
   it('lets running turns end', async () => {
@@ -93,7 +93,7 @@ describe('a drain', () => {
     await until('the stream to open', () => edge.openStreams() === 1)
     const before = performance.now()
     await edge.turns.drain(50)
-    expect(performance.now() - before).to.be.below(2_000)
+    expect(performance.now() - before).to.be.below(SOON_MS)
     expect(edge.log.filter(({ msg }) => msg === 'turn ended')).to.have.length(1)
     reader.socket.destroy()
     await edge.close()

@@ -4,7 +4,7 @@ import { bearer, DEFAULT_FLAGS, type Edge, type EdgeOptions, startEdge } from '.
 import { manualClock } from '../../support/manual-clock.js'
 import { chunksOf, httpText, type RawClient, rawClient, rawStart } from '../../support/raw-client.js'
 import { aborted, answering, hanging, scripted, text } from '../../support/scripted-backend.js'
-import { until } from '../../support/until.js'
+import { SOON_MS, until } from '../../support/until.js'
 
 const PIECE = 'x'.repeat(8_192)
 
@@ -170,7 +170,7 @@ describe('a slow reader', () => {
   it('cannot hold up a stop: the turn ends at once, the reader gets its end when it reads on', async () => {
     const { edge, client, backend } = await blockedReader()
     edge.turns.abort(backend.turns[0]?.messageId ?? '', 'stopped')
-    await until('the turn to end', () => edge.log.some(({ outcome }) => outcome === 'stopped'), 1_000)
+    await until('the turn to end', () => edge.log.some(({ outcome }) => outcome === 'stopped'))
     client.socket.resume()
     expect(await client.waitFor('\r\n0\r\n\r\n')).to.include('"stopped":true')
     client.socket.destroy()
@@ -263,7 +263,7 @@ describe('a reader that leaves', () => {
       const client = await rawStart(edge.port, authorization)
       const answer = await client.waitFor('"a"')
       leave(client.socket)
-      await until('the turn to end', () => edge.turns.count === 0, 1_000)
+      await until('the turn to end', () => edge.turns.count === 0)
       expect(edge.outcomes).to.have.length(1)
       expect(edge.outcomes[0]).to.include({ result: 'aborted', code: 'client_gone' })
       expect(edge.openStreams()).to.equal(0)
@@ -296,7 +296,7 @@ describe('a reader that leaves', () => {
       await until('the turn to begin', () => turns.length > before)
       clock.advance(afterMs)
       client.socket.destroy()
-      await until('the turn to end', () => edge.turns.count === 0, 1_000)
+      await until('the turn to end', () => edge.turns.count === 0)
     }
     await leaves(4_000)
     await leaves(1_000)
@@ -312,8 +312,8 @@ describe('a reader that leaves', () => {
     const { edge, client, seen } = await blockedReader()
     const leftAt = performance.now()
     client.socket.resetAndDestroy()
-    await until('the turn to end', () => edge.turns.count === 0, 1_000)
-    expect(seen.abortedAt - leftAt).to.be.lessThan(1_000)
+    await until('the turn to end', () => edge.turns.count === 0)
+    expect(seen.abortedAt - leftAt).to.be.lessThan(SOON_MS)
     await edge.close()
   })
 
@@ -333,7 +333,7 @@ describe('a reader that leaves', () => {
     client.socket.resetAndDestroy()
     await until('the server to notice', () => sockets[0]?.destroyed === true)
     goOn()
-    await until('the turn to end', () => edge.turns.count === 0, 1_000)
+    await until('the turn to end', () => edge.turns.count === 0)
     expect(backend.turns).to.have.length.at.most(1)
     expect(edge.openStreams()).to.equal(0)
     await edge.close()

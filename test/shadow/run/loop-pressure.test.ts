@@ -103,7 +103,7 @@ describe('the pressure on the event loop', () => {
     try {
       const blockedUntil = performance.now() + 400
       while (performance.now() < blockedUntil);
-      await until('the pressure', () => pressure.now() === 'some', 1000)
+      await until('the pressure', () => pressure.now() === 'some')
     } finally {
       pressure.stop()
     }

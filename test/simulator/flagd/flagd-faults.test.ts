@@ -118,7 +118,7 @@ describe('flagd simulator, faults', () => {
     const started = performance.now()
     expect(await stringA(rpc)).to.equal('two')
     // timers may fire a millisecond early
-    expect(performance.now() - started).to.be.within(148, 5000)
+    expect(performance.now() - started).to.be.at.least(148)
   })
 })
 
