@@ -135,7 +135,7 @@ export class DocumentEditor {
 /** @throws never for a text that `checkFlagDocument` found to be JSON */
 function parsed(text: string): OpsDocument {
   const root = parseJsonTree(text)
-  if (isJsonFault(root)) throw new Error(`an edit broke the document: ${root.message}`)
+  if (isJsonFault(root)) throw new Error(`an edit broke the document: ${root.message.en}`)
   return new OpsDocument(root)
 }
 

@@ -67,7 +67,7 @@ const refused = (refusals: readonly EditRefusal[]): EditResult => ({ kind: 'refu
 const asRefusal = ({ path, message, zh, line, column }: FlagIssue): EditRefusal => ({
   path,
   message,
-  ...(zh === undefined ? {} : { zh }),
+  zh,
   line,
   column,
 })

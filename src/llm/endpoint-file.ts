@@ -1,9 +1,17 @@
-import { findNodeAtLocation, type JSONPath, type Node } from 'jsonc-parser'
+import type { JSONPath, Node } from 'jsonc-parser'
 import type { z } from 'zod'
 import { errorCode, errorText } from '../core/errors.js'
+import { twice } from '../core/json/flag-list.js'
 import { duplicateKeys, isJsonFault, nodeNear, parseJsonTree, positionOf } from '../core/json/json-tree.js'
+import type { Bilingual } from '../core/json/schema-fault.js'
 import { type LlmAuth, type LlmEndpoint, type LlmEndpoints, llmEndpoint } from './endpoint.js'
-import { type EndpointEntry, endpointFileSchema, PARAMETERS, unknownFieldText } from './endpoint-schema.js'
+import {
+  type EndpointEntry,
+  endpointFaultText,
+  endpointFileSchema,
+  PARAMETERS,
+  unknownFieldText,
+} from './endpoint-schema.js'
 
 /** One thing wrong in the file of endpoints; never with a key in it. */
 export interface EndpointFault {
@@ -13,6 +21,8 @@ export interface EndpointFault {
   /** as `endpoints.0.baseUrl`; empty for the whole file */
   readonly path: string
   readonly message: string
+  /** the message in Chinese */
+  readonly zh: string
   /** `key`: the file is good, but a key that it names is missing here */
   readonly about: 'file' | 'key'
 }
@@ -62,7 +72,7 @@ class Reader {
     if (value === undefined) return []
     const isList = Array.isArray(value)
     if (isList) this.#at = []
-    const parsed = endpointFileSchema.safeParse(isList ? { endpoints: value } : value)
+    const parsed = endpointFileSchema.safeParse(isList ? { endpoints: value } : value, { reportInput: true })
     if (!parsed.success) {
       for (const issue of parsed.error.issues) this.#schemaFault(issue, isList)
       return []
@@ -74,13 +84,11 @@ class Reader {
   #json(): unknown {
     const parsed = parseJsonTree(this.text)
     if (isJsonFault(parsed)) {
-      const { offset, message } = parsed
-      this.faults.push({ ...positionOf(this.text, offset), path: '', message, about: 'file', offset })
+      this.#push(parsed.offset, '', parsed.message, 'file')
       return undefined
     }
     this.#root = parsed
-    for (const { path, keyNode } of duplicateKeys(parsed))
-      this.#fault(path, `"${String(keyNode.value)}" is there twice`)
+    for (const { path, keyNode } of duplicateKeys(parsed)) this.#fault(path, twice(String(keyNode.value)))
     return JSON.parse(this.text)
   }
 
@@ -88,16 +96,18 @@ class Reader {
     const path = issue.path.filter((part) => typeof part !== 'symbol').slice(isList ? 1 : 0)
     if (issue.code === 'unrecognized_keys')
       for (const key of issue.keys) this.#fault([...path, key], unknownFieldText(key))
-    else if (issue.code === 'invalid_key') this.#fault(path, issue.issues[0]?.message ?? issue.message)
-    else if (issue.code === 'invalid_type' && valueAt(this.#root, path) === undefined)
-      this.#fault(path, 'is missing')
-    else this.#fault(path, issue.message)
+    else
+      this.#fault(path, endpointFaultText(issue.code === 'invalid_key' ? (issue.issues[0] ?? issue) : issue))
   }
 
   #duplicateNames(entries: readonly EndpointEntry[]): void {
     const seen = new Set<string>()
     for (const [index, { name }] of entries.entries()) {
-      if (seen.has(name)) this.#fault([...this.#at, index, 'name'], `"${name}" is the name of two endpoints`)
+      if (seen.has(name))
+        this.#fault([...this.#at, index, 'name'], {
+          en: `"${name}" is the name of two endpoints`,
+          'zh-CN': `两个端点都名为 "${name}"`,
+        })
       seen.add(name)
     }
   }
@@ -112,25 +122,36 @@ class Reader {
         theirs === 'messages' ||
         theirs === 'stream'
       )
-        this.#fault([...at, 'rename', ours], `"${theirs}" is already a field of the request`)
+        this.#fault([...at, 'rename', ours], {
+          en: `"${theirs}" is already a field of the request`,
+          'zh-CN': `请求中已有字段 "${theirs}"`,
+        })
     return llmEndpoint({ ...rest, rename, auth: this.#auth(entry, at) })
   }
 
   #auth({ auth, apiKeyEnv, apiKeyFile }: EndpointEntry, at: Path): LlmAuth {
     if (apiKeyEnv !== undefined && apiKeyFile !== undefined) {
-      this.#fault(
-        [...at, 'apiKeyFile'],
-        'apiKeyEnv and apiKeyFile are both set; the key comes from one of them',
-      )
+      this.#fault([...at, 'apiKeyFile'], {
+        en: 'apiKeyEnv and apiKeyFile are both set; the key comes from one of them',
+        'zh-CN': '同时设置了 apiKeyEnv 与 apiKeyFile；密钥只能来自其中之一',
+      })
       return { kind: 'none' }
     }
     const hasKey = apiKeyEnv !== undefined || apiKeyFile !== undefined
     const kind = auth ?? (hasKey ? 'bearer' : 'none')
     if (kind === 'none') {
-      if (hasKey) this.#fault([...at, 'auth'], '"none" sends no key, but one is named')
+      if (hasKey)
+        this.#fault([...at, 'auth'], {
+          en: '"none" sends no key, but one is named',
+          'zh-CN': '"none" 不发送密钥，但指定了密钥',
+        })
       return { kind }
     }
-    if (!hasKey) this.#fault([...at, 'auth'], `"${kind}" needs a key; name it by apiKeyEnv or apiKeyFile`)
+    if (!hasKey)
+      this.#fault([...at, 'auth'], {
+        en: `"${kind}" needs a key; name it by apiKeyEnv or apiKeyFile`,
+        'zh-CN': `"${kind}" 需要密钥；请用 apiKeyEnv 或 apiKeyFile 指明`,
+      })
     return { kind, key: this.#key(apiKeyEnv, apiKeyFile, at) }
   }
 
@@ -138,7 +159,12 @@ class Reader {
   #key(variable: string | undefined, file: string | undefined, at: Path): string {
     if (variable !== undefined) {
       const key = this.keys.variable(variable)?.trim() ?? ''
-      if (key === '') this.#fault([...at, 'apiKeyEnv'], `${variable} is not set`, 'key')
+      if (key === '')
+        this.#fault(
+          [...at, 'apiKeyEnv'],
+          { en: `${variable} is not set`, 'zh-CN': `${variable} 未设置` },
+          'key',
+        )
       else this.#checkKey(key, [...at, 'apiKeyEnv'], variable)
       return key
     }
@@ -149,21 +175,34 @@ class Reader {
       return key
     } catch (thrown) {
       const why = errorCode(thrown) ?? errorText(thrown)
-      this.#fault([...at, 'apiKeyFile'], `${file} cannot be read: ${why}`, 'key')
+      this.#fault(
+        [...at, 'apiKeyFile'],
+        { en: `${file} cannot be read: ${why}`, 'zh-CN': `${file} 无法读取：${why}` },
+        'key',
+      )
       return ''
     }
   }
 
   #checkKey(key: string, at: Path, where: string): void {
-    if (!KEY.test(key)) this.#fault(at, `${where} must be of visible ASCII characters, without blanks`, 'key')
+    if (KEY.test(key)) return
+    this.#fault(
+      at,
+      {
+        en: `${where} must be of visible ASCII characters, without blanks`,
+        'zh-CN': `${where} 必须由可见 ASCII 字符组成，不含空白`,
+      },
+      'key',
+    )
   }
 
-  #fault(path: Path, message: string, about: EndpointFault['about'] = 'file'): void {
+  #fault(path: Path, said: Bilingual, about: EndpointFault['about'] = 'file'): void {
     const offset = this.#root === undefined ? 0 : nodeNear(this.#root, [...path]).offset
-    this.faults.push({ ...positionOf(this.text, offset), path: path.join('.'), message, about, offset })
+    this.#push(offset, path.join('.'), said, about)
   }
-}
 
-function valueAt(root: Node | undefined, path: Path): Node | undefined {
-  return root === undefined ? undefined : findNodeAtLocation(root, [...path])
+  #push(offset: number, path: string, said: Bilingual, about: EndpointFault['about']): void {
+    const { en: message, 'zh-CN': zh } = said
+    this.faults.push({ ...positionOf(this.text, offset), path, message, zh, about, offset })
+  }
 }

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { ConfigError, loadConfig } from '../../src/config.js'
 import { type EndpointFile, parseEndpointFile } from '../../src/llm/endpoint-file.js'
 import { endpointJsonSchema } from '../../src/llm/endpoint-schema.js'
+import { inBothLanguages } from '../support/in-both-languages.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
 const KEYS = { KEY: 'sk-1', PADDED: ' sk-2\n', TWO: 'a b' }
@@ -21,7 +22,8 @@ function parse(value: unknown): EndpointFile {
 /** As `path: message`. */
 function faultsOf(value: unknown): string[] {
   const parsed = parse(value)
-  return parsed.kind === 'faults' ? parsed.faults.map(({ path, message }) => `${path}: ${message}`) : []
+  if (parsed.kind !== 'faults') return []
+  return inBothLanguages(parsed.faults).map(({ path, message }) => `${path}: ${message}`)
 }
 
 function endpointsOf(value: unknown) {
@@ -91,7 +93,7 @@ describe('a file of LLM endpoints', () => {
     [
       'a parameter that we do not send',
       { omit: ['max_token'] },
-      'endpoints.0.omit.0: must be one of model, temperature, max_tokens, stream_options',
+      'endpoints.0.omit.0: must be one of "model", "temperature", "max_tokens", "stream_options"',
     ],
     [
       'a body that replaces the conversation',
@@ -115,7 +117,7 @@ describe('a file of LLM endpoints', () => {
       { rename: { temperature: 'max_tokens' } },
       'endpoints.0.rename.temperature: "max_tokens" is already a field of the request',
     ],
-    ['no place', { maxConcurrent: 0 }, 'endpoints.0.maxConcurrent: Too small: expected number to be >=1'],
+    ['no place', { maxConcurrent: 0 }, 'endpoints.0.maxConcurrent: must be at least 1, not 0'],
     [
       'a key that is not sent',
       { auth: 'none', apiKeyEnv: 'KEY' },
@@ -173,7 +175,7 @@ describe('a file of LLM endpoints', () => {
     expect(faultsOf('')).to.deep.equal([': the file is empty'])
     expect(faultsOf('\ufeff{}')).to.deep.equal([': not JSON: it begins with a byte order mark'])
     expect(faultsOf('{"endpoints": [],}')[0]).to.match(/^: not JSON: /)
-    expect(faultsOf({ endpoints: [] })[0]).to.match(/^endpoints: Too small/)
+    expect(faultsOf({ endpoints: [] })[0]).to.match(/^endpoints: must not be empty$/)
     expect(faultsOf({})).to.deep.equal(['endpoints: is missing'])
     expect(faultsOf(`${'['.repeat(300)}${']'.repeat(300)}`)[0]).to.match(/^: nested deeper/)
   })

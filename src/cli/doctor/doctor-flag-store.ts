@@ -61,7 +61,7 @@ async function checkDocument(
       return {
         check,
         result: 'fault',
-        text: `${document.name}:${first.line}:${first.column}: ${oneLine(first.message)}`,
+        text: `${document.name}:${first.line}:${first.column}: ${oneLine(t(first.message, first.zh))}`,
       }
     }
   }

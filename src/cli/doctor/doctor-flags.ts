@@ -34,7 +34,7 @@ function checkFlagFile(file: string, kind: FlagFileKind, env: Environment, { t }
     return {
       check,
       result: issues.some(({ severity }) => severity === 'error') ? 'fault' : 'warning',
-      text: `${file}:${first.line}:${first.column}: ${oneLine(first.message)}`,
+      text: `${file}:${first.line}:${first.column}: ${oneLine(t(first.message, first.zh))}`,
       advice: t(
         `See every fault (${issues.length}): chat-cutover flags validate ${file}`,
         `查看全部 ${issues.length} 项：chat-cutover flags validate ${file}`,

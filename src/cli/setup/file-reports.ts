@@ -10,6 +10,8 @@ interface FileIssue {
   /** empty for the whole file */
   readonly path: string
   readonly message: string
+  /** the message in Chinese */
+  readonly zh: string
   readonly severity: 'error' | 'warning'
 }
 
@@ -74,7 +76,7 @@ function isValid({ issues, unreadable }: FileReport): boolean {
 const isList = (checked: readonly FileReport[] | Text): checked is readonly FileReport[] =>
   Array.isArray(checked)
 
-/** `file:line:column: error` is what editors and scripts read: it is the same in every language. */
+/** `file:line:column: error: path: ` is what editors and scripts read: it is the same in every language. */
 function print(report: FileReport, { out, err }: Output, language: Language): void {
   const t = sayIn(language)
   const { file, issues, unreadable } = report
@@ -82,7 +84,7 @@ function print(report: FileReport, { out, err }: Output, language: Language): vo
     err(t(`${file}: cannot be read: ${unreadable}\n`, `${file}：无法读取：${unreadable}\n`))
     return
   }
-  for (const { line, column, path, message, severity } of issues)
-    out(`${file}:${line}:${column}: ${severity}: ${path === '' ? '' : `${path}: `}${message}\n`)
+  for (const { line, column, path, message, zh, severity } of issues)
+    out(`${file}:${line}:${column}: ${severity}: ${path === '' ? '' : `${path}: `}${t(message, zh)}\n`)
   if (isValid(report)) out(t(`${file}: good\n`, `${file}：没有错误\n`))
 }

@@ -29,7 +29,6 @@ Exit code: 0 no errors, 1 errors found, 2 wrong usage or a file that cannot be r
   --json               输出一个 JSON 对象，而不是逐行文本
   -h, --help           本说明
 
-逐行文本中的具体错误为英文。
 退出码（Exit code: 0 / 1 / 2）：0 没有错误，1 有错误，2 用法错误或文件无法读取。
 `,
 }

@@ -1,10 +1,11 @@
 import { findNodeAtLocation, getNodeValue, type JSONPath, type Node, parseTree } from 'jsonc-parser'
+import type { Bilingual } from './schema-fault.js'
 
 /** What is wrong with a list of flags itself: an entry without a key, or a key twice. */
 export interface FlagListFault {
   readonly offset: number
   readonly path: JSONPath
-  readonly message: string
+  readonly message: Bilingual
 }
 
 /**
@@ -32,6 +33,12 @@ export function objectFormText(text: string): string {
   return converted === root ? text : JSON.stringify(getNodeValue(converted))
 }
 
+/** Of a key that an object or a list has more than once. */
+export const twice = (key: string): Bilingual => ({
+  en: `"${key}" is there twice`,
+  'zh-CN': `"${key}" 出现了两次`,
+})
+
 function flagsOf(list: Node): { flags: Node; faults: FlagListFault[] } {
   const properties = new Map<string, Node>()
   const faults: FlagListFault[] = []
@@ -41,14 +48,17 @@ function flagsOf(list: Node): { flags: Node; faults: FlagListFault[] } {
     const key: unknown = keyNode?.value
     const path = ['flags', index]
     if (entry.type !== 'object' || keyNode === undefined || typeof key !== 'string' || key === '') {
-      const message = 'each flag of a list must be an object with a "key" that is a text and not empty'
+      const message = {
+        en: 'each flag of a list must be an object with a "key" that is a text and not empty',
+        'zh-CN': '列表中的每个 flag 都必须是对象，且含有非空字符串 "key"',
+      }
       faults.push({ offset: (keyNode ?? entry).offset, path, message })
       continue
     }
     if (keys.length > 1)
-      faults.push({ offset: keyNode.offset, path: [...path, 'key'], message: '"key" is there twice' })
+      faults.push({ offset: keyNode.offset, path: [...path, 'key'], message: twice('key') })
     if (properties.has(key))
-      faults.push({ offset: keyNode.offset, path: ['flags', key], message: `"${key}" is there twice` })
+      faults.push({ offset: keyNode.offset, path: ['flags', key], message: twice(key) })
     properties.set(key, propertyOf(keyNode, entry, keys))
   }
   return { flags: { ...list, type: 'object', children: [...properties.values()] }, faults }

@@ -7,21 +7,35 @@ import {
   printParseErrorCode,
 } from 'jsonc-parser'
 import { MAX_JSON_DEPTH, tooDeepAt } from './json-depth.js'
+import type { Bilingual } from './schema-fault.js'
 
 /** Why a text is no strict JSON, and where. */
 export interface JsonFault {
   readonly offset: number
-  readonly message: string
+  readonly message: Bilingual
 }
 
 /** What can be told without parsing: nothing in the text, a byte order mark, too many levels of brackets. */
 export function faultBeforeParsing(text: string): JsonFault | undefined {
-  if (text.trim() === '') return { offset: 0, message: 'the file is empty' }
-  if (text.startsWith('\ufeff')) return { offset: 0, message: 'not JSON: it begins with a byte order mark' }
+  if (text.trim() === '') return { offset: 0, message: { en: 'the file is empty', 'zh-CN': '文件为空' } }
+  if (text.startsWith('\ufeff'))
+    return {
+      offset: 0,
+      message: {
+        en: 'not JSON: it begins with a byte order mark',
+        'zh-CN': '不是 JSON：文件以字节顺序标记（BOM）开头',
+      },
+    }
   const tooDeep = tooDeepAt(text)
   return tooDeep === undefined
     ? undefined
-    : { offset: tooDeep, message: `nested deeper than ${MAX_JSON_DEPTH} levels` }
+    : {
+        offset: tooDeep,
+        message: {
+          en: `nested deeper than ${MAX_JSON_DEPTH} levels`,
+          'zh-CN': `嵌套超过 ${MAX_JSON_DEPTH} 层`,
+        },
+      }
 }
 
 /** Strict JSON as a tree that knows its offsets, or its first fault. */
@@ -32,10 +46,7 @@ export function parseJsonTree(text: string): Node | JsonFault {
   const root = parseTree(text, errors, { disallowComments: true, allowTrailingComma: false })
   const [first] = errors
   if (root !== undefined && first === undefined) return root
-  return {
-    offset: first?.offset ?? 0,
-    message: `not JSON${first === undefined ? '' : `: ${wordsOf(first)}`}`,
-  }
+  return { offset: first?.offset ?? 0, message: first === undefined ? NOT_JSON : wordsOf(first) }
 }
 
 export const isJsonFault = (parsed: Node | JsonFault): parsed is JsonFault => 'message' in parsed
@@ -90,8 +101,30 @@ export function positionOf(text: string, offset: number): { readonly line: numbe
   return { line, column: offset - lineStart + 1 }
 }
 
+export const NOT_JSON: Bilingual = { en: 'not JSON', 'zh-CN': '不是 JSON' }
+
 /** `CloseBraceExpected` as words. */
-const wordsOf = ({ error }: ParseError): string =>
-  printParseErrorCode(error)
-    .replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter}`)
-    .toLowerCase()
+function wordsOf({ error }: ParseError): Bilingual {
+  const code = printParseErrorCode(error)
+  const en = code.replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter}`).toLowerCase()
+  return { en: `not JSON: ${en}`, 'zh-CN': `不是 JSON：${FAULTS_ZH[code] ?? en}` }
+}
+
+const FAULTS_ZH: Readonly<Record<string, string>> = {
+  InvalidSymbol: '无效的符号',
+  InvalidNumberFormat: '数字格式无效',
+  PropertyNameExpected: '此处应为属性名',
+  ValueExpected: '此处应为值',
+  ColonExpected: '此处应为冒号',
+  CommaExpected: '此处应为逗号',
+  CloseBraceExpected: '缺少右花括号',
+  CloseBracketExpected: '缺少右方括号',
+  EndOfFileExpected: '此处应为文件结尾',
+  InvalidCommentToken: '不允许注释',
+  UnexpectedEndOfComment: '注释没有结尾',
+  UnexpectedEndOfString: '字符串没有结尾',
+  UnexpectedEndOfNumber: '数字不完整',
+  InvalidUnicode: 'Unicode 转义无效',
+  InvalidEscapeCharacter: '转义字符无效',
+  InvalidCharacter: '无效的字符',
+}

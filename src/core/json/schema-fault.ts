@@ -1,7 +1,13 @@
 import type { z } from 'zod'
+import { counted } from '../text.js'
 
 /** One sentence, or a part of one, in both languages. */
 export type Bilingual = Readonly<Record<'zh-CN' | 'en', string>>
+
+/** The same in both languages: names, numbers, texts of others. */
+export const same = (text: string): Bilingual => ({ 'zh-CN': text, en: text })
+
+const MISSING: Bilingual = { 'zh-CN': '缺失', en: 'is missing' }
 
 const TYPE_NAMES: Readonly<Record<string, Bilingual>> = {
   string: { 'zh-CN': '字符串', en: 'a string' },
@@ -10,11 +16,13 @@ const TYPE_NAMES: Readonly<Record<string, Bilingual>> = {
   boolean: { 'zh-CN': ' true 或 false', en: 'true or false' },
   array: { 'zh-CN': '数组', en: 'an array' },
   object: { 'zh-CN': '对象', en: 'an object' },
+  record: { 'zh-CN': '对象', en: 'an object' },
 }
 
 /**
- * What is wrong with a value, to stand behind the name of its field. Never the value: it may be content. Whether a value is missing can
- * be told only if the schema was asked with `reportInput`.
+ * What is wrong with a value, to stand behind the name of its field: what is allowed, and what came: its type, its length, or the number
+ * where one is expected. Never another value: it may be content or a secret. What came, and whether a value is missing, can be told only if
+ * the schema was asked with `reportInput`.
  */
 export function schemaFault(issue: z.core.$ZodIssue): Bilingual {
   switch (issue.code) {
@@ -26,6 +34,8 @@ export function schemaFault(issue: z.core.$ZodIssue): Bilingual {
       return tooSmall(issue)
     case 'invalid_value':
       return notOneOf(issue)
+    case 'unrecognized_keys':
+      return unknownFields(issue)
     case 'custom':
       return { 'zh-CN': chineseOf(issue), en: issue.message }
     default:
@@ -39,38 +49,91 @@ function chineseOf({ params, message }: z.core.$ZodIssueCustom): string {
   return typeof text === 'string' ? text : message
 }
 
+/** For `refine`: a rule of a schema's own in both languages. */
+export const rule = (en: string, zh: string) => ({ error: en, params: { 'zh-CN': zh } })
+
 function wrongType(issue: z.core.$ZodIssueInvalidType): Bilingual {
-  if (issue.input === undefined) return { 'zh-CN': '缺失', en: 'is missing' }
+  if (issue.input === undefined) return MISSING
   const type = TYPE_NAMES[issue.expected] ?? {
     'zh-CN': issue.expected,
     en: `a value of type ${issue.expected}`,
   }
-  return { 'zh-CN': `必须是${type['zh-CN']}`, en: `must be ${type.en}` }
+  const must = { 'zh-CN': `必须是${type['zh-CN']}`, en: `must be ${type.en}` }
+  return issue.expected === 'int' && Number.isFinite(issue.input)
+    ? butIs(must, issue.input)
+    : butCame(must, cameOf(issue.input))
 }
 
-function notOneOf({ values }: z.core.$ZodIssueInvalidValue): Bilingual {
+function notOneOf(issue: z.core.$ZodIssueInvalidValue): Bilingual {
+  const { values, input } = issue
+  if ('input' in issue && input === undefined) return MISSING
   const allowed = values.map((value) => JSON.stringify(value) ?? String(value)).join(', ')
-  return values.length === 1
-    ? { 'zh-CN': `必须是 ${allowed}`, en: `must be ${allowed}` }
-    : { 'zh-CN': `必须是以下值之一：${allowed}`, en: `must be one of ${allowed}` }
+  const must =
+    values.length === 1
+      ? { 'zh-CN': `必须是 ${allowed}`, en: `must be ${allowed}` }
+      : { 'zh-CN': `必须是以下值之一：${allowed}`, en: `must be one of ${allowed}` }
+  return typeof input === 'string' ? must : butCame(must, cameOf(input))
 }
 
-function tooBig({ origin, maximum, inclusive }: z.core.$ZodIssueTooBig): Bilingual {
-  switch (origin) {
-    case 'string':
-      return { 'zh-CN': `过长，最多 ${maximum} 个字符`, en: `is too long, at most ${maximum} characters` }
-    case 'array':
-      return { 'zh-CN': `过多，最多 ${maximum} 项`, en: `has too many entries, at most ${maximum}` }
-    default:
-      return inclusive === false
-        ? { 'zh-CN': `过大，必须小于 ${maximum}`, en: `is too large, it must be less than ${maximum}` }
-        : { 'zh-CN': `过大，最大为 ${maximum}`, en: `is too large, at most ${maximum}` }
+function unknownFields({ keys }: z.core.$ZodIssueUnrecognizedKeys): Bilingual {
+  const names = keys.map((key) => JSON.stringify(key)).join(', ')
+  const en = keys.length === 1 ? 'a field that is not known' : 'fields that are not known'
+  return { 'zh-CN': `含有未知字段：${names}`, en: `has ${en}: ${names}` }
+}
+
+function butCame(must: Bilingual, came: Bilingual | undefined): Bilingual {
+  if (came === undefined) return must
+  return { 'zh-CN': `${must['zh-CN']}，而不是${came['zh-CN']}`, en: `${must.en}, not ${came.en}` }
+}
+
+/** By its type alone: a number where a text belongs may be content too. Undefined where there is nothing to say. */
+function cameOf(input: unknown): Bilingual | undefined {
+  if (typeof input === 'number' && !Number.isFinite(input)) return undefined
+  if (input === null) return { 'zh-CN': ' null', en: 'null' }
+  if (typeof input === 'boolean') return { 'zh-CN': '布尔值', en: 'a boolean' }
+  return TYPE_NAMES[Array.isArray(input) ? 'array' : typeof input]
+}
+
+const lengthOf = (input: unknown): number | undefined =>
+  typeof input === 'string' || Array.isArray(input) ? input.length : undefined
+
+function tooBig({ origin, maximum, inclusive, input }: z.core.$ZodIssueTooBig): Bilingual {
+  if (origin === 'string' || origin === 'array') return wrongLength('most', origin, Number(maximum), input)
+  return butIs(
+    inclusive === false
+      ? { 'zh-CN': `必须小于 ${maximum}`, en: `must be less than ${maximum}` }
+      : { 'zh-CN': `不能大于 ${maximum}`, en: `must be at most ${maximum}` },
+    input,
+  )
+}
+
+function tooSmall({ origin, minimum, inclusive, input }: z.core.$ZodIssueTooSmall): Bilingual {
+  if (origin === 'string' || origin === 'array') {
+    if (Number(minimum) <= 1) return { 'zh-CN': '不能为空', en: 'must not be empty' }
+    return wrongLength('least', origin, Number(minimum), input)
   }
+  return butIs(
+    inclusive === false
+      ? { 'zh-CN': `必须大于 ${minimum}`, en: `must be greater than ${minimum}` }
+      : { 'zh-CN': `不能小于 ${minimum}`, en: `must be at least ${minimum}` },
+    input,
+  )
 }
 
-function tooSmall({ origin, minimum, inclusive }: z.core.$ZodIssueTooSmall): Bilingual {
-  if (origin === 'string' || origin === 'array') return { 'zh-CN': '不能为空', en: 'must not be empty' }
-  return inclusive === false
-    ? { 'zh-CN': `过小，必须大于 ${minimum}`, en: `is too small, it must be greater than ${minimum}` }
-    : { 'zh-CN': `过小，最小为 ${minimum}`, en: `is too small, at least ${minimum}` }
+function wrongLength(bound: 'least' | 'most', origin: string, allowed: number, input: unknown): Bilingual {
+  const parts =
+    origin === 'string' ? counted(allowed, 'character') : `${allowed} ${allowed === 1 ? 'entry' : 'entries'}`
+  const unit = origin === 'string' ? '个' : '项'
+  const must = {
+    'zh-CN': `${bound === 'most' ? '最多' : '至少'} ${allowed} ${origin === 'string' ? '个字符' : unit}`,
+    en: `must have at ${bound} ${parts}`,
+  }
+  const length = lengthOf(input)
+  if (length === undefined) return must
+  return { 'zh-CN': `${must['zh-CN']}，现有 ${length} ${unit}`, en: `${must.en}, not ${length}` }
+}
+
+function butIs(must: Bilingual, input: unknown): Bilingual {
+  if (typeof input !== 'number') return must
+  return { 'zh-CN': `${must['zh-CN']}，现为 ${input}`, en: `${must.en}, not ${input}` }
 }

@@ -39,26 +39,32 @@ export function checkChatFlags(root: Node, flags: Node, kind: FlagFileKind, issu
       issues.add(
         keyNode.offset,
         at,
-        `"${key}" belongs in the ${FILE_NAMES[other]} file and is ignored here`,
+        {
+          en: `"${key}" belongs in the ${FILE_NAMES[other].en} file and is ignored here`,
+          'zh-CN': `"${key}" 应写在${FILE_NAMES[other]['zh-CN']}中，在此会被忽略`,
+        },
         'flag',
       )
     else if (VALUE_SCHEMAS.has(key)) checkVariants(root, value, key, issues)
-    else if (key.startsWith(OUR_PREFIX))
-      issues.warn(
-        keyNode.offset,
-        at,
-        `"${key}" is not a flag of this service${meantBy(closestName(key, VALUE_SCHEMAS.keys())).en}`,
-      )
+    else if (key.startsWith(OUR_PREFIX)) {
+      const likely = meantBy(closestName(key, VALUE_SCHEMAS.keys()))
+      issues.warn(keyNode.offset, at, {
+        en: `"${key}" is not a flag of this service${likely.en}`,
+        'zh-CN': `"${key}" 不是本服务的 flag${likely['zh-CN']}`,
+      })
+    }
   }
   if (kind === 'override' && !propertiesOf(flags).some(({ key }) => key === FLAG_KEYS.override))
-    issues.add(
-      flags.offset,
-      ['flags'],
-      `"${FLAG_KEYS.override}" is missing; it is always there, "off" when nothing is wrong`,
-    )
+    issues.add(flags.offset, ['flags'], {
+      en: `"${FLAG_KEYS.override}" is missing; it is always there, "off" when nothing is wrong`,
+      'zh-CN': `缺少 "${FLAG_KEYS.override}"；它必须始终存在，一切正常时为 "off"`,
+    })
 }
 
-const FILE_NAMES: Readonly<Record<FlagFileKind, string>> = { ops: "operators'", override: "service's" }
+const FILE_NAMES: Readonly<Record<FlagFileKind, Bilingual>> = {
+  ops: { en: "operators'", 'zh-CN': '运维文件' },
+  override: { en: "service's", 'zh-CN': '由服务写入的文件' },
+}
 
 function checkVariants(root: Node, flag: Node, key: string, issues: IssueList): void {
   const variants = propertiesOf(flag).find((property) => property.key === 'variants')?.value
@@ -98,12 +104,10 @@ function lookInto(key: string, value: unknown): ValueFindings {
   if (result.success) return { faults: [], unknown: unknownFields(value, result.data), parsed: result.data }
   const faults = result.error.issues.map((issue) => {
     const likely = likelyIntention(issue, value, Object.keys(agentProfileSchema.shape))
+    const fault = schemaFault(issue)
     return {
       path: issue.path.filter((part) => typeof part !== 'symbol'),
-      message: {
-        en: `${issue.message}${likely.en}`,
-        'zh-CN': `${schemaFault(issue)['zh-CN']}${likely['zh-CN']}`,
-      },
+      message: { en: `${fault.en}${likely.en}`, 'zh-CN': `${fault['zh-CN']}${likely['zh-CN']}` },
     }
   })
   // The rest of it is looked into all the same, so that one look finds everything.

@@ -1,5 +1,5 @@
 import type { JSONPath, Node } from 'jsonc-parser'
-import { inObjectForm } from '../../core/json/flag-list.js'
+import { inObjectForm, twice } from '../../core/json/flag-list.js'
 import { duplicateKeys, isJsonFault, parseJsonTree, positionOf } from '../../core/json/json-tree.js'
 import type { Bilingual } from '../../core/json/schema-fault.js'
 
@@ -11,8 +11,8 @@ export interface FlagIssue {
   /** where in the document, as `flags.chat-execution-mode.state`; empty for the document itself */
   readonly path: string
   readonly message: string
-  /** the message in Chinese, where there is one */
-  readonly zh?: string
+  /** the message in Chinese */
+  readonly zh: string
   /** an `error` is refused by a daemon, a provider or this service, or means something else than what is written; a `warning` is only odd */
   readonly severity: 'error' | 'warning'
   /** what an error keeps from being taken over: the whole file, one flag of it, or nothing: it is in effect as written */
@@ -25,24 +25,22 @@ export interface FlagDocument {
   readonly root: Node
 }
 
-type Message = string | Bilingual
-
 /** Collects issues by the node they are about. */
 export class IssueList {
   readonly #found: (FlagIssue & { readonly offset: number })[] = []
 
   constructor(private readonly text: string) {}
 
-  add(offset: number, path: JSONPath, message: Message, refuses: 'file' | 'flag' = 'file'): void {
+  add(offset: number, path: JSONPath, message: Bilingual, refuses: 'file' | 'flag' = 'file'): void {
     this.#push(offset, path, message, 'error', refuses)
   }
 
   /** Taken by everybody without a word, and certainly not meant so. */
-  suspect(offset: number, path: JSONPath, message: string): void {
+  suspect(offset: number, path: JSONPath, message: Bilingual): void {
     this.#push(offset, path, message, 'error', 'nothing')
   }
 
-  warn(offset: number, path: JSONPath, message: Message): void {
+  warn(offset: number, path: JSONPath, message: Bilingual): void {
     this.#push(offset, path, message, 'warning', 'nothing')
   }
 
@@ -63,14 +61,15 @@ export class IssueList {
   #push(
     offset: number,
     path: JSONPath,
-    message: Message,
+    message: Bilingual,
     severity: FlagIssue['severity'],
     refuses: FlagIssue['refuses'],
   ): void {
     this.#found.push({
       ...positionOf(this.text, offset),
       path: path.join('.'),
-      ...(typeof message === 'string' ? { message } : { message: message.en, zh: message['zh-CN'] }),
+      message: message.en,
+      zh: message['zh-CN'],
       severity,
       refuses,
       offset,
@@ -88,6 +87,6 @@ export function parseFlagDocument(text: string, issues: IssueList): FlagDocument
   const { root: inObjects, faults } = inObjectForm(root)
   for (const { offset, path, message } of faults) issues.add(offset, path, message)
   for (const { path, keyNode } of duplicateKeys(inObjects))
-    issues.add(keyNode.offset, path, `"${String(keyNode.value)}" is there twice`)
+    issues.add(keyNode.offset, path, twice(String(keyNode.value)))
   return { text, root: inObjects }
 }

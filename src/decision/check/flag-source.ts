@@ -2,6 +2,7 @@ import { type FeatureFlag, MemoryStorage } from '@openfeature/flagd-core'
 import { errorText } from '../../core/errors.js'
 import { objectFormText } from '../../core/json/flag-list.js'
 import { parsedJson } from '../../core/json/parsed-json.js'
+import { type Bilingual, same } from '../../core/json/schema-fault.js'
 import { FLAGS_OF_FILE, type FlagFileKind } from '../flags.js'
 import type { FlagFileContent } from '../read-flag-file.js'
 import { silentSdkLogger } from '../sdk-logger.js'
@@ -37,7 +38,7 @@ export function loadFlags(content: FlagFileContent, kind: FlagFileKind, last: Co
   try {
     storage.setConfigurations(text, true)
   } catch (thrown) {
-    return { kind: 'refused', issues: [wholeFile(errorText(thrown))] }
+    return { kind: 'refused', issues: [wholeFile(same(errorText(thrown)))] }
   }
   const refusing = issues.filter(({ refuses }) => refuses === 'flag')
   const faulty = new Set(refusing.map(({ path }) => flagOf(path, storage.getFlags())))
@@ -93,10 +94,12 @@ function isForeign(key: string, kind: FlagFileKind): boolean {
 
 function unreadable(content: Exclude<FlagFileContent, { kind: 'text' }>): FlagIssue {
   return wholeFile(
-    content.kind === 'missing' ? 'there is no such file' : `it cannot be read: ${content.message}`,
+    content.kind === 'missing'
+      ? { en: 'there is no such file', 'zh-CN': '没有这个文件' }
+      : { en: `it cannot be read: ${content.message}`, 'zh-CN': `无法读取：${content.message}` },
   )
 }
 
-function wholeFile(message: string): FlagIssue {
-  return { line: 1, column: 1, path: '', message, severity: 'error', refuses: 'file' }
+function wholeFile({ en: message, 'zh-CN': zh }: Bilingual): FlagIssue {
+  return { line: 1, column: 1, path: '', message, zh, severity: 'error', refuses: 'file' }
 }

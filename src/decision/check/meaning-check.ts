@@ -44,13 +44,14 @@ function checkKey(value: Node, path: JSONPath, issues: IssueList): void {
   if (name === undefined || key === '' || CONTEXT_KEYS.has(key)) return
   const meant = closestName(key, CONTEXT_KEYS)
   const known = [...CONTEXT_KEYS].filter((one) => one !== '$flagd').join(', ')
-  issues.suspect(
-    value.offset,
-    path,
-    `a caller's context has no "${key}", so it is always null; ${
-      meant === undefined ? `it has ${known}` : `did you mean "${meant}"?`
-    }`,
-  )
+  const [en, zh] =
+    meant === undefined
+      ? [`it has ${known}`, `可用：${known}`]
+      : [`did you mean "${meant}"?`, `是否应为 "${meant}"？`]
+  issues.suspect(value.offset, path, {
+    en: `a caller's context has no "${key}", so it is always null; ${en}`,
+    'zh-CN': `调用方的上下文中没有 "${key}"，其值始终为 null；${zh}`,
+  })
 }
 
 function checkIn(value: Node, path: JSONPath, issues: IssueList): void {
@@ -59,11 +60,10 @@ function checkIn(value: Node, path: JSONPath, issues: IssueList): void {
   if (subject === undefined || haystack === undefined) return
   if (haystack.type === 'string') {
     const text = String(haystack.value)
-    issues.suspect(
-      haystack.offset,
-      [...path, 1],
-      `"in" with a string matches substrings: any ${subject} that is a part of ${JSON.stringify(text)} matches; did you mean the list ${listOf(text)}?`,
-    )
+    issues.suspect(haystack.offset, [...path, 1], {
+      en: `"in" with a string matches substrings: any ${subject} that is a part of ${JSON.stringify(text)} matches; did you mean the list ${listOf(text)}?`,
+      'zh-CN': `"in" 用于字符串时匹配子串：任何属于 ${JSON.stringify(text)} 一部分的 ${subject} 都会匹配；是否应为列表 ${listOf(text)}？`,
+    })
   }
   if (haystack.type === 'array') checkMembers(haystack, subject, [...path, 1], issues)
 }
@@ -73,8 +73,10 @@ function checkMembers(list: Node, subject: string, path: JSONPath, issues: Issue
   list.children?.forEach((member, index) => {
     if (member.type === 'object' || member.type === 'array') return
     const at = [...path, index]
-    if (seen.has(member.value))
-      issues.suspect(member.offset, at, `${JSON.stringify(member.value)} is listed twice`)
+    if (seen.has(member.value)) {
+      const name = JSON.stringify(member.value)
+      issues.suspect(member.offset, at, { en: `${name} is listed twice`, 'zh-CN': `${name} 重复列出` })
+    }
     seen.add(member.value)
     checkName(member, subject, at, issues)
   })
@@ -92,25 +94,34 @@ function checkEquality(value: Node, path: JSONPath, issues: IssueList): void {
 /** A name that no caller has: ids come from tokens and paths, without blanks or commas. */
 function checkName(member: Node, subject: string, path: JSONPath, issues: IssueList): void {
   const name: unknown = member.value
-  const suspect = (what: string): void => issues.suspect(member.offset, path, what)
+  const suspect = (en: string, zh: string): void => issues.suspect(member.offset, path, { en, 'zh-CN': zh })
   if (typeof name !== 'string') {
+    const text = JSON.stringify(String(name))
     suspect(
-      `${JSON.stringify(name)} is not a string, and every ${subject} is one; did you mean ${JSON.stringify(String(name))}?`,
+      `${JSON.stringify(name)} is not a string, and every ${subject} is one; did you mean ${text}?`,
+      `${JSON.stringify(name)} 不是字符串，而 ${subject} 都是字符串；是否应为 ${text}？`,
     )
     return
   }
   const parts = partsOf(name)
   // The subject of a token may be a person's name.
   const isPlain = subject !== 'userId'
-  if (parts.length === 0) suspect(`no ${subject} is empty; it can go`)
+  if (parts.length === 0) suspect(`no ${subject} is empty; it can go`, `${subject} 不会为空，此项可删除`)
   else if (isPlain && /[,;]/.test(name))
     suspect(
       `${JSON.stringify(name)} is one ${subject} that contains the separators; did you mean ${quoted(parts)}?`,
+      `${JSON.stringify(name)} 是含分隔符的单个 ${subject}；是否应为 ${quoted(parts)}？`,
     )
   else if (name !== name.trim())
-    suspect(`no ${subject} starts or ends with a space; did you mean ${JSON.stringify(name.trim())}?`)
+    suspect(
+      `no ${subject} starts or ends with a space; did you mean ${JSON.stringify(name.trim())}?`,
+      `${subject} 首尾不含空格；是否应为 ${JSON.stringify(name.trim())}？`,
+    )
   else if (isPlain && /\s/.test(name))
-    suspect(`no ${subject} contains a space; did you mean ${quoted(parts)}?`)
+    suspect(
+      `no ${subject} contains a space; did you mean ${quoted(parts)}?`,
+      `${subject} 不含空格；是否应为 ${quoted(parts)}？`,
+    )
 }
 
 /** The name a `var` asks for; `undefined` where it is worked out, or is the place in a list. */

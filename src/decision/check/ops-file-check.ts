@@ -1,5 +1,6 @@
 import { findNodeAtLocation, type Node } from 'jsonc-parser'
 import { propertiesOf } from '../../core/json/json-tree.js'
+import type { Bilingual } from '../../core/json/schema-fault.js'
 import { FLAGS_OF_FILE, type FlagFileKind } from '../flags.js'
 import { checkChatFlags } from './chat-flags-check.js'
 import { type FlagIssue, IssueList, parseFlagDocument } from './flag-document.js'
@@ -20,11 +21,21 @@ export function checkFlagDocument(text: string, kind: FlagFileKind): FlagIssue[]
   return issues.sorted()
 }
 
+const NO_DOCUMENT: Bilingual = {
+  en: 'the document must be an object with "flags"',
+  'zh-CN': '文档必须是含有 "flags" 的对象',
+}
+const NO_FLAGS: Bilingual = { en: '"flags" is missing', 'zh-CN': '缺少 "flags"' }
+const WRONG_FLAGS: Bilingual = {
+  en: '"flags" must be an object or a list',
+  'zh-CN': '"flags" 必须是对象或列表',
+}
+
 function checkRoot(root: Node, kind: FlagFileKind, issues: IssueList): void {
   const flags = findNodeAtLocation(root, ['flags'])
-  if (root.type !== 'object') issues.add(root.offset, [], 'the document must be an object with "flags"')
-  else if (flags === undefined) issues.add(root.offset, [], '"flags" is missing')
-  else if (flags.type !== 'object') issues.add(flags.offset, ['flags'], '"flags" must be an object or a list')
+  if (root.type !== 'object') issues.add(root.offset, [], NO_DOCUMENT)
+  else if (flags === undefined) issues.add(root.offset, [], NO_FLAGS)
+  else if (flags.type !== 'object') issues.add(flags.offset, ['flags'], WRONG_FLAGS)
   else {
     const evaluators = findNodeAtLocation(root, ['$evaluators'])
     const names = new Set(propertiesOf(evaluators).map(({ key }) => key))
@@ -56,19 +67,17 @@ function checkFlag(
   const part = (name: string) => findNodeAtLocation(flag, [name])
   const state = part('state')
   if (state?.value !== 'ENABLED' && state?.value !== 'DISABLED')
-    issues.add(
-      (state ?? flag).offset,
-      [...path, 'state'],
-      `"state" must be "ENABLED" or "DISABLED"; the in-process provider refuses the whole configuration because of it`,
-    )
+    issues.add((state ?? flag).offset, [...path, 'state'], {
+      en: '"state" must be "ENABLED" or "DISABLED"; the in-process provider refuses the whole configuration because of it',
+      'zh-CN': '"state" 必须是 "ENABLED" 或 "DISABLED"；否则 in-process 提供方会拒绝整个配置',
+    })
   const variants = new Set(propertiesOf(part('variants')).map(({ key: variant }) => variant))
   const byDefault = part('defaultVariant')
   if (typeof byDefault?.value === 'string' && byDefault.value !== '' && !variants.has(byDefault.value))
-    issues.add(
-      byDefault.offset,
-      [...path, 'defaultVariant'],
-      `"defaultVariant" is "${byDefault.value}", which is not among the variants (${[...variants].join(', ')}); flagd refuses the whole file over it`,
-    )
+    issues.add(byDefault.offset, [...path, 'defaultVariant'], {
+      en: `"defaultVariant" is "${byDefault.value}", which is not among the variants (${[...variants].join(', ')}); flagd refuses the whole file over it`,
+      'zh-CN': `"defaultVariant" 为 "${byDefault.value}"，不在 variants（${[...variants].join(', ')}）之中；flagd 会因此拒绝整个文件`,
+    })
   const targeting = part('targeting')
   if (targeting !== undefined)
     checkTargeting(targeting, [...path, 'targeting'], { variants, evaluators }, issues)

@@ -35,13 +35,36 @@ function checkPart(part: object, at: JSONPath, root: Node, issues: IssueList): v
     const errors = schemaErrors(errorText(thrown))
     if (errors.length === 0) {
       if (!issues.refusesWithin(at))
-        issues.add(nodeNear(root, at).offset, at, `flagd refuses it: ${causeText(thrown)}`)
+        issues.add(nodeNear(root, at).offset, at, {
+          en: `flagd refuses it: ${causeText(thrown)}`,
+          'zh-CN': `flagd 拒绝：${causeText(thrown)}`,
+        })
       return
     }
     for (const { path, message } of deepest(errors))
       if (!issues.refusesWithin(region(path)))
-        issues.add(nodeNear(root, path).offset, path, `against flagd's schema: ${message}`)
+        issues.add(nodeNear(root, path).offset, path, {
+          en: `against flagd's schema: ${message}`,
+          'zh-CN': `不符合 flagd 的 schema：${schemaWordsZh(message)}`,
+        })
   }
+}
+
+/** What ajv says most; the rest stays as ajv has it. */
+const SCHEMA_WORDS_ZH: readonly (readonly [RegExp, string])[] = [
+  [/^must have required property '(.*)'$/, "缺少属性 '$1'"],
+  [/^must NOT have additional properties$/, '含有多余的属性'],
+  [/^must be (object|array|string|number|integer|boolean|null)$/, '类型必须是 $1'],
+  [/^must be equal to one of the allowed values$/, '不是允许的取值之一'],
+  [/^must be equal to constant$/, '不是规定的取值'],
+  [/^must NOT have fewer than (\d+) (?:items|properties)$/, '至少 $1 项'],
+  [/^must NOT have more than (\d+) (?:items|properties)$/, '最多 $1 项'],
+  [/^must match (?:exactly one|a) schema in (?:oneOf|anyOf)$/, '不符合任何一种允许的形式'],
+]
+
+function schemaWordsZh(message: string): string {
+  const [form, text] = SCHEMA_WORDS_ZH.find(([one]) => one.test(message)) ?? []
+  return form === undefined || text === undefined ? message : message.replace(form, text)
 }
 
 interface SchemaError {

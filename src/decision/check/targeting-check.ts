@@ -21,7 +21,10 @@ export interface TargetingNames {
 /** Reports unknown operators, references to nothing, wrong shares, and results that are no variant of the flag. */
 export function checkTargeting(rule: Node, path: JSONPath, names: TargetingNames, issues: IssueList): void {
   if (rule.type !== 'object') {
-    issues.add(rule.offset, path, '"targeting" must be an object')
+    issues.add(rule.offset, path, {
+      en: '"targeting" must be an object',
+      'zh-CN': '"targeting" 必须是对象',
+    })
     return
   }
   checkLogic(rule, path, names, issues)
@@ -39,10 +42,16 @@ function checkLogic(node: Node, path: JSONPath, names: TargetingNames, issues: I
   const [operator] = properties
   if (operator === undefined) return
   if (properties.length > 1)
-    issues.add(node.offset, path, `a rule has one operator, this one has ${properties.length}`)
+    issues.add(node.offset, path, {
+      en: `a rule has one operator, this one has ${properties.length}`,
+      'zh-CN': `一条规则只能有一个运算符，此处有 ${properties.length} 个`,
+    })
   const at = [...path, operator.key]
   if (!OPERATORS.has(operator.key))
-    issues.add(operator.keyNode.offset, at, `unknown operator "${operator.key}"`)
+    issues.add(operator.keyNode.offset, at, {
+      en: `unknown operator "${operator.key}"`,
+      'zh-CN': `未知运算符 "${operator.key}"`,
+    })
   else if (operator.key === '$ref') checkReference(operator.value, at, names.evaluators, issues)
   else if (operator.key === 'fractional') checkFractional(operator.value, at, issues)
   checkLogic(operator.value, at, names, issues)
@@ -55,17 +64,20 @@ function checkReference(
   issues: IssueList,
 ): void {
   if (node.type === 'string' && evaluators.has(String(node.value))) return
-  issues.add(
-    node.offset,
-    path,
-    `"$ref" names no evaluator of this file: ${JSON.stringify(node.value ?? null)}`,
-  )
+  const name = JSON.stringify(node.value ?? null)
+  issues.add(node.offset, path, {
+    en: `"$ref" names no evaluator of this file: ${name}`,
+    'zh-CN': `"$ref" 引用的 evaluator 不在此文件中：${name}`,
+  })
 }
 
 function checkFractional(node: Node, path: JSONPath, issues: IssueList): void {
   const shares = sharesOf(node)
   if (shares.length === 0) {
-    issues.add(node.offset, path, '"fractional" needs a list of shares, as [["on", 10], ["off", 90]]')
+    issues.add(node.offset, path, {
+      en: '"fractional" needs a list of shares, as [["on", 10], ["off", 90]]',
+      'zh-CN': '"fractional" 需要比例列表，如 [["on", 10], ["off", 90]]',
+    })
     return
   }
   let total = 0
@@ -78,13 +90,22 @@ function checkFractional(node: Node, path: JSONPath, issues: IssueList): void {
       share.children.length < 1 ||
       share.children.length > 2
     )
-      issues.add(share.offset, at, 'a share of "fractional" is [variant, weight]')
+      issues.add(share.offset, at, {
+        en: 'a share of "fractional" is [variant, weight]',
+        'zh-CN': '"fractional" 的每一项应为 [variant, 权重]',
+      })
     else if (weight !== undefined && weight.type !== 'object' && !isWeight(weight))
-      issues.add(weight.offset, at, 'a weight of "fractional" is a whole number from 0 on')
+      issues.add(weight.offset, at, {
+        en: 'a weight of "fractional" is a whole number from 0 on',
+        'zh-CN': '"fractional" 的权重必须是不小于 0 的整数',
+      })
     total += weight === undefined ? 1 : weight.type === 'number' ? Number(weight.value) : 0
   }
   if (total > MAX_TOTAL_WEIGHT)
-    issues.add(node.offset, path, `the weights of "fractional" add up to more than ${MAX_TOTAL_WEIGHT}`)
+    issues.add(node.offset, path, {
+      en: `the weights of "fractional" add up to more than ${MAX_TOTAL_WEIGHT}`,
+      'zh-CN': `"fractional" 的权重之和超过 ${MAX_TOTAL_WEIGHT}`,
+    })
 }
 
 function isWeight(node: Node): boolean {
@@ -103,7 +124,15 @@ function sharesOf(node: Node): { share: Node; index: number }[] {
 function checkResult(node: Node, path: JSONPath, variants: ReadonlySet<string>, issues: IssueList): void {
   if (node.type === 'string' || node.type === 'boolean' || node.type === 'number') {
     if (!variants.has(String(node.value)))
-      issues.add(node.offset, path, `the targeting yields "${node.value}", which is no variant`, 'flag')
+      issues.add(
+        node.offset,
+        path,
+        {
+          en: `the targeting yields "${node.value}", which is no variant`,
+          'zh-CN': `定向规则给出 "${node.value}"，但没有这个 variant`,
+        },
+        'flag',
+      )
     return
   }
   const [operator] = propertiesOf(node)

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { schemaFault } from '../../core/json/schema-fault.js'
 import { createLru } from '../../core/lru.js'
 import { likelyIntention } from '../check/likely-intention.js'
 import { unknownFields } from '../check/unknown-fields.js'
@@ -37,13 +38,14 @@ export function createValueParser<Raw, T extends object>(
 }
 
 function parse<Raw, T>(schema: z.ZodType<Raw>, finish: (raw: Raw) => T, raw: object): Parsed<T> {
-  const result = schema.safeParse(raw)
+  const result = schema.safeParse(raw, { reportInput: true })
   if (result.success) {
     const unknown = unknownFields(raw, result.data)
     return { kind: 'value', value: finish(result.data), ...(unknown.length === 0 ? {} : { unknown }) }
   }
   const faults = result.error.issues.map(
-    (issue) => `${issue.path.join('.') || 'value'}: ${issue.message}${likelyIntention(issue, raw, []).en}`,
+    (issue) =>
+      `${issue.path.join('.') || 'value'}: ${schemaFault(issue).en}${likelyIntention(issue, raw, []).en}`,
   )
   return { kind: 'refused', message: `the value is refused as a whole (${faults.join('; ')})` }
 }

@@ -190,6 +190,6 @@ const tagOf = (stored: Stored, { flags, config, opsFile }: AppDeps): string =>
 /** @throws never for what an edit made */
 function valuesOf(text: string): FlagEditAnswer['values'] {
   const root = parseJsonTree(text)
-  if (isJsonFault(root)) throw new Error(`an edit broke the document: ${root.message}`)
+  if (isJsonFault(root)) throw new Error(`an edit broke the document: ${root.message.en}`)
   return opsValues(new OpsDocument(root))
 }

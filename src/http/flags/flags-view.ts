@@ -33,5 +33,9 @@ function opsFileView(file: string, stored: Stored): OpsFileView {
   if (stored.kind === 'failed') return { file, values: null, fault: stored.fault.message }
   const root = parseJsonTree(stored.text)
   if (!isJsonFault(root)) return { file, values: opsValues(new OpsDocument(root)), fault: null }
-  return { file, values: null, fault: `line ${positionOf(stored.text, root.offset).line}: ${root.message}` }
+  return {
+    file,
+    values: null,
+    fault: `line ${positionOf(stored.text, root.offset).line}: ${root.message.en}`,
+  }
 }

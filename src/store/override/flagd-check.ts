@@ -18,7 +18,7 @@ export function flagdRefusal(
 ): { readonly pointer: string; readonly message: string } | undefined {
   try {
     const growth = expansionFault(JSON.parse(text))
-    if (growth !== undefined) return { pointer: '/$evaluators', message: growth }
+    if (growth !== undefined) return { pointer: '/$evaluators', message: growth.en }
     new MemoryStorage(silent).setConfigurations(text, true)
     return undefined
   } catch (thrown) {

@@ -4,6 +4,7 @@ import {
   faultBeforeParsing,
   isJsonFault,
   type JsonFault,
+  NOT_JSON,
   nodeNear,
   parseJsonTree,
   positionOf,
@@ -23,7 +24,7 @@ export function parseStrictJson(text: string): ParsedJson {
   } catch {
     // The tree is read for its faults alone: it costs many times what the value does.
     const tree = parseJsonTree(text)
-    return told(text, isJsonFault(tree) ? tree : { offset: 0, message: 'not JSON' })
+    return told(text, isJsonFault(tree) ? tree : { offset: 0, message: NOT_JSON })
   }
 }
 
@@ -44,5 +45,5 @@ function flagsAsObject(text: string, value: Json): ParsedJson {
 
 const told = (text: string, { offset, message }: JsonFault): ParsedJson => ({
   kind: 'fault',
-  detail: `line ${positionOf(text, offset).line}: ${message}`,
+  detail: `line ${positionOf(text, offset).line}: ${message.en}`,
 })

@@ -1,19 +1,21 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { runFlagsValidate } from '../../../src/cli/setup/flags-validate.js'
+import type { Language } from '../../../src/cli/text/language.js'
 import { temporaryDirectory } from '../../support/temporary-directory.js'
 
-function run(argv: string[], env: Record<string, string> = {}) {
+function run(argv: string[], env: Record<string, string> = {}, language: Language = 'en') {
   let out = ''
   let err = ''
-  const code = runFlagsValidate(argv, env, {
-    out: (text) => {
+  const output = {
+    out: (text: string) => {
       out += text
     },
-    err: (text) => {
+    err: (text: string) => {
       err += text
     },
-  })
+  }
+  const code = runFlagsValidate(argv, env, output, language)
   return { code, out, err }
 }
 
@@ -43,6 +45,22 @@ describe('flags validate', () => {
     expect(code).to.equal(1)
     const line = shipped.slice(0, shipped.indexOf('"defaultVariant": "auto"')).split('\n').length
     expect(out).to.match(new RegExp(`^${file}:${line}:\\d+: error: .*"x", which is not among the variants`))
+  })
+
+  it('says what is wrong in Chinese where it is asked to, its places as in English', () => {
+    const file = write(
+      'a.json',
+      shipped
+        .replace('"timeoutRate": 0.3', '"timeoutRate": 30')
+        .replace('"state": "ENABLED"', '"state": "on"'),
+    )
+    const lines = (language: Language) => run([file], {}, language).out.trimEnd().split('\n')
+    const places = (language: Language) =>
+      lines(language).map((line) => /^.*?:\d+:\d+: error: \S+/.exec(line)?.[0])
+    expect(places('zh-CN')).to.deep.equal(places('en')).and.to.have.length(2)
+    expect(lines('zh-CN')[1]).to.match(/timeoutRate: 不能大于 1，现为 30；是否应为 0\.3（即 30%）？$/)
+    expect(lines('en')[1]).to.match(/timeoutRate: must be at most 1, not 30; did you mean 0\.3 for 30%\?$/)
+    expect(lines('zh-CN')[0]).to.contain('"state" 必须是 "ENABLED" 或 "DISABLED"')
   })
 
   it('passes over a warning', () => {

@@ -36,7 +36,7 @@ describe('llm validate', () => {
     const file = write('llm.json', [{ ...good, model: 3 }])
     const { code, out } = await run(['validate', file])
     expect(code).to.equal(1)
-    expect(out).to.match(new RegExp(`^${file}:1:\\d+: error: 0.model: .*expected string`))
+    expect(out).to.match(new RegExp(`^${file}:1:\\d+: error: 0.model: must be a string, not a number\\n$`))
     expect(JSON.parse((await run(['validate', '--json', file])).out)).to.deep.include({ valid: false })
   })
 

@@ -17,12 +17,14 @@ describe('a text as a JSON tree', () => {
   ]
   for (const [what, text, offset, message] of faulty)
     it(`says where and why it is none: ${what}`, () => {
-      expect(faultOf(text)).to.deep.equal({ offset, message })
+      const fault = faultOf(text)
+      expect([fault?.offset, fault?.message.en]).to.deep.equal([offset, message])
+      expect(fault?.message['zh-CN']).to.match(/[\u4e00-\u9fff]/)
     })
 
   it('gives the node that is asked for, or what is nearest above it', () => {
     const root = parseJsonTree('{"a": {"b": [1, 2]}}')
-    if (isJsonFault(root)) throw new Error(root.message)
+    if (isJsonFault(root)) throw new Error(root.message.en)
     expect(nodeNear(root, ['a', 'b', 1]).value).to.equal(2)
     expect(nodeNear(root, ['a', 'b', 7]).type).to.equal('array')
     expect(nodeNear(root, ['x'])).to.equal(root)

@@ -34,18 +34,18 @@ describe('what a flag document grows to by its references', () => {
   it('is refused where it doubles at each step, in whichever order, or goes round in a circle', () => {
     const steps = doubling(60)
     const backwards = Object.fromEntries(Object.entries(steps).reverse())
-    expect(expansionFault({ flags: flags(ref('e0')), $evaluators: steps })).to.match(/grow without end/)
+    expect(expansionFault({ flags: flags(ref('e0')), $evaluators: steps })?.en).to.match(/grow without end/)
     // flagd-core goes by the order of the keys: what is named by a later one is not replaced again.
     expect(expansionFault({ flags: flags(ref('e59')), $evaluators: backwards })).to.equal(undefined)
     const names = Array.from({ length: 30 }, (_, at) => ref(`e${at}`))
     const all = Object.fromEntries(names.map((_, at) => [`e${at}`, { or: names }]))
-    expect(expansionFault({ flags: flags(ref('e0')), $evaluators: all })).to.match(/grow without end/)
-    expect(expansionFault({ flags: {}, $evaluators: steps }), 'among themselves alone').to.match(/grow/)
+    expect(expansionFault({ flags: flags(ref('e0')), $evaluators: all })?.en).to.match(/grow without end/)
+    expect(expansionFault({ flags: {}, $evaluators: steps })?.en, 'among themselves alone').to.match(/grow/)
   })
 
   it('is refused where an evaluator has a sign by which another text comes in', () => {
     for (const sign of ['$&', '$`', "$'"])
-      expect(expansionFault({ flags: flags(ref('e')), $evaluators: { e: { in: [sign, []] } } })).to.match(
+      expect(expansionFault({ flags: flags(ref('e')), $evaluators: { e: { in: [sign, []] } } })?.en).to.match(
         /signs/,
       )
     expect(expansionFault({ flags: flags(ref('e')), $evaluators: { e: { in: ['$1 $', []] } } })).to.equal(
@@ -61,6 +61,6 @@ describe('what a flag document grows to by its references', () => {
       $evaluators: many(count, () => ({ '==': [1, 1] })),
     })
     expect(expansionFault(document(100))).to.equal(undefined)
-    expect(expansionFault(document(2_000))).to.match(/too many evaluators/)
+    expect(expansionFault(document(2_000))?.en).to.match(/too many evaluators/)
   })
 })

@@ -11,6 +11,7 @@ import { guardrailsSchema } from '../../../src/decision/guardrails.js'
 import { silentSdkLogger } from '../../../src/decision/sdk-logger.js'
 import { RefusedFlags } from '../../../src/decision/values/refused-flags.js'
 import { createValueParser } from '../../../src/decision/values/value-parser.js'
+import { inBothLanguages } from '../../support/in-both-languages.js'
 import { manualClock } from '../../support/manual-clock.js'
 
 const OPS = readFileSync('flags/chat.flagd.json', 'utf8')
@@ -23,7 +24,9 @@ const LINE = OPS.slice(0, OPS.indexOf(RULE)).split('\n').length
 
 /** `severity line: message` of each finding. */
 const found = (text: string): string[] =>
-  checkFlagDocument(text, 'ops').map(({ severity, line, message }) => `${severity} ${line}: ${message}`)
+  inBothLanguages(checkFlagDocument(text, 'ops')).map(
+    ({ severity, line, message }) => `${severity} ${line}: ${message}`,
+  )
 
 describe('what a flag file means', () => {
   it('is the danger of a text where a list belongs: org "me" is in', () => {
@@ -136,7 +139,11 @@ describe('what was likely meant', () => {
   const guardrails = (from: string, to: string) => found(OPS.replace(from, to))
 
   for (const [from, to, expected] of [
-    ['"errorRate": null', '"errorRate": 55', /^error \d+: .*<=1; did you mean 0.55 for 55%\?$/],
+    [
+      '"errorRate": null',
+      '"errorRate": 55',
+      /^error \d+: must be at most 1, not 55; did you mean 0.55 for 55%\?$/,
+    ],
     ['"timeoutRate": 0.3', '"timeoutRate": "0.3"', /^error \d+: .*; did you mean 0.3 without quotes\?$/],
     ['"scoped": true', '"scoped": "true"', /^error \d+: .*; did you mean true without quotes\?$/],
     ['"minSamples": 10', '"minSamples": 9.7', /^error \d+: .*; did you mean 10\?$/],
@@ -158,7 +165,11 @@ describe('what was likely meant', () => {
     ],
     ['"direct_llm": "direct_llm"', '"direct_llm": "direct"', /^error \d+: .*; did you mean "direct_llm"\?$/],
     ['"softFailures"', '"xyz"', /does not read it$/],
-    ['"maxHoldSeconds": 900', '"maxHoldSeconds": 90000000', /^error \d+: .*<=604800$/],
+    [
+      '"maxHoldSeconds": 900',
+      '"maxHoldSeconds": 90000000',
+      /^error \d+: must be at most 604800, not 90000000$/,
+    ],
   ] as const)
     it(`by ${to}`, () => {
       const [first] = guardrails(from, to)

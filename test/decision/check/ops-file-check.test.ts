@@ -5,19 +5,20 @@ import fc from 'fast-check'
 import { checkFlagDocument } from '../../../src/decision/check/ops-file-check.js'
 import { FLAG_KEYS, type FlagFileKind } from '../../../src/decision/flags.js'
 import { silentSdkLogger } from '../../../src/decision/sdk-logger.js'
+import { inBothLanguages } from '../../support/in-both-languages.js'
 
 const OPS = readFileSync('flags/chat.flagd.json', 'utf8')
 const OVERRIDE = readFileSync('flags/auto-fallback.flagd.json', 'utf8')
 
 /** `line: path` of each error, in the order of the text. */
 function errors(text: string, kind: FlagFileKind = 'ops'): string[] {
-  return checkFlagDocument(text, kind)
+  return inBothLanguages(checkFlagDocument(text, kind))
     .filter(({ severity }) => severity === 'error')
     .map(({ line, path }) => `${line}: ${path}`)
 }
 
 function messages(text: string, kind: FlagFileKind = 'ops'): string {
-  return checkFlagDocument(text, kind)
+  return inBothLanguages(checkFlagDocument(text, kind))
     .map(({ message }) => message)
     .join('\n')
 }

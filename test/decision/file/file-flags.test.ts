@@ -309,7 +309,7 @@ describe('flags by resolver file', () => {
     expect(values.guardrails.gapMs).to.equal(7000)
     expect(values.mode.reason).to.equal('default')
     expect(flags.status().state).to.equal('stale')
-    expect(flags.status().faults[0]?.message).to.match(/errorRate.*<=1/)
+    expect(flags.status().faults[0]?.message).to.match(/errorRate: must be at most 1/)
     saveByRename(opsFile(), opsDocument({ guardrails: { gapMs: 9000 } }))
     await turnUntil(flags, ({ guardrails }) => guardrails.gapMs === 9000)
     expect(flags.status().faults).to.deep.equal([])

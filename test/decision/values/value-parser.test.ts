@@ -32,7 +32,7 @@ describe('the parser of an object flag', () => {
     const refused = counting().parse({ size: 10, secret: 'text' })
     expect(refused.kind).to.equal('refused')
     expect(JSON.stringify(refused))
-      .to.match(/size.*<=9/)
+      .to.match(/size: must be at most 9, not 10/)
       .and.not.to.match(/text/)
     expect(counting().parse('text').kind).to.equal('refused')
     expect(counting().parse(null).kind).to.equal('refused')

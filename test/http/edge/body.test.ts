@@ -115,16 +115,16 @@ describe('the body of a request', () => {
   it('is refused with one line a field, in the language of the caller, never quoting a value', async () => {
     const wrong = json({ agentId: 7, message: '   ' })
     expect((await refused(wrong)).details).to.deep.equal([
-      'agentId: must be a string',
+      'agentId: must be a string, not a number',
       'message: must not be empty',
     ])
     const { message, details } = await errorOf(await post(wrong, {}, 'zh-CN'))
     expect(message).to.include('请求内容有误')
-    expect(details).to.deep.equal(['agentId: 必须是字符串', 'message: 不能为空'])
+    expect(details).to.deep.equal(['agentId: 必须是字符串，而不是数字', 'message: 不能为空'])
     expect((await refused(json({}))).details).to.deep.equal(['agentId: is missing', 'message: is missing'])
-    expect((await refused(json([good]))).details).to.deep.equal(['The body must be an object'])
+    expect((await refused(json([good]))).details).to.deep.equal(['The body must be an object, not an array'])
     expect((await refused(json({ ...good, agentId: 'a'.repeat(201) }))).details).to.deep.equal([
-      'agentId: is too long, at most 200 characters',
+      'agentId: must have at most 200 characters, not 201',
     ])
   })
 

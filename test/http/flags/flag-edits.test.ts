@@ -350,18 +350,27 @@ describe('PATCH /runtime/flags', () => {
       .to.match(/timeoutRate/)
       .and.to.include(`(line ${line}): `)
 
+    for (const [guardrails, said] of [
+      [{ timeoutRate: 7 }, /: must be at most 1, not 7; did you mean 0\.07 for 7%\?$/],
+      [{ errorRate: 'half' }, /errorRate \(line \d+\): must be a number, not a string$/],
+      [{ minSamples: 1.5 }, /: must be a whole number, not 1\.5; did you mean 2\?$/],
+      [{ probeFailures: 0 }, /: must be at least 1, not 0$/],
+      [{ softFailures: 'x' }, /: must be an array, not a string$/],
+    ] as const)
+      expect((await errorOf(await patch(edge, { guardrails }, '*'))).details?.[0], said.source).to.match(said)
+
     const inChinese = async (body: unknown) =>
       (await errorOf(await call(edge, 'PATCH', body, { 'if-match': '*', 'accept-language': 'zh-CN' })))
         .details
     expect(await inChinese({ guardrails: { timeoutRate: 7 } })).to.deep.equal([
-      `flags.chat-runtime-guardrails.variants.standard.timeoutRate（第 ${line} 行）: 过大，最大为 1；是否应为 0.07（即 7%）？`,
+      `flags.chat-runtime-guardrails.variants.standard.timeoutRate（第 ${line} 行）: 不能大于 1，现为 7；是否应为 0.07（即 7%）？`,
     ])
     for (const [guardrails, said] of [
-      [{ timeoutRate: '0.5' }, /: 必须是数字；是否应为不带引号的 0\.5？$/],
-      [{ latencyShare: 0 }, /: 过小，必须大于 0$/],
+      [{ timeoutRate: '0.5' }, /: 必须是数字，而不是字符串；是否应为不带引号的 0\.5？$/],
+      [{ latencyShare: 0 }, /: 必须大于 0，现为 0$/],
       [{ rampPercents: [50, 25, 100] }, /: 必须递增$/],
       [{ rampPercents: [] }, /: 不能为空/],
-      [{ scoped: 1 }, /: 必须是 true 或 false$/],
+      [{ scoped: 1 }, /: 必须是 true 或 false，而不是数字$/],
       [
         { timoutRate: 0.5 },
         /: "timoutRate" 不是该标志在此版本中的字段，服务不会读取；是否应为 "timeoutRate"？$/,

@@ -331,20 +331,20 @@ describe('POST /runtime/fallback/trigger', () => {
     expect((await post(JSON.stringify({ reason: 'x'.repeat(1_100_000) }), json)).status).to.equal(413)
     const details = async (body: unknown) => (await errorOf(await trigger(edge, body))).details
     expect(await details({ reason: 'x'.repeat(501), ttlSeconds: 0, orgIds: [], who: 'me' })).to.have.members([
-      'reason: is too long, at most 500 characters',
-      'ttlSeconds: is too small, at least 1',
+      'reason: must have at most 500 characters, not 501',
+      'ttlSeconds: must be at least 1, not 0',
       'orgIds: must not be empty',
       'who: is not a known field',
     ])
     expect(await details({ ttlSeconds: 1.5, orgIds: 'org-1' })).to.have.members([
-      'ttlSeconds: must be a whole number',
-      'orgIds: must be an array',
+      'ttlSeconds: must be a whole number, not 1.5',
+      'orgIds: must be an array, not a string',
     ])
     expect(await details({ ttlSeconds: 2_592_001, orgIds: Array(1001).fill('a') })).to.have.members([
-      'ttlSeconds: is too large, at most 2592000',
-      'orgIds: has too many entries, at most 1000',
+      'ttlSeconds: must be at most 2592000, not 2592001',
+      'orgIds: must have at most 1000 entries, not 1001',
     ])
-    expect(await details(null)).to.deep.equal(['The body must be an object'])
+    expect(await details(null)).to.deep.equal(['The body must be an object, not null'])
     expect(edge.fallback.commands).to.deep.equal([])
   })
 
@@ -448,16 +448,16 @@ describe('GET /runtime/fallback/history', () => {
       expect(response.status, query).to.equal(400)
       return (await errorOf(response)).details
     }
-    expect(await details('limit=501')).to.deep.equal(['limit: is too large, at most 500'])
+    expect(await details('limit=501')).to.deep.equal(['limit: must be at most 500, not 501'])
     expect(await details('limit=0&before=0')).to.deep.equal([
-      'limit: is too small, at least 1',
-      'before: is too small, at least 1',
+      'limit: must be at least 1, not 0',
+      'before: must be at least 1, not 0',
     ])
     expect(await details('limit=many')).to.deep.equal(['limit: must be a number'])
     expect(await details('limit=many', 'zh-CN')).to.deep.equal(['limit: 必须是数字'])
-    expect(await details('limit=1.5')).to.deep.equal(['limit: must be a whole number'])
+    expect(await details('limit=1.5')).to.deep.equal(['limit: must be a whole number, not 1.5'])
     expect(await details('limit=1&limit=2')).to.deep.equal(['limit: must be a number'])
-    expect(await details('limit=')).to.deep.equal(['limit: is too small, at least 1'])
+    expect(await details('limit=')).to.deep.equal(['limit: must be at least 1, not 0'])
     expect(await details('after=3')).to.deep.equal(['after: is not a known field'])
     expect(await details('before=1e400')).to.have.length(1)
     await edge.close()

@@ -112,7 +112,7 @@ describe('GET /runtime/explain', () => {
     expect(response.status).to.equal(400)
     expect((await errorOf(response)).details).to.have.members([
       'orgId: must not be empty',
-      'userId: must be a string',
+      'userId: must be a string, not an array',
       'who: is not a known field',
     ])
     await edge.close()

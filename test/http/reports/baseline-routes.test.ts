@@ -119,7 +119,7 @@ describe('GET /runtime/baseline', () => {
     ])
     expect(await details('?from=2126-01-01')).to.have.length(1)
     expect(await details('?from=a&from=b&org=x')).to.have.members([
-      'from: must be a string',
+      'from: must be a string, not an array',
       'org: is not a known field',
     ])
     expect(await details('?orgId=')).to.deep.equal(['orgId: must not be empty'])

@@ -77,7 +77,7 @@ describe('POST /runtime/replay', () => {
       [{ from: 'yesterday' }, /^from: must be an instant/],
       [{ from: '2026-02-01', to: '2026-01-01' }, /^from: must be before to/],
       [{ from: '2026-01-01', to: '2026-02-01' }, /^from: must be at most 7 days before to/],
-      [{ guardrails: { errorRate: 2 } }, /^guardrails\.errorRate: is too large/],
+      [{ guardrails: { errorRate: 2 } }, /^guardrails\.errorRate: must be at most 1, not 2$/],
       [{ guardrails: { errorRates: 0.2 } }, /^guardrails\.errorRates: is not a known field/],
       [{ guardrails: [] }, /^guardrails: /],
       [{ minSamples: 3 }, /^minSamples: is not a known field/],
