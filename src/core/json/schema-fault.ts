@@ -1,5 +1,4 @@
 import type { z } from 'zod'
-import { counted } from '../text.js'
 
 /** One sentence, or a part of one, in both languages. */
 export type Bilingual = Readonly<Record<'zh-CN' | 'en', string>>
@@ -122,7 +121,9 @@ function tooSmall({ origin, minimum, inclusive, input }: z.core.$ZodIssueTooSmal
 
 function wrongLength(bound: 'least' | 'most', origin: string, allowed: number, input: unknown): Bilingual {
   const parts =
-    origin === 'string' ? counted(allowed, 'character') : `${allowed} ${allowed === 1 ? 'entry' : 'entries'}`
+    origin === 'string'
+      ? `${allowed} ${allowed === 1 ? 'character' : 'characters'}`
+      : `${allowed} ${allowed === 1 ? 'entry' : 'entries'}`
   const unit = origin === 'string' ? '个' : '项'
   const must = {
     'zh-CN': `${bound === 'most' ? '最多' : '至少'} ${allowed} ${origin === 'string' ? '个字符' : unit}`,
