@@ -8,14 +8,15 @@ const INTERRUPTED = 'interrupted'
 
 /** The plan steps and calls the client still sees as open, in the order they came. */
 export class OpenSteps {
-  readonly #titles = new Map<string, string>()
+  /** made with the first plan: most answers have none */
+  #titles: Map<string, string> | undefined
   /** results that would close the calls; of equal calls the oldest is answered first */
   readonly #calls: MessageBody[] = []
 
   see(event: BackendEvent): void {
     switch (event.type) {
       case 'plan':
-        this.#titles.clear()
+        this.#titles?.clear()
         for (const step of event.data.steps) this.#set(step.id, step.title, step.status)
         return
       case 'plan_step':
@@ -38,15 +39,19 @@ export class OpenSteps {
   /** Events that close them, so that nothing of a runtime that failed or was stopped stays open on the client's screen. */
   closing(): readonly MessageBody[] {
     const steps = Array.from(
-      this.#titles,
+      this.#titles ?? [],
       ([stepId, title]): MessageBody => ({ type: 'plan_step', data: { stepId, title, status: 'skipped' } }),
     )
     return [...this.#calls, ...steps]
   }
 
   #set(id: string, title: string, status: string): void {
-    if (status !== 'pending' && status !== 'running') this.#titles.delete(id)
-    else if (this.#titles.size < MOST || this.#titles.has(id)) this.#titles.set(id, title)
+    if (status !== 'pending' && status !== 'running') {
+      this.#titles?.delete(id)
+      return
+    }
+    this.#titles ??= new Map()
+    if (this.#titles.size < MOST || this.#titles.has(id)) this.#titles.set(id, title)
   }
 
   #answered(result: MessageBody): void {

@@ -39,7 +39,8 @@ export async function decideTurn(
 ): Promise<DecidedTurn> {
   const { span } = recorder
   const deciding = span && guarded(deps.logger, 'traces', () => startDeciding(span, begun.agentId))
-  const caller = { ...owner, agentId: begun.agentId ?? UNKNOWN_AGENT, sessionId: who.sessionId }
+  const { orgId, userId } = owner
+  const caller = { orgId, userId, agentId: begun.agentId ?? UNKNOWN_AGENT, sessionId: who.sessionId }
   const flags = await deps.flags.forTurn(caller)
   const override = deps.fallback.overrideFor(caller, flags.override)
   const single = request.kind === 'single' ? request : undefined

@@ -70,7 +70,12 @@ async function answerTurn(
     relaying = startTurn(decided, running)
     // The request is on its way before the answer is opened: the upstream thinks meanwhile.
     await nextRound()
-    reader = openReader({ ...who, onReaderLost: (why, unreadMs) => place.abort(why, unreadMs) })
+    const { sessionId, messageId } = who
+    reader = openReader({
+      sessionId,
+      messageId,
+      onReaderLost: (why, unreadMs) => place.abort(why, unreadMs),
+    })
     guarded(logger, 'metrics', () => metrics.streamOpened())
   } catch (thrown) {
     relaying?.leave()

@@ -50,7 +50,7 @@ export function newTurn(
   }
   const ids = { requestId, sessionId, messageId, orgId }
   const span = requestSpan && guarded(deps.logger, 'traces', () => startTurnSpan(requestSpan, ids))
-  const who: TurnIdentity = { ...ids, streamId: ids.messageId, ...span?.ids }
+  const who: TurnIdentity = { requestId, sessionId, messageId, orgId, streamId: messageId, ...span?.ids }
   return {
     who,
     owner: { orgId, userId },

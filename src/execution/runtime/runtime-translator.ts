@@ -30,7 +30,8 @@ export class RuntimeTranslator {
   #unparsable = 0
   /** an event that commits was passed on: there is no failover any more */
   #committed = false
-  readonly #titles = new Map<string, string>()
+  /** of the plan's steps; made with the first */
+  #titles: Map<string, string> | undefined
   readonly #screen: SoftFailureScreen
 
   constructor(
@@ -125,7 +126,8 @@ export class RuntimeTranslator {
     if (event.type === 'plan') {
       for (const step of event.data.steps) this.#remember(step.id, step.title)
     } else if (event.type === 'plan_step') {
-      if (event.data.title === '') event.data.title = this.#titles.get(event.data.stepId) ?? event.data.stepId
+      if (event.data.title === '')
+        event.data.title = this.#titles?.get(event.data.stepId) ?? event.data.stepId
       else this.#remember(event.data.stepId, event.data.title)
     }
     if (commits(event)) this.#committed = true
@@ -141,6 +143,7 @@ export class RuntimeTranslator {
   }
 
   #remember(id: string, title: string): void {
+    this.#titles ??= new Map()
     if (this.#titles.size < MAX_TITLES) this.#titles.set(id, title)
   }
 

@@ -61,7 +61,8 @@ export function mountChatRoutes(
         place ??= await limits.admit(identity, admission)
         if (request.kind === 'next') await streams.giveUpUnread(request.sessionId, identity)
         const asker = {
-          ...identity,
+          orgId: identity.orgId,
+          userId: identity.userId,
           requestId: requestIdOf(ctx),
           ...spanOf(ctx),
           ...(ids === undefined ? {} : { ids }),
@@ -74,7 +75,7 @@ export function mountChatRoutes(
             onOpen?.()
           }
         }
-        await runTurn(request, asker, place, open, deps, timing)
+        return runTurn(request, asker, place, open, deps, timing)
       }
       if (key === undefined) await run()
       else await keyed.answer(ctx, identity, key, request, { run, onFollow: () => place?.ended() })
@@ -86,7 +87,7 @@ export function mountChatRoutes(
 
   router.post('/chat/start', async (ctx) => {
     const identity = await authenticate(ctx)
-    await turn(ctx, identity, 'start', async () => {
+    return turn(ctx, identity, 'start', async () => {
       const { agentId, message } = guard(startRequestSchema, await readJson(ctx, bodyLimits))
       return { kind: 'start', agentId, message }
     })
@@ -95,7 +96,7 @@ export function mountChatRoutes(
   router.post('/chat/sessions/:sessionId', async (ctx) => {
     const identity = await authenticate(ctx)
     const sessionId = guardSessionId(ctx.params.sessionId)
-    await turn(ctx, identity, 'next', async () => {
+    return turn(ctx, identity, 'next', async () => {
       const { message } = guard(turnRequestSchema, await readJson(ctx, bodyLimits))
       return { kind: 'next', sessionId, message }
     })

@@ -8,7 +8,7 @@ const RETAIN_MS = 300_000
 /** ended streams remembered, also those of which no event is left */
 const MAX_ENDED = 10_000
 /** bytes of a stream's first chunk; each further one is twice as large, up to the last of these */
-const FIRST_CHUNK_BYTES = 1_024
+const FIRST_CHUNK_BYTES = 256
 const MAX_CHUNK_BYTES = 16_384
 
 export interface MemoryStreamLogOptions {

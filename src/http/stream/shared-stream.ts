@@ -30,8 +30,8 @@ export class SharedStream {
   readonly #readers = new Set<StreamReader>()
   /** the one reader, where it is alone, as nearly always */
   #only: StreamReader | undefined
-  /** readers on other replicas, until when each is known to read */
-  readonly #remote = new Map<string, Timer>()
+  /** readers on other replicas, until when each is known to read; made with the first */
+  #remote: Map<string, Timer> | undefined
   #lastId = 0
   #isOver = false
   /** while nobody reads and somebody may come back */
@@ -52,15 +52,17 @@ export class SharedStream {
   /** One reader more, from the event after `after`. Resolves when it has all, or is gone. */
   attach(
     ctx: Context,
-    { headers, after, ...timing }: ChannelTiming & { headers: Record<string, string>; after: number },
+    options: ChannelTiming & { headers: Record<string, string>; after: number },
   ): Promise<void> {
     this.#endGrace()
     const { kept } = this.#writer
     const reader: StreamReader = new StreamReader(ctx, {
-      ...timing,
-      headers,
+      clock: options.clock,
+      heartbeatMs: options.heartbeatMs,
+      slowReaderMs: options.slowReaderMs,
+      headers: options.headers,
+      after: options.after,
       kept,
-      after,
       onLost: (why) => this.#left(reader, why),
       onRelief: () => this.#relieved(),
     })
@@ -75,6 +77,7 @@ export class SharedStream {
   holdFor(reader: string, ms: number): void {
     if (this.#isOver) return
     this.#endGrace()
+    this.#remote ??= new Map()
     this.#remote.get(reader)?.cancel()
     this.#remote.set(
       reader,
@@ -84,10 +87,10 @@ export class SharedStream {
 
   /** That reader is gone. */
   release(reader: string): void {
-    const timer = this.#remote.get(reader)
+    const timer = this.#remote?.get(reader)
     if (timer === undefined) return
     timer.cancel()
-    this.#remote.delete(reader)
+    this.#remote?.delete(reader)
     if (!this.#isOver && !this.#isRead) this.#unread('client_gone')
   }
 
@@ -131,8 +134,8 @@ export class SharedStream {
     const data = terminal && oneLine(JSON.stringify(terminal.data))
     this.#isOver = true
     this.#endGrace()
-    for (const timer of this.#remote.values()) timer.cancel()
-    this.#remote.clear()
+    for (const timer of this.#remote?.values() ?? []) timer.cancel()
+    this.#remote = undefined
     if (terminal === undefined || data === undefined) {
       this.#writer.giveUp()
       for (const reader of this.#readers) reader.cut()
@@ -153,7 +156,7 @@ export class SharedStream {
   }
 
   get #isRead(): boolean {
-    return this.#readers.size > 0 || this.#remote.size > 0
+    return this.#readers.size > 0 || (this.#remote?.size ?? 0) > 0
   }
 
   #push(text: string, id: number): boolean {

@@ -31,12 +31,15 @@ export class StreamReader {
   #isBehind: boolean
 
   constructor(ctx: Context, options: StreamReaderOptions) {
-    const { kept, after, onLost, onRelief, ...channel } = options
+    const { kept, after, headers, clock, heartbeatMs, slowReaderMs, onLost, onRelief } = options
     this.#kept = kept
     this.#lastId = after
     this.#isBehind = kept.lastId > after
     this.#channel = openSseChannel(ctx, {
-      ...channel,
+      headers,
+      clock,
+      heartbeatMs,
+      slowReaderMs,
       onReaderLost: onLost,
       onRelief: () => {
         if (!this.#channel.open) return

@@ -83,7 +83,7 @@ export function createStreams({ log, tokens, grace, timing, clock }: StreamsOpti
         running.delete(streamId)
         if (bySession.get(sessionId) === writer.kept) bySession.delete(sessionId)
       })
-      void stream.attach(ctx, { ...timing, headers: headersOf(writer.kept), after: 0 })
+      void stream.attach(ctx, { headers: headersOf(writer.kept), after: 0, ...timing })
       return stream
     },
     find: (streamId) => log.find(streamId),

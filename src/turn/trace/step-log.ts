@@ -23,7 +23,8 @@ export interface CallListener {
  * cut; so many entries are kept, the first ones. Times in ms from the turn's start.
  */
 export class StepLog {
-  readonly #steps = new Map<string, Step>()
+  /** made with the first step: most turns have none */
+  #steps: Map<string, Step> | undefined
   readonly #calls: Call[] = []
   /** without their ends, oldest first; entries of `#calls` */
   readonly #open: Call[] = []
@@ -59,7 +60,7 @@ export class StepLog {
   sawClosing(batch: readonly MessageBody[]): void {
     this.#seen += batch.length
     for (const { type, data } of batch) {
-      const step = type === 'plan_step' ? this.#steps.get(named(data.stepId)) : undefined
+      const step = type === 'plan_step' ? this.#steps?.get(named(data.stepId)) : undefined
       if (step !== undefined) step.status = 'skipped'
     }
   }
@@ -84,7 +85,7 @@ export class StepLog {
   /** The call and the step at work, or the latest ones where those failed. */
   #atWork(): FailedAt | undefined {
     const call = this.#open.at(-1) ?? this.#call
-    const running = [...this.#steps.values()].filter(({ status }) => status === 'running').at(-1)
+    const running = [...(this.#steps?.values() ?? [])].filter(({ status }) => status === 'running').at(-1)
     const step = running ?? this.#step
     const isCallsFault = call?.status === 'running' || call?.status === 'error'
     const isStepsFault = step?.status === 'running' || step?.status === 'failed'
@@ -96,7 +97,7 @@ export class StepLog {
   }
 
   get entries(): Pick<TurnTrace, 'steps' | 'calls' | 'dropped'> {
-    return { steps: [...this.#steps.values()], calls: this.#calls, dropped: this.#dropped }
+    return { steps: [...(this.#steps?.values() ?? [])], calls: this.#calls, dropped: this.#dropped }
   }
 
   #see(event: MessageBody, at: number): void {
@@ -137,6 +138,7 @@ export class StepLog {
 
   #stepOf(id: string, status: Step['status']): Step | undefined {
     const stepId = named(id)
+    this.#steps ??= new Map()
     const known = this.#steps.get(stepId)
     if (known !== undefined) {
       known.status = status

@@ -63,7 +63,7 @@ describe('the streams kept in memory', () => {
   })
 
   it('of all together give up the one that ended first before the others, and running ones last', () => {
-    const log = new MemoryStreamLog({ clock: manualClock(), maxBytes: 3_500 })
+    const log = new MemoryStreamLog({ clock: manualClock(), maxBytes: 875 })
     const running = opened(log, 'running')
     running.append(event(1, 70), 1)
     const [first, second] = ['first', 'second'].map((name) => {
@@ -78,13 +78,13 @@ describe('the streams kept in memory', () => {
     expect(log.find('second')?.after(0)).to.equal('given_up')
     expect(log.find('second')?.after(1), 'who has seen its end').to.equal(undefined)
     expect(log.find('first')?.after(0)).to.not.equal('given_up')
-    more.append(event(2, 1_500), 2)
+    more.append(event(2, 375), 2)
     expect(log.find('first')?.after(0)).to.equal('given_up')
     expect(log.find('running')?.after(0)).to.equal('given_up')
     expect(log.find('more')?.after(1)).to.not.equal('given_up')
     running.append(event(2), 2)
     expect(readFrom(running.kept, 1), 'a running stream goes on').to.equal(event(2))
-    expect(log.bytes).to.be.at.most(3_500)
+    expect(log.bytes).to.be.at.most(875)
   })
 
   it('are forgotten 5 min after their end', () => {
@@ -109,10 +109,10 @@ describe('the streams kept in memory', () => {
       writer.append(event(1), 1)
       writer.end()
       expect(log.find('one')).to.equal(writer.kept)
-      expect(log.bytes).to.equal(1_024)
+      expect(log.bytes).to.equal(256)
     }
     const more = opened(log, 'more')
-    more.append(event(1, 3_000), 1)
+    more.append(event(1, 3_400), 1)
     expect(log.find('one')?.after(0), 'made room').to.equal('given_up')
     const last = opened(log, 'one')
     last.append(event(1), 1)
@@ -135,7 +135,7 @@ describe('the streams kept in memory', () => {
     expect(log.find('other')?.after(0)).to.not.equal('given_up')
     running.append(event(2), 2)
     expect(readFrom(running.kept, 1)).to.equal(event(2))
-    expect(log.bytes).to.equal(2 * 1_024)
+    expect(log.bytes).to.equal(2 * 256)
   })
 
   it('are of no use without their terminal event', () => {
