@@ -20,7 +20,7 @@ describe('an open console', function () {
   })
   after(async () => rig?.close())
   afterEach(async () => {
-    await page?.context().close()
+    await rig?.leave()
     rig?.expectNoFaults()
   })
 

@@ -42,7 +42,7 @@ describe('the sign-in of the console by OpenID Connect', function () {
     issuer.asked.length = 0
   })
   afterEach(async () => {
-    await page?.context().close()
+    await rig?.leave()
     const faults = rig?.faults().filter((fault) => !fault.startsWith(`asked ${issuer.url}`))
     expect(faults).to.deep.equal([])
   })
@@ -97,7 +97,6 @@ describe('the sign-in of the console by OpenID Connect', function () {
       expect(await seriousFindings(page)).to.deep.equal([])
       await page.click('text=中文')
       expect(await page.innerText('[role=alert]')).to.match(/[\u4e00-\u9fff]{3}/)
-      await page.context().close()
     }
   })
 

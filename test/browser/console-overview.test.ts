@@ -26,7 +26,7 @@ describe('the overview of the console', function () {
   })
   after(async () => rig?.close())
   afterEach(async () => {
-    await page?.context().close()
+    await rig?.leave()
     rig?.expectNoFaults()
   })
 
@@ -72,7 +72,6 @@ describe('the overview of the console', function () {
         async () => (await view.locator('.chart').nth(1).innerText()).match(/100%/g)?.length === 10,
       )
       expect(await seriousFindings(page)).to.deep.equal([])
-      if (role === 'owner') await page.context().close()
     }
   })
 

@@ -92,7 +92,7 @@ describe('the console before a kept incident', function () {
   })
   after(async () => rig?.close())
   afterEach(async () => {
-    await page?.context().close()
+    await rig?.leave()
     rig?.expectNoFaults()
   })
 

@@ -27,7 +27,7 @@ describe('the views of the console', function () {
   })
   after(async () => rig?.close())
   afterEach(async () => {
-    await page?.context().close()
+    await rig?.leave()
     page = undefined
     rig?.expectNoFaults()
   })

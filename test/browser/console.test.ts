@@ -10,7 +10,10 @@ describe('the console in a browser', function () {
     rig = await startConsole(this)
   })
   after(async () => rig?.close())
-  afterEach(() => rig?.expectNoFaults())
+  afterEach(async () => {
+    await rig?.leave()
+    rig?.expectNoFaults()
+  })
 
   it('asks who looks, says what is wrong with a token, and keeps a good one in the tab alone', async () => {
     const page = await rig.open('', 'nobody')
@@ -31,7 +34,6 @@ describe('the console in a browser', function () {
     await page.click('text=Sign out')
     await page.waitForSelector('#token')
     expect(await page.evaluate('sessionStorage.length')).to.equal(0)
-    await page.context().close()
   })
 
   it('shows what is true now, live, and takes its token from the address', async () => {
@@ -43,7 +45,6 @@ describe('the console in a browser', function () {
     expect(trigger.status).to.equal(200)
     await page.waitForSelector('.now.bad')
     expect(await page.innerText('.now')).to.include('an operator keeps everybody on the direct LLM')
-    await page.context().close()
   })
 
   it('speaks Chinese, fits a small screen, and has no serious finding in either theme', async () => {
@@ -59,7 +60,6 @@ describe('the console in a browser', function () {
       expect(await seriousFindings(page)).to.deep.equal([])
       await page.click('text=English')
       expect(await page.innerText('nav')).to.include('Overview')
-      await page.context().close()
     }
   })
 
@@ -71,7 +71,6 @@ describe('the console in a browser', function () {
     await page.waitForSelector('.notice >> text=not a token of this service')
     expect(page.url()).to.equal(`${rig.url}/console`)
     expect(await page.evaluate('sessionStorage.length')).to.equal(0)
-    await page.context().close()
   })
 
   it('signs in by a link that is pasted over the address of the open page', async () => {
@@ -83,12 +82,10 @@ describe('the console in a browser', function () {
     await page.goto(`${rig.url}/console#token=${token}`)
     await page.waitForSelector('.now')
     expect(page.url()).to.equal(`${rig.url}/console`)
-    await page.context().close()
   })
 
   it('tells a member what the role may see', async () => {
     const page = await rig.open('', 'member')
     expect(await page.innerText('.banner')).to.include('signed in as a member')
-    await page.context().close()
   })
 })

@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import type { Context } from 'mocha'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import type { Faults } from '../../src/simulator/faults.js'
 import { browserOrSkip } from './browser.js'
+import { type TabOptions, type Tabs, tabsOf } from './browser-tabs.js'
 import {
   bearer,
   type RunningProcess,
@@ -22,8 +23,13 @@ export type Role = 'nobody' | 'member' | 'admin' | 'owner'
 export interface ConsoleRig {
   readonly url: string
   readonly flags: TemporaryFlags
-  /** A signed-in tab. What it must not do is kept: faults, refusals of its policy, requests to anybody but the service. */
-  open(path: string, role?: Role, options?: BrowserContextOptions): Promise<Page>
+  /**
+   * A signed-in tab, the only one: it leaves the one before. What it must not do is kept: faults, refusals of its policy, requests
+   * to anybody but the service.
+   */
+  open(path: string, role?: Role, options?: TabOptions): Promise<Page>
+  /** Ends what the open tab shows, and what it stored. */
+  leave(): Promise<void>
   /** A call of the API by an operator. */
   call(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<Response>
   /** Breaks a simulated backend (faults of the simulator); none: mends it. */
@@ -57,10 +63,12 @@ export async function startConsole(
   let service = await start()
   const { url } = service
   const faults: string[] = []
+  const tabs = tabsOf(browser, url, (page) => keepFaults(page, url, faults))
   return {
     url,
     flags,
-    open: (path, role = 'owner', options = {}) => openPage(browser, url, path, role, options, faults),
+    open: (path, role = 'owner', options = {}) => openPage(tabs, `${url}/console${path}`, role, options),
+    leave: tabs.leave,
     call: async (method, path, body, headers = {}) =>
       fetch(`${url}/api/v1${path}`, {
         method,
@@ -97,16 +105,7 @@ export async function startConsole(
   }
 }
 
-async function openPage(
-  browser: Browser,
-  url: string,
-  path: string,
-  role: Role,
-  options: BrowserContextOptions,
-  faults: string[],
-): Promise<Page> {
-  const context = await browser.newContext({ locale: 'en-US', ...options })
-  const page = await context.newPage()
+function keepFaults(page: Page, url: string, faults: string[]): void {
   page.on('request', (request) => {
     if (!request.url().startsWith(url)) faults.push(`asked ${request.url()}`)
   })
@@ -114,8 +113,12 @@ async function openPage(
     if (message.type() === 'error') faults.push(message.text())
   })
   page.on('pageerror', (error) => faults.push(error.message))
+}
+
+async function openPage(tabs: Tabs, address: string, role: Role, options: TabOptions): Promise<Page> {
+  const page = await tabs.open(options)
   const signIn = role === 'nobody' ? '' : `#token=${await tokenOf(role)}`
-  await page.goto(`${url}/console${path}${signIn}`)
+  await page.goto(`${address}${signIn}`)
   return page
 }
 
