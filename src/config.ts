@@ -7,6 +7,7 @@ import { flagStoreFaults } from './config/flag-store.js'
 import { providerModuleFaults } from './config/provider-module.js'
 import type { Config } from './config/settings.js'
 import { toConfig } from './config/to-config.js'
+import type { Bilingual } from './core/bilingual.js'
 import { withSecretFiles } from './core/files/secret-files.js'
 import { readTracingSettings } from './core/tracing/tracing-settings.js'
 
@@ -49,7 +50,7 @@ function withoutFaulty(given: Given, { issues }: z.ZodError): Environment | unde
 }
 
 /** Faults of variables that are good each by itself. */
-const faultsTogether = (env: Environment, given: Given): string[] => [
+const faultsTogether = (env: Environment, given: Given): Bilingual[] => [
   ...workerFaults(env),
   ...flagStoreFaults(env, given),
   ...providerModuleFaults(env),

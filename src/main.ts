@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { unknownText, unknownVariables } from './config/unknown-variables.js'
 import { ConfigError, loadConfig } from './config.js'
+import { type Bilingual, languageOfLocale } from './core/bilingual.js'
 import { systemClock } from './core/clock.js'
 import { errorText } from './core/errors.js'
 import { createLogger } from './core/logger.js'
@@ -14,13 +15,13 @@ async function main(): Promise<void> {
   const config = loadConfig(process.env)
   // Only whether it could start: nothing is opened.
   if (process.argv.includes('--check')) {
-    tellUnknown((text) => process.stdout.write(`${text}\n`))
+    tellUnknown((text) => process.stdout.write(`${text[language()]}\n`))
     return
   }
   // Only now: to load the service takes most of the time of a start, and neither the check nor a primary needs it.
   const worker = workerNumber()
   const logger = createLogger(config.logLevel, { replica: config.replica })
-  if (worker === undefined) tellUnknown((text) => logger.warn(text))
+  if (worker === undefined) tellUnknown(({ en }) => logger.warn(en))
   if (config.workers > 1 && worker === undefined) {
     const { runPrimary } = await import('./workers/run-primary.js')
     runPrimary(config)
@@ -79,8 +80,11 @@ async function main(): Promise<void> {
   }
 }
 
+/** Of what a person reads at the terminal. */
+const language = () => languageOfLocale(process.env)
+
 /** A slip in the name of a variable is no fault: the service cannot know that the variable was meant for it. */
-function tellUnknown(tell: (text: string) => void): void {
+function tellUnknown(tell: (text: Bilingual) => void): void {
   const unknown = unknownText(unknownVariables(process.env))
   if (unknown !== undefined) tell(unknown)
 }
@@ -92,8 +96,8 @@ function placeOf(thrown: unknown): { name: string; at?: string[] } {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`${errorText(error)}\n`)
+  process.stderr.write(`${error instanceof ConfigError ? error.textIn(language()) : errorText(error)}\n`)
   // What is missing may be there under another name.
-  if (error instanceof ConfigError) tellUnknown((text) => process.stderr.write(`${text}\n`))
+  if (error instanceof ConfigError) tellUnknown((text) => process.stderr.write(`${text[language()]}\n`))
   process.exit(error instanceof ConfigError ? 2 : 1)
 })

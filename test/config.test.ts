@@ -13,7 +13,13 @@ function faultsOf(env: Record<string, string | undefined>): readonly string[] {
   try {
     loadConfig(env)
   } catch (error) {
-    if (error instanceof ConfigError) return error.faults
+    if (error instanceof ConfigError) {
+      const [head, ...told] = error.textIn('zh-CN').split('\n  - ')
+      expect(head).to.equal(`环境变量有 ${error.faults.length} 处错误：`)
+      expect(told).to.have.length(error.faults.length)
+      for (const line of told) expect(line.replace(/\n全部变量见.*$/, '')).to.match(/[\u4e00-\u9fff]/)
+      return error.faults
+    }
     throw error
   }
   return []

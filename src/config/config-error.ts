@@ -1,12 +1,26 @@
-/** Every fault of the environment at once; `message` is ready to print. */
+import type { Bilingual } from '../core/bilingual.js'
+
+/** Every fault of the environment at once; `message` is ready to print, in English. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
+  /** in English */
+  readonly faults: readonly string[]
 
-  constructor(readonly faults: readonly string[]) {
-    super(
-      `The environment has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults
-        .map((fault) => `  - ${fault}`)
-        .join('\n')}\nEvery variable is listed in .env.example.`,
-    )
+  constructor(private readonly said: readonly Bilingual[]) {
+    super(textIn('en', said))
+    this.faults = said.map(({ en }) => en)
   }
+
+  /** Ready to print. */
+  textIn(language: keyof Bilingual): string {
+    return textIn(language, this.said)
+  }
+}
+
+function textIn(language: keyof Bilingual, faults: readonly Bilingual[]): string {
+  const lines = faults.map((fault) => `  - ${fault[language]}\n`).join('')
+  const count = faults.length
+  return language === 'en'
+    ? `The environment has ${count === 1 ? 'a fault' : `${count} faults`}:\n${lines}Every variable is listed in .env.example.`
+    : `环境变量有 ${count} 处错误：\n${lines}全部变量见 .env.example。`
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { rule } from '../core/bilingual.js'
 import { LOG_LEVELS } from '../core/logger.js'
 import { DEFAULT_LIMITS } from '../core/postgres/postgres-limits.js'
 import { EXECUTION_MODES } from '../protocol/modes.js'
@@ -22,6 +23,8 @@ import {
 
 /** The variables that are set, before they are parsed; those of secrets with the content of their files. */
 export type Given = Readonly<Record<string, string | undefined>>
+
+const A_SHARE = rule('must be a number from 0 to 1', '必须是 0 到 1 的数字')
 
 /** Every variable, its form and its default. */
 export const environmentSchema = z.object({
@@ -57,9 +60,9 @@ export const environmentSchema = z.object({
   CHAT_RUNTIME_TIMEOUT_THRESHOLD_MS: integer(1, 86_400_000).default(300_000),
   CHAT_RUNTIME_ERROR_RATE_THRESHOLD: z
     .string()
-    .regex(/^\d*\.?\d+$/, 'must be a number from 0 to 1')
+    .refine((value) => /^\d*\.?\d+$/.test(value), A_SHARE)
     .transform(Number)
-    .refine((value) => value <= 1, 'must be a number from 0 to 1')
+    .refine((value) => value <= 1, A_SHARE)
     .default(0.5),
   RUNTIME_SERVICE_URL: httpUrl.default('http://localhost:8000'),
   CHAT_DEMO: flag.default(false),

@@ -1,9 +1,10 @@
+import type { Bilingual } from '../core/bilingual.js'
 import { resolveModule } from '../core/files/resolve-module.js'
 import type { Environment } from './environment.js'
 import type { Config } from './settings.js'
 
 /** Whether the module exists, and whether another variable names a second source of the operators' flags. Loads nothing. */
-export function providerModuleFaults(env: Environment): string[] {
+export function providerModuleFaults(env: Environment): Bilingual[] {
   const { CHAT_PROVIDER_MODULE: name } = env
   if (name === undefined) return []
   const others = [
@@ -14,13 +15,16 @@ export function providerModuleFaults(env: Environment): string[] {
   return [
     ...(urlOf(name) === undefined
       ? [
-          `CHAT_PROVIDER_MODULE=${name} was not found: there is no such file, and no package of this name is installed here`,
+          {
+            en: `CHAT_PROVIDER_MODULE=${name} was not found: there is no such file, and no package of this name is installed here`,
+            'zh-CN': `找不到 CHAT_PROVIDER_MODULE=${name}：没有这个文件，此处也未安装同名的包`,
+          },
         ]
       : []),
-    ...others.map(
-      (other) =>
-        `${other} cannot be set together with CHAT_PROVIDER_MODULE: the operators' flags come from its provider alone`,
-    ),
+    ...others.map((other) => ({
+      en: `${other} cannot be set together with CHAT_PROVIDER_MODULE: the operators' flags come from its provider alone`,
+      'zh-CN': `${other} 不能与 CHAT_PROVIDER_MODULE 同时设置：运维 flag 只来自该模块的 provider`,
+    })),
   ]
 }
 

@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import type { LlmEndpoints } from '../llm/endpoint.js'
 import { ConfigError } from './config-error.js'
 import type { Environment, Given } from './environment.js'
+import { NO_KEYS } from './faults.js'
 import { flagStore } from './flag-store.js'
 import { providerModule } from './provider-module.js'
 import type { Config, TokenKeys } from './settings.js'
@@ -93,7 +94,7 @@ function consoleOidc(env: Environment): Pick<Config, 'consoleOidc'> {
 function tokenKeys(env: Environment): TokenKeys {
   if (env.JWT_SECRET !== undefined) return { kind: 'secret', secret: env.JWT_SECRET }
   if (env.JWKS_URL !== undefined) return { kind: 'jwks', url: new URL(env.JWKS_URL) }
-  throw new ConfigError(['JWT_SECRET or JWKS_URL must be set, to verify tokens'])
+  throw new ConfigError([NO_KEYS])
 }
 
 const withoutTrailingSlash = (url: string): string => url.replace(/\/+$/, '')

@@ -1,3 +1,4 @@
+import type { Bilingual } from '../core/bilingual.js'
 import { closestName } from '../core/closest-name.js'
 import { SECRET_VARIABLES } from '../core/files/secret-files.js'
 import { environmentSchema, type Given } from './environment.js'
@@ -48,11 +49,17 @@ function withItsWords(name: string): string[] {
   return found.length > 2 ? [] : found
 }
 
-/** One line for the log and for `doctor`; undefined where there is none. Names alone, for a value may be a secret. */
-export function unknownText(unknown: readonly UnknownVariable[]): string | undefined {
+/** One line for the log (in English) and for `doctor`; undefined where there is none. Names alone, for a value may be a secret. */
+export function unknownText(unknown: readonly UnknownVariable[]): Bilingual | undefined {
   if (unknown.length === 0) return undefined
   const names = unknown.map(({ name, meant }) =>
     meant.length === 0 ? name : `${name} (did you mean ${meant.join(' or ')}?)`,
   )
-  return `variables without effect: ${names.join(', ')}; .env.example lists those the service knows`
+  const zh = unknown.map(({ name, meant }) =>
+    meant.length === 0 ? name : `${name}（是否应为 ${meant.join(' 或 ')}？）`,
+  )
+  return {
+    en: `variables without effect: ${names.join(', ')}; .env.example lists those the service knows`,
+    'zh-CN': `不起作用的变量：${zh.join('、')}；本服务的变量见 .env.example`,
+  }
 }

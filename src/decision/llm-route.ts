@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Bilingual } from '../core/json/schema-fault.js'
+import type { Bilingual } from '../core/bilingual.js'
 
 /** Value of flag `chat-llm-route`: names of endpoints, in the order they are asked. */
 export const llmRouteSchema = z.object({

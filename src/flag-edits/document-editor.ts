@@ -1,6 +1,6 @@
 import { applyEdits, type FormattingOptions, type JSONPath, modify } from 'jsonc-parser'
+import type { Bilingual } from '../core/bilingual.js'
 import { isJsonFault, parseJsonTree } from '../core/json/json-tree.js'
-import type { Bilingual } from '../core/json/schema-fault.js'
 import type { FlagChange } from '../protocol/flag-edit-record.js'
 import { isEqual, isTextList, OpsDocument } from './ops-document.js'
 

@@ -1,5 +1,5 @@
 import type { JSONPath } from 'jsonc-parser'
-import type { Bilingual } from '../core/json/schema-fault.js'
+import type { Bilingual } from '../core/bilingual.js'
 import { checkFlagDocument, type FlagIssue } from '../decision/check/ops-file-check.js'
 import { FLAG_KEYS } from '../decision/flags.js'
 import type { FlagEdit } from '../protocol/flag-edit.js'

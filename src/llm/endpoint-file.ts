@@ -1,9 +1,9 @@
 import type { JSONPath, Node } from 'jsonc-parser'
 import type { z } from 'zod'
+import type { Bilingual } from '../core/bilingual.js'
 import { errorCode, errorText } from '../core/errors.js'
 import { twice } from '../core/json/flag-list.js'
 import { duplicateKeys, isJsonFault, nodeNear, parseJsonTree, positionOf } from '../core/json/json-tree.js'
-import type { Bilingual } from '../core/json/schema-fault.js'
 import { type LlmAuth, type LlmEndpoint, type LlmEndpoints, llmEndpoint } from './endpoint.js'
 import {
   type EndpointEntry,

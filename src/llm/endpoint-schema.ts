@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { type Bilingual, schemaFault } from '../core/json/schema-fault.js'
+import type { Bilingual } from '../core/bilingual.js'
+import { schemaFault } from '../core/json/schema-fault.js'
 
 /** Parameters of our requests that an endpoint may want under another name or not at all. */
 export const PARAMETERS = ['model', 'temperature', 'max_tokens', 'stream_options'] as const

@@ -1,4 +1,4 @@
-import { errorText } from '../core/errors.js'
+import { type Bilingual, saidBy } from '../core/bilingual.js'
 import { isPostgresUrl, postgresAddress } from '../core/postgres/postgres-url.js'
 
 /** Where the override is, as CHAT_FLAG_STORE says. */
@@ -20,10 +20,13 @@ export interface ChoiceContext {
 export type ChoiceResult =
   | { readonly kind: 'choice'; readonly choice: FlagStoreChoice }
   /** ready to print after the variable's name; carries no password */
-  | { readonly kind: 'fault'; readonly fault: string }
+  | { readonly kind: 'fault'; readonly fault: Bilingual }
 
-const WHAT =
-  'must be file:, postgres: (the server of CHAT_DATABASE), postgres://user@host/database, kubernetes: or kubernetes:NAMESPACE'
+const WHAT: Bilingual = {
+  en: 'must be file:, postgres: (the server of CHAT_DATABASE), postgres://user@host/database, kubernetes: or kubernetes:NAMESPACE',
+  'zh-CN':
+    '必须是 file:、postgres:（CHAT_DATABASE 的服务器）、postgres://user@host/database、kubernetes: 或 kubernetes:NAMESPACE',
+}
 /** a DNS label, as the names of namespaces are */
 const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
 
@@ -33,26 +36,30 @@ export function parseFlagStore(value: string, context: ChoiceContext): ChoiceRes
   if (value === 'postgres:' || value === 'postgresql:') return ofDatabase(context)
   if (isPostgresUrl(value)) return postgres(value)
   if (value.startsWith('kubernetes:')) return kubernetes(value.slice('kubernetes:'.length), context)
-  return fault(WHAT)
+  return { kind: 'fault', fault: WHAT }
 }
 
 const chosen = (choice: FlagStoreChoice): ChoiceResult => ({ kind: 'choice', choice })
-const fault = (text: string): ChoiceResult => ({ kind: 'fault', fault: text })
+const fault = (en: string, zh: string): ChoiceResult => ({ kind: 'fault', fault: { en, 'zh-CN': zh } })
 
 function ofDatabase({ database }: ChoiceContext): ChoiceResult {
   if (isPostgresUrl(database)) return postgres(database)
   return fault(
     'takes the server of CHAT_DATABASE, which names no PostgreSQL; write postgres://user@host/database, or set CHAT_DATABASE',
+    '使用 CHAT_DATABASE 的服务器，但它不是 PostgreSQL；请写成 postgres://user@host/database，或设置 CHAT_DATABASE',
   )
 }
 
 function postgres(url: string): ChoiceResult {
   if (!URL.canParse(url) || new URL(url).pathname.length < 2)
-    return fault('must be a URL with a database, like postgres://user@host:5432/chat')
+    return fault(
+      'must be a URL with a database, like postgres://user@host:5432/chat',
+      '必须是含数据库名的 URL，如 postgres://user@host:5432/chat',
+    )
   try {
     postgresAddress(url)
   } catch (thrown) {
-    return fault(errorText(thrown))
+    return { kind: 'fault', fault: saidBy(thrown) }
   }
   return chosen({ kind: 'postgres', url })
 }
@@ -61,15 +68,25 @@ function kubernetes(rest: string, { kubernetesHost }: ChoiceContext): ChoiceResu
   const [namespace = '', query] = rest.split('?', 2)
   const server = query === undefined ? undefined : (new URLSearchParams(query).get('server') ?? '')
   if (namespace !== '' && !NAMESPACE.test(namespace))
-    return fault('must end in the name of a namespace, like kubernetes:chat')
+    return fault(
+      'must end in the name of a namespace, like kubernetes:chat',
+      '必须以命名空间名称结尾，如 kubernetes:chat',
+    )
   if (server !== undefined && !isServer(server))
-    return fault('must have the URL of the API server after ?server=, like http://127.0.0.1:8001')
+    return fault(
+      'must have the URL of the API server after ?server=, like http://127.0.0.1:8001',
+      '?server= 之后必须是 API 服务器的 URL，如 http://127.0.0.1:8001',
+    )
   if (server === undefined && kubernetesHost === undefined)
     return fault(
       'needs the service account of a pod (KUBERNETES_SERVICE_HOST is not set); outside of a cluster write kubernetes:NAMESPACE?server=http://127.0.0.1:8001 for kubectl proxy',
+      '需要 Pod 的服务账号（未设置 KUBERNETES_SERVICE_HOST）；在集群外请配合 kubectl proxy 写成 kubernetes:NAMESPACE?server=http://127.0.0.1:8001',
     )
   if (server !== undefined && namespace === '')
-    return fault('must name the namespace beside ?server=, like kubernetes:chat?server=…')
+    return fault(
+      'must name the namespace beside ?server=, like kubernetes:chat?server=…',
+      '使用 ?server= 时必须同时给出命名空间，如 kubernetes:chat?server=…',
+    )
   return chosen({
     kind: 'kubernetes',
     ...(namespace === '' ? {} : { namespace }),

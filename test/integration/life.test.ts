@@ -87,6 +87,15 @@ describe('the life of the process', function () {
       .and.to.contain('LLM_BASE_URL is not set')
       .and.to.contain('JWT_SECRET must be')
     expect(`${stdout}${stderr}`).not.to.match(/\n {4}at /)
+    const zh = spawnSync(process.execPath, [await oneFile('dist/main.js')], {
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH, PORT: 'x', JWT_SECERT: TEST_SECRET, LANG: 'zh_CN.UTF-8' },
+    })
+    expect([zh.status, zh.stdout]).to.deep.equal([2, ''])
+    expect(zh.stderr)
+      .to.contain('环境变量有 3 处错误：')
+      .and.to.contain('PORT=x 必须是 0 到 65535 的整数')
+      .and.to.contain('JWT_SECERT（是否应为 JWT_SECRET？）')
   })
 
   it('says which port is taken', async () => {

@@ -173,6 +173,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
   'console/shadow': ['console/api', 'console/parts', 'console/text'],
   'console/try-it': ['console/api', 'console/parts', 'console/text'],
   'core/files': ['core'],
+  'core/json': ['core'],
   'core/postgres': ['core', 'core/sqlite'],
   'core/pulse': ['core'],
   'core/redis': ['core'],

@@ -6,7 +6,7 @@ const context = { database: 'data/chat.db' }
 
 const choice = (value: string, database = context.database, kubernetesHost?: string) => {
   const result = parseFlagStore(value, { database, kubernetesHost })
-  return result.kind === 'choice' ? result.choice : result.fault
+  return result.kind === 'choice' ? result.choice : result.fault.en
 }
 
 describe('the choice of a flag store', () => {

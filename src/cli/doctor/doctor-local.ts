@@ -38,12 +38,13 @@ export async function checkHere(invocation: Invocation, env: Environment): Promi
 const CONFIG_MS = 15_000
 
 /** By the service itself: it reads the environment, says what is wrong and ends. */
-async function checkConfiguration({ t, env, interrupted }: Invocation): Promise<Finding> {
+async function checkConfiguration({ t, env, language, interrupted }: Invocation): Promise<Finding> {
   const check = t('configuration', '配置')
   // `dist/main.js`, also when this file runs from its source.
   const script = fileURLToPath(new URL('../../../dist/main.js', import.meta.url))
   const child = spawn(process.execPath, [script, '--check'], {
-    env: { ...env },
+    // It speaks as its locale says.
+    env: { ...env, LC_ALL: language === 'en' ? 'C' : 'zh_CN.UTF-8' },
     stdio: ['ignore', 'pipe', 'pipe'],
     signal: AbortSignal.any([interrupted(), AbortSignal.timeout(CONFIG_MS)]),
     killSignal: 'SIGKILL',

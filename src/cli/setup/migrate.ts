@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { errorText } from '../../core/errors.js'
+import { saidBy } from '../../core/bilingual.js'
 import { withSecretFiles } from '../../core/files/secret-files.js'
 import { openPostgres, type PostgresDatabase } from '../../core/postgres/postgres.js'
 import { faultText, isStorageFault } from '../../core/postgres/postgres-errors.js'
@@ -71,7 +71,8 @@ function targetOf({ given, env, t }: Invocation): string {
     postgresAddress(to)
     return to
   } catch (thrown) {
-    throw new CommandError(`${named === undefined ? 'CHAT_DATABASE' : '--to'} ${errorText(thrown)}`, 2)
+    const { en, 'zh-CN': zh } = saidBy(thrown)
+    throw new CommandError(`${named === undefined ? 'CHAT_DATABASE' : '--to'} ${t(en, zh)}`, 2)
   }
 }
 

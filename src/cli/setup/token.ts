@@ -1,5 +1,5 @@
 import { SignJWT } from 'jose'
-import { withSecretFiles } from '../../core/files/secret-files.js'
+import { type WithSecrets, withSecretFiles } from '../../core/files/secret-files.js'
 import { ROLES, roleSchema } from '../../protocol/api.js'
 import { withEnvFile } from '../command/env-file.js'
 import { type CommandSpec, type Invocation, wholeNumber } from '../command/invocation.js'
@@ -62,11 +62,11 @@ function roleOf({ given, t }: Invocation) {
 
 function secretOf(
   { JWT_SECRET: secret, JWKS_URL: jwks }: Invocation['env'],
-  faults: readonly string[],
+  faults: WithSecrets['faults'],
   { t }: Invocation,
 ): string {
-  const fault = faults.find((one) => one.startsWith('JWT_SECRET'))
-  if (fault !== undefined) throw new CommandError(t(fault, `JWT_SECRET_FILE 无法使用：${fault}`), 2)
+  const fault = faults.find(({ en }) => en.startsWith('JWT_SECRET'))
+  if (fault !== undefined) throw new CommandError(t(fault.en, fault['zh-CN']), 2)
   if (!secret)
     throw new CommandError(
       jwks

@@ -1,3 +1,5 @@
+import { isChinese, languageOfLocale } from '../../core/bilingual.js'
+
 /** Languages of the command line. */
 export type Language = 'zh-CN' | 'en'
 
@@ -28,8 +30,8 @@ export function languageOf(
   env: Readonly<Record<string, string | undefined>>,
 ): Language {
   const asked = askedLanguage(argv) ?? ''
-  const locale = isSpoken(asked) ? asked : env.LC_ALL || env.LC_MESSAGES || env.LANG || ''
-  return /^zh\b|^zh_/i.test(locale) ? 'zh-CN' : 'en'
+  if (!isSpoken(asked)) return languageOfLocale(env)
+  return isChinese(asked) ? 'zh-CN' : 'en'
 }
 
 /** Also in the forms of locales: `zh_CN.UTF-8`. */

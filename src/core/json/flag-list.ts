@@ -1,5 +1,5 @@
 import { findNodeAtLocation, getNodeValue, type JSONPath, type Node, parseTree } from 'jsonc-parser'
-import type { Bilingual } from './schema-fault.js'
+import type { Bilingual } from '../bilingual.js'
 
 /** What is wrong with a list of flags itself: an entry without a key, or a key twice. */
 export interface FlagListFault {

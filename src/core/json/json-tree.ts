@@ -6,8 +6,8 @@ import {
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser'
+import type { Bilingual } from '../bilingual.js'
 import { MAX_JSON_DEPTH, tooDeepAt } from './json-depth.js'
-import type { Bilingual } from './schema-fault.js'
 
 /** Why a text is no strict JSON, and where. */
 export interface JsonFault {

@@ -1,4 +1,4 @@
-import type { Bilingual } from './schema-fault.js'
+import type { Bilingual } from '../bilingual.js'
 
 /** how many times longer a flag document may become once its references are replaced: a long list of orgs is named by few flags */
 const MAX_GROWTH = 8

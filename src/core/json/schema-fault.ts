@@ -1,10 +1,5 @@
 import type { z } from 'zod'
-
-/** One sentence, or a part of one, in both languages. */
-export type Bilingual = Readonly<Record<'zh-CN' | 'en', string>>
-
-/** The same in both languages: names, numbers, texts of others. */
-export const same = (text: string): Bilingual => ({ 'zh-CN': text, en: text })
+import type { Bilingual } from '../bilingual.js'
 
 const MISSING: Bilingual = { 'zh-CN': '缺失', en: 'is missing' }
 
@@ -47,9 +42,6 @@ function chineseOf({ params, message }: z.core.$ZodIssueCustom): string {
   const text: unknown = params?.['zh-CN']
   return typeof text === 'string' ? text : message
 }
-
-/** For `refine`: a rule of a schema's own in both languages. */
-export const rule = (en: string, zh: string) => ({ error: en, params: { 'zh-CN': zh } })
 
 function wrongType(issue: z.core.$ZodIssueInvalidType): Bilingual {
   if (issue.input === undefined) return MISSING

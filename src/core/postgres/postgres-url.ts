@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { ConnectionOptions } from 'node:tls'
+import { BilingualError } from '../bilingual.js'
 import { errorText } from '../errors.js'
 
 /** Where the database is, and how the way there is secured. */
@@ -29,13 +30,16 @@ export function shownUrl(url: string): string {
 /**
  * `sslmode` as libpq knows it: `disable` (default), `require` (encrypted; with `sslrootcert` as `verify-ca`), `verify-ca`, `verify-full`.
  * `allow` and `prefer` are refused, for they promise nothing. `sslrootcert`, `sslcert` and `sslkey` name files.
- * @throws Error in words for the operator, without the password
+ * @throws BilingualError in words for the operator, without the password
  */
 export function postgresAddress(given: string): PostgresAddress {
   const url = parsed(given)
   // The driver would go to this machine.
   if (url.hostname === '' && !url.searchParams.has('host'))
-    throw new Error('names no host: postgres://user:password@host:5432/database')
+    throw new BilingualError({
+      en: 'names no host: postgres://user:password@host:5432/database',
+      'zh-CN': '没有主机名：postgres://user:password@host:5432/database',
+    })
   const mode = sslMode(url.searchParams.get('sslmode') ?? 'disable')
   const [ca, cert, key] = SSL_FILES.map((name) => fileOf(url, name))
   for (const name of ['sslmode', ...SSL_FILES]) url.searchParams.delete(name)
@@ -57,13 +61,20 @@ function parsed(given: string): URL {
   try {
     return new URL(given)
   } catch {
-    throw new Error('is not a URL like postgres://user:password@host:5432/database')
+    throw new BilingualError({
+      en: 'is not a URL like postgres://user:password@host:5432/database',
+      'zh-CN': '不是形如 postgres://user:password@host:5432/database 的 URL',
+    })
   }
 }
 
 function sslMode(given: string): SslMode {
   const mode = SSL_MODES.find((one) => one === given)
-  if (mode === undefined) throw new Error(`has sslmode=${given}: use one of ${SSL_MODES.join(', ')}`)
+  if (mode === undefined)
+    throw new BilingualError({
+      en: `has sslmode=${given}: use one of ${SSL_MODES.join(', ')}`,
+      'zh-CN': `的 sslmode=${given} 无效，可用：${SSL_MODES.join(', ')}`,
+    })
   return mode
 }
 
@@ -73,6 +84,9 @@ function fileOf(url: URL, name: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
   } catch (thrown) {
-    throw new Error(`has ${name}=${path}, which cannot be read: ${errorText(thrown)}`)
+    throw new BilingualError({
+      en: `has ${name}=${path}, which cannot be read: ${errorText(thrown)}`,
+      'zh-CN': `的 ${name}=${path} 无法读取：${errorText(thrown)}`,
+    })
   }
 }

@@ -1,3 +1,5 @@
+import type { Bilingual } from '../bilingual.js'
+
 /** Where Redis (or Valkey) is, as `CHAT_REDIS_URL` says it. */
 export interface RedisAddress {
   /** one server, a master that Sentinels name, or a Cluster */
@@ -20,8 +22,11 @@ export interface RedisNode {
   readonly port: number
 }
 
-export const REDIS_URL_FORM =
-  'must be redis://host:port, rediss:// for TLS, redis+sentinel://host:port,host:port/master, or redis+cluster://host:port,host:port'
+export const REDIS_URL_FORM: Bilingual = {
+  en: 'must be redis://host:port, rediss:// for TLS, redis+sentinel://host:port,host:port/master, or redis+cluster://host:port,host:port',
+  'zh-CN':
+    '必须是 redis://host:port、rediss://（TLS）、redis+sentinel://host:port,host:port/master 或 redis+cluster://host:port,host:port',
+}
 
 const FORM =
   /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/?]*)@)?([^@/?]+)(?:\/([^/?]*))?(?:\/([^/?]*))?(?:\?prefix=([\w.-]{1,64}))?$/

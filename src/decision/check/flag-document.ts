@@ -1,7 +1,7 @@
 import type { JSONPath, Node } from 'jsonc-parser'
+import type { Bilingual } from '../../core/bilingual.js'
 import { inObjectForm, twice } from '../../core/json/flag-list.js'
 import { duplicateKeys, isJsonFault, parseJsonTree, positionOf } from '../../core/json/json-tree.js'
-import type { Bilingual } from '../../core/json/schema-fault.js'
 
 /** One thing wrong in a flag file. */
 export interface FlagIssue {

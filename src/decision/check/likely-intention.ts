@@ -1,7 +1,7 @@
 import type { JSONPath } from 'jsonc-parser'
 import type { z } from 'zod'
+import type { Bilingual } from '../../core/bilingual.js'
 import { closestName } from '../../core/closest-name.js'
-import type { Bilingual } from '../../core/json/schema-fault.js'
 
 /** What a refused value was probably meant to be, as the end of a sentence; empty when unknown. */
 export function likelyIntention(

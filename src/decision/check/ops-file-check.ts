@@ -1,6 +1,6 @@
 import { findNodeAtLocation, type Node } from 'jsonc-parser'
+import type { Bilingual } from '../../core/bilingual.js'
 import { propertiesOf } from '../../core/json/json-tree.js'
-import type { Bilingual } from '../../core/json/schema-fault.js'
 import { FLAGS_OF_FILE, type FlagFileKind } from '../flags.js'
 import { checkChatFlags } from './chat-flags-check.js'
 import { type FlagIssue, IssueList, parseFlagDocument } from './flag-document.js'

@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import type { Bilingual } from '../../core/json/schema-fault.js'
+import type { Bilingual } from '../../core/bilingual.js'
 import { createLru } from '../../core/lru.js'
 
 /** Languages of every message a client may read; the first is the default. */

@@ -102,6 +102,11 @@ describe('chat-cutover doctor', function () {
     expect(out).to.match(/FAULT +configuration +The environment has 3 faults:\n/)
     expect(out).to.contain('PORT=x').and.to.contain('LLM_BASE_URL is not set').and.to.contain('.env.example')
     expect(out).not.to.contain('short').and.not.to.contain('sk-secret')
+    const zh = await runCli(['doctor', '--lang', 'zh-CN'], { env: { ...env, LC_ALL: 'en_US.UTF-8' } })
+    expect(zh.out)
+      .to.contain('环境变量有 3 处错误：\n')
+      .and.to.contain('PORT=x 必须是 0 到 65535 的整数')
+      .and.to.contain('LLM_BASE_URL 未设置')
   })
 
   it('warns of a variable whose name has a slip', async () => {

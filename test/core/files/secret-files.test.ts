@@ -13,12 +13,12 @@ describe('secrets from files', () => {
   const faultsOf = () => {
     const { env, faults } = read()
     expect(env.JWT_SECRET).to.equal('')
-    for (const fault of faults) {
+    for (const fault of faults.flatMap(Object.values)) {
       expect(fault).to.contain('JWT_SECRET_FILE')
       expect(fault).not.to.contain(directory.path(''))
       expect(fault).not.to.contain(SECRET)
     }
-    return faults.map((fault) => fault.replace('JWT_SECRET_FILE names a file that cannot be used: ', ''))
+    return faults.map(({ en }) => en.replace('JWT_SECRET_FILE names a file that cannot be used: ', ''))
   }
 
   it('are their content without the line breaks at its end', () => {
@@ -45,9 +45,9 @@ describe('secrets from files', () => {
   it('are refused where the file is missing, empty, a directory, a pipe, too large or no text', () => {
     expect(faultsOf()).to.deep.equal(['ENOENT'])
     mkdirSync(path())
-    expect(withSecretFiles({ JWT_SECRET_FILE: path() }).faults[0]).to.contain('it is not a regular file')
+    expect(withSecretFiles({ JWT_SECRET_FILE: path() }).faults[0]?.en).to.contain('it is not a regular file')
     const file = directory.path('other')
-    const why = () => withSecretFiles({ LLM_API_KEY_FILE: file }).faults.map((fault) => fault.split(': ')[1])
+    const why = () => withSecretFiles({ LLM_API_KEY_FILE: file }).faults.map(({ en }) => en.split(': ')[1])
     writeFileSync(file, '\n \n')
     expect(why()).to.deep.equal(['it is empty'])
     writeFileSync(file, Buffer.from([0x61, 0xff, 0x61]))
@@ -55,7 +55,9 @@ describe('secrets from files', () => {
     truncateSync(file, 64 * 1024 + 1)
     expect(why()).to.deep.equal(['it is larger than 65536 bytes'])
     spawnSync('mkfifo', [directory.path('pipe')])
-    expect(withSecretFiles({ LLM_API_KEY_FILE: directory.path('pipe') }).faults[0]).to.contain('regular file')
+    expect(withSecretFiles({ LLM_API_KEY_FILE: directory.path('pipe') }).faults[0]?.en).to.contain(
+      'regular file',
+    )
   })
 
   it('are refused where the variable is set too, whichever secret it is', () => {
@@ -63,7 +65,10 @@ describe('secrets from files', () => {
     for (const name of SECRET_VARIABLES) {
       const both = withSecretFiles({ [name]: 'set', [`${name}_FILE`]: path() })
       expect(both.faults).to.deep.equal([
-        `${name} and ${name}_FILE are both set; the value comes from one of them`,
+        {
+          en: `${name} and ${name}_FILE are both set; the value comes from one of them`,
+          'zh-CN': `${name} 与 ${name}_FILE 同时设置；取值只能来自其中之一`,
+        },
       ])
       expect(both.env[name]).to.equal('set')
       expect(withSecretFiles({ [`${name}_FILE`]: path() }).env[name]).to.equal(SECRET)

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { z } from 'zod'
-import { rule, schemaFault } from '../../../src/core/json/schema-fault.js'
+import { rule } from '../../../src/core/bilingual.js'
+import { schemaFault } from '../../../src/core/json/schema-fault.js'
 
 describe('what a schema refuses, in words', () => {
   const faultOf = (schema: z.ZodType, value: unknown, reportInput = true) => {

@@ -49,7 +49,7 @@ describe('where spans go', () => {
     }
     const { faults, settings } = readTracingSettings(wrong)
     expect(settings).to.equal(undefined)
-    expect(faults.map((fault) => fault.split(/[ =]/)[0])).to.deep.equal([
+    expect(faults.map(({ en }) => en.split(/[ =]/)[0])).to.deep.equal([
       'OTEL_EXPORTER_OTLP_PROTOCOL',
       'OTEL_TRACES_EXPORTER',
       'OTEL_EXPORTER_OTLP_ENDPOINT',

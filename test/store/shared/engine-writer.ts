@@ -5,7 +5,7 @@ import { openFlagStores } from '../../../src/store/open-flag-stores.js'
 /** Adds one to what it reads, as often as it can, and tells each write that succeeded: `{over, hash}`. */
 const [, , value = '', nonce = ''] = process.argv
 const parsed = parseFlagStore(value, { database: '', kubernetesHost: undefined })
-if (parsed.kind === 'fault') throw new Error(parsed.fault)
+if (parsed.kind === 'fault') throw new Error(parsed.fault.en)
 const settings = { store: parsed.choice, opsFile: '', overrideFile: '' }
 const store = (await openFlagStores(settings, systemClock, nonce)).fallback(nonce)
 
