@@ -8,6 +8,8 @@ export interface Usage {
   readonly rssBytes: number
   /** of them objects of JavaScript */
   readonly heapBytes: number
+  /** what V8 holds for them, used or not */
+  readonly heldBytes: number
 }
 
 /** A process under measurement: it answers its own CPU time and memory over IPC. */

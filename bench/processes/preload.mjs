@@ -15,8 +15,8 @@ process.on('message', (question) => {
 
 function answer() {
   const { user, system } = process.cpuUsage()
-  const { rss, heapUsed } = process.memoryUsage()
-  process.send?.({ cpuMicros: user + system, rssBytes: rss, heapBytes: heapUsed })
+  const { rss, heapUsed, heapTotal } = process.memoryUsage()
+  process.send?.({ cpuMicros: user + system, rssBytes: rss, heapBytes: heapUsed, heldBytes: heapTotal })
 }
 // A worker lives by its channel to the primary.
 if (!cluster.isWorker) process.channel?.unref()

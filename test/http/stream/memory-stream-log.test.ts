@@ -62,6 +62,17 @@ describe('the streams kept in memory', () => {
     expect(log.bytes).to.be.within(983_040, 1_048_576)
   })
 
+  it('take little at first, and twice as much with each chunk up to 16 KiB', () => {
+    const log = new MemoryStreamLog({ clock: manualClock(), maxBytes: 1e9 })
+    const writer = opened(log, 'one')
+    const sizes = new Set<number>()
+    for (let id = 1; log.bytes < 60_000; id += 1) {
+      writer.append(event(id), id)
+      sizes.add(log.bytes)
+    }
+    expect([...sizes]).to.deep.equal([256, 768, 1_792, 3_840, 7_936, 16_128, 32_512, 48_896, 65_280])
+  })
+
   it('of all together give up the one that ended first before the others, and running ones last', () => {
     const log = new MemoryStreamLog({ clock: manualClock(), maxBytes: 875 })
     const running = opened(log, 'running')
