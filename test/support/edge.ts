@@ -350,9 +350,20 @@ function recordingMetrics() {
   return { metrics, seen, openStreams: () => open }
 }
 
+/** by their claims; of the tests of one minute and one file, as a rule */
+const tokens = new Map<string, Promise<string>>()
+const MAX_TOKENS = 1000
+
 /** A bearer header for a token of this edge; `claims` replace the usual ones, undefined takes one away. */
 export async function bearer(claims: JWTPayload = {}): Promise<string> {
-  const usual = { sub: 'user-1', org_id: 'org-1', role: 'member', exp: Math.floor(Date.now() / 1000) + 600 }
-  const token = new SignJWT({ ...usual, ...claims }).setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
-  return `Bearer ${await token.sign(Buffer.from(EDGE_SECRET))}`
+  // In whole minutes, so that most tests need few tokens: each is signed by another thread.
+  const exp = 60 * Math.ceil(Date.now() / 60_000 + 10)
+  const all = { sub: 'user-1', org_id: 'org-1', role: 'member', exp, ...claims }
+  const name = JSON.stringify(all)
+  const token =
+    tokens.get(name) ??
+    new SignJWT(all).setProtectedHeader({ alg: 'HS256', typ: 'JWT' }).sign(Buffer.from(EDGE_SECRET))
+  if (tokens.size >= MAX_TOKENS) tokens.clear()
+  tokens.set(name, token)
+  return `Bearer ${await token}`
 }

@@ -6,12 +6,15 @@ const DIGITS = 12
 
 /** JSON with sorted keys and no blanks: the same for any formatting of the same value. */
 export function canonicalJson(value: Json): string {
-  if (isList(value)) return `[${value.map(canonicalJson).join(',')}]`
-  if (!isObject(value)) return JSON.stringify(value)
-  const members = Object.keys(value)
-    .sort()
-    .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key] ?? null)}`)
-  return `{${members.join(',')}}`
+  if (!isList(value) && !isObject(value)) return JSON.stringify(value)
+  let members = ''
+  if (isList(value)) {
+    for (const member of value) members += `${members === '' ? '' : ','}${canonicalJson(member)}`
+    return `[${members}]`
+  }
+  for (const key of Object.keys(value).sort())
+    members += `${members === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(value[key] ?? null)}`
+  return `{${members}}`
 }
 
 /**
