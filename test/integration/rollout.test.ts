@@ -18,6 +18,8 @@ import { until } from '../support/until.js'
 const KEY = 'chat-runtime-rollout'
 /** ms; a stage lasts a second */
 const PATIENCE_MS = 40_000
+/** ms between the turns on a replica: some at each tick are enough, and each costs five processes something */
+const TURN_PAUSE_MS = 100
 
 /** Two real replicas on one override file, by each source of flags. */
 for (const resolver of ['file', 'in-process', 'rpc'] as const)
@@ -66,6 +68,7 @@ for (const resolver of ['file', 'in-process', 'rpc'] as const)
           await Promise.all(
             replicas.flatMap(({ url }) => [1, 2, 3].map(async () => startTurn(url, await bearer()))),
           )
+          await new Promise((resolve) => setTimeout(resolve, TURN_PAUSE_MS))
           return holds()
         },
         PATIENCE_MS,
