@@ -94,8 +94,17 @@ function withoutLanguage(words: readonly string[]): string[] {
 
 const NAMES = COMMANDS.map(({ words: [first = ''] }) => first)
 
-const likely = (name: string | undefined, t: Say): string =>
-  name === undefined ? '' : t(` Did you mean chat-cutover ${name}?`, `是否应为 chat-cutover ${name}？`)
+/** The command with a name like this, or those whose second word it is: `fallback history` and others for `history`. */
+function likely(name: string, t: Say): string {
+  const close = closestName(name, NAMES)
+  const names =
+    close === undefined
+      ? COMMANDS.filter(({ words }) => words[1] === name).map(({ words }) => words.join(' '))
+      : [close]
+  if (names.length === 0) return ''
+  const [en, zh] = [' or ', ' 或 '].map((or) => names.map((one) => `chat-cutover ${one}`).join(or))
+  return t(` Did you mean ${en}?`, `是否应为 ${zh}？`)
+}
 
 async function notACommand(
   argv: readonly string[],
@@ -115,9 +124,7 @@ async function notACommand(
   }
   if (under.length === 0) {
     const fault = t(`Unknown command: ${group}.`, `未知命令：${group}。`)
-    output.err(
-      `${fault}${likely(closestName(group, NAMES), t)}\n${t('Try: ', '请参阅：')}chat-cutover --help\n`,
-    )
+    output.err(`${fault}${likely(group, t)}\n${t('Try: ', '请参阅：')}chat-cutover --help\n`)
     return 2
   }
   if (verb === '-h' || verb === '--help') {

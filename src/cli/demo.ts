@@ -9,6 +9,7 @@ import { errorText } from '../core/errors.js'
 import { type Child, ended, freePort, START_TIMEOUT_MS, serviceLog, startChild } from './demo-children.js'
 import { type DemoFacts, demoGuide, demoShell } from './demo-guide.js'
 import { DEMO_ORGS, type DemoTraffic, startTraffic } from './demo-traffic.js'
+import { usageText } from './text/cause-text.js'
 import { type Language, sayIn, type Text } from './text/language.js'
 import { type Output, processOutput } from './text/output.js'
 
@@ -154,8 +155,7 @@ function demoOptions(argv: readonly string[], output: Output, language: Language
       traffic: !values['no-traffic'],
     }
   } catch (error) {
-    const fault = errorText(error)
-    output.err(`${t(fault, `用法错误：${fault}`)}\n${t('Try: ', '请参阅：')}chat-cutover demo --help\n`)
+    output.err(`${usageText(error, t)}\n${t('Try: ', '请参阅：')}chat-cutover demo --help\n`)
     return 2
   }
 }

@@ -49,6 +49,12 @@ describe('chat-cutover', () => {
       ['basline'],
       'Unknown command: basline. Did you mean chat-cutover baseline?\nTry: chat-cutover --help\n',
     ],
+    [
+      ['history'],
+      'Unknown command: history. Did you mean chat-cutover fallback history or chat-cutover rollout history',
+    ],
+    [['flags', 'validate', 'nowhere.json'], 'nowhere.json: cannot be read: ENOENT (there is no such file)\n'],
+    [['flags', 'diff', 'src'], 'src cannot be read: EISDIR (it is a directory)'],
     [['flags'], 'flags needs a subcommand. There are: chat-cutover flags show'],
     [['llm'], 'There are: chat-cutover llm validate, chat-cutover llm schema'],
     [['--lang'], 'Usage: chat-cutover <command>'],
@@ -119,6 +125,21 @@ describe('chat-cutover', () => {
       expect((await run([...words, 'status', '--help'])).out).to.match(/用法： ?chat-cutover status/)
       expect((await run([...words, 'help', 'status'])).out).to.match(/用法： ?chat-cutover status/)
       expect((await run([...words, '--help'])).out).to.contain('用法：chat-cutover <命令>')
+    })
+
+  const zhWrong: [argv: string[], said: string][] = [
+    [['demo', '--nope'], "用法错误：未知选项 '--nope'\n请参阅：chat-cutover demo --help\n"],
+    [['demo', 'x'], "用法错误：多余的参数 'x'\n"],
+    [['flags', 'validate', '--override'], "用法错误：选项 '--override <value>' 缺少取值\n"],
+    [['baseline', '--json=1'], "用法错误：选项 '--json' 不带取值\n请参阅：chat-cutover baseline --help\n"],
+    [['flags', 'validate', 'nowhere.json'], 'nowhere.json：无法读取：ENOENT（文件不存在）\n'],
+    [['history'], '未知命令：history。是否应为 chat-cutover fallback history 或 '],
+  ]
+  for (const [argv, said] of zhWrong)
+    it(`says what is wrong in Chinese alone: ${argv.join(' ')}`, async () => {
+      const { code, out, err } = await run(argv, { LANG: 'zh_CN.UTF-8' })
+      expect([code, out]).to.deep.equal([2, ''])
+      expect(err).to.contain(said)
     })
 
   it('tells its version', async () => {

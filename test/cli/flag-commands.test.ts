@@ -258,7 +258,9 @@ describe('the flag commands of chat-cutover', () => {
 
   it('flags diff says why a file cannot be read, and where to see the place in one that is no JSON', async () => {
     const none = directory.path('none.json')
-    expect(await wrong(2, 'flags', 'diff', file(), none)).to.equal(`${none} cannot be read: ENOENT\n`)
+    expect(await wrong(2, 'flags', 'diff', file(), none)).to.equal(
+      `${none} cannot be read: ENOENT (there is no such file)\n`,
+    )
     const torn = directory.path('torn.json')
     writeFileSync(torn, '{')
     expect(await wrong(2, 'flags', 'diff', torn, file())).to.match(

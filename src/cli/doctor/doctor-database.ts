@@ -1,11 +1,12 @@
 import { accessSync, closeSync, constants, existsSync, openSync, readSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { bounded } from '../../core/bounded.js'
-import { errorCode, errorText } from '../../core/errors.js'
+import { errorText } from '../../core/errors.js'
 import { isPostgresUrl } from '../../core/postgres/postgres-url.js'
 import type { RedisConnection } from '../../core/redis/redis-link.js'
 import { parseRedisUrl, type RedisAddress } from '../../core/redis/redis-url.js'
 import type { Environment, Invocation } from '../command/invocation.js'
+import { causeText } from '../text/cause-text.js'
 import { printable } from '../text/table.js'
 import { checkPostgres } from './doctor-postgres.js'
 import type { Finding } from './finding.js'
@@ -62,7 +63,7 @@ function checkFile(file: string, { t }: Invocation): Finding[] {
       ]
     return [{ check, result: 'ok', text: t(`${file}, ${free} free`, `${file}，剩余 ${free}`) }]
   } catch (thrown) {
-    return [{ check, result: 'fault', text: `${file}: ${errorCode(thrown) ?? errorText(thrown)}`, advice }]
+    return [{ check, result: 'fault', text: `${file}: ${causeText(thrown, t)}`, advice }]
   }
 }
 

@@ -1,11 +1,12 @@
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { errorCode, errorText } from '../../core/errors.js'
+import { errorText } from '../../core/errors.js'
 import { resolveModule } from '../../core/files/resolve-module.js'
 import { checkFlagDocument } from '../../decision/check/ops-file-check.js'
 import type { FlagFileKind } from '../../decision/flags.js'
 import { loadProviderModule } from '../../decision/provider/provider-module.js'
 import type { Environment, Invocation } from '../command/invocation.js'
+import { causeText } from '../text/cause-text.js'
 import { oneLine } from '../text/table.js'
 import { storeOf } from './doctor-flag-store.js'
 import type { Finding } from './finding.js'
@@ -42,7 +43,7 @@ function checkFlagFile(file: string, kind: FlagFileKind, env: Environment, { t }
     }
   } catch (thrown) {
     const isElsewhere = kind === 'ops' && (env.FLAGD_RESOLVER ?? 'file') !== 'file'
-    const why = errorCode(thrown) ?? errorText(thrown)
+    const why = causeText(thrown, t)
     if (isElsewhere)
       return {
         check,

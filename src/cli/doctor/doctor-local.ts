@@ -4,6 +4,7 @@ import { errorText } from '../../core/errors.js'
 import { parsedJson } from '../../core/json/parsed-json.js'
 import { counted } from '../../core/text.js'
 import type { Environment, Invocation } from '../command/invocation.js'
+import { causeText } from '../text/cause-text.js'
 import { printable } from '../text/table.js'
 import { checkDatabase, checkRedis } from './doctor-database.js'
 import { checkFlagStore } from './doctor-flag-store.js'
@@ -86,7 +87,7 @@ async function checkRuntime(env: Environment, { t, interrupted, clock }: Invocat
     '请启动 runtime，或修正 RUNTIME_SERVICE_URL；在此之前由直连 LLM 回答',
   )
   if (probed.kind === 'failed')
-    return [{ check, result: 'fault', text: `${shown(url)}: ${probed.why}`, advice }]
+    return [{ check, result: 'fault', text: `${shown(url)}: ${causeText(probed.why, t)}`, advice }]
   const isHealthy = probed.status === 200 && statusOf(probed.body) === 'healthy'
   const finding: Finding = isHealthy
     ? {
@@ -133,7 +134,7 @@ export async function checkKeys(env: Environment, { t, interrupted, clock }: Inv
     },
   ]
   const probed = await probeUrl(address, { interrupted: interrupted(), now: () => clock.wall() })
-  if (probed.kind === 'failed') return fault(`${where}: ${probed.why}`)
+  if (probed.kind === 'failed') return fault(`${where}: ${causeText(probed.why, t)}`)
   if (probed.status !== 200)
     return fault(t(`${where}: status ${probed.status}`, `${where}：状态码 ${probed.status}`))
   const keys = keysIn(probed.body)

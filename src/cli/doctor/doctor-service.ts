@@ -5,6 +5,7 @@ import { flagsViewSchema } from '../../protocol/flag-edit.js'
 import type { Invocation } from '../command/invocation.js'
 import { urlOf } from '../service/connection.js'
 import type { ServiceClient } from '../service/service-client.js'
+import { causeText } from '../text/cause-text.js'
 import { CommandError, Refused } from '../text/command-error.js'
 import { printable } from '../text/table.js'
 import { clockFinding, type Finding } from './finding.js'
@@ -22,7 +23,7 @@ export async function checkService(invocation: Invocation): Promise<Finding[]> {
       {
         check: service,
         result: 'fault',
-        text: `${url}: ${live.why}`,
+        text: `${url}: ${causeText(live.why, t)}`,
         advice: t(
           `Start it, or correct the address (from ${urlFrom})`,
           `请启动服务，或修正地址（取自 ${urlFrom}）`,

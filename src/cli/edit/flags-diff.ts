@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import { errorCode, errorText } from '../../core/errors.js'
 import type { FlagChange } from '../../protocol/flag-edit-record.js'
 import type { CommandSpec } from '../command/invocation.js'
+import { causeText } from '../text/cause-text.js'
 import { CommandError } from '../text/command-error.js'
 import type { Say } from '../text/language.js'
 import { changeLines } from './edit-flags.js'
@@ -42,7 +42,7 @@ function documentOf(file: string, t: Say): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch (thrown) {
-    const why = errorCode(thrown) ?? errorText(thrown)
+    const why = causeText(thrown, t)
     const fault = t(`${file} cannot be read: ${why}`, `无法读取 ${file}：${why}`)
     const place =
       thrown instanceof SyntaxError

@@ -2,7 +2,8 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, write
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
-import { errorCode, errorText } from '../../core/errors.js'
+import { errorCode } from '../../core/errors.js'
+import { causeText } from '../text/cause-text.js'
 import { CommandError } from '../text/command-error.js'
 import type { Say } from '../text/language.js'
 
@@ -35,7 +36,7 @@ export function readConfig(env: Environment, t: Say): CliConfig {
   } catch (thrown) {
     const code = errorCode(thrown)
     if (code === 'ENOENT' || code === 'ENOTDIR') return { profiles: {} }
-    const why = code ?? errorText(thrown)
+    const why = causeText(thrown, t)
     throw new CommandError(t(`${path} cannot be read: ${why}`, `无法读取 ${path}：${why}`), 2)
   }
   try {

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { type ChatClient, type ChatError, createChatClient } from '../../client/index.js'
-import { errorCode, errorText } from '../../core/errors.js'
 import { parsedJson } from '../../core/json/parsed-json.js'
 import { API_PREFIX } from '../../protocol/api.js'
+import { causeText } from '../text/cause-text.js'
 import { CommandError, Interrupted, Unreachable } from '../text/command-error.js'
 import { type Language, type Say, sayIn } from '../text/language.js'
 import type { Connection } from './connection.js'
@@ -205,6 +205,5 @@ const deadline = ({ deadlineMs, interrupted }: ClientOptions): AbortSignal =>
 function whyUnreachable(thrown: unknown, deadlineMs: number, t: Say): string {
   if (thrown instanceof Error && thrown.name === 'TimeoutError')
     return t(`it did not answer within ${deadlineMs / 1000} s`, `${deadlineMs / 1000} 秒内没有应答`)
-  const cause = thrown instanceof Error ? (thrown.cause ?? thrown) : thrown
-  return errorCode(cause) ?? errorText(cause)
+  return causeText(thrown instanceof Error ? (thrown.cause ?? thrown) : thrown, t)
 }

@@ -1,4 +1,4 @@
-import { errorText } from '../../core/errors.js'
+import { causeText, usageText } from '../text/cause-text.js'
 import { type Language, sayIn, type Text } from '../text/language.js'
 import type { Output } from '../text/output.js'
 
@@ -53,8 +53,7 @@ export function validate<Options extends { readonly help: boolean; readonly json
   try {
     options = parse()
   } catch (thrown) {
-    const fault = errorText(thrown)
-    return refuse(t(fault, `用法错误：${fault}`))
+    return refuse(usageText(thrown, t))
   }
   if (options.help) {
     output.out(help[language])
@@ -81,7 +80,8 @@ function print(report: FileReport, { out, err }: Output, language: Language): vo
   const t = sayIn(language)
   const { file, issues, unreadable } = report
   if (unreadable !== undefined) {
-    err(t(`${file}: cannot be read: ${unreadable}\n`, `${file}：无法读取：${unreadable}\n`))
+    const why = causeText(unreadable, t)
+    err(t(`${file}: cannot be read: ${why}\n`, `${file}：无法读取：${why}\n`))
     return
   }
   for (const { line, column, path, message, zh, severity } of issues)

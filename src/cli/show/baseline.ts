@@ -10,6 +10,7 @@ import { baselineValue } from '../../protocol/baseline-text.js'
 import { deadlineSeconds } from '../command/invocation.js'
 import { connectionOf } from '../service/connection.js'
 import { createServiceClient, DEFAULT_DEADLINE_MS } from '../service/service-client.js'
+import { usageText } from '../text/cause-text.js'
 import { CommandError } from '../text/command-error.js'
 import { type Language, type Say, sayIn } from '../text/language.js'
 import { type Output, processOutput } from '../text/output.js'
@@ -102,7 +103,10 @@ function parseOptions(argv: readonly string[], t: Say) {
     const deadlineMs = timeout === undefined ? DEFAULT_DEADLINE_MS : secondsOf(timeout, t) * 1000
     return { help, json, query: { from, to, orgId: org }, asked: { url, profile }, deadlineMs }
   } catch (thrown) {
-    throw new CommandError(`${errorText(thrown)}\nTry: chat-cutover baseline --help`, 2)
+    throw new CommandError(
+      `${usageText(thrown, t)}\n${t('Try: ', '请参阅：')}chat-cutover baseline --help`,
+      2,
+    )
   }
 }
 

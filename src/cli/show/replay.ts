@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { errorText } from '../../core/errors.js'
 import { parsedJson } from '../../core/json/parsed-json.js'
 import { counted } from '../../core/text.js'
 import {
@@ -9,6 +8,7 @@ import {
   replaySchema,
 } from '../../protocol/replay.js'
 import type { CommandSpec, Invocation } from '../command/invocation.js'
+import { causeText } from '../text/cause-text.js'
 import { CommandError } from '../text/command-error.js'
 import { moment, span } from '../text/format.js'
 import type { Say } from '../text/language.js'
@@ -59,10 +59,8 @@ function guardrailsIn(file: string, t: Say): object {
   try {
     text = readFileSync(file, 'utf8')
   } catch (thrown) {
-    throw new CommandError(
-      t(`${file} cannot be read: ${errorText(thrown)}`, `无法读取 ${file}：${errorText(thrown)}`),
-      2,
-    )
+    const why = causeText(thrown, t)
+    throw new CommandError(t(`${file} cannot be read: ${why}`, `无法读取 ${file}：${why}`), 2)
   }
   const value = parsedJson(text)
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value

@@ -237,7 +237,7 @@ describe('chat-cutover doctor', function () {
     })
     const found = of(all, "operators' flags")
     expect(found).to.include({ result: 'skipped' }).and.not.to.have.property('advice')
-    expect(found?.text).to.match(/ENOENT; flagd has its own$/)
+    expect(found?.text).to.match(/ENOENT \(there is no such file\); flagd has its own$/)
   })
 
   it('looks into the flag store where the flags are in no file', async () => {
@@ -296,7 +296,7 @@ describe('chat-cutover doctor', function () {
       of((await findings({ JWT_SECRET: undefined, JWKS_URL: url })).all, 'signing keys')
     expect(await keys('http://127.0.0.1:9/keys')).to.include({
       result: 'fault',
-      text: 'http://127.0.0.1:9/keys: bad port',
+      text: 'http://127.0.0.1:9/keys: bad port (Node refuses to ask this port)',
     })
     expect((await keys(`${upstreamUrl}/keys`))?.text).to.equal(`${upstreamUrl}/keys: the answer has no keys`)
     upstream.llm = 404

@@ -152,7 +152,7 @@ describe('chat-cutover baseline', () => {
     const refused = await run([], { ...gone, CHAT_URL: url })
     expect(refused.code).to.equal(1)
     expect(refused.err).to.equal(
-      `No service at ${url}: ECONNREFUSED. Start it, or correct the address (from CHAT_URL)\n`,
+      `No service at ${url}: ECONNREFUSED (nothing listens there). Start it, or correct the address (from CHAT_URL)\n`,
     )
   })
 })
