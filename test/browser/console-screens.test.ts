@@ -195,7 +195,9 @@ describe('the console before a kept incident', function () {
       facts.locator('> div', { hasText: name }).locator('dd').innerText()
     expect(await fact('Pairs of both backends')).to.equal(String(AB))
     expect(await fact('Pairs of the control with itself')).to.equal(String(AA))
-    expect(await fact('Dropped, by reason')).to.equal('busy 3, sick 1')
+    expect(await fact('Dropped, by reason')).to.equal(
+      '4 (too many shadows at a time: 3, a fallback, or the control failed too often: 1)',
+    )
     expect(await page.locator('.checks .badge').allInnerTexts())
       .to.include('passed')
       .and.not.include('failed')
