@@ -2,7 +2,7 @@
 // npm test -- --grep failover
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { compiled, compileTests } from './lib/compile-tests.mjs'
+import { compiled, compileTests, makePrograms } from './lib/compile-tests.mjs'
 import { build, install, ROOT, run, say } from './lib/prepare.mjs'
 
 install()
@@ -10,9 +10,10 @@ install()
 build({ types: false })
 say('compiling the tests ...')
 const { config, spec } = await compileTests()
-say('running the tests ...')
 const given = process.argv.slice(2).map((word) => (word.endsWith('.test.ts') ? compiled(word) : word))
 const files = given.some((word) => word.endsWith('.test.js')) ? [] : spec
+if (files.length > 0) await makePrograms()
+say('running the tests ...')
 // Three keep two cores busy, as some tests wait for real time. No more unless asked for (`npm test -- --jobs 6`): many run
 // servers and children of their own beside their process.
 const jobs = given.includes('--jobs') ? [] : ['--jobs', '3']

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { ROOT } from './prepare.mjs'
 
 /** Within the project, so that packages are found from there. */
@@ -50,6 +51,12 @@ export async function compileTests() {
     JSON.stringify({ ...options, 'node-option': ['enable-source-maps', ...optimizingLater()] }),
   )
   return { config, spec: spec.map(compiled) }
+}
+
+/** The programs that many tests start, each as one file: made once here, rather than by every process that runs tests. */
+export async function makePrograms() {
+  const { oneFile } = await import(pathToFileURL(join(ROOT, compiled('test/support/one-file.ts'))).href)
+  await Promise.all(['dist/main.js', 'dist/simulator/main.js', 'dist/cli/main.js'].map(oneFile))
 }
 
 const optimizingLater = () =>

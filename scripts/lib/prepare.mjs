@@ -70,6 +70,8 @@ export function build({ types = true } = {}) {
       ...(types ? [] : ['--noCheck']),
     ],
     'tsc',
+    // The compiler is a Go program: with memory for its collector it takes a quarter less CPU time.
+    { ...process.env, GOGC: '400' },
   )
   run(process.execPath, [join(ROOT, 'scripts', 'docs-page.mjs')], 'docs-page')
   run(process.execPath, [join(ROOT, 'scripts', 'console-page.mjs')], 'console-page')

@@ -42,8 +42,14 @@ async function make(entry: string): Promise<string> {
     charset: 'ascii',
     // `import()` of a known name becomes `require`: compiled code that is kept cannot import.
     supported: { 'dynamic-import': false },
+    // A package asks for the place of a call when it is loaded: V8 then looks for all lines of the text.
+    minifyWhitespace: true,
+    // A module in the older format. Not added by the starter, which would copy the whole text.
+    banner: { js: '(function (exports, require, module, importOwnModule) {' },
+    footer: { js: '})' },
+    legalComments: 'none',
     logLevel: 'error',
-    plugins: [ownPlace],
+    plugins: [ownPlace, withoutHttp2, parsedJson],
   })
   renameSync(unfinished, code)
   const starter = STARTER.replace('CODE', JSON.stringify(code)).replace(
@@ -55,27 +61,48 @@ async function make(entry: string): Promise<string> {
   return outfile
 }
 
-/** Runs the code as a module in the older format, from what an earlier process compiled where there is that. */
+/**
+ * Runs the code as a module in the older format, from what an earlier process compiled where there is that. Some flags of V8 save
+ * CPU time once they are set: functions are optimized later (as in scripts/lib/compile-tests.mjs), the memory for new objects
+ * grows at once, and one thread alone collects it. What is compiled holds for the same flags alone: so they are set before our
+ * code is compiled, but after Node's own modules are loaded, whose compiled code is part of Node, and not for a worker.
+ */
 const STARTER = `
-// As in scripts/lib/compile-tests.mjs: optimized later. Before the code is compiled, as what is kept holds for these flags alone.
-if (process.version.startsWith('v20.')) require('node:v8').setFlagsFromString('--interrupt-budget=500000')
 const { readFileSync, renameSync, writeFileSync } = require('node:fs')
+const { builtinModules } = require('node:module')
+const v8 = require('node:v8')
 const { Script } = require('node:vm')
+const workers = require('node:worker_threads')
 const code = CODE
 const kept = code + '.compiled'
 let cachedData
 try {
+  for (const name of readFileSync(kept + '.builtin', 'latin1').split(' ')) require('node:' + name)
   cachedData = readFileSync(kept)
 } catch {}
-const script = new Script('(function (exports, require, module, importOwnModule) {' + readFileSync(code, 'latin1') + '\\n})', {
-  filename: code,
-  cachedData,
-})
+if (process.version.startsWith('v20.')) {
+  const set = (...flags) => flags.forEach((flag) => v8.setFlagsFromString(flag))
+  const unset = () => set('--interrupt-budget=67584', '--semi-space-growth-factor=2', '--parallel-scavenge')
+  set('--interrupt-budget=500000', '--semi-space-growth-factor=16', '--no-parallel-scavenge')
+  const { Worker } = workers
+  workers.Worker = function (...args) {
+    unset()
+    return new Worker(...args)
+  }
+}
+const script = new Script(readFileSync(code, 'latin1'), { filename: code, cachedData })
 if (cachedData === undefined || script.cachedDataRejected) {
+  const keepAs = (path, content) => {
+    writeFileSync(path + '.' + process.pid, content)
+    renameSync(path + '.' + process.pid, path)
+  }
   const keep = () => {
     try {
-      writeFileSync(kept + '.' + process.pid, script.createCachedData())
-      renameSync(kept + '.' + process.pid, kept)
+      const loaded = new Set(process.moduleLoadList)
+      // Those that begin with _ are parts of others, which must load them.
+      const names = builtinModules.filter((name) => !name.startsWith('_') && loaded.has('NativeModule ' + name))
+      keepAs(kept + '.builtin', names.join(' '))
+      keepAs(kept, script.createCachedData())
     } catch {}
   }
   if (IS_COMMAND) process.once('exit', keep)
@@ -103,9 +130,29 @@ const ownPlace: Plugin = {
   },
 }
 
+/** `got` loads it for HTTP/2, which nothing here asks for, and it makes a TLS socket while it loads: 30 ms of each start. */
+const withoutHttp2: Plugin = {
+  name: 'without-http2',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]http2-wrapper[\\/]source[\\/]index\.js$/ }, () => ({
+      contents: 'module.exports = {}',
+    }))
+  },
+}
+
+/** Large tables, like those of media types: parsed as JSON they load faster than as code. */
+const parsedJson: Plugin = {
+  name: 'parsed-json',
+  setup({ onLoad }) {
+    onLoad({ filter: /node_modules[\\/].*\.json$/ }, ({ path }) => ({
+      contents: `module.exports = JSON.parse(${JSON.stringify(readFileSync(path, 'utf8'))})`,
+    }))
+  },
+}
+
 function versionOfDist(): string {
   // How the file is made, and from what.
-  const hash = createHash('sha256').update(`${STARTER} ${ownPlace.setup}`)
+  const hash = createHash('sha256').update(readFileSync(join('test', 'support', 'one-file.ts')))
   for (const file of readdirSync('dist', { recursive: true, encoding: 'utf8' }).sort()) {
     if (!file.endsWith('.js')) continue
     const { mtimeMs, size } = statSync(join('dist', file))
