@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { Bilingual } from '../bilingual.js'
 
+const NOT_VALID: Bilingual = { 'zh-CN': '无效', en: 'is not valid' }
 const MISSING: Bilingual = { 'zh-CN': '缺失', en: 'is missing' }
 
 const TYPE_NAMES: Readonly<Record<string, Bilingual>> = {
@@ -30,10 +31,12 @@ export function schemaFault(issue: z.core.$ZodIssue): Bilingual {
       return notOneOf(issue)
     case 'unrecognized_keys':
       return unknownFields(issue)
+    case 'invalid_union':
+      return noneOfTypes(issue)
     case 'custom':
       return { 'zh-CN': chineseOf(issue), en: issue.message }
     default:
-      return { 'zh-CN': '无效', en: 'is not valid' }
+      return NOT_VALID
   }
 }
 
@@ -45,14 +48,25 @@ function chineseOf({ params, message }: z.core.$ZodIssueCustom): string {
 
 function wrongType(issue: z.core.$ZodIssueInvalidType): Bilingual {
   if (issue.input === undefined) return MISSING
-  const type = TYPE_NAMES[issue.expected] ?? {
-    'zh-CN': issue.expected,
-    en: `a value of type ${issue.expected}`,
-  }
+  const type = typeName(issue.expected)
   const must = { 'zh-CN': `必须是${type['zh-CN']}`, en: `must be ${type.en}` }
   return issue.expected === 'int' && Number.isFinite(issue.input)
     ? butIs(must, issue.input)
     : butCame(must, cameOf(issue.input))
+}
+
+const typeName = (expected: string): Bilingual =>
+  TYPE_NAMES[expected] ?? { 'zh-CN': expected, en: `a value of type ${expected}` }
+
+/** `must be a string or an array`, where the value is of none of the types; which form of a right type was meant is not known. */
+function noneOfTypes({ errors, input }: z.core.$ZodIssueInvalidUnion): Bilingual {
+  const types = errors.flatMap(([first]) =>
+    first?.code === 'invalid_type' && first.path.length === 0 ? [first.expected] : [],
+  )
+  if (types.length === 0 || types.length < errors.length) return NOT_VALID
+  const names = [...new Set(types)].map(typeName)
+  const [zh, en] = [names.map((name) => name['zh-CN']).join('或'), names.map((name) => name.en).join(' or ')]
+  return butCame({ 'zh-CN': `必须是${zh}`, en: `must be ${en}` }, cameOf(input))
 }
 
 function notOneOf(issue: z.core.$ZodIssueInvalidValue): Bilingual {
@@ -92,8 +106,8 @@ function tooBig({ origin, maximum, inclusive, input }: z.core.$ZodIssueTooBig): 
   if (origin === 'string' || origin === 'array') return wrongLength('most', origin, Number(maximum), input)
   return butIs(
     inclusive === false
-      ? { 'zh-CN': `必须小于 ${maximum}`, en: `must be less than ${maximum}` }
-      : { 'zh-CN': `不能大于 ${maximum}`, en: `must be at most ${maximum}` },
+      ? { 'zh-CN': `必须小于 ${short(maximum)}`, en: `must be less than ${short(maximum)}` }
+      : { 'zh-CN': `不能大于 ${short(maximum)}`, en: `must be at most ${short(maximum)}` },
     input,
   )
 }
@@ -105,10 +119,16 @@ function tooSmall({ origin, minimum, inclusive, input }: z.core.$ZodIssueTooSmal
   }
   return butIs(
     inclusive === false
-      ? { 'zh-CN': `必须大于 ${minimum}`, en: `must be greater than ${minimum}` }
-      : { 'zh-CN': `不能小于 ${minimum}`, en: `must be at least ${minimum}` },
+      ? { 'zh-CN': `必须大于 ${short(minimum)}`, en: `must be greater than ${short(minimum)}` }
+      : { 'zh-CN': `不能小于 ${short(minimum)}`, en: `must be at least ${short(minimum)}` },
     input,
   )
+}
+
+/** `0.0166667` for a sixtieth. */
+const short = (bound: number | bigint): number => {
+  const value = Number(bound)
+  return Number.isInteger(value) ? value : Number(value.toPrecision(6))
 }
 
 function wrongLength(bound: 'least' | 'most', origin: string, allowed: number, input: unknown): Bilingual {

@@ -42,6 +42,32 @@ describe('what a schema refuses, in words', () => {
     [z.strictObject({}), { a: 1 }, 'has a field that is not known: "a"', '含有未知字段："a"'],
     [z.strictObject({}), { a: 1, b: 1 }, 'has fields that are not known: "a", "b"', '含有未知字段："a", "b"'],
     [z.number().refine(() => false, rule('must rise', '必须递增')), 1, 'must rise', '必须递增'],
+    [z.number().min(1 / 60), 0, 'must be at least 0.0166667, not 0', '不能小于 0.0166667，现为 0'],
+    [
+      z.number().max(86_400_000),
+      86_400_001,
+      'must be at most 86400000, not 86400001',
+      '不能大于 86400000，现为 86400001',
+    ],
+    [
+      z.union([z.string(), z.array(z.string())]),
+      5,
+      'must be a string or an array, not a number',
+      '必须是字符串或数组，而不是数字',
+    ],
+    [
+      z.union([z.iso.date(), z.iso.datetime()]),
+      5,
+      'must be a string, not a number',
+      '必须是字符串，而不是数字',
+    ],
+    [
+      z.number().max(2_147_483_647),
+      2_147_483_648,
+      'must be at most 2147483647, not 2147483648',
+      '不能大于 2147483647，现为 2147483648',
+    ],
+    [z.union([z.string(), z.array(z.string())]), [5], 'is not valid', '无效'],
     [z.string().regex(/^a$/), 'secret', 'is not valid', '无效'],
   ]
   for (const [schema, value, en, zh] of cases)
