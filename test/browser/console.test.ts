@@ -55,6 +55,7 @@ describe('the console in a browser', function () {
         viewport: { width: 360, height: 740 },
       })
       await page.waitForSelector('.now')
+      expect(await page.evaluate('document.documentElement.dataset.theme')).to.equal(colorScheme)
       expect(await page.innerText('nav')).to.include('总览')
       expect(await page.evaluate('document.documentElement.scrollWidth')).to.be.at.most(360)
       expect(await seriousFindings(page)).to.deep.equal([])

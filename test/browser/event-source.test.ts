@@ -20,6 +20,9 @@ declare global {
   var seenByEventSource: Seen
 }
 
+/** ms between two looks, which would be one each frame: an EventSource waits seconds before it connects again */
+const SELDOM = { polling: 50 }
+
 describe('a plain EventSource', function () {
   this.timeout(60_000)
   let pages: PageServer
@@ -91,11 +94,11 @@ describe('a plain EventSource', function () {
     )
     const seen = (): Promise<Seen> => page.evaluate(() => globalThis.seenByEventSource)
     for (const [at] of pieces.entries()) {
-      await page.waitForFunction((count) => globalThis.seenByEventSource.ids.length >= count, at + 1)
+      await page.waitForFunction((count) => globalThis.seenByEventSource.ids.length >= count, at + 1, SELDOM)
       if (at < 2) for (const socket of sockets.splice(0)) socket.destroy()
       goOn()
     }
-    await page.waitForFunction(() => globalThis.seenByEventSource.closed)
+    await page.waitForFunction(() => globalThis.seenByEventSource.closed, undefined, SELDOM)
     expect(await seen()).to.deep.equal({
       ids: ['1', '2', '3', '4', '5'],
       text: pieces.join(''),

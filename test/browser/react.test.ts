@@ -63,6 +63,7 @@ describe('the React hook in a browser', function () {
     )
     const slow = answeringOrWaiting('direct_llm', 'Hello ', 'there')
     edge = await startEdge({ corsOrigins: [pages.origin], backends: { direct_llm: slow } })
+    page = await browser.newPage()
   })
   after(async () => {
     await browser?.close()
@@ -74,7 +75,9 @@ describe('the React hook in a browser', function () {
   async function show(session?: string, prepare?: (opened: Page) => Promise<unknown>): Promise<void> {
     const token = (await bearer()).replace('Bearer ', '')
     const given = new URLSearchParams({ url: edge.url, token, ...(session === undefined ? {} : { session }) })
-    page = (await browser?.newPage()) ?? page
+    // One page after the other in one tab: each new one would take a process that compiles React anew.
+    await page.unrouteAll()
+    await page.goto('about:blank')
     await prepare?.(page)
     await page.goto(`${pages.origin}/#${given}`)
     await page.waitForSelector('#lines', { state: 'attached' })
