@@ -369,7 +369,7 @@ describe('the views of the console', function () {
       const body = JSON.stringify({ agentId: 'demo', message: 'go on' })
       while (!isOver) {
         await (await fetch(`${rig.url}/api/v1/chat/start`, { method: 'POST', headers, body })).text()
-        await view.waitForTimeout(50)
+        await view.waitForTimeout(150)
       }
     })()
     try {

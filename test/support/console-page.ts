@@ -132,8 +132,9 @@ export async function seriousFindings(page: Page): Promise<string[]> {
   return page.evaluate(async () => {
     const axe = Reflect.get(globalThis, 'axe')
     // A rule has one impact for all that it finds: those of a lower one can tell nothing that is asked for here.
-    const isLower = ({ impact }: { impact: unknown }): boolean => impact === 'minor' || impact === 'moderate'
-    const lower: { id: string }[] = axe._audit.rules.filter(isLower)
+    const lower: { id: string }[] = axe._audit.rules.filter(({ impact }: { impact: string }) =>
+      ['minor', 'moderate'].includes(impact),
+    )
     const { violations } = await axe.run({
       rules: Object.fromEntries(lower.map(({ id }) => [id, { enabled: false }])),
       // Only what is read below is worked out in detail.
