@@ -166,7 +166,7 @@ describe('the command line against the running service', function () {
     const { code, err } = await run(['status'])
     expect(code).to.equal(1)
     expect(err).to.match(
-      /^No service at http:\S+: ECONNREFUSED\. Start it, or correct the address \(from profile "default"\)\n$/,
+      /^No service at http:\S+: ECONNREFUSED \(nothing listens there\)\. Start it, or correct the address \(from profile "default"\)\n$/,
     )
   })
 })
