@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { expect } from 'chai'
 import { type Clock, systemClock } from '../../src/core/clock.js'
 import { scheduleDeadline } from '../../src/core/deadline.js'
+import { holdUp } from '../support/hold-up.js'
 import { manualClock } from '../support/manual-clock.js'
 
 describe('a deadline', () => {
@@ -74,8 +75,3 @@ describe('a deadline', () => {
     expect(isLate).to.equal(false)
   })
 })
-
-function holdUp(ms: number): void {
-  const until = performance.now() + ms
-  while (performance.now() < until);
-}

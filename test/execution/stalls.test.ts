@@ -7,6 +7,7 @@ import { createPulse, type Pulse } from '../../src/core/pulse/pulse.js'
 import { type Stalls, watchStalls } from '../../src/core/pulse/stalls.js'
 import type { Outcome } from '../../src/execution/outcome.js'
 import { createRuntimeOrchestrator } from '../../src/execution/runtime/runtime-orchestrator.js'
+import { holdUp } from '../support/hold-up.js'
 import { manualClock } from '../support/manual-clock.js'
 import { pulledTurn } from '../support/pulled.js'
 import { sampleLimits, sampleTurn } from '../support/sample-turn.js'
@@ -15,11 +16,6 @@ import { acting, settled } from '../support/turn-runner.js'
 
 const frame = (content: string): string =>
   `data: {"event":"text_chunk","data":{"content":"${content}"}}\r\n\r\n`
-
-/** The event loop does nothing: as a stopped process, whose timers are all due when it goes on. */
-function holdUp(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
-}
 
 /** As while a turn runs. */
 function busyPulse(clock: Clock): Pulse {

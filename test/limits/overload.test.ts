@@ -4,6 +4,7 @@ import { createPulse } from '../../src/core/pulse/pulse.js'
 import { chatLimitsSchema } from '../../src/limits/chat-limits.js'
 import { watchOverload } from '../../src/limits/overload.js'
 import { capturingLogger } from '../support/capturing-logger.js'
+import { holdUp } from '../support/hold-up.js'
 import { manualClock } from '../support/manual-clock.js'
 
 describe('the watch over an overload', () => {
@@ -67,8 +68,7 @@ describe('the watch over an overload', () => {
     watch.start()
     try {
       for (let round = 0; round < 8; round += 1) {
-        const endsAt = performance.now() + 250
-        while (performance.now() < endsAt);
+        holdUp(250)
         await new Promise((resolve) => setImmediate(resolve))
       }
       expect(watch.level).to.be.at.least(3)

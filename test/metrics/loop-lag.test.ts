@@ -4,6 +4,7 @@ import { systemClock } from '../../src/core/clock.js'
 import { createPulse } from '../../src/core/pulse/pulse.js'
 import { watchLoopLag } from '../../src/metrics/loop-lag.js'
 import { createServiceMetrics, type ServiceMetrics } from '../../src/metrics/prometheus.js'
+import { holdUp } from '../support/hold-up.js'
 import { manualClock } from '../support/manual-clock.js'
 
 const VALUES = ['min', 'max', 'mean', 'p50', 'p99'] as const
@@ -158,8 +159,7 @@ describe('the lag of the event loop in the metrics', () => {
         if (isAwake) pulse.wake()
         // Node's first measurement begins after a round of the loop.
         await new Promise((resolve) => setTimeout(resolve, 50))
-        const blockedUntil = performance.now() + 700
-        while (performance.now() < blockedUntil);
+        holdUp(700)
         await new Promise((resolve) => setTimeout(resolve, 20))
         expect((await lagOf(metrics)).max).to.be.greaterThan(150)
       }

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { systemClock } from '../../../src/core/clock.js'
 import { createPulse } from '../../../src/core/pulse/pulse.js'
 import { watchLoopPressure } from '../../../src/shadow/run/loop-pressure.js'
+import { holdUp } from '../../support/hold-up.js'
 import { type ManualClock, manualClock } from '../../support/manual-clock.js'
 import { until } from '../../support/until.js'
 
@@ -101,8 +102,7 @@ describe('the pressure on the event loop', () => {
     pulse.wake()
     pressure.start()
     try {
-      const blockedUntil = performance.now() + 400
-      while (performance.now() < blockedUntil);
+      holdUp(400)
       await until('the pressure', () => pressure.now() === 'some')
     } finally {
       pressure.stop()
