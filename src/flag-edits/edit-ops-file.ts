@@ -100,8 +100,9 @@ function editMode(editor: DocumentEditor, edit: FlagEdit, environment: Environme
       editor.refuse([...flag, 'targeting'], handMade('the targeting of the mode', '执行模式的定向规则'))
     if (list === undefined) editor.refuse(['$evaluators', ORG_LIST], handMade('the list of orgs', '组织列表'))
   }
-  const takesOver = endsEnvironment(editor, edit)
-  const orgs = [...(list?.orgs ?? []), ...(takesOver ? environment.enabledOrgs : [])]
+  const known = [...(list?.orgs ?? []), ...environment.enabledOrgs]
+  const takesOver = endsEnvironment(editor, edit, known)
+  const orgs = takesOver ? known : (list?.orgs ?? [])
   if (list !== undefined) editor.setList(list.path, editedOrgs(orgs, enabledOrgs ?? {}))
   if (mode !== undefined) editor.set([...flag, 'defaultVariant'], mode)
   else if (takesOver) editor.set([...flag, 'defaultVariant'], environment.mode)
@@ -112,13 +113,20 @@ function editMode(editor: DocumentEditor, edit: FlagEdit, environment: Environme
 
 const MODE_VARIANTS = { direct_llm: 'direct_llm', runtime_orchestrator: 'runtime_orchestrator' }
 
-/** Once the flag says anything, the environment is not asked any more: what it said goes into the file then. */
+/**
+ * Once the flag says anything, the environment is not asked any more: what it said goes into the file then. To remove an org that
+ * nobody has let in says nothing.
+ * @param orgs those that the file or the environment lets in
+ */
 function endsEnvironment(
   editor: DocumentEditor,
-  { mode, enabledOrgs, canaryPercent = 0 }: FlagEdit,
+  { mode, enabledOrgs: { set, add = [], remove = [] } = {}, canaryPercent = 0 }: FlagEdit,
+  orgs: readonly string[],
 ): boolean {
   const isSilent = typeof editor.document.part(FLAG_KEYS.mode, 'defaultVariant') !== 'string'
-  return isSilent && mode !== null && (mode !== undefined || enabledOrgs !== undefined || canaryPercent > 0)
+  if (!isSilent || mode === null) return false
+  const namesOrgs = set !== undefined || add.length > 0 || remove.some((org) => orgs.includes(org))
+  return mode !== undefined || namesOrgs || canaryPercent > 0
 }
 
 function editedOrgs(

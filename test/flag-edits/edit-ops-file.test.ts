@@ -148,6 +148,15 @@ describe('an edit of the operators’ file', () => {
     expect(valuesOf(back.text).mode.value).to.equal(null)
   })
 
+  it('leaves the say to the environment where an org is taken out that nobody has let in', () => {
+    const environment: EnvironmentMode = { mode: 'direct_llm', enabledOrgs: ['acme'] }
+    const { text } = edited(SHIPPED, { enabledOrgs: { remove: ['nobody'] } }, environment)
+    expect(text).to.equal(SHIPPED)
+    const without = edited(SHIPPED, { enabledOrgs: { remove: ['acme', 'nobody'] } }, environment).text
+    expect(valuesOf(without).mode).to.deep.include({ value: 'direct_llm' })
+    expect(modeFor(without, 'acme', 's', environment)).to.equal('direct_llm')
+  })
+
   it('sets a canary, moves it, and takes it away', () => {
     const five = edited(SHIPPED, { canaryPercent: 5, enabledOrgs: { set: ['acme'] } }).text
     const quarter = edited(five, { canaryPercent: 25 }).text
