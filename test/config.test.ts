@@ -215,6 +215,21 @@ describe('loadConfig', () => {
     expect(fault).to.equal('RUNTIME_SERVICE_URL=ftp://…@runtime.test must be an http or https URL')
   })
 
+  const secrets: readonly [value: string, shown: string][] = [
+    ['https://me:hun/ter2@runtime.test', '=https://…@runtime.test'],
+    ['https://me:hun?ter2#@runtime.test', '=https://…@runtime.test'],
+    ['me:hunter2@runtime.test:8000', '=…@runtime.test:8000'],
+    ['ftp://runtime.test/?key=hunter2', '=ftp://runtime.test/?…'],
+    ['sk-hunter2', ''],
+  ]
+  for (const [value, shown] of secrets)
+    it(`prints no secret of a value that is no address: ${value}`, () => {
+      const form = 'must be an http or https URL'
+      expect(faultsOf({ ...least, RUNTIME_SERVICE_URL: value })).to.deep.equal([
+        `RUNTIME_SERVICE_URL${shown} ${form}`,
+      ])
+    })
+
   it('drops the line break behind a key from a file, and refuses one no request could carry', () => {
     expect(loadConfig({ ...least, LLM_API_KEY: ' sk-1\n' }).llm[0].auth).to.deep.equal({
       kind: 'bearer',

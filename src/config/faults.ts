@@ -16,9 +16,14 @@ export function describeIssue(issue: z.core.$ZodIssue, given: Given): Bilingual 
     return given[`${name}_FILE`] === undefined
       ? behind(name, fault)
       : { en: `The content of ${name}_FILE ${fault.en}`, 'zh-CN': `${name}_FILE 的文件内容${fault['zh-CN']}` }
-  // An address may carry a password: it is for nobody's log.
-  return behind(`${name}=${value.replace(/\/\/[^/?#]*@/, '//…@')}`, fault)
+  // No address at all: a key, perhaps, where two variables were mixed up.
+  if (name.endsWith('_URL') && !value.includes(':')) return behind(name, fault)
+  return behind(`${name}=${withoutSecrets(value)}`, fault)
 }
+
+/** Without all before the last @ and all after a question mark: a password that makes an address wrong has any signs in it. */
+const withoutSecrets = (value: string): string =>
+  value.replace(/^([a-z][a-z\d+.-]*:\/+)?.*@/is, '$1…@').replace(/\?.*/s, '?…')
 
 /** The forms of variables say by themselves what the value must be; choices are named as they are written. */
 function faultOf(issue: z.core.$ZodIssue): Bilingual {

@@ -167,6 +167,16 @@ describe('the judged window', () => {
     expect(window.newest(10_000, 0, 300_000).total).to.be.within(1, 3)
   })
 
+  it('is read no wider than it must be where the last of so many stands before a gap', () => {
+    const { clock, window, record } = make()
+    record('error')
+    clock.advance(80)
+    record('ok')
+    // The finest slices reach back 3.175 s and find the one asked for; wider ones hold both as one.
+    clock.advance(3_120)
+    expect(window.newest(1_000, 1, 10_000)).to.deep.include({ total: 1, errors: 0 })
+  })
+
   it('takes no more than the window where the newest part is asked longer', () => {
     const { clock, window, record } = make()
     record('error')
