@@ -142,6 +142,8 @@ describe('health and metrics', () => {
       'missing: the database',
     ])
     expect((await detailsIn('zh-CN'))?.[1]).to.equal('缺少：签名密钥（JWKS_URL）')
+    edge.state = 'draining'
+    expect(await detailsIn('en')).to.deep.equal(['flags: ready (file), faults: 0'])
     await edge.close()
   })
 
