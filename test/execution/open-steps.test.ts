@@ -14,8 +14,8 @@ describe('the open steps of an answer', () => {
 
   it('are those of the newest plan', () => {
     const steps = new OpenSteps()
-    steps.see({ type: 'plan', data: { steps: [step('a'), step('b')] } })
-    steps.see({ type: 'plan', data: { steps: [step('c')] } })
+    steps.see({ type: 'plan', data: { steps: [step('a'), step('b')], currentStep: 0 } })
+    steps.see({ type: 'plan', data: { steps: [step('c')], currentStep: 0 } })
     expect(idsOf(steps)).to.deep.equal(['c'])
   })
 

@@ -54,7 +54,8 @@ function checkPart(part: object, at: JSONPath, root: Node, issues: IssueList): v
 const SCHEMA_WORDS_ZH: readonly (readonly [RegExp, string])[] = [
   [/^must have required property '(.*)'$/, "缺少属性 '$1'"],
   [/^must NOT have additional properties$/, '含有多余的属性'],
-  [/^must be (object|array|string|number|integer|boolean|null)$/, '类型必须是 $1'],
+  [/^must be ((?:(?:object|array|string|number|integer|boolean|null),?)+)$/, '类型必须是 $1'],
+  [/^must match pattern (.*)$/s, '格式必须匹配 $1'],
   [/^must be equal to one of the allowed values$/, '不是允许的取值之一'],
   [/^must be equal to constant$/, '不是规定的取值'],
   [/^must NOT have fewer than (\d+) (?:items|properties)$/, '至少 $1 项'],

@@ -48,6 +48,20 @@ describe('the check of a flag file', () => {
     expect(checkFlagDocument(OVERRIDE, 'override')).to.deep.equal([])
   })
 
+  const schemaFaults: readonly [name: string, flag: object, zh: RegExp][] = [
+    ['a wrong type', { targeting: { if: 'x' } }, /：类型必须是 array$/],
+    ['none of several types', { metadata: { x: [] } }, /：类型必须是 string,number,boolean$/],
+    ['too few members', { targeting: { starts_with: [1] } }, /：至少 2 项$/],
+    ['a wrong form', { targeting: { sem_ver: ['1', '=', '2'] } }, /：格式必须匹配 "\^/],
+  ]
+  for (const [name, part, zh] of schemaFaults)
+    it(`says in Chinese too what flagd's schema has against ${name}`, () => {
+      const flag = { state: 'ENABLED', variants: { on: true }, defaultVariant: 'on', ...part }
+      const [issue] = checkFlagDocument(JSON.stringify({ flags: { mine: flag } }), 'ops')
+      expect(issue?.message).to.match(/^against flagd's schema: must /)
+      expect(issue?.zh).to.match(zh)
+    })
+
   for (const [name, text, message] of [
     ['an empty file', '', /empty/],
     ['blanks', ' \n', /empty/],
