@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import type { Clock } from '../../core/clock.js'
+import { resetSocket } from '../../core/reset-socket.js'
 import type { ReaderOptions } from '../../turn/turn-reader.js'
 import { languageOf } from '../edge/language.js'
 import { createReaderWatch } from '../stream/reader-watch.js'
@@ -56,7 +57,7 @@ export function openJsonAnswer(ctx: Context, options: JsonAnswerOptions): JsonAn
       'Cache-Control': 'no-store',
       ...headers,
     })
-    const watch = createReaderWatch(res, slowReaderMs, clock, () => ctx.req.socket.resetAndDestroy())
+    const watch = createReaderWatch(res, slowReaderMs, clock, () => resetSocket(ctx.req.socket))
     void finished.then(() => watch.stop())
     res.end(text)
   }

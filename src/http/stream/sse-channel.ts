@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Context } from 'koa'
 import SseTransform from 'koa-sse-stream/lib/sse.js'
 import type { Clock, Timer } from '../../core/clock.js'
+import { resetSocket } from '../../core/reset-socket.js'
 import { createReaderWatch } from './reader-watch.js'
 
 /** Why a stream has no reader any more before its end. */
@@ -208,7 +209,7 @@ class ResponseChannel implements SseChannel {
     this.#watch.stop()
     this.#sse.destroy()
     // RST: what the system still holds for a reader that takes nothing is freed too.
-    if (why === 'client_too_slow') this.#ctx.req.socket.resetAndDestroy()
+    if (why === 'client_too_slow') resetSocket(this.#ctx.req.socket)
     else if (!this.#res.writableFinished) this.#res.destroy()
     this.#options.onRelief()
     if (lost) this.#options.onReaderLost(why)

@@ -1,5 +1,6 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import type { Clock } from '../../core/clock.js'
+import { resetSocket } from '../../core/reset-socket.js'
 import { FrameReader, isPing, PingPolicy, tooManyPings } from './flagd-pings.js'
 
 /**
@@ -61,7 +62,7 @@ export class FlagdGate {
   #accept(client: Socket): void {
     if (this.#mode === 'refusing') {
       client.on('error', () => {})
-      client.resetAndDestroy()
+      resetSocket(client)
       return
     }
     const pair = { client, inner: connect({ port: this.innerPort, host: '127.0.0.1', noDelay: true }) }
@@ -99,7 +100,7 @@ export class FlagdGate {
 
   #reset(): void {
     for (const { client, inner } of this.#pairs) {
-      client.resetAndDestroy()
+      resetSocket(client)
       inner.destroy()
     }
     this.#pairs.clear()
