@@ -1,4 +1,5 @@
 import { errorCode, errorText } from '../../core/errors.js'
+import { withoutLogin } from '../../core/login-of-url.js'
 
 /** What one address answered to a GET. */
 export type Probed =
@@ -23,11 +24,12 @@ interface Probe {
 }
 
 /** Never rejects. `skewMs`: by how much the other's clock is ahead of ours, from its `Date` header, to a second. */
-export async function probeUrl(url: string, { headers = {}, interrupted, now }: Probe): Promise<Probed> {
+export async function probeUrl(address: string, { headers = {}, interrupted, now }: Probe): Promise<Probed> {
   const sentAt = now()
   try {
+    const { url, headers: all } = withoutLogin(address, headers)
     const response = await fetch(url, {
-      headers: { ...headers },
+      headers: all,
       // A key goes to the address that was named, and no further.
       redirect: 'manual',
       signal: AbortSignal.any([interrupted, AbortSignal.timeout(DEADLINE_MS)]),

@@ -1,9 +1,12 @@
+import { withoutLogin } from '../../core/login-of-url.js'
+
 /** bytes; a set of a hundred keys is a tenth of it */
 const MAX_BYTES = 1024 * 1024
 
 /** `fetch` for small documents of servers that are not ours. @throws where the body is larger than 1 MiB, and what `fetch` throws */
-export async function boundedFetch(url: string, options: RequestInit): Promise<Response> {
-  const response = await fetch(url, options)
+export async function boundedFetch(address: string, options: RequestInit): Promise<Response> {
+  const { url, headers } = withoutLogin(address, options.headers)
+  const response = await fetch(url, { ...options, headers })
   if (response.body === null) return response
   if (response.status !== 200) {
     // Nobody reads it.

@@ -73,6 +73,14 @@ describe('chat-cutover doctor', function () {
   const results = (all: readonly Finding[]) =>
     Object.fromEntries(all.map(({ check, result }) => [check, result]))
 
+  it('asks the runtime with the user and the password of its address, and shows neither', async () => {
+    const withLogin = upstreamUrl.replace('//', '//me:hunter2@')
+    const { all } = await findings({ RUNTIME_SERVICE_URL: withLogin })
+    const found = of(all, 'runtime')
+    expect(found?.result).to.equal('ok')
+    expect(JSON.stringify(found)).not.to.contain('hunter2')
+  })
+
   it('finds a good installation good', async () => {
     const { code, all } = await findings()
     expect(code).to.equal(0)

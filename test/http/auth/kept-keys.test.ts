@@ -17,6 +17,7 @@ describe('signing keys, kept for the next start', () => {
   let server: Server
   let url: URL
   let answer: { status: number; keys: JWK[] }
+  let logins: (string | undefined)[]
   let pair: { privateKey: CryptoKey; jwk: JWK }
   let kept: KeptTexts
   const clock = manualClock(Date.now())
@@ -28,7 +29,9 @@ describe('signing keys, kept for the next start', () => {
   })
   beforeEach(async () => {
     answer = { status: 200, keys: [pair.jwk] }
-    server = createServer((_req, res) => {
+    logins = []
+    server = createServer((request, res) => {
+      logins.push(request.headers.authorization)
       res.statusCode = answer.status
       res.end(JSON.stringify({ keys: answer.keys }))
     }).listen(0, '127.0.0.1')
@@ -69,6 +72,14 @@ describe('signing keys, kept for the next start', () => {
     clock.advance(1000)
     await until('the keys', () => keys.origin() === 'source')
     expect(clock.pending()).to.equal(0)
+  })
+
+  it('are asked for with the user and the password of the address', async () => {
+    url.username = 'me'
+    url.password = 'hunter2'
+    const keys = start()
+    await until('the keys', () => keys.origin() === 'source')
+    expect(logins).to.deep.equal([`Basic ${Buffer.from('me:hunter2').toString('base64')}`])
   })
 
   it('are told as unreachable from a failed fetch to the next good one: at a start, and a minute after a failed refresh', async () => {
