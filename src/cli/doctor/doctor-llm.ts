@@ -2,6 +2,7 @@ import { type LlmEndpoint, llmEndpoint } from '../../llm/endpoint.js'
 import { endpointHeaders, modelsUrl, REFUSED_STATUSES } from '../../llm/endpoint-request.js'
 import { loadEndpoints } from '../../llm/load-endpoints.js'
 import type { Environment, Invocation } from '../command/invocation.js'
+import { causeText } from '../text/cause-text.js'
 import { printable } from '../text/table.js'
 import type { Finding } from './finding.js'
 import { isListed, listedModels } from './listed-models.js'
@@ -62,8 +63,6 @@ async function checkEndpoint(
       ),
     }
   const url = new URL(modelsUrl(endpoint))
-  url.username = ''
-  url.password = ''
   const where = `${url.protocol}//${url.host}${url.pathname}`
   const probed = await probeUrl(url.href, {
     headers: endpointHeaders(endpoint),
@@ -74,7 +73,7 @@ async function checkEndpoint(
     return {
       check,
       result: 'fault',
-      text: `${where}: ${probed.why}`,
+      text: `${where}: ${causeText(probed.why, t)}`,
       advice: t(
         'Correct its address, or look at the network from this host',
         '请修正地址，或检查本机到该地址的网络',

@@ -16,6 +16,8 @@ export async function checkService(invocation: Invocation): Promise<Finding[]> {
   const { given, env, t, clock } = invocation
   const { url, urlFrom } = urlOf({ url: given.text('url'), profile: given.text('profile') }, env, t)
   const probe = { interrupted: invocation.interrupted(), now: () => clock.wall() }
+  // An address may carry a password.
+  const shown = url.replace(/\/\/.*@/, '//…@')
   const live = await probeUrl(`${url}/health/live`, probe)
   const service = t('service', '服务')
   if (live.kind === 'failed')
@@ -23,7 +25,7 @@ export async function checkService(invocation: Invocation): Promise<Finding[]> {
       {
         check: service,
         result: 'fault',
-        text: `${url}: ${causeText(live.why, t)}`,
+        text: `${shown}: ${causeText(live.why, t)}`,
         advice: t(
           `Start it, or correct the address (from ${urlFrom})`,
           `请启动服务，或修正地址（取自 ${urlFrom}）`,
@@ -36,8 +38,8 @@ export async function checkService(invocation: Invocation): Promise<Finding[]> {
         check: service,
         result: 'fault',
         text: t(
-          `${url} answers ${live.status} to /health/live`,
-          `${url} 对 /health/live 返回 ${live.status}`,
+          `${shown} answers ${live.status} to /health/live`,
+          `${shown} 对 /health/live 返回 ${live.status}`,
         ),
         advice: t(
           'Is it chat-cutover? Look at the address and at proxies between',
@@ -52,8 +54,8 @@ export async function checkService(invocation: Invocation): Promise<Finding[]> {
       check: service,
       result: 'ok',
       text: t(
-        `${url} answers within ${Math.round(live.ms)} ms`,
-        `${url} 在 ${Math.round(live.ms)} ms 内应答`,
+        `${shown} answers within ${Math.round(live.ms)} ms`,
+        `${shown} 在 ${Math.round(live.ms)} ms 内应答`,
       ),
     },
     ready.kind === 'answer' && ready.status === 200

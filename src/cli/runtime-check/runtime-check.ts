@@ -2,6 +2,7 @@ import type { CommandSpec, Invocation } from '../command/invocation.js'
 import type { Finding } from '../doctor/finding.js'
 import { findingsText } from '../doctor/findings-text.js'
 import { probeUrl } from '../doctor/probe-url.js'
+import { causeText } from '../text/cause-text.js'
 import { CommandError, Interrupted } from '../text/command-error.js'
 import { printable } from '../text/table.js'
 import { checkBadBody, checkCancel, checkRunningCancel } from './runtime-calls.js'
@@ -116,7 +117,9 @@ async function checkHealth(url: string, invocation: Invocation): Promise<Finding
   return {
     check,
     result: 'fault',
-    text: printable(health.kind === 'failed' ? health.why : `${health.status} ${health.body.slice(0, 200)}`),
+    text: printable(
+      health.kind === 'failed' ? causeText(health.why, t) : `${health.status} ${health.body.slice(0, 200)}`,
+    ),
     advice: t(
       'Answer 200 with {"status":"healthy"}; anything else makes the service fall back',
       '应返回 200 与 {"status":"healthy"}；否则服务会回退',

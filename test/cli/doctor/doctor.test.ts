@@ -73,12 +73,24 @@ describe('chat-cutover doctor', function () {
   const results = (all: readonly Finding[]) =>
     Object.fromEntries(all.map(({ check, result }) => [check, result]))
 
-  it('asks the runtime with the user and the password of its address, and shows neither', async () => {
-    const withLogin = upstreamUrl.replace('//', '//me:hunter2@')
-    const { all } = await findings({ RUNTIME_SERVICE_URL: withLogin })
-    const found = of(all, 'runtime')
-    expect(found?.result).to.equal('ok')
-    expect(JSON.stringify(found)).not.to.contain('hunter2')
+  it('says what it means that the direct LLM cannot be reached', async () => {
+    const { all } = await findings({ LLM_BASE_URL: 'http://127.0.0.1:9/v1' })
+    expect(of(all, 'LLM default')?.text).to.equal(
+      'http://127.0.0.1:9/v1/models: bad port (Node refuses to ask this port)',
+    )
+  })
+
+  it('asks with the user and the password of an address, as the service does, and shows neither', async () => {
+    const withLogin = (url: string) => url.replace('//', '//me:hunter2@')
+    const { all } = await findings({
+      RUNTIME_SERVICE_URL: withLogin(upstreamUrl),
+      LLM_BASE_URL: withLogin(`${upstreamUrl}/v1`),
+      CHAT_URL: withLogin(edge.url),
+    })
+    expect(results(all)).to.include({ runtime: 'ok', 'LLM default': 'ok', service: 'ok', ready: 'ok' })
+    expect(upstream.keys).to.deep.equal([`Basic ${Buffer.from('me:hunter2').toString('base64')}`])
+    const shown = all.filter(({ check }) => ['runtime', 'LLM default', 'service', 'ready'].includes(check))
+    expect(JSON.stringify(shown)).not.to.contain('hunter2')
   })
 
   it('finds a good installation good', async () => {
