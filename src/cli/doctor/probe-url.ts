@@ -1,5 +1,5 @@
 import { errorCode, errorText } from '../../core/errors.js'
-import { withoutLogin } from '../../core/login-of-url.js'
+import { withoutLogin } from '../../core/net/login-of-url.js'
 
 /** What one address answered to a GET. */
 export type Probed =

@@ -1,4 +1,4 @@
-import { withoutLogin } from '../../core/login-of-url.js'
+import { withoutLogin } from '../../core/net/login-of-url.js'
 
 /** bytes; a set of a hundred keys is a tenth of it */
 const MAX_BYTES = 1024 * 1024

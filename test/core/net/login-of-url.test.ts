@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { withoutLogin } from '../../src/core/login-of-url.js'
+import { withoutLogin } from '../../../src/core/net/login-of-url.js'
 
 describe('the login of a URL', () => {
   const sent = (login: string) => `Basic ${Buffer.from(login).toString('base64')}`
