@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import type { Clock } from '../../core/clock.js'
-import { resetSocket } from '../../core/reset-socket.js'
+import { resetSocket } from '../../core/net/reset-socket.js'
 import type { ReaderOptions } from '../../turn/turn-reader.js'
 import { languageOf } from '../edge/language.js'
 import { createReaderWatch } from '../stream/reader-watch.js'

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { Context } from 'koa'
 import SseTransform from 'koa-sse-stream/lib/sse.js'
 import type { Clock, Timer } from '../../core/clock.js'
-import { resetSocket } from '../../core/reset-socket.js'
+import { resetSocket } from '../../core/net/reset-socket.js'
 import { createReaderWatch } from './reader-watch.js'
 
 /** Why a stream has no reader any more before its end. */

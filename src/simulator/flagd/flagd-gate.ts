@@ -1,6 +1,6 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import type { Clock } from '../../core/clock.js'
-import { resetSocket } from '../../core/reset-socket.js'
+import { resetSocket } from '../../core/net/reset-socket.js'
 import { FrameReader, isPing, PingPolicy, tooManyPings } from './flagd-pings.js'
 
 /**

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { expect } from 'chai'
-import { resetSocket } from '../../src/core/reset-socket.js'
+import { resetSocket } from '../../../src/core/net/reset-socket.js'
 
 describe('a socket that is reset', () => {
   let server: Server
