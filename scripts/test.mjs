@@ -1,4 +1,4 @@
-// npm test: sets everything up and runs every test, in three processes where there are two cores. Arguments go to mocha:
+// npm test: sets everything up and runs every test, in four processes where there are two cores. Arguments go to mocha:
 // npm test -- --grep failover
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -14,9 +14,9 @@ const given = process.argv.slice(2).map((word) => (word.endsWith('.test.ts') ? c
 const files = given.some((word) => word.endsWith('.test.js')) ? [] : spec
 if (files.length > 0) await makePrograms()
 say('running the tests ...')
-// Three keep two cores busy, as some tests wait for real time. No more unless asked for (`npm test -- --jobs 6`): many run
+// Four keep two cores busy, as some tests wait for real time. No more unless asked for (`npm test -- --jobs 6`): many run
 // servers and children of their own beside their process.
-const jobs = given.includes('--jobs') ? [] : ['--jobs', '3']
+const jobs = given.includes('--jobs') ? [] : ['--jobs', '4']
 const parallel = availableParallelism() > 1 ? ['--parallel', ...jobs] : []
 run(
   process.execPath,
