@@ -66,8 +66,14 @@ describe('an edit of the flags through the running service', function () {
   const edit = async (service: RunningProcess, body: object, tag?: string): Promise<FlagEditAnswer> =>
     flagEditAnswerSchema.parse(await dataOf(await call(service, 'PATCH', '', body, tag)))
 
-  const modeOf = async (service: RunningProcess) =>
-    (await startTurn(service.url, await bearer())).terminal?.data.executionMode
+  /** Of a turn; once more where a busy machine let the answers by rpc run out of their 50 ms: it takes what was known before. */
+  async function modeOf(service: RunningProcess): Promise<unknown> {
+    for (;;) {
+      const { terminal } = await startTurn(service.url, await bearer())
+      if (terminal?.event !== 'done' || terminal.data.decision.reason !== 'stale')
+        return terminal?.data.executionMode
+    }
+  }
 
   for (const resolver of ['file', 'in-process', 'rpc'] as const)
     it(`decides the next turn, by resolver ${resolver} (${flagdKind === 'flagd' ? 'the real flagd' : 'the flagd simulator'})`, async () => {
