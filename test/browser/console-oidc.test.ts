@@ -114,7 +114,9 @@ describe('the sign-in of the console by OpenID Connect', function () {
     page = await rig.open('', 'nobody')
     // With 204 the page stays; a browser that kept it on the way to the issuer would show it again like this.
     await page.route(`${issuer.url}/authorize*`, (route) => route.fulfill({ status: 204 }))
+    const answered = page.waitForResponse((response) => response.status() === 204)
     await page.click('text=Sign in with')
+    await answered
     await page.waitForSelector('button:disabled')
     await page.evaluate(`dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))`)
     await page.waitForSelector('button.primary:enabled')
