@@ -1,6 +1,12 @@
 import { tripReason } from './fallback-reason.js'
 import { instant } from './instant.js'
-import type { RolloutChangeRecord, RolloutChangeView, RolloutView, RolloutWait } from './rollout.js'
+import type {
+  RolloutChangeRecord,
+  RolloutChangeView,
+  RolloutView,
+  RolloutWait,
+  StageVerdictName,
+} from './rollout.js'
 
 type Language = 'zh-CN' | 'en'
 
@@ -184,4 +190,10 @@ function endText(view: Told, language: Language): string {
     case null:
       return zh ? '已结束' : 'ended'
   }
+}
+
+export const STAGE_VERDICT_NAMES: Readonly<Record<StageVerdictName, Readonly<Record<Language, string>>>> = {
+  breach: { en: 'breach', 'zh-CN': '越过护栏' },
+  healthy: { en: 'healthy', 'zh-CN': '健康' },
+  insufficient_data: { en: 'not enough data', 'zh-CN': '数据不足' },
 }

@@ -1,6 +1,5 @@
 import { InvalidArgumentError } from 'commander'
 import { counted } from '../../core/text.js'
-import { STAGE_VERDICT_NAMES } from '../../protocol/code-words.js'
 import {
   type RolloutEntry,
   type RolloutRequest,
@@ -8,7 +7,7 @@ import {
   rolloutEntrySchema,
   rolloutViewSchema,
 } from '../../protocol/rollout.js'
-import { breachText } from '../../protocol/rollout-text.js'
+import { breachText, STAGE_VERDICT_NAMES } from '../../protocol/rollout-text.js'
 import { type CommandSpec, collected, type Invocation } from '../command/invocation.js'
 import type { ServiceClient } from '../service/service-client.js'
 import { Refused } from '../text/command-error.js'

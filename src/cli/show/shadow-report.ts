@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { shadowDropsText } from '../../protocol/code-words.js'
+import { shadowDropsText } from '../../protocol/execution-results.js'
 import { EXECUTION_MODES, executionModeSchema } from '../../protocol/modes.js'
 import { type ShadowDimensionReport, shadowReportSchema } from '../../protocol/shadow-report.js'
 import type { CommandSpec, Given, Invocation } from '../command/invocation.js'

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
-import { STAGE_VERDICT_NAMES } from '../../protocol/code-words.js'
 import type { RolloutEntry, RolloutRequest, RolloutView } from '../../protocol/rollout.js'
+import { STAGE_VERDICT_NAMES } from '../../protocol/rollout-text.js'
 import { flagsChange, rolloutChange } from '../api/live.js'
 import { RequestError, request } from '../api/request.js'
 import { useResource } from '../api/resource.js'

@@ -1,4 +1,4 @@
-import { shadowDropsText } from '../../protocol/code-words.js'
+import { shadowDropsText } from '../../protocol/execution-results.js'
 import type { ShadowReport } from '../../protocol/shadow-report.js'
 import { Scroll } from '../parts/scroll.js'
 import { Time } from '../parts/states.js'
