@@ -1,4 +1,5 @@
 import type Router from '@koa/router'
+import { same } from '../core/bilingual.js'
 import type { LiveView, ReadyView } from '../protocol/api.js'
 import type { AppDeps } from './app-deps.js'
 import { answer } from './edge/answer.js'
@@ -54,5 +55,3 @@ const MISSING: Readonly<Record<Missing, Sentence>> = {
   'the signing keys': { 'zh-CN': '缺少：签名密钥（JWKS_URL）', en: 'missing: the signing keys (JWKS_URL)' },
   'the database': { 'zh-CN': '缺少：数据库', en: 'missing: the database' },
 }
-
-const same = (text: string): Sentence => ({ 'zh-CN': text, en: text })
