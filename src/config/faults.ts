@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { type Bilingual, saidBy } from '../core/bilingual.js'
 import { SECRET_VARIABLES } from '../core/files/secret-files.js'
 import { schemaFault } from '../core/json/schema-fault.js'
+import { shownAddress } from '../core/net/login-of-url.js'
 import { isPostgresUrl, postgresAddress } from '../core/postgres/postgres-url.js'
 import type { Environment, Given } from './environment.js'
 
@@ -18,12 +19,8 @@ export function describeIssue(issue: z.core.$ZodIssue, given: Given): Bilingual 
       : { en: `The content of ${name}_FILE ${fault.en}`, 'zh-CN': `${name}_FILE 的文件内容${fault['zh-CN']}` }
   // No address at all: a key, perhaps, where two variables were mixed up.
   if (name.endsWith('_URL') && !value.includes(':')) return behind(name, fault)
-  return behind(`${name}=${withoutSecrets(value)}`, fault)
+  return behind(`${name}=${shownAddress(value)}`, fault)
 }
-
-/** Without all before the last @ and all after a question mark: a password that makes an address wrong has any signs in it. */
-const withoutSecrets = (value: string): string =>
-  value.replace(/^([a-z][a-z\d+.-]*:\/+)?.*@/is, '$1…@').replace(/\?.*/s, '?…')
 
 /** The forms of variables say by themselves what the value must be; choices are named as they are written. */
 function faultOf(issue: z.core.$ZodIssue): Bilingual {
@@ -32,7 +29,8 @@ function faultOf(issue: z.core.$ZodIssue): Bilingual {
   return schemaFault(issue)
 }
 
-const behind = (name: string, fault: Bilingual): Bilingual => ({
+/** What is wrong, behind the name of the variable. */
+export const behind = (name: string, fault: Bilingual): Bilingual => ({
   en: `${name} ${fault.en}`,
   'zh-CN': `${name} ${fault['zh-CN']}`,
 })

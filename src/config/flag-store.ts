@@ -1,6 +1,7 @@
 import type { Bilingual } from '../core/bilingual.js'
 import { parseFlagStore } from '../store/flag-store-choice.js'
 import type { Environment, Given } from './environment.js'
+import { behind } from './faults.js'
 import type { Config } from './settings.js'
 
 const flagStoreOf = ({ CHAT_FLAG_STORE: store, CHAT_DATABASE: database }: Environment, given: Given) =>
@@ -8,10 +9,7 @@ const flagStoreOf = ({ CHAT_FLAG_STORE: store, CHAT_DATABASE: database }: Enviro
 
 export function flagStoreFaults(env: Environment, given: Given): Bilingual[] {
   const parsed = flagStoreOf(env, given)
-  if (parsed.kind === 'fault') {
-    const { en, 'zh-CN': zh } = parsed.fault
-    return [{ en: `CHAT_FLAG_STORE ${en}`, 'zh-CN': `CHAT_FLAG_STORE ${zh}` }]
-  }
+  if (parsed.kind === 'fault') return [behind('CHAT_FLAG_STORE', parsed.fault)]
   if (parsed.choice.kind !== 'file' || !env.CHAT_FLAG_STORE_OPS) return []
   return [
     {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { errorText } from '../../core/errors.js'
 import { parsedJson } from '../../core/json/parsed-json.js'
+import { shownAddress } from '../../core/net/login-of-url.js'
 import { counted } from '../../core/text.js'
 import type { Environment, Invocation } from '../command/invocation.js'
 import { causeText } from '../text/cause-text.js'
@@ -87,28 +88,25 @@ async function checkRuntime(env: Environment, { t, interrupted, clock }: Invocat
     '请启动 runtime，或修正 RUNTIME_SERVICE_URL；在此之前由直连 LLM 回答',
   )
   if (probed.kind === 'failed')
-    return [{ check, result: 'fault', text: `${shown(url)}: ${causeText(probed.why, t)}`, advice }]
+    return [{ check, result: 'fault', text: `${shownAddress(url)}: ${causeText(probed.why, t)}`, advice }]
   const isHealthy = probed.status === 200 && statusOf(probed.body) === 'healthy'
   const finding: Finding = isHealthy
     ? {
         check,
         result: 'ok',
         text: t(
-          `${shown(url)}: healthy within ${Math.round(probed.ms)} ms`,
-          `${shown(url)}：正常，${Math.round(probed.ms)} ms`,
+          `${shownAddress(url)}: healthy within ${Math.round(probed.ms)} ms`,
+          `${shownAddress(url)}：正常，${Math.round(probed.ms)} ms`,
         ),
       }
     : {
         check,
         result: 'fault',
-        text: printable(`${shown(url)}: ${probed.status} ${probed.body.slice(0, 200)}`),
+        text: printable(`${shownAddress(url)}: ${probed.status} ${probed.body.slice(0, 200)}`),
         advice,
       }
   return [finding, clockFinding(t('clock of the runtime', 'runtime 时钟'), probed.skewMs, t)]
 }
-
-/** An address may carry a password. */
-const shown = (url: string): string => url.replace(/\/\/[^/?#]*@/, '//…@')
 
 function statusOf(body: string): unknown {
   const parsed = parsedJson(body)

@@ -1,4 +1,5 @@
 import { parsedJson } from '../../core/json/parsed-json.js'
+import { shownAddress } from '../../core/net/login-of-url.js'
 import { errorBodySchema } from '../../protocol/api.js'
 import { fallbackStatusSchema } from '../../protocol/fallback.js'
 import { flagsViewSchema } from '../../protocol/flag-edit.js'
@@ -16,8 +17,7 @@ export async function checkService(invocation: Invocation): Promise<Finding[]> {
   const { given, env, t, clock } = invocation
   const { url, urlFrom } = urlOf({ url: given.text('url'), profile: given.text('profile') }, env, t)
   const probe = { interrupted: invocation.interrupted(), now: () => clock.wall() }
-  // An address may carry a password.
-  const shown = url.replace(/\/\/.*@/, '//…@')
+  const shown = shownAddress(url)
   const live = await probeUrl(`${url}/health/live`, probe)
   const service = t('service', '服务')
   if (live.kind === 'failed')

@@ -17,6 +17,13 @@ export function withoutLogin(
   return { url: url.href, headers: all }
 }
 
+/**
+ * An address as people may read it: without all before its last @ and all after a question mark. A password that makes an address wrong
+ * has any signs in it.
+ */
+export const shownAddress = (address: string): string =>
+  address.replace(/^([a-z][a-z\d+.-]*:\/+)?.*@/is, '$1…@').replace(/\?.*/s, '?…')
+
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part)

@@ -93,6 +93,15 @@ describe('chat-cutover doctor', function () {
     expect(JSON.stringify(shown)).not.to.contain('hunter2')
   })
 
+  it('shows no password of an address that it makes wrong', async () => {
+    const { all } = await findings({
+      RUNTIME_SERVICE_URL: 'http://me:hunter2/x@host.test',
+      LLM_BASE_URL: 'http://me:hunter2/x@host.test/v1',
+    })
+    expect(results(all)).to.include({ configuration: 'fault', runtime: 'fault' })
+    expect(JSON.stringify(all)).not.to.contain('hunter2')
+  })
+
   it('finds a good installation good', async () => {
     const { code, all } = await findings()
     expect(code).to.equal(0)
