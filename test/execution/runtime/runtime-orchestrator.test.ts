@@ -184,7 +184,7 @@ describe('runtime orchestrator', () => {
   })
 
   describe('given up', () => {
-    it('frees its connection and tells the runtime, within a second', async () => {
+    it('frees its connection and tells the runtime', async () => {
       simulator.faults = { endless: true }
       const call = sampleCall()
       const answer = pulledAnswer(backend, sampleTurn(), call)

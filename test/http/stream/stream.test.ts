@@ -255,7 +255,7 @@ describe('a reader that leaves', () => {
     ['resetting it', (socket) => socket.resetAndDestroy()],
   ]
   for (const [how, leave] of ways)
-    it(`by ${how} frees upstream, timers and place within a second`, async () => {
+    it(`by ${how} frees upstream, timers and place without waiting for any timer`, async () => {
       const clock = manualClock()
       const backend = hanging('direct_llm', 'a')
       const edge = await startEdge({ clock, backends: { direct_llm: backend } })

@@ -89,7 +89,7 @@ describe('recovery shadows on loopback', () => {
     })
   }
 
-  it('cannot be piled up by a runtime that hangs, and are freed within a second', async () => {
+  it('cannot be piled up by a runtime that hangs, and are freed soon after a stop', async () => {
     runtime.faults = { hang: 'body' }
     for (let n = 0; n < 50; n += 1) shadows.consider(sampleTurn(), sampleLimits)
     await until('the executions', () => bodies(EXECUTE).length === 4)
