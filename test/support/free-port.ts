@@ -7,14 +7,22 @@ import { createServer } from 'node:net'
  */
 const [FIRST, LAST] = [20_000, 32_000]
 const TRIES = 100
+/** Each process that runs tests has ports of its own: one that is given is bound a little later, and another could get it meanwhile. */
+const SLICES = 8
+const SLICE = (LAST - FIRST) / SLICES
+const OURS = FIRST + SLICE * (Number(process.env.MOCHA_WORKER_ID ?? 0) % SLICES)
+/** for the same reason none is given twice */
+const given = new Set<number>()
 
 /** A port that nobody listens on, nor on the one above it (a simulated flagd's control port). */
 export async function freePort(): Promise<number> {
   for (let tried = 0; tried < TRIES; tried += 1) {
-    const port = FIRST + 2 * Math.floor((Math.random() * (LAST - FIRST)) / 2)
+    const port = OURS + 2 * Math.floor((Math.random() * SLICE) / 2)
+    if (given.has(port)) continue
+    given.add(port)
     if ((await isFree(port)) && (await isFree(port + 1))) return port
   }
-  throw new Error(`no free port from ${FIRST} to ${LAST} in ${TRIES} tries`)
+  throw new Error(`no free port from ${OURS} to ${OURS + SLICE} in ${TRIES} tries`)
 }
 
 async function isFree(port: number): Promise<boolean> {
