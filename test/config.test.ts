@@ -221,6 +221,8 @@ describe('loadConfig', () => {
     ['me:hunter2@runtime.test:8000', '=…@runtime.test:8000'],
     ['ftp://runtime.test/?key=hunter2', '=ftp://runtime.test/?…'],
     ['sk-hunter2', ''],
+    ['key:hunter2/x', ''],
+    ['{"k":"hunter2"}', ''],
   ]
   for (const [value, shown] of secrets)
     it(`prints no secret of a value that is no address: ${value}`, () => {

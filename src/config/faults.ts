@@ -18,7 +18,7 @@ export function describeIssue(issue: z.core.$ZodIssue, given: Given): Bilingual 
       ? behind(name, fault)
       : { en: `The content of ${name}_FILE ${fault.en}`, 'zh-CN': `${name}_FILE 的文件内容${fault['zh-CN']}` }
   // No address at all: a key, perhaps, where two variables were mixed up.
-  if (name.endsWith('_URL') && !value.includes(':')) return behind(name, fault)
+  if (name.endsWith('_URL') && !/^[a-z][a-z\d+.-]*:\/\/|@/i.test(value)) return behind(name, fault)
   return behind(`${name}=${shownAddress(value)}`, fault)
 }
 

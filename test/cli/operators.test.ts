@@ -225,6 +225,10 @@ describe('chat-cutover against the service', () => {
       [['status', '--lang', 'fr'], /--lang.*zh-CN, en/],
       [['status', '--profile', 'none'], /There is no profile "none"[\s\S]*chat-cutover login --profile none/],
       [['status', '--url', 'nowhere'], /^--url must be an http or https URL/],
+      [
+        ['status', '--url', 'http://me:hunter2@host.test'],
+        /^--url must not contain a user and password(?!.*hunter2)/s,
+      ],
     ] as const) {
       const { code, out, err } = await runCli(argv, { env })
       expect([code, out], argv.join(' ')).to.deep.equal([2, ''])

@@ -116,7 +116,8 @@ function statusOf(body: string): unknown {
 /** Whether the server of the signing keys answers with a set of keys, where tokens are verified by them. */
 export async function checkKeys(env: Environment, { t, interrupted, clock }: Invocation): Promise<Finding[]> {
   const address = env.JWKS_URL?.trim() ?? ''
-  if (!URL.canParse(address)) return []
+  // What is no such address is a fault of the configuration.
+  if (!URL.canParse(address) || !/^https?:/i.test(address)) return []
   const url = new URL(address)
   const where = `${url.protocol}//${url.host}${url.pathname}`
   const check = t('signing keys', '签名密钥')

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { errorCode, errorText } from '../../core/errors.js'
+import { withoutLogin } from '../../core/net/login-of-url.js'
 import type { Invocation } from '../command/invocation.js'
 import type { Finding } from '../doctor/finding.js'
 import { printable } from '../text/table.js'
@@ -121,11 +122,12 @@ function cancelledOf(body: string): boolean | undefined {
 const statusOf = (answer: Answer): string => ('status' in answer ? String(answer.status) : answer.why)
 
 /** The answer, or why there is none. Never rejects. */
-async function post(url: string, body: string, { interrupted }: Invocation): Promise<Answer> {
+async function post(address: string, body: string, { interrupted }: Invocation): Promise<Answer> {
   try {
+    const { url, headers } = withoutLogin(address, { 'content-type': 'application/json' })
     const response = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers,
       body,
       redirect: 'manual',
       signal: AbortSignal.any([interrupted(), AbortSignal.timeout(POST_DEADLINE_MS)]),

@@ -1,3 +1,4 @@
+import { shownAddress } from '../../core/net/login-of-url.js'
 import type { CommandSpec, Invocation } from '../command/invocation.js'
 import type { Finding } from '../doctor/finding.js'
 import { findingsText } from '../doctor/findings-text.js'
@@ -52,8 +53,8 @@ function baseUrl(text: string, t: Invocation['t']): string {
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.href.replace(/\/+$/, '')
   throw new CommandError(
     t(
-      `"${text}" is no http address; give one like http://localhost:8000`,
-      `"${text}" 不是 http 地址，请使用如 http://localhost:8000 的地址`,
+      `"${shownAddress(text)}" is no http address; give one like http://localhost:8000`,
+      `"${shownAddress(text)}" 不是 http 地址，请使用如 http://localhost:8000 的地址`,
     ),
     2,
   )

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createParser } from 'eventsource-parser'
 import { z } from 'zod'
 import { errorCode, errorText } from '../../core/errors.js'
+import { withoutLogin } from '../../core/net/login-of-url.js'
 import type { RuntimeEvent } from './event-shapes.js'
 
 /** How the lines of a stream end. */
@@ -72,14 +73,15 @@ export async function runtimeTurn(
 ): Promise<RuntimeTurn> {
   const requestId = randomUUID()
   try {
-    const response = await fetch(`${url}/api/v1/execute/stream`, {
+    const asked = withoutLogin(`${url}/api/v1/execute/stream`, {
+      'content-type': 'application/json',
+      accept: 'text/event-stream',
+      'x-request-id': requestId,
+      ...(question.shadow === true ? { 'x-chat-shadow': '1' } : {}),
+    })
+    const response = await fetch(asked.url, {
       method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        accept: 'text/event-stream',
-        'x-request-id': requestId,
-        ...(question.shadow === true ? { 'x-chat-shadow': '1' } : {}),
-      },
+      headers: asked.headers,
       body: JSON.stringify(turnBody(question)),
       redirect: 'manual',
       signal: AbortSignal.any([around.interrupted, AbortSignal.timeout(DEADLINE_MS)]),

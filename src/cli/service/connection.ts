@@ -102,7 +102,17 @@ const withoutSlash = (url: string): string => url.trim().replace(/\/+$/, '')
 
 export function checkedUrl(given: string, from: string, t: Say): string {
   const url = withoutSlash(given)
-  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  if (parsed !== undefined && /^https?:$/.test(parsed.protocol)) {
+    if (parsed.username === '' && parsed.password === '') return url
+    throw new CommandError(
+      t(
+        `${from} must not contain a user and password: the token alone says who asks`,
+        `${from} 不能包含用户名和密码：身份只由令牌表明`,
+      ),
+      2,
+    )
+  }
   throw new CommandError(
     t(
       `${from} must be an http or https URL, like ${DEFAULT_URL}`,

@@ -41,6 +41,20 @@ describe('chat-cutover runtime-check', () => {
     expect(code).to.equal(0)
   })
 
+  it('asks with the user and the password of the address, as the service does, and shows neither', async () => {
+    runtime.faults = { honourShadow: true }
+    const before = runtime.requests.length
+    const { code, out, err } = await runCli([
+      'runtime-check',
+      runtime.url.replace('//', '//me:hunter2@'),
+      '--json',
+    ])
+    expect([code, err]).to.deep.equal([0, ''])
+    expect(out).not.to.contain('hunter2')
+    const sent = runtime.requests.slice(before).map(({ headers }) => headers.authorization)
+    expect(new Set(sent)).to.deep.equal(new Set([`Basic ${Buffer.from('me:hunter2').toString('base64')}`]))
+  })
+
   it('sends a second turn as the service does, its history ending with the present message, and a shadow with its marks', async () => {
     await check({ honourShadow: true })
     const bodies = runtime.requests.map(({ body, headers }) => ({ body: JSON.stringify(body), headers }))
