@@ -53,6 +53,28 @@ describe('the overview of the console', function () {
     }
   })
 
+  it('says that the last good flags are in force while the file has a fault, in both languages', async () => {
+    page = await rig.open('')
+    await page.waitForSelector('.now >> text=acme is on the runtime')
+    const good = rig.flags.read()
+    const says = (text: string) =>
+      until(text, async () => {
+        await page.reload()
+        await page.waitForSelector('.now')
+        return (await page.innerText('.now')).includes(text)
+      })
+    rig.flags.write(good.replace('"state": "ENABLED"', '"state": "ON"'))
+    try {
+      await says('The last good flags are in force')
+      await page.click('text=中文')
+      await page.waitForSelector('.now >> text=最近一次有效的 flag 仍在生效')
+      await page.click('text=English')
+    } finally {
+      rig.flags.write(good)
+    }
+    await says('acme is on the runtime')
+  })
+
   it('begins its charts with what the journal kept of the last hour', async () => {
     const path = join(rig.flags.folder, 'chat.db')
     const journal = openSqliteJournal(path, { clock: systemClock, logger: capturingLogger().logger })

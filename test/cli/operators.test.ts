@@ -54,6 +54,14 @@ describe('chat-cutover against the service', () => {
     expect(out).not.to.contain('\u001b')
   })
 
+  it('status: says first that the last good flags are in force, not what the file says', async () => {
+    await edge.close()
+    edge = await startEdge({ status: { state: 'stale' } })
+    env = await operatorEnv(edge)
+    expect(await well(['status'])).to.match(/\nIn force +the last good flags, not what the file says now/)
+    expect(await well(['status', '--lang', 'zh-CN'])).to.match(/\n生效中 +最近一次有效的 flag，/)
+  })
+
   it('status: tripped, in both languages, with what an operator has to look at', async () => {
     edge.fallback.now = TRIPPED
     const out = await well(['status'])

@@ -43,6 +43,16 @@ export function flagLines(
   { t, style }: Pick<Invocation, 't' | 'style'>,
 ): string[][] {
   const rows: string[][] = []
+  if (state === 'stale')
+    rows.push([
+      t('In force', '生效中'),
+      style.warning(
+        t(
+          'the last good flags, not what the file says now; see chat-cutover explain',
+          '最近一次有效的 flag，而非文件的当前内容；请用 chat-cutover explain 查看',
+        ),
+      ),
+    ])
   if (ops.values !== null) {
     const { mode, shadow, llmRoute } = ops.values
     const byHand = t('a rule made by hand', '手工规则')

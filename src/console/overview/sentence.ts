@@ -12,6 +12,10 @@ const TEXT = {
     en: 'The operators’ flag file cannot be read here',
     'zh-CN': '此处无法读取运维标志文件',
   },
+  lastGood: {
+    en: 'The last good flags are in force, not what the operators’ file says now',
+    'zh-CN': '最近一次有效的 flag 仍在生效，运维标志文件的当前内容未生效',
+  },
   allRuntime: { en: 'Everybody is on the runtime', 'zh-CN': '全部会话使用 Runtime' },
   allDirect: { en: 'Everybody is on the direct LLM', 'zh-CN': '全部会话使用直连 LLM' },
   orgs: {
@@ -58,7 +62,8 @@ export function nowSentence(
  * The environment adds its orgs and its mode only while the flag has no variant. A rollout for everybody counts like a canary, which
  * excludes it; of one for some orgs or agents its own line tells.
  */
-function who({ ops: { values }, environment }: FlagsView, rollout: RolloutView | undefined): string {
+function who({ state, ops: { values }, environment }: FlagsView, rollout: RolloutView | undefined): string {
+  if (state === 'stale') return t(TEXT.lastGood)
   if (values === null) return t(TEXT.unknown)
   const { value, enabledOrgs, canaryPercent } = values.mode
   if ((value ?? environment.mode) === 'runtime_orchestrator') return t(TEXT.allRuntime)
